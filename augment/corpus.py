@@ -1,0 +1,366 @@
+"""Find the columns, the labels and the usable rows of a table; `formats` reads the file, `output` writes one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from augment.errors import InputError, did_you_mean
+from augment.formats import Layout as Layout
+from augment.formats import from_arrow, load
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from datasets import Dataset
+
+TEXT_COLUMNS = ("text", "sentence", "review")
+"""Names that a text column is looked for under, first match first."""
+LABEL_COLUMNS = ("label", "gold_label", "sentiment")
+"""Names that a label column is looked for under, first match first."""
+PROVENANCE = {"is_synthetic": "bool", "source_row": "int64", "strategy": "string", "variant": "int64"}
+"""The columns that upsampling adds, and their types."""
+UNLABELLED = frozenset({"", "mixed"})
+"""Label names that, like null, stand for no label. ("mixed" is DynaSent's word for no majority.)"""
+STARS = {"1": "negative", "2": "negative", "3": "neutral", "4": "positive", "5": "positive"}
+
+_DEFAULT = Layout()
+_HASHED = 10_000  # rows per step of the fingerprint, fixed so that it does not follow the chunking
+_STAR = re.compile(r"([1-5])( stars?)?")  # "4 stars" is a class name of yelp_review_full on the hub
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """A labelled table, and where its rows came from."""
+
+    name: str
+    """The source, as given."""
+    table: Dataset
+    """The rows that were kept, with every column, in the order of the input."""
+    text_column: str
+    label_column: str
+    rows: np.ndarray
+    """Row numbers in the input, from 0; int64, shape (n,)."""
+    dropped: int
+    """How many rows were kept out."""
+    fingerprint: str
+    """``sha256:…`` of the content of `table`, see `fingerprint`."""
+
+    @property
+    def texts(self) -> list[str | None]:
+        """The texts, one per row."""
+        return _column(self.table, self.text_column).to_pylist()
+
+    @property
+    def labels(self) -> list[str | int]:
+        """The labels as they are stored, one per row: strings, or integers (those of a ClassLabel, too)."""
+        return _column(self.table, self.label_column).to_pylist()
+
+    @property
+    def label_names(self) -> dict[str | int, str]:
+        """The name of every label that occurs, in sorted order of the labels."""
+        name_of = _namer(self.table, self.label_column)
+        return {value: str(name_of(value)) for value in sorted(set(self.labels))}
+
+    @property
+    def is_synthetic(self) -> np.ndarray:
+        """Which rows were made by upsampling; bool, shape (n,), all False if the table does not say."""
+        if "is_synthetic" not in self.table.column_names:
+            return np.zeros(len(self.table), dtype=bool)
+        return np.array([bool(value) for value in _column(self.table, "is_synthetic").to_pylist()], dtype=bool)
+
+
+def read(source: str | Path, layout: Layout = _DEFAULT) -> Corpus:
+    r"""Read a labelled table.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file, a folder saved by `datasets`, a hub id, or ``"sample"`` for the bundled reviews.
+    layout : Layout, optional
+        How to read it.
+
+    Returns
+    -------
+    Corpus
+        The usable rows.
+
+    Raises
+    ------
+    InputError
+        If the source is missing or broken, or a column or the labels cannot be used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "reviews.csv")
+    >>> _ = path.write_text("text,label\nNA,007\n")
+    >>> corpus = read(path)
+    >>> corpus.texts, corpus.labels
+    (['NA'], ['007'])
+    """
+    return from_table(load(source, layout), str(source), layout)
+
+
+def read_texts(source: str | Path, layout: Layout = _DEFAULT) -> list[str]:
+    """Read the text column alone, as of held-out files; no label is needed.
+
+    Where `layout` is that of a file without a header, this file may have one all the same: if a field
+    of its first line is `layout.text_column` or one of `TEXT_COLUMNS`, letter by letter, that line
+    names the columns and is no row. (It must have as many fields as `layout.columns` either way.)
+
+    Parameters
+    ----------
+    source : str or Path
+        As for `read`.
+    layout : Layout, optional
+        As for `read`; where its `text_column` is absent, the default names are looked for.
+
+    Returns
+    -------
+    list of str
+        The texts in order, without the nulls.
+
+    Raises
+    ------
+    InputError
+        If the source is missing or broken, or has no column of texts.
+    """
+    table = load(source, layout)
+    if not layout.header and _starts_with_names(table, layout):
+        table = load(source, replace(layout, header=True, columns=None))
+    wanted = layout.text_column if layout.text_column in table.column_names else None
+    column = _find_text(table, str(source), wanted)
+    return [text for text in _column(table, column).to_pylist() if text is not None]
+
+
+def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
+    """Find the columns, map and check the labels, and keep the usable rows of a table in memory.
+
+    Parameters
+    ----------
+    table : Dataset
+        The table; it is not changed.
+    name : str
+        What messages call it.
+    layout : Layout, optional
+        How to read it; the options that concern files do nothing here.
+
+    Returns
+    -------
+    Corpus
+        The usable rows.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or has the wrong type, or labels cannot be used.
+
+    Examples
+    --------
+    >>> from datasets import Dataset
+    >>> table = Dataset.from_dict({"text": ["good", "so so", "?"], "label": ["positive", "neutral", None]})
+    >>> corpus = from_table(table, "memory", Layout(drop_unlabelled=True))
+    >>> corpus.labels, corpus.rows.tolist(), corpus.dropped
+    (['positive', 'neutral'], [0, 1], 1)
+    """
+    if len(table) == 0:
+        raise InputError(f"{name}: the table has no rows; expected at least one.")
+    text_column = _find_text(table, name, layout.text_column)
+    label_column = _find_label(table, name, layout)
+    if text_column == label_column:
+        raise InputError(
+            f"{name}: {text_column!r} is given as text column and as label column; give two different columns."
+        )
+    table = _typed_provenance(table.with_format(None), name)
+    if layout.label_map is not None:
+        table = _mapped(table, name, label_column, layout.label_map)
+    rows = _usable(table, name, label_column, layout)
+    kept = table if len(rows) == len(table) else table.select(rows)
+    return Corpus(name, kept, text_column, label_column, rows, len(table) - len(kept), fingerprint(kept))
+
+
+def fingerprint(table: Dataset) -> str:
+    """Return a hash of what a table holds: column names, types, class names and values.
+
+    It follows neither the chunking of the table, nor its place on the disk, nor file times.
+
+    Parameters
+    ----------
+    table : Dataset
+        The table.
+
+    Returns
+    -------
+    str
+        ``"sha256:"`` and 64 hexadecimal digits.
+    """
+    arrow = table.with_format("arrow")
+    # The features and not the Arrow schema, in which parquet renames the items of lists.
+    digest = hashlib.sha256(json.dumps([table.column_names, table.features.to_dict()]).encode())
+    for start in range(0, len(table), _HASHED):
+        for values in arrow[start : start + _HASHED].columns:
+            digest.update(json.dumps(values.to_pylist(), default=repr).encode() + b"\n")
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _column(table: Dataset, name: str) -> pa.ChunkedArray:
+    """Return one column as it is stored."""
+    return table.with_format("arrow", columns=[name])[:].column(name)
+
+
+def _with_column(table: Dataset, name: str, values: Any, dtype: str) -> Dataset:
+    """Return the table with other values in one column, which keeps its place."""
+    from datasets import Value
+
+    features = table.features.copy()
+    features[name] = Value(dtype)
+    arrow = table.with_format("arrow")[:]
+    arrow = arrow.set_column(arrow.column_names.index(name), name, values)
+    return from_arrow(arrow.replace_schema_metadata(features.arrow_schema.metadata), name)
+
+
+def _find_column(table: Dataset, name: str, wanted: str | None, defaults: Sequence[str], role: str) -> str:
+    """Return the column that was asked for, or the first default name that there is."""
+    there = table.column_names
+    if wanted is None:
+        for column in defaults:
+            if column in there:
+                return column
+        raise InputError(
+            f"{name}: has no {role} column under a known name ({', '.join(defaults)}); "
+            f"the columns are {', '.join(map(repr, there))}: give one as --{role}-column."
+        )
+    if wanted not in there:
+        raise InputError(
+            f"{name}: has no {role} column {wanted!r}; the columns are {', '.join(map(repr, there))}: "
+            f"give one as --{role}-column.{did_you_mean(wanted, there)}"
+        )
+    return wanted
+
+
+def _starts_with_names(table: Dataset, layout: Layout) -> bool:
+    """Whether the first row has the name of a text column for a field."""
+    first = [column[0].as_py() for column in table.with_format("arrow")[:1].columns]
+    return any(name in first for name in (layout.text_column, *TEXT_COLUMNS) if name is not None)
+
+
+def _find_text(table: Dataset, name: str, wanted: str | None) -> str:
+    """Return the text column, which must hold strings."""
+    column = _find_column(table, name, wanted, TEXT_COLUMNS, "text")
+    dtype = getattr(table.features[column], "dtype", "nested values")
+    if dtype not in ("string", "large_string", "string_view"):
+        raise InputError(
+            f"{name}: text column {column!r} must hold strings, got {dtype}; give another as --text-column."
+        )
+    return column
+
+
+def _find_label(table: Dataset, name: str, layout: Layout) -> str:
+    """Return the label column, which must hold strings or integers."""
+    defaults = LABEL_COLUMNS if layout.label_map is None else (layout.label_map, *LABEL_COLUMNS)
+    column = _find_column(table, name, layout.label_column, defaults, "label")
+    dtype = str(getattr(table.features[column], "dtype", "nested values"))
+    if not re.fullmatch(r"u?int\d+|(large_)?string(_view)?|null", dtype):
+        raise InputError(
+            f"{name}: label column {column!r} must hold strings or integers, got {dtype}; "
+            f"convert it, or give another as --label-column."
+        )
+    return column
+
+
+def _namer(table: Dataset, column: str) -> Callable[[Any], str | None]:
+    """Return the function from a stored label to its name; None is no label, as -1 is of a ClassLabel."""
+    names = getattr(table.features[column], "names", None)
+    if names is None:
+        return lambda value: None if value is None else str(value)
+    return lambda value: names[value] if value is not None and 0 <= value < len(names) else None
+
+
+def _usable(table: Dataset, name: str, column: str, layout: Layout) -> np.ndarray:
+    """Return the numbers of the rows to keep."""
+    labels = _column(table, column).to_pylist()
+    name_of = _namer(table, column)
+    names = {value: name_of(value) for value in set(labels)}
+    known = sorted({label for label in names.values() if label})
+    for label in layout.labels or ():
+        if label not in known:
+            raise InputError(
+                f"{name}: no row has the label {label!r}; column {column!r} holds "
+                f"{', '.join(map(repr, known[:20])) or 'no label at all'}: correct --labels."
+                f"{did_you_mean(label, known)}"
+            )
+    wanted = set(layout.labels or ()) or set(known) - UNLABELLED
+    keep = np.array([names[value] in wanted for value in labels], dtype=bool)
+    if not keep.all() and not layout.labels and not layout.drop_unlabelled:
+        raise InputError(
+            f"{name}: {np.count_nonzero(~keep)} of {len(keep)} rows have no usable label in column {column!r} "
+            f"(null, empty or 'mixed'), the first is row {np.argmin(keep)}; give --drop-unlabelled to keep them out, "
+            f"or --labels to name the classes."
+        )
+    if not keep.any():
+        raise InputError(f"{name}: no row has a usable label in column {column!r}; give another as --label-column.")
+    return np.flatnonzero(keep).astype(np.int64)
+
+
+def _mapped(table: Dataset, name: str, column: str, label_map: str) -> Dataset:
+    """Return the table with stars replaced by the names of the three classes."""
+    import pyarrow as pa
+
+    if label_map != "stars":
+        raise InputError(f"Unknown label map {label_map!r}; expected 'stars'.{did_you_mean(label_map, ['stars'])}")
+    name_of = _namer(table, column)
+    mapped: list[str | None] = []
+    for row, value in enumerate(_column(table, column).to_pylist()):
+        label = name_of(value)
+        star = _STAR.fullmatch(label) if label else None
+        if label and not star:
+            raise InputError(
+                f"{name}, row {row}: expected 1 to 5 stars in column {column!r}, got {label!r}; "
+                f"correct the row, or read the file without --label-map."
+            )
+        mapped.append(STARS[star[1]] if star else None)
+    return _with_column(table, column, pa.array(mapped, pa.string()), "string")
+
+
+def _typed_provenance(table: Dataset, name: str) -> Dataset:
+    """Give the columns that upsampling added the types that csv has lost."""
+    import pyarrow as pa
+
+    if "is_synthetic" not in table.column_names:  # then a column called "variant" is the user's own
+        return table
+    for column, dtype in PROVENANCE.items():
+        if column not in table.column_names or getattr(table.features[column], "dtype", None) == dtype:
+            continue
+        values = _column(table, column)
+        try:
+            if pa.types.is_string(values.type):
+                values = pa.array(_parsed(values.to_pylist(), dtype, name, column))
+            table = _with_column(table, column, values.cast(pa.type_for_alias(dtype)), dtype)
+        except pa.ArrowException as error:
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(
+                f"{name}: column {column!r} must hold {dtype} values ({reason}); rename or correct it."
+            ) from None
+    return table
+
+
+def _parsed(cells: list[str | None], dtype: str, name: str, column: str) -> list[Any]:
+    """Read booleans or integers from strings."""
+    parsers: dict[str, Callable[[str], Any]] = {"bool": {"true": True, "false": False}.__getitem__, "int64": int}
+    values: list[Any] = []
+    for row, cell in enumerate(cells):
+        try:
+            values.append(None if cell is None else parsers[dtype](cell.lower()))
+        except (KeyError, ValueError):
+            expected = "true or false" if dtype == "bool" else "an integer"
+            raise InputError(
+                f"{name}, row {row}: column {column!r} expected {expected}, got {cell!r}; rename or correct it."
+            ) from None
+    return values

@@ -1,0 +1,60 @@
+"""The exceptions of Counterpoise: what was expected, what came, and the mend, in one line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CounterpoiseError(Exception):
+    """Base of every error that the library raises on purpose.
+
+    Its text is one line that names the file, row or option, says what was expected and
+    what came, and how to mend it. The command line prints it and exits with `exit_code`.
+    """
+
+    exit_code = 2
+
+
+class InputError(CounterpoiseError, ValueError):
+    """A file, a column, a class or a parameter that cannot be used as it is."""
+
+
+class OutputError(CounterpoiseError, OSError):
+    """An output that cannot be written: it exists, its folder does not, the disk is full."""
+
+
+class ModelError(CounterpoiseError, ValueError):
+    """A name or folder that does not hold the model that is needed."""
+
+
+class ShortfallError(CounterpoiseError):
+    """Fewer rows could be made than were asked for, and the caller asked for all or nothing."""
+
+    exit_code = 1
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the closest known name, else an empty string.
+
+    Parameters
+    ----------
+    name : str
+        What was given.
+    known : iterable of str
+        What exists.
+
+    Returns
+    -------
+    str
+        A sentence with a leading space, or ``""``.
+
+    Examples
+    --------
+    >>> did_you_mean("filmask", ["fillmask", "random"])
+    " Did you mean 'fillmask'?"
+    >>> did_you_mean("xyz", ["fillmask", "random"])
+    ''
+    """
+    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.6)
+    return f" Did you mean {close[0]!r}?" if close else ""

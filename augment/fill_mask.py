@@ -1,0 +1,278 @@
+"""The masked-LM strategy: mask whole words of a sentence and let any Hugging Face masked LM fill them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from augment import words
+from augment.budget import SamplingStrategy
+from augment.candidates import Candidate, Draw
+from augment.checkpoints import load_masked_lm
+from augment.errors import InputError
+from augment.masked_lm import MaskedLM, Tokens
+from augment.strategy import TextStrategy
+from augment.words import Replacement, Span
+
+NEVER_FILLS = 3
+"""Words that may not fill a mask: the one that stood there and its neighbours."""
+
+
+class FillMask(TextStrategy):
+    """Replace some words of a sentence by others that a masked language model finds likely there.
+
+    The upsampling of the paper's section 6.1, with what it lacked: whole words, protected spans,
+    never the word that stood there, and the text around the masks untouched.
+
+    Parameters
+    ----------
+    model : str, default="mini"
+        A bundled name, a folder, or a hub id of any masked LM with a fast tokenizer.
+    revision : str, optional
+        Branch, tag or commit of a hub id.
+    mask_ratio : float, default=0.15
+        Share of a text's words that are replaced, in (0, 1]; at least one word is.
+    fill : {"parallel", "sequential"}, default="parallel"
+        Fill all masks from one forward pass, or one after the other, each seeing the last.
+    top_k : int or None, default=50
+        Draw among this many likeliest words, 1 or more; None for all.
+    top_p : float, default=0.95
+        Draw among the likeliest words that together reach this probability, in (0, 1].
+    temperature : float, default=1.0
+        Below 1 sharpens, above 1 flattens the draw; above 0.
+    protect : tuple of str, default=()
+        Words and phrases that are never replaced, matched without regard to case.
+    protect_patterns : tuple of str, default=()
+        Regular expressions of what is never replaced, likewise.
+    protect_negations : bool, default=True
+        Protect English negations and their contractions (`augment.words.NEGATIONS`).
+    batch_size : int, default=64
+        Rows of a forward pass. Changes memory and speed, not the result.
+    device : str, default="auto"
+    dtype : {"auto", "float32", "bfloat16", "float16"}, default="auto"
+        See `augment.checkpoints.load_masked_lm`.
+    sampling_strategy, random_state
+        See `TextStrategy`.
+
+    References
+    ----------
+    Wu et al. 2019, "Conditional BERT contextual augmentation". Fan et al. 2018 (top-k) and Holtzman et al.
+    2020 (top-p), the two cuts, applied in that order after the temperature.
+
+    Examples
+    --------
+    >>> from augment import FillMask
+    >>> texts = ["The shop opens at nine.", "We sat by the door.", "A lovely meal.", "Great staff!", "I loved it."]
+    >>> y = ["neutral", "neutral", "positive", "positive", "positive"]
+    >>> new_texts, new_y = FillMask(random_state=0).fit_resample(texts, y)
+    >>> new_y
+    ['neutral', 'neutral', 'positive', 'positive', 'positive', 'neutral']
+    """
+
+    name: ClassVar[str] = "fillmask"
+    summary: ClassVar[str] = "replace words by others that a masked language model finds likely there"
+
+    def __init__(
+        self,
+        *,
+        model: str = "mini",
+        revision: str | None = None,
+        mask_ratio: float = 0.15,
+        fill: Literal["parallel", "sequential"] = "parallel",
+        top_k: int | None = 50,
+        top_p: float = 0.95,
+        temperature: float = 1.0,
+        protect: tuple[str, ...] = (),
+        protect_patterns: tuple[str, ...] = (),
+        protect_negations: bool = True,
+        batch_size: int = 64,
+        device: str = "auto",
+        dtype: str = "auto",
+        sampling_strategy: SamplingStrategy = "auto",
+        random_state: Any = None,
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state)
+        self.model = model
+        self.revision = revision
+        self.mask_ratio = mask_ratio
+        self.fill = fill
+        self.top_k = top_k
+        self.top_p = top_p
+        self.temperature = temperature
+        self.protect = protect
+        self.protect_patterns = protect_patterns
+        self.protect_negations = protect_negations
+        self.batch_size = batch_size
+        self.device = device
+        self.dtype = dtype
+
+    def prepare(self) -> None:
+        """Check every parameter, then open the model."""
+        self._check()
+        self._protected = words.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
+        checkpoint = load_masked_lm(self.model, revision=self.revision, device=self.device, dtype=self.dtype)
+        self._engine = MaskedLM(checkpoint, self.batch_size)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the model's name, what identifies its weights, and where it ran."""
+        checkpoint = self._engine.checkpoint
+        return {
+            "model": checkpoint.name,
+            "revision": checkpoint.revision,
+            "device": str(checkpoint.device),
+            "dtype": str(checkpoint.autocast).removeprefix("torch."),
+        }
+
+    def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
+        """Mask and fill one text for each draw; None where no word may be replaced."""
+        tokenized = self._engine.tokenize([draw.text for draw in draws])
+        tasks = [self._masked(draw, tokens) for draw, tokens in zip(draws, tokenized, strict=True)]
+        live = [task for task in tasks if task is not None]
+        if self.fill == "parallel":
+            self._fill([(task, range(len(task.masks))) for task in live])
+        else:
+            for turn in range(max((len(task.masks) for task in live), default=0)):
+                self._fill([(task, range(turn, turn + 1)) for task in live if turn < len(task.masks)])
+        return [None if task is None else task.candidate() for task in tasks]
+
+    def _masked(self, draw: Draw, tokens: Tokens) -> _Masked | None:
+        """Choose the words to mask with this draw's own generator, and put a mask for each."""
+        pieces = {
+            span: piece
+            for span in words.replaceable(draw.text, self._protected)
+            if (piece := tokens.cover(span)) is not None
+        }
+        if not pieces:
+            return None
+        spans = words.word_spans(draw.text)
+        rng = draw.generator()
+        wanted = max(1, int(self.mask_ratio * len(spans) + 0.5))
+        masks = [list(pieces)[i] for i in sorted(rng.permutation(len(pieces))[:wanted])]
+        ids, positions, end = [], [], 0
+        for mask in masks:
+            ids += tokens.ids[end : pieces[mask].start]
+            positions.append(len(ids))
+            ids.append(self._engine.mask_id)
+            end = pieces[mask].end
+        return _Masked(draw.text, spans, masks, [*ids, *tokens.ids[end:]], positions, rng)
+
+    def _fill(self, turns: Sequence[tuple[_Masked, range]]) -> None:
+        """Fill these masks of each text from one forward pass, left to right."""
+        vocabulary = self._engine.vocabulary
+        spare = NEVER_FILLS * vocabulary.largest_family
+        ids, logits = self._engine.likeliest(
+            [(task.ids, [task.positions[i] for i in turn]) for task, turn in turns],
+            None if self.top_k is None else self.top_k + spare,
+        )
+        row = 0
+        for task, turn in turns:
+            for i in turn:
+                never = [vocabulary.family(word) for word in task.around(i)]
+                able = np.isfinite(logits[row]) & ~np.isin(vocabulary.families[ids[row]], never)
+                if able.any():
+                    kept = ids[row][able]
+                    chosen = kept[
+                        draw_one(logits[row][able], task.rng.random(), self.top_k, self.top_p, self.temperature)
+                    ]
+                    task.fills[i] = str(vocabulary.words[chosen])
+                    task.ids[task.positions[i]] = int(chosen)
+                row += 1
+
+    def _check(self) -> None:
+        """Raise one error that names every parameter out of range."""
+        wrong = []
+        for name, ok, expected in (
+            ("mask_ratio", 0 < self.mask_ratio <= 1, "in (0, 1]"),
+            ("fill", self.fill in ("parallel", "sequential"), "'parallel' or 'sequential'"),
+            ("top_k", self.top_k is None or self.top_k >= 1, "1 or more, or None for every word"),
+            ("top_p", 0 < self.top_p <= 1, "in (0, 1]"),
+            ("temperature", 0 < self.temperature < np.inf, "above 0"),
+            ("batch_size", self.batch_size >= 1, "1 or more"),
+            ("protect", not isinstance(self.protect, str), "a sequence of words and phrases"),
+            ("protect_patterns", not isinstance(self.protect_patterns, str), "a sequence of regular expressions"),
+        ):
+            if not ok:
+                wrong.append(f"`{name}` of fillmask must be {expected}. Got {getattr(self, name)!r}.")
+        if not isinstance(self.protect_patterns, str):
+            for pattern in self.protect_patterns:
+                try:
+                    re.compile(pattern)
+                except re.error as error:
+                    wrong.append(f"`protect_patterns` of fillmask holds {pattern!r}, no regular expression: {error}.")
+        if wrong:
+            raise InputError(" ".join(wrong))
+
+
+@dataclass
+class _Masked:
+    """A text on its way from masks to fills."""
+
+    text: str
+    spans: list[Span]
+    """Every word of the text."""
+    masks: list[Span]
+    """The words that are masked, ascending."""
+    ids: list[int]
+    """The text in word pieces, one mask for each masked word; fills are put in as they come."""
+    positions: list[int]
+    """Where the masks stand in `ids`."""
+    rng: np.random.Generator
+    fills: dict[int, str] = field(default_factory=dict)
+    """Mask number to word."""
+
+    def around(self, i: int) -> list[str]:
+        """Return the words that mask `i` may not become: what stood there, and what stands beside it."""
+        at = self.spans.index(self.masks[i])
+        beside = [self.spans[j] for j in (at - 1, at + 1) if 0 <= j < len(self.spans)]
+        filled = {self.masks[j]: word for j, word in self.fills.items()}
+        old = self.text[slice(*self.masks[i])]
+        return [old, *(filled.get(span, self.text[slice(*span)]) for span in beside)]
+
+    def candidate(self) -> Candidate:
+        """Put the fills into the text, each with the capitalisation of the word that it replaces."""
+        replacements = tuple(
+            Replacement(*mask, words.match_case(self.fills[i], self.text, mask))
+            for i, mask in enumerate(self.masks)
+            if i in self.fills
+        )
+        return Candidate(words.splice(self.text, replacements), replacements)
+
+
+def draw_one(logits: np.ndarray, u: float, top_k: int | None, top_p: float, temperature: float) -> int:
+    """Draw one entry from logits that stand in descending order. Pure: the random number is given.
+
+    Parameters
+    ----------
+    logits : ndarray of float, shape (n,)
+        Finite, descending, n at least 1.
+    u : float
+        In [0, 1).
+    top_k : int or None
+        Keep this many; None keeps all.
+    top_p : float
+        Of those, keep the fewest that together reach this probability, in (0, 1].
+    temperature : float
+        Divides the logits, above 0.
+
+    Returns
+    -------
+    int
+        A position in `logits`.
+
+    Examples
+    --------
+    >>> draw_one(np.log([0.5, 0.3, 0.2]), 0.6, None, 1.0, 1.0)
+    1
+    >>> draw_one(np.log([0.5, 0.3, 0.2]), 0.6, 1, 1.0, 1.0)
+    0
+    """
+    kept = logits[:top_k].astype(np.float64)
+    shares = np.exp((kept - kept[0]) / temperature)
+    cumulative = np.cumsum(shares / shares.sum())
+    nucleus = int(np.searchsorted(cumulative, top_p * cumulative[-1])) + 1
+    cumulative = cumulative[:nucleus]
+    return min(int(np.searchsorted(cumulative, u * cumulative[-1], side="right")), len(cumulative) - 1)

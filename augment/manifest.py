@@ -1,0 +1,67 @@
+"""What was asked, what was made, from what, with what: one JSON file beside every output."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+SCHEMA = 1
+RECORDED = ("counterpoise", "torch", "transformers", "tokenizers", "datasets", "pyarrow", "numpy")
+
+
+@dataclass(kw_only=True)
+class Manifest:
+    """The record of one run; `to_json` is what is written."""
+
+    input: dict[str, Any]
+    """Name, fingerprint, rows, rows kept out, empty texts, columns."""
+    against: list[dict[str, Any]]
+    """Name and rows of each held-out file."""
+    strategy: dict[str, Any]
+    """Name, parameters, and what it says of its model."""
+    guards: list[dict[str, Any]]
+    """Name and parameters, in the order in which they were asked."""
+    sampling_strategy: Any
+    seed: int
+    max_per_source: int | None
+    only_synthetic: bool
+    counts_before: dict[str, int]
+    counts_after: dict[str, int]
+    made: dict[str, int]
+    missing: dict[str, dict[str, Any]]
+    """Class → rows missing and why; empty when the budget was met."""
+    rejected: dict[str, int]
+    """Guard → candidates rejected."""
+    seconds: float
+    """Wall time of making the rows, models opened included."""
+    versions: dict[str, str] = field(default_factory=lambda: installed_versions())
+
+    def to_json(self) -> str:
+        """Return the manifest as indented JSON with a final newline."""
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def manifest_path(output: Path) -> Path:
+    """Return where the manifest of an output stands.
+
+    Examples
+    --------
+    >>> manifest_path(Path("out/balanced.csv")).as_posix()
+    'out/balanced.csv.manifest.json'
+    """
+    return output.with_name(output.name + ".manifest.json")
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python and of what the result depends on, as far as it is installed."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in RECORDED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

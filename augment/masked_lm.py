@@ -1,0 +1,324 @@
+"""A masked language model as an engine: texts with masks in, the likeliest whole words at the masks out."""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from augment import words
+from augment.words import Span
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+    from augment.checkpoints import Checkpoint
+
+LENGTH_STEP = 8
+"""Rows are padded up to a multiple of this: a function of the row alone, never of its batch."""
+PROJECTED = 256
+"""Masks whose logits are held at a time."""
+
+
+class States(NamedTuple):
+    """What one forward pass leaves behind, each of shape (batch, length, d)."""
+
+    tokens: Tensor
+    """Hidden states of the last encoder layer."""
+    head: Tensor
+    """Input of the vocabulary projection: the same states after the head's transform."""
+
+
+def token_and_head_states(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> States:
+    """Run a masked LM without its projection onto the vocabulary.
+
+    The projection is most of the work of a small model with a large vocabulary, and is needed
+    at few positions. A hook keeps its input and lets a single position through; the caller
+    applies `model.get_output_embeddings()` where it wants logits. This holds for every
+    architecture whose head ends in that module (BERT, RoBERTa, DistilBERT, ALBERT, ELECTRA,
+    MPNet, DeBERTa, ModernBERT, ...), with no case for any of them.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        A model with a language-model head.
+    input_ids, attention_mask : Tensor
+        Shape (batch, length), int64.
+
+    Returns
+    -------
+    States
+        Both of shape (batch, length, d).
+    """
+    kept: list[Tensor] = []
+
+    def keep(module: object, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        kept.append(inputs[0])
+        return (inputs[0][:, :1], *inputs[1:])
+
+    hook = model.get_output_embeddings().register_forward_pre_hook(keep)
+    try:
+        output = model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
+    finally:
+        hook.remove()
+    return States(tokens=output.hidden_states[-1], head=kept[0])
+
+
+class Tokens(NamedTuple):
+    """A text in word pieces, without special tokens."""
+
+    ids: list[int]
+    starts: list[int]
+    """Where each piece begins in the text, white space before it left out."""
+    ends: list[int]
+
+    def cover(self, span: Span) -> Span | None:
+        """Return the range of pieces that make up exactly these characters, or None if none does."""
+        first = bisect.bisect_right(self.ends, span.start)
+        last = bisect.bisect_left(self.starts, span.end)
+        if first >= last or self.starts[first] != span.start or self.ends[last - 1] != span.end:
+            return None
+        return Span(first, last)
+
+
+class Passage(NamedTuple):
+    """A window of a row, and the positions that are to be read in it."""
+
+    row: int
+    start: int
+    end: int
+    positions: list[int]
+
+
+def passages(row: int, length: int, positions: Sequence[int], window: int) -> Iterator[Passage]:
+    """Cover positions of a row by windows that the model takes, as few as leave context around each.
+
+    Parameters
+    ----------
+    row : int
+        Its number, handed on.
+    length : int
+        Its word pieces.
+    positions : sequence of int
+        Ascending.
+    window : int
+        Most word pieces that the model takes.
+
+    Yields
+    ------
+    Passage
+        One, the whole row, if it fits. Else windows that hold at least window // 4 pieces on
+        either side of each position, as far as the text goes.
+    """
+    if length <= window:
+        yield Passage(row, 0, length, list(positions))
+        return
+    group: list[int] = []
+    for position in [*positions, None]:
+        if group and (position is None or position - group[0] > window // 2):
+            start = min(max((group[0] + group[-1] - window) // 2, 0), length - window)
+            yield Passage(row, start, start + window, group)
+            group = []
+        if position is not None:
+            group.append(position)
+
+
+class WordVocabulary:
+    """Which entries of a tokenizer's vocabulary are whole words, found by decoding them.
+
+    An entry is a whole word if, after another word, it decodes to a space and a word with a letter: this is
+    so for WordPiece, byte-level BPE and SentencePiece alike. Continuations, punctuation, numbers,
+    special tokens, stray bytes and single letters other than "a" and "I" are not.
+
+    Parameters
+    ----------
+    tokenizer : PreTrainedTokenizerFast
+        Any.
+    size : int
+        Number of logits; entries beyond the tokenizer's are no words.
+
+    Attributes
+    ----------
+    words : list of (str or None)
+        Shape (size,).
+    families : ndarray of int64, shape (size,)
+        Entries of one number differ in case alone; -1 for what is no word.
+    largest_family : int
+        Most entries of one number.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, size: int) -> None:
+        backend = tokenizer.backend_tokenizer
+        before = backend.encode("the", add_special_tokens=False).ids[:1]
+        lead = backend.decode(before, skip_special_tokens=False) + " "
+        known = min(size, len(tokenizer))
+        decoded = backend.decode_batch([[*before, i] for i in range(known)], skip_special_tokens=False)
+        special = set(tokenizer.all_special_ids)
+        self.words: list[str | None] = [None] * size
+        for i, text in enumerate(decoded):
+            word = text.removeprefix(lead)
+            if word != text and i not in special and _is_word(word):
+                self.words[i] = word
+        self._number: dict[str, int] = {}
+        self.families = np.full(size, -1, dtype=np.int64)
+        for i, entry in enumerate(self.words):
+            if entry is not None:
+                self.families[i] = self._number.setdefault(words.folded(entry), len(self._number))
+        self.largest_family = max(Counter(self.families[self.families >= 0].tolist()).values(), default=1)
+
+    def family(self, word: str) -> int:
+        """Return the number of a word's family, or -1 if no entry is that word in any case."""
+        return self._number.get(words.folded(word), -1)
+
+
+def _is_word(text: str) -> bool:
+    if not words.WORD.fullmatch(text) or not any(c.isalpha() for c in text):
+        return False
+    return len(text) > 1 or not text.isascii() or text in "aAiI"
+
+
+class MaskedLM:
+    """Finds the likeliest words at masks, to the bit the same whatever the batch size.
+
+    Two things make it so: a row's padded length is a function of the row alone, and every matrix
+    product runs in slabs of one size (`augment.slabs`).
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        From `augment.checkpoints.load_masked_lm`.
+    batch_size : int
+        Most rows of a forward pass.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, batch_size: int) -> None:
+        import torch
+        from tokenizers import Tokenizer
+
+        tokenizer = checkpoint.tokenizer
+        self.checkpoint = checkpoint
+        self.batch_size = batch_size
+        self.mask_id: int = tokenizer.mask_token_id
+        self.projection = checkpoint.model.get_output_embeddings()
+        self.vocabulary = WordVocabulary(tokenizer, self.projection.weight.shape[0])
+        self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._backend.no_truncation()
+        self._backend.no_padding()
+        around = self._backend.encode("the")
+        first = around.special_tokens_mask.index(0)
+        last = len(around.ids) - around.special_tokens_mask[::-1].index(0)
+        self._prefix, self._suffix = around.ids[:first], around.ids[last:]
+        self._backend.encode_special_tokens = True  # a "[MASK]" in a text is text
+        self.window = _longest(checkpoint) - len(self._prefix) - len(self._suffix)
+        allowed = torch.tensor([word is not None for word in self.vocabulary.words])
+        self._bias = torch.zeros(len(allowed)).masked_fill(~allowed, -torch.inf).to(checkpoint.device)
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
+        """Split texts into word pieces; special tokens spelt out in a text are text."""
+        tokenized = []
+        for text, encoding in zip(
+            texts, self._backend.encode_batch(list(texts), add_special_tokens=False), strict=True
+        ):
+            starts, ends = [], []
+            for start, end in encoding.offsets:
+                piece = text[start:end]
+                starts.append(start + len(piece) - len(piece.lstrip()))
+                ends.append(end)
+            tokenized.append(Tokens(encoding.ids, starts, ends))
+        return tokenized
+
+    def likeliest(
+        self, rows: Sequence[tuple[Sequence[int], Sequence[int]]], count: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Find the likeliest whole words at masks.
+
+        Parameters
+        ----------
+        rows : sequence of (ids, positions)
+            Word pieces with masks among them, and which positions to read, ascending.
+        count : int or None
+            How many words for each position; None for every one.
+
+        Returns
+        -------
+        ids : ndarray of int64, shape (positions of all rows, at most count)
+            Vocabulary entries, likeliest first.
+        logits : ndarray of float32, of the same shape
+            -inf where there are fewer whole words than `count`.
+        """
+        import torch
+
+        from augment.slabs import FixedSlabs
+
+        count = len(self._bias) if count is None else min(count, len(self._bias))
+        ids, logits = [np.zeros((0, count), np.int64)], [np.zeros((0, count), np.float32)]
+        with self.checkpoint.inference(), FixedSlabs():
+            for states in self._states(rows).split(PROJECTED) if rows else ():
+                best = torch.topk(self.projection(states).float() + self._bias, count)
+                ids.append(best.indices.cpu().numpy())
+                logits.append(best.values.cpu().numpy())
+        return np.concatenate(ids), np.concatenate(logits)
+
+    def _states(self, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Tensor:
+        """Run the encoder and return the head's states at every position asked for, in order: (positions, d)."""
+        import torch
+
+        asked, place = [], 0
+        for row, (ids, positions) in enumerate(rows):
+            for passage in passages(row, len(ids), positions, self.window):
+                asked.append((place, passage))
+                place += len(passage.positions)
+        states = torch.zeros(0)
+        for batch in self._batches(asked):
+            input_ids, attention_mask = self._padded([(p, rows[p.row][0]) for _, p in batch])
+            head = token_and_head_states(self.checkpoint.model, input_ids, attention_mask).head
+            if not len(states):
+                states = head.new_zeros(place, head.shape[-1])
+            for i, (first, passage) in enumerate(batch):
+                read = [len(self._prefix) + position - passage.start for position in passage.positions]
+                states[first : first + len(read)] = head[i, read]
+        return states
+
+    def _batches(self, asked: Iterable[tuple[int, Passage]]) -> Iterator[list[tuple[int, Passage]]]:
+        """Group passages by padded length, shortest first, into batches of at most `batch_size`."""
+        by_length = defaultdict(list)
+        for item in asked:
+            by_length[self._padded_length(item[1])].append(item)
+        for _, group in sorted(by_length.items()):
+            for start in range(0, len(group), self.batch_size):
+                yield group[start : start + self.batch_size]
+
+    def _padded_length(self, passage: Passage) -> int:
+        own = passage.end - passage.start + len(self._prefix) + len(self._suffix)
+        longest = self.window + len(self._prefix) + len(self._suffix)
+        return min(-(-own // LENGTH_STEP) * LENGTH_STEP, longest)
+
+    def _padded(self, batch: Sequence[tuple[Passage, Sequence[int]]]) -> tuple[Tensor, Tensor]:
+        """Return input_ids and attention_mask, both (batch, padded length) int64."""
+        import torch
+
+        pad = self.checkpoint.tokenizer.pad_token_id or 0
+        input_ids = torch.full((len(batch), self._padded_length(batch[0][0])), pad)
+        attention_mask = torch.zeros_like(input_ids)
+        for i, (passage, ids) in enumerate(batch):
+            row = [*self._prefix, *ids[passage.start : passage.end], *self._suffix]
+            input_ids[i, : len(row)] = torch.tensor(row)
+            attention_mask[i, : len(row)] = 1
+        return input_ids.to(self.checkpoint.device), attention_mask.to(self.checkpoint.device)
+
+
+def _longest(checkpoint: Checkpoint) -> int:
+    """Return the most tokens that a model takes, special ones included."""
+    from torch import nn
+
+    longest = min(
+        checkpoint.tokenizer.model_max_length, getattr(checkpoint.model.config, "max_position_embeddings", 512)
+    )
+    for name, module in checkpoint.model.base_model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            longest = min(longest, module.num_embeddings - module.padding_idx - 1)  # RoBERTa counts from there
+    return longest

@@ -1,0 +1,235 @@
+"""The base of text strategies: it owns the protocol, and a subclass writes one hook."""
+
+from __future__ import annotations
+
+import abc
+import secrets
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from augment.budget import SamplingStrategy, rows_to_make
+from augment.candidates import Candidate, Draw
+from augment.errors import InputError
+from augment.generation import Row, Tally, generate
+from augment.guards import default_guards
+
+
+class TextStrategy(BaseEstimator, abc.ABC):
+    """Makes new texts of a class from the texts that it has.
+
+    A subclass sets `name` and `summary`, lists its parameters in a keyword-only constructor that only stores
+    them, and writes `candidates`. It may override `prepare`, to check parameters and
+    open models, and `identity`, to say which. `augment.checks` judges it.
+
+    Parameters
+    ----------
+    sampling_strategy : str, float, dict or callable, default="auto"
+        See `augment.budget.rows_to_make`. Used by `fit_resample` alone.
+    random_state : int, numpy.random.Generator, numpy.random.RandomState or None, default=None
+        The seed, or where to draw it from; None draws a fresh one. Used by `fit_resample` alone.
+    """
+
+    name: ClassVar[str]
+    """What the command line calls it."""
+    summary: ClassVar[str]
+    """One line for lists of strategies."""
+    kind: ClassVar[str] = "text"
+    copies: bool = False
+    """Whether its new rows are copies by design, and exempt from the guards against them."""
+
+    def __init__(self, *, sampling_strategy: SamplingStrategy = "auto", random_state: Any = None) -> None:
+        self.sampling_strategy = sampling_strategy
+        self.random_state = random_state
+
+    @abc.abstractmethod
+    def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
+        """Give one candidate for each draw: the one hook.
+
+        Parameters
+        ----------
+        draws : sequence of Draw
+            What to make. All randomness comes from each draw's own `generator()`, so that a
+            candidate depends on its draw alone and not on the others beside it.
+
+        Returns
+        -------
+        list of (Candidate or None)
+            As long as `draws`, in their order; None where the source text can never give any.
+        """
+
+    def prepare(self) -> None:
+        """Check the parameters and open what is needed. Called once before any draw.
+
+        Raises
+        ------
+        CounterpoiseError
+            If a parameter is out of range or a model cannot be opened.
+        """
+        return
+
+    def identity(self) -> dict[str, Any]:
+        """Return what else determines the rows beside the parameters, for the manifest."""
+        return {}
+
+    def fit_resample(self, texts: Any, y: Any) -> tuple[Any, Any]:
+        """Balance a data set: originals first, in order and untouched, new rows after them.
+
+        Parameters
+        ----------
+        texts : sequence of str, shape (n,)
+            List, tuple, numpy array or pandas Series. None and empty texts stay and are no sources.
+        y : sequence, shape (n,)
+            Their classes, strings or integers.
+
+        Returns
+        -------
+        texts, y
+            Of shape (n + m,), in the containers that were given. Fitted: `sampling_strategy_`
+            (class → rows to make), `shortfall_` (class → rows missing), `source_indices_` (m,) int64,
+            `rejections_` (guard → count), `random_state_` (the seed).
+
+        Raises
+        ------
+        InputError
+            If lengths differ, a text is no string, a label is missing, or there are not two classes.
+        """
+        rows, labels = _column(texts, "texts"), _column(y, "y")
+        if len(rows) != len(labels):
+            raise InputError(f"There must be one label for each text. Got {len(rows)} texts and {len(labels)} labels.")
+        sources = usable_sources(rows, labels)
+        budget = rows_to_make(self.sampling_strategy, class_counts(labels))
+        check_sources(sources, budget)
+        self.random_state_ = _seed(self.random_state)
+        self.prepare()
+        guards = default_guards()
+        for guard in guards:
+            guard.fit([text for text in rows if text], [])
+        tally = Tally()
+        made: list[Row] = []
+        for chunk in generate(
+            self,
+            texts={i: rows[i] for label in budget for i in sources[label]},
+            sources=sources,
+            budget=budget,
+            guards=guards,
+            seed=self.random_state_,
+            tally=tally,
+        ):
+            made += chunk
+        self.sampling_strategy_ = budget
+        self.shortfall_ = tally.missing
+        self.rejections_ = dict(tally.rejected)
+        self.source_indices_ = np.array([row.source for row in made], dtype=np.int64)
+        return _extended(texts, [row.text for row in made]), _extended(y, [row.label for row in made])
+
+
+def class_counts(labels: Sequence[Any]) -> dict[Any, int]:
+    """Count the rows of each class, in sorted order.
+
+    Parameters
+    ----------
+    labels : sequence of str or int
+
+    Returns
+    -------
+    dict of label to int
+
+    Raises
+    ------
+    InputError
+        If a label is missing, or strings and integers are mixed.
+    """
+    counts = Counter(labels)
+    for label in counts:
+        if label is None or label != label or label == "":
+            raise InputError(f"Row {labels.index(label)} has no label. Drop such rows, or give them one.")
+    kinds = {type(label).__name__ for label in counts}
+    if len(kinds) > 1:
+        raise InputError(f"The labels must be of one type, strings or integers. Got {', '.join(sorted(kinds))}.")
+    return {label: counts[label] for label in sorted(counts)}
+
+
+def usable_sources(texts: Sequence[str | None], labels: Sequence[Any]) -> dict[Any, list[int]]:
+    """Return the row numbers of each class whose text is not empty.
+
+    Parameters
+    ----------
+    texts : sequence of (str or None), shape (n,)
+    labels : sequence, shape (n,)
+
+    Returns
+    -------
+    dict of label to list of int
+
+    Raises
+    ------
+    InputError
+        If a text is neither a string nor None.
+    """
+    sources: dict[Any, list[int]] = {label: [] for label in labels}
+    for i, (text, label) in enumerate(zip(texts, labels, strict=True)):
+        if text is not None and not isinstance(text, str):
+            raise InputError(f"Row {i} must hold a text. Got {type(text).__name__}: {text!r:.60}.")
+        if text and text.strip():
+            sources[label].append(i)
+    return sources
+
+
+def check_sources(sources: dict[Any, list[int]], budget: dict[Any, int]) -> None:
+    """Refuse to raise a class that has fewer than two texts to make new ones from.
+
+    Raises
+    ------
+    InputError
+        Naming the class.
+    """
+    for label, wanted in budget.items():
+        if wanted and len(sources[label]) < 2:
+            raise InputError(
+                f"The class {label!r} has {len(sources[label])} usable text{'s' * (len(sources[label]) != 1)} and at"
+                " least 2 are needed to make new ones. Add rows, or leave the class out of the sampling strategy."
+            )
+
+
+def _column(values: Any, name: str) -> list[Any]:
+    """Turn a one-dimensional container into a list of plain Python values."""
+    if isinstance(values, (str, bytes)) or getattr(values, "ndim", 1) != 1:
+        raise InputError(f"`{name}` must be one-dimensional: a list, a numpy array or a pandas Series of values.")
+    return values.tolist() if hasattr(values, "tolist") else list(values)
+
+
+def _extended(container: Any, new: list[Any]) -> Any:
+    """Return a container of the same type with new values after the old."""
+    if isinstance(container, np.ndarray):
+        if container.dtype.kind in "iufb":
+            return np.concatenate([container, np.asarray(new, dtype=container.dtype)])
+        return np.concatenate([container, np.asarray(new, dtype=object if container.dtype == object else np.str_)])
+    if hasattr(container, "iloc"):
+        import pandas as pd
+
+        return pd.concat([container, pd.Series(new, dtype=container.dtype, name=container.name)], ignore_index=True)
+    if isinstance(container, tuple):
+        return (*container, *new)
+    return [*container, *new]
+
+
+def _seed(random_state: Any) -> int:
+    """Turn a random state into the one integer that everything is derived from."""
+    if random_state is None:
+        return secrets.randbits(32)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**32))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    if isinstance(random_state, bool) or not isinstance(random_state, (int, np.integer)) or random_state < 0:
+        raise InputError(
+            f"`random_state` must be an integer of 0 or more, a numpy generator, or None. Got {random_state!r}."
+        )
+    return int(random_state)
+
+
+Progress = Callable[[int], None]

@@ -1,0 +1,300 @@
+"""The main job: read, budget, plan, generate, guard, refill, assemble, record. It only conducts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from augment import registry
+from augment.assembly import check_provenance_columns, extended_frame, extended_table
+from augment.budget import SamplingStrategy, rows_to_make
+from augment.corpus import Corpus, Layout, from_table
+from augment.errors import InputError
+from augment.generation import Row, Tally, generate
+from augment.guards import Guard, default_guards
+from augment.manifest import Manifest
+from augment.strategy import TextStrategy, check_sources, class_counts, usable_sources
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class HeldOut(NamedTuple):
+    """Texts that no new row may equal."""
+
+    name: str
+    texts: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is to be made, settled before anything is: `plan_job` makes it, `run` carries it out."""
+
+    corpus: Corpus
+    strategy: TextStrategy
+    sampling_strategy: SamplingStrategy
+    seed: int
+    held_out: tuple[HeldOut, ...]
+    max_per_source: int | None
+    counts: dict[str, int]
+    """Class name → rows at present, synthetic ones included, in sorted order."""
+    budget: dict[str, int]
+    """Class name → rows to make."""
+    sources: dict[str, list[int]]
+    """Class name → rows of the corpus that new ones may be made from."""
+    empty: int
+    """Rows without a text: kept, never sources."""
+
+
+class Made(NamedTuple):
+    """What a run made."""
+
+    rows: list[Row]
+    manifest: Manifest
+
+
+def plan_job(
+    corpus: Corpus,
+    strategy: TextStrategy,
+    *,
+    sampling_strategy: SamplingStrategy = "auto",
+    seed: int = 0,
+    held_out: Sequence[HeldOut] = (),
+    max_per_source: int | None = None,
+    strict: bool = False,
+) -> Job:
+    """Settle what is to be made, without opening a model.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The data. Rows that are synthetic already count towards the totals and are no sources.
+    strategy : TextStrategy
+        Makes the new texts.
+    sampling_strategy : str, float, dict or callable, default="auto"
+        See `augment.budget.rows_to_make`; classes go by their names.
+    seed : int, default=0
+        0 to 2**64 - 1.
+    held_out : sequence of HeldOut, default=()
+        Texts that no new row may equal or nearly equal.
+    max_per_source : int, optional
+        Most new rows of one source, 1 or more.
+    strict : bool, default=False
+        Refuse data with empty texts.
+
+    Returns
+    -------
+    Job
+
+    Raises
+    ------
+    InputError
+        If the data or an option cannot be used.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
+        raise InputError(f"The seed must be a whole number from 0 to 2**64 - 1. Got {seed!r}.")
+    if max_per_source is not None and max_per_source < 1:
+        raise InputError(f"The most rows per source must be 1 or more. Got {max_per_source}.")
+    check_provenance_columns(corpus)
+    texts, names = corpus.texts, corpus.label_names
+    labels = [names[label] for label in corpus.labels]
+    if isinstance(sampling_strategy, dict):
+        by_value = {str(value): name for value, name in names.items()}
+        sampling_strategy = {by_value.get(str(key), str(key)): total for key, total in sampling_strategy.items()}
+    synthetic = corpus.is_synthetic
+    empty = [i for i, text in enumerate(texts) if not (text and text.strip())]
+    if strict and empty:
+        raise InputError(
+            f"{corpus.name}: {len(empty)} rows have no text, the first is row {corpus.rows[empty[0]]}."
+            " Remove them, or run without --strict to keep them and make nothing from them."
+        )
+    counts = class_counts(labels)
+    sources = usable_sources([None if made else text for text, made in zip(texts, synthetic, strict=True)], labels)
+    budget = {str(name): rows for name, rows in rows_to_make(sampling_strategy, counts).items()}
+    check_sources(sources, budget)
+    return Job(
+        corpus=corpus,
+        strategy=strategy,
+        sampling_strategy=sampling_strategy,
+        seed=seed,
+        held_out=tuple(held_out),
+        max_per_source=max_per_source,
+        counts=counts,
+        budget=budget,
+        sources=sources,
+        empty=len(empty),
+    )
+
+
+def run(job: Job, *, only_synthetic: bool = False, progress: Callable[[int], None] | None = None) -> Made:
+    """Make the rows of a job.
+
+    Parameters
+    ----------
+    job : Job
+        From `plan_job`.
+    only_synthetic : bool, default=False
+        Recorded in the manifest.
+    progress : callable, optional
+        Called with the number of rows just made.
+
+    Returns
+    -------
+    Made
+        The new rows in the order of the plan, and the manifest.
+
+    Raises
+    ------
+    CounterpoiseError
+        If a parameter of the strategy is out of range or its model cannot be opened.
+    """
+    start = time.perf_counter()
+    job.strategy.prepare()
+    guards = default_guards()
+    texts = job.corpus.texts
+    for guard in guards:
+        guard.fit([text for text in texts if text], [text for file in job.held_out for text in file.texts])
+    tally = Tally()
+    rows: list[Row] = []
+    for chunk in generate(
+        job.strategy,
+        texts={i: texts[i] or "" for label in job.budget for i in job.sources[label]},
+        sources=job.sources,
+        budget=job.budget,
+        guards=guards,
+        seed=job.seed,
+        tally=tally,
+        max_per_source=job.max_per_source,
+        progress=progress,
+    ):
+        rows += chunk
+    return Made(rows, _manifest(job, guards, tally, only_synthetic, time.perf_counter() - start))
+
+
+def upsample(
+    data: Any,
+    *,
+    strategy: str | TextStrategy = "fillmask",
+    sampling_strategy: SamplingStrategy = "auto",
+    seed: int = 0,
+    against: Sequence[str] = (),
+    max_per_source: int | None = None,
+    only_synthetic: bool = False,
+    text_column: str | None = None,
+    label_column: str | None = None,
+) -> tuple[Any, Manifest]:
+    """Balance the classes of a data set by new rows, and say what was done.
+
+    Parameters
+    ----------
+    data : datasets.Dataset, pandas.DataFrame, or (texts, labels)
+        The data.
+    strategy : str or TextStrategy, default="fillmask"
+        A registered name, or a configured strategy.
+    sampling_strategy : str, float, dict or callable, default="auto"
+        See `augment.budget.rows_to_make`.
+    seed : int, default=0
+        The same seed and data give the same rows.
+    against : sequence of str, default=()
+        Held-out texts that no new row may equal or nearly equal.
+    max_per_source : int, optional
+        Most new rows of one source.
+    only_synthetic : bool, default=False
+        Return the new rows alone.
+    text_column, label_column : str, optional
+        By default text/sentence/review and label/gold_label/sentiment.
+
+    Returns
+    -------
+    data
+        Of the kind that was given: originals first, unchanged and in order, then the new rows.
+        Tables have the columns `is_synthetic`, `source_row`, `strategy`, `variant` besides.
+    manifest : Manifest
+        Counts before and after, rejections, what is missing and why.
+
+    Raises
+    ------
+    InputError
+        If the data or an option cannot be used.
+
+    Examples
+    --------
+    >>> from augment import upsample
+    >>> texts = ["The shop opens at nine.", "We sat by the door.", "A lovely meal.", "Great staff!", "I loved it."]
+    >>> (texts, labels), manifest = upsample((texts, ["neutral"] * 2 + ["positive"] * 3))
+    >>> manifest.counts_after
+    {'neutral': 3, 'positive': 3}
+    """
+    chosen: TextStrategy = registry.create(strategy, {}) if isinstance(strategy, str) else strategy
+    corpus = from_table(_table(data), "the data", Layout(text_column=text_column, label_column=label_column))
+    job = plan_job(
+        corpus,
+        chosen,
+        sampling_strategy=sampling_strategy,
+        seed=seed,
+        held_out=[HeldOut("against", list(against))] if len(against) else (),
+        max_per_source=max_per_source,
+    )
+    made = run(job, only_synthetic=only_synthetic)
+    if isinstance(data, (tuple, list)):
+        originals = ([], []) if only_synthetic else data
+        labels = corpus.labels
+        return (
+            [*originals[0], *(row.text for row in made.rows)],
+            [*originals[1], *(labels[row.source] for row in made.rows)],
+        ), made.manifest
+    if hasattr(data, "iloc"):
+        return extended_frame(data, corpus, made.rows, chosen.name, only_synthetic=only_synthetic), made.manifest
+    return extended_table(corpus, made.rows, chosen.name, only_synthetic=only_synthetic), made.manifest
+
+
+def _table(data: Any) -> Dataset:
+    """Turn any of the accepted kinds of data into a table."""
+    import datasets
+
+    if isinstance(data, datasets.Dataset):
+        return data
+    if hasattr(data, "iloc"):
+        return datasets.Dataset.from_pandas(data, preserve_index=False)
+    if isinstance(data, (tuple, list)) and len(data) == 2 and len(data[0]) == len(data[1]):
+        return datasets.Dataset.from_dict({"text": list(data[0]), "label": list(data[1])})
+    raise InputError(
+        "The data must be a datasets.Dataset, a pandas DataFrame, or a pair of equally long lists (texts, labels)."
+        f" Got {type(data).__name__}."
+    )
+
+
+def _manifest(job: Job, guards: Sequence[Guard], tally: Tally, only_synthetic: bool, seconds: float) -> Manifest:
+    made = {label: tally.made[label] for label in job.budget}
+    return Manifest(
+        input={
+            "name": job.corpus.name,
+            "fingerprint": job.corpus.fingerprint,
+            "rows": len(job.corpus.table),
+            "rows_kept_out": job.corpus.dropped,
+            "empty_texts": job.empty,
+            "text_column": job.corpus.text_column,
+            "label_column": job.corpus.label_column,
+        },
+        against=[{"name": file.name, "rows": len(file.texts)} for file in job.held_out],
+        strategy={
+            "name": job.strategy.name,
+            "parameters": {name: getattr(job.strategy, name) for name in registry.parameters(type(job.strategy))},
+            **job.strategy.identity(),
+        },
+        guards=[
+            {"name": guard.name, **{k: v for k, v in vars(guard).items() if not k.endswith("_")}} for guard in guards
+        ],
+        sampling_strategy=job.sampling_strategy,
+        seed=job.seed,
+        max_per_source=job.max_per_source,
+        only_synthetic=only_synthetic,
+        counts_before=job.counts,
+        counts_after={label: count + made.get(label, 0) for label, count in job.counts.items()},
+        made=made,
+        missing={label: {"rows": rows, "why": tally.why_missing(label)} for label, rows in tally.missing.items()},
+        rejected=dict(tally.rejected),
+        seconds=round(seconds, 3),
+    )

@@ -1,0 +1,240 @@
+"""Words as spans of characters: where they stand, which are protected, how they are replaced."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+CLITIC = re.compile(r"['’](?:s|d|m|ll|re|ve)$", re.IGNORECASE)
+SENTENCE_START = re.compile(r"(?:^|[.!?…][\"'”’)\]]*\s)[\"'“‘(\[\s]*$")
+ALPHANUMERIC = re.compile(r"[^\W_]+")
+
+NEGATIONS = (
+    r"\b(?:ai|are|ca|could|did|do|does|had|has|have|is|might|must|need|should|was|were|wo|would)\s?n\s?['’]?\s?t\b",
+    r"\b(?:no|not|never|none|nobody|nothing|nowhere|neither|nor|cannot|without|hardly|barely|scarcely)\b",
+    r"\bno\s+one\b",
+    r"\bn['’]t\b",
+)
+"""English negations and their contractions, also as the Penn Treebank writes them ("ca n't")."""
+
+
+class Span(NamedTuple):
+    """Characters `start` to `end` (exclusive) of a text."""
+
+    start: int
+    end: int
+
+
+class Replacement(NamedTuple):
+    """New text for the characters `start` to `end` (exclusive)."""
+
+    start: int
+    end: int
+    new: str
+
+
+def word_spans(text: str) -> list[Span]:
+    """Find the words of a text, in order.
+
+    A word is a run of letters and digits, with inner hyphens and apostrophes. An English clitic
+    at its end ("it's", "they'll") is left out of it, so that replacing the word keeps it.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    list of Span
+        Disjoint, ascending.
+
+    Examples
+    --------
+    >>> text = "It's a well-made film, isn't it?"
+    >>> [text[start:end] for start, end in word_spans(text)]
+    ['It', 'a', 'well-made', 'film', "isn't", 'it']
+    """
+    spans = []
+    for match in WORD.finditer(text):
+        clitic = CLITIC.search(match[0])
+        spans.append(Span(match.start(), match.start() + clitic.start() if clitic else match.end()))
+    return spans
+
+
+def protection(
+    phrases: Iterable[str] = (), patterns: Iterable[str] = (), *, negations: bool = True
+) -> re.Pattern[str] | None:
+    """Compile what may never be replaced into one pattern, blind to case.
+
+    Parameters
+    ----------
+    phrases : iterable of str
+        Words and phrases, taken literally and as whole words; any white space matches any other.
+    patterns : iterable of str
+        Regular expressions.
+    negations : bool, default=True
+        Protect `NEGATIONS` as well.
+
+    Returns
+    -------
+    re.Pattern or None
+        None if there is nothing to protect.
+
+    Raises
+    ------
+    re.error
+        If a pattern is no regular expression.
+    """
+    parts = list(NEGATIONS) if negations else []
+    for phrase in phrases:
+        if words := phrase.split():
+            parts.append(r"(?<!\w)" + r"\s+".join(map(re.escape, words)) + r"(?!\w)")
+    for pattern in patterns:
+        re.compile(pattern)
+        parts.append(pattern)
+    return re.compile("|".join(f"(?:{part})" for part in parts), re.IGNORECASE) if parts else None
+
+
+def replaceable(text: str, protected: re.Pattern[str] | None) -> list[Span]:
+    """Find the words that may be replaced: those with a letter that touch no protected span.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    protected : re.Pattern or None
+        From `protection`.
+
+    Returns
+    -------
+    list of Span
+        Disjoint, ascending.
+
+    Examples
+    --------
+    >>> text = "I do n't like the 2 films"
+    >>> [text[start:end] for start, end in replaceable(text, protection(["LIKE"]))]
+    ['I', 'the', 'films']
+    """
+    kept = [Span(*match.span()) for match in protected.finditer(text)] if protected else []
+    return [
+        word
+        for word in word_spans(text)
+        if any(c.isalpha() for c in text[word.start : word.end])
+        and not any(word.start < span.end and span.start < word.end for span in kept)
+    ]
+
+
+def splice(text: str, replacements: Sequence[Replacement]) -> str:
+    """Replace spans of a text and keep every other character as it is.
+
+    Parameters
+    ----------
+    text : str
+        The source.
+    replacements : sequence of Replacement
+        Disjoint, ascending.
+
+    Returns
+    -------
+    str
+        The new text.
+
+    Raises
+    ------
+    ValueError
+        If the spans overlap, are out of order, or lie outside the text.
+
+    Examples
+    --------
+    >>> splice("a good film", [Replacement(2, 6, "fine")])
+    'a fine film'
+    """
+    parts, end = [], 0
+    for replacement in replacements:
+        if not end <= replacement.start <= replacement.end <= len(text):
+            raise ValueError(f"The spans must be disjoint, ascending and inside the text. Got {list(replacements)}.")
+        parts += [text[end : replacement.start], replacement.new]
+        end = replacement.end
+    return "".join([*parts, text[end:]])
+
+
+def match_case(new: str, text: str, span: Span) -> str:
+    """Give a word the capitalisation of the word that it replaces.
+
+    Parameters
+    ----------
+    new : str
+        The new word.
+    text : str
+        The source text.
+    span : Span
+        Where the old word stands in it.
+
+    Returns
+    -------
+    str
+        Upper case for upper case, a capital for a capital, else lower case. The pronoun "I" is a
+        capital by itself: it always keeps it, and hands it on only at the start of a sentence.
+
+    Examples
+    --------
+    >>> match_case("great", "GOOD film", Span(0, 4)), match_case("great", "Good film", Span(0, 4))
+    ('GREAT', 'Great')
+    >>> match_case("we", "Then I left", Span(5, 6)), match_case("we", "I left", Span(0, 1))
+    ('we', 'We')
+    """
+    old = text[span.start : span.end]
+    if new in ("i", "I"):
+        return "I"
+    if old.isupper() and len(old) > 1:
+        return new.upper()
+    if old[0].isupper() and (old != "I" or SENTENCE_START.search(text, 0, span.start)):
+        return new[0].upper() + new[1:].lower()
+    return new.lower()
+
+
+def folded_words(text: str) -> list[str]:
+    """Return the words of a text without case, punctuation, or the form of its characters.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    list of str
+        Runs of letters and digits after NFKC and case folding.
+
+    Examples
+    --------
+    >>> folded_words("Don't STOP!")
+    ['don', 't', 'stop']
+    """
+    return ALPHANUMERIC.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def folded(text: str) -> str:
+    """Return what two texts share that differ in case, punctuation and spacing alone.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        Its folded words, joined without spaces; of a text without any word, its other characters.
+
+    Examples
+    --------
+    >>> folded("Do n't stop .") == folded("DON'T stop!")
+    True
+    """
+    return "".join(folded_words(text)) or "".join(text.split())

@@ -1,0 +1,1 @@
+"""Counterpoise, `benchmarks`: measure what is claimed."""

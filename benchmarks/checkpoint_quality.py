@@ -1,0 +1,125 @@
+"""How good a small checkpoint is: as a masked LM by word, as a sentence encoder against a larger one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from augment import words
+from augment.checkpoints import Checkpoint
+from augment.masked_lm import token_and_head_states
+from augment.seeding import generator
+from classifiers.pretraining import mean_vectors
+
+
+@dataclass(frozen=True)
+class WordAccuracy:
+    """How often the word that was masked is found."""
+
+    top_1: float
+    """Share of masked words that are the likeliest fill, in [0, 1]."""
+    top_5: float
+    """Share of masked words among the five likeliest fills."""
+    words: int
+    """How many words were masked."""
+    out_of_reach: float
+    """Share of words of several pieces or unknown: these count as wrong."""
+
+
+def word_accuracy(
+    masked_lm: Checkpoint, texts: Sequence[str], *, ratio: float = 0.15, seed: int = 0, batch_size: int = 64
+) -> WordAccuracy:
+    """Mask words of sentences, every piece of them, and see whether the model finds them.
+
+    Words are the runs of letters and digits that the tokenizer's own pre-tokenization finds; punctuation is
+    none. The likeliest entry of the whole vocabulary counts, whether or not `fillmask` would use it.
+
+    Parameters
+    ----------
+    masked_lm : Checkpoint
+        From `augment.checkpoints.load_masked_lm`.
+    texts : sequence of str
+        Sentences that the model has not seen.
+    ratio : float, default=0.15
+        Share of the words of a sentence that are masked; at least one is.
+    seed : int, default=0
+        Chooses the words.
+    batch_size : int, default=64
+
+    Returns
+    -------
+    WordAccuracy
+    """
+    import torch
+
+    tokenizer, device = masked_lm.tokenizer, masked_lm.device
+    ranks: list[int] = []
+    out_of_reach = 0
+    for start in range(0, len(texts), batch_size):
+        batch = list(texts[start : start + batch_size])
+        encoded = tokenizer(batch, truncation=True, max_length=256, padding=True, return_tensors="pt")
+        ids, asked = encoded["input_ids"], []
+        for i, text in enumerate(batch):
+            pieces: dict[int, list[int]] = {}
+            for position, word in enumerate(encoded.word_ids(i)):
+                if word is not None and words.ALPHANUMERIC.search(text[slice(*encoded.word_to_chars(i, word))]):
+                    pieces.setdefault(word, []).append(position)
+            numbers = list(pieces)
+            wanted = max(1, int(ratio * len(numbers) + 0.5))
+            for chosen in sorted(generator(seed, "draw", start + i).permutation(len(numbers))[:wanted]):
+                positions = pieces[numbers[chosen]]
+                if len(positions) > 1 or ids[i, positions[0]] == tokenizer.unk_token_id:
+                    out_of_reach += 1
+                else:
+                    asked.append((i, positions[0], int(ids[i, positions[0]])))
+                ids[i, positions] = tokenizer.mask_token_id
+        with masked_lm.inference():
+            head = token_and_head_states(masked_lm.model, ids.to(device), encoded["attention_mask"].to(device)).head
+            rows, columns, right = (torch.tensor(column, device=device) for column in zip(*asked, strict=True))
+            logits = masked_lm.model.get_output_embeddings()(head[rows, columns]).float()
+        ranks += (logits > logits.gather(1, right[:, None])).sum(1).tolist()
+    total = len(ranks) + out_of_reach
+    found = np.array(ranks)
+    return WordAccuracy(
+        top_1=float((found < 1).sum() / total),
+        top_5=float((found < 5).sum() / total),
+        words=total,
+        out_of_reach=out_of_reach / total,
+    )
+
+
+def similarity_correlation(
+    encoder: Checkpoint, reference: Checkpoint, texts: Sequence[str], *, pairs: int = 2000, seed: int = 0
+) -> float:
+    """Compare two encoders by the cosine similarities that they give to the same random pairs of sentences.
+
+    Parameters
+    ----------
+    encoder, reference : Checkpoint
+        From `augment.checkpoints.load_encoder`; both are mean-pooled.
+    texts : sequence of str
+        The sentences.
+    pairs : int, default=2000
+        How many pairs of two different sentences.
+    seed : int, default=0
+        Chooses the pairs.
+
+    Returns
+    -------
+    float
+        Spearman's rank correlation.
+    """
+    from scipy.stats import spearmanr
+
+    rng = generator(seed, "draw")
+    first = rng.integers(len(texts), size=pairs)
+    second = (first + rng.integers(1, len(texts), size=pairs)) % len(texts)
+    similarities = []
+    for checkpoint in (encoder, reference):
+        vectors = np.zeros((len(texts), checkpoint.model.config.hidden_size), dtype=np.float32)
+        for positions, batch in mean_vectors(checkpoint, texts):
+            vectors[positions] = batch / np.linalg.norm(batch, axis=1, keepdims=True)
+        similarities.append((vectors[first] * vectors[second]).sum(1))
+    return float(spearmanr(*similarities).statistic)

@@ -1,0 +1,1 @@
+"""Counterpoise, `classifiers`: train encoders on text."""

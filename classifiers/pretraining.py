@@ -1,0 +1,260 @@
+"""Pretrain a checkpoint on plain text: masked words, and optionally the sentence vectors of a teacher."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import Trainer, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from augment import pooling
+from augment.checkpoints import Checkpoint
+from augment.errors import InputError
+from augment.masked_lm import token_and_head_states
+from augment.seeding import global_generators
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+IGNORED = -100
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig:
+    """How to pretrain; the defaults are those that the bundled `mini` was trained with."""
+
+    mask_ratio: float = 0.2
+    """Share of the words of a sentence that are masked, all their pieces at once; in (0, 1)."""
+    whole_share: float = 0.15
+    """Share of the sentences that are shown unmasked, for the teacher's vectors alone; in [0, 1)."""
+    distillation_weight: float = 2.0
+    """Weight of the cosine distance to the teacher's vectors; 0 or larger, unused without a teacher."""
+    epochs: float = 8.0
+    learning_rate: float = 6e-4
+    """Peak of a linear schedule with 2 % warm-up."""
+    weight_decay: float = 0.01
+    batch_size: int = 64
+    dropout: float = 0.0
+    """Dropout while pretraining, in [0, 1); the saved configuration keeps the model's own."""
+    max_length: int = 128
+    """Longest sequence in word pieces; what is longer is cut."""
+    save_steps: int = 500
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("mask_ratio", 0.0, 1.0), ("learning_rate", 0.0, 1.0), ("epochs", 0.0, np.inf)):
+            value = getattr(self, name)
+            if not low < value < high:
+                raise InputError(f"The {name} must lie between {low:g} and {high:g}. Got {value!r}.")
+        if not 0 <= self.whole_share < 1:
+            raise InputError(f"The whole_share must be at least 0 and below 1. Got {self.whole_share!r}.")
+
+
+@dataclass
+class WordMasks:
+    """Collator: pads sentences to one length and masks whole words of them.
+
+    Draws from torch's global generator, which `Trainer` seeds and restores on resuming.
+    """
+
+    mask_id: int
+    pad_id: int
+    mask_ratio: float
+    whole_share: float
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+        """Return input_ids, attention_mask and labels (batch, length), and row numbers (batch,)."""
+        length = max(len(row["input_ids"]) for row in rows)
+        input_ids = torch.full((len(rows), length), self.pad_id)
+        words = torch.full((len(rows), length), -1)
+        for i, row in enumerate(rows):
+            input_ids[i, : len(row["input_ids"])] = torch.as_tensor(row["input_ids"])
+            words[i, : len(row["words"])] = torch.as_tensor(row["words"])
+        masked = self._choose(words)
+        return {
+            "labels": input_ids.masked_fill(~masked, IGNORED),
+            "input_ids": input_ids.masked_fill(masked, self.mask_id),
+            "attention_mask": (torch.arange(length) < torch.tensor([[len(r["input_ids"])] for r in rows])).long(),
+            "rows": torch.tensor([row["row"] for row in rows]),
+        }
+
+    def _choose(self, words: Tensor) -> Tensor:
+        """Choose the pieces to mask from their word numbers (batch, length), -1 for no word."""
+        scores = torch.rand(words.shape)
+        counts = words.max(1, keepdim=True).values + 1
+        wanted = (counts * self.mask_ratio + torch.rand(counts.shape)).floor().clamp(min=1)
+        wanted[torch.rand(counts.shape) < self.whole_share] = 0
+        word_scores = scores.masked_fill(torch.arange(words.shape[1]) >= counts, torch.inf)
+        rank = word_scores.argsort(1).argsort(1)
+        return (rank < wanted).gather(1, words.clamp(min=0)) & (words >= 0)
+
+
+class PretrainTrainer(Trainer):
+    """Trainer whose loss is masked LM plus the weighted cosine distance to given sentence vectors."""
+
+    def __init__(self, *args: Any, vectors: np.ndarray | None, distillation_weight: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.vectors = vectors
+        self.distillation_weight = distillation_weight
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Tensor:
+        """Return the loss of one batch, a scalar."""
+        network: PreTrainedModel = self.accelerator.unwrap_model(model)
+        masked = inputs["labels"] != IGNORED
+        with self.accelerator.autocast():
+            states = token_and_head_states(network, inputs["input_ids"], inputs["attention_mask"])
+            logits = network.get_output_embeddings()(states.head[masked])
+        loss = nn.functional.cross_entropy(logits.float(), inputs["labels"][masked])
+        if self.vectors is not None:
+            target = torch.from_numpy(self.vectors[inputs["rows"].cpu().numpy()]).to(loss.device, torch.float32)
+            own = pooling.mean(states.tokens, inputs["attention_mask"])
+            loss = loss + self.distillation_weight * (1 - nn.functional.cosine_similarity(own, target)).mean()
+        return loss
+
+
+def pretrain(
+    checkpoint: Checkpoint,
+    texts: Sequence[str],
+    output_dir: Path,
+    config: PretrainConfig,
+    *,
+    teacher: Checkpoint | None = None,
+    resume: bool = False,
+) -> None:
+    """Train a masked LM on plain text and save it, in half precision, with its tokenizer.
+
+    The loss is the cross-entropy of masked whole words (Devlin et al. 2019, section 3.1, all masked
+    words shown as the mask token) plus, with a teacher, `distillation_weight` times the
+    cosine distance between mean-pooled vectors (Reimers and Gurevych 2020, equation 1, with
+    cosine in place of squared error).
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The model to train, in place.
+    texts : sequence of str
+        One sentence each; empty ones and repetitions are left out.
+    output_dir : Path
+        Where the model goes; its folder ``training`` holds the checkpoints to resume from.
+    config : PretrainConfig
+        How to train.
+    teacher : Checkpoint, optional
+        An encoder whose mean-pooled vectors are to be matched; same width as the model.
+    resume : bool, default=False
+        Go on from the last checkpoint in `output_dir`, if there is one.
+
+    Raises
+    ------
+    InputError
+        If there is no text, or the teacher's width is another.
+    """
+    texts = list(dict.fromkeys(text.strip() for text in texts if text.strip()))
+    if not texts:
+        raise InputError("There is no text to train on. Give a file with one sentence a line.")
+    if teacher is not None and teacher.model.config.hidden_size != checkpoint.model.config.hidden_size:
+        raise InputError(
+            f"The teacher's vectors have {teacher.model.config.hidden_size} columns and the model's"
+            f" {checkpoint.model.config.hidden_size}. Give a teacher of the same width."
+        )
+    training = output_dir / "training"
+    training.mkdir(parents=True, exist_ok=True)
+    vectors = None if teacher is None else _teacher_vectors(teacher, texts, training)
+    arguments = TrainingArguments(
+        output_dir=str(training),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        warmup_steps=0.02,
+        optim="adamw_torch_fused",
+        adam_beta2=0.98,
+        bf16=checkpoint.autocast is torch.bfloat16,
+        use_cpu=checkpoint.device.type == "cpu",
+        train_sampling_strategy="group_by_length",
+        remove_unused_columns=False,
+        logging_steps=50,
+        save_steps=config.save_steps,
+        save_total_limit=2,
+        seed=config.seed,
+        report_to=[],
+        disable_tqdm=True,
+    )
+    model, tokenizer = checkpoint.model.train(), checkpoint.tokenizer
+    if checkpoint.device.type == "cpu":
+        model.set_attn_implementation("eager")  # on CPUs the backward of torch's fused attention is 2.5 times slower
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = config.dropout
+    with global_generators(config.seed):
+        trainer = PretrainTrainer(
+            model=model,
+            args=arguments,
+            processing_class=tokenizer,
+            train_dataset=_Sentences(tokenizer, texts, config.max_length),
+            data_collator=WordMasks(
+                tokenizer.mask_token_id, tokenizer.pad_token_id, config.mask_ratio, config.whole_share
+            ),
+            vectors=vectors,
+            distillation_weight=config.distillation_weight,
+        )
+        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(training)) if resume else None)
+    model.half().save_pretrained(output_dir)
+    tokenizer.save_pretrained(output_dir)
+
+
+class _Sentences(torch.utils.data.Dataset):
+    """Sentences as word pieces, with the number of the word that each piece belongs to."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], max_length: int) -> None:
+        encoded = tokenizer(list(texts), truncation=True, max_length=max_length)
+        self.rows = [
+            {
+                "input_ids": np.array(ids, dtype=np.int64),
+                "words": np.array([-1 if w is None else w for w in encoded.word_ids(i)], dtype=np.int64),
+                "row": i,
+            }
+            for i, ids in enumerate(encoded["input_ids"])
+        ]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, i: int) -> dict[str, Any]:
+        return self.rows[i]
+
+
+def mean_vectors(encoder: Checkpoint, texts: Sequence[str], *, batch_size: int = 64, max_length: int = 128) -> Iterator:
+    """Yield (positions, vectors) of length-sorted batches: vectors (b, d) float32, mean-pooled."""
+    ids = encoder.tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
+    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+    for start in range(0, len(order), batch_size):
+        positions = order[start : start + batch_size]
+        batch = encoder.tokenizer.pad({"input_ids": [ids[i] for i in positions]}, return_tensors="pt").to(
+            encoder.device
+        )
+        with encoder.inference():
+            states = encoder.model(batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
+        yield positions, pooling.mean(states, batch["attention_mask"]).cpu().numpy()
+
+
+def _teacher_vectors(teacher: Checkpoint, texts: Sequence[str], folder: Path) -> np.ndarray:
+    """Encode the corpus once, (n, d) float16, and keep it beside the checkpoints for resuming."""
+    key = hashlib.sha256("\0".join([teacher.revision, *texts]).encode()).hexdigest()[:16]
+    path = folder / f"teacher-{key}.npy"
+    if path.exists():
+        return np.load(path)
+    vectors = np.zeros((len(texts), teacher.model.config.hidden_size), dtype=np.float16)
+    for positions, batch in mean_vectors(teacher, texts):
+        vectors[positions] = batch
+    with path.open("wb") as file:
+        np.save(file, vectors)
+    return vectors

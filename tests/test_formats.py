@@ -1,0 +1,214 @@
+"""Every kind of file is read as it is, or refused with one clear line."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from datasets import Dataset, DatasetDict
+
+from augment import formats
+from augment.errors import InputError
+from augment.formats import Layout, load
+
+DEFAULT = Layout()
+
+
+def labelled(texts: list[str | None], labels: list | None = None) -> Dataset:
+    return Dataset.from_dict({"text": texts, "label": labels or ["neutral"] * len(texts)})
+
+
+def put(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def texts(source: str | Path, layout: Layout = DEFAULT) -> list[str | None]:
+    return load(source, layout)["text"][:]
+
+
+def refusal(source: str | Path, layout: Layout = DEFAULT) -> str:
+    """The one line with which a source is refused, without its folder."""
+    with pytest.raises(InputError) as caught:
+        load(source, layout)
+    assert len(str(caught.value).splitlines()) == 1
+    return str(caught.value).replace(f"{Path(source).parent}/", "", 1)
+
+
+def test_cells_of_csv_are_strings_and_only_the_empty_field_is_null(tmp_path: Path) -> None:
+    path = put(tmp_path, "t.csv", 'text,label,x\r\nNA,007,None\r\n"a ""b"", \r\nc",1,\r\n\r\n\\N,null,""\r\n')
+    assert load(path, DEFAULT).to_dict() == {
+        "text": ["NA", 'a "b", \r\nc', "\\N"],
+        "label": ["007", "1", "null"],
+        "x": ["None", None, None],
+    }
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    assert texts(put(tmp_path, "t.csv", b"\xef\xbb\xbftext,label\na,x\n")) == ["a"]
+    assert texts(put(tmp_path, "t.jsonl", b'\xef\xbb\xbf{"text": "a", "label": "x"}')) == ["a"]
+
+
+def test_a_file_longer_than_a_batch_is_whole_and_its_errors_name_the_line(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(formats, "_BATCH", 7)
+    path = put(tmp_path, "t.csv", "text,label\n" + "".join(f"t{i},x\n" for i in range(20)))
+    assert texts(path) == [f"t{i}" for i in range(20)]
+    rows = [{"text": f"t{i}", "label": i, **({"late": i / 2} if i > 15 else {})} for i in range(20)]
+    path = put(tmp_path, "t.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    again = load(path, DEFAULT)
+    assert again["label"][:] == list(range(20))
+    assert again["late"][:] == [None] * 16 + [8.0, 8.5, 9.0, 9.5]
+    rows[17]["label"] = "x"
+    put(tmp_path, "t.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert refusal(path).startswith("t.jsonl, line 18: column 'label' holds \"x\", which does not fit type int64")
+
+
+def test_fields_longer_than_the_csv_module_allows_are_read_and_its_limit_is_put_back(tmp_path: Path) -> None:
+    import csv
+
+    limit = csv.field_size_limit()
+    assert texts(put(tmp_path, "t.csv", f"text,label\n{'a' * 200_000},x\n")) == ["a" * 200_000]
+    assert csv.field_size_limit() == limit
+
+
+def test_dictionary_columns_of_pandas_are_read_as_strings(tmp_path: Path) -> None:
+    columns = {"text": pa.array(["a", "b"]), "label": pa.array(["x", "y"]).dictionary_encode()}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    assert load(tmp_path / "t.parquet", DEFAULT)["label"][:] == ["x", "y"]
+
+
+def test_a_split_of_a_saved_dataset_dict_is_read(tmp_path: Path) -> None:
+    DatasetDict({"train": labelled(["a"]), "dev": labelled(["b"])}).save_to_disk(tmp_path / "d")
+    assert texts(tmp_path / "d") == ["a"]
+    assert texts(str(tmp_path / "d"), Layout(split="dev")) == ["b"]
+    assert refusal(tmp_path / "d", Layout(split="deb")) == (
+        "d: has no split 'deb', only 'train', 'dev'; give one of them as --split. Did you mean 'dev'?"
+    )
+
+
+def test_sample_is_the_bundled_file_unless_a_file_has_that_name(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(formats, "SAMPLE", put(tmp_path, "bundled.csv", "text,label\nbundled,x\n"))
+    assert texts("sample") == ["bundled"]
+    labelled(["own"]).save_to_disk("sample")
+    assert texts("sample") == ["own"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", "", "t.csv: the file is empty; expected a header line and rows."),
+        ("t.csv", "text,label\n", "t.csv: has a header but no rows; expected at least one row"),
+        ("t.csv", 'text,label\na,x\n"b,x\n', "t.csv, line 3: broken quotes in the record that starts here"),
+        ("t.csv", 'text,label\n"a\nb",x\n"b"c,x\n', "t.csv, line 4: broken quotes in the record that starts here"),
+        ("t.csv", "text,label\na,x\n\na,b,x\n", "t.csv, line 4: expected 2 fields, got 3; quote fields that hold"),
+        ("t.csv", "text,label\na\0,x\n", "t.csv, line 2: holds a NUL byte; expected UTF-8 text."),
+        ("t.csv", "text,label,text\na,x,b\n", "t.csv: the column name 'text' stands twice; give every column its own"),
+        ("t.csv", b"text,label\n\xc3\xa9,x\ncaf\xe9,x\n", "t.csv, line 3: is not UTF-8 (byte 19 of the file); convert"),
+        ("t.jsonl", "\n", "t.jsonl: the file is empty; expected one JSON object per line."),
+        ("t.jsonl", '{"text": "a"}\n{"text"\n', "t.jsonl, line 2: is no valid JSON (Expecting ':' delimiter"),
+        ("t.jsonl", '{"a": 1, "a": 2}\n', "t.jsonl, line 1: is no valid JSON (duplicate key in 'a', 'a')"),
+        ("t.jsonl", '\n["a"]\n', 't.jsonl, line 2: expected a JSON object such as {"text": …, "label": …}, got ["a"]'),
+        (
+            "t.jsonl",
+            '{"x": 1}\n{"x": null}\n{"x": "a"}\n',
+            "t.jsonl, line 3: column 'x' holds \"a\", which does not fit",
+        ),
+        (
+            "t.jsonl",
+            '{"x": [1]}\n{"x": ["a"]}\n',
+            "t.jsonl, line 2: column 'x' holds [\"a\"], which does not fit type l",
+        ),
+        (
+            "t.jsonl",
+            '{"x": "\\ud800"}\n',
+            "t.jsonl, line 1: column 'x' holds \"\\ud800\", which does not fit type null",
+        ),
+        ("t.jsonl", b'{"x": 1}\n{"x": "\xff"}\n', "t.jsonl, line 2: is not UTF-8 (byte 16 of the file)"),
+        ("t.parquet", b"PAR1nothing", "t.parquet: is no readable parquet file"),
+        (
+            "t.jsn",
+            "",
+            "t.jsn: unknown format '.jsn'; expected .csv, .tsv, .jsonl, .parquet, or a name without a suffix",
+        ),
+    ],
+)
+def test_a_broken_file_is_refused_in_one_line(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
+    assert message in refusal(put(tmp_path, name, content))
+
+
+def test_a_file_without_a_header_needs_fitting_names(tmp_path: Path) -> None:
+    path = put(tmp_path, "t.tsv", "5\tgood\n1\tbad\n")
+    assert refusal(path, Layout(header=False)) == (
+        "t.tsv: a file without a header needs names for its 2 columns; give --columns."
+    )
+    assert refusal(path, Layout(header=False, columns=("a", "b", "c"))) == (
+        "t.tsv: --columns names 3 columns (a, b, c) but line 1 has 2 fields; name every field."
+    )
+    assert "--columns names the columns of a file without a header" in refusal(path, Layout(columns=("a", "b")))
+    assert texts(path, Layout(header=False, columns=("label", "text"))) == ["good", "bad"]
+
+
+def test_a_missing_file_is_never_taken_for_a_hub_id(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(put(tmp_path, "reviews.csv", "").parent)
+    expected = "no such file or folder; check the path. Did you mean 'reviews.csv'?"
+    assert refusal("revews.csv").endswith(expected)
+    assert refusal(tmp_path / "revews").endswith(expected)
+    assert "no such file" in refusal("./a/b/c")
+    assert "unknown format '.json'" in refusal("data/t.json")
+
+
+def test_a_hub_id_without_network_is_one_clear_line(monkeypatch) -> None:
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    message = refusal("counterpoise-nobody/no-such-data")
+    assert "no such file or folder, and split 'train' of a hub data set of that name could not be fetched" in message
+    assert "check the name, the split and the network" in message
+
+
+def test_a_hub_id_is_fetched_with_its_split(monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: asked.append((a, k)) or labelled(["a"]))
+    assert texts("owner/name", Layout(split="dev")) == ["a"]
+    assert asked == [(("owner/name",), {"split": "dev"})]
+
+
+def test_a_folder_that_is_no_saved_dataset_and_an_empty_file_are_refused(tmp_path: Path) -> None:
+    assert "is no folder saved by `datasets`" in refusal(tmp_path)
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "t.parquet")
+    assert refusal(tmp_path / "t.parquet").endswith("the table has no rows; expected at least one.")
+
+
+@pytest.mark.parametrize("failure", [None, ConnectionError("no network")])
+def test_a_fetch_from_the_hub_logs_nothing_and_restores_the_loggers(monkeypatch, failure: Exception | None) -> None:
+    said: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", said.append)
+    loggers = [logging.getLogger(name) for name in ("datasets.load", "huggingface_hub.utils._http")]
+
+    def say() -> None:
+        for logger in loggers:
+            logger.error("Retrying in 8s [Retry 5/5].")
+
+    def fetch(*args: object, **kwargs: object) -> Dataset:
+        say()
+        if failure is not None:
+            raise failure
+        return labelled(["a"])
+
+    monkeypatch.setattr(datasets, "load_dataset", fetch)
+    for logger in loggers:
+        monkeypatch.setattr(logger, "handlers", [handler])
+    if failure is None:
+        assert texts("owner/name") == ["a"]
+    else:
+        assert "could not be fetched (no network)" in refusal("owner/name")
+    assert said == []
+    say()
+    assert len(said) == 2

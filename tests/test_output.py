@@ -1,0 +1,252 @@
+"""Tables are written whole or not at all, and come back as they were."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import random
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from datasets import ClassLabel, Dataset, Features, Value
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from augment.corpus import PROVENANCE, fingerprint, read
+from augment.errors import CounterpoiseError, InputError, OutputError
+from augment.output import check_output, write, write_text
+
+FILES = ("t.csv", "t.tsv", "t.jsonl", "t.parquet")
+FORMATS = (*FILES, "folder")
+
+TEXTS = st.one_of(
+    st.sampled_from(
+        ["NA", "None", "null", "007", "1e5", "nan", "True", '"', '""', ",", "\t", "\n", "\r", "\r\n", " x "]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1),
+    st.text(st.sampled_from("ab\",\t\n\r\\'\u2028\x85\ufeff"), min_size=1),
+)
+
+
+def labelled(texts: list[str | None], labels: list | None = None) -> Dataset:
+    return Dataset.from_dict({"text": texts, "label": labels or ["neutral"] * len(texts)})
+
+
+def classed() -> Dataset:
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["negative", "neutral", "mixed"])})
+    return Dataset.from_dict({"text": ["a", "b", "c"], "label": [1, 0, 1]}, features=features)
+
+
+def put(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize("name", FILES)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(st.tuples(TEXTS, st.none() | TEXTS), min_size=1, max_size=6))
+def test_any_text_comes_back_as_it_was_written(tmp_path: Path, name: str, rows: list[tuple[str, str | None]]) -> None:
+    columns = {"text": [t for t, _ in rows], "label": ["x"] * len(rows), "note": [n for _, n in rows]}
+    write(Dataset.from_dict(columns, features=Features(dict.fromkeys(columns, Value("string")))), tmp_path / name)
+    again = read(tmp_path / name)
+    assert again.texts == [text for text, _ in rows]
+    assert list(again.table["note"]) == [note for _, note in rows]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_integer_labels_and_provenance_keep_their_types(tmp_path: Path, name: str) -> None:
+    columns = {
+        "text": ["a", "b"],
+        "label": [0, 1],
+        "is_synthetic": [False, True],
+        "source_row": [None, 0],
+        "strategy": [None, "fillmask"],
+        "variant": [None, 3],
+    }
+    write(Dataset.from_dict(columns), tmp_path / name)
+    again = read(tmp_path / name)
+    csv_like = name.endswith("sv")
+    assert again.labels == (["0", "1"] if csv_like else [0, 1])
+    assert again.table.to_dict() == columns | {"label": again.labels}
+    assert {c: again.table.features[c].dtype for c in PROVENANCE} == PROVENANCE
+    assert again.is_synthetic.dtype == bool
+    assert again.is_synthetic.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_class_labels_stay_in_parquet_and_folders_and_become_names_elsewhere(tmp_path: Path, name: str) -> None:
+    write(classed(), tmp_path / name)
+    again = read(tmp_path / name)
+    if name in ("t.parquet", "folder"):
+        assert again.table.features == classed().features
+        assert again.labels == [1, 0, 1]
+        assert again.label_names == {0: "negative", 1: "neutral"}
+        assert again.fingerprint == fingerprint(classed())
+    else:
+        assert again.labels == ["neutral", "negative", "neutral"]
+
+
+def test_nested_values_travel_through_jsonl_parquet_and_folders_and_become_json_in_csv(tmp_path: Path) -> None:
+    lines = [
+        {"text": "a", "label": "x", "votes": {"x": ["w1"], "y": []}},
+        {"label": "y", "text": "b", "votes": {"x": [], "y": []}, "n": 2**53 + 1},
+    ]
+    path = put(tmp_path, "in.jsonl", "\n\n".join(json.dumps(line) for line in lines))
+    table = read(path).table
+    assert table.column_names == ["text", "label", "votes", "n"]
+    assert table[1] == lines[1]
+    assert table["n"][0] is None
+    for name in ("t.jsonl", "t.parquet", "folder"):
+        write(table, tmp_path / name)
+        assert read(tmp_path / name).table.to_dict() == table.to_dict()
+        assert read(tmp_path / name).fingerprint == fingerprint(table)
+    write(table, tmp_path / "t.csv")
+    assert json.loads(read(tmp_path / "t.csv").table["votes"][0]) == lines[0]["votes"]
+
+
+def test_files_are_plain_utf8_with_unix_line_ends(tmp_path: Path) -> None:
+    table = Dataset.from_dict({"text": ["é,\n", None], "label": ["x", "x"], "ok": [True, None], "n": [1, None]})
+    write(table, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_bytes() == 'text,label,ok,n\n"é,\n",x,true,1\n,x,,\n'.encode()
+    write(table.select([0]), tmp_path / "t.jsonl")
+    assert (tmp_path / "t.jsonl").read_bytes() == '{"text": "é,\\n", "label": "x", "ok": true, "n": 1}\n'.encode()
+
+
+def test_a_selection_of_rows_is_written_in_its_order(tmp_path: Path) -> None:
+    table = labelled(["a", "b", "c", "d"]).select([3, 0, 2])
+    for name in FORMATS:
+        write(table, tmp_path / name)
+        assert read(tmp_path / name).texts == ["d", "a", "c"]
+
+
+def test_the_same_content_saved_twice_is_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write(read(put(tmp_path, "t.csv", "text,label\na,x\n")).table, tmp_path / name)
+    one, two = ({f.name: f.read_bytes() for f in (tmp_path / name).iterdir()} for name in ("one", "two"))
+    assert one == two
+
+
+def test_output_is_checked_before_any_work(tmp_path: Path) -> None:
+    def message(path: Path, overwrite: bool = False) -> str:
+        with pytest.raises(CounterpoiseError) as caught:
+            check_output(path, overwrite=overwrite)
+        assert len(str(caught.value).splitlines()) == 1
+        assert isinstance(caught.value, InputError if "unknown format" in str(caught.value) else OutputError)
+        return str(caught.value).replace(f"{tmp_path}", "T")
+
+    file = put(tmp_path, "old.csv", "x")
+    (tmp_path / "mine").mkdir()
+    put(tmp_path / "mine", "thesis.doc", "x")
+    (tmp_path / "d.csv").mkdir()
+    put(tmp_path, "plain", "x")
+    write(labelled(["a"]), tmp_path / "saved")
+    assert message(tmp_path / "no" / "t.csv") == (
+        "T/no/t.csv: the folder T/no does not exist; create it, or choose another output."
+    )
+    assert "the folder T/old.csv is no folder" in message(file / "t.csv")
+    assert message(file) == "T/old.csv: exists already; give --overwrite to replace it, or choose another output."
+    assert "exists already" in message(tmp_path / "saved")
+    assert message(tmp_path / "t.jsonll").endswith("Did you mean '.jsonl'?")
+    assert "holds other things than a saved data set" in message(tmp_path / "mine", overwrite=True)
+    assert "T/d.csv: is a folder; expected a file" in message(tmp_path / "d.csv", overwrite=True)
+    assert "T/plain: is a file, but a name without a suffix" in message(tmp_path / "plain", overwrite=True)
+    before = sorted(tmp_path.iterdir())
+    for name in ("old.csv", "saved", "new.parquet", "new"):
+        check_output(tmp_path / name, overwrite=True)
+    assert sorted(tmp_path.iterdir()) == before
+    assert file.read_text() == "x"
+
+
+def test_an_output_that_cannot_be_created_is_found_out_at_once(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"cannot be written \(File name too long\)"):
+        check_output(tmp_path / ("x" * 250 + ".csv"), overwrite=False)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("where", ["replace", "fsync"])
+def test_a_failed_write_leaves_the_old_output_and_nothing_else(
+    tmp_path: Path, monkeypatch, name: str, failure: BaseException, where: str
+) -> None:
+    path = tmp_path / name
+    write(labelled(["old"]), path)
+
+    def fail(*args: object) -> None:
+        raise failure
+
+    expected = OutputError if isinstance(failure, OSError) else KeyboardInterrupt
+    with monkeypatch.context() as patch:
+        patch.setattr(os, where, fail)
+        with pytest.raises(expected) as caught:
+            write(labelled(["new"]), path)
+    if expected is OutputError:
+        assert str(caught.value).startswith(f"{path}: cannot be written (No space left on device); free the disk")
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+    assert read(path).texts == ["old"]
+    write(labelled(["new"]), path)
+    assert [entry.name for entry in tmp_path.iterdir()] == [name]
+    assert read(path).texts == ["new"]
+
+
+def test_an_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "folder"
+    write(labelled(["old"]), path)
+    replace, calls = os.replace, []
+
+    def fail_second(source: Path, target: Path) -> None:
+        calls.append(source)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail_second)
+        with pytest.raises(OutputError, match="Input/output error"):
+            write(labelled(["new"]), path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+    assert read(path).texts == ["old"]
+
+
+@contextlib.contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond a size in bytes."""
+    resource = pytest.importorskip("resource", reason="no RLIMIT_FSIZE on Windows")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("name", [*FORMATS, "m.json"])
+def test_a_file_that_cannot_grow_is_reported_and_removed_in_every_format(tmp_path: Path, name: str) -> None:
+    draw = random.Random(0)
+    texts = [f"{draw.getrandbits(120):030x}" for _ in range(20_000)]
+    table = Dataset.from_dict({"text": texts})
+    job = partial(write_text, "".join(texts)) if name == "m.json" else partial(write, table)
+    with pytest.raises(OutputError) as caught, largest_file(50_000):
+        job(tmp_path / name)
+    assert str(caught.value).startswith(f"{tmp_path / name}: cannot be written")
+    assert "File too large" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_nul_cannot_be_written_to_csv_and_can_to_jsonl(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"t\.csv, row 1: holds a NUL character"):
+        write(labelled(["a", "b\0"]), tmp_path / "t.csv")
+    assert list(tmp_path.iterdir()) == []
+    write(labelled(["a", "b\0"]), tmp_path / "t.jsonl")
+    assert read(tmp_path / "t.jsonl").texts == ["a", "b\0"]
+
+
+def test_text_is_written_as_it_is(tmp_path: Path) -> None:
+    write_text("ü\r\n", tmp_path / "m.json")
+    assert (tmp_path / "m.json").read_bytes() == "ü\r\n".encode()
+    with pytest.raises(OutputError, match="No such file or directory"):
+        write_text("x", tmp_path / "no" / "m.json")
