@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Mapping
+from numbers import Real
 from typing import TypeAlias
 
 from augment.errors import InputError, did_you_mean
@@ -60,7 +61,7 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
         return _from_totals(sampling_strategy, counts)
     if isinstance(sampling_strategy, str):
         return _from_word(sampling_strategy, counts)
-    if isinstance(sampling_strategy, (int, float)) and not isinstance(sampling_strategy, bool):
+    if isinstance(sampling_strategy, Real) and not isinstance(sampling_strategy, bool):
         return _from_share(float(sampling_strategy), counts)
     raise InputError(
         "The sampling_strategy must be a word, a share, a mapping of class to total, or a callable."
@@ -105,7 +106,7 @@ def _from_totals(totals: Mapping[Label, int], counts: Counts) -> dict[Label, int
                 f"The class {label!r} of the sampling_strategy is not in the data, which has"
                 f" {', '.join(map(repr, counts))}.{did_you_mean(str(label), map(str, counts))}"
             )
-        if isinstance(total, bool) or int(total) != total:
+        if isinstance(total, bool) or not isinstance(total, Real) or not math.isfinite(total) or int(total) != total:
             raise InputError(f"The total for class {label!r} must be a whole number of rows. Got {total!r}.")
         if total < counts[label]:
             raise InputError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,17 @@ class Checkpoint:
     device: torch.device
     autocast: torch.dtype
     """The dtype that matrix products run in; float32 means no autocast."""
+
+    def longest(self) -> int:
+        """Return the most tokens that the model takes, special ones included."""
+        from torch import nn
+
+        longest = min(self.tokenizer.model_max_length, getattr(self.model.config, "max_position_embeddings", 512))
+        for name, module in self.model.base_model.named_modules():
+            if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+                first = 0 if module.padding_idx is None else module.padding_idx + 1  # RoBERTa counts from there
+                longest = min(longest, module.num_embeddings - first)
+        return longest
 
     def inference(self) -> contextlib.AbstractContextManager[Any]:
         """Return a context without gradients and with this checkpoint's autocast."""
@@ -154,6 +164,8 @@ def _fast_tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFas
     tokenizer: Any = AutoTokenizer.from_pretrained(source, revision=revision)
     if not tokenizer.is_fast:
         raise ModelError(f"The tokenizer of {source!r} gives no character offsets. A fast tokenizer is needed.")
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):
+        raise ModelError(f"There is no tokenizer in {source!r}, or it is empty. Save the model's tokenizer beside it.")
     return tokenizer
 
 
@@ -214,9 +226,11 @@ def _quiet() -> Iterator[None]:
 @contextlib.contextmanager
 def _one_line(name: str) -> Iterator[None]:
     """Turn what transformers raises while loading into one line that names the model."""
+    from safetensors import SafetensorError
+
     try:
         yield
-    except (OSError, ValueError, KeyError, json.JSONDecodeError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
         if isinstance(error, ModelError):
             raise
         reason = " ".join(str(error).split())

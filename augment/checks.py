@@ -78,9 +78,9 @@ def check_draws_differ(strategy: TextStrategy) -> None:
     if strategy.copies:
         return
     strategy.prepare()
-    first = Draw(TEXTS[0], "neutral", 0, 0, 0, 0)
+    first = Draw(TEXTS[0], "neutral", 0, 0, 0, 0)._asdict()
     for name in ("variant", "attempt", "source", "seed"):
-        texts = {_text(c) for c in strategy.candidates([first._replace(**{name: i}) for i in range(12)])}
+        texts = {_text(c) for c in strategy.candidates([Draw(**first | {name: i}) for i in range(12)])}
         assert len(texts) > 1, f"Twelve draws that differ in their {name} all gave {texts.pop()!r}."
 
 
@@ -234,4 +234,4 @@ def _resampled(
 
 
 def _text(candidate: Candidate | None) -> str | None:
-    return candidate and candidate.text
+    return None if candidate is None else candidate.text

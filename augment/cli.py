@@ -9,7 +9,7 @@ import click
 
 from augment import __version__
 from augment.console import Commands, progress, show_table
-from augment.errors import InputError, ShortfallError
+from augment.errors import InputError, OutputError, ShortfallError
 
 SPECIAL = ("model", "revision", "device", "dtype", "batch_size")
 
@@ -93,6 +93,10 @@ def upsample_command(
         if output is None:
             raise click.UsageError("Give an output, e.g. -o balanced.csv, or --dry-run to see the plan.")
         files.check_output(output, overwrite=overwrite)
+        if not overwrite and manifest_path(output).exists():
+            raise OutputError(
+                f"{manifest_path(output)} exists already; give --overwrite to replace it, or another name."
+            )
     named = {name: others.pop(name) for name in SPECIAL}
     chosen = registry.create(strategy, _values(params) | {k: v for k, v in named.items() if v is not None})
     layout = _layout(**others)

@@ -32,6 +32,9 @@ class Commands(click.Group):
             sys.exit(super().main(*args, **kwargs) or 0)
         except CounterpoiseError as error:
             _fail(str(error), error.exit_code)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
         except click.ClickException as error:
             _fail(error.format_message(), error.exit_code)
         except (click.Abort, KeyboardInterrupt):

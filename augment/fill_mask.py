@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -111,8 +112,7 @@ class FillMask(TextStrategy):
         self.dtype = dtype
 
     def prepare(self) -> None:
-        """Check every parameter, then open the model."""
-        self._check()
+        """Open the model."""
         self._protected = words.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
         checkpoint = load_masked_lm(self.model, revision=self.revision, device=self.device, dtype=self.dtype)
         self._engine = MaskedLM(checkpoint, self.batch_size)
@@ -182,27 +182,27 @@ class FillMask(TextStrategy):
                     task.ids[task.positions[i]] = int(chosen)
                 row += 1
 
-    def _check(self) -> None:
+    def check(self) -> None:
         """Raise one error that names every parameter out of range."""
         wrong = []
-        for name, ok, expected in (
-            ("mask_ratio", 0 < self.mask_ratio <= 1, "in (0, 1]"),
-            ("fill", self.fill in ("parallel", "sequential"), "'parallel' or 'sequential'"),
-            ("top_k", self.top_k is None or self.top_k >= 1, "1 or more, or None for every word"),
-            ("top_p", 0 < self.top_p <= 1, "in (0, 1]"),
-            ("temperature", 0 < self.temperature < np.inf, "above 0"),
-            ("batch_size", self.batch_size >= 1, "1 or more"),
-            ("protect", not isinstance(self.protect, str), "a sequence of words and phrases"),
-            ("protect_patterns", not isinstance(self.protect_patterns, str), "a sequence of regular expressions"),
+        for name, kind, fits, expected in (
+            ("mask_ratio", Real, lambda x: 0 < x <= 1, "in (0, 1]"),
+            ("fill", str, lambda x: x in ("parallel", "sequential"), "'parallel' or 'sequential'"),
+            ("top_k", (Integral, type(None)), lambda x: x is None or x >= 1, "1 or more, or None for every word"),
+            ("top_p", Real, lambda x: 0 < x <= 1, "in (0, 1]"),
+            ("temperature", Real, lambda x: 0 < x < np.inf, "above 0"),
+            ("batch_size", Integral, lambda x: x >= 1, "1 or more"),
+            ("protect", (tuple, list), lambda x: True, "a tuple of words and phrases"),
+            ("protect_patterns", (tuple, list), lambda x: True, "a tuple of regular expressions"),
         ):
-            if not ok:
-                wrong.append(f"`{name}` of fillmask must be {expected}. Got {getattr(self, name)!r}.")
-        if not isinstance(self.protect_patterns, str):
-            for pattern in self.protect_patterns:
-                try:
-                    re.compile(pattern)
-                except re.error as error:
-                    wrong.append(f"`protect_patterns` of fillmask holds {pattern!r}, no regular expression: {error}.")
+            value = getattr(self, name)
+            if not isinstance(value, kind) or not fits(value):
+                wrong.append(f"`{name}` of fillmask must be {expected}. Got {value!r}.")
+        for pattern in self.protect_patterns if isinstance(self.protect_patterns, (tuple, list)) else ():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                wrong.append(f"`protect_patterns` of fillmask holds {pattern!r}, no regular expression: {error}.")
         if wrong:
             raise InputError(" ".join(wrong))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,7 +12,7 @@ from augment.candidates import Candidate, Draw
 from augment.guards import Guard
 from augment.plan import Slot, slots
 
-CHUNK = 1024
+CHUNK = 512
 """Slots that are worked on together. Fixed, because what is worked on together must not depend on options."""
 
 
@@ -42,17 +42,21 @@ class Tally:
     """Rows made, by class."""
     missing: dict[Any, int] = field(default_factory=dict)
     """Rows that could not be made, by class; classes without any are left out."""
-    rejected: Counter[str] = field(default_factory=Counter)
-    """Candidates rejected, by the guard that did."""
+    rejected: dict[Any, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """Candidates rejected, by class and by the guard that did."""
     barren: Counter[Any] = field(default_factory=Counter)
     """Sources in which the strategy found nothing to work on, by class."""
 
     def why_missing(self, label: Any) -> str:
         """Say in one clause why rows of a class are missing."""
-        reasons = [f"{count} candidates rejected as {name}" for name, count in self.rejected.most_common()]
+        reasons = [f"{count} candidates rejected as {name}" for name, count in self.rejected[label].most_common()]
         if self.barren[label]:
             reasons.insert(0, f"{self.barren[label]} sources without anything to replace")
-        return ", ".join(reasons) or "no more variants are allowed of each source"
+        return ", ".join(reasons) or "no more new rows are allowed of each source"
+
+    def rejections(self) -> Counter[str]:
+        """Return candidates rejected by guard, over all classes."""
+        return sum(self.rejected.values(), Counter[str]())
 
 
 def generate(
@@ -165,12 +169,12 @@ def _guarded(
     draws, candidates = [draw for _, draw, _ in tried], [candidate for _, _, candidate in tried]
     verdicts = [guard.passes(draws, candidates) for guard in guards]
     accepted: dict[Slot, Candidate] = {}
-    for i, (slot, _, candidate) in enumerate(tried):
+    for i, (slot, draw, candidate) in enumerate(tried):
         against = next(
             (g for g, passed in zip(guards, verdicts, strict=True) if not (passed[i] and g.admits(candidate))), None
         )
         if against is not None:
-            tally.rejected[against.name] += 1
+            tally.rejected[draw.label][against.name] += 1
             continue
         for guard in guards:
             guard.remember(candidate)

@@ -122,6 +122,7 @@ class HeldOut(Guard):
 
     def fit(self, texts: Iterable[str], held_out: Iterable[str]) -> None:
         """Index the held-out texts."""
+        self.equal_, self.near_ = set(), set()
         for text in held_out:
             self.equal_.add(folded(text))
             self.near_.update(self._keys(text))

@@ -119,8 +119,9 @@ def passages(row: int, length: int, positions: Sequence[int], window: int) -> It
         return
     group: list[int] = []
     for position in [*positions, None]:
-        if group and (position is None or position - group[0] > window // 2):
-            start = min(max((group[0] + group[-1] - window) // 2, 0), length - window)
+        if group and (position is None or position - group[0] >= max(window // 2, 1)):
+            around = window - 1 - (group[-1] - group[0])
+            start = min(max(group[0] - around // 2, 0), length - window)
             yield Passage(row, start, start + window, group)
             group = []
         if position is not None:
@@ -213,7 +214,7 @@ class MaskedLM:
         last = len(around.ids) - around.special_tokens_mask[::-1].index(0)
         self._prefix, self._suffix = around.ids[:first], around.ids[last:]
         self._backend.encode_special_tokens = True  # a "[MASK]" in a text is text
-        self.window = _longest(checkpoint) - len(self._prefix) - len(self._suffix)
+        self.window = checkpoint.longest() - len(self._prefix) - len(self._suffix)
         allowed = torch.tensor([word is not None for word in self.vocabulary.words])
         self._bias = torch.zeros(len(allowed)).masked_fill(~allowed, -torch.inf).to(checkpoint.device)
 
@@ -309,16 +310,3 @@ class MaskedLM:
             input_ids[i, : len(row)] = torch.tensor(row)
             attention_mask[i, : len(row)] = 1
         return input_ids.to(self.checkpoint.device), attention_mask.to(self.checkpoint.device)
-
-
-def _longest(checkpoint: Checkpoint) -> int:
-    """Return the most tokens that a model takes, special ones included."""
-    from torch import nn
-
-    longest = min(
-        checkpoint.tokenizer.model_max_length, getattr(checkpoint.model.config, "max_position_embeddings", 512)
-    )
-    for name, module in checkpoint.model.base_model.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
-            longest = min(longest, module.num_embeddings - module.padding_idx - 1)  # RoBERTa counts from there
-    return longest

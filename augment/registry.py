@@ -84,8 +84,13 @@ def create(name: str, values: Mapping[str, Any]) -> Any:
     """
     cls = strategy_class(name)
     known = parameters(cls)
+    problems = [
+        f"The strategy {name!r} needs a value for {key!r}."
+        for key, parameter in known.items()
+        if parameter.default is parameter.empty and key not in values
+    ]
     hints = typing.get_type_hints(vars(cls)["__init__"]) if "__init__" in vars(cls) else {}
-    problems, converted = [], {}
+    converted = {}
     for key, value in values.items():
         if key not in known:
             problems.append(
@@ -95,9 +100,10 @@ def create(name: str, values: Mapping[str, Any]) -> Any:
         try:
             converted[key] = _converted(value, hints.get(key, Any))
         except ValueError:
+            default = known[key].default
+            example = "" if default is inspect.Parameter.empty else f", e.g. {default!r}"
             problems.append(
-                f"The parameter {key!r} of {name!r} must be {_spelled(hints[key])}, e.g. {known[key].default!r}."
-                f" Got {value!r}."
+                f"The parameter {key!r} of {name!r} must be {_spelled(hints[key])}{example}. Got {value!r}."
             )
     if problems:
         raise InputError(" ".join(problems))
@@ -109,10 +115,12 @@ def _converted(value: Any, hint: Any) -> Any:
     from pydantic import TypeAdapter
 
     if isinstance(value, str):
-        if value.lower() == "none" and type(None) in typing.get_args(hint):
+        kinds = (hint, *typing.get_args(hint))
+        if value.lower() == "none" and type(None) in kinds:
             return None
-        if typing.get_origin(hint) in (tuple, list):
-            value = json.loads(value) if value.startswith("[") else [part.strip() for part in value.split(",")]
+        if any(typing.get_origin(kind) in (tuple, list) for kind in kinds):
+            parts = [part.strip() for part in value.split(",")]
+            value = json.loads(value) if value.startswith("[") else [part for part in parts if part]
     return TypeAdapter(hint).validate_python(value)
 
 

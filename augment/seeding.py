@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-STREAMS = ("plan", "draw")
+STREAMS = ("plan", "draw", "order", "mask")
 """What randomness is drawn for; each has generators of its own. Only ever appended to."""
 
 
@@ -26,7 +26,8 @@ def generator(seed: int, stream: str, *key: int) -> np.random.Generator:
     stream : str
         One of `STREAMS`.
     *key : int
-        At most three numbers, each 0 to 2**64 - 1, e.g. source row, variant, attempt.
+        At most three numbers, each 0 to 2**64 - 1, e.g. source row, variant, attempt. One stream always takes
+        the same number of them: a missing one counts as 0.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def global_generators(seed: int) -> Iterator[None]:
     Parameters
     ----------
     seed : int
-        Between 0 and 2**32 - 1.
+        0 to 2**64 - 1; numpy's legacy generator takes its lower half.
     """
     torch = sys.modules.get("torch")
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
@@ -65,7 +66,7 @@ def global_generators(seed: int) -> Iterator[None]:
         if torch is not None:
             torch.manual_seed(seed)
         random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002 -- the legacy stream is the one that foreign code reads
+        np.random.seed(seed % 2**32)  # noqa: NPY002 -- the legacy stream is the one that foreign code reads
         try:
             yield
         finally:

@@ -44,5 +44,5 @@ class FixedSlabs(TorchFunctionMode):
 def _linear_in_slabs(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     rows = input.reshape(-1, input.shape[-1])
     padded = torch.nn.functional.pad(rows, (0, 0, 0, -len(rows) % SLAB))
-    slabs = [torch._C._nn.linear(slab, weight, bias) for slab in padded.split(SLAB)]
+    slabs = [torch.nn.functional.linear(slab, weight, bias) for slab in padded.split(SLAB)]
     return torch.cat(slabs)[: len(rows)].view(*input.shape[:-1], weight.shape[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import secrets
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,8 +22,8 @@ class TextStrategy(BaseEstimator, abc.ABC):
     """Makes new texts of a class from the texts that it has.
 
     A subclass sets `name` and `summary`, lists its parameters in a keyword-only constructor that only stores
-    them, and writes `candidates`. It may override `prepare`, to check parameters and
-    open models, and `identity`, to say which. `augment.checks` judges it.
+    them, and writes `candidates`. It may override `check`, to refuse parameters, `prepare`, to open models, and
+    `identity`, to say which. `augment.checks` judges it.
 
     Parameters
     ----------
@@ -61,13 +61,23 @@ class TextStrategy(BaseEstimator, abc.ABC):
             As long as `draws`, in their order; None where the source text can never give any.
         """
 
+    def check(self) -> None:
+        """Check the parameters, without opening anything.
+
+        Raises
+        ------
+        InputError
+            Naming every parameter that is out of range.
+        """
+        return
+
     def prepare(self) -> None:
-        """Check the parameters and open what is needed. Called once before any draw.
+        """Open what is needed. Called once before any draw, after `check`.
 
         Raises
         ------
         CounterpoiseError
-            If a parameter is out of range or a model cannot be opened.
+            If a model cannot be opened.
         """
         return
 
@@ -97,6 +107,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
         InputError
             If lengths differ, a text is no string, a label is missing, or there are not two classes.
         """
+        self.check()
         rows, labels = _column(texts, "texts"), _column(y, "y")
         if len(rows) != len(labels):
             raise InputError(f"There must be one label for each text. Got {len(rows)} texts and {len(labels)} labels.")
@@ -122,7 +133,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
             made += chunk
         self.sampling_strategy_ = budget
         self.shortfall_ = tally.missing
-        self.rejections_ = dict(tally.rejected)
+        self.rejections_ = dict(tally.rejections())
         self.source_indices_ = np.array([row.source for row in made], dtype=np.int64)
         return _extended(texts, [row.text for row in made]), _extended(y, [row.label for row in made])
 
@@ -230,6 +241,3 @@ def _seed(random_state: Any) -> int:
             f"`random_state` must be an integer of 0 or more, a numpy generator, or None. Got {random_state!r}."
         )
     return int(random_state)
-
-
-Progress = Callable[[int], None]

@@ -97,6 +97,7 @@ def plan_job(
         raise InputError(f"The seed must be a whole number from 0 to 2**64 - 1. Got {seed!r}.")
     if max_per_source is not None and max_per_source < 1:
         raise InputError(f"The most rows per source must be 1 or more. Got {max_per_source}.")
+    strategy.check()
     check_provenance_columns(corpus)
     texts, names = corpus.texts, corpus.label_names
     labels = [names[label] for label in corpus.labels]
@@ -148,7 +149,7 @@ def run(job: Job, *, only_synthetic: bool = False, progress: Callable[[int], Non
     Raises
     ------
     CounterpoiseError
-        If a parameter of the strategy is out of range or its model cannot be opened.
+        If the strategy's model cannot be opened.
     """
     start = time.perf_counter()
     job.strategy.prepare()
@@ -295,6 +296,6 @@ def _manifest(job: Job, guards: Sequence[Guard], tally: Tally, only_synthetic: b
         counts_after={label: count + made.get(label, 0) for label, count in job.counts.items()},
         made=made,
         missing={label: {"rows": rows, "why": tally.why_missing(label)} for label, rows in tally.missing.items()},
-        rejected=dict(tally.rejected),
+        rejected=dict(tally.rejections()),
         seconds=round(seconds, 3),
     )

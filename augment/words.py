@@ -7,16 +7,23 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
-CLITIC = re.compile(r"['’](?:s|d|m|ll|re|ve)$", re.IGNORECASE)
+MARKS = "".join(c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c).startswith("M"))
+"""Accents and vowel signs that stand as characters of their own; part of the word, though no `\\w`."""
+RUN = rf"(?:[^\W_][{MARKS}]*)+"
+APOSTROPHE = "['’ʼ]"
+WORD = re.compile(rf"{RUN}(?:(?:{APOSTROPHE}|-){RUN})*")
+CLITIC = re.compile(rf"\s?{APOSTROPHE}(s|d|m|ll|re|ve)$", re.IGNORECASE)
 SENTENCE_START = re.compile(r"(?:^|[.!?…][\"'”’)\]]*\s)[\"'“‘(\[\s]*$")
-ALPHANUMERIC = re.compile(r"[^\W_]+")
+ALPHANUMERIC = re.compile(RUN)
+CONTRACTED = re.compile(rf"\s*(?:(n){APOSTROPHE}(t)|{APOSTROPHE}(s|d|m|ll|re|ve))\b", re.IGNORECASE)
 
 NEGATIONS = (
-    r"\b(?:ai|are|ca|could|did|do|does|had|has|have|is|might|must|need|should|was|were|wo|would)\s?n\s?['’]?\s?t\b",
+    r"\b(?:ai|are|ca|could|dare|did|do|does|had|has|have|is|may|might|must|need|ought|sha|should|was|were|wo|would)"
+    rf"\s?n{APOSTROPHE}?t\b",
     r"\b(?:no|not|never|none|nobody|nothing|nowhere|neither|nor|cannot|without|hardly|barely|scarcely)\b",
     r"\bno\s+one\b",
-    r"\bn['’]t\b",
+    r"\bcan\s+not\b",
+    rf"\bn{APOSTROPHE}t\b",
 )
 """English negations and their contractions, also as the Penn Treebank writes them ("ca n't")."""
 
@@ -40,7 +47,7 @@ def word_spans(text: str) -> list[Span]:
     """Find the words of a text, in order.
 
     A word is a run of letters and digits, with inner hyphens and apostrophes. An English clitic
-    at its end ("it's", "they'll") is left out of it, so that replacing the word keeps it.
+    ("it's", "they'll", in the Penn Treebank "it 's") is no part of it, so that replacing the word keeps it.
 
     Parameters
     ----------
@@ -54,12 +61,14 @@ def word_spans(text: str) -> list[Span]:
 
     Examples
     --------
-    >>> text = "It's a well-made film, isn't it?"
+    >>> text = "It's a well-made film, isn't it? They 'll see."
     >>> [text[start:end] for start, end in word_spans(text)]
-    ['It', 'a', 'well-made', 'film', "isn't", 'it']
+    ['It', 'a', 'well-made', 'film', "isn't", 'it', 'They', 'see']
     """
     spans = []
     for match in WORD.finditer(text):
+        if CLITIC.fullmatch(text, max(match.start() - 1, 0), match.end()):
+            continue
         clitic = CLITIC.search(match[0])
         spans.append(Span(match.start(), match.start() + clitic.start() if clitic else match.end()))
     return spans
@@ -67,8 +76,8 @@ def word_spans(text: str) -> list[Span]:
 
 def protection(
     phrases: Iterable[str] = (), patterns: Iterable[str] = (), *, negations: bool = True
-) -> re.Pattern[str] | None:
-    """Compile what may never be replaced into one pattern, blind to case.
+) -> list[re.Pattern[str]]:
+    """Compile what may never be replaced, blind to case.
 
     Parameters
     ----------
@@ -81,8 +90,8 @@ def protection(
 
     Returns
     -------
-    re.Pattern or None
-        None if there is nothing to protect.
+    list of re.Pattern
+        One for each thing to protect, since a single alternation would find the first and miss what overlaps it.
 
     Raises
     ------
@@ -90,23 +99,20 @@ def protection(
         If a pattern is no regular expression.
     """
     parts = list(NEGATIONS) if negations else []
-    for phrase in phrases:
-        if words := phrase.split():
-            parts.append(r"(?<!\w)" + r"\s+".join(map(re.escape, words)) + r"(?!\w)")
-    for pattern in patterns:
-        re.compile(pattern)
-        parts.append(pattern)
-    return re.compile("|".join(f"(?:{part})" for part in parts), re.IGNORECASE) if parts else None
+    parts += [
+        r"(?<!\w)" + r"\s+".join(map(re.escape, phrase.split())) + r"(?!\w)" for phrase in phrases if phrase.strip()
+    ]
+    return [re.compile(part, re.IGNORECASE) for part in (*parts, *patterns)]
 
 
-def replaceable(text: str, protected: re.Pattern[str] | None) -> list[Span]:
+def replaceable(text: str, protected: Iterable[re.Pattern[str]]) -> list[Span]:
     """Find the words that may be replaced: those with a letter that touch no protected span.
 
     Parameters
     ----------
     text : str
         Any text.
-    protected : re.Pattern or None
+    protected : iterable of re.Pattern
         From `protection`.
 
     Returns
@@ -120,7 +126,7 @@ def replaceable(text: str, protected: re.Pattern[str] | None) -> list[Span]:
     >>> [text[start:end] for start, end in replaceable(text, protection(["LIKE"]))]
     ['I', 'the', 'films']
     """
-    kept = [Span(*match.span()) for match in protected.finditer(text)] if protected else []
+    kept = [Span(*match.span()) for pattern in protected for match in pattern.finditer(text) if match[0]]
     return [
         word
         for word in word_spans(text)
@@ -209,14 +215,15 @@ def folded_words(text: str) -> list[str]:
     Returns
     -------
     list of str
-        Runs of letters and digits after NFKC and case folding.
+        Runs of letters and digits after NFKC and case folding; a contraction is one word, however it is spaced.
 
     Examples
     --------
-    >>> folded_words("Don't STOP!")
-    ['don', 't', 'stop']
+    >>> folded_words("Don't STOP!"), folded_words("it 's fine")
+    (['dont', 'stop'], ['its', 'fine'])
     """
-    return ALPHANUMERIC.findall(unicodedata.normalize("NFKC", text).casefold())
+    joined = CONTRACTED.sub(lambda match: "".join(filter(None, match.groups())), unicodedata.normalize("NFKC", text))
+    return ALPHANUMERIC.findall(joined.casefold())
 
 
 def folded(text: str) -> str:

@@ -76,7 +76,8 @@ def pretrain_command(
 
 def _lines(path: str) -> list[str]:
     try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
+        with open(path, encoding="utf-8") as file:
+            return [line.rstrip("\n") for line in file]
     except FileNotFoundError as error:
         raise InputError(f"There is no file {path!r}. Give a text file with a sentence a line, or a table.") from error
     except UnicodeDecodeError as error:

@@ -12,18 +12,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import Trainer, TrainingArguments
+from transformers.trainer_pt_utils import get_length_grouped_indices
 from transformers.trainer_utils import get_last_checkpoint
 
 from augment import pooling
 from augment.checkpoints import Checkpoint
 from augment.errors import InputError
 from augment.masked_lm import token_and_head_states
-from augment.seeding import global_generators
+from augment.seeding import generator, global_generators
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 IGNORED = -100
+LENGTH_STEP = 8
+MASKS_STEP = 64
+"""Batches are padded to few lengths and few numbers of masks. On CPUs every new shape of a matrix product has a kernel
+compiled for it; once more shapes than the kernel cache holds take turns, a step takes two to three times as long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,23 +66,24 @@ class PretrainConfig:
 class WordMasks:
     """Collator: pads sentences to one length and masks whole words of them.
 
-    Draws from torch's global generator, which `Trainer` seeds and restores on resuming.
+    What is masked depends on the seed, the row and the epoch alone, so that a resumed training masks as an
+    uninterrupted one would.
     """
 
     mask_id: int
     pad_id: int
     mask_ratio: float
     whole_share: float
+    seed: int
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """Return input_ids, attention_mask and labels (batch, length), and row numbers (batch,)."""
-        length = max(len(row["input_ids"]) for row in rows)
+        length = -(-max(len(row["input_ids"]) for row in rows) // LENGTH_STEP) * LENGTH_STEP
         input_ids = torch.full((len(rows), length), self.pad_id)
-        words = torch.full((len(rows), length), -1)
+        masked = torch.zeros((len(rows), length), dtype=torch.bool)
         for i, row in enumerate(rows):
             input_ids[i, : len(row["input_ids"])] = torch.as_tensor(row["input_ids"])
-            words[i, : len(row["words"])] = torch.as_tensor(row["words"])
-        masked = self._choose(words)
+            masked[i, : len(row["words"])] = torch.as_tensor(self._choose(row))
         return {
             "labels": input_ids.masked_fill(~masked, IGNORED),
             "input_ids": input_ids.masked_fill(masked, self.mask_id),
@@ -85,15 +91,39 @@ class WordMasks:
             "rows": torch.tensor([row["row"] for row in rows]),
         }
 
-    def _choose(self, words: Tensor) -> Tensor:
-        """Choose the pieces to mask from their word numbers (batch, length), -1 for no word."""
-        scores = torch.rand(words.shape)
-        counts = words.max(1, keepdim=True).values + 1
-        wanted = (counts * self.mask_ratio + torch.rand(counts.shape)).floor().clamp(min=1)
-        wanted[torch.rand(counts.shape) < self.whole_share] = 0
-        word_scores = scores.masked_fill(torch.arange(words.shape[1]) >= counts, torch.inf)
-        rank = word_scores.argsort(1).argsort(1)
-        return (rank < wanted).gather(1, words.clamp(min=0)) & (words >= 0)
+    def _choose(self, row: dict[str, Any]) -> np.ndarray:
+        """Choose the pieces of a row to mask: bool, (length,)."""
+        rng = generator(self.seed, "mask", row["row"], row["epoch"])
+        count = row["words"].max() + 1
+        wanted = max(1, int(count * self.mask_ratio + rng.random()))
+        if rng.random() < self.whole_share:
+            wanted = 0
+        return np.isin(row["words"], rng.permutation(count)[:wanted])
+
+
+class LengthGroups(torch.utils.data.Sampler[int]):
+    """Batches of like length in an order that depends on the seed and the epoch alone.
+
+    Its numbers are row + epoch × rows, from which `_Sentences` takes both.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths = list(lengths)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go to an epoch; the trainer calls this before each."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        order = torch.Generator().manual_seed(int(generator(self.seed, "order", self.epoch).integers(2**63)))
+        for row in get_length_grouped_indices(self.lengths, self.batch_size, generator=order):
+            yield row + self.epoch * len(self)
 
 
 class PretrainTrainer(Trainer):
@@ -104,16 +134,24 @@ class PretrainTrainer(Trainer):
         self.vectors = vectors
         self.distillation_weight = distillation_weight
 
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroups:
+        """Return the sampler that goes on where an interrupted epoch stood."""
+        rows: _Sentences = self.train_dataset
+        return LengthGroups(rows.lengths(), self.args.train_batch_size, self.args.seed)
+
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Tensor:
         """Return the loss of one batch, a scalar."""
         network: PreTrainedModel = self.accelerator.unwrap_model(model)
-        masked = inputs["labels"] != IGNORED
+        labels = inputs["labels"].flatten()
+        masked = (labels != IGNORED).nonzero().squeeze(1)
+        spare = (labels == IGNORED).nonzero().squeeze(1)[: -len(masked) % MASKS_STEP]
+        positions = torch.cat([masked, spare])
         with self.accelerator.autocast():
             states = token_and_head_states(network, inputs["input_ids"], inputs["attention_mask"])
-            logits = network.get_output_embeddings()(states.head[masked])
-        loss = nn.functional.cross_entropy(logits.float(), inputs["labels"][masked])
+            logits = network.get_output_embeddings()(states.head.flatten(0, 1)[positions])
+        loss = nn.functional.cross_entropy(logits.float(), labels[positions], ignore_index=IGNORED)
         if self.vectors is not None:
             target = torch.from_numpy(self.vectors[inputs["rows"].cpu().numpy()]).to(loss.device, torch.float32)
             own = pooling.mean(states.tokens, inputs["attention_mask"])
@@ -179,7 +217,6 @@ def pretrain(
         adam_beta2=0.98,
         bf16=checkpoint.autocast is torch.bfloat16,
         use_cpu=checkpoint.device.type == "cpu",
-        train_sampling_strategy="group_by_length",
         remove_unused_columns=False,
         logging_steps=50,
         save_steps=config.save_steps,
@@ -199,9 +236,9 @@ def pretrain(
             model=model,
             args=arguments,
             processing_class=tokenizer,
-            train_dataset=_Sentences(tokenizer, texts, config.max_length),
+            train_dataset=_Sentences(tokenizer, texts, min(config.max_length, checkpoint.longest())),
             data_collator=WordMasks(
-                tokenizer.mask_token_id, tokenizer.pad_token_id, config.mask_ratio, config.whole_share
+                tokenizer.mask_token_id, tokenizer.pad_token_id, config.mask_ratio, config.whole_share, config.seed
             ),
             vectors=vectors,
             distillation_weight=config.distillation_weight,
@@ -229,7 +266,12 @@ class _Sentences(torch.utils.data.Dataset):
         return len(self.rows)
 
     def __getitem__(self, i: int) -> dict[str, Any]:
-        return self.rows[i]
+        epoch, row = divmod(i, len(self.rows))
+        return self.rows[row] | {"epoch": epoch}
+
+    def lengths(self) -> list[int]:
+        """Return the number of word pieces of each sentence."""
+        return [len(row["input_ids"]) for row in self.rows]
 
 
 def mean_vectors(encoder: Checkpoint, texts: Sequence[str], *, batch_size: int = 64, max_length: int = 128) -> Iterator:

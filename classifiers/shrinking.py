@@ -54,8 +54,10 @@ def shrink(
         pieces = frequent_pieces(tokenizer, texts, vocabulary)
         tokenizer = cut_vocabulary(checkpoint.model, tokenizer, pieces)
     if positions is not None:
-        cut_positions(checkpoint.model, tokenizer, positions)
-    return replace(checkpoint, tokenizer=tokenizer)
+        cut_positions(checkpoint.model, positions)
+    smaller = replace(checkpoint, tokenizer=tokenizer)
+    tokenizer.model_max_length = smaller.longest()
+    return smaller
 
 
 def frequent_pieces(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str], size: int) -> list[str]:
@@ -198,15 +200,13 @@ def drop_layers(model: PreTrainedModel, keep: int) -> None:
     raise ModelError(f"No list of {total} layers was found in {type(model).__name__}.")
 
 
-def cut_positions(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, length: int) -> None:
-    """Keep the first `length` position embeddings, in place, and tell the tokenizer.
+def cut_positions(model: PreTrainedModel, length: int) -> None:
+    """Keep the first `length` position embeddings, in place.
 
     Parameters
     ----------
     model : PreTrainedModel
         A model with learned absolute positions in `embeddings.position_embeddings`.
-    tokenizer : PreTrainedTokenizerFast
-        Its tokenizer; `model_max_length` is set.
     length : int
         At most what the model has.
 
@@ -227,4 +227,3 @@ def cut_positions(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, le
     if hasattr(embeddings, "token_type_ids"):
         embeddings.token_type_ids = embeddings.token_type_ids[:, :length]
     model.config.max_position_embeddings = length
-    tokenizer.model_max_length = length

@@ -1,0 +1,88 @@
+"""The commands `classifiers pretrain` and `benchmarks checkpoint`, from option to file and figure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from augment.checkpoints import load_masked_lm
+from benchmarks.cli import main as benchmarks
+from classifiers.cli import main as classifiers
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, sentences: list[str]) -> Path:
+    path = tmp_path / "corpus.txt"
+    path.write_text("\n".join(sentences), encoding="utf-8")
+    return path
+
+
+def pretrain(*arguments: object) -> Result:
+    quick = ("--epochs", "1", "--batch-size", "8", "--device", "cpu")
+    return CliRunner().invoke(classifiers, ["pretrain", *map(str, arguments), *quick])
+
+
+def refusal(result: Result) -> str:
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def test_pretraining_cuts_trains_and_writes_a_masked_lm(bert, corpus, tmp_path) -> None:
+    table = tmp_path / "more.csv"
+    table.write_text("text,label\nThe shop is open.,neutral\n,neutral\n")
+    target = tmp_path / "small"
+    done = pretrain(corpus, table, "-o", target, "--model", bert, "--teacher", bert, "--layers", 1, "--positions", 32)
+    assert done.exit_code == 0, done.stderr
+    config = load_masked_lm(str(target), device="cpu").model.config
+    assert (config.num_hidden_layers, config.max_position_embeddings) == (1, 32)
+    assert not list(target.rglob("*.bin")), "weights are safetensors"
+
+
+def test_a_finished_model_is_not_trained_over_and_an_unfinished_one_only_on_request(bert, corpus, tmp_path) -> None:
+    assert "holds a model already" in refusal(pretrain(corpus, "-o", bert, "--model", bert))
+    begun = tmp_path / "begun"
+    (begun / "training").mkdir(parents=True)
+    assert "--resume" in refusal(pretrain(corpus, "-o", begun, "--model", bert))
+    assert pretrain(corpus, "-o", begun, "--model", bert, "--resume").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(None, "no file"), (b"caf\xe9\n", "not UTF-8"), (b"\n \n", "no text to train on")],
+    ids=["missing", "latin-1", "empty"],
+)
+def test_a_text_file_that_cannot_be_used_is_refused(bert, tmp_path, content, says) -> None:
+    path = tmp_path / "texts.txt"
+    if content is not None:
+        path.write_bytes(content)
+    assert says in refusal(pretrain(path, "-o", tmp_path / "model", "--model", bert))
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--mask-ratio", "1"), "mask_ratio must lie between"),
+        (("--layers", "9"), "number of layers must be between 1 and"),
+        (("--vocabulary", "3"), "vocabulary size must be at least"),
+        (("--device", "abacus"), "'abacus'"),
+    ],
+)
+def test_an_option_out_of_range_is_refused(bert, corpus, tmp_path, options, says) -> None:
+    arguments = [str(corpus), "-o", str(tmp_path / "model"), "--model", str(bert), *options]
+    assert says in refusal(CliRunner().invoke(classifiers, ["pretrain", *arguments]))
+
+
+def test_a_checkpoint_measured_against_itself_agrees_with_itself(bert, tmp_path, sentences) -> None:
+    table = tmp_path / "texts.jsonl"
+    table.write_text("".join(json.dumps({"sentence": text}) + "\n" for text in sentences))
+    arguments = ["checkpoint", str(bert), "--words", str(table), "--pairs", str(table), "--reference", str(bert)]
+    done = CliRunner().invoke(benchmarks, arguments)
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["spearman"] == pytest.approx(1)
+    assert 0 <= found["top_1"] <= found["top_5"] <= 1

@@ -1,0 +1,78 @@
+"""What the README and the docs show runs as it is written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from augment import registry
+
+ROOT = Path(__file__).parent.parent
+SST3 = ROOT.parent / "shared" / "data" / "sst3"
+BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return [code for kind, code in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")) if kind == language]
+
+
+def run(command: str, folder: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with the files that the pages speak of."""
+    (tmp_path / "yelp.csv").write_text('"3","It is open."\n"5","Great!"\n"4","Nice."\n"3","It has two doors."\n')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "docs/tutorial.md"])
+def test_the_commands_and_the_code_of_a_page_run(page: str, place: Path) -> None:
+    for block in blocks(page, "sh"):
+        for command in block.splitlines():
+            if not command.startswith("make "):
+                run(f"{command} --overwrite" if " -o " in command else command, place)
+    for code in blocks(page, "python"):
+        exec(compile(code.replace('"google-bert/bert-base-german-cased"', '"mini"'), page, "exec"), {})
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SST3.is_dir(), reason="SST-3 is not beside the checkout")
+def test_the_tutorial_runs_on_sst3(place: Path) -> None:
+    shutil.copytree(SST3, place / "sst3")
+    for block in blocks("docs/tutorial.md", "sh"):
+        for command in block.splitlines():
+            run(command, place)
+    for code in blocks("docs/tutorial.md", "python"):
+        exec(compile(code, "docs/tutorial.md", "exec"), {})
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for block in blocks("README.md", "sh"):
+        for target in re.findall(r"^make (\S+)", block, re.MULTILINE):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_readme_lists_every_registered_strategy_of_ours() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in registry.OWN:
+        cls = registry.strategy_class(name)
+        assert f"| `{name}` | {cls.kind} | {cls.summary} |" in readme
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+            assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"

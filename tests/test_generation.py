@@ -1,0 +1,369 @@
+"""Rows are made until the budget is met, in the order of the plan, or the run says what is missing and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import islice, takewhile
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from augment.candidates import Candidate, Draw
+from augment.generation import CHUNK, Row, Tally, generate
+from augment.guards import Changed, Duplicate, Guard, HeldOut, default_guards
+from augment.plan import Slot, slots
+
+THOROUGHLY = settings(deadline=None, max_examples=80)
+NAMES = ["Anna", "Boris", "Chloe", "Dmitri", "Elena", "Farid", "Greta", "Hugo", "Ines", "Jonas"]
+TEXTS = {i: f"{name} opened the shop at nine." for i, name in enumerate(NAMES)}
+
+
+class Scripted:
+    """A strategy that a function of one draw defines; it records what it was asked."""
+
+    def __init__(self, write: Callable[[Draw], str | None], *, copies: bool = False) -> None:
+        self.write = write
+        self.copies = copies
+        self.asked: list[Draw] = []
+
+    def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
+        self.asked += draws
+        texts = [self.write(draw) for draw in draws]
+        return [None if text is None else Candidate(text) for text in texts]
+
+
+def numbered(draw: Draw) -> str:
+    """The source and a number from the draw's own generator: always new."""
+    return f"{draw.text} {draw.generator().integers(10**12)}"
+
+
+def same(draw: Draw) -> str:
+    return draw.text
+
+
+def never(draw: Draw) -> None:
+    return None
+
+
+def run(
+    strategy: Scripted,
+    budget: dict[Any, int],
+    *,
+    sources: dict[Any, Sequence[int]] | None = None,
+    guards: Sequence[Guard] = (),
+    texts: dict[int, str] = TEXTS,
+    **options: Any,
+) -> tuple[list[Row], Tally]:
+    tally = Tally()
+    sources = sources or {label: range(len(texts)) for label in budget}
+    options = {"seed": 0, **options}
+    chunks = generate(strategy, texts=texts, sources=sources, budget=budget, guards=guards, tally=tally, **options)
+    return [row for chunk in chunks for row in chunk], tally
+
+
+def fitted(held_out: Sequence[str] = ()) -> list[Guard]:
+    guards = default_guards()
+    for guard in guards:
+        guard.fit(TEXTS.values(), held_out)
+    return guards
+
+
+def planned(rows: Sequence[Row]) -> list[Slot]:
+    return [Slot(row.source, row.variant) for row in rows]
+
+
+# The budget
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 9, 10, 11, 37])
+def test_budget_is_met_exactly_after_rejections(wanted):
+    strategy = Scripted(lambda draw: draw.text if draw.generator().random() < 0.7 else numbered(draw))
+    rows, tally = run(strategy, {"neutral": wanted}, guards=fitted())
+    assert len(rows) == tally.made["neutral"] == wanted
+    assert tally.missing == {}
+    assert tally.rejections()["changed"] == len(strategy.asked) - wanted
+    assert (tally.rejections()["changed"] > 0) == (wanted > 1)
+    assert len({row.text for row in rows}.difference(TEXTS.values())) == wanted
+    assert all(row.label == "neutral" and row.text.startswith(TEXTS[row.source]) for row in rows)
+
+
+def test_budget_is_met_exactly_for_every_class_across_chunks():
+    budget = {"neg": 2 * CHUNK + 5, "neu": 0, "pos": CHUNK}
+    tally, chunks = Tally(), []
+    sources = {"neg": [0, 1, 2], "neu": [3], "pos": [4, 5]}
+    strategy = Scripted(lambda draw: None if draw.source == 1 else numbered(draw))
+    for chunk in generate(strategy, texts=TEXTS, sources=sources, budget=budget, guards=fitted(), seed=1, tally=tally):
+        assert 0 < len(chunk) <= CHUNK
+        assert len({row.label for row in chunk}) == 1
+        chunks += chunk
+    assert Counter(row.label for row in chunks) == {"neg": 2 * CHUNK + 5, "pos": CHUNK}
+    assert tally.made == Counter(budget)
+    assert tally.missing == {}
+    assert {row.source for row in chunks if row.label == "pos"} == {4, 5}
+    assert len(set(planned(chunks))) == len(chunks), "no variant twice"
+
+
+def test_a_strategy_that_is_never_rejected_fills_the_first_slots_of_the_plan():
+    rows, tally = run(Scripted(numbered), {"neutral": 23}, guards=fitted(), seed=5)
+    assert planned(rows) == list(islice(slots(range(10), seed=5, stream=0), 23))
+    assert not tally.rejections()
+
+
+@THOROUGHLY
+@given(
+    st.dictionaries(st.tuples(st.integers(0, 5), st.integers(0, 6)), st.integers(0, 4)),
+    st.integers(0, 5),
+    st.integers(0, 20),
+    st.sampled_from([None, 1, 2, 5]),
+    st.integers(1, 3),
+    st.integers(0, 2**64 - 1),
+)
+def test_rows_are_the_first_slots_of_the_plan_that_can_be_filled(first_good, fertile, wanted, limit, attempts, seed):
+    # A slot succeeds from a drawn attempt on; one source always does, so that the class cannot end early.
+    def good_from(slot: Slot) -> int:
+        return 0 if slot.source == fertile else first_good.get((slot.source, slot.variant), 0)
+
+    strategy = Scripted(lambda d: numbered(d) if d.attempt >= good_from(Slot(d.source, d.variant)) else d.text)
+    rows, tally = run(
+        strategy,
+        {"neutral": wanted},
+        sources={"neutral": range(6)},
+        guards=[Changed()],
+        seed=seed,
+        max_per_source=limit,
+        max_attempts=attempts,
+    )
+    plan = takewhile(lambda slot: slot.variant < 60, slots(range(6), seed=seed, stream=0, limit=limit))
+    expected = list(islice((slot for slot in plan if good_from(slot) < attempts), wanted))
+    assert planned(rows) == expected
+    assert tally.made["neutral"] == len(expected)
+    assert tally.missing == ({"neutral": wanted - len(expected)} if wanted > len(expected) else {})
+    assert all(limit is None or row.variant < limit for row in rows)
+
+
+# What a strategy is asked
+
+
+def test_every_draw_carries_its_source_and_no_draw_is_asked_twice():
+    strategy = Scripted(lambda draw: draw.text if draw.generator().random() < 0.5 else numbered(draw))
+    run(strategy, {"a": 20, "b": 20}, sources={"a": range(5), "b": range(5, 10)}, guards=fitted(), seed=9)
+    assert len({draw[2:] for draw in strategy.asked}) == len(strategy.asked)
+    attempts: dict[Slot, list[int]] = {}
+    for draw in strategy.asked:
+        assert (draw.text, draw.seed) == (TEXTS[draw.source], 9)
+        assert draw.label == ("a" if draw.source < 5 else "b")
+        attempts.setdefault(Slot(draw.source, draw.variant), []).append(draw.attempt)
+    assert all(tried == list(range(len(tried))) for tried in attempts.values())
+
+
+def test_a_slot_is_tried_as_often_as_asked_and_no_more_once_it_is_filled():
+    strategy = Scripted(lambda draw: numbered(draw) if draw.attempt == 2 else draw.text)
+    rows, tally = run(strategy, {"neutral": 10}, guards=[Changed()], max_attempts=3)
+    assert len(rows) == 10
+    assert Counter(draw.attempt for draw in strategy.asked) == {0: 10, 1: 10, 2: 10}
+    rows, tally = run(strategy, {"neutral": 10}, guards=[Changed()], max_attempts=2)
+    assert (rows, tally.missing) == ([], {"neutral": 10})
+
+
+def test_a_strategy_that_loses_a_draw_is_not_believed():
+    class Forgetful(Scripted):
+        def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
+            return super().candidates(draws)[1:]
+
+    with pytest.raises(ValueError, match="shorter"):
+        run(Forgetful(numbered), {"neutral": 3})
+
+
+def test_the_result_does_not_depend_on_how_the_strategy_batches_its_draws():
+    class OneByOneFromTheEnd(Scripted):
+        def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
+            return [candidate for draw in reversed(draws) for candidate in super(type(self), self).candidates([draw])][
+                ::-1
+            ]
+
+    def write(draw: Draw) -> str:
+        return draw.text if draw.generator().random() < 0.4 else f"{draw.text} {draw.generator().integers(40)}"
+
+    one, one_tally = run(Scripted(write), {"neutral": 50}, guards=fitted(), seed=2)
+    other, other_tally = run(OneByOneFromTheEnd(write), {"neutral": 50}, guards=fitted(), seed=2)
+    assert one == other
+    assert one_tally == other_tally
+    assert one_tally.rejections()["duplicate"], "the guards that depend on order did take part"
+
+
+def test_another_seed_gives_other_rows():
+    assert run(Scripted(numbered), {"a": 5}, seed=1)[0] != run(Scripted(numbered), {"a": 5}, seed=2)[0]
+    assert run(Scripted(numbered), {"a": 5}, seed=1)[0] == run(Scripted(numbered), {"a": 5}, seed=1)[0]
+
+
+def test_two_classes_get_different_streams():
+    texts = {i: f"text {i}" for i in range(40)}
+    rows, _ = run(Scripted(numbered), {"a": 20, "b": 20}, sources={"a": range(20), "b": range(20, 40)}, texts=texts)
+    assert [row.source for row in rows[:20]] != [row.source - 20 for row in rows[20:]]
+
+
+def test_a_classs_rows_do_not_depend_on_how_many_another_class_gets():
+    def rows_of_b(wanted_of_a: int) -> list[Row]:
+        sources = {"a": range(5), "b": range(5, 10)}
+        rows, _ = run(Scripted(numbered), {"a": wanted_of_a, "b": 12}, sources=sources, guards=fitted())
+        return [row for row in rows if row.label == "b"]
+
+    assert rows_of_b(0) == rows_of_b(1) == rows_of_b(30)
+
+
+# Sources that give nothing
+
+
+def test_sources_that_give_nothing_are_replaced_by_others():
+    strategy = Scripted(lambda draw: None if draw.source in (2, 5, 7) else numbered(draw))
+    rows, tally = run(strategy, {"neutral": 35}, guards=fitted())
+    assert len(rows) == 35
+    assert tally.missing == {}
+    assert tally.barren == {"neutral": 3}
+    assert not tally.rejections()
+    assert Counter(row.source for row in rows) == dict.fromkeys(set(range(10)) - {2, 5, 7}, 5)
+
+
+def test_a_barren_source_is_never_asked_again_in_a_later_chunk():
+    strategy = Scripted(lambda draw: None if draw.source == 4 else numbered(draw))
+    run(strategy, {"neutral": 100}, guards=fitted())
+    first_chunk = [slot for slot in islice(slots(range(10), seed=0, stream=0), 100) if slot.source == 4]
+    assert [Slot(d.source, d.variant) for d in strategy.asked if d.source == 4] == first_chunk
+
+
+def test_a_class_whose_sources_all_give_nothing_ends_at_once_and_says_why():
+    strategy = Scripted(never)
+    rows, tally = run(strategy, {"neutral": 30})
+    assert rows == []
+    assert tally.missing == {"neutral": 30}
+    assert tally.barren == {"neutral": 10}
+    assert tally.why_missing("neutral") == "10 sources without anything to replace"
+    assert len(strategy.asked) == 30, "no second try where there is nothing to try"
+
+
+def test_a_class_without_sources_is_missing_whole_and_the_next_is_made():
+    rows, tally = run(Scripted(numbered), {"a": 4, "b": 4}, sources={"a": [], "b": [1, 2]})
+    assert Counter(row.label for row in rows) == {"b": 4}
+    assert tally.missing == {"a": 4}
+
+
+# Ending short
+
+
+@pytest.mark.parametrize("max_attempts", [1, 8])
+@pytest.mark.parametrize("wanted", [1, 3, 10, 5000])
+def test_a_strategy_that_always_returns_the_source_ends_short_and_says_why(wanted, max_attempts):
+    strategy = Scripted(same)
+    rows, tally = run(strategy, {"neutral": wanted}, guards=fitted(), max_attempts=max_attempts)
+    assert rows == []
+    assert tally.missing == {"neutral": wanted}
+    assert tally.made["neutral"] == 0
+    assert tally.rejections() == {"changed": len(strategy.asked)}
+    assert {draw.source for draw in strategy.asked} == set(range(10)), "every source had its chance"
+    assert len(strategy.asked) <= max_attempts * max(20, CHUNK), "and the end came soon"
+    assert tally.why_missing("neutral") == f"{len(strategy.asked)} candidates rejected as changed"
+
+
+def test_a_strategy_that_can_make_only_so_many_different_rows_ends_short():
+    strategy = Scripted(lambda draw: f"{draw.text} {draw.variant % 3}")
+    rows, tally = run(strategy, {"neutral": 100}, guards=fitted())
+    assert len(rows) == len({row.text for row in rows}) == 30
+    assert tally.missing == {"neutral": 70}
+    assert set(tally.rejections()) == {"duplicate"}
+
+
+def test_one_class_ends_short_and_the_others_are_made():
+    strategy = Scripted(lambda draw: draw.text if draw.label == "b" else numbered(draw))
+    rows, tally = run(strategy, {"a": 12, "b": 12, "c": 12}, guards=fitted())
+    assert Counter(row.label for row in rows) == {"a": 12, "c": 12}
+    assert tally.missing == {"b": 12}
+
+
+def test_max_per_source_is_respected_and_ends_short():
+    rows, tally = run(Scripted(numbered), {"neutral": 50}, guards=fitted(), max_per_source=3)
+    assert Counter(row.source for row in rows) == dict.fromkeys(range(10), 3)
+    assert {row.variant for row in rows} == {0, 1, 2}
+    assert tally.missing == {"neutral": 20}
+    assert tally.why_missing("neutral") == "no more new rows are allowed of each source"
+
+
+def test_max_per_source_that_suffices_changes_nothing():
+    free, _ = run(Scripted(numbered), {"neutral": 25}, guards=fitted())
+    assert run(Scripted(numbered), {"neutral": 25}, guards=fitted(), max_per_source=3)[0] == free
+
+
+def test_why_missing_names_barren_sources_first_and_then_guards_by_what_they_rejected():
+    tally = Tally()
+    tally.rejected["neutral"].update(changed=2, duplicate=70, length_ratio=9)
+    tally.rejected["positive"].update(held_out=5)
+    tally.barren["neutral"] = 4
+    assert tally.why_missing("neutral") == (
+        "4 sources without anything to replace, 70 candidates rejected as duplicate,"
+        " 9 candidates rejected as length_ratio, 2 candidates rejected as changed"
+    )
+
+
+# Guards
+
+
+def test_of_candidates_that_are_equal_the_first_in_the_plan_is_accepted():
+    strategy = Scripted(lambda draw: numbered(draw) if draw.attempt else "All say the same thing here.")
+    rows, tally = run(strategy, {"neutral": 10}, guards=fitted())
+    assert len(rows) == 10
+    assert [row.text for row in rows].count("All say the same thing here.") == 1
+    assert rows[0].text == "All say the same thing here."
+    assert tally.rejections() == {"duplicate": 9}
+
+
+def test_a_rejection_counts_under_the_first_guard_that_makes_it():
+    guards = [Changed(), Duplicate()]
+    guards[1].fit(TEXTS.values(), [])
+    _, tally = run(Scripted(same), {"neutral": 2}, guards=guards, max_attempts=1)
+    assert set(tally.rejections()) == {"changed"}, "an unchanged text equals an original too"
+    guards.reverse()
+    _, tally = run(Scripted(same), {"neutral": 2}, guards=guards, max_attempts=1)
+    assert set(tally.rejections()) == {"duplicate"}
+
+
+def test_copies_meet_only_the_guards_that_bind_copies():
+    held_out = [TEXTS[3], TEXTS[6].upper()]
+    guards: list[Guard] = [Changed(), HeldOut(near_words=50), Duplicate()]
+    for guard in guards:
+        guard.fit(TEXTS.values(), held_out)
+    rows, tally = run(Scripted(same, copies=True), {"neutral": 40}, guards=guards, max_attempts=2)
+    assert Counter(row.source for row in rows) == dict.fromkeys(set(range(10)) - {3, 6}, 5)
+    assert all(row.text == TEXTS[row.source] for row in rows)
+    assert set(tally.rejections()) == {"held_out"}
+    rows, tally = run(Scripted(same, copies=False), {"neutral": 40}, guards=guards, max_attempts=2)
+    assert rows == []
+
+
+# Progress
+
+
+def test_progress_sums_to_the_rows_made_and_comes_before_each_chunk():
+    strategy = Scripted(lambda draw: None if draw.source == 1 else numbered(draw))
+    steps: list[int] = []
+    tally, seen = Tally(), 0
+    for chunk in generate(
+        strategy,
+        texts=TEXTS,
+        sources={"a": range(3), "b": range(3, 10)},
+        budget={"a": CHUNK + 50, "b": 9},
+        guards=[],
+        seed=0,
+        tally=tally,
+        progress=steps.append,
+    ):
+        seen += len(chunk)
+        assert sum(steps) == seen == sum(tally.made.values())
+    assert sum(steps) == CHUNK + 59
+
+
+def test_progress_counts_no_row_that_was_not_made():
+    steps: list[int] = []
+    run(Scripted(same), {"neutral": 5}, guards=fitted(), progress=steps.append)
+    assert sum(steps) == 0

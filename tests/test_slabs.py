@@ -1,0 +1,99 @@
+"""Products in slabs: the same bits whatever stands in the other rows, and close to the plain product."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+import torch
+from torch.nn.functional import linear
+
+from augment.slabs import SLAB, FixedSlabs
+
+SHAPES = ((384, 384), (384, 1536), (1536, 384), (48, 7), (33, 130))
+"""Columns in, columns out."""
+BATCHES = (1, 3, 7, 64)
+
+
+@pytest.fixture(params=["float32", "bfloat16"])
+def precision(request):
+    """A context of the dtype that products run in, as `Checkpoint.inference` makes it."""
+    if request.param == "float32":
+        return contextlib.nullcontext
+    return lambda: torch.autocast("cpu", dtype=torch.bfloat16)
+
+
+def operands(columns, out, rows=600):
+    """Rows, a weight, and a bias, drawn anew from one seed."""
+    source = torch.Generator().manual_seed(columns * out)
+    shapes = ((rows, columns), (out, columns), (out,))
+    return [torch.randn(shape, generator=source) for shape in shapes]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("batch", BATCHES)
+def test_rows_are_bit_identical_whatever_the_batch(shape, batch, precision):
+    rows, weight, bias = operands(*shape)
+    with torch.inference_mode(), precision(), FixedSlabs():
+        whole = linear(rows, weight, bias)
+        parts = torch.cat([linear(part, weight, bias) for part in rows.split(batch)[:24]])
+    assert torch.equal(whole[: len(parts)], parts)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_product_is_the_plain_one_but_for_rounding(shape, precision):
+    rows, weight, bias = operands(*shape)
+    with torch.inference_mode(), precision():
+        plain = linear(rows, weight, bias)
+        with FixedSlabs():
+            slabs = linear(rows, weight, bias)
+    assert slabs.dtype == plain.dtype
+    assert slabs.shape == plain.shape
+    scale = plain.float().abs().max()
+    tolerance = 1e-5 if plain.dtype == torch.float32 else 1e-2
+    assert (slabs.float() - plain.float()).abs().max() <= tolerance * scale
+
+
+@pytest.mark.parametrize("lead", [(), (1,), (2, 5), (3, 1, 4), (SLAB,), (SLAB + 1,), (0,), (0, 5), (2, 0)])
+@pytest.mark.parametrize("with_bias", [True, False])
+def test_any_leading_shape_also_an_empty_one(lead, with_bias):
+    _, weight, bias = operands(16, 5)
+    given = torch.randn(*lead, 16, generator=torch.Generator().manual_seed(1))
+    bias = bias if with_bias else None
+    with torch.inference_mode(), FixedSlabs():
+        slabs = linear(given, weight, bias)
+    assert slabs.shape == (*lead, 5)
+    assert torch.allclose(slabs, linear(given, weight, bias), atol=1e-5)
+
+
+def test_modules_go_through_slabs_inside_the_context_alone():
+    """Counted by what a slab does: it hands the kernel `SLAB` rows, however few there are."""
+    seen = []
+
+    class Spy(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            if "addmm" in str(func):
+                seen.append(args[1].shape[0])
+            return func(*args, **(kwargs or {}))
+
+    layer, rows = torch.nn.Linear(8, 3), torch.randn(5, 8)
+    with torch.no_grad(), Spy():
+        with FixedSlabs():
+            layer(rows)
+        layer(rows)
+    assert seen == [SLAB, 5]
+
+
+def test_the_context_ends_after_an_error_as_well():
+    with pytest.raises(RuntimeError), FixedSlabs():
+        linear(torch.ones(2, 3), torch.ones(4, 5))
+    assert linear(torch.ones(2, 3), torch.ones(4, 3)).shape == (2, 4)
+    assert torch.overrides._get_current_function_mode() is None
+
+
+def test_non_contiguous_rows_and_gradients_pass_through():
+    weight = torch.randn(4, 6, requires_grad=True)
+    given = torch.randn(6, 5).T
+    with FixedSlabs():
+        linear(given, weight).sum().backward()
+    assert torch.allclose(weight.grad, given.sum(0).expand(4, 6), atol=1e-5)
