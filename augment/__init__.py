@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from augment.fill_mask import FillMask as FillMask
     from augment.strategy import TextStrategy as TextStrategy
-    from augment.upsample import upsample as upsample
+    from augment.upsampling import upsample as upsample
 
 __version__ = "0.1.0"
 __all__ = ["FillMask", "TextStrategy", "upsample"]
 
-_HOMES = {"FillMask": "augment.fill_mask", "TextStrategy": "augment.strategy", "upsample": "augment.upsample"}
+_HOMES = {"FillMask": "augment.fill_mask", "TextStrategy": "augment.strategy", "upsample": "augment.upsampling"}
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
+NULLABLE = {name: name.capitalize() for name in ("int8", "int16", "int32", "int64")}
+NULLABLE |= {name: f"UI{name[2:]}" for name in ("uint8", "uint16", "uint32", "uint64")} | {"bool": "boolean"}
+"""pandas types that hold no nulls → those that do; else integers would come back as rounded floats."""
+
+
 def check_provenance_columns(corpus: Corpus) -> None:
     """Refuse a table with a column of its own under a name that upsampling writes.
 
@@ -100,7 +105,13 @@ def extended_frame(
     )
     if only_synthetic:
         return new.reindex(columns=[*frame.columns, *(name for name in PROVENANCE if name not in frame.columns)])
-    originals = frame.iloc[corpus.rows]
+    originals = frame.iloc[corpus.rows].astype(
+        {
+            name: NULLABLE[dtype.name]
+            for name, dtype in frame.dtypes.items()
+            if dtype.name in NULLABLE and name not in (corpus.label_column, *PROVENANCE)
+        }
+    )
     if "is_synthetic" not in frame.columns:
         originals = originals.assign(
             is_synthetic=False,

@@ -54,7 +54,10 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
     {'neu': 1}
     """
     if len(counts) < 2:
-        raise InputError(f"Upsampling needs at least two classes. Got {len(counts)}: {', '.join(map(repr, counts))}.")
+        raise InputError(
+            f"Upsampling needs at least two classes. Got {len(counts)}: {', '.join(map(repr, counts))}."
+            " Give data with another, or look at the label column."
+        )
     if callable(sampling_strategy):
         sampling_strategy = sampling_strategy(counts)
     if isinstance(sampling_strategy, Mapping):

@@ -87,7 +87,7 @@ def upsample_command(
     from augment import output as files
     from augment.assembly import extended_table
     from augment.manifest import manifest_path
-    from augment.upsample import HeldOut, plan_job, run
+    from augment.upsampling import HeldOut, plan_job, run
 
     if not dry_run:
         if output is None:
@@ -117,8 +117,10 @@ def upsample_command(
     manifest = made.manifest
     if strict and manifest.missing:
         raise ShortfallError(f"{_shortfall(manifest)} Nothing was written, since --strict asks for all or nothing.")
-    files.write(extended_table(job.corpus, made.rows, chosen.name, only_synthetic=only_synthetic), output)
-    files.write_text(manifest.to_json(), manifest_path(output))
+    with files.staged_text(manifest.to_json(), manifest_path(output)):
+        files.write(extended_table(job.corpus, made.rows, chosen.name, only_synthetic=only_synthetic), output)
+    if manifest.missing:
+        click.echo(_shortfall(manifest), err=True)
     if not quiet:
         _show_result(job, made, output, show)
 
@@ -196,8 +198,6 @@ def _show_result(job: Any, made: Any, output: Path, show: int) -> None:
     click.echo(f"\n{total:,} rows made in {manifest.seconds:,.1f} s; candidates rejected: {rejected}.")
     if job.empty:
         click.echo(f"{job.empty:,} rows have no text: they are kept, and nothing was made from them.")
-    if manifest.missing:
-        click.echo(_shortfall(manifest), err=True)
     texts = job.corpus.texts
     step = max(1, len(made.rows) // show) if show > 0 else 1
     for row in made.rows[: show * step : step]:

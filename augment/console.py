@@ -29,7 +29,9 @@ class Commands(click.Group):
         """Run the program and exit."""
         kwargs["standalone_mode"] = False
         try:
-            sys.exit(super().main(*args, **kwargs) or 0)
+            code = super().main(*args, **kwargs) or 0
+            sys.stdout.flush()
+            sys.exit(code)
         except CounterpoiseError as error:
             _fail(str(error), error.exit_code)
         except click.exceptions.NoArgsIsHelpError as error:
@@ -40,11 +42,11 @@ class Commands(click.Group):
         except (click.Abort, KeyboardInterrupt):
             _fail("Interrupted: nothing was written.", INTERRUPTED)
         except OSError as error:
-            if error.errno != errno.EPIPE:
-                raise
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # what is still buffered must not raise once more at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(1)
+            if error.errno == errno.EPIPE:
+                sys.exit(1)
+            _fail(f"{error.filename or 'The standard output'}: {error.strerror or error}.", 2)
 
 
 def _fail(message: str, code: int) -> None:

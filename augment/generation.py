@@ -70,6 +70,7 @@ def generate(
     tally: Tally,
     max_per_source: int | None = None,
     max_attempts: int = 8,
+    first_variants: Mapping[Any, int] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[list[Row]]:
     """Make the rows of a budget, chunk by chunk.
@@ -99,6 +100,8 @@ def generate(
         Most variants of one source.
     max_attempts : int, default=8
         Tries at one slot, 1 or more.
+    first_variants : mapping of label to int, optional
+        Number of the first variant of each class's sources; 0 where it is not given.
     progress : callable, optional
         Called with the number of rows just made.
 
@@ -109,7 +112,8 @@ def generate(
     """
     asked = [guard for guard in guards if guard.binds_copies or not strategy.copies]
     for stream, (label, wanted) in enumerate(budget.items()):
-        plan = slots(sources[label], seed=seed, stream=stream, limit=max_per_source)
+        first = (first_variants or {}).get(label, 0)
+        plan = slots(sources[label], seed=seed, stream=stream, first=first, limit=max_per_source)
         barren: set[int] = set()
         empty_run = 0
         while tally.made[label] < wanted and empty_run < len(sources[label]):

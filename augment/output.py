@@ -82,17 +82,24 @@ def write(table: Dataset, path: Path) -> None:
             _save_folder(table, temporary)
             return
         with open(temporary, "xb") as handle:
-            _WRITERS[suffix](table, handle)
+            try:
+                _WRITERS[suffix](table, handle)
+            except OutputError as error:  # of a writer, which knows the row but not the file
+                raise OutputError(f"{path}, {error}") from None
             _flush(handle)
 
 
-def write_text(text: str, path: Path) -> None:
-    """Write a small text file in UTF-8; an old one is replaced in one step.
+@contextlib.contextmanager
+def staged_text(text: str, path: Path) -> Iterator[None]:
+    """Write a small text file that appears, or replaces an old one, when the block is left without an error.
+
+    So a manifest and the table that is written within the block come together or not at all, as far as the
+    disk decides: what needs room has found it before either is given its name.
 
     Parameters
     ----------
     text : str
-        The content, written with its line ends as they are.
+        The content, written in UTF-8 with its line ends as they are.
     path : Path
         The file.
 
@@ -105,13 +112,17 @@ def write_text(text: str, path: Path) -> None:
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "manifest.json")
-    >>> write_text("{}", path)
+    >>> with staged_text("{}", path):
+    ...     path.exists()
+    False
     >>> path.read_text()
     '{}'
     """
-    with _replacing(path) as temporary, open(temporary, "xb") as handle:
-        handle.write(text.encode())
-        _flush(handle)
+    with _replacing(path) as temporary:
+        with open(temporary, "xb") as handle:
+            handle.write(text.encode())
+            _flush(handle)
+        yield
 
 
 def _check_format(path: Path) -> None:
@@ -132,8 +143,8 @@ def _replacing(path: Path) -> Iterator[Path]:
             _swap_folders(temporary, path)
         elif temporary.exists():
             os.replace(temporary, path)
-    except OutputError as error:  # of a writer, which knows the row but not the file
-        raise OutputError(f"{path}, {error}") from None
+    except OutputError:
+        raise
     except (OSError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise OutputError(

@@ -15,7 +15,9 @@ class Slot(NamedTuple):
     variant: int
 
 
-def slots(sources: Sequence[int], *, seed: int, stream: int, limit: int | None = None) -> Iterator[Slot]:
+def slots(
+    sources: Sequence[int], *, seed: int, stream: int, first: int = 0, limit: int | None = None
+) -> Iterator[Slot]:
     """Yield the rows to make for one class, in order, as many as are asked for.
 
     Every source is used once, in a shuffled order, before any is used again, so that after n
@@ -30,6 +32,8 @@ def slots(sources: Sequence[int], *, seed: int, stream: int, limit: int | None =
         Of the run, 0 or larger.
     stream : int
         The class's number; different classes are shuffled differently.
+    first : int, default=0
+        Number of the first variant.
     limit : int, optional
         Most variants of one source.
 
@@ -45,7 +49,7 @@ def slots(sources: Sequence[int], *, seed: int, stream: int, limit: int | None =
     [0, 0, 0, 1, 1, 1, 2]
     """
     order = [sources[i] for i in generator(seed, "plan", stream).permutation(len(sources))]
-    variant = 0
-    while order and (limit is None or variant < limit):
+    variant = first
+    while order and (limit is None or variant < first + limit):
         yield from (Slot(source, variant) for source in order)
         variant += 1

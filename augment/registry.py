@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import re
 import typing
 from collections.abc import Mapping
 from importlib.metadata import entry_points
@@ -120,7 +121,7 @@ def _converted(value: Any, hint: Any) -> Any:
             return None
         if any(typing.get_origin(kind) in (tuple, list) for kind in kinds):
             parts = [part.strip() for part in value.split(",")]
-            value = json.loads(value) if value.startswith("[") else [part for part in parts if part]
+            value = json.loads(value) if re.match(r'\[\s*["\d\]]', value) else [part for part in parts if part]
     return TypeAdapter(hint).validate_python(value)
 
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from augment import words
 from augment.checkpoints import Checkpoint
+from augment.errors import InputError
 from augment.masked_lm import token_and_head_states
 from augment.seeding import generator
-from classifiers.pretraining import mean_vectors
+from classifiers.pretraining import LENGTH_STEP, mean_vectors
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,19 @@ def word_accuracy(
     import torch
 
     tokenizer, device = masked_lm.tokenizer, masked_lm.device
+    longest = min(256, masked_lm.longest() // LENGTH_STEP * LENGTH_STEP)
     ranks: list[int] = []
     out_of_reach = 0
     for start in range(0, len(texts), batch_size):
         batch = list(texts[start : start + batch_size])
-        encoded = tokenizer(batch, truncation=True, max_length=256, padding=True, return_tensors="pt")
+        encoded = tokenizer(
+            batch,
+            truncation=True,
+            max_length=longest,
+            padding=True,
+            pad_to_multiple_of=LENGTH_STEP,
+            return_tensors="pt",
+        )
         ids, asked = encoded["input_ids"], []
         for i, text in enumerate(batch):
             pieces: dict[int, list[int]] = {}
@@ -75,12 +84,16 @@ def word_accuracy(
                 else:
                     asked.append((i, positions[0], int(ids[i, positions[0]])))
                 ids[i, positions] = tokenizer.mask_token_id
+        if not asked:
+            continue
         with masked_lm.inference():
             head = token_and_head_states(masked_lm.model, ids.to(device), encoded["attention_mask"].to(device)).head
             rows, columns, right = (torch.tensor(column, device=device) for column in zip(*asked, strict=True))
             logits = masked_lm.model.get_output_embeddings()(head[rows, columns]).float()
         ranks += (logits > logits.gather(1, right[:, None])).sum(1).tolist()
     total = len(ranks) + out_of_reach
+    if not total:
+        raise InputError("There is no word to mask in the texts. Give sentences with words.")
     found = np.array(ranks)
     return WordAccuracy(
         top_1=float((found < 1).sum() / total),

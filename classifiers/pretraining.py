@@ -101,11 +101,8 @@ class WordMasks:
         return np.isin(row["words"], rng.permutation(count)[:wanted])
 
 
-class LengthGroups(torch.utils.data.Sampler[int]):
-    """Batches of like length in an order that depends on the seed and the epoch alone.
-
-    Its numbers are row + epoch × rows, from which `_Sentences` takes both.
-    """
+class LengthGroups(torch.utils.data.Sampler[tuple[int, int]]):
+    """Rows of like length beside each other, as (row, epoch), in an order that follows from seed and epoch alone."""
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
         self.lengths = list(lengths)
@@ -120,10 +117,10 @@ class LengthGroups(torch.utils.data.Sampler[int]):
     def __len__(self) -> int:
         return len(self.lengths)
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[tuple[int, int]]:
         order = torch.Generator().manual_seed(int(generator(self.seed, "order", self.epoch).integers(2**63)))
         for row in get_length_grouped_indices(self.lengths, self.batch_size, generator=order):
-            yield row + self.epoch * len(self)
+            yield row, self.epoch
 
 
 class PretrainTrainer(Trainer):
@@ -136,7 +133,7 @@ class PretrainTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroups:
         """Return the sampler that goes on where an interrupted epoch stood."""
-        rows: _Sentences = self.train_dataset
+        rows: Any = self.train_dataset
         return LengthGroups(rows.lengths(), self.args.train_batch_size, self.args.seed)
 
     def compute_loss(
@@ -253,11 +250,12 @@ class _Sentences(torch.utils.data.Dataset):
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], max_length: int) -> None:
         encoded = tokenizer(list(texts), truncation=True, max_length=max_length)
-        self.rows = [
+        self.rows: list[dict[str, Any]] = [
             {
                 "input_ids": np.array(ids, dtype=np.int64),
                 "words": np.array([-1 if w is None else w for w in encoded.word_ids(i)], dtype=np.int64),
                 "row": i,
+                "epoch": 0,
             }
             for i, ids in enumerate(encoded["input_ids"])
         ]
@@ -265,8 +263,8 @@ class _Sentences(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, i: int) -> dict[str, Any]:
-        epoch, row = divmod(i, len(self.rows))
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
+        row, epoch = key
         return self.rows[row] | {"epoch": epoch}
 
     def lengths(self) -> list[int]:
@@ -276,13 +274,13 @@ class _Sentences(torch.utils.data.Dataset):
 
 def mean_vectors(encoder: Checkpoint, texts: Sequence[str], *, batch_size: int = 64, max_length: int = 128) -> Iterator:
     """Yield (positions, vectors) of length-sorted batches: vectors (b, d) float32, mean-pooled."""
-    ids = encoder.tokenizer(list(texts), truncation=True, max_length=max_length)["input_ids"]
+    longest = min(max_length, encoder.longest() // LENGTH_STEP * LENGTH_STEP)
+    ids = encoder.tokenizer(list(texts), truncation=True, max_length=longest)["input_ids"]
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
     for start in range(0, len(order), batch_size):
         positions = order[start : start + batch_size]
-        batch = encoder.tokenizer.pad({"input_ids": [ids[i] for i in positions]}, return_tensors="pt").to(
-            encoder.device
-        )
+        rows = {"input_ids": [ids[i] for i in positions]}
+        batch = encoder.tokenizer.pad(rows, pad_to_multiple_of=LENGTH_STEP, return_tensors="pt").to(encoder.device)
         with encoder.inference():
             states = encoder.model(batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
         yield positions, pooling.mean(states, batch["attention_mask"]).cpu().numpy()

@@ -151,8 +151,16 @@ def test_the_inputs_are_left_as_they_are():
 @pytest.mark.parametrize(
     ("sampling_strategy", "counts", "text"),
     [
-        ("auto", {"neg": 3}, "Upsampling needs at least two classes. Got 1: 'neg'."),
-        ("auto", {}, "Upsampling needs at least two classes. Got 0: ."),
+        (
+            "auto",
+            {"neg": 3},
+            "Upsampling needs at least two classes. Got 1: 'neg'. Give data with another, or look at the label column.",
+        ),
+        (
+            "auto",
+            {},
+            "Upsampling needs at least two classes. Got 0: . Give data with another, or look at the label column.",
+        ),
         (
             "minorty",
             REVIEWS,

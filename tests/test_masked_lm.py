@@ -113,6 +113,26 @@ def test_no_rows_no_positions_and_too_high_a_count(engine, sentences):
     assert engine.likeliest([(row[0], [])], 4)[0].shape == (0, 4)
 
 
+@pytest.mark.xfail(
+    reason="its `get_output_embeddings` is the head's inner layer, and is taken for the projection", strict=True
+)
+def test_a_head_without_a_projection_of_its_own_is_filled_from_the_whole_vocabulary_or_refused(tiny, tmp_path):
+    from transformers import AutoTokenizer, DebertaV2Config, DebertaV2ForMaskedLM
+
+    from augment.checkpoints import load_masked_lm
+    from augment.errors import ModelError
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny("deberta"))
+    config = DebertaV2Config.from_pretrained(tiny("deberta"), legacy=False)
+    DebertaV2ForMaskedLM(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    try:
+        engine = MaskedLM(load_masked_lm(str(tmp_path), device="cpu", dtype="float32"), 1)
+    except ModelError:
+        return
+    assert len(engine.vocabulary.words) == len(tokenizer)
+
+
 # Vocabulary
 
 
@@ -240,8 +260,8 @@ def test_special_tokens_spelt_out_in_a_text_are_text(engine, masked_lm, literal,
 
 
 @st.composite
-def rows_with_positions(draw, least=3):
-    window = draw(st.integers(least, 40))
+def rows_with_positions(draw):
+    window = draw(st.integers(1, 40))
     length = draw(st.integers(1, 200))
     positions = draw(st.sets(st.integers(0, length - 1), max_size=60))
     return window, length, sorted(positions)
@@ -268,9 +288,8 @@ def test_a_row_that_fits_is_one_passage(case):
         assert list(passages(0, length, positions, window)) == [(0, 0, length, positions)]
 
 
-@pytest.mark.xfail(reason="one piece less than promised on the right; with windows of 1 and 2 none", strict=True)
 @THOROUGHLY
-@given(rows_with_positions(least=1))
+@given(rows_with_positions())
 def test_every_position_has_a_quarter_of_the_window_on_either_side(case):
     window, length, positions = case
     for passage in passages(0, length, positions, window):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from augment.corpus import PROVENANCE, fingerprint, read
 from augment.errors import CounterpoiseError, InputError, OutputError
-from augment.output import check_output, write, write_text
+from augment.output import check_output, staged_text, write
 
 FILES = ("t.csv", "t.tsv", "t.jsonl", "t.parquet")
 FORMATS = (*FILES, "folder")
@@ -224,12 +224,17 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def stage(text: str, path: Path) -> None:
+    with staged_text(text, path):
+        pass
+
+
 @pytest.mark.parametrize("name", [*FORMATS, "m.json"])
 def test_a_file_that_cannot_grow_is_reported_and_removed_in_every_format(tmp_path: Path, name: str) -> None:
     draw = random.Random(0)
     texts = [f"{draw.getrandbits(120):030x}" for _ in range(20_000)]
     table = Dataset.from_dict({"text": texts})
-    job = partial(write_text, "".join(texts)) if name == "m.json" else partial(write, table)
+    job = partial(stage, "".join(texts)) if name == "m.json" else partial(write, table)
     with pytest.raises(OutputError) as caught, largest_file(50_000):
         job(tmp_path / name)
     assert str(caught.value).startswith(f"{tmp_path / name}: cannot be written")
@@ -246,7 +251,17 @@ def test_a_nul_cannot_be_written_to_csv_and_can_to_jsonl(tmp_path: Path) -> None
 
 
 def test_text_is_written_as_it_is(tmp_path: Path) -> None:
-    write_text("ü\r\n", tmp_path / "m.json")
+    stage("ü\r\n", tmp_path / "m.json")
     assert (tmp_path / "m.json").read_bytes() == "ü\r\n".encode()
     with pytest.raises(OutputError, match="No such file or directory"):
-        write_text("x", tmp_path / "no" / "m.json")
+        stage("x", tmp_path / "no" / "m.json")
+
+
+def test_a_staged_text_appears_only_when_its_block_succeeds(tmp_path: Path) -> None:
+    path = tmp_path / "m.json"
+    with pytest.raises(OutputError, match=r"^inner$"), staged_text("{}", path):
+        raise OutputError("inner")
+    assert list(tmp_path.iterdir()) == []
+    with staged_text("{}", path):
+        assert not path.exists()
+    assert path.read_text() == "{}"

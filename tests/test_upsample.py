@@ -23,7 +23,7 @@ from augment.errors import InputError
 from augment.formats import Layout
 from augment.inspection import inspect, suggest
 from augment.strategy import TextStrategy
-from augment.upsample import HeldOut, plan_job, run, upsample
+from augment.upsampling import HeldOut, plan_job, run, upsample
 from augment.words import Replacement, folded, folded_words, splice, word_spans
 
 ROOT = Path(__file__).parent.parent

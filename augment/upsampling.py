@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augment import registry
@@ -44,6 +45,8 @@ class Job:
     """Class name → rows to make."""
     sources: dict[str, list[int]]
     """Class name → rows of the corpus that new ones may be made from."""
+    first_variants: dict[str, int]
+    """Class name → number of its sources' next variant; above 0 where synthetic rows are extended."""
     empty: int
     """Rows without a text: kept, never sources."""
 
@@ -93,7 +96,7 @@ def plan_job(
     InputError
         If the data or an option cannot be used.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**64:
         raise InputError(f"The seed must be a whole number from 0 to 2**64 - 1. Got {seed!r}.")
     if max_per_source is not None and max_per_source < 1:
         raise InputError(f"The most rows per source must be 1 or more. Got {max_per_source}.")
@@ -102,7 +105,7 @@ def plan_job(
     texts, names = corpus.texts, corpus.label_names
     labels = [names[label] for label in corpus.labels]
     if isinstance(sampling_strategy, dict):
-        by_value = {str(value): name for value, name in names.items()}
+        by_value = {str(value): name for value, name in names.items()} | {name: name for name in names.values()}
         sampling_strategy = {by_value.get(str(key), str(key)): total for key, total in sampling_strategy.items()}
     synthetic = corpus.is_synthetic
     empty = [i for i, text in enumerate(texts) if not (text and text.strip())]
@@ -119,12 +122,13 @@ def plan_job(
         corpus=corpus,
         strategy=strategy,
         sampling_strategy=sampling_strategy,
-        seed=seed,
+        seed=int(seed),
         held_out=tuple(held_out),
         max_per_source=max_per_source,
         counts=counts,
         budget=budget,
         sources=sources,
+        first_variants=_first_variants(corpus, labels),
         empty=len(empty),
     )
 
@@ -168,6 +172,7 @@ def run(job: Job, *, only_synthetic: bool = False, progress: Callable[[int], Non
         seed=job.seed,
         tally=tally,
         max_per_source=job.max_per_source,
+        first_variants=job.first_variants,
         progress=progress,
     ):
         rows += chunk
@@ -228,6 +233,10 @@ def upsample(
     >>> manifest.counts_after
     {'neutral': 3, 'positive': 3}
     """
+    if isinstance(against, str) or not all(isinstance(text, str) for text in against):
+        raise InputError(
+            "`against` must be a sequence of texts; augment.corpus.read_texts(FILE) reads them from a file."
+        )
     chosen: TextStrategy = registry.create(strategy, {}) if isinstance(strategy, str) else strategy
     corpus = from_table(_table(data), "the data", Layout(text_column=text_column, label_column=label_column))
     job = plan_job(
@@ -241,26 +250,38 @@ def upsample(
     made = run(job, only_synthetic=only_synthetic)
     if isinstance(data, (tuple, list)):
         originals = ([], []) if only_synthetic else data
-        labels = corpus.labels
         return (
             [*originals[0], *(row.text for row in made.rows)],
-            [*originals[1], *(labels[row.source] for row in made.rows)],
+            [*originals[1], *(data[1][row.source] for row in made.rows)],
         ), made.manifest
     if hasattr(data, "iloc"):
         return extended_frame(data, corpus, made.rows, chosen.name, only_synthetic=only_synthetic), made.manifest
     return extended_table(corpus, made.rows, chosen.name, only_synthetic=only_synthetic), made.manifest
 
 
+def _first_variants(corpus: Corpus, labels: Sequence[str]) -> dict[str, int]:
+    """Number the variants of each class on from those of the synthetic rows that it has."""
+    first = dict.fromkeys(labels, 0)
+    if "variant" in corpus.table.column_names:
+        for label, variant in zip(labels, corpus.table["variant"], strict=True):
+            first[label] = max(first[label], 0 if variant is None else variant + 1)
+    return first
+
+
 def _table(data: Any) -> Dataset:
     """Turn any of the accepted kinds of data into a table."""
     import datasets
+    import pyarrow as pa
 
-    if isinstance(data, datasets.Dataset):
-        return data
-    if hasattr(data, "iloc"):
-        return datasets.Dataset.from_pandas(data, preserve_index=False)
-    if isinstance(data, (tuple, list)) and len(data) == 2 and len(data[0]) == len(data[1]):
-        return datasets.Dataset.from_dict({"text": list(data[0]), "label": list(data[1])})
+    try:
+        if isinstance(data, datasets.Dataset):
+            return data
+        if hasattr(data, "iloc"):
+            return datasets.Dataset.from_pandas(data, preserve_index=False)
+        if isinstance(data, (tuple, list)) and len(data) == 2 and len(data[0]) == len(data[1]):
+            return datasets.Dataset.from_dict({"text": list(data[0]), "label": list(data[1])})
+    except pa.ArrowException as error:
+        raise InputError(f"The data has a column of mixed types: {' '.join(str(error).split())}. Mend it.") from error
     raise InputError(
         "The data must be a datasets.Dataset, a pandas DataFrame, or a pair of equally long lists (texts, labels)."
         f" Got {type(data).__name__}."
