@@ -9,6 +9,7 @@ TEACHER = $$($(BIN)/python -c "import importlib.util as u; print(u.find_spec('gt
 .PHONY: demo test test-all check wheel-demo mini mini-quality clean
 
 demo: $(READY)
+	@mkdir -p build
 	@$(BIN)/augment upsample sample --output build/demo.csv --overwrite --seed 0 --show 10
 
 test: check
@@ -25,6 +26,7 @@ check: $(READY)
 
 # The demo once more, from a wheel that stands elsewhere: a flat layout hides missing package data.
 wheel-demo: $(READY)
+	@mkdir -p build
 	rm -rf build/wheel && mkdir -p build/wheel
 	$(BIN)/python -m build --wheel --outdir build/wheel . > build/wheel/log
 	$(BIN)/pip install --quiet --no-deps --target build/wheel/site build/wheel/*.whl
@@ -44,7 +46,6 @@ mini-quality: $(READY)
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[dev]"
-	@mkdir -p build
 	@touch $@
 
 clean:

@@ -17,6 +17,9 @@ SENTENCE_START = re.compile(r"(?:^|[.!?…][\"'”’)\]]*\s)[\"'“‘(\[\s]*$"
 ALPHANUMERIC = re.compile(RUN)
 CONTRACTED = re.compile(rf"\s*(?:(n){APOSTROPHE}(t)|{APOSTROPHE}(s|d|m|ll|re|ve))\b", re.IGNORECASE)
 
+LITERAL = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+|(?<!\w)[@#]\w+|</?[A-Za-z][^<>]*>")
+"""Addresses, user names, tags of either kind: never replaced, since a part of one is no word."""
+
 NEGATIONS = (
     r"\b(?:ai|are|ca|could|dare|did|do|does|had|has|have|is|may|might|must|need|ought|sha|should|was|were|wo|would)"
     rf"\s?n{APOSTROPHE}?t\b",
@@ -106,7 +109,7 @@ def protection(
 
 
 def replaceable(text: str, protected: Iterable[re.Pattern[str]]) -> list[Span]:
-    """Find the words that may be replaced: those with a letter that touch no protected span.
+    """Find the words that may be replaced: those with a letter that touch no protected span and no `LITERAL`.
 
     Parameters
     ----------
@@ -126,7 +129,7 @@ def replaceable(text: str, protected: Iterable[re.Pattern[str]]) -> list[Span]:
     >>> [text[start:end] for start, end in replaceable(text, protection(["LIKE"]))]
     ['I', 'the', 'films']
     """
-    kept = [Span(*match.span()) for pattern in protected for match in pattern.finditer(text) if match[0]]
+    kept = [Span(*match.span()) for pattern in (LITERAL, *protected) for match in pattern.finditer(text) if match[0]]
     return [
         word
         for word in word_spans(text)

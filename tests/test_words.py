@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment.words import (
+    LITERAL,
     Replacement,
     Span,
     folded,
@@ -240,7 +241,9 @@ def test_numbers_are_never_replaced_and_words_with_digits_are():
 @given(TEXTS)
 def test_replaceable_words_are_words_with_a_letter_outside_every_protected_match(text):
     patterns = protection(["well-made"], [r"\d+"])
-    protected = {i for pattern in patterns for match in pattern.finditer(text) for i in range(*match.span())}
+    protected = {
+        i for pattern in (LITERAL, *patterns) for match in pattern.finditer(text) for i in range(*match.span())
+    }
     expected = [
         span
         for span in word_spans(text)
@@ -365,3 +368,8 @@ def test_accents_and_vowel_signs_that_stand_alone_belong_to_their_word():
     for word in ("cafe\u0301", "हिन्दी", "naïve"):
         assert [word[start:end] for start, end in word_spans(word)] == [word]
     assert folded("कि") != folded("की")
+
+
+def test_addresses_names_and_tags_are_left_alone():
+    text = "see https://x.org/a-b?c=d or www.x.org <br /> mail me@x.org, ask @me #tag </p> if a < b"
+    assert free(text) == ["see", "or", "mail", "ask", "if", "a", "b"]
