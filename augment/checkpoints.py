@@ -164,7 +164,7 @@ def _fast_tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFas
     tokenizer: Any = AutoTokenizer.from_pretrained(source, revision=revision)
     if not tokenizer.is_fast:
         raise ModelError(f"The tokenizer of {source!r} gives no character offsets. A fast tokenizer is needed.")
-    if len(tokenizer) <= len(tokenizer.all_special_tokens):
+    if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
         raise ModelError(f"There is no tokenizer in {source!r}, or it is empty. Save the model's tokenizer beside it.")
     return tokenizer
 

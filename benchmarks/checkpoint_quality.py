@@ -30,12 +30,18 @@ class WordAccuracy:
 
 
 def word_accuracy(
-    masked_lm: Checkpoint, texts: Sequence[str], *, ratio: float = 0.15, seed: int = 0, batch_size: int = 64
+    masked_lm: Checkpoint,
+    texts: Sequence[str],
+    *,
+    ratio: float = 0.15,
+    punctuation: bool = True,
+    seed: int = 0,
+    batch_size: int = 64,
 ) -> WordAccuracy:
     """Mask words of sentences, every piece of them, and see whether the model finds them.
 
-    Words are the runs of letters and digits that the tokenizer's own pre-tokenization finds; punctuation is
-    none. The likeliest entry of the whole vocabulary counts, whether or not `fillmask` would use it.
+    Words are those of the tokenizer's own pre-tokenization, which separates punctuation. The likeliest entry of the
+    whole vocabulary counts, whether or not `fillmask` would use it.
 
     Parameters
     ----------
@@ -45,6 +51,8 @@ def word_accuracy(
         Sentences that the model has not seen.
     ratio : float, default=0.15
         Share of the words of a sentence that are masked; at least one is.
+    punctuation : bool, default=True
+        Whether punctuation marks are among the words, as the tokenizer has it. They are easier to find.
     seed : int, default=0
         Chooses the words.
     batch_size : int, default=64
@@ -73,7 +81,9 @@ def word_accuracy(
         for i, text in enumerate(batch):
             pieces: dict[int, list[int]] = {}
             for position, word in enumerate(encoded.word_ids(i)):
-                if word is not None and words.ALPHANUMERIC.search(text[slice(*encoded.word_to_chars(i, word))]):
+                if word is None:
+                    continue
+                if punctuation or words.ALPHANUMERIC.search(text[slice(*encoded.word_to_chars(i, word))]):
                     pieces.setdefault(word, []).append(position)
             numbers = list(pieces)
             wanted = max(1, int(ratio * len(numbers) + 0.5))

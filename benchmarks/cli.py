@@ -29,6 +29,12 @@ def checkpoint_command(model: str, word_file: str, pair_file: str, reference: st
     from augment.corpus import read_texts
     from benchmarks.checkpoint_quality import similarity_correlation, word_accuracy
 
-    accuracy = word_accuracy(load_masked_lm(model), read_texts(word_file), seed=seed)
-    correlation = similarity_correlation(load_encoder(model), load_encoder(reference), read_texts(pair_file), seed=seed)
-    click.echo(json.dumps({**asdict(accuracy), "spearman": correlation}, indent=2))
+    masked_lm, texts = load_masked_lm(model), read_texts(word_file)
+    found = {
+        "words": asdict(word_accuracy(masked_lm, texts, seed=seed)),
+        "words_without_punctuation": asdict(word_accuracy(masked_lm, texts, seed=seed, punctuation=False)),
+        "spearman": similarity_correlation(
+            load_encoder(model), load_encoder(reference), read_texts(pair_file), seed=seed
+        ),
+    }
+    click.echo(json.dumps(found, indent=2))

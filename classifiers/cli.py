@@ -29,6 +29,7 @@ def main() -> None:
 @click.option("--learning-rate", type=float, default=6e-4, show_default=True)
 @click.option("--batch-size", type=int, default=64, show_default=True)
 @click.option("--mask-ratio", type=float, default=0.2, show_default=True, help="Share of the words that are masked.")
+@click.option("--whole-share", type=float, default=0.15, show_default=True, help="Share of sentences left unmasked.")
 @click.option("--distillation-weight", type=float, default=2.0, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True)

@@ -33,7 +33,7 @@ compiled for it; once more shapes than the kernel cache holds take turns, a step
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
-    """How to pretrain; the defaults are those that the bundled `mini` was trained with."""
+    """How to pretrain; the defaults are those of the first of the two trainings that made the bundled `mini`."""
 
     mask_ratio: float = 0.2
     """Share of the words of a sentence that are masked, all their pieces at once; in (0, 1)."""

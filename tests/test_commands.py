@@ -85,4 +85,6 @@ def test_a_checkpoint_measured_against_itself_agrees_with_itself(bert, tmp_path,
     assert done.exit_code == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["spearman"] == pytest.approx(1)
-    assert 0 <= found["top_1"] <= found["top_5"] <= 1
+    for measure in ("words", "words_without_punctuation"):
+        assert 0 <= found[measure]["top_1"] <= found[measure]["top_5"] <= 1
+    assert found["words"]["words"] >= found["words_without_punctuation"]["words"]

@@ -463,6 +463,33 @@ def test_logits_are_bit_identical_over_batch_sizes_and_threads(tiny, sentences, 
         assert np.array_equal(logits, found[0][1])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_batch_size_does_not_change_a_bit_of_a_model_wide_enough_for_kernels_to_differ(
+    tiny, tmp_path, sentences, dtype
+):
+    """The tiny models pass without slabs as well; this one does not, in bfloat16."""
+    import shutil
+
+    import torch
+    from conftest import _bert_shape
+    from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
+
+    path = shutil.copytree(tiny("bert"), tmp_path / "wide")
+    size = len(AutoTokenizer.from_pretrained(path))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        shape = _bert_shape(size, hidden_size=128, intermediate_size=512, initializer_range=0.08)
+        BertForMaskedLM(BertConfig(**shape)).save_pretrained(path)
+    found = []
+    for batch_size in (1, 7, 64):
+        engine = strategy(path, batch_size=batch_size, dtype=dtype)._engine
+        rows = [([*t.ids[:1], engine.mask_id, *t.ids[2:]], [1]) for t in engine.tokenize(sentences)]
+        found.append(engine.likeliest(rows, 30))
+    for ids, logits in found[1:]:
+        assert np.array_equal(ids, found[0][0])
+        assert np.array_equal(logits, found[0][1])
+
+
 def test_threads_do_not_change_a_byte(bert, sentences, one_and_two_threads):
     import torch
 
