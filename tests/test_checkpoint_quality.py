@@ -52,7 +52,7 @@ TEXTS = ("The shop sells extraordinarily blue things.", "Москва film", "A 
 @pytest.mark.parametrize("batch_size", [5, 64])
 def test_accuracy_is_that_of_a_slow_count(bert, sentences, ratio, batch_size):
     checkpoint, texts = opened(bert), [*sentences[:12], *TEXTS]
-    found = word_accuracy(checkpoint, texts, ratio=ratio, seed=3, batch_size=batch_size)
+    found = word_accuracy(checkpoint, texts, ratio=ratio, seed=3, batch_size=batch_size, punctuation=False)
     assert dataclasses.astuple(found) == pytest.approx(slow_accuracy(checkpoint, texts, ratio, 3))
     assert found.out_of_reach > 0
     assert found.words > 15
@@ -66,6 +66,14 @@ def test_a_model_that_always_says_the_finds_the_and_nothing_else(rigged):
     assert found.top_1 == 2 / 8
     assert 6 / 8 <= found.top_5 <= 7 / 8  # "shop" and "people": one of them at most takes the fifth place
     assert (found.words, found.out_of_reach) == (8, 0.0)
+
+
+def test_punctuation_marks_are_words_unless_they_are_left_out(bert):
+    with_marks, without = (
+        word_accuracy(opened(bert), ["the good film, the shop!"], ratio=1.0, punctuation=marks).words
+        for marks in (True, False)
+    )
+    assert (with_marks, without) == (7, 5)
 
 
 def test_another_seed_masks_other_words(bert, sentences):
@@ -88,7 +96,7 @@ def test_a_word_out_of_reach_counts_as_wrong(bert):
 @pytest.mark.parametrize("texts", [["!!!"], []])
 def test_texts_without_a_word_are_refused(bert, texts):
     with pytest.raises(InputError, match="no word to mask"):
-        word_accuracy(opened(bert), texts)
+        word_accuracy(opened(bert), texts, punctuation=False)
 
 
 def test_a_text_longer_than_the_model_takes_is_cut(bert, sentences):
