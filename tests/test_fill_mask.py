@@ -503,16 +503,13 @@ def test_threads_do_not_change_a_byte(bert, sentences, one_and_two_threads):
 @pytest.mark.slow
 @pytest.mark.parametrize("fill", ["parallel", "sequential"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_batch_size_and_threads_do_not_change_a_byte_of_the_bundled_model(sentences, fill, dtype, one_and_two_threads):
+def test_batch_size_does_not_change_a_byte_of_the_bundled_model(sentences, fill, dtype):
     """Its products are wide enough for the kernels to choose differently; the tiny ones may not be."""
-    import torch
-
-    found = []
-    for threads, size in zip((*one_and_two_threads, 2, 1), (1, 7, 64, 64), strict=True):
-        torch.set_num_threads(threads)
-        made = strategy("mini", mask_ratio=0.3, batch_size=size, fill=fill, dtype=dtype)
-        found.append(made.candidates(draws(mixed(sentences))))
-    assert found[0] == found[1] == found[2] == found[3]
+    found = [
+        strategy("mini", mask_ratio=0.3, batch_size=size, fill=fill, dtype=dtype).candidates(draws(mixed(sentences)))
+        for size in (1, 7, 64)
+    ]
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_strategys_top_k_is_its_own(bert):
