@@ -142,6 +142,48 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
     return Checkpoint(name, _identity(source, model), model, tokenizer, place, autocast)
 
 
+def load_classifier(
+    name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto"
+) -> Checkpoint:
+    """Open a text classifier: what ``pipeline("text-classification")`` would take.
+
+    Parameters
+    ----------
+    name, revision, device, dtype
+        As in `load_masked_lm`.
+
+    Returns
+    -------
+    Checkpoint
+        With float32 weights, in eval mode.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, it has no trained classification head, or no fast tokenizer.
+    InputError
+        If the device or the dtype cannot be used.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    place = _device(device)
+    autocast = _autocast(dtype, place)
+    source = _source(name)
+    with _quiet(), _one_line(name):
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            source, revision=revision, dtype="float32", use_safetensors=True, output_loading_info=True
+        )
+        tokenizer = _fast_tokenizer(source, revision)
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"The model {name!r} is no text classifier: its checkpoint lacks {missing[0]!r}."
+            " Give a checkpoint saved from a ...ForSequenceClassification class."
+        )
+    model.eval().to(place)
+    return Checkpoint(name, _identity(source, model), model, tokenizer, place, autocast)
+
+
 def _source(name: str) -> str:
     """Return the folder of a bundled name, an existing folder, or a hub id as it is."""
     if name in BUNDLED:

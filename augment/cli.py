@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from augment import __version__
 from augment.console import Commands, progress, show_table
-from augment.errors import InputError, OutputError, ShortfallError
+from augment.errors import InputError, Interrupted, OutputError, ShortfallError
 
 SPECIAL = ("model", "revision", "device", "dtype", "batch_size")
 
@@ -57,11 +58,20 @@ def layout_options(command: Any) -> Any:
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …  [default: auto]")
 @click.option("--dtype", metavar="DTYPE", help="auto, float32, bfloat16, float16.  [default: auto]")
 @click.option("--batch-size", type=int, metavar="ROWS", help="Rows of a forward pass; changes memory, not the result.")
+@click.option(
+    "--guard",
+    "guards",
+    multiple=True,
+    metavar="NAME[:KEY=VALUE,…]",
+    help="What new rows must pass beside what they always must; repeatable. none: nothing else. See `augment guards`.",
+)
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes; changes the speed, not the result.")
 @click.option("--max-per-source", type=int, metavar="N", help="Most new rows of one source row.")
 @click.option("--show", type=int, default=0, metavar="N", help="Print N new rows beside their sources.")
 @click.option("--only-synthetic", is_flag=True, help="Write the new rows alone.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing output, and unfinished work.")
+@click.option("--resume", is_flag=True, help="Go on with what an interrupted run of the same command has left.")
 @click.option("--strict", is_flag=True, help="Fail on empty texts, and (exit 1) on rows that could not be made.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @layout_options
@@ -73,11 +83,14 @@ def upsample_command(
     seed: int,
     against: tuple[str, ...],
     params: tuple[str, ...],
+    guards: tuple[str, ...],
+    workers: int,
     max_per_source: int | None,
     show: int,
     only_synthetic: bool,
     dry_run: bool,
     overwrite: bool,
+    resume: bool,
     strict: bool,
     quiet: bool,
     **others: Any,
@@ -86,8 +99,9 @@ def upsample_command(
     from augment import budget, corpus, registry
     from augment import output as files
     from augment.assembly import extended_table
+    from augment.journal import Journal, check_no_journal, journal_path
     from augment.manifest import manifest_path
-    from augment.upsampling import HeldOut, plan_job, run
+    from augment.upsampling import HeldOut, Run, plan_job
 
     if not dry_run:
         if output is None:
@@ -97,32 +111,46 @@ def upsample_command(
             raise OutputError(
                 f"{manifest_path(output)} exists already; give --overwrite to replace it, or another name."
             )
+        if not (resume or overwrite):
+            check_no_journal(output)
     named = {name: others.pop(name) for name in SPECIAL}
-    chosen = registry.create(strategy, _values(params) | {k: v for k, v in named.items() if v is not None})
-    layout = _layout(**others)
+    chosen = registry.STRATEGIES.create(strategy, _values(params) | {k: v for k, v in named.items() if v is not None})
+    layout = layout_of(**others)
     job = plan_job(
         corpus.read(source, layout),
         chosen,
         sampling_strategy=budget.parse(sampling_strategy),
         seed=seed,
         held_out=[HeldOut(name, corpus.read_texts(name, layout)) for name in against],
+        guards=guards or None,
         max_per_source=max_per_source,
         strict=strict,
     )
     if dry_run or output is None:
         _show_plan(job)
         return
-    with progress(sum(job.budget.values()), "rows", quiet=quiet) as advance:
-        made = run(job, only_synthetic=only_synthetic, progress=advance)
-    manifest = made.manifest
-    if strict and manifest.missing:
-        raise ShortfallError(f"{_shortfall(manifest)} Nothing was written, since --strict asks for all or nothing.")
-    with files.staged_text(manifest.to_json(), manifest_path(output)):
-        files.write(extended_table(job.corpus, made.rows, chosen.name, only_synthetic=only_synthetic), output)
-    if manifest.missing:
-        click.echo(_shortfall(manifest), err=True)
-    if not quiet:
-        _show_result(job, made, output, show)
+    run = Run(job, workers=workers)
+    with Journal(journal_path(output), run.identity(), resume=resume) as journal:
+        try:
+            with progress(sum(job.budget.values()), "rows", quiet=quiet) as advance:
+                made = run.make(journal=journal, only_synthetic=only_synthetic, progress=advance)
+        except KeyboardInterrupt:
+            if not journal.chunks:
+                raise
+            raise Interrupted(
+                f"Interrupted: what is finished is kept in {journal.path}; give the same command with --resume to go on."
+            ) from None
+        manifest = made.manifest
+        if strict and manifest.missing:
+            raise ShortfallError(f"{_shortfall(manifest)} Nothing was written, since --strict asks for all or nothing.")
+        with files.staged_text(manifest.to_json(), manifest_path(output)):
+            rows = list(made.rows)
+            files.write(extended_table(job.corpus, rows, chosen.name, only_synthetic=only_synthetic), output)
+        if manifest.missing:
+            click.echo(_shortfall(manifest), err=True)
+        if not quiet:
+            _show_result(job, made, output, show)
+        journal.remove()
 
 
 @main.command("inspect")
@@ -133,7 +161,7 @@ def inspect_command(source: str, **others: Any) -> None:
     from augment import corpus
     from augment.inspection import inspect
 
-    found = inspect(corpus.read(source, _layout(**others)))
+    found = inspect(corpus.read(source, layout_of(**others)))
     total = sum(found.counts.values())
     show_table("classes", ["class", "rows", "share"], [[k, n, f"{n / total:.1%}"] for k, n in found.counts.items()])
     click.echo(
@@ -151,16 +179,31 @@ def inspect_command(source: str, **others: Any) -> None:
 @main.command("strategies")
 def strategies_command() -> None:
     """List the strategies, what they do, and their parameters with defaults."""
-    from augment import registry
+    from augment.registry import STRATEGIES
 
+    _show_registry(STRATEGIES)
+
+
+@main.command("guards")
+def guards_command() -> None:
+    """List the guards, what they see to, and their parameters with defaults."""
+    from augment.guards.selection import ALWAYS, DEFAULT
+    from augment.registry import GUARDS
+
+    _show_registry(GUARDS)
+    click.echo(f"\nAlways asked: {', '.join(ALWAYS)}. Asked unless --guard names others: {', '.join(DEFAULT) or 'none'}.")
+
+
+def _show_registry(registry: Any) -> None:
+    """Print names, summaries and parameters with their defaults."""
     for name in registry.names():
-        cls: Any = registry.strategy_class(name)
-        click.echo(f"{name} ({cls.kind}): {cls.summary}")
+        cls = registry.find(name)
+        click.echo(f"{name}: {cls.summary}")
         for parameter in registry.parameters(cls).values():
             click.echo(f"    {parameter.name}={parameter.default!r}")
 
 
-def _layout(**others: Any) -> Any:
+def layout_of(**others: Any) -> Any:
     """Build the layout from the options of `layout_options`."""
     from augment.corpus import Layout
 
@@ -199,8 +242,8 @@ def _show_result(job: Any, made: Any, output: Path, show: int) -> None:
     if job.empty:
         click.echo(f"{job.empty:,} rows have no text: they are kept, and nothing was made from them.")
     texts = job.corpus.texts
-    step = max(1, len(made.rows) // show) if show > 0 else 1
-    for row in made.rows[: show * step : step]:
+    step = max(1, total // show) if show > 0 else 1
+    for row in islice(made.rows, 0, show * step, step):
         click.echo(f"\n  {row.label} | {texts[row.source]}\n  {'new':>{len(row.label)}} | {row.text}")
 
 

@@ -51,6 +51,8 @@ class Corpus:
     """How many rows were kept out."""
     fingerprint: str
     """``sha256:…`` of the content of `table`, see `fingerprint`."""
+    layout: Layout
+    """How it was read."""
 
     @property
     def texts(self) -> list[str | None]:
@@ -67,6 +69,11 @@ class Corpus:
         """The name of every label that occurs, in sorted order of the labels."""
         name_of = _namer(self.table, self.label_column)
         return {value: str(name_of(value)) for value in sorted(set(self.labels))}
+
+    def named_labels(self) -> list[str]:
+        """Return the name of each row's class; equal names are one object."""
+        names = self.label_names
+        return [names[label] for label in self.labels]
 
     @property
     def is_synthetic(self) -> np.ndarray:
@@ -183,7 +190,7 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
         table = _mapped(table, name, label_column, layout.label_map)
     rows = _usable(table, name, label_column, layout)
     kept = table if len(rows) == len(table) else table.select(rows)
-    return Corpus(name, kept, text_column, label_column, rows, len(table) - len(kept), fingerprint(kept))
+    return Corpus(name, kept, text_column, label_column, rows, len(table) - len(kept), fingerprint(kept), layout)
 
 
 def fingerprint(table: Dataset) -> str:

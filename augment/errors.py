@@ -34,6 +34,12 @@ class ShortfallError(CounterpoiseError):
     exit_code = 1
 
 
+class Interrupted(CounterpoiseError):
+    """Ctrl-C, after some work was saved."""
+
+    exit_code = 130
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the closest known name, else an empty string.
 

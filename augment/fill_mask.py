@@ -15,6 +15,7 @@ from augment.budget import SamplingStrategy
 from augment.candidates import Candidate, Draw
 from augment.checkpoints import load_masked_lm
 from augment.errors import InputError
+from augment.guards.guard import Guard
 from augment.masked_lm import MaskedLM, Tokens
 from augment.strategy import TextStrategy
 from augment.words import Replacement, Span
@@ -50,13 +51,13 @@ class FillMask(TextStrategy):
     protect_patterns : tuple of str, default=()
         Regular expressions of what is never replaced, likewise.
     protect_negations : bool, default=True
-        Protect English negations and their contractions (`augment.words.NEGATIONS`).
+        Neither replace nor insert English negations and their contractions (`augment.words.NEGATIONS`).
     batch_size : int, default=64
         Rows of a forward pass. Changes memory and speed, not the result.
     device : str, default="auto"
     dtype : {"auto", "float32", "bfloat16", "float16"}, default="auto"
         See `augment.checkpoints.load_masked_lm`.
-    sampling_strategy, random_state
+    sampling_strategy, random_state, guards
         See `TextStrategy`.
 
     References
@@ -76,6 +77,7 @@ class FillMask(TextStrategy):
 
     name: ClassVar[str] = "fillmask"
     summary: ClassVar[str] = "replace words by others that a masked language model finds likely there"
+    speed_only: ClassVar[tuple[str, ...]] = ("batch_size",)
 
     def __init__(
         self,
@@ -95,8 +97,9 @@ class FillMask(TextStrategy):
         dtype: str = "auto",
         sampling_strategy: SamplingStrategy = "auto",
         random_state: Any = None,
+        guards: Sequence[str | Guard] | None = None,
     ) -> None:
-        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state)
+        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state, guards=guards)
         self.model = model
         self.revision = revision
         self.mask_ratio = mask_ratio
@@ -116,6 +119,11 @@ class FillMask(TextStrategy):
         self._protected = words.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
         checkpoint = load_masked_lm(self.model, revision=self.revision, device=self.device, dtype=self.dtype)
         self._engine = MaskedLM(checkpoint, self.batch_size)
+        vocabulary = self._engine.vocabulary
+        negations = [re.compile(pattern, re.IGNORECASE) for pattern in words.NEGATIONS if self.protect_negations]
+        self._never = {
+            vocabulary.family(word) for word in vocabulary.words if word and any(n.fullmatch(word) for n in negations)
+        }
 
     def identity(self) -> dict[str, Any]:
         """Return the model's name, what identifies its weights, and where it ran."""
@@ -163,7 +171,7 @@ class FillMask(TextStrategy):
     def _fill(self, turns: Sequence[tuple[_Masked, range]]) -> None:
         """Fill these masks of each text from one forward pass, left to right."""
         vocabulary = self._engine.vocabulary
-        spare = NEVER_FILLS * vocabulary.largest_family
+        spare = (NEVER_FILLS + len(self._never)) * vocabulary.largest_family
         ids, logits = self._engine.likeliest(
             [(task.ids, [task.positions[i] for i in turn]) for task, turn in turns],
             None if self.top_k is None else self.top_k + spare,
@@ -171,7 +179,7 @@ class FillMask(TextStrategy):
         row = 0
         for task, turn in turns:
             for i in turn:
-                never = [vocabulary.family(word) for word in task.around(i)]
+                never = [*self._never, *(vocabulary.family(word) for word in task.around(i))]
                 able = np.isfinite(logits[row]) & ~np.isin(vocabulary.families[ids[row]], never)
                 if able.any():
                     kept = ids[row][able]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from augment.candidates import Candidate, Draw
-from augment.guards import Guard
-from augment.plan import Slot, slots
+from augment.guards.guard import Guard
+from augment.plan import TOGETHER, Slot, slots
 
 CHUNK = 512
 """Slots that are worked on together. Fixed, because what is worked on together must not depend on options."""
@@ -19,10 +21,23 @@ CHUNK = 512
 class CandidateSource(Protocol):
     """What makes candidates; `augment.strategy.TextStrategy` is one."""
 
-    copies: bool
-
     def candidates(self, draws: Sequence[Draw]) -> Sequence[Candidate | None]:
         """Give one candidate for each draw, or None where the source can never give any."""
+
+
+class Trial(NamedTuple):
+    """What came of one draw, before the order of the plan has a say."""
+
+    candidate: Candidate | None
+    """None where the source can never give any."""
+    against: str | None = None
+    """The first guard that rejects the candidate by itself."""
+    columns: Mapping[str, Any] = {}
+    """What guards measured of it."""
+
+
+Try = Callable[[Sequence[Draw]], Sequence[Trial]]
+"""Tries draws: one trial for each, in their order, whatever they are split into."""
 
 
 class Row(NamedTuple):
@@ -32,6 +47,22 @@ class Row(NamedTuple):
     label: Any
     source: int
     variant: int
+    columns: Mapping[str, Any] = {}
+    """What guards measured of it, by the names of the output's columns."""
+
+
+class Outcome(NamedTuple):
+    """What became of one chunk of slots."""
+
+    label: Any
+    slots: int
+    """How many slots there were."""
+    rows: list[Row]
+    """Those that were filled, in the order of the plan."""
+    rejected: Mapping[str, int]
+    """Candidates rejected, by guard."""
+    barren: list[int]
+    """Sources found to give nothing."""
 
 
 @dataclass
@@ -47,6 +78,12 @@ class Tally:
     barren: Counter[Any] = field(default_factory=Counter)
     """Sources in which the strategy found nothing to work on, by class."""
 
+    def add(self, outcome: Outcome) -> None:
+        """Count what became of a chunk."""
+        self.made[outcome.label] += len(outcome.rows)
+        self.rejected[outcome.label].update(outcome.rejected)
+        self.barren[outcome.label] += len(outcome.barren)
+
     def why_missing(self, label: Any) -> str:
         """Say in one clause why rows of a class are missing."""
         reasons = [f"{count} candidates rejected as {name}" for name, count in self.rejected[label].most_common()]
@@ -59,11 +96,47 @@ class Tally:
         return sum(self.rejected.values(), Counter[str]())
 
 
+def try_draws(strategy: CandidateSource, guards: Sequence[Guard], draws: Sequence[Draw]) -> list[Trial]:
+    """Make a candidate for each draw and have the guards judge it by itself.
+
+    A guard sees only what those before it let pass, so the costly ones stand last.
+
+    Parameters
+    ----------
+    strategy : CandidateSource
+        Prepared.
+    guards : sequence of Guard
+        Prepared and fitted.
+    draws : sequence of Draw
+
+    Returns
+    -------
+    list of Trial
+        One for each draw, in order; each depends on its own draw alone.
+    """
+    trials = [Trial(candidate) for candidate in strategy.candidates(draws)]
+    if len(trials) != len(draws):
+        raise ValueError(f"{len(draws)} draws gave {len(trials)} candidates; a strategy gives one for each.")
+    for guard in guards:
+        alive = [i for i, trial in enumerate(trials) if trial.candidate is not None and trial.against is None]
+        candidates = [candidate for i in alive if (candidate := trials[i].candidate) is not None]
+        judgement = guard.judge([draws[i] for i in alive], candidates)
+        for n, (i, passed) in enumerate(zip(alive, judgement.passed, strict=True)):
+            measured = {name: values[n] for name, values in judgement.columns.items()}
+            trials[i] = Trial(trials[i].candidate, None if passed else guard.name, {**trials[i].columns, **measured})
+    return trials
+
+
+def binding(guards: Sequence[Guard], *, copies: bool) -> list[Guard]:
+    """Return the guards that are asked: where rows are copies by design, only those that bind copies."""
+    return [guard for guard in guards if guard.binds_copies or not copies]
+
+
 def generate(
-    strategy: CandidateSource,
+    attempt: Try,
     *,
-    texts: Mapping[int, str],
-    sources: Mapping[Any, Sequence[int]],
+    texts: Mapping[int, str] | Sequence[str | None],
+    sources: Mapping[Any, Sequence[int] | np.ndarray],
     budget: Mapping[Any, int],
     guards: Sequence[Guard],
     seed: int,
@@ -71,27 +144,28 @@ def generate(
     max_per_source: int | None = None,
     max_attempts: int = 8,
     first_variants: Mapping[Any, int] | None = None,
+    done: Iterable[Outcome] = (),
     progress: Callable[[int], None] | None = None,
-) -> Iterator[list[Row]]:
+) -> Iterator[Outcome]:
     """Make the rows of a budget, chunk by chunk.
 
     Each slot of the plan is tried up to `max_attempts` times. A slot that stays empty is given up
     and one from the rest of the plan takes its place: the next source, or the next variant.
-    A class ends short when its plan runs out, or when as many slots in a row as it has
-    sources have all stayed empty.
+    A class ends short when its plan runs out, or when so many slots in a row have stayed empty
+    that every source was among them.
 
     Parameters
     ----------
-    strategy : CandidateSource
-        Makes the candidates.
-    texts : mapping of int to str
+    attempt : callable
+        `try_draws` with a strategy and guards, or `augment.workers.Workers`.
+    texts : mapping of int to str, or sequence
         Row number to text, for every source.
     sources : mapping of label to sequence of int
         Row numbers of the sources of each class.
     budget : mapping of label to int
         Rows to make; a class's position sets its random stream.
     guards : sequence of Guard
-        Fitted. Where the strategy copies by design, only those that bind copies are asked.
+        The same, fitted: here they are asked in the order of the plan.
     seed : int
         0 to 2**64 - 1.
     tally : Tally
@@ -102,85 +176,87 @@ def generate(
         Tries at one slot, 1 or more.
     first_variants : mapping of label to int, optional
         Number of the first variant of each class's sources; 0 where it is not given.
+    done : iterable of Outcome, default=()
+        The first chunks, made by an earlier run with the same arguments: they are not made again.
     progress : callable, optional
         Called with the number of rows just made.
 
     Yields
     ------
-    list of Row
-        Accepted rows in the order of the plan, at most `CHUNK`; all of a chunk of one class.
+    Outcome
+        Of one chunk after another, those of `done` among them: at most `CHUNK` slots, all of one class.
+
+    Raises
+    ------
+    ValueError
+        If what was done belongs to another plan.
     """
-    asked = [guard for guard in guards if guard.binds_copies or not strategy.copies]
+    earlier = iter(done)
     for stream, (label, wanted) in enumerate(budget.items()):
         first = (first_variants or {}).get(label, 0)
-        plan = slots(sources[label], seed=seed, stream=stream, first=first, limit=max_per_source)
+        own = sources[label]
+        plan = slots(own, seed=seed, stream=stream, wanted=wanted, first=first, limit=max_per_source)
         barren: set[int] = set()
         empty_run = 0
-        while tally.made[label] < wanted and empty_run < len(sources[label]):
+        while tally.made[label] < wanted and empty_run < TOGETHER * len(own) and len(barren) < len(own):
             fertile = (slot for slot in plan if slot.source not in barren)
             chunk = list(islice(fertile, min(CHUNK, wanted - tally.made[label])))
             if not chunk:
                 break
-            filled = _fill(strategy, chunk, texts, label, asked, seed, max_attempts, tally, barren)
-            rows = [Row(filled[slot].text, label, slot.source, slot.variant) for slot in chunk if slot in filled]
-            tally.made[label] += len(rows)
-            empty_run = 0 if rows else empty_run + len(chunk)
+            outcome = next(earlier, None)
+            if outcome is None:
+                outcome = _made(attempt, chunk, texts, label, guards, seed, max_attempts)
+            elif (outcome.label, outcome.slots) != (label, len(chunk)):
+                raise ValueError(f"A chunk of {outcome.slots} slots of {outcome.label!r} belongs to another plan.")
+            else:
+                _remember(guards, outcome.rows)
+            tally.add(outcome)
+            barren.update(outcome.barren)
+            empty_run = 0 if outcome.rows else empty_run + len(chunk)
             if progress:
-                progress(len(rows))
-            if rows:
-                yield rows
-            if len(barren) == len(sources[label]):
-                break
-        tally.barren[label] = len(barren)
+                progress(len(outcome.rows))
+            yield outcome
         if tally.made[label] < wanted:
             tally.missing[label] = wanted - tally.made[label]
 
 
-def _fill(
-    strategy: CandidateSource,
+def _made(
+    attempt: Try,
     chunk: Sequence[Slot],
-    texts: Mapping[int, str],
+    texts: Any,
     label: Any,
     guards: Sequence[Guard],
     seed: int,
     max_attempts: int,
-    tally: Tally,
-    barren: set[int],
-) -> dict[Slot, Candidate]:
+) -> Outcome:
     """Try the slots of a chunk until each is filled or given up."""
-    filled: dict[Slot, Candidate] = {}
+    filled: dict[Slot, Row] = {}
+    rejected: Counter[str] = Counter()
+    barren: dict[int, None] = {}
     pending = list(chunk)
-    for attempt in range(max_attempts):
-        draws = [Draw(texts[slot.source], label, slot.source, slot.variant, attempt, seed) for slot in pending]
-        tried = []
-        for slot, draw, candidate in zip(pending, draws, strategy.candidates(draws), strict=True):
-            if candidate is None:
-                barren.add(slot.source)
-            else:
-                tried.append((slot, draw, candidate))
-        accepted = _guarded(guards, tried, tally)
-        filled |= accepted
-        pending = [slot for slot, _, _ in tried if slot not in accepted]
+    for number in range(max_attempts):
+        draws = [Draw(texts[slot.source], label, slot.source, slot.variant, number, seed) for slot in pending]
+        again = []
+        for slot, trial in zip(pending, attempt(draws), strict=True):
+            if trial.candidate is None:
+                barren[slot.source] = None
+                continue
+            against = trial.against or next((g.name for g in guards if not g.admits(trial.candidate)), None)
+            if against is not None:
+                rejected[against] += 1
+                again.append(slot)
+                continue
+            row = filled[slot] = Row(trial.candidate.text, label, slot.source, slot.variant, trial.columns)
+            _remember(guards, [row])
+        pending = again
         if not pending:
             break
-    return filled
+    rows = [filled[slot] for slot in chunk if slot in filled]
+    return Outcome(label, len(chunk), rows, dict(rejected), list(barren))
 
 
-def _guarded(
-    guards: Sequence[Guard], tried: Sequence[tuple[Slot, Draw, Candidate]], tally: Tally
-) -> dict[Slot, Candidate]:
-    """Ask every guard, in the order of the plan, and count each rejection under the first that makes it."""
-    draws, candidates = [draw for _, draw, _ in tried], [candidate for _, _, candidate in tried]
-    verdicts = [guard.passes(draws, candidates) for guard in guards]
-    accepted: dict[Slot, Candidate] = {}
-    for i, (slot, draw, candidate) in enumerate(tried):
-        against = next(
-            (g for g, passed in zip(guards, verdicts, strict=True) if not (passed[i] and g.admits(candidate))), None
-        )
-        if against is not None:
-            tally.rejected[draw.label][against.name] += 1
-            continue
+def _remember(guards: Sequence[Guard], rows: Iterable[Row]) -> None:
+    """Tell the guards what was accepted."""
+    for row in rows:
         for guard in guards:
-            guard.remember(candidate)
-        accepted[slot] = candidate
-    return accepted
+            guard.remember(row.text)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import bisect
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from augment import words
+from augment.batches import length_batches, padded
+from augment.inference import Inference
 from augment.words import Span
 
 if TYPE_CHECKING:
@@ -18,10 +22,8 @@ if TYPE_CHECKING:
 
     from augment.checkpoints import Checkpoint
 
-LENGTH_STEP = 8
-"""Rows are padded up to a multiple of this: a function of the row alone, never of its batch."""
 PROJECTED = 256
-"""Masks whose logits are held at a time."""
+"""Masks whose logits are computed together."""
 
 
 class States(NamedTuple):
@@ -33,39 +35,52 @@ class States(NamedTuple):
     """Input of the vocabulary projection: the same states after the head's transform."""
 
 
-def token_and_head_states(model: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> States:
-    """Run a masked LM without its projection onto the vocabulary.
+class HeadStates:
+    """A masked LM without its projection onto the vocabulary.
 
     The projection is most of the work of a small model with a large vocabulary, and is needed
     at few positions. A hook keeps its input and lets a single position through; the caller
     applies `model.get_output_embeddings()` where it wants logits. This holds for every
     architecture whose head ends in that module (BERT, RoBERTa, DistilBERT, ALBERT, ELECTRA,
-    MPNet, DeBERTa, ModernBERT, ...), with no case for any of them.
+    MPNet, DeBERTa, ModernBERT, ...), with no case for any of them. Several threads may call one at a time each.
 
     Parameters
     ----------
     model : PreTrainedModel
-        A model with a language-model head.
-    input_ids, attention_mask : Tensor
-        Shape (batch, length), int64.
-
-    Returns
-    -------
-    States
-        Both of shape (batch, length, d).
+        A model with a language-model head. The hook stays on it, and sleeps while this is not called.
     """
-    kept: list[Tensor] = []
 
-    def keep(module: object, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model = model
+        self._here = threading.local()
+        model.get_output_embeddings().register_forward_pre_hook(self._keep)
+
+    def __call__(self, input_ids: Tensor, attention_mask: Tensor) -> States:
+        """Run the model.
+
+        Parameters
+        ----------
+        input_ids, attention_mask : Tensor
+            Shape (batch, length), int64.
+
+        Returns
+        -------
+        States
+            Both of shape (batch, length, d).
+        """
+        kept = self._here.kept = []
+        try:
+            output = self.model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
+        finally:
+            self._here.kept = None
+        return States(tokens=output.hidden_states[-1], head=kept[0])
+
+    def _keep(self, module: object, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        kept = getattr(self._here, "kept", None)
+        if kept is None:
+            return None
         kept.append(inputs[0])
         return (inputs[0][:, :1], *inputs[1:])
-
-    hook = model.get_output_embeddings().register_forward_pre_hook(keep)
-    try:
-        output = model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
-    finally:
-        hook.remove()
-    return States(tokens=output.hidden_states[-1], head=kept[0])
 
 
 class Tokens(NamedTuple):
@@ -186,7 +201,7 @@ class MaskedLM:
     """Finds the likeliest words at masks, to the bit the same whatever the batch size.
 
     Two things make it so: a row's padded length is a function of the row alone, and every matrix
-    product runs in slabs of one size (`augment.slabs`).
+    product runs in slabs of one size, on one core (`augment.slabs`, `augment.inference`).
 
     Parameters
     ----------
@@ -203,6 +218,8 @@ class MaskedLM:
         tokenizer = checkpoint.tokenizer
         self.checkpoint = checkpoint
         self.batch_size = batch_size
+        self._inference = Inference(checkpoint)
+        self._head_states = HeadStates(checkpoint.model)
         self.mask_id: int = tokenizer.mask_token_id
         self.projection = checkpoint.model.get_output_embeddings()
         self.vocabulary = WordVocabulary(tokenizer, self.projection.weight.shape[0])
@@ -251,21 +268,22 @@ class MaskedLM:
         logits : ndarray of float32, of the same shape
             -inf where there are fewer whole words than `count`.
         """
-        import torch
-
-        from augment.slabs import FixedSlabs
-
         count = len(self._bias) if count is None else min(count, len(self._bias))
         ids, logits = [np.zeros((0, count), np.int64)], [np.zeros((0, count), np.float32)]
-        with self.checkpoint.inference(), FixedSlabs():
-            for states in self._states(rows).split(PROJECTED) if rows else ():
-                best = torch.topk(self.projection(states).float() + self._bias, count)
-                ids.append(best.indices.cpu().numpy())
-                logits.append(best.values.cpu().numpy())
+        for best_ids, best_logits in self._inference.map(partial(self._best, count), self._states(rows)):
+            ids.append(best_ids)
+            logits.append(best_logits)
         return np.concatenate(ids), np.concatenate(logits)
 
-    def _states(self, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Tensor:
-        """Run the encoder and return the head's states at every position asked for, in order: (positions, d)."""
+    def _best(self, count: int, states: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Project states onto the vocabulary and keep the likeliest words."""
+        import torch
+
+        best = torch.topk(self.projection(states).float() + self._bias, count)
+        return best.indices.cpu().numpy(), best.values.cpu().numpy()
+
+    def _states(self, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Sequence[Tensor]:
+        """Run the encoder and return the head's states at every position asked for, in order, `PROJECTED` at a time."""
         import torch
 
         asked, place = [], 0
@@ -273,40 +291,26 @@ class MaskedLM:
             for passage in passages(row, len(ids), positions, self.window):
                 asked.append((place, passage))
                 place += len(passage.positions)
-        states = torch.zeros(0)
-        for batch in self._batches(asked):
-            input_ids, attention_mask = self._padded([(p, rows[p.row][0]) for _, p in batch])
-            head = token_and_head_states(self.checkpoint.model, input_ids, attention_mask).head
-            if not len(states):
-                states = head.new_zeros(place, head.shape[-1])
-            for i, (first, passage) in enumerate(batch):
-                read = [len(self._prefix) + position - passage.start for position in passage.positions]
-                states[first : first + len(read)] = head[i, read]
-        return states
+        places, parts = [], []
+        around = len(self._prefix) + len(self._suffix)
+        lengths = [passage.end - passage.start + around for _, passage in asked]
+        batches = length_batches(lengths, self.window + around, self.batch_size)
+        read = self._inference.map(
+            lambda batch: self._read([(p, rows[p.row][0]) for _, p in (asked[i] for i in batch.rows)], batch.length), batches
+        )
+        for batch, states in zip(batches, read, strict=True):
+            places += [asked[i][0] + n for i in batch.rows for n in range(len(asked[i][1].positions))]
+            parts.append(states)
+        return torch.cat(parts)[np.argsort(places)].split(PROJECTED) if parts else ()
 
-    def _batches(self, asked: Iterable[tuple[int, Passage]]) -> Iterator[list[tuple[int, Passage]]]:
-        """Group passages by padded length, shortest first, into batches of at most `batch_size`."""
-        by_length = defaultdict(list)
-        for item in asked:
-            by_length[self._padded_length(item[1])].append(item)
-        for _, group in sorted(by_length.items()):
-            for start in range(0, len(group), self.batch_size):
-                yield group[start : start + self.batch_size]
-
-    def _padded_length(self, passage: Passage) -> int:
-        own = passage.end - passage.start + len(self._prefix) + len(self._suffix)
-        longest = self.window + len(self._prefix) + len(self._suffix)
-        return min(-(-own // LENGTH_STEP) * LENGTH_STEP, longest)
-
-    def _padded(self, batch: Sequence[tuple[Passage, Sequence[int]]]) -> tuple[Tensor, Tensor]:
-        """Return input_ids and attention_mask, both (batch, padded length) int64."""
-        import torch
-
-        pad = self.checkpoint.tokenizer.pad_token_id or 0
-        input_ids = torch.full((len(batch), self._padded_length(batch[0][0])), pad)
-        attention_mask = torch.zeros_like(input_ids)
-        for i, (passage, ids) in enumerate(batch):
-            row = [*self._prefix, *ids[passage.start : passage.end], *self._suffix]
-            input_ids[i, : len(row)] = torch.tensor(row)
-            attention_mask[i, : len(row)] = 1
-        return input_ids.to(self.checkpoint.device), attention_mask.to(self.checkpoint.device)
+    def _read(self, batch: Sequence[tuple[Passage, Sequence[int]]], length: int) -> Tensor:
+        """Return the head's states at the positions that the passages of a batch ask for, (positions, d)."""
+        rows = [[*self._prefix, *ids[passage.start : passage.end], *self._suffix] for passage, ids in batch]
+        pad = self.checkpoint.tokenizer.pad_token_id
+        head = self._head_states(*padded(rows, length, pad, self.checkpoint.device)).head
+        at = [
+            (i, len(self._prefix) + position - passage.start)
+            for i, (passage, _) in enumerate(batch)
+            for position in passage.positions
+        ]
+        return head[[i for i, _ in at], [position for _, position in at]]

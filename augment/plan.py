@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from augment.seeding import generator
+
+
+TOGETHER = 4
+"""Most variants of one source that stand beside each other."""
 
 
 class Slot(NamedTuple):
@@ -16,13 +22,19 @@ class Slot(NamedTuple):
 
 
 def slots(
-    sources: Sequence[int], *, seed: int, stream: int, first: int = 0, limit: int | None = None
+    sources: Sequence[int] | np.ndarray,
+    *,
+    seed: int,
+    stream: int,
+    wanted: int,
+    first: int = 0,
+    limit: int | None = None,
 ) -> Iterator[Slot]:
     """Yield the rows to make for one class, in order, as many as are asked for.
 
-    Every source is used once, in a shuffled order, before any is used again, so that after n
-    slots each has been used ⌊n/s⌋ or ⌈n/s⌉ times. What follows the slots first asked for is
-    where replacements come from when sources prove barren.
+    The sources are shuffled once. Among the first `wanted` slots each source has ⌊wanted/s⌋ or ⌈wanted/s⌉, and those of
+    one source stand together, up to `TOGETHER` at a time, so that what is known of it serves them all. What follows is
+    where replacements come from when sources prove barren: one more variant of every source, and so on.
 
     Parameters
     ----------
@@ -32,6 +44,8 @@ def slots(
         Of the run, 0 or larger.
     stream : int
         The class's number; different classes are shuffled differently.
+    wanted : int
+        Rows that are wanted of the class.
     first : int, default=0
         Number of the first variant.
     limit : int, optional
@@ -45,11 +59,20 @@ def slots(
     Examples
     --------
     >>> from itertools import islice
-    >>> [slot.variant for slot in islice(slots([7, 8, 9], seed=0, stream=0), 7)]
-    [0, 0, 0, 1, 1, 1, 2]
+    >>> [slot.variant for slot in islice(slots([7, 8, 9], seed=0, stream=0, wanted=5), 9)]
+    [0, 1, 0, 1, 0, 1, 2, 2, 2]
     """
-    order = [sources[i] for i in generator(seed, "plan", stream).permutation(len(sources))]
-    variant = first
-    while order and (limit is None or variant < first + limit):
-        yield from (Slot(source, variant) for source in order)
-        variant += 1
+    order = np.asarray(sources, dtype=np.int64)[generator(seed, "plan", stream).permutation(len(sources))]
+    if not len(order):
+        return
+    each, more = divmod(wanted, len(order))
+    for begin in range(0, each + 1, TOGETHER):
+        for i, source in enumerate(order):
+            quota = each + (i < more) if limit is None else min(each + (i < more), limit)
+            for variant in range(begin, min(begin + TOGETHER, quota)):
+                yield Slot(int(source), first + variant)
+    start = more
+    while limit is None or each < limit:
+        for source in order[start:]:
+            yield Slot(int(source), first + each)
+        start, each = 0, each + 1

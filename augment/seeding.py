@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-STREAMS = ("plan", "draw", "order", "mask")
+STREAMS = ("plan", "draw", "order", "mask", "teacher")
 """What randomness is drawn for; each has generators of its own. Only ever appended to."""
 
 
@@ -50,7 +50,7 @@ def generator(seed: int, stream: str, *key: int) -> np.random.Generator:
 
 
 @contextlib.contextmanager
-def global_generators(seed: int) -> Iterator[None]:
+def global_generators(seed: int, *, torch_too: bool = True) -> Iterator[None]:
     """Seed the global generators of random, numpy and torch for a block, then put them back.
 
     For foreign code only, which reads (and sometimes reseeds) them; our own code uses `generator`.
@@ -59,15 +59,18 @@ def global_generators(seed: int) -> Iterator[None]:
     ----------
     seed : int
         0 to 2**64 - 1; numpy's legacy generator takes its lower half.
+    torch_too : bool, default=True
+        Whether torch's, if it is loaded, are among them. Foreign code that draws from random and numpy alone does
+        without: torch's take the better part of a millisecond, and a CUDA device is woken up for them.
     """
-    torch = sys.modules.get("torch")
+    torch = sys.modules.get("torch") if torch_too else None
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
     with torch.random.fork_rng() if torch is not None else contextlib.nullcontext():
-        if torch is not None:
-            torch.manual_seed(seed)
-        random.seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002 -- the legacy stream is the one that foreign code reads
         try:
+            if torch is not None:
+                torch.manual_seed(seed)
+            random.seed(seed)
+            np.random.seed(seed % 2**32)  # noqa: NPY002 -- the legacy stream is the one that foreign code reads
             yield
         finally:
             random.setstate(python_state)

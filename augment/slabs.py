@@ -22,6 +22,11 @@ class FixedSlabs(TorchFunctionMode):
     stands in the other rows of a slab has no part in a row's sums. Padding costs at most one slab for
     each product.
 
+    Parameters
+    ----------
+    weights : dict, optional
+        Where parameters are kept in the dtype of autocast, to be used again. Those that stand here must not change.
+
     Examples
     --------
     >>> weight, rows = torch.randn(384, 384), torch.randn(600, 384)
@@ -32,16 +37,36 @@ class FixedSlabs(TorchFunctionMode):
     True
     """
 
+    def __init__(self, weights: dict[Tensor, Tensor] | None = None) -> None:
+        super().__init__()
+        self.weights = {} if weights is None else weights
+
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Run any function as it is, and a linear map slab by slab."""
         if func is not torch.nn.functional.linear:
             return func(*args, **(kwargs or {}))
-        return _linear_in_slabs(*args, **(kwargs or {}))
+        return self._linear(*args, **(kwargs or {}))
+
+    def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        device = input.device.type
+        if not torch.is_autocast_enabled(device):
+            return _in_slabs(input, weight, bias)
+        dtype = torch.get_autocast_dtype(device)
+        with torch.autocast(device, enabled=False):
+            return _in_slabs(input.to(dtype), self._cast(weight, dtype), None if bias is None else bias.to(dtype))
+
+    def _cast(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
+        if not isinstance(weight, torch.nn.Parameter):
+            return weight.to(dtype)
+        kept = self.weights.get(weight)
+        if kept is None or kept.dtype is not dtype:
+            kept = self.weights[weight] = weight.to(dtype)
+        return kept
 
 
-def _linear_in_slabs(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def _in_slabs(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     rows = input.reshape(-1, input.shape[-1])
     padded = torch.nn.functional.pad(rows, (0, 0, 0, -len(rows) % SLAB))
     slabs = [torch.nn.functional.linear(slab, weight, bias) for slab in padded.split(SLAB)]

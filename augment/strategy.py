@@ -6,6 +6,7 @@ import abc
 import secrets
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,9 +14,11 @@ from sklearn.base import BaseEstimator
 
 from augment.budget import SamplingStrategy, rows_to_make
 from augment.candidates import Candidate, Draw
+from augment.encoding import Encoders
 from augment.errors import InputError
-from augment.generation import Row, Tally, generate
-from augment.guards import default_guards
+from augment.generation import Row, Tally, binding, generate, try_draws
+from augment.guards.guard import Guard, Originals
+from augment.guards.selection import select
 
 
 class TextStrategy(BaseEstimator, abc.ABC):
@@ -31,6 +34,8 @@ class TextStrategy(BaseEstimator, abc.ABC):
         See `augment.budget.rows_to_make`. Used by `fit_resample` alone.
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None, default=None
         The seed, or where to draw it from; None draws a fresh one. Used by `fit_resample` alone.
+    guards : sequence of (str or Guard), optional
+        See `augment.guards.selection.select`; None for the default ones. Used by `fit_resample` alone.
     """
 
     name: ClassVar[str]
@@ -41,9 +46,19 @@ class TextStrategy(BaseEstimator, abc.ABC):
     copies: bool = False
     """Whether its new rows are copies by design, and exempt from the guards against them."""
 
-    def __init__(self, *, sampling_strategy: SamplingStrategy = "auto", random_state: Any = None) -> None:
+    speed_only: ClassVar[tuple[str, ...]] = ()
+    """Parameters that change the speed and not the rows: a run may be resumed with others."""
+
+    def __init__(
+        self,
+        *,
+        sampling_strategy: SamplingStrategy = "auto",
+        random_state: Any = None,
+        guards: Sequence[str | Guard] | None = None,
+    ) -> None:
         self.sampling_strategy = sampling_strategy
         self.random_state = random_state
+        self.guards = guards
 
     @abc.abstractmethod
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
@@ -85,6 +100,10 @@ class TextStrategy(BaseEstimator, abc.ABC):
         """Return what else determines the rows beside the parameters, for the manifest."""
         return {}
 
+    def own_guards(self) -> list[Guard]:
+        """Return guards that this strategy needs beside those that are chosen."""
+        return []
+
     def fit_resample(self, texts: Any, y: Any) -> tuple[Any, Any]:
         """Balance a data set: originals first, in order and untouched, new rows after them.
 
@@ -116,26 +135,40 @@ class TextStrategy(BaseEstimator, abc.ABC):
         check_sources(sources, budget)
         self.random_state_ = _seed(self.random_state)
         self.prepare()
-        guards = default_guards()
-        for guard in guards:
-            guard.fit([text for text in rows if text], [])
+        guards = fitted_guards(self, select(self.guards, self.own_guards()), Originals(rows, labels, [], self.random_state_))
         tally = Tally()
         made: list[Row] = []
-        for chunk in generate(
-            self,
-            texts={i: rows[i] for label in budget for i in sources[label]},
+        for outcome in generate(
+            partial(try_draws, self, guards),
+            texts=rows,
             sources=sources,
             budget=budget,
             guards=guards,
             seed=self.random_state_,
             tally=tally,
         ):
-            made += chunk
+            made += outcome.rows
         self.sampling_strategy_ = budget
         self.shortfall_ = tally.missing
         self.rejections_ = dict(tally.rejections())
         self.source_indices_ = np.array([row.source for row in made], dtype=np.int64)
         return _extended(texts, [row.text for row in made]), _extended(y, [row.label for row in made])
+
+
+def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Originals) -> list[Guard]:
+    """Prepare and fit the guards that bind a strategy, and return them in their order.
+
+    Raises
+    ------
+    CounterpoiseError
+        If a guard cannot open its model, or cannot be fitted on these rows.
+    """
+    asked = binding(guards, copies=strategy.copies)
+    encoders = Encoders(device=strategy.get_params(deep=False).get("device", "auto"))
+    for guard in asked:
+        guard.prepare(encoders)
+        guard.fit(originals)
+    return asked
 
 
 def class_counts(labels: Sequence[Any]) -> dict[Any, int]:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from augment import registry
+from augment import __version__, registry
 from augment.assembly import check_provenance_columns, extended_frame, extended_table
 from augment.budget import SamplingStrategy, rows_to_make
 from augment.corpus import Corpus, Layout, from_table
 from augment.errors import InputError
-from augment.generation import Row, Tally, generate
-from augment.guards import Guard, default_guards
+from augment.generation import Row, Tally, Try, generate, try_draws
+from augment.guards.guard import Guard, Originals
+from augment.guards.selection import select
+from augment.journal import Journal
 from augment.manifest import Manifest
-from augment.strategy import TextStrategy, check_sources, class_counts, usable_sources
+from augment.strategy import TextStrategy, check_sources, class_counts, fitted_guards, usable_sources
+from augment.workers import Workers
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -38,6 +45,8 @@ class Job:
     sampling_strategy: SamplingStrategy
     seed: int
     held_out: tuple[HeldOut, ...]
+    guards: tuple[Guard, ...]
+    """Those that are asked, in their order."""
     max_per_source: int | None
     counts: dict[str, int]
     """Class name → rows at present, synthetic ones included, in sorted order."""
@@ -54,7 +63,8 @@ class Job:
 class Made(NamedTuple):
     """What a run made."""
 
-    rows: list[Row]
+    rows: Iterable[Row]
+    """In the order of the plan; a list, or the journal that they stand in."""
     manifest: Manifest
 
 
@@ -65,6 +75,7 @@ def plan_job(
     sampling_strategy: SamplingStrategy = "auto",
     seed: int = 0,
     held_out: Sequence[HeldOut] = (),
+    guards: Sequence[str | Guard] | None = None,
     max_per_source: int | None = None,
     strict: bool = False,
 ) -> Job:
@@ -82,6 +93,8 @@ def plan_job(
         0 to 2**64 - 1.
     held_out : sequence of HeldOut, default=()
         Texts that no new row may equal or nearly equal.
+    guards : sequence of (str or Guard), optional
+        See `augment.guards.selection.select`.
     max_per_source : int, optional
         Most new rows of one source, 1 or more.
     strict : bool, default=False
@@ -124,6 +137,7 @@ def plan_job(
         sampling_strategy=sampling_strategy,
         seed=int(seed),
         held_out=tuple(held_out),
+        guards=tuple(select(guards, strategy.own_guards())),
         max_per_source=max_per_source,
         counts=counts,
         budget=budget,
@@ -133,50 +147,112 @@ def plan_job(
     )
 
 
-def run(job: Job, *, only_synthetic: bool = False, progress: Callable[[int], None] | None = None) -> Made:
-    """Make the rows of a job.
+class Run:
+    """A job whose models are open and whose guards have seen the data: `make` makes its rows.
 
     Parameters
     ----------
     job : Job
         From `plan_job`.
-    only_synthetic : bool, default=False
-        Recorded in the manifest.
-    progress : callable, optional
-        Called with the number of rows just made.
-
-    Returns
-    -------
-    Made
-        The new rows in the order of the plan, and the manifest.
+    workers : int, default=1
+        Processes that make candidates; 1 for this one alone. Changes the speed, not the result.
 
     Raises
     ------
     CounterpoiseError
-        If the strategy's model cannot be opened.
+        If a model cannot be opened, or a guard cannot be fitted.
     """
-    start = time.perf_counter()
-    job.strategy.prepare()
-    guards = default_guards()
-    texts = job.corpus.texts
-    for guard in guards:
-        guard.fit([text for text in texts if text], [text for file in job.held_out for text in file.texts])
-    tally = Tally()
-    rows: list[Row] = []
-    for chunk in generate(
-        job.strategy,
-        texts={i: texts[i] or "" for label in job.budget for i in job.sources[label]},
-        sources=job.sources,
-        budget=job.budget,
-        guards=guards,
-        seed=job.seed,
-        tally=tally,
-        max_per_source=job.max_per_source,
-        first_variants=job.first_variants,
-        progress=progress,
-    ):
-        rows += chunk
-    return Made(rows, _manifest(job, guards, tally, only_synthetic, time.perf_counter() - start))
+
+    def __init__(self, job: Job, *, workers: int = 1) -> None:
+        if workers < 1:
+            raise InputError(f"The number of workers must be 1 or more. Got {workers}.")
+        self.job = job
+        self.workers = workers
+        self.start = time.perf_counter()
+        job.strategy.prepare()
+        self.guards = fitted_guards(
+            job.strategy,
+            job.guards,
+            Originals(job.corpus.texts, job.corpus.named_labels(), [text for file in job.held_out for text in file.texts], job.seed),
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """Return whatever determines the rows, as plain data: a run that is resumed must have the same."""
+        strategy, job = self.job.strategy, self.job
+        parameters = registry.STRATEGIES.to_config(strategy)["parameters"]
+        return {
+            "version": __version__,
+            "input": job.corpus.fingerprint,
+            "against": [{"name": file.name, "texts": _digest(file.texts)} for file in job.held_out],
+            "strategy": {
+                "name": strategy.name,
+                **{name: value for name, value in parameters.items() if name not in strategy.speed_only},
+                **strategy.identity(),
+            },
+            "guards": [{**registry.GUARDS.to_config(guard), **guard.identity()} for guard in self.guards],
+            "budget": job.budget,
+            "first_variants": job.first_variants,
+            "seed": job.seed,
+            "max_per_source": job.max_per_source,
+        }
+
+    def make(
+        self,
+        *,
+        journal: Journal | None = None,
+        only_synthetic: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> Made:
+        """Make the rows.
+
+        Parameters
+        ----------
+        journal : Journal, optional
+            Where finished chunks are kept, and where those of an interrupted run are found. Without it the rows are
+            kept in memory.
+        only_synthetic : bool, default=False
+            Recorded in the manifest.
+        progress : callable, optional
+            Called with the number of rows just made.
+
+        Returns
+        -------
+        Made
+
+        Raises
+        ------
+        OutputError
+            If the journal cannot be written.
+        """
+        job, tally = self.job, Tally()
+        rows: list[Row] = []
+        earlier = journal.chunks if journal else 0
+        with contextlib.ExitStack() as stack:
+            attempt: Try = partial(try_draws, job.strategy, self.guards)
+            if self.workers > 1:
+                attempt = stack.enter_context(Workers(job.strategy, self.guards, self.workers))
+            outcomes = generate(
+                attempt,
+                texts=job.corpus.texts,
+                sources=job.sources,
+                budget=job.budget,
+                guards=self.guards,
+                seed=job.seed,
+                tally=tally,
+                max_per_source=job.max_per_source,
+                first_variants=job.first_variants,
+                done=journal.outcomes() if journal else (),
+                progress=progress,
+            )
+            for number, outcome in enumerate(outcomes):
+                if journal is None:
+                    rows += outcome.rows
+                elif number >= earlier:
+                    journal.append(outcome)
+
+        seconds = time.perf_counter() - self.start
+        manifest = _manifest(job, self.guards, tally, only_synthetic, seconds)
+        return Made(rows if journal is None else journal, manifest)
 
 
 def upsample(
@@ -186,8 +262,10 @@ def upsample(
     sampling_strategy: SamplingStrategy = "auto",
     seed: int = 0,
     against: Sequence[str] = (),
+    guards: Sequence[str | Guard] | None = None,
     max_per_source: int | None = None,
     only_synthetic: bool = False,
+    workers: int = 1,
     text_column: str | None = None,
     label_column: str | None = None,
 ) -> tuple[Any, Manifest]:
@@ -205,10 +283,15 @@ def upsample(
         The same seed and data give the same rows.
     against : sequence of str, default=()
         Held-out texts that no new row may equal or nearly equal.
+    guards : sequence of (str or Guard), optional
+        What every new row must pass; see `augment.guards.selection.select`. None for the default ones.
     max_per_source : int, optional
         Most new rows of one source.
     only_synthetic : bool, default=False
         Return the new rows alone.
+    workers : int, default=1
+        Processes that make candidates. Changes the speed, not the result. A script that asks for several needs
+        ``if __name__ == "__main__":`` around what it runs.
     text_column, label_column : str, optional
         By default text/sentence/review and label/gold_label/sentiment.
 
@@ -237,7 +320,7 @@ def upsample(
         raise InputError(
             "`against` must be a sequence of texts; augment.corpus.read_texts(FILE) reads them from a file."
         )
-    chosen: TextStrategy = registry.create(strategy, {}) if isinstance(strategy, str) else strategy
+    chosen: TextStrategy = registry.STRATEGIES.create(strategy, {}) if isinstance(strategy, str) else strategy
     corpus = from_table(_table(data), "the data", Layout(text_column=text_column, label_column=label_column))
     job = plan_job(
         corpus,
@@ -245,18 +328,20 @@ def upsample(
         sampling_strategy=sampling_strategy,
         seed=seed,
         held_out=[HeldOut("against", list(against))] if len(against) else (),
+        guards=guards,
         max_per_source=max_per_source,
     )
-    made = run(job, only_synthetic=only_synthetic)
+    made = Run(job, workers=workers).make(only_synthetic=only_synthetic)
+    rows = list(made.rows)
     if isinstance(data, (tuple, list)):
         originals = ([], []) if only_synthetic else data
         return (
-            [*originals[0], *(row.text for row in made.rows)],
-            [*originals[1], *(data[1][row.source] for row in made.rows)],
+            [*originals[0], *(row.text for row in rows)],
+            [*originals[1], *(data[1][row.source] for row in rows)],
         ), made.manifest
     if hasattr(data, "iloc"):
-        return extended_frame(data, corpus, made.rows, chosen.name, only_synthetic=only_synthetic), made.manifest
-    return extended_table(corpus, made.rows, chosen.name, only_synthetic=only_synthetic), made.manifest
+        return extended_frame(data, corpus, rows, chosen.name, only_synthetic=only_synthetic), made.manifest
+    return extended_table(corpus, rows, chosen.name, only_synthetic=only_synthetic), made.manifest
 
 
 def _first_variants(corpus: Corpus, labels: Sequence[str]) -> dict[str, int]:
@@ -288,11 +373,17 @@ def _table(data: Any) -> Dataset:
     )
 
 
+def _digest(texts: Sequence[str]) -> str:
+    """Return what identifies a list of texts."""
+    return "sha256:" + hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
+
+
 def _manifest(job: Job, guards: Sequence[Guard], tally: Tally, only_synthetic: bool, seconds: float) -> Manifest:
     made = {label: tally.made[label] for label in job.budget}
     return Manifest(
         input={
             "name": job.corpus.name,
+            "layout": asdict(job.corpus.layout),
             "fingerprint": job.corpus.fingerprint,
             "rows": len(job.corpus.table),
             "rows_kept_out": job.corpus.dropped,
@@ -300,15 +391,9 @@ def _manifest(job: Job, guards: Sequence[Guard], tally: Tally, only_synthetic: b
             "text_column": job.corpus.text_column,
             "label_column": job.corpus.label_column,
         },
-        against=[{"name": file.name, "rows": len(file.texts)} for file in job.held_out],
-        strategy={
-            "name": job.strategy.name,
-            "parameters": {name: getattr(job.strategy, name) for name in registry.parameters(type(job.strategy))},
-            **job.strategy.identity(),
-        },
-        guards=[
-            {"name": guard.name, **{k: v for k, v in vars(guard).items() if not k.endswith("_")}} for guard in guards
-        ],
+        against=[{"name": file.name, "rows": len(file.texts), "texts": _digest(file.texts)} for file in job.held_out],
+        strategy={**registry.STRATEGIES.to_config(job.strategy), "identity": job.strategy.identity()},
+        guards=[{**registry.GUARDS.to_config(guard), "identity": guard.identity()} for guard in guards],
         sampling_strategy=job.sampling_strategy,
         seed=job.seed,
         max_per_source=job.max_per_source,

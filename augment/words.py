@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -248,3 +249,24 @@ def folded(text: str) -> str:
     True
     """
     return "".join(folded_words(text)) or "".join(text.split())
+
+
+def key(text: str) -> int:
+    """Return a number that stands for a text in an index, the same in every process.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    int
+        64 bits of BLAKE2b. Among a million texts two share one with a chance of 3 in 10**8.
+
+    Examples
+    --------
+    >>> key("a") == key("a"), key("a") == key("b")
+    (True, False)
+    """
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

@@ -10,9 +10,10 @@ import numpy as np
 from augment import words
 from augment.checkpoints import Checkpoint
 from augment.errors import InputError
-from augment.masked_lm import token_and_head_states
+from augment.batches import LENGTH_STEP
+from augment.masked_lm import HeadStates
 from augment.seeding import generator
-from classifiers.pretraining import LENGTH_STEP, mean_vectors
+from classifiers.pretraining import mean_vectors
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def word_accuracy(
 
     tokenizer, device = masked_lm.tokenizer, masked_lm.device
     longest = min(256, masked_lm.longest() // LENGTH_STEP * LENGTH_STEP)
+    head_states = HeadStates(masked_lm.model)
     ranks: list[int] = []
     out_of_reach = 0
     for start in range(0, len(texts), batch_size):
@@ -97,7 +99,7 @@ def word_accuracy(
         if not asked:
             continue
         with masked_lm.inference():
-            head = token_and_head_states(masked_lm.model, ids.to(device), encoded["attention_mask"].to(device)).head
+            head = head_states(ids.to(device), encoded["attention_mask"].to(device)).head
             rows, columns, right = (torch.tensor(column, device=device) for column in zip(*asked, strict=True))
             logits = masked_lm.model.get_output_embeddings()(head[rows, columns]).float()
         ranks += (logits > logits.gather(1, right[:, None])).sum(1).tolist()

@@ -15,20 +15,23 @@ from transformers import Trainer, TrainingArguments
 from transformers.trainer_pt_utils import get_length_grouped_indices
 from transformers.trainer_utils import get_last_checkpoint
 
-from augment import pooling
+from augment import conditioning, pooling
+from augment.batches import LENGTH_STEP
 from augment.checkpoints import Checkpoint
 from augment.errors import InputError
-from augment.masked_lm import token_and_head_states
+from augment.masked_lm import HeadStates
 from augment.seeding import generator, global_generators
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from tokenizers import Encoding
+    from transformers import PreTrainedTokenizerFast
 
 IGNORED = -100
-LENGTH_STEP = 8
 MASKS_STEP = 64
 """Batches are padded to few lengths and few numbers of masks. On CPUs every new shape of a matrix product has a kernel
 compiled for it; once more shapes than the kernel cache holds take turns, a step takes two to three times as long."""
+SIMILARITY_WEIGHT = 10.0
+"""Weight of the squared error of pairwise cosines, beside the cosine distance: at .1 of error the two weigh alike."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,7 @@ class PretrainConfig:
     whole_share: float = 0.15
     """Share of the sentences that are shown unmasked, for the teacher's vectors alone; in [0, 1)."""
     distillation_weight: float = 2.0
-    """Weight of the cosine distance to the teacher's vectors; 0 or larger, unused without a teacher."""
+    """Weight of the distance to the teacher's vectors; 0 or larger, unused without a teacher."""
     epochs: float = 8.0
     learning_rate: float = 6e-4
     """Peak of a linear schedule with 2 % warm-up."""
@@ -124,10 +127,11 @@ class LengthGroups(torch.utils.data.Sampler[tuple[int, int]]):
 
 
 class PretrainTrainer(Trainer):
-    """Trainer whose loss is masked LM plus the weighted cosine distance to given sentence vectors."""
+    """Trainer whose loss is masked LM plus the weighted distance to given sentence vectors."""
 
     def __init__(self, *args: Any, vectors: np.ndarray | None, distillation_weight: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.head_states = HeadStates(self.accelerator.unwrap_model(self.model))
         self.vectors = vectors
         self.distillation_weight = distillation_weight
 
@@ -140,20 +144,44 @@ class PretrainTrainer(Trainer):
         self, model: nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Tensor:
         """Return the loss of one batch, a scalar."""
-        network: PreTrainedModel = self.accelerator.unwrap_model(model)
+        projection = self.head_states.model.get_output_embeddings()
         labels = inputs["labels"].flatten()
         masked = (labels != IGNORED).nonzero().squeeze(1)
         spare = (labels == IGNORED).nonzero().squeeze(1)[: -len(masked) % MASKS_STEP]
         positions = torch.cat([masked, spare])
         with self.accelerator.autocast():
-            states = token_and_head_states(network, inputs["input_ids"], inputs["attention_mask"])
-            logits = network.get_output_embeddings()(states.head.flatten(0, 1)[positions])
-        loss = nn.functional.cross_entropy(logits.float(), labels[positions], ignore_index=IGNORED)
-        if self.vectors is not None:
-            target = torch.from_numpy(self.vectors[inputs["rows"].cpu().numpy()]).to(loss.device, torch.float32)
-            own = pooling.mean(states.tokens, inputs["attention_mask"])
-            loss = loss + self.distillation_weight * (1 - nn.functional.cosine_similarity(own, target)).mean()
+            states = self.head_states(inputs["input_ids"], inputs["attention_mask"])
+            logits = projection(states.head.flatten(0, 1)[positions])
+        loss = nn.functional.cross_entropy(logits.float(), labels[positions], ignore_index=IGNORED, reduction="sum")
+        loss = loss / max(len(masked), 1)
+        whole = (inputs["labels"] == IGNORED).all(dim=1)
+        if self.vectors is not None and whole.any():
+            target = torch.from_numpy(self.vectors[inputs["rows"][whole].cpu().numpy()]).to(loss.device)
+            own = pooling.mean(states.tokens[whole], inputs["attention_mask"][whole])
+            loss = loss + self.distillation_weight * vector_distance(own, target)
         return loss
+
+
+def vector_distance(own: Tensor, target: Tensor) -> Tensor:
+    """Return how far vectors are from a teacher's: each from its own, and all from each other.
+
+    The mean cosine distance of row to row, plus `SIMILARITY_WEIGHT` times the mean squared difference of the
+    pairwise cosines, a form of relational distillation (Park et al. 2019, equation 4, with cosine in place of
+    Euclidean distance).
+
+    Parameters
+    ----------
+    own, target : Tensor of shape (batch, d)
+        Vectors of the same texts, of any length but 0.
+
+    Returns
+    -------
+    Tensor
+        A scalar, 0 where the directions agree.
+    """
+    own, target = (nn.functional.normalize(vectors.float(), dim=1) for vectors in (own, target))
+    distance = 1 - (own * target).sum(dim=1).mean()
+    return distance + SIMILARITY_WEIGHT * nn.functional.mse_loss(own @ own.T, target @ target.T)
 
 
 def pretrain(
@@ -162,15 +190,19 @@ def pretrain(
     output_dir: Path,
     config: PretrainConfig,
     *,
+    labels: Sequence[Any] | None = None,
     teacher: Checkpoint | None = None,
     resume: bool = False,
 ) -> None:
-    """Train a masked LM on plain text and save it, in half precision, with its tokenizer.
+    """Train a masked LM on text and save it, in half precision, with its tokenizer.
 
     The loss is the cross-entropy of masked whole words (Devlin et al. 2019, section 3.1, all masked
     words shown as the mask token) plus, with a teacher, `distillation_weight` times the
-    cosine distance between mean-pooled vectors (Reimers and Gurevych 2020, equation 1, with
-    cosine in place of squared error).
+    `vector_distance` between mean-pooled vectors (after Reimers and Gurevych 2020, equation 1). Only sentences shown
+    whole are held against the teacher: what the masks hide of a sentence cannot be in its vector.
+
+    With labels, each text is preceded by the words of its label (`augment.conditioning`), which the model sees and
+    which are never masked, so that it learns what the words of a class are; its config records that.
 
     Parameters
     ----------
@@ -182,6 +214,8 @@ def pretrain(
         Where the model goes; its folder ``training`` holds the checkpoints to resume from.
     config : PretrainConfig
         How to train.
+    labels : sequence, optional
+        The class of each text; a text then counts as a repetition only under the same label.
     teacher : Checkpoint, optional
         An encoder whose mean-pooled vectors are to be matched; same width as the model.
     resume : bool, default=False
@@ -190,16 +224,30 @@ def pretrain(
     Raises
     ------
     InputError
-        If there is no text, or the teacher's width is another.
+        If there is no text, the labels are not as many as the texts, there are labels and a teacher, or the
+        teacher's width is another.
     """
-    texts = list(dict.fromkeys(text.strip() for text in texts if text.strip()))
-    if not texts:
+    if labels is not None and len(labels) != len(texts):
+        raise InputError(f"There must be one label for each text. Got {len(labels)} for {len(texts)}.")
+    if labels is not None and teacher is not None:
+        raise InputError(
+            "Labels and a teacher exclude each other, since the teacher's vectors are those of plain texts."
+            " Give one of the two."
+        )
+    pairs = zip(texts, [None] * len(texts) if labels is None else labels, strict=True)
+    rows = list(dict.fromkeys((text.strip(), label) for text, label in pairs if text.strip()))
+    if not rows:
         raise InputError("There is no text to train on. Give a file with one sentence a line.")
     if teacher is not None and teacher.model.config.hidden_size != checkpoint.model.config.hidden_size:
         raise InputError(
             f"The teacher's vectors have {teacher.model.config.hidden_size} columns and the model's"
             f" {checkpoint.model.config.hidden_size}. Give a teacher of the same width."
         )
+    if labels is None:
+        texts, starts = [text for text, _ in rows], [0] * len(rows)
+    else:
+        texts, starts = zip(*(conditioning.conditioned(text, label) for text, label in rows), strict=True)
+        setattr(checkpoint.model.config, conditioning.RECORD, "prefix")
     training = output_dir / "training"
     training.mkdir(parents=True, exist_ok=True)
     vectors = None if teacher is None else _teacher_vectors(teacher, texts, training)
@@ -233,7 +281,7 @@ def pretrain(
             model=model,
             args=arguments,
             processing_class=tokenizer,
-            train_dataset=_Sentences(tokenizer, texts, min(config.max_length, checkpoint.longest())),
+            train_dataset=_Sentences(tokenizer, texts, starts, min(config.max_length, checkpoint.longest())),
             data_collator=WordMasks(
                 tokenizer.mask_token_id, tokenizer.pad_token_id, config.mask_ratio, config.whole_share, config.seed
             ),
@@ -248,12 +296,14 @@ def pretrain(
 class _Sentences(torch.utils.data.Dataset):
     """Sentences as word pieces, with the number of the word that each piece belongs to."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], max_length: int) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], starts: Sequence[int], max_length: int
+    ) -> None:
         encoded = tokenizer(list(texts), truncation=True, max_length=max_length)
         self.rows: list[dict[str, Any]] = [
             {
                 "input_ids": np.array(ids, dtype=np.int64),
-                "words": np.array([-1 if w is None else w for w in encoded.word_ids(i)], dtype=np.int64),
+                "words": _word_numbers(encoded[i], texts[i][: starts[i]]),
                 "row": i,
                 "epoch": 0,
             }
@@ -270,6 +320,15 @@ class _Sentences(torch.utils.data.Dataset):
     def lengths(self) -> list[int]:
         """Return the number of word pieces of each sentence."""
         return [len(row["input_ids"]) for row in self.rows]
+
+
+def _word_numbers(encoding: Encoding, before: str) -> np.ndarray:
+    """Number the words from 0 on, (length,); special tokens and the words of `before`, never masked, have -1."""
+    numbers = np.array([-1 if word is None else word for word in encoding.word_ids], dtype=np.int64)
+    begins = np.array([begin for begin, _ in encoding.offsets])
+    # Some tokenizers count the space before a word to the word: it does not make the first word one of `before`.
+    first = numbers[begins < len(before.rstrip())].max(initial=-1) + 1
+    return np.where(numbers >= first, numbers - first, -1)
 
 
 def mean_vectors(encoder: Checkpoint, texts: Sequence[str], *, batch_size: int = 64, max_length: int = 128) -> Iterator:

@@ -16,7 +16,7 @@ from augment.words import Replacement
 FILLS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
 
 
-@checks.parametrize_with_checks([registry.create(name, {}) for name in registry.names()])
+@checks.parametrize_with_checks([registry.STRATEGIES.create(name, {}) for name in registry.STRATEGIES.names()])
 def test_registered_strategies_keep_the_contract(strategy: TextStrategy, check) -> None:
     check(strategy)
 

@@ -691,12 +691,12 @@ def test_inspect_counts_synthetic_rows_and_says_when_nothing_is_needed():
 
 def test_strategies_lists_every_strategy_with_its_parameters_and_their_defaults():
     said = augment("strategies").stdout
-    for name in registry.names():
-        cls = registry.strategy_class(name)
+    for name in registry.STRATEGIES.names():
+        cls = registry.STRATEGIES.find(name)
         block = re.search(rf"^{re.escape(name)} .*\n((?:    .*\n)*)", said, re.MULTILINE)
         assert block, name
         assert cls.summary in block[0]
-        for parameter in registry.parameters(cls).values():
+        for parameter in registry.STRATEGIES.parameters(cls).values():
             assert f"    {parameter.name}={parameter.default!r}\n" in block[1]
     assert "mask_ratio=0.15" in said
     assert "stems=('zu',)" in said

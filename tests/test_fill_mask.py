@@ -403,7 +403,7 @@ def test_fills_follow_the_plain_models_probabilities(tiny, name, top_k, top_p, t
         AutoModelForMaskedLM.from_pretrained(tiny(name)).eval(),
         AutoTokenizer.from_pretrained(tiny(name)),
     )
-    made = strategy(tiny(name), top_k=top_k, top_p=top_p, temperature=temperature)
+    made = strategy(tiny(name), top_k=top_k, top_p=top_p, temperature=temperature, protect_negations=False)
     text, times = "film", 1500
     with torch.no_grad():
         ids = torch.tensor([[tokenizer.cls_token_id, tokenizer.mask_token_id, tokenizer.sep_token_id]])
@@ -691,3 +691,14 @@ def test_in_a_pipeline_only_training_folds_are_resampled(bert, sentences):
     assert pipeline.named_steps["counting"].sampling_strategy_ == {"few": 8}
     assert len(pipeline.predict(texts)) == len(pipeline.predict_proba(texts)) == 20
     assert Counting.calls == [10, 10, 20]
+
+
+def test_a_negation_is_never_inserted_unless_negations_are_left_alone(tiny, sentences):
+    def inserted(protect: bool) -> set[str]:
+        made = strategy(tiny("bert"), top_k=None, top_p=1.0, temperature=50.0, protect_negations=protect)
+        drawn = [candidate for _, candidate in candidates(made, sentences[:6], times=150)]
+        return {r.new.casefold() for candidate in drawn for r in candidate.replacements}
+
+    negations = {"not", "no", "never", "nothing", "without"}
+    assert inserted(False) & negations, "the tiny vocabulary holds none: the test says nothing"
+    assert not inserted(True) & negations

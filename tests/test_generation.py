@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice, takewhile
 from typing import Any
 
@@ -12,8 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment.candidates import Candidate, Draw
-from augment.generation import CHUNK, Row, Tally, generate
-from augment.guards import Changed, Duplicate, Guard, HeldOut, default_guards
+from augment.generation import CHUNK, Outcome, Row, Tally, binding, generate, try_draws
+from augment.guards.changed import Changed
+from augment.guards.duplicate import Duplicate
+from augment.guards.guard import Guard, Originals
+from augment.guards.held_out import HeldOut
+from augment.guards.length_ratio import LengthRatio
+from augment.guards.selection import select
 from augment.plan import Slot, slots
 
 THOROUGHLY = settings(deadline=None, max_examples=80)
@@ -60,14 +66,22 @@ def run(
     tally = Tally()
     sources = sources or {label: range(len(texts)) for label in budget}
     options = {"seed": 0, **options}
-    chunks = generate(strategy, texts=texts, sources=sources, budget=budget, guards=guards, tally=tally, **options)
-    return [row for chunk in chunks for row in chunk], tally
+    outcomes = made(strategy, texts=texts, sources=sources, budget=budget, guards=guards, tally=tally, **options)
+    return [row for outcome in outcomes for row in outcome.rows], tally
+
+
+def made(strategy: Scripted, *, guards: Sequence[Guard], **options: Any) -> Iterator[Outcome]:
+    asked = binding(guards, copies=strategy.copies)
+    return generate(partial(try_draws, strategy, asked), guards=asked, **options)
 
 
 def fitted(held_out: Sequence[str] = ()) -> list[Guard]:
-    guards = default_guards()
+    return seen(select(["none"]), held_out)
+
+
+def seen(guards: list[Guard], held_out: Sequence[str] = ()) -> list[Guard]:
     for guard in guards:
-        guard.fit(TEXTS.values(), held_out)
+        guard.fit(Originals(list(TEXTS.values()), ["a"] * len(TEXTS), held_out, 0))
     return guards
 
 
@@ -95,10 +109,10 @@ def test_budget_is_met_exactly_for_every_class_across_chunks():
     tally, chunks = Tally(), []
     sources = {"neg": [0, 1, 2], "neu": [3], "pos": [4, 5]}
     strategy = Scripted(lambda draw: None if draw.source == 1 else numbered(draw))
-    for chunk in generate(strategy, texts=TEXTS, sources=sources, budget=budget, guards=fitted(), seed=1, tally=tally):
-        assert 0 < len(chunk) <= CHUNK
-        assert len({row.label for row in chunk}) == 1
-        chunks += chunk
+    for outcome in made(strategy, texts=TEXTS, sources=sources, budget=budget, guards=fitted(), seed=1, tally=tally):
+        assert len(outcome.rows) <= outcome.slots <= CHUNK
+        assert {row.label for row in outcome.rows} <= {outcome.label}
+        chunks += outcome.rows
     assert Counter(row.label for row in chunks) == {"neg": 2 * CHUNK + 5, "pos": CHUNK}
     assert tally.made == Counter(budget)
     assert tally.missing == {}
@@ -108,7 +122,7 @@ def test_budget_is_met_exactly_for_every_class_across_chunks():
 
 def test_a_strategy_that_is_never_rejected_fills_the_first_slots_of_the_plan():
     rows, tally = run(Scripted(numbered), {"neutral": 23}, guards=fitted(), seed=5)
-    assert planned(rows) == list(islice(slots(range(10), seed=5, stream=0), 23))
+    assert planned(rows) == list(islice(slots(range(10), seed=5, stream=0, wanted=23), 23))
     assert not tally.rejections()
 
 
@@ -136,7 +150,7 @@ def test_rows_are_the_first_slots_of_the_plan_that_can_be_filled(first_good, fer
         max_per_source=limit,
         max_attempts=attempts,
     )
-    plan = takewhile(lambda slot: slot.variant < 60, slots(range(6), seed=seed, stream=0, limit=limit))
+    plan = takewhile(lambda slot: slot.variant < 60, slots(range(6), seed=seed, stream=0, wanted=wanted, limit=limit))
     expected = list(islice((slot for slot in plan if good_from(slot) < attempts), wanted))
     assert planned(rows) == expected
     assert tally.made["neutral"] == len(expected)
@@ -173,7 +187,7 @@ def test_a_strategy_that_loses_a_draw_is_not_believed():
         def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
             return super().candidates(draws)[1:]
 
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(ValueError, match="3 draws gave 2 candidates"):
         run(Forgetful(numbered), {"neutral": 3})
 
 
@@ -230,7 +244,7 @@ def test_sources_that_give_nothing_are_replaced_by_others():
 def test_a_barren_source_is_never_asked_again_in_a_later_chunk():
     strategy = Scripted(lambda draw: None if draw.source == 4 else numbered(draw))
     run(strategy, {"neutral": 100}, guards=fitted())
-    first_chunk = [slot for slot in islice(slots(range(10), seed=0, stream=0), 100) if slot.source == 4]
+    first_chunk = [slot for slot in islice(slots(range(10), seed=0, stream=0, wanted=100), 100) if slot.source == 4]
     assert [Slot(d.source, d.variant) for d in strategy.asked if d.source == 4] == first_chunk
 
 
@@ -319,20 +333,19 @@ def test_of_candidates_that_are_equal_the_first_in_the_plan_is_accepted():
 
 
 def test_a_rejection_counts_under_the_first_guard_that_makes_it():
-    guards = [Changed(), Duplicate()]
-    guards[1].fit(TEXTS.values(), [])
-    _, tally = run(Scripted(same), {"neutral": 2}, guards=guards, max_attempts=1)
-    assert set(tally.rejections()) == {"changed"}, "an unchanged text equals an original too"
-    guards.reverse()
-    _, tally = run(Scripted(same), {"neutral": 2}, guards=guards, max_attempts=1)
-    assert set(tally.rejections()) == {"duplicate"}
+    guards = seen([Changed(), LengthRatio(), Duplicate()])
+    strategy = Scripted(lambda draw: draw.text + "!" * 99)
+    _, tally = run(strategy, {"neutral": 2}, guards=guards, max_attempts=1)
+    assert set(tally.rejections()) == {"changed"}, "it is too long, and equals an original, too"
+    _, tally = run(strategy, {"neutral": 2}, guards=[guards[1], guards[0], guards[2]], max_attempts=1)
+    assert set(tally.rejections()) == {"length_ratio"}
+    _, tally = run(strategy, {"neutral": 2}, guards=guards[::-1], max_attempts=1)
+    assert set(tally.rejections()) == {"length_ratio"}, "what a guard says by itself comes before what depends on others"
 
 
 def test_copies_meet_only_the_guards_that_bind_copies():
     held_out = [TEXTS[3], TEXTS[6].upper()]
-    guards: list[Guard] = [Changed(), HeldOut(near_words=50), Duplicate()]
-    for guard in guards:
-        guard.fit(TEXTS.values(), held_out)
+    guards = seen([Changed(), HeldOut(near_words=50), Duplicate()], held_out)
     rows, tally = run(Scripted(same, copies=True), {"neutral": 40}, guards=guards, max_attempts=2)
     assert Counter(row.source for row in rows) == dict.fromkeys(set(range(10)) - {3, 6}, 5)
     assert all(row.text == TEXTS[row.source] for row in rows)
@@ -347,8 +360,8 @@ def test_copies_meet_only_the_guards_that_bind_copies():
 def test_progress_sums_to_the_rows_made_and_comes_before_each_chunk():
     strategy = Scripted(lambda draw: None if draw.source == 1 else numbered(draw))
     steps: list[int] = []
-    tally, seen = Tally(), 0
-    for chunk in generate(
+    tally, count = Tally(), 0
+    for outcome in made(
         strategy,
         texts=TEXTS,
         sources={"a": range(3), "b": range(3, 10)},
@@ -358,8 +371,8 @@ def test_progress_sums_to_the_rows_made_and_comes_before_each_chunk():
         tally=tally,
         progress=steps.append,
     ):
-        seen += len(chunk)
-        assert sum(steps) == seen == sum(tally.made.values())
+        count += len(outcome.rows)
+        assert sum(steps) == count == sum(tally.made.values())
     assert sum(steps) == CHUNK + 59
 
 

@@ -2,48 +2,81 @@
 
 from __future__ import annotations
 
+import json
+import pickle
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment.candidates import Candidate, Draw
 from augment.errors import InputError
-from augment.guards import Changed, Duplicate, Guard, HeldOut, LengthRatio, default_guards
+from augment.guards.changed import Changed
+from augment.guards.duplicate import Duplicate
+from augment.guards.guard import Guard, Originals
+from augment.guards.held_out import HeldOut
+from augment.guards.length_ratio import LengthRatio
+from augment.registry import GUARDS
 
 THOROUGHLY = settings(deadline=None, max_examples=100)
 
 
 def passes(guard: Guard, source: str, *new: str) -> list[bool]:
     draws = [Draw(source, "neutral", 0, variant, 0, 0) for variant in range(len(new))]
-    return list(guard.passes(draws, [Candidate(text) for text in new]))
+    judgement = guard.judge(draws, [Candidate(text) for text in new])
+    assert judgement.columns == {}
+    return list(judgement.passed)
+
+
+def originals(*texts: str | None, held_out: Iterable[str] = ()) -> Originals:
+    return Originals(texts, ["neutral"] * len(texts), held_out, 0)
 
 
 def against(*held_out: str, near_words: int = 4) -> HeldOut:
     guard = HeldOut(near_words=near_words)
-    guard.fit([], held_out)
+    guard.fit(originals(held_out=held_out))
     return guard
 
 
-# The base and the defaults
+# The base and the registry
 
 
 def test_a_guard_that_overrides_nothing_lets_everything_pass():
     guard = Guard()
-    guard.fit(["a"], ["a"])
+    guard.fit(originals("a", held_out=["a"]))
     assert passes(guard, "a", "a", "") == [True, True]
-    guard.remember(Candidate("a"))
+    guard.remember("a")
     assert guard.admits(Candidate("a"))
+    assert guard.identity() == {}
 
 
-def test_the_default_guards_are_fresh_each_time_and_only_held_out_binds_copies():
-    first, second = default_guards(), default_guards()
-    assert [guard.name for guard in first] == ["changed", "length_ratio", "held_out", "duplicate"]
-    assert [guard.name for guard in first if guard.binds_copies] == ["held_out"]
-    assert {id(guard) for guard in first}.isdisjoint(id(guard) for guard in second)
-    for guard in first:
-        guard.fit(["Some text of four words"], ["Some text of five words here"])
-    assert second[3].admits(Candidate("Some text of four words"))
-    assert passes(second[2], "x", "Some text of five words here") == [True]
+def test_a_guard_leaves_behind_what_it_opened_when_it_is_sent_to_another_process():
+    guard = against("Some text of five words")
+    guard._opened = lambda: "no lambda can be pickled"
+    sent = pickle.loads(pickle.dumps(guard))
+    assert not hasattr(sent, "_opened")
+    assert passes(sent, "x", "Some text of five words", "Something else") == [False, True]
+
+
+@pytest.mark.parametrize("name", GUARDS.own)
+def test_every_guard_is_built_from_its_own_configuration_and_says_what_it_is(name):
+    guard = GUARDS.create(name, {})
+    assert isinstance(guard, Guard)
+    assert guard.name == name
+    assert guard.summary
+    assert "\n" not in guard.summary
+    config = GUARDS.to_config(guard)
+    assert GUARDS.to_config(GUARDS.from_config(json.loads(json.dumps(config)))) == config
+
+
+def test_guards_are_asked_the_cheap_before_the_costly():
+    names = list(GUARDS.own)
+    assert names[:6] == ["changed", "length_ratio", "held_out", "duplicate", "near_duplicate", "polarity"]
+
+
+def test_only_held_out_binds_copies():
+    assert [name for name in GUARDS.own if GUARDS.find(name).binds_copies] == ["held_out"]
 
 
 # Changed
@@ -58,9 +91,9 @@ def test_changed_rejects_what_differs_in_case_punctuation_and_spacing_alone():
 
 def test_changed_compares_each_candidate_with_its_own_source():
     draws = [Draw("one", "a", 0, 0, 0, 0), Draw("two", "a", 1, 0, 0, 0)]
-    assert Changed().passes(draws, [Candidate("two"), Candidate("two")]) == [True, False]
+    assert Changed().judge(draws, [Candidate("two"), Candidate("two")]).passed == [True, False]
     with pytest.raises(ValueError, match="shorter"):
-        Changed().passes(draws, [Candidate("two")])
+        Changed().judge(draws, [Candidate("two")])
 
 
 def test_changed_judges_texts_without_words_by_their_characters():
@@ -99,22 +132,22 @@ def test_length_ratio_accepts_the_extremes():
 
 def test_duplicate_rejects_originals_and_what_was_accepted_and_nothing_else():
     guard = Duplicate()
-    guard.fit(["A good film.", "Do n't"], ["held out"])
+    guard.fit(originals("A good film.", None, "Do n't", held_out=["held out"]))
     assert not guard.admits(Candidate("a GOOD film!"))
     assert not guard.admits(Candidate("don't"))
     assert guard.admits(Candidate("held out"))
     assert guard.admits(Candidate("A fine film."))
     assert guard.admits(Candidate("A fine film.")), "asking is not accepting"
-    guard.remember(Candidate("A fine film."))
+    guard.remember("A fine film.")
     assert not guard.admits(Candidate("a fine film"))
     assert guard.admits(Candidate("A finer film."))
 
 
 def test_duplicate_forgets_one_run_when_it_is_fitted_for_another():
     guard = Duplicate()
-    guard.fit(["one"], [])
-    guard.remember(Candidate("two"))
-    guard.fit(["three"], [])
+    guard.fit(originals("one"))
+    guard.remember("two")
+    guard.fit(originals("three"))
     assert [guard.admits(Candidate(text)) for text in ("one", "two", "three")] == [True, True, False]
 
 
@@ -179,7 +212,8 @@ def test_held_out_near_words_moves_the_line():
 
 def test_held_out_judges_against_every_held_out_row_and_no_original():
     guard = HeldOut()
-    guard.fit(["The originals are no held out rows"], iter(["one two three four", "five six seven eight"]))
+    held_out = iter(["one two three four", "five six seven eight"])
+    guard.fit(originals("The originals are no held out rows", held_out=held_out))
     assert passes(guard, "x", "five six seven nine", "one two zero four", "The originals are no held out rows") == [
         False,
         False,

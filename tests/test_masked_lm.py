@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augment.masked_lm import MaskedLM, Tokens, passages, token_and_head_states
+from augment.masked_lm import HeadStates, MaskedLM, Tokens, passages
 from augment.words import Span, folded, word_spans
 
 settings.register_profile("engine", deadline=None, max_examples=150)
@@ -59,21 +59,21 @@ def test_states_projected_at_the_masks_are_the_whole_models_logits(masked_lm, se
     ids[rows, columns] = masked_lm.tokenizer.mask_token_id
     with torch.no_grad():
         whole = masked_lm.model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
-        states = token_and_head_states(masked_lm.model, ids, mask)
+        states = HeadStates(masked_lm.model)(ids, mask)
         logits = masked_lm.model.get_output_embeddings()(states.head[rows, columns])
     assert torch.allclose(logits, whole.logits[rows, columns], atol=1e-5)
     assert torch.allclose(states.tokens, whole.hidden_states[-1], atol=1e-6)
     assert whole.logits[rows, columns].std() > 0.1, "the logits of the tiny model say nothing"
 
 
-def test_the_hook_is_gone_afterwards_also_after_an_error(masked_lm):
+def test_the_hook_sleeps_afterwards_also_after_an_error(masked_lm):
     import torch
 
     ids = torch.full((1, 5), masked_lm.tokenizer.mask_token_id)
     with torch.no_grad():
-        token_and_head_states(masked_lm.model, ids, torch.ones_like(ids))
+        HeadStates(masked_lm.model)(ids, torch.ones_like(ids))
         with pytest.raises(Exception, match=r"."):
-            token_and_head_states(masked_lm.model, ids + 10**6, torch.ones_like(ids))
+            HeadStates(masked_lm.model)(ids + 10**6, torch.ones_like(ids))
         assert masked_lm.model(input_ids=ids).logits.shape[1] == 5
 
 

@@ -71,7 +71,7 @@ def site(tmp_path, monkeypatch):
 
 def refusal(name: str, values: dict) -> str:
     with pytest.raises(InputError) as caught:
-        registry.create(name, values)
+        registry.STRATEGIES.create(name, values)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -79,7 +79,7 @@ def refusal(name: str, values: dict) -> str:
 def read(**values: object) -> object:
     """What one parameter of the plugin becomes."""
     ((key, _),) = values.items()
-    return getattr(registry.create("shout", values), key)
+    return getattr(registry.STRATEGIES.create("shout", values), key)
 
 
 # By name
@@ -87,18 +87,18 @@ def read(**values: object) -> object:
 
 @pytest.mark.parametrize("name", sorted(registry.OWN))
 def test_our_own_strategies_are_found_under_the_name_that_they_give_themselves(name):
-    cls = registry.strategy_class(name)
+    cls = registry.STRATEGIES.find(name)
     assert issubclass(cls, TextStrategy)
     assert cls.name == name
     assert cls.summary
-    assert {"sampling_strategy", "random_state"}.isdisjoint(registry.parameters(cls))
-    assert registry.create(name, {}).get_params() == cls().get_params(), "the defaults are the constructor's"
+    assert {"sampling_strategy", "random_state"}.isdisjoint(registry.STRATEGIES.parameters(cls))
+    assert registry.STRATEGIES.create(name, {}).get_params() == cls().get_params(), "the defaults are the constructor's"
 
 
 def test_an_unknown_strategy_is_refused_with_what_there_is_and_the_closest():
-    there_is = ", ".join(registry.names())
+    there_is = ", ".join(registry.STRATEGIES.names())
     with pytest.raises(InputError) as caught:
-        registry.strategy_class("filmask")
+        registry.STRATEGIES.find("filmask")
     assert str(caught.value) == (f"There is no strategy 'filmask'. There are {there_is}. Did you mean 'fillmask'?")
     assert refusal("xyzzy", {}) == f"There is no strategy 'xyzzy'. There are {there_is}."
     assert refusal("shuot", {}).endswith("Did you mean 'shout'?"), "plugins are suggested too"
@@ -108,26 +108,26 @@ def test_an_unknown_strategy_is_refused_with_what_there_is_and_the_closest():
 
 
 def test_a_plugin_is_found_through_its_entry_point_and_loaded_when_asked_for(site):
-    assert "shout" in registry.names()
-    assert registry.names() == sorted(registry.names())
+    assert "shout" in registry.STRATEGIES.names()
+    assert registry.STRATEGIES.names() == sorted(registry.STRATEGIES.names())
     assert "loudness_plugin" not in sys.modules, "listing loads nothing"
-    strategy = registry.create("shout", {"mark": "?!"})
+    strategy = registry.STRATEGIES.create("shout", {"mark": "?!"})
     assert isinstance(strategy, TextStrategy)
     assert strategy.mark == "?!"
     assert Path(sys.modules["loudness_plugin"].__file__).parent == site
     texts, y = ["The shop opens.", "We sat down.", "Lovely.", "Great!", "I loved it."], [0, 0, 1, 1, 1]
-    new_texts, new_y = registry.create("shout", {"mark": " indeed"}).fit_resample(texts, y)
+    new_texts, new_y = registry.STRATEGIES.create("shout", {"mark": " indeed"}).fit_resample(texts, y)
     assert new_texts[5:] in (["The shop opens. indeed"], ["We sat down. indeed"])
     assert new_y[5:] == [0]
 
 
 def test_a_plugin_is_gone_when_its_distribution_is(site, monkeypatch):
     monkeypatch.setattr(sys, "path", [folder for folder in sys.path if folder != str(site)])
-    assert "shout" not in registry.names()
+    assert "shout" not in registry.STRATEGIES.names()
 
 
 def test_parameters_are_the_constructors_in_order_without_those_of_every_run():
-    listed = registry.parameters(registry.strategy_class("shout"))
+    listed = registry.STRATEGIES.parameters(registry.STRATEGIES.find("shout"))
     assert list(listed) == ["rate", "limit", "tags", "sizes", "loud", "mode", "mark"]
     assert listed["rate"].default == 0.1
 
@@ -147,7 +147,7 @@ def test_parameters_are_the_constructors_in_order_without_those_of_every_run():
 )
 def test_a_broken_plugin_is_refused_in_one_line_and_hurts_no_other(site, entry, source, error):
     install(site, "broken-dist", f"broken = {entry}", {"broken_plugin": source})
-    assert {"broken", "shout", "fillmask"} <= set(registry.names())
+    assert {"broken", "shout", "fillmask"} <= set(registry.STRATEGIES.names())
     assert refusal("broken", {}) == (
         f"The strategy 'broken' of broken-dist cannot be loaded: {error}. Mend or uninstall that distribution."
     )
@@ -157,14 +157,14 @@ def test_a_broken_plugin_is_refused_in_one_line_and_hurts_no_other(site, entry, 
 def test_a_broken_plugins_error_keeps_its_cause(site):
     install(site, "broken-dist", "broken = broken_plugin:Broken", {"broken_plugin": "1 / 0"})
     with pytest.raises(InputError) as caught:
-        registry.strategy_class("broken")
+        registry.STRATEGIES.find("broken")
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
 def test_our_own_name_cannot_be_taken_by_a_plugin(site):
     install(site, "thief", "fillmask = loudness_plugin:Shout", {})
-    assert registry.strategy_class("fillmask").__module__ == "augment.fill_mask"
-    assert registry.names().count("fillmask") == 1
+    assert registry.STRATEGIES.find("fillmask").__module__ == "augment.fill_mask"
+    assert registry.STRATEGIES.names().count("fillmask") == 1
 
 
 # Values
@@ -208,7 +208,7 @@ def test_a_value_is_read_as_the_declared_type(values, expected):
 
 
 def test_values_for_the_fill_mask_are_read_likewise():
-    strategy = registry.create(
+    strategy = registry.STRATEGIES.create(
         "fillmask", {"mask_ratio": "0.2", "top_k": "none", "protect": "a,b", "protect_negations": "false"}
     )
     assert (strategy.mask_ratio, strategy.top_k, strategy.protect) == (0.2, None, ("a", "b"))
@@ -256,5 +256,5 @@ def test_all_mistakes_are_told_in_one_message_and_in_their_order():
 
 def test_the_callers_values_are_left_as_they_are():
     values = {"rate": "0.2", "tags": "a,b"}
-    registry.create("shout", values)
+    registry.STRATEGIES.create("shout", values)
     assert values == {"rate": "0.2", "tags": "a,b"}

@@ -1,0 +1,419 @@
+"""Strategies without a model: duplication, the baseline, and the character and word edits of nlpaug."""
+
+from __future__ import annotations
+
+import importlib
+import random
+import re
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from augment import words
+from augment.budget import SamplingStrategy
+from augment.candidates import Candidate, Draw
+from augment.errors import InputError
+from augment.guards.guard import Guard
+from augment.guards.protected import ProtectedSpan
+from augment.seeding import global_generators
+from augment.strategy import TextStrategy
+from augment.words import Replacement, Span
+
+TRIES = 8
+"""Edits of one draw; by chance an edit may change nothing but case and punctuation."""
+CLITIC = re.compile(rf"\s?{words.APOSTROPHE}(?:s|d|m|ll|re|ve)\b", re.IGNORECASE)
+"""What stands right after a word and cannot do without it."""
+
+
+class Random(TextStrategy):
+    """Duplicate rows of the class: the baseline that every other strategy has to beat.
+
+    Examples
+    --------
+    >>> texts = ["The shop opens at nine.", "We sat by the door.", "A lovely meal.", "Great staff!", "I loved it."]
+    >>> y = ["neutral", "neutral", "positive", "positive", "positive"]
+    >>> new_texts, new_y = Random(random_state=0).fit_resample(texts, y)
+    >>> new_texts[5] in texts[:2], new_y[5:]
+    (True, ['neutral'])
+    """
+
+    name: ClassVar[str] = "random"
+    summary: ClassVar[str] = "duplicate rows as they are, the baseline"
+    copies = True
+
+    def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
+        """Give the source text of each draw."""
+        return [Candidate(draw.text) for draw in draws]
+
+
+class NlpAugEdit(TextStrategy):
+    """Edit some words of a text with one of nlpaug's augmenters; the text around them stays as it is.
+
+    nlpaug is handed only the words that may be edited, and what it makes of them is put in their places: its own
+    tokenizer takes words apart at apostrophes and rewrites the spacing, and its stop words do not hold where it does.
+    A subclass sets `name`, `summary` and `augmenter`, and overrides `_options` and `_matched` where it has to.
+
+    nlpaug's `SplitAug` is not here: it changes the spacing alone, which counts as no change. Nor is the action `crop`
+    of its `RandomWordAug`: it raises an error half of the time where one word is to go.
+
+    Parameters
+    ----------
+    aug_p : float, default=0.15
+        Share of the words that may be edited which are, rounded up, in (0, 1].
+    aug_min : int, default=1
+        Fewest words that are edited, 1 or more.
+    aug_max : int or None, default=10
+        Most words that are edited, `aug_min` or more; None for no limit.
+    protect : tuple of str, default=()
+        Words and phrases that are never edited, matched without regard to case.
+    protect_patterns : tuple of str, default=()
+        Regular expressions of what is never edited, likewise.
+    protect_negations : bool, default=True
+        Protect English negations and their contractions (`augment.words.NEGATIONS`).
+    sampling_strategy, random_state, guards
+        See `TextStrategy`.
+
+    References
+    ----------
+    Ma 2019, "NLP Augmentation", https://github.com/makcedward/nlpaug, version 1.1.11; whatever is no parameter here
+    has its default there.
+    """
+
+    augmenter: ClassVar[str]
+    """The module in `nlpaug.augmenter` and the class in it."""
+    actions: ClassVar[tuple[str, ...]] = ()
+    """What the parameter `action` may be, where there is one."""
+
+    def __init__(
+        self,
+        *,
+        aug_p: float = 0.15,
+        aug_min: int = 1,
+        aug_max: int | None = 10,
+        protect: tuple[str, ...] = (),
+        protect_patterns: tuple[str, ...] = (),
+        protect_negations: bool = True,
+        sampling_strategy: SamplingStrategy = "auto",
+        random_state: Any = None,
+        guards: Sequence[str | Guard] | None = None,
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state, guards=guards)
+        self.aug_p = aug_p
+        self.aug_min = aug_min
+        self.aug_max = aug_max
+        self.protect = protect
+        self.protect_patterns = protect_patterns
+        self.protect_negations = protect_negations
+
+    def check(self) -> None:
+        """Raise one error that names every parameter out of range."""
+        wrong = []
+        least = self.aug_min if isinstance(self.aug_min, Integral) else 1
+        for name, kind, fits, expected in (
+            ("aug_p", Real, lambda x: 0 < x <= 1, "in (0, 1]"),
+            ("aug_min", Integral, lambda x: x >= 1, "1 or more"),
+            ("aug_max", (Integral, type(None)), lambda x: x is None or x >= least, "`aug_min` or more, or None"),
+            ("action", str, lambda x: x in self.actions, "one of " + ", ".join(map(repr, self.actions))),
+            ("protect", (tuple, list), lambda x: True, "a tuple of words and phrases"),
+            ("protect_patterns", (tuple, list), lambda x: True, "a tuple of regular expressions"),
+        ):
+            if name == "action" and not self.actions:
+                continue
+            value = getattr(self, name)
+            if not isinstance(value, kind) or not fits(value):
+                wrong.append(f"`{name}` of {self.name} must be {expected}. Got {value!r}.")
+        for pattern in self.protect_patterns if isinstance(self.protect_patterns, (tuple, list)) else ():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                wrong.append(f"`protect_patterns` of {self.name} holds {pattern!r}, no regular expression: {error}.")
+        if wrong:
+            raise InputError(" ".join(wrong))
+
+    def prepare(self) -> None:
+        """Build nlpaug's augmenter.
+
+        Raises
+        ------
+        InputError
+            If nlpaug is not installed.
+        """
+        module, _, attribute = self.augmenter.partition(".")
+        try:
+            package = importlib.import_module(f"nlpaug.augmenter.{module}")
+        except ImportError as error:
+            raise InputError(
+                f"The strategy {self.name!r} needs the package nlpaug, which cannot be imported: {error}."
+                " Run: pip install 'nlpaug>=1.1.11,<2'"
+            ) from error
+        prefix = "aug_word_" if module == "char" else "aug_"
+        self._protected = words.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
+        self._augmenter = getattr(package, attribute)(
+            **{prefix + "p": self.aug_p, prefix + "min": self.aug_min, prefix + "max": self.aug_max},
+            tokenizer=str.splitlines,
+            reverse_tokenizer="\n".join,
+            **self._options(),
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """Return the version of nlpaug, whose lists and rules make the edits."""
+        return {"nlpaug": version("nlpaug")}
+
+    def own_guards(self) -> list[Guard]:
+        """Return the guard that sees to it that an edit neither loses nor makes a protected span."""
+        return [
+            ProtectedSpan(
+                protect=self.protect,
+                protect_patterns=self.protect_patterns,
+                protect_negations=self.protect_negations,
+            )
+        ]
+
+    def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
+        """Edit one text for each draw; None where no edit of it is found."""
+        # One fence around them all, since it costs more than an edit; inside it, every draw seeds its own tries.
+        with global_generators(0, torch_too=False):
+            return [self._candidate(draw) for draw in draws]
+
+    def _candidate(self, draw: Draw) -> Candidate | None:
+        """Edit until more than case and punctuation has changed."""
+        spans = words.replaceable(draw.text, self._protected)
+        old = [draw.text[start:end] for start, end in spans]
+        if not old:
+            return None
+        for seed in draw.generator().integers(2**32, size=TRIES).tolist():
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002 -- nlpaug draws from both global generators
+            (edited,) = self._augmenter.augment("\n".join(old))
+            new = self._matched(old, edited.splitlines())
+            replacements = tuple(_replacements(draw.text, spans, new))
+            text = words.splice(draw.text, replacements)
+            if words.folded(text) != words.folded(draw.text):
+                return Candidate(text, replacements)
+        return None
+
+    def _options(self) -> dict[str, Any]:
+        """Return what the augmenter is built with besides."""
+        return {}
+
+    def _matched(self, old: Sequence[str], new: Sequence[str]) -> Sequence[str]:
+        """Return the new word for each old one; an empty one takes the old away."""
+        return new
+
+
+class KeyboardEdit(NlpAugEdit):
+    """Strike keys beside the right ones. See `NlpAugEdit` for the parameters.
+
+    Examples
+    --------
+    >>> strategy = KeyboardEdit()
+    >>> strategy.prepare()
+    >>> strategy.candidates([Draw("The shop opens at nine.", "neutral", 0, 0, 0, 0)])[0].text
+    'The shLp opens at nine.'
+    """
+
+    name: ClassVar[str] = "nlpaug:keyboard"
+    summary: ClassVar[str] = "edit characters as by striking the keys beside the right ones"
+    augmenter: ClassVar[str] = "char.KeyboardAug"
+
+
+class OcrEdit(NlpAugEdit):
+    """Mistake characters for those that look like them in print. See `NlpAugEdit` for the parameters."""
+
+    name: ClassVar[str] = "nlpaug:ocr"
+    summary: ClassVar[str] = "edit characters as a scanner misreads them"
+    augmenter: ClassVar[str] = "char.OcrAug"
+
+
+class RandomCharEdit(NlpAugEdit):
+    """Edit random characters of words of four or more.
+
+    Parameters
+    ----------
+    action : {"substitute", "insert", "swap", "delete"}, default="substitute"
+        What is done to a character.
+    aug_p, aug_min, aug_max, protect, protect_patterns, protect_negations, sampling_strategy, random_state, guards
+        See `NlpAugEdit`.
+    """
+
+    name: ClassVar[str] = "nlpaug:random_char"
+    summary: ClassVar[str] = "substitute, insert, swap or delete characters at random"
+    augmenter: ClassVar[str] = "char.RandomCharAug"
+    actions: ClassVar[tuple[str, ...]] = ("substitute", "insert", "swap", "delete")
+
+    def __init__(
+        self,
+        *,
+        action: Literal["substitute", "insert", "swap", "delete"] = "substitute",
+        aug_p: float = 0.15,
+        aug_min: int = 1,
+        aug_max: int | None = 10,
+        protect: tuple[str, ...] = (),
+        protect_patterns: tuple[str, ...] = (),
+        protect_negations: bool = True,
+        sampling_strategy: SamplingStrategy = "auto",
+        random_state: Any = None,
+        guards: Sequence[str | Guard] | None = None,
+    ) -> None:
+        super().__init__(
+            aug_p=aug_p,
+            aug_min=aug_min,
+            aug_max=aug_max,
+            protect=protect,
+            protect_patterns=protect_patterns,
+            protect_negations=protect_negations,
+            sampling_strategy=sampling_strategy,
+            random_state=random_state,
+            guards=guards,
+        )
+        self.action = action
+
+    def _options(self) -> dict[str, Any]:
+        return {"action": self.action}
+
+
+class SpellingEdit(NlpAugEdit):
+    """Misspell words as people do. See `NlpAugEdit` for the parameters.
+
+    The list of misspellings is Belinkov and Bisk's, as nlpaug ships it; it also gives words for their misspellings,
+    so that "like" may become "luck".
+    """
+
+    name: ClassVar[str] = "nlpaug:spelling"
+    summary: ClassVar[str] = "misspell words as people do"
+    augmenter: ClassVar[str] = "word.SpellingAug"
+
+    def prepare(self) -> None:
+        """Build nlpaug's augmenter, with its misspellings in an order that no set decides."""
+        super().prepare()
+        model = self._augmenter.model
+        sortable = type(model).__new__(type(model))  # the model itself is shared by all of nlpaug's augmenters
+        vars(sortable).update(vars(model), dict={word: sorted(found) for word, found in model.dict.items()})
+        self._augmenter.model = sortable
+
+
+class RandomWordEdit(NlpAugEdit):
+    """Delete random words, or swap them with those beside them.
+
+    Parameters
+    ----------
+    action : {"delete", "swap"}, default="delete"
+        What is done to a word. The one that it changes places with is the next or last one that may be edited.
+    aug_p, aug_min, aug_max, protect, protect_patterns, protect_negations, sampling_strategy, random_state, guards
+        See `NlpAugEdit`.
+    """
+
+    name: ClassVar[str] = "nlpaug:random_word"
+    summary: ClassVar[str] = "delete words at random, or swap them with those beside them"
+    augmenter: ClassVar[str] = "word.RandomWordAug"
+    actions: ClassVar[tuple[str, ...]] = ("delete", "swap")
+
+    def __init__(
+        self,
+        *,
+        action: Literal["delete", "swap"] = "delete",
+        aug_p: float = 0.15,
+        aug_min: int = 1,
+        aug_max: int | None = 10,
+        protect: tuple[str, ...] = (),
+        protect_patterns: tuple[str, ...] = (),
+        protect_negations: bool = True,
+        sampling_strategy: SamplingStrategy = "auto",
+        random_state: Any = None,
+        guards: Sequence[str | Guard] | None = None,
+    ) -> None:
+        super().__init__(
+            aug_p=aug_p,
+            aug_min=aug_min,
+            aug_max=aug_max,
+            protect=protect,
+            protect_patterns=protect_patterns,
+            protect_negations=protect_negations,
+            sampling_strategy=sampling_strategy,
+            random_state=random_state,
+            guards=guards,
+        )
+        self.action = action
+
+    def _options(self) -> dict[str, Any]:
+        return {"action": self.action}
+
+    def _matched(self, old: Sequence[str], new: Sequence[str]) -> list[str]:
+        """Find the old words that are left, each as it was or with the capital of the first that went."""
+        if self.action == "swap":
+            return list(new)
+        left = list(new)[::-1]
+        return [left.pop() if left and left[-1] in (word, word.capitalize()) else "" for word in old]
+
+
+class SynonymEdit(NlpAugEdit):
+    """Replace words by synonyms from WordNet. See `NlpAugEdit` for the parameters.
+
+    Needs nltk and two of its data packages, which are not fetched by themselves:
+    ``pip install nltk`` and ``python -m nltk.downloader wordnet averaged_perceptron_tagger_eng``.
+    """
+
+    name: ClassVar[str] = "nlpaug:synonym"
+    summary: ClassVar[str] = "replace words by synonyms, where WordNet is installed"
+    augmenter: ClassVar[str] = "word.SynonymAug"
+
+    def prepare(self) -> None:
+        """Build nlpaug's augmenter. It would download what it misses, so see first that nothing is.
+
+        Raises
+        ------
+        InputError
+            If nlpaug, nltk or one of the data packages is not installed.
+        """
+        try:
+            import nltk
+            from nltk.corpus import wordnet
+        except ImportError as error:
+            raise InputError(
+                f"The strategy {self.name!r} needs the package nltk, which cannot be imported: {error}. Run:"
+                " pip install nltk && python -m nltk.downloader wordnet averaged_perceptron_tagger_eng"
+            ) from error
+        missing = []
+        for package, used in (
+            ("wordnet", lambda: wordnet.synsets("film")),
+            ("averaged_perceptron_tagger_eng", lambda: nltk.pos_tag(["film"])),
+        ):
+            try:
+                used()
+            except (LookupError, OSError):
+                missing.append(package)
+        if missing:
+            raise InputError(
+                f"The strategy {self.name!r} needs data of nltk that is not installed: {', '.join(missing)}."
+                f" Run: python -m nltk.downloader {' '.join(missing)}"
+            )
+        super().prepare()
+
+    def identity(self) -> dict[str, Any]:
+        """Return the versions of nlpaug, nltk and WordNet."""
+        from nltk.corpus import wordnet
+
+        return {**super().identity(), "nltk": version("nltk"), "wordnet": wordnet.get_version()}
+
+    def _options(self) -> dict[str, Any]:
+        return {"aug_src": "wordnet"}
+
+
+def _replacements(text: str, spans: Sequence[Span], new: Sequence[str]) -> Iterator[Replacement]:
+    """Put new words in their places; one that goes takes its clitic along, and the gap before or else after it."""
+    last = 0
+    for (start, end), word in zip(spans, new, strict=True):
+        if word == text[start:end]:
+            continue
+        if not word:
+            clitic = CLITIC.match(text, end)
+            after = clitic.end() if clitic else end
+            before = max(last, len(text[:start].rstrip()))
+            if before == start or before == 0:
+                after += len(text[after:]) - len(text[after:].lstrip())
+            start, end = before, after
+        last = end
+        yield Replacement(start, end, word)

@@ -1,0 +1,1 @@
+"""Guards accept or reject candidates: one module each, one reason to say no each."""

@@ -1,0 +1,181 @@
+"""The guard that asks a teacher whether a candidate still belongs to its class."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from augment.candidates import Candidate, Draw
+from augment.errors import InputError
+from augment.guards.guard import Guard, Judgement, Originals
+from augment.seeding import generator
+from augment.words import folded, key
+
+if TYPE_CHECKING:
+    from augment.classifier import TextClassifier
+    from augment.encoding import Encoders
+
+
+class Agreement(Guard):
+    """A teacher must not contradict the label: it must give the candidate's class at least some probability.
+
+    The default teacher is a logistic regression on the encoder's vectors of the input itself, every class weighing
+    the same. It is fitted once for each fold, on the rows of the other folds; rows of one text (case and punctuation
+    folded) share a fold, and a candidate is scored by the teacher that saw neither its source nor a copy of it.
+
+    Parameters
+    ----------
+    least : float, default=0.2
+        Least probability of the candidate's own class, in (0, 1).
+    teacher : str, optional
+        A text-classification model, folder or hub id, in place of the logistic regression. Its labels must be
+        the classes, case aside. It must not have been trained on held-out data.
+    model : str, default="mini"
+        Encoder of the default teacher.
+    folds : int, default=5
+        2 or more.
+    max_rows : int, default=6000
+        Most rows that the default teacher is fitted on, shared out evenly among the classes, drawn by the seed.
+    soft_labels : bool, default=False
+        Write the teacher's probabilities beside every new row, as the column `label_probs`; their order is that of
+        `classes` in the manifest.
+
+    References
+    ----------
+    Anaby-Tavor et al. 2020, "Do not have enough data? Deep learning to the rescue!" (LAMBADA), section 3.4, which
+    filters by a classifier fitted on the same data; the folds are added, so that no source vouches for its copy.
+    """
+
+    name: ClassVar[str] = "agreement"
+    summary: ClassVar[str] = "is no plain contradiction of its label, to a teacher that never saw its source"
+
+    def __init__(
+        self,
+        *,
+        least: float = 0.2,
+        teacher: str | None = None,
+        model: str = "mini",
+        folds: int = 5,
+        max_rows: int = 6000,
+        soft_labels: bool = False,
+    ) -> None:
+        if not 0 < least < 1:
+            raise InputError(f"The agreement guard needs 0 < least < 1. Got least={least}.")
+        if folds < 2 or max_rows < 2 * folds:
+            raise InputError(
+                "The agreement guard needs 2 or more folds, and rows for each."
+                f" Got folds={folds}, max_rows={max_rows}."
+            )
+        self.least = least
+        self.teacher = teacher
+        self.model = model
+        self.folds = folds
+        self.max_rows = max_rows
+        self.soft_labels = soft_labels
+
+    @property
+    def columns(self) -> Mapping[str, str]:  # type: ignore[override]
+        """The column of soft labels, if they are wanted."""
+        return {"label_probs": "list<float>"} if self.soft_labels else {}
+
+    def prepare(self, encoders: Encoders) -> None:
+        """Open the teacher, or the encoder under it."""
+        from augment.classifier import TextClassifier
+
+        self._encoders = encoders
+        self._teacher: TextClassifier | None = None
+        if self.teacher is None:
+            encoders.get(self.model)
+        else:
+            self._teacher = TextClassifier(self.teacher, device=encoders.device)
+
+    def fit(self, originals: Originals) -> None:
+        """Fit the teachers, one for each fold, and see how often they are right about rows that they have not seen."""
+        self.classes_ = sorted(set(originals.labels), key=str)
+        if self._teacher is not None:
+            self._teacher.places(self.classes_)
+            return
+        rows = self._chosen(originals)
+        texts = [str(originals.texts[i]) for i in rows]
+        labels = np.array([self.classes_.index(originals.labels[i]) for i in rows])
+        folds = np.array([self._fold(text) for text in texts])
+        vectors = self._encoders.encode(self.model, texts)
+        shape = (self.folds, len(self.classes_))
+        self.weights_ = np.zeros((*shape, vectors.shape[1]), dtype=np.float32)
+        self.biases_ = np.zeros(shape, dtype=np.float32)
+        for fold in range(self.folds):
+            kept = folds != fold
+            missing = set(range(len(self.classes_))) - set(labels[kept].tolist())
+            if missing:
+                raise InputError(
+                    f"The agreement guard cannot be fitted: without one of its {self.folds} folds the class"
+                    f" {self.classes_[min(missing)]!r} has no row. Give more rows, fewer folds, a teacher,"
+                    " or leave the guard out."
+                )
+            self.weights_[fold], self.biases_[fold] = _logistic_regression(
+                vectors[kept], labels[kept], len(self.classes_)
+            )
+        right = self._scores(vectors, folds).argmax(axis=1) == labels
+        self.recall_ = {str(label): round(float(right[labels == i].mean()), 3) for i, label in enumerate(self.classes_)}
+
+    def identity(self) -> dict[str, Any]:
+        """Return the classes in their order, the teacher's weights, and how good it is on rows it has not seen."""
+        found: dict[str, Any] = {"classes": [str(label) for label in self.classes_]}
+        if self._teacher is not None:
+            return found | {"revision": self._teacher.revision}
+        return found | {"revision": self._encoders.get(self.model).prepare().revision, "recall": self.recall_}
+
+    def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
+        """Score the candidates."""
+        texts = [candidate.text for candidate in candidates]
+        if self._teacher is not None:
+            scores = self._teacher.probabilities(texts)[:, self._teacher.places(self.classes_)]
+        else:
+            folds = np.array([self._fold(draw.text) for draw in draws], dtype=np.int64)
+            scores = self._scores(self._encoders.encode(self.model, texts), folds)
+        own = scores[np.arange(len(texts)), [self.classes_.index(draw.label) for draw in draws]]
+        columns = {"label_probs": [[round(float(p), 6) for p in row] for row in scores]} if self.soft_labels else {}
+        return Judgement([bool(p >= self.least) for p in own], columns)
+
+    def _chosen(self, originals: Originals) -> list[int]:
+        """Draw the rows to fit on: of each class the same number, or all that it has."""
+        by_class: dict[Any, list[int]] = defaultdict(list)
+        for i, (text, label) in enumerate(zip(originals.texts, originals.labels, strict=True)):
+            if text and text.strip():
+                by_class[label].append(i)
+        share = max(1, self.max_rows // len(self.classes_))
+        chosen = []
+        for number, label in enumerate(self.classes_):
+            rows = by_class[label]
+            order = generator(originals.seed, "teacher", number).permutation(len(rows))[:share]
+            chosen += [rows[i] for i in order]
+        return sorted(chosen)
+
+    def _fold(self, text: str) -> int:
+        """Return the fold of a text, and of all texts that fold to the same."""
+        return key(folded(text)) % self.folds
+
+    def _scores(self, vectors: np.ndarray, folds: np.ndarray) -> np.ndarray:
+        """Return probabilities (n, classes), each row from its own sums, so that its batch has no part in its bits."""
+        logits = np.zeros((len(vectors), len(self.classes_)), dtype=np.float32)
+        for i in range(len(self.classes_)):
+            logits[:, i] = (vectors * self.weights_[folds, i]).sum(axis=1) + self.biases_[folds, i]
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _logistic_regression(vectors: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Fit one teacher on one core, so that the number of cores has no part in it: weights (classes, d), biases."""
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        fitted = LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000).fit(vectors, labels)
+    if classes == 2:  # scikit-learn keeps one row for two classes
+        return np.vstack([-fitted.coef_ / 2, fitted.coef_ / 2]), np.concatenate(
+            [-fitted.intercept_ / 2, fitted.intercept_ / 2]
+        )
+    return fitted.coef_, fitted.intercept_

@@ -1,0 +1,93 @@
+"""What a guard is, and what it gets to see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from augment.candidates import Candidate, Draw
+
+if TYPE_CHECKING:
+    from augment.encoding import Encoders
+
+
+class Originals(NamedTuple):
+    """What is known before anything is made."""
+
+    texts: Sequence[str | None]
+    """Every row's text, synthetic rows of an earlier run included; a draw's `source` counts them."""
+    labels: Sequence[Any]
+    """Every row's class."""
+    held_out: Iterable[str]
+    """Texts that no new row may come near to."""
+    seed: int
+    """Of the run."""
+
+
+class Judgement(NamedTuple):
+    """What a guard says of candidates, in their order."""
+
+    passed: Sequence[bool]
+    columns: Mapping[str, Sequence[Any]] = {}
+    """What it measured of them and is to be written beside the rows, by the names in `Guard.columns`."""
+
+
+class Guard:
+    """Base of all guards: a subclass overrides `judge`, or `admits` and `remember`, and what it needs of the rest.
+
+    A guard sets `name` and `summary` and lists its parameters in a keyword-only constructor that only stores and checks
+    them. `fit` is called once, in the main process. `judge` sees batches of candidates, in any order and in any process:
+    its verdict on a candidate depends on the candidate and its draw alone. Then one process asks in the order of the plan:
+    `admits`, for each candidate that every guard has let pass, and `remember` once it is accepted.
+    """
+
+    name: ClassVar[str]
+    """What its rejections are counted under, and what the command line calls it."""
+    summary: ClassVar[str]
+    """One line for lists of guards."""
+    binds_copies: ClassVar[bool] = False
+    """Whether it also judges strategies whose new rows are copies by design."""
+    columns: Mapping[str, str] = {}
+    """Columns that it adds to the output, and their Arrow types."""
+
+    def prepare(self, encoders: Encoders) -> None:
+        """Open models. Called before `fit` and, in every other process, before `judge`.
+
+        Parameters
+        ----------
+        encoders : Encoders
+            Where guards that look at the same vectors share them. What is kept of it goes by a name with a leading
+            underscore, and is left behind when the guard is sent to another process.
+        """
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave behind what `prepare` opened."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
+    def identity(self) -> dict[str, Any]:
+        """Return what else determines its verdicts beside its parameters, for the manifest. Called after `fit`."""
+        return {}
+
+    def fit(self, originals: Originals) -> None:
+        """See the originals and the held-out texts before anything is made."""
+
+    def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
+        """Judge candidates by themselves.
+
+        Parameters
+        ----------
+        draws : sequence of Draw
+        candidates : sequence of Candidate, of the same length
+
+        Returns
+        -------
+        Judgement
+        """
+        return Judgement([True] * len(candidates))
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Judge one candidate against what was accepted before."""
+        return True
+
+    def remember(self, text: str) -> None:
+        """Learn that a candidate of this text was accepted, now or in the run that this one resumes."""

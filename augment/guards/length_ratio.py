@@ -1,0 +1,36 @@
+"""The guard that bounds the length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from augment.candidates import Candidate, Draw
+from augment.errors import InputError
+from augment.guards.guard import Guard, Judgement
+
+
+class LengthRatio(Guard):
+    """The candidate's length in characters must lie between `low` and `high` times its source's.
+
+    Parameters
+    ----------
+    low : float, default=0.5
+        In (0, 1].
+    high : float, default=2.0
+        1 or larger.
+    """
+
+    name: ClassVar[str] = "length_ratio"
+    summary: ClassVar[str] = "is neither much shorter nor much longer than its source"
+
+    def __init__(self, *, low: float = 0.5, high: float = 2.0) -> None:
+        if not 0 < low <= 1 <= high:
+            raise InputError(f"The length_ratio guard needs 0 < low <= 1 <= high. Got low={low}, high={high}.")
+        self.low = low
+        self.high = high
+
+    def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
+        """Compare lengths without surrounding white space."""
+        ratios = (len(c.text.strip()) / len(d.text.strip()) for d, c in zip(draws, candidates, strict=True))
+        return Judgement([self.low <= ratio <= self.high for ratio in ratios])

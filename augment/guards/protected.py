@@ -1,0 +1,87 @@
+"""The guard that keeps what is protected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from augment import words
+from augment.candidates import Candidate, Draw
+from augment.errors import InputError
+from augment.guards.guard import Guard, Judgement
+
+
+class ProtectedSpan(Guard):
+    """A candidate must hold the protected spans of its source, all of them, in their order, and no others.
+
+    One that came in is as bad as one that was lost: a typing error makes "not" of "now" and "no" of "know".
+
+    Parameters
+    ----------
+    protect : tuple of str, default=()
+        Words and phrases, matched without regard to case.
+    protect_patterns : tuple of str, default=()
+        Regular expressions, likewise.
+    protect_negations : bool, default=True
+        English negations and their contractions (`augment.words.NEGATIONS`).
+    """
+
+    name: ClassVar[str] = "protected_span"
+    summary: ClassVar[str] = "holds the negations and other protected spans of its source, and no others"
+
+    def __init__(
+        self,
+        *,
+        protect: tuple[str, ...] = (),
+        protect_patterns: tuple[str, ...] = (),
+        protect_negations: bool = True,
+    ) -> None:
+        self.protect = protect
+        self.protect_patterns = protect_patterns
+        self.protect_negations = protect_negations
+        try:
+            self.compiled = words.protection(protect, protect_patterns, negations=protect_negations)
+        except re.error as error:
+            raise InputError(
+                "`protect_patterns` of the protected_span guard must be regular expressions. Got"
+                f" {error.pattern!r}: {error}."
+            ) from error
+
+    def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
+        """Compare the protected spans without case, punctuation and spacing."""
+        return Judgement(
+            [
+                protected_spans(c.text, self.compiled) == protected_spans(d.text, self.compiled)
+                for d, c in zip(draws, candidates, strict=True)
+            ]
+        )
+
+
+def protected_spans(text: str, patterns: Iterable[re.Pattern[str]]) -> list[str]:
+    """Find what is protected in a text, in order and folded; matches that overlap are one span.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    patterns : iterable of re.Pattern
+        From `augment.words.protection`.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> protected_spans("I do n't, and NOBODY does", words.protection())
+    ['dont', 'nobody']
+    """
+    matches = sorted(match.span() for pattern in patterns for match in pattern.finditer(text) if match[0])
+    spans: list[words.Span] = []
+    for start, end in matches:
+        if spans and start < spans[-1].end:
+            spans[-1] = words.Span(spans[-1].start, max(end, spans[-1].end))
+        else:
+            spans.append(words.Span(start, end))
+    return [words.folded(text[start:end]) for start, end in spans]

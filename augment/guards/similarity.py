@@ -1,0 +1,52 @@
+"""The guard that keeps a candidate near its source in meaning, but not upon it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from augment.candidates import Candidate, Draw
+from augment.errors import InputError
+from augment.guards.guard import Guard, Judgement
+
+if TYPE_CHECKING:
+    from augment.encoding import Encoders
+
+
+class Similarity(Guard):
+    """The cosine between the sentence vectors of a candidate and its source must lie in a window.
+
+    Parameters
+    ----------
+    low : float, default=0.6
+        In [-1, 1): below it the sentence says something else.
+    high : float, default=0.98
+        In (low, 1]: above it nothing that matters was changed.
+    model : str, default="mini"
+        Encoder; vectors are means of its token states.
+    """
+
+    name: ClassVar[str] = "similarity"
+    summary: ClassVar[str] = "is near its source in meaning, and not upon it"
+
+    def __init__(self, *, low: float = 0.6, high: float = 0.98, model: str = "mini") -> None:
+        if not -1 <= low < high <= 1:
+            raise InputError(f"The similarity guard needs -1 <= low < high <= 1. Got low={low}, high={high}.")
+        self.low = low
+        self.high = high
+        self.model = model
+
+    def prepare(self, encoders: Encoders) -> None:
+        """Open the encoder."""
+        self._encoders = encoders
+        encoders.get(self.model)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what identifies the encoder's weights."""
+        return {"revision": self._encoders.get(self.model).prepare().revision}
+
+    def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
+        """Compare each candidate with its source."""
+        vectors = self._encoders.encode(self.model, [d.text for d in draws] + [c.text for c in candidates])
+        cosines = (vectors[: len(draws)] * vectors[len(draws) :]).sum(axis=1)
+        return Judgement([self.low <= float(cosine) <= self.high for cosine in cosines])

@@ -1,0 +1,79 @@
+"""Forward passes over many batches: the same bits however they are cut, and every core at work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from augment.checkpoints import Checkpoint
+
+Batch = TypeVar("Batch")
+Result = TypeVar("Result")
+
+
+class Inference:
+    """Runs a checkpoint over batches.
+
+    On a CPU each batch runs on one core, and several batches at a time: a product that is spread over cores is cut
+    differently by their number, and its last bits follow. This way the number of cores changes the speed alone,
+    and none of them waits for another within a layer.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        What is run.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self._weights: dict[Tensor, Tensor] = {}
+
+    def map(self, work: Callable[[Batch], Result], batches: Iterable[Batch]) -> Iterator[Result]:
+        """Yield `work(batch)` for each batch, in order, within inference mode, autocast and fixed slabs.
+
+        Parameters
+        ----------
+        work : callable
+            Called in other threads, where there are several cores.
+        batches : iterable
+
+        Yields
+        ------
+        object
+            What `work` returned.
+        """
+        from augment.slabs import FixedSlabs
+
+        def run(batch: Batch) -> Result:
+            with self.checkpoint.inference(), FixedSlabs(self._weights):
+                return work(batch)
+
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        if self.checkpoint.device.type != "cpu":
+            yield from map(run, batches)
+            return
+        with _one_thread_each() as set_one:
+            if cores == 1:
+                yield from map(run, batches)
+                return
+            with ThreadPoolExecutor(cores, "inference", initializer=set_one) as pool:
+                yield from pool.map(run, batches)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[Callable[[], None]]:
+    """Have torch run each operation on the thread that asks for it; what was set before comes back."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield lambda: torch.set_num_threads(1)
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,208 @@
+"""What has been made so far, on disk, chunk by chunk: a killed run loses one chunk at most."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from augment.errors import InputError, OutputError
+from augment.generation import Outcome, Row
+
+SCHEMA = 1
+
+
+def journal_path(output: Path) -> Path:
+    """Return where the journal of an output stands while it is being made.
+
+    Examples
+    --------
+    >>> journal_path(Path("out/balanced.csv")).as_posix()
+    'out/balanced.csv.journal'
+    """
+    return output.with_name(output.name + ".journal")
+
+
+def check_no_journal(output: Path) -> None:
+    """Refuse to begin anew where an unfinished run has left its work.
+
+    Raises
+    ------
+    OutputError
+        Naming the two ways on.
+    """
+    path = journal_path(output)
+    if path.exists():
+        raise OutputError(
+            f"{path}: an unfinished run has left its work here; give --resume to go on with it, or --overwrite to begin"
+            " anew."
+        )
+
+
+class Journal:
+    """An append-only file of finished chunks, one line each, behind a line that says of which run they are.
+
+    A line carries its own checksum. One that a crash has cut short is dropped when the journal is opened; the chunks
+    before it stand. While a run holds the journal no other can.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    identity : mapping
+        Whatever determines the rows, as plain data.
+    resume : bool
+        Go on with what stands there; else it is discarded.
+
+    Raises
+    ------
+    InputError
+        If what stands there is of another run, or damaged.
+    OutputError
+        If it cannot be written, or another run holds it.
+    """
+
+    def __init__(self, path: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
+        self.path = path
+        self.chunks = 0
+        """How many finished chunks it holds."""
+        identity = json.loads(json.dumps({"schema": SCHEMA, **identity}, default=str))
+        try:
+            self._file: BinaryIO = open(path, "r+b" if path.exists() else "x+b")  # noqa: SIM115 -- closed by `close`
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another output.") from None
+        try:
+            self._lock()
+            if not resume:
+                self._file.truncate(0)
+            self._read_up(identity)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close the file; one without a single chunk is worth nothing and goes."""
+        if self.chunks == 0 and not self._file.closed:
+            self.remove()
+        self._file.close()
+
+    def append(self, outcome: Outcome) -> None:
+        """Add a finished chunk, and wait until it is on the disk.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written; what was there before stays.
+        """
+        try:
+            self._write(
+                {
+                    "label": outcome.label,
+                    "slots": outcome.slots,
+                    "rows": [[row.source, row.variant, row.text, dict(row.columns)] for row in outcome.rows],
+                    "rejected": dict(outcome.rejected),
+                    "barren": outcome.barren,
+                }
+            )
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: cannot be written ({error.strerror}); free the disk and go on with --resume."
+            ) from None
+        self.chunks += 1
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Read the finished chunks, in order, one at a time."""
+        with open(self.path, "rb") as file:
+            file.readline()
+            for _ in range(self.chunks):
+                entry = _parsed(file.readline())
+                if entry is None:
+                    raise InputError(f"{self.path}: has been changed while it was read; begin anew with --overwrite.")
+                rows = [Row(text, entry["label"], source, variant, columns) for source, variant, text, columns in entry["rows"]]
+                yield Outcome(entry["label"], entry["slots"], rows, entry["rejected"], entry["barren"])
+
+    def __iter__(self) -> Iterator[Row]:
+        """Read the rows of all finished chunks, in order; as often as asked."""
+        for outcome in self.outcomes():
+            yield from outcome.rows
+
+    def remove(self) -> None:
+        """Delete the file: its rows stand elsewhere now."""
+        self.path.unlink(missing_ok=True)
+        self._file.close()
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise OutputError(f"{self.path}: another run is writing this output; wait for it, or choose another.") from None
+
+    def _read_up(self, identity: dict[str, Any]) -> None:
+        """Check what stands in the file, cut off what a crash left half written, and stand at its end."""
+        self._file.seek(0)
+        first = self._file.readline()
+        header = _parsed(first)
+        if header is None:
+            if _parsed(self._file.readline()) is not None:
+                raise InputError(f"{self.path}: is damaged or no journal; begin anew with --overwrite.")
+            self._file.seek(0)
+            self._file.truncate()
+            self._write(identity)
+            return
+        different = _difference(header, identity)
+        if different:
+            raise InputError(
+                f"{self.path}: belongs to another run: {different}. Give the same command as before with --resume, or"
+                " begin anew with --overwrite."
+            )
+        end = self._file.tell()
+        while _parsed(line := self._file.readline()) is not None:
+            self.chunks += 1
+            end += len(line)
+        if line and self._file.readline():
+            raise InputError(f"{self.path}: is damaged in chunk {self.chunks + 1}; begin anew with --overwrite.")
+        self._file.seek(end)
+        self._file.truncate()
+
+    def _write(self, entry: Mapping[str, Any]) -> None:
+        text = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        end = self._file.tell()
+        try:
+            self._file.write(b"%08x %s\n" % (zlib.crc32(text), text))
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.seek(end)
+            self._file.truncate()
+            raise
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """Return the content of a line, or None if it is not whole."""
+    checksum, _, text = line[:-1].partition(b" ")
+    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+        return None
+    return json.loads(text.decode("utf-8", "surrogatepass"))
+
+
+def _difference(before: Any, now: Any, name: str = "") -> str:
+    """Say where two identities differ first, or nothing."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in [*before, *(key for key in now if key not in before)]:
+            found = _difference(before.get(key), now.get(key), f"{name}.{key}".lstrip("."))
+            if found:
+                return found
+        return ""
+    return "" if before == now else f"{name} was {_short(before)} and is {_short(now)} now"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,136 @@
+"""Several processes that try draws side by side; one process accepts, in the order of the plan."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING, Any
+
+from sklearn.base import clone
+
+from augment.candidates import Draw
+from augment.errors import CounterpoiseError
+from augment.generation import Trial, try_draws
+from augment.guards.guard import Guard
+
+if TYPE_CHECKING:
+    from augment.strategy import TextStrategy
+
+
+class Workers:
+    """Tries draws in several processes, each with a strategy and guards of its own.
+
+    A trial depends on its draw alone, so the number of processes changes nothing but the time. On several CUDA
+    devices the processes share them out among themselves.
+
+    Parameters
+    ----------
+    strategy : TextStrategy
+        Each process prepares its own copy.
+    guards : sequence of Guard
+        Fitted; each process gets a copy and prepares it.
+    count : int
+        Processes, 1 or more.
+    """
+
+    def __init__(self, strategy: TextStrategy, guards: Sequence[Guard], count: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        numbers = context.SimpleQueue()
+        for number in range(count):
+            numbers.put(number)
+        self.count = count
+        self._pool = ProcessPoolExecutor(
+            count, mp_context=context, initializer=_start, initargs=(clone(strategy), list(guards), numbers, count)
+        )
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def __call__(self, draws: Sequence[Draw]) -> list[Trial]:
+        """Try draws, in their order.
+
+        Raises
+        ------
+        CounterpoiseError
+            If a process has died, or could not open its model.
+        """
+        size = -(-len(draws) // self.count)
+        pieces = [draws[start : start + size] for start in range(0, len(draws), size)] if draws else []
+        try:
+            return [trial for part in self._pool.map(_try, pieces) for trial in part]
+        except BrokenProcessPool as error:
+            raise CounterpoiseError(
+                "A worker process has died, for want of memory perhaps. Run with fewer --workers; what is finished"
+                " is kept for --resume."
+            ) from error
+
+
+class _Here:
+    """What this worker process works with."""
+
+    strategy: TextStrategy
+    guards: list[Guard]
+
+
+def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int) -> None:
+    """Prepare a worker process: once, before its first draws."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends this one
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    number = numbers.get()
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cores[number % len(cores) :: count] or cores)
+    from augment.encoding import Encoders
+
+    device = "auto"
+    if "device" in strategy.get_params():
+        device = device_of(strategy.get_params()["device"], number)
+        strategy.set_params(device=device)
+    strategy.prepare()
+    encoders = Encoders(device=device)
+    for guard in guards:
+        guard.prepare(encoders)
+    _Here.strategy, _Here.guards = strategy, guards
+
+
+def device_of(name: str, number: int) -> str:
+    """Return the device of a worker: where there are several of the kind asked for, each takes the next.
+
+    Parameters
+    ----------
+    name : str
+        As the strategy has it; one that names a single device (``"cuda:1"``) stays.
+    number : int
+        The worker's, from 0.
+
+    Returns
+    -------
+    str
+    """
+    if name not in ("auto", "cuda"):
+        return name
+    import torch
+
+    devices = torch.cuda.device_count()
+    return f"cuda:{number % devices}" if devices > 1 else name
+
+
+def _try(draws: Sequence[Draw]) -> list[Trial]:
+    return try_draws(_Here.strategy, _Here.guards, draws)
+
+
+def _end_with_the_parent() -> None:
+    """End this process when the main one is killed, which could not tell it so."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
