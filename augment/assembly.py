@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from augment.corpus import PROVENANCE, Corpus
+from augment.corpus import BATCH, PROVENANCE, Corpus, batches
 from augment.errors import InputError
 from augment.generation import Row
 
 if TYPE_CHECKING:
     import pandas as pd
-    from datasets import Dataset
+    import pyarrow as pa
+    from datasets import Dataset, Features
 
 
 NULLABLE = {name: name.capitalize() for name in ("int8", "int16", "int32", "int64")}
 NULLABLE |= {name: f"UI{name[2:]}" for name in ("uint8", "uint16", "uint32", "uint64")} | {"bool": "boolean"}
 """pandas types that hold no nulls → those that do; else integers would come back as rounded floats."""
+
+
+def _arrow_type(name: str) -> pa.DataType:
+    """Return the Arrow type of a name such as ``"double"`` or ``"list<float>"``."""
+    import pyarrow as pa
+
+    if name.startswith("list<"):
+        return pa.list_(_arrow_type(name[len("list<") : -1]))
+    return pa.type_for_alias(name)
 
 
 def check_provenance_columns(corpus: Corpus) -> None:
@@ -38,58 +51,105 @@ def check_provenance_columns(corpus: Corpus) -> None:
         )
 
 
-def extended_table(corpus: Corpus, rows: Sequence[Row], strategy: str, *, only_synthetic: bool) -> Dataset:
-    """Return originals and new rows as one table.
+def extended_batches(
+    corpus: Corpus,
+    rows: Iterable[Row],
+    strategy: str,
+    *,
+    only_synthetic: bool,
+    extra: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Features, Iterator[pa.RecordBatch]]:
+    """Return originals and new rows as one table, part by part.
 
     Parameters
     ----------
     corpus : Corpus
         The originals, n rows.
-    rows : sequence of Row
-        The new rows; `source` counts the rows of the corpus.
+    rows : iterable of Row
+        The new rows; `source` counts the rows of the corpus. They are asked for after the originals, and once.
     strategy : str
         The name under which they are recorded.
     only_synthetic : bool
         Leave the originals out.
+    extra : mapping of str to str, optional
+        Columns that the new rows carry besides, and their Arrow types, such as ``"double"`` or ``"list<float>"``.
 
     Returns
     -------
-    Dataset
-        The columns of the corpus, then those of `PROVENANCE` that it lacked. New rows have the label value of their
-        source and nulls in all other columns. `source_row` is the parent's row number in the input.
+    features : Features
+        The columns of the corpus, then those of `PROVENANCE` and of `extra` that it lacked.
+    batches : iterator of pyarrow.RecordBatch
+        Originals have nulls in what was added. New rows have the label value of their source and nulls in all
+        other columns; in one of `extra`, too, that the corpus had already with another type. `source_row` is the
+        parent's row number in the input.
     """
     import datasets
     import pyarrow as pa
 
-    originals = corpus.table.with_format("arrow")[:]
     features = corpus.table.features.copy()
-    for name, dtype in PROVENANCE.items():
-        if name not in features:
-            features[name] = datasets.Value(dtype)
-            filled = pa.array(np.zeros(len(originals), bool)) if dtype == "bool" else pa.nulls(len(originals), dtype)
-            originals = originals.append_column(name, filled)
+    added = {name: pa.type_for_alias(dtype) for name, dtype in PROVENANCE.items()}
+    added |= {name: _arrow_type(dtype) for name, dtype in extra.items()}
+    added = {name: dtype for name, dtype in added.items() if name not in features}
+    features.update(datasets.Features.from_arrow_schema(pa.schema(list(added.items()))))
     schema = features.arrow_schema
-    sources = np.array([row.source for row in rows], dtype=np.int64)
-    written = {
-        corpus.text_column: pa.array([row.text for row in rows], pa.string()),
-        corpus.label_column: originals.column(corpus.label_column).take(pa.array(sources)),
-        "is_synthetic": pa.array(np.ones(len(rows), bool)),
-        "source_row": pa.array(corpus.rows[sources], pa.int64()),
-        "strategy": pa.array([strategy] * len(rows), pa.string()),
-        "variant": pa.array([row.variant for row in rows], pa.int64()),
-    }
-    new = pa.table([written.get(f.name, pa.nulls(len(rows), f.type)) for f in schema], names=schema.names).cast(schema)
-    if only_synthetic:
-        return datasets.Dataset(datasets.table.InMemoryTable(new))
-    return datasets.Dataset(
-        datasets.table.InMemoryTable(pa.concat_tables([originals.select(schema.names).cast(schema), new]))
-    )
+
+    def originals() -> Iterator[pa.RecordBatch]:
+        for part in batches(corpus.table):
+            n = len(part)
+            for name, dtype in added.items():
+                part = part.append_column(name, pa.array(np.zeros(n, bool)) if dtype == "bool" else pa.nulls(n, dtype))
+            yield from part.select(schema.names).cast(schema).combine_chunks().to_batches()
+
+    def new() -> Iterator[pa.RecordBatch]:
+        labels = pa.array(list(corpus.label_names), schema.field(corpus.label_column).type)
+        waiting = iter(rows)
+        while chunk := list(islice(waiting, BATCH)):
+            sources = np.array([row.source for row in chunk], dtype=np.int64)
+            written = {
+                corpus.text_column: pa.array([row.text for row in chunk], schema.field(corpus.text_column).type),
+                corpus.label_column: labels.take(pa.array(corpus.codes[sources])),
+                "is_synthetic": pa.array(np.ones(len(chunk), bool)),
+                "source_row": pa.array(corpus.rows[sources]),
+                "strategy": pa.array([strategy] * len(chunk), schema.field("strategy").type),
+                "variant": pa.array([row.variant for row in chunk], pa.int64()),
+            }
+            for name in extra:
+                values = [row.columns.get(name) for row in chunk]
+                with contextlib.suppress(pa.ArrowException):  # of a column of that name that held something else
+                    written[name] = pa.array(values, schema.field(name).type)
+            arrays = [written.get(field.name, pa.nulls(len(chunk), field.type)) for field in schema]
+            yield pa.record_batch(arrays, schema=schema)
+
+    return features, new() if only_synthetic else chain(originals(), new())
+
+
+def extended_table(
+    corpus: Corpus,
+    rows: Iterable[Row],
+    strategy: str,
+    *,
+    only_synthetic: bool,
+    extra: Mapping[str, str] = MappingProxyType({}),
+) -> Dataset:
+    """Return originals and new rows as one table in memory; see `extended_batches`."""
+    import datasets
+    import pyarrow as pa
+
+    features, parts = extended_batches(corpus, rows, strategy, only_synthetic=only_synthetic, extra=extra)
+    table = pa.Table.from_batches(parts, features.arrow_schema)
+    return datasets.Dataset(datasets.table.InMemoryTable(table))
 
 
 def extended_frame(
-    frame: pd.DataFrame, corpus: Corpus, rows: Sequence[Row], strategy: str, *, only_synthetic: bool
+    frame: pd.DataFrame,
+    corpus: Corpus,
+    rows: Sequence[Row],
+    strategy: str,
+    *,
+    only_synthetic: bool,
+    extra: Mapping[str, str] = MappingProxyType({}),
 ) -> Any:
-    """Return originals and new rows as one pandas frame with a fresh index; see `extended_table`."""
+    """Return originals and new rows as one pandas frame with a fresh index; see `extended_batches`."""
     import pandas as pd
 
     sources = corpus.rows[np.array([row.source for row in rows], dtype=np.int64)]
@@ -101,10 +161,12 @@ def extended_frame(
             "source_row": pd.array(sources, dtype="Int64"),
             "strategy": strategy,
             "variant": pd.array([row.variant for row in rows], dtype="Int64"),
+            **{name: pd.Series([row.columns.get(name) for row in rows], dtype=object) for name in extra},
         }
     )
     if only_synthetic:
-        return new.reindex(columns=[*frame.columns, *(name for name in PROVENANCE if name not in frame.columns)])
+        added = [name for name in (*PROVENANCE, *extra) if name not in frame.columns]
+        return new.reindex(columns=[*frame.columns, *added])
     originals = frame.iloc[corpus.rows].astype(
         {
             name: NULLABLE[dtype.name]
@@ -119,4 +181,5 @@ def extended_frame(
             strategy=None,
             variant=pd.array([pd.NA] * len(originals), dtype="Int64"),
         )
+    originals = originals.assign(**{name: None for name in extra if name not in frame.columns})
     return pd.concat([originals, new], ignore_index=True)

@@ -44,7 +44,7 @@ class TextClassifier:
         Parameters
         ----------
         classes : sequence of str or int
-            Names, matched without case to the model's `id2label`; integers may be the model's own numbers.
+            Names, matched without case to the model's `id2label`, or the model's own numbers.
 
         Returns
         -------
@@ -56,11 +56,14 @@ class TextClassifier:
         InputError
             If a class is none of the model's labels.
         """
-        names = {str(label).casefold(): int(i) for i, label in self._checkpoint.model.config.id2label.items()}
+        labels = self._checkpoint.model.config.id2label
+        names = {str(label).casefold(): int(i) for i, label in labels.items()}
+        names = {str(int(i)): int(i) for i in labels} | names
         unknown = [label for label in classes if str(label).casefold() not in names]
         if unknown:
+            known = ", ".join(labels.values())
             raise InputError(
-                f"The teacher {self._checkpoint.name!r} has no label {unknown[0]!r}: it knows {', '.join(names)}."
+                f"The teacher {self._checkpoint.name!r} has no label {unknown[0]!r}: it knows {known}."
                 " Give a teacher trained on these classes, or rename the labels."
             )
         return [names[str(label).casefold()] for label in classes]
@@ -79,6 +82,8 @@ class TextClassifier:
     def _batch(self, rows: Sequence[Sequence[int]], length: int) -> np.ndarray:
         import torch
 
-        input_ids, attention_mask = padded(rows, length, self._checkpoint.tokenizer.pad_token_id, self._checkpoint.device)
+        input_ids, attention_mask = padded(
+            rows, length, self._checkpoint.tokenizer.pad_token_id, self._checkpoint.device
+        )
         logits = self._checkpoint.model(input_ids=input_ids, attention_mask=attention_mask).logits
         return torch.softmax(logits.float(), dim=-1).cpu().numpy()

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from augment import __version__
 from augment.console import Commands, progress, show_table
 from augment.errors import InputError, Interrupted, OutputError, ShortfallError
 
+LAYOUT = ("text_column", "label_column", "columns", "label_map", "labels", "drop_unlabelled", "split")
 SPECIAL = ("model", "revision", "device", "dtype", "batch_size")
 
 
@@ -40,8 +42,14 @@ def layout_options(command: Any) -> Any:
 
 
 @main.command("upsample")
-@click.argument("source", metavar="INPUT")
+@click.argument("source", metavar="INPUT", required=False)
 @click.option("-o", "--output", type=Path, help="File to write: .csv, .tsv, .jsonl, .parquet, or a folder.")
+@click.option(
+    "--config",
+    type=Path,
+    metavar="FILE",
+    help="Repeat the run of a manifest, or carry out a file like it; INPUT and options that are given go before it.",
+)
 @click.option("--strategy", default="fillmask", show_default=True, help="See `augment strategies`.")
 @click.option(
     "--sampling-strategy",
@@ -68,6 +76,7 @@ def layout_options(command: Any) -> Any:
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes; changes the speed, not the result.")
 @click.option("--max-per-source", type=int, metavar="N", help="Most new rows of one source row.")
 @click.option("--show", type=int, default=0, metavar="N", help="Print N new rows beside their sources.")
+@click.option("--report", type=Path, metavar="FILE", help="Write an HTML report about the new rows as well.")
 @click.option("--only-synthetic", is_flag=True, help="Write the new rows alone.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output, and unfinished work.")
@@ -75,19 +84,15 @@ def layout_options(command: Any) -> Any:
 @click.option("--strict", is_flag=True, help="Fail on empty texts, and (exit 1) on rows that could not be made.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @layout_options
+@click.pass_context
 def upsample_command(
-    source: str,
+    context: click.Context,
     output: Path | None,
-    strategy: str,
-    sampling_strategy: str,
-    seed: int,
-    against: tuple[str, ...],
+    config: Path | None,
     params: tuple[str, ...],
-    guards: tuple[str, ...],
     workers: int,
-    max_per_source: int | None,
     show: int,
-    only_synthetic: bool,
+    report: Path | None,
     dry_run: bool,
     overwrite: bool,
     resume: bool,
@@ -96,12 +101,13 @@ def upsample_command(
     **others: Any,
 ) -> None:
     """Balance the classes of INPUT: a file, a saved folder, a hub id, or `sample`."""
-    from augment import budget, corpus, registry
     from augment import output as files
-    from augment.assembly import extended_table
+    from augment import run_config
+    from augment.assembly import extended_batches
     from augment.journal import Journal, check_no_journal, journal_path
     from augment.manifest import manifest_path
-    from augment.upsampling import HeldOut, Run, plan_job
+    from augment.report import check_report, write_report
+    from augment.upsampling import Run, plan_job
 
     if not dry_run:
         if output is None:
@@ -113,44 +119,81 @@ def upsample_command(
             )
         if not (resume or overwrite):
             check_no_journal(output)
-    named = {name: others.pop(name) for name in SPECIAL}
-    chosen = registry.STRATEGIES.create(strategy, _values(params) | {k: v for k, v in named.items() if v is not None})
-    layout = layout_of(**others)
+        if report is not None:
+            check_report(report, overwrite=overwrite)
+    given = {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
+    named = {name: others[name] for name in SPECIAL if others[name] is not None}
+    options = {**others, "layout": layout_of(**others), "parameters": _values(params) | named}
+    asked = run_config.settle(config, options, given | ({"header"} & {name.removeprefix("no_") for name in given}))
     job = plan_job(
-        corpus.read(source, layout),
-        chosen,
-        sampling_strategy=budget.parse(sampling_strategy),
-        seed=seed,
-        held_out=[HeldOut(name, corpus.read_texts(name, layout)) for name in against],
-        guards=guards or None,
-        max_per_source=max_per_source,
+        asked.read_input(),
+        asked.strategy,
+        sampling_strategy=asked.sampling_strategy,
+        seed=asked.seed,
+        held_out=asked.read_held_out(),
+        guards=asked.guards,
+        max_per_source=asked.max_per_source,
         strict=strict,
     )
     if dry_run or output is None:
         _show_plan(job)
         return
     run = Run(job, workers=workers)
+    asked.check_models(run.guards)
+    if asked.other_versions() and not quiet:
+        click.echo(f"{config} was made with {asked.other_versions()}: rows may come out otherwise.", err=True)
     with Journal(journal_path(output), run.identity(), resume=resume) as journal:
+        files.check_output(output, overwrite=overwrite)  # again: another run may have written it in the meantime
         try:
             with progress(sum(job.budget.values()), "rows", quiet=quiet) as advance:
-                made = run.make(journal=journal, only_synthetic=only_synthetic, progress=advance)
+                made = run.make(journal=journal, only_synthetic=asked.only_synthetic, progress=advance)
+            manifest = made.manifest
+            if strict and manifest.missing:
+                journal.remove()
+                raise ShortfallError(
+                    f"{_shortfall(manifest)} Nothing was written, since --strict asks for all or nothing."
+                )
+            with files.staged_text(manifest.to_json(), manifest_path(output)):
+                features, batches = extended_batches(
+                    job.corpus,
+                    made.rows,
+                    asked.strategy.name,
+                    only_synthetic=asked.only_synthetic,
+                    extra=run.columns(),
+                )
+                files.write_batches(features, batches, output)
         except KeyboardInterrupt:
             if not journal.chunks:
                 raise
             raise Interrupted(
                 f"Interrupted: what is finished is kept in {journal.path}; give the same command with --resume to go on."
             ) from None
-        manifest = made.manifest
-        if strict and manifest.missing:
-            raise ShortfallError(f"{_shortfall(manifest)} Nothing was written, since --strict asks for all or nothing.")
-        with files.staged_text(manifest.to_json(), manifest_path(output)):
-            rows = list(made.rows)
-            files.write(extended_table(job.corpus, rows, chosen.name, only_synthetic=only_synthetic), output)
-        if manifest.missing:
-            click.echo(_shortfall(manifest), err=True)
-        if not quiet:
-            _show_result(job, made, output, show)
+        shown = _spread(made, show)
         journal.remove()
+    if manifest.missing:
+        click.echo(_shortfall(manifest), err=True)
+    if not quiet:
+        _show_result(job, manifest, output, shown)
+    if report is not None:
+        write_report(output, report, overwrite=overwrite, seed=asked.seed)
+        if not quiet:
+            click.echo(f"\nReport: {report}")
+
+
+@main.command("report")
+@click.argument("output", metavar="OUTPUT", type=Path)
+@click.option("-o", "--output", "path", type=Path, metavar="FILE", help="HTML file.  [default: OUTPUT.report.html]")
+@click.option("--overwrite", is_flag=True, help="Replace an existing report.")
+@click.option("--sample", type=int, metavar="N", help="Most texts that are looked at.  [default: 10000]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of what is looked at and shown.")
+@click.option("--model", default="mini", show_default=True, metavar="NAME", help="Encoder of the similarities.")
+def report_command(output: Path, path: Path | None, overwrite: bool, sample: int | None, seed: int, model: str) -> None:
+    """Write an HTML report about OUTPUT, a table that `augment upsample` has written."""
+    from augment.report import SAMPLE, write_report
+
+    path = path or output.with_name(f"{output.name}.report.html")
+    write_report(output, path, overwrite=overwrite, sample=SAMPLE if sample is None else sample, seed=seed, model=model)
+    click.echo(f"Report: {path}")
 
 
 @main.command("inspect")
@@ -200,7 +243,8 @@ def _show_registry(registry: Any) -> None:
         cls = registry.find(name)
         click.echo(f"{name}: {cls.summary}")
         for parameter in registry.parameters(cls).values():
-            click.echo(f"    {parameter.name}={parameter.default!r}")
+            default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
+            click.echo(f"    {parameter.name}{default}")
 
 
 def layout_of(**others: Any) -> Any:
@@ -210,7 +254,7 @@ def layout_of(**others: Any) -> Any:
     for name in ("columns", "labels"):
         if others[name] is not None:
             others[name] = tuple(part.strip() for part in others[name].split(","))
-    return Layout(header=not others.pop("no_header"), **others)
+    return Layout(header=not others["no_header"], **{name: others[name] for name in LAYOUT})
 
 
 def _values(params: tuple[str, ...]) -> dict[str, str]:
@@ -232,8 +276,13 @@ def _show_plan(job: Any) -> None:
     show_table("plan", ["class", "now", "to make", "then", "sources", "new rows per source"], rows)
 
 
-def _show_result(job: Any, made: Any, output: Path, show: int) -> None:
-    manifest = made.manifest
+def _spread(made: Any, count: int) -> list[Any]:
+    """Return so many of the new rows, evenly spread."""
+    step = max(1, sum(made.manifest.made.values()) // max(1, count))
+    return list(islice(made.rows, 0, max(0, count) * step, step))
+
+
+def _show_result(job: Any, manifest: Any, output: Path, shown: list[Any]) -> None:
     rows = [[k, n, manifest.made.get(k, 0), manifest.counts_after[k]] for k, n in manifest.counts_before.items()]
     show_table(str(output), ["class", "before", "made", "after"], rows)
     total = sum(manifest.made.values())
@@ -242,8 +291,7 @@ def _show_result(job: Any, made: Any, output: Path, show: int) -> None:
     if job.empty:
         click.echo(f"{job.empty:,} rows have no text: they are kept, and nothing was made from them.")
     texts = job.corpus.texts
-    step = max(1, total // show) if show > 0 else 1
-    for row in islice(made.rows, 0, show * step, step):
+    for row in shown:
         click.echo(f"\n  {row.label} | {texts[row.source]}\n  {'new':>{len(row.label)}} | {row.text}")
 
 

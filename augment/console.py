@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -29,7 +30,9 @@ class Commands(click.Group):
         """Run the program and exit."""
         kwargs["standalone_mode"] = False
         try:
-            code = super().main(*args, **kwargs) or 0
+            with warnings.catch_warnings():
+                warnings.showwarning = _warn
+                code = super().main(*args, **kwargs) or 0
             sys.stdout.flush()
             sys.exit(code)
         except CounterpoiseError as error:
@@ -47,6 +50,10 @@ class Commands(click.Group):
             if error.errno == errno.EPIPE:
                 sys.exit(1)
             _fail(f"{error.filename or 'The standard output'}: {error.strerror or error}.", 2)
+
+
+def _warn(message: Warning | str, *others: Any) -> None:
+    click.echo(f"Warning: {' '.join(str(message).split())}", err=True)
 
 
 def _fail(message: str, code: int) -> None:

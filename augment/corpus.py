@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from augment.errors import InputError, did_you_mean
 from augment.formats import Layout as Layout
 from augment.formats import from_arrow, load
+from augment.spool import release, spooled
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from datasets import Dataset
+    from datasets import Dataset, Features
 
 TEXT_COLUMNS = ("text", "sentence", "review")
 """Names that a text column is looked for under, first match first."""
@@ -29,10 +31,59 @@ PROVENANCE = {"is_synthetic": "bool", "source_row": "int64", "strategy": "string
 UNLABELLED = frozenset({"", "mixed"})
 """Label names that, like null, stand for no label. ("mixed" is DynaSent's word for no majority.)"""
 STARS = {"1": "negative", "2": "negative", "3": "neutral", "4": "positive", "5": "positive"}
+BATCH = 10_000
+"""Rows that are in memory at a time. The fingerprint follows it, and files of parquet do."""
 
 _DEFAULT = Layout()
-_HASHED = 10_000  # rows per step of the fingerprint, fixed so that it does not follow the chunking
+_READS = 32  # single texts that are read before memory is released; each may have touched three times 64 KiB
 _STAR = re.compile(r"([1-5])( stars?)?")  # "4 stars" is a class name of yelp_review_full on the hub
+
+
+class Texts(Sequence[str | None]):
+    """The texts of a table, each made when it is asked for; equal to a list of the same texts.
+
+    Parameters
+    ----------
+    table : Dataset
+        The table.
+    column : str
+        Its column of strings.
+    """
+
+    def __init__(self, table: Dataset, column: str) -> None:
+        self._column = _column(table, column)
+        self._reads = 0
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    @overload
+    def __getitem__(self, index: int) -> str | None: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str | None]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str | None] | None:
+        """Return one text or, of a slice, a list."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        self._reads += 1
+        if self._reads % _READS == 0:
+            release()
+        return self._column[int(index)].as_py()
+
+    def __iter__(self) -> Iterator[str | None]:
+        for start in range(0, len(self), BATCH):
+            yield from self._column[start : start + BATCH].to_pylist()
+            release()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, (Texts, list)):
+            return NotImplemented
+        return len(self) == len(other) and all(own == text for own, text in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} texts>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +105,10 @@ class Corpus:
     layout: Layout
     """How it was read."""
 
-    @property
-    def texts(self) -> list[str | None]:
+    @cached_property
+    def texts(self) -> Texts:
         """The texts, one per row."""
-        return _column(self.table, self.text_column).to_pylist()
+        return Texts(self.table, self.text_column)
 
     @property
     def labels(self) -> list[str | int]:
@@ -68,19 +119,49 @@ class Corpus:
     def label_names(self) -> dict[str | int, str]:
         """The name of every label that occurs, in sorted order of the labels."""
         name_of = _namer(self.table, self.label_column)
-        return {value: str(name_of(value)) for value in sorted(set(self.labels))}
+        return {value: str(name_of(value)) for value in self._encoded[0]}
 
-    def named_labels(self) -> list[str]:
-        """Return the name of each row's class; equal names are one object."""
-        names = self.label_names
-        return [names[label] for label in self.labels]
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, in sorted order of the labels."""
+        return list(self.label_names.values())
+
+    @property
+    def codes(self) -> np.ndarray:
+        """The place of each row's class in `classes`; int32, shape (n,)."""
+        return self._encoded[1]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Class name → rows, in sorted order of the names."""
+        return dict(sorted(zip(self.classes, np.bincount(self.codes).tolist(), strict=True)))
+
+    @cached_property
+    def has_text(self) -> np.ndarray:
+        """Which rows have a text that is more than white space; bool, shape (n,)."""
+        return np.fromiter((bool(text and text.strip()) for text in self.texts), bool, len(self.texts))
 
     @property
     def is_synthetic(self) -> np.ndarray:
         """Which rows were made by upsampling; bool, shape (n,), all False if the table does not say."""
         if "is_synthetic" not in self.table.column_names:
             return np.zeros(len(self.table), dtype=bool)
-        return np.array([bool(value) for value in _column(self.table, "is_synthetic").to_pylist()], dtype=bool)
+        return _column(self.table, "is_synthetic").fill_null(False).to_numpy()
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return one column as it is stored."""
+        return _column(self.table, name)
+
+    def named_labels(self) -> list[str]:
+        """Return the name of each row's class; equal names are one object."""
+        return np.array(self.classes, dtype=object)[self.codes].tolist()
+
+    @cached_property
+    def _encoded(self) -> tuple[list[str | int], np.ndarray]:
+        """The labels that occur, sorted, and the place of each row's label among them."""
+        values, codes = _encode(_column(self.table, self.label_column))
+        order = sorted(range(len(values)), key=values.__getitem__)
+        return [values[i] for i in order], np.argsort(order).astype(np.int32)[codes]
 
 
 def read(source: str | Path, layout: Layout = _DEFAULT) -> Corpus:
@@ -109,7 +190,7 @@ def read(source: str | Path, layout: Layout = _DEFAULT) -> Corpus:
     >>> path = Path(tempfile.mkdtemp(), "reviews.csv")
     >>> _ = path.write_text("text,label\nNA,007\n")
     >>> corpus = read(path)
-    >>> corpus.texts, corpus.labels
+    >>> list(corpus.texts), corpus.labels
     (['NA'], ['007'])
     """
     return from_table(load(source, layout), str(source), layout)
@@ -144,7 +225,7 @@ def read_texts(source: str | Path, layout: Layout = _DEFAULT) -> list[str]:
         table = load(source, replace(layout, header=True, columns=None))
     wanted = layout.text_column if layout.text_column in table.column_names else None
     column = _find_text(table, str(source), wanted)
-    return [text for text in _column(table, column).to_pylist() if text is not None]
+    return [text for text in Texts(table, column) if text is not None]
 
 
 def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
@@ -189,14 +270,16 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
     if layout.label_map is not None:
         table = _mapped(table, name, label_column, layout.label_map)
     rows = _usable(table, name, label_column, layout)
-    kept = table if len(rows) == len(table) else table.select(rows)
+    kept = table if len(rows) == len(table) else _selected(table, rows)
     return Corpus(name, kept, text_column, label_column, rows, len(table) - len(kept), fingerprint(kept), layout)
 
 
 def fingerprint(table: Dataset) -> str:
     """Return a hash of what a table holds: column names, types, class names and values.
 
-    It follows neither the chunking of the table, nor its place on the disk, nor file times.
+    It follows neither the chunking of the table, nor its place on the disk, nor file times, and takes no more
+    memory for more rows. Strings, numbers and booleans are hashed as Arrow lays them out, in steps of a fixed
+    number of rows; nested values as JSON.
 
     Parameters
     ----------
@@ -208,18 +291,99 @@ def fingerprint(table: Dataset) -> str:
     str
         ``"sha256:"`` and 64 hexadecimal digits.
     """
-    arrow = table.with_format("arrow")
+    return fingerprint_of(table.features, batches(table))
+
+
+def fingerprint_of(features: Features, tables: Iterable[pa.Table]) -> str:
+    """Return the `fingerprint` of the table that these parts are, of `BATCH` rows each but for the last."""
     # The features and not the Arrow schema, in which parquet renames the items of lists.
-    digest = hashlib.sha256(json.dumps([table.column_names, table.features.to_dict()]).encode())
-    for start in range(0, len(table), _HASHED):
-        for values in arrow[start : start + _HASHED].columns:
-            digest.update(json.dumps(values.to_pylist(), default=repr).encode() + b"\n")
+    digest = hashlib.sha256(json.dumps([list(features), features.to_dict()]).encode())
+    for table in tables:
+        for column in table.columns:
+            for part in _content(column):
+                digest.update(part)
     return f"sha256:{digest.hexdigest()}"
+
+
+def batches(table: Dataset) -> Iterator[pa.Table]:
+    """Yield the rows of a table, `BATCH` at a time, and let go of their memory in between.
+
+    Parameters
+    ----------
+    table : Dataset
+        The table.
+
+    Yields
+    ------
+    pyarrow.Table
+        Of `BATCH` rows; the last of fewer.
+    """
+    arrow = table.with_format("arrow")
+    for start in range(0, len(table), BATCH):
+        yield arrow[start : start + BATCH]
+        release()
+
+
+def _content(column: pa.ChunkedArray) -> Iterator[bytes | memoryview]:
+    """Yield what two columns of one type share if and only if they share their values."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    yield b"%d %d;" % (len(column), column.null_count)
+    if column.null_count:
+        yield np.packbits(column.is_null().to_numpy()).tobytes()
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        column = column.fill_null("")  # what stands behind a null is left to chance
+        yield pc.binary_length(column).to_numpy().tobytes()
+        for chunk in column.chunks:
+            if len(chunk):
+                wide = np.int32 if pa.types.is_string(kind) else np.int64
+                ends = np.frombuffer(chunk.buffers()[1], wide)[chunk.offset : chunk.offset + len(chunk) + 1]
+                if ends[-1] > ends[0]:
+                    yield memoryview(chunk.buffers()[2])[ends[0] : ends[-1]]
+    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        yield column.fill_null(False if pa.types.is_boolean(kind) else 0).to_numpy().tobytes()
+    else:
+        yield json.dumps(column.to_pylist(), default=repr).encode()
 
 
 def _column(table: Dataset, name: str) -> pa.ChunkedArray:
     """Return one column as it is stored."""
-    return table.with_format("arrow", columns=[name])[:].column(name)
+    return table.with_format("arrow").select_columns([name])[:].column(name)
+
+
+def _encode(column: pa.ChunkedArray) -> tuple[list[Any], np.ndarray]:
+    """Return the different values of a column, in order of their first row, and the place of each row's among them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_string_view(column.type):
+        column = column.cast(pa.string())
+    parts = [column[start : start + BATCH] for start in range(0, len(column), BATCH)]
+    values = pa.array([], column.type)
+    for part in parts:
+        values = pa.chunked_array([values, part.unique()]).unique()
+        release()
+    codes = np.empty(len(column), dtype=np.int32)
+    for i, part in enumerate(parts):
+        codes[i * BATCH : (i + 1) * BATCH] = pc.index_in(part, value_set=values).to_numpy()
+        release()
+    return values.to_pylist(), codes
+
+
+def _selected(table: Dataset, rows: np.ndarray) -> Dataset:
+    """Return some rows of a table, in order, as a table of their own."""
+    parts = iter(batches(table))
+    chosen = (
+        batch
+        for start, part in zip(range(0, len(table), BATCH), parts, strict=True)
+        for batch in part.take(rows[slice(*np.searchsorted(rows, (start, start + BATCH)))] - start)
+        .combine_chunks()
+        .to_batches()
+    )
+    selected = spooled(chosen)
+    return from_arrow(selected.replace_schema_metadata(table.features.arrow_schema.metadata), "the rows")
 
 
 def _with_column(table: Dataset, name: str, values: Any, dtype: str) -> Dataset:
@@ -292,10 +456,9 @@ def _namer(table: Dataset, column: str) -> Callable[[Any], str | None]:
 
 def _usable(table: Dataset, name: str, column: str, layout: Layout) -> np.ndarray:
     """Return the numbers of the rows to keep."""
-    labels = _column(table, column).to_pylist()
-    name_of = _namer(table, column)
-    names = {value: name_of(value) for value in set(labels)}
-    known = sorted({label for label in names.values() if label})
+    values, codes = _encode(_column(table, column))
+    names = list(map(_namer(table, column), values))
+    known = sorted({label for label in names if label})
     for label in layout.labels or ():
         if label not in known:
             raise InputError(
@@ -304,7 +467,7 @@ def _usable(table: Dataset, name: str, column: str, layout: Layout) -> np.ndarra
                 f"{did_you_mean(label, known)}"
             )
     wanted = set(layout.labels or ()) or set(known) - UNLABELLED
-    keep = np.array([names[value] in wanted for value in labels], dtype=bool)
+    keep = np.array([label in wanted for label in names], dtype=bool)[codes]
     if not keep.all() and not layout.labels and not layout.drop_unlabelled:
         raise InputError(
             f"{name}: {np.count_nonzero(~keep)} of {len(keep)} rows have no usable label in column {column!r} "
@@ -322,18 +485,17 @@ def _mapped(table: Dataset, name: str, column: str, label_map: str) -> Dataset:
 
     if label_map != "stars":
         raise InputError(f"Unknown label map {label_map!r}; expected 'stars'.{did_you_mean(label_map, ['stars'])}")
-    name_of = _namer(table, column)
-    mapped: list[str | None] = []
-    for row, value in enumerate(_column(table, column).to_pylist()):
-        label = name_of(value)
+    values, codes = _encode(_column(table, column))
+    names: list[str | None] = []
+    for place, label in enumerate(map(_namer(table, column), values)):
         star = _STAR.fullmatch(label) if label else None
         if label and not star:
             raise InputError(
-                f"{name}, row {row}: expected 1 to 5 stars in column {column!r}, got {label!r}; "
+                f"{name}, row {np.argmax(codes == place)}: expected 1 to 5 stars in column {column!r}, got {label!r}; "
                 f"correct the row, or read the file without --label-map."
             )
-        mapped.append(STARS[star[1]] if star else None)
-    return _with_column(table, column, pa.array(mapped, pa.string()), "string")
+        names.append(STARS[star[1]] if star else None)
+    return _with_column(table, column, pa.array(names, pa.string()).take(pa.array(codes)), "string")
 
 
 def _typed_provenance(table: Dataset, name: str) -> Dataset:
@@ -348,7 +510,7 @@ def _typed_provenance(table: Dataset, name: str) -> Dataset:
         values = _column(table, column)
         try:
             if pa.types.is_string(values.type):
-                values = pa.array(_parsed(values.to_pylist(), dtype, name, column))
+                values = _parsed(values, dtype, name, column)
             table = _with_column(table, column, values.cast(pa.type_for_alias(dtype)), dtype)
         except pa.ArrowException as error:
             reason = " ".join(str(error).split())[:200]
@@ -358,16 +520,24 @@ def _typed_provenance(table: Dataset, name: str) -> Dataset:
     return table
 
 
-def _parsed(cells: list[str | None], dtype: str, name: str, column: str) -> list[Any]:
+def _parsed(cells: pa.ChunkedArray, dtype: str, name: str, column: str) -> pa.ChunkedArray:
     """Read booleans or integers from strings."""
+    import pyarrow as pa
+
     parsers: dict[str, Callable[[str], Any]] = {"bool": {"true": True, "false": False}.__getitem__, "int64": int}
-    values: list[Any] = []
-    for row, cell in enumerate(cells):
-        try:
-            values.append(None if cell is None else parsers[dtype](cell.lower()))
-        except (KeyError, ValueError):
-            expected = "true or false" if dtype == "bool" else "an integer"
-            raise InputError(
-                f"{name}, row {row}: column {column!r} expected {expected}, got {cell!r}; rename or correct it."
-            ) from None
-    return values
+    chunks = []
+    row = 0
+    for chunk in cells.chunks:
+        values: list[Any] = []
+        for cell in chunk.to_pylist():
+            try:
+                values.append(None if cell is None else parsers[dtype](cell.lower()))
+            except (KeyError, ValueError):
+                expected = "true or false" if dtype == "bool" else "an integer"
+                raise InputError(
+                    f"{name}, row {row}: column {column!r} expected {expected}, got {cell!r}; rename or correct it."
+                ) from None
+            row += 1
+        chunks.append(pa.array(values, pa.type_for_alias(dtype)))
+        release()
+    return pa.chunked_array(chunks, pa.type_for_alias(dtype))

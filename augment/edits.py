@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import random
 import re
@@ -189,10 +190,10 @@ class NlpAugEdit(TextStrategy):
             np.random.seed(seed)  # noqa: NPY002 -- nlpaug draws from both global generators
             (edited,) = self._augmenter.augment("\n".join(old))
             new = self._matched(old, edited.splitlines())
-            replacements = tuple(_replacements(draw.text, spans, new))
-            text = words.splice(draw.text, replacements)
+            made = tuple(replacements(draw.text, spans, new))
+            text = words.splice(draw.text, made)
             if words.folded(text) != words.folded(draw.text):
-                return Candidate(text, replacements)
+                return Candidate(text, made)
         return None
 
     def _options(self) -> dict[str, Any]:
@@ -289,10 +290,9 @@ class SpellingEdit(NlpAugEdit):
     def prepare(self) -> None:
         """Build nlpaug's augmenter, with its misspellings in an order that no set decides."""
         super().prepare()
-        model = self._augmenter.model
-        sortable = type(model).__new__(type(model))  # the model itself is shared by all of nlpaug's augmenters
-        vars(sortable).update(vars(model), dict={word: sorted(found) for word, found in model.dict.items()})
-        self._augmenter.model = sortable
+        model = copy.copy(self._augmenter.model)  # the one that is copied belongs to every augmenter of the process
+        model.dict = {word: sorted(found) for word, found in model.dict.items()}
+        self._augmenter.model = model
 
 
 class RandomWordEdit(NlpAugEdit):
@@ -402,8 +402,29 @@ class SynonymEdit(NlpAugEdit):
         return {"aug_src": "wordnet"}
 
 
-def _replacements(text: str, spans: Sequence[Span], new: Sequence[str]) -> Iterator[Replacement]:
-    """Put new words in their places; one that goes takes its clitic along, and the gap before or else after it."""
+def replacements(text: str, spans: Sequence[Span], new: Sequence[str]) -> Iterator[Replacement]:
+    """Put new words in their places; one that goes takes its clitic along, and the gap before it or else after it.
+
+    Parameters
+    ----------
+    text : str
+        The source.
+    spans : sequence of Span
+        Its words, disjoint and ascending.
+    new : sequence of str, of the same length
+        What each becomes; an empty one goes.
+
+    Yields
+    ------
+    Replacement
+        Disjoint, ascending; none where a word stays as it is.
+
+    Examples
+    --------
+    >>> text = "Bob's film, at last"
+    >>> words.splice(text, list(replacements(text, words.word_spans(text), ["", "Films", "", "last"])))
+    'Films, last'
+    """
     last = 0
     for (start, end), word in zip(spans, new, strict=True):
         if word == text[start:end]:
@@ -412,7 +433,7 @@ def _replacements(text: str, spans: Sequence[Span], new: Sequence[str]) -> Itera
             clitic = CLITIC.match(text, end)
             after = clitic.end() if clitic else end
             before = max(last, len(text[:start].rstrip()))
-            if before == start or before == 0:
+            if before in (0, start):
                 after += len(text[after:]) - len(text[after:].lstrip())
             start, end = before, after
         last = end

@@ -141,7 +141,8 @@ class Encoders:
         """Return the unit vectors of texts, (n, d) float32; only those not remembered are encoded."""
         encoder, known = self.get(model), self._vectors[model]
         new = [text for text in dict.fromkeys(texts) if text not in known]
-        known.update(zip(new, encoder.encode(new), strict=True))
+        # Copies, since a row of an array keeps the whole array alive.
+        known.update((text, vector.copy()) for text, vector in zip(new, encoder.encode(new), strict=True))
         vectors = np.stack([known[text] for text in texts]) if len(texts) else encoder.encode([])
         for text in texts:
             known.move_to_end(text)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,9 +15,11 @@ from augment import words
 from augment.budget import SamplingStrategy
 from augment.candidates import Candidate, Draw
 from augment.checkpoints import load_masked_lm
+from augment.conditioning import RECORD, conditioned
 from augment.errors import InputError
 from augment.guards.guard import Guard
 from augment.masked_lm import MaskedLM, Tokens
+from augment.seeding import generator
 from augment.strategy import TextStrategy
 from augment.words import Replacement, Span
 
@@ -40,6 +43,13 @@ class FillMask(TextStrategy):
         Share of a text's words that are replaced, in (0, 1]; at least one word is.
     fill : {"parallel", "sequential"}, default="parallel"
         Fill all masks from one forward pass, or one after the other, each seeing the last.
+    share_masks : int, default=4
+        So many variants of one source have the same words masked, and cost one forward pass; 1 masks each anew. Their
+        fills are drawn apart.
+    condition : {"none", "prefix"}, default="none"
+        Whether the model sees the label's words before the text (`augment.conditioning`). They are never masked. It
+        takes a model that was trained so, by ``classifiers pretrain --condition label``. Of a text longer than the
+        model takes only the first window has them.
     top_k : int or None, default=50
         Draw among this many likeliest words, 1 or more; None for all.
     top_p : float, default=0.95
@@ -63,7 +73,8 @@ class FillMask(TextStrategy):
     References
     ----------
     Wu et al. 2019, "Conditional BERT contextual augmentation". Fan et al. 2018 (top-k) and Holtzman et al.
-    2020 (top-p), the two cuts, applied in that order after the temperature.
+    2020 (top-p), the two cuts, applied in that order after the temperature. Kumar et al. 2020, "Data augmentation using
+    pre-trained transformer models", section 3 (the label before the text).
 
     Examples
     --------
@@ -86,6 +97,8 @@ class FillMask(TextStrategy):
         revision: str | None = None,
         mask_ratio: float = 0.15,
         fill: Literal["parallel", "sequential"] = "parallel",
+        share_masks: int = 4,
+        condition: Literal["none", "prefix"] = "none",
         top_k: int | None = 50,
         top_p: float = 0.95,
         temperature: float = 1.0,
@@ -104,6 +117,8 @@ class FillMask(TextStrategy):
         self.revision = revision
         self.mask_ratio = mask_ratio
         self.fill = fill
+        self.share_masks = share_masks
+        self.condition = condition
         self.top_k = top_k
         self.top_p = top_p
         self.temperature = temperature
@@ -118,6 +133,12 @@ class FillMask(TextStrategy):
         """Open the model."""
         self._protected = words.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
         checkpoint = load_masked_lm(self.model, revision=self.revision, device=self.device, dtype=self.dtype)
+        if self.condition == "prefix" and getattr(checkpoint.model.config, RECORD, None) != "prefix":
+            warnings.warn(
+                f"The model {self.model!r} was not trained with labels before its texts, so they will hardly guide it."
+                " Train it first: classifiers pretrain --condition label.",
+                stacklevel=2,
+            )
         self._engine = MaskedLM(checkpoint, self.batch_size)
         vocabulary = self._engine.vocabulary
         negations = [re.compile(pattern, re.IGNORECASE) for pattern in words.NEGATIONS if self.protect_negations]
@@ -137,8 +158,14 @@ class FillMask(TextStrategy):
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Mask and fill one text for each draw; None where no word may be replaced."""
-        tokenized = self._engine.tokenize([draw.text for draw in draws])
-        tasks = [self._masked(draw, tokens) for draw, tokens in zip(draws, tokenized, strict=True)]
+        known = list(dict.fromkeys((draw.text, draw.label) for draw in draws))
+        seen = [conditioned(*item) if self.condition == "prefix" else (item[0], 0) for item in known]
+        tokenized = self._engine.tokenize([text for text, _ in seen])
+        wordings = {
+            item: self._worded(item[0], start, tokens)
+            for item, (_, start), tokens in zip(known, seen, tokenized, strict=True)
+        }
+        tasks = [self._masked(draw, wordings[draw.text, draw.label]) for draw in draws]
         live = [task for task in tasks if task is not None]
         if self.fill == "parallel":
             self._fill([(task, range(len(task.masks))) for task in live])
@@ -147,38 +174,48 @@ class FillMask(TextStrategy):
                 self._fill([(task, range(turn, turn + 1)) for task in live if turn < len(task.masks)])
         return [None if task is None else task.candidate() for task in tasks]
 
-    def _masked(self, draw: Draw, tokens: Tokens) -> _Masked | None:
-        """Choose the words to mask with this draw's own generator, and put a mask for each."""
+    def _worded(self, text: str, start: int, tokens: Tokens) -> _Wording:
+        """Find the words of a text that begins at `start` of what was tokenized, and the pieces of the replaceable."""
+        spans = words.word_spans(text)
         pieces = {
             span: piece
-            for span in words.replaceable(draw.text, self._protected)
-            if (piece := tokens.cover(span)) is not None
+            for span in words.replaceable(text, self._protected, spans)
+            if (piece := tokens.cover(Span(start + span.start, start + span.end))) is not None
         }
+        return _Wording(tokens.ids, spans, pieces)
+
+    def _masked(self, draw: Draw, wording: _Wording) -> _Masked | None:
+        """Choose the words to mask, and put a mask for each."""
+        pieces = wording.pieces
         if not pieces:
             return None
-        spans = words.word_spans(draw.text)
-        rng = draw.generator()
-        wanted = max(1, int(self.mask_ratio * len(spans) + 0.5))
-        masks = [list(pieces)[i] for i in sorted(rng.permutation(len(pieces))[:wanted])]
+        group = draw.variant // self.share_masks
+        chooser = generator(draw.seed, "positions", draw.source, group, draw.attempt)
+        wanted = max(1, int(self.mask_ratio * len(wording.spans) + 0.5))
+        masks = [list(pieces)[i] for i in sorted(chooser.permutation(len(pieces))[:wanted])]
         ids, positions, end = [], [], 0
         for mask in masks:
-            ids += tokens.ids[end : pieces[mask].start]
+            ids += wording.ids[end : pieces[mask].start]
             positions.append(len(ids))
             ids.append(self._engine.mask_id)
             end = pieces[mask].end
-        return _Masked(draw.text, spans, masks, [*ids, *tokens.ids[end:]], positions, rng)
+        return _Masked(draw.text, wording.spans, masks, [*ids, *wording.ids[end:]], positions, draw.generator())
 
     def _fill(self, turns: Sequence[tuple[_Masked, range]]) -> None:
-        """Fill these masks of each text from one forward pass, left to right."""
+        """Fill these masks of each text, left to right; texts that are masked alike share one forward pass."""
         vocabulary = self._engine.vocabulary
         spare = (NEVER_FILLS + len(self._never)) * vocabulary.largest_family
-        ids, logits = self._engine.likeliest(
-            [(task.ids, [task.positions[i] for i in turn]) for task, turn in turns],
-            None if self.top_k is None else self.top_k + spare,
-        )
-        row = 0
+        asked: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
+        places, end = [], 0
         for task, turn in turns:
-            for i in turn:
+            row = (tuple(task.ids), tuple(task.positions[i] for i in turn))
+            if row not in asked:
+                asked[row] = end
+                end += len(turn)
+            places.append(asked[row])
+        ids, logits = self._engine.likeliest(list(asked), None if self.top_k is None else self.top_k + spare)
+        for place, (task, turn) in zip(places, turns, strict=True):
+            for row, i in enumerate(turn, start=place):
                 never = [*self._never, *(vocabulary.family(word) for word in task.around(i))]
                 able = np.isfinite(logits[row]) & ~np.isin(vocabulary.families[ids[row]], never)
                 if able.any():
@@ -188,7 +225,6 @@ class FillMask(TextStrategy):
                     ]
                     task.fills[i] = str(vocabulary.words[chosen])
                     task.ids[task.positions[i]] = int(chosen)
-                row += 1
 
     def check(self) -> None:
         """Raise one error that names every parameter out of range."""
@@ -196,6 +232,8 @@ class FillMask(TextStrategy):
         for name, kind, fits, expected in (
             ("mask_ratio", Real, lambda x: 0 < x <= 1, "in (0, 1]"),
             ("fill", str, lambda x: x in ("parallel", "sequential"), "'parallel' or 'sequential'"),
+            ("condition", str, lambda x: x in ("none", "prefix"), "'none' or 'prefix'"),
+            ("share_masks", Integral, lambda x: x >= 1, "1 or more"),
             ("top_k", (Integral, type(None)), lambda x: x is None or x >= 1, "1 or more, or None for every word"),
             ("top_p", Real, lambda x: 0 < x <= 1, "in (0, 1]"),
             ("temperature", Real, lambda x: 0 < x < np.inf, "above 0"),
@@ -213,6 +251,17 @@ class FillMask(TextStrategy):
                 wrong.append(f"`protect_patterns` of fillmask holds {pattern!r}, no regular expression: {error}.")
         if wrong:
             raise InputError(" ".join(wrong))
+
+
+class _Wording(NamedTuple):
+    """What a text is made of."""
+
+    ids: list[int]
+    """Its word pieces, with those of the label before them where the text is conditioned on it."""
+    spans: list[Span]
+    """Its words."""
+    pieces: dict[Span, Span]
+    """Of each word that may be replaced, which word pieces it is."""
 
 
 @dataclass

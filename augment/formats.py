@@ -2,6 +2,7 @@
 
 The formats are csv, tsv, jsonl, parquet, a folder saved by `datasets`, and a hub id. Cells of csv
 and tsv are strings: "NA", "None" and "007" stay what they are, and only the empty field is null.
+Files are read some rows at a time into `spool`, so that memory does not grow with them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from augment.errors import InputError, did_you_mean
+from augment.errors import InputError, OutputError, did_you_mean
+from augment.spool import mapped, spooled
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +32,7 @@ SAMPLE = Path(__file__).parent / "samples" / "reviews.csv"
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 """The file formats; a name without a suffix is a folder saved by `datasets`."""
 
-_BATCH = 50_000  # rows per record batch
+_BATCH = 10_000  # rows that are held as Python values at a time
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
@@ -82,12 +84,14 @@ def load(source: str | Path, layout: Layout) -> Dataset:
     Returns
     -------
     Dataset
-        All rows, at least one, and all columns.
+        All rows, at least one, and all columns; mapped from a temporary file if there are many.
 
     Raises
     ------
     InputError
         If the source is missing, broken or empty, or has an unknown format.
+    OutputError
+        If there is no room for the temporary file.
 
     Examples
     --------
@@ -104,9 +108,11 @@ def load(source: str | Path, layout: Layout) -> Dataset:
         if suffix not in _READERS:
             raise unknown_format(path)
         try:
-            table = from_arrow(_READERS[suffix](path, layout), str(path))
+            table = from_arrow(spooled(map(_decoded, _READERS[suffix](path, layout))), str(path))
         except UnicodeDecodeError:
             raise _not_utf8(path) from None
+        except OutputError:
+            raise
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({_one_line(error)}); check the file and its rights.") from None
     elif not isinstance(source, str) or suffix in SUFFIXES or not _HUB_ID.fullmatch(source):
@@ -142,17 +148,25 @@ def from_arrow(table: pa.Table, name: str) -> Dataset:
         If two columns share a name, or `datasets` cannot hold the type of one.
     """
     import datasets
-    import pyarrow as pa
     from datasets.fingerprint import generate_random_fingerprint
 
     _check_duplicates(table.column_names, name)
-    for place, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):  # pandas categories
-            table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
     try:
-        return datasets.Dataset(datasets.table.InMemoryTable(table), fingerprint=generate_random_fingerprint())
+        return datasets.Dataset(
+            datasets.table.InMemoryTable(_decoded(table)), fingerprint=generate_random_fingerprint()
+        )
     except (NotImplementedError, TypeError, ValueError) as error:
         raise InputError(f"{name}: has a column type that `datasets` cannot hold ({_one_line(error)}).") from None
+
+
+def _decoded(table: Any) -> Any:
+    """Return a table or batch with plain values in place of dictionaries, the categories of pandas."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
+    return table
 
 
 def unknown_format(path: Path) -> InputError:
@@ -176,23 +190,42 @@ def unknown_format(path: Path) -> InputError:
 
 def _load_folder(path: Path, split: str) -> Dataset:
     """Open a folder saved by `datasets`."""
-    import datasets
-
+    splits = None
     try:
-        loaded = datasets.load_from_disk(str(path))
+        if (path / "dataset_dict.json").exists():
+            splits = [str(name) for name in json.loads((path / "dataset_dict.json").read_text())["splits"]]
+        if splits is None or split in splits:
+            return _mapped_folder(path if splits is None else path / split)
     except Exception as error:  # noqa: BLE001 -- what a broken folder raises is not documented, and differs by file
         raise InputError(
             f"{path}: is no folder saved by `datasets` ({_one_line(error)}); "
             f"expected the output of save_to_disk, or give a file in it ({', '.join(SUFFIXES)})."
         ) from None
-    if isinstance(loaded, datasets.Dataset):
-        return loaded
-    if split not in loaded:
-        raise InputError(
-            f"{path}: has no split {split!r}, only {', '.join(map(repr, loaded))}; "
-            f"give one of them as --split.{did_you_mean(split, map(str, loaded))}"
-        )
-    return loaded[split]
+    raise InputError(
+        f"{path}: has no split {split!r}, only {', '.join(map(repr, splits))}; "
+        f"give one of them as --split.{did_you_mean(split, splits)}"
+    )
+
+
+def _mapped_folder(folder: Path) -> Dataset:
+    """Open the folder of one table as `datasets` does, but so that `spool.release` reaches it."""
+    import datasets
+    import pyarrow as pa
+
+    if not (folder / "state.json").exists():
+        return datasets.load_from_disk(str(folder))  # which says what is wrong
+    state = json.loads((folder / "state.json").read_text())
+    if state.get("_indices_data_files"):  # of datasets before 2.0, which saved selections as such
+        return datasets.load_from_disk(str(folder))
+    tables = []
+    for file in state["_data_files"]:
+        with open(folder / file["filename"], "rb") as handle:
+            tables += mapped(handle)
+    return datasets.Dataset(
+        datasets.table.InMemoryTable(pa.concat_tables(tables)),
+        info=datasets.DatasetInfo.from_directory(str(folder)),
+        fingerprint=state["_fingerprint"],
+    )
 
 
 def _load_hub(name: str, split: str) -> Dataset:
@@ -223,8 +256,8 @@ def _silenced(*names: str) -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _read_csv(path: Path, layout: Layout) -> pa.Table:
-    """Read a csv or tsv file, all columns as strings."""
+def _read_csv(path: Path, layout: Layout) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a csv or tsv file, all columns as strings."""
     import pyarrow as pa
 
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
@@ -244,7 +277,7 @@ def _read_csv(path: Path, layout: Layout) -> pa.Table:
             records = itertools.chain([first], records)
         _check_duplicates(names, str(path))
         schema = pa.schema([(name, pa.string()) for name in names])
-        batches = []
+        start = True
         while batch := list(itertools.islice(records, _BATCH)):
             for line, fields in batch:
                 if len(fields) != len(names):
@@ -254,12 +287,12 @@ def _read_csv(path: Path, layout: Layout) -> pa.Table:
                     )
             cells = zip(*(fields for _, fields in batch), strict=True)
             arrays = [pa.array([cell or None for cell in column], pa.string()) for column in cells]
-            batches.append(pa.record_batch(arrays, schema=schema))
-    if not batches:
+            yield pa.record_batch(arrays, schema=schema)
+            start = False
+    if start:
         raise InputError(
             f"{path}: has a header but no rows; expected at least one row (or give --no-header if line 1 is a row)."
         )
-    return pa.Table.from_batches(batches)
 
 
 def _given_names(path: Path, layout: Layout, fields: list[str]) -> list[str]:
@@ -312,12 +345,12 @@ def _lines(handle: Iterable[str], path: Path) -> Iterator[str]:
         yield line
 
 
-def _read_jsonl(path: Path, layout: Layout) -> pa.Table:
-    """Read a file of one JSON object per line; types are inferred over the whole file."""
+def _read_jsonl(path: Path, layout: Layout) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a file of one JSON object per line; a type holds its batch, and fits those before."""
     import pyarrow as pa
 
     types: dict[str, pa.DataType] = {}
-    tables = []
+    start = True
     with open(path, encoding="utf-8-sig", newline="\n") as handle:
         objects = _objects(_lines(handle, path), path)
         while batch := list(itertools.islice(objects, _BATCH)):
@@ -329,10 +362,10 @@ def _read_jsonl(path: Path, layout: Layout) -> pa.Table:
                     columns[name], types[name] = _inferred(values, known)
                 except (ValueError, TypeError, OverflowError):
                     raise _mixed_types(path, name, lines, values, known) from None
-            tables.append(pa.table(columns))
-    if not tables:
+            yield pa.record_batch(columns)
+            start = False
+    if start:
         raise InputError(f"{path}: the file is empty; expected one JSON object per line.")
-    return pa.concat_tables(tables, promote_options="permissive")
 
 
 def _objects(lines: Iterable[str], path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -387,21 +420,24 @@ def _mixed_types(path: Path, name: str, lines: list[int], values: list[Any], kno
     )
 
 
-def _read_parquet(path: Path, layout: Layout) -> pa.Table:
-    """Read a parquet file."""
+def _read_parquet(path: Path, layout: Layout) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a parquet file; of an empty one, a batch without any."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
-            return file.read()
+        # Without a buffer size whole columns of a row group would be read at once.
+        with pq.ParquetFile(path, buffer_size=1 << 20) as file:
+            if file.metadata.num_rows == 0:
+                yield pa.RecordBatch.from_pylist([], file.schema_arrow)
+            yield from file.iter_batches(_BATCH)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             f"{path}: is no readable parquet file ({_one_line(error)}); write or download it again."
         ) from None
 
 
-_READERS: dict[str, Callable[[Path, Layout], pa.Table]] = {
+_READERS: dict[str, Callable[[Path, Layout], Iterator[pa.RecordBatch]]] = {
     ".csv": _read_csv,
     ".tsv": _read_csv,
     ".jsonl": _read_jsonl,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,9 +19,9 @@ Result = TypeVar("Result")
 class Inference:
     """Runs a checkpoint over batches.
 
-    On a CPU each batch runs on one core, and several batches at a time: a product that is spread over cores is cut
-    differently by their number, and its last bits follow. This way the number of cores changes the speed alone,
-    and none of them waits for another within a layer.
+    On a CPU each batch runs on one core, and as many batches at a time as `torch.get_num_threads()` says: a product
+    that is spread over cores is cut differently by their number, and its last bits follow. This way that number changes
+    the speed alone, and no core waits for another within a layer.
 
     Parameters
     ----------
@@ -48,21 +47,23 @@ class Inference:
         object
             What `work` returned.
         """
+        import torch
+
         from augment.slabs import FixedSlabs
 
         def run(batch: Batch) -> Result:
             with self.checkpoint.inference(), FixedSlabs(self._weights):
                 return work(batch)
 
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        threads = torch.get_num_threads()
         if self.checkpoint.device.type != "cpu":
             yield from map(run, batches)
             return
         with _one_thread_each() as set_one:
-            if cores == 1:
+            if threads == 1:
                 yield from map(run, batches)
                 return
-            with ThreadPoolExecutor(cores, "inference", initializer=set_one) as pool:
+            with ThreadPoolExecutor(threads, "inference", initializer=set_one) as pool:
                 yield from pool.map(run, batches)
 
 

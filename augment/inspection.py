@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 
 from augment.corpus import Corpus
-from augment.strategy import class_counts
-from augment.words import folded, word_spans
+from augment.words import folded, key, word_spans
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 NEARLY_BALANCED = 0.9
@@ -37,7 +35,7 @@ class Inspection:
 
 
 def inspect(corpus: Corpus) -> Inspection:
-    """Look a labelled table over.
+    """Look a labelled table over; what is kept of a text is a number and its length.
 
     Parameters
     ----------
@@ -48,23 +46,24 @@ def inspect(corpus: Corpus) -> Inspection:
     -------
     Inspection
     """
-    names = corpus.label_names
-    labels = [names[label] for label in corpus.labels]
-    texts = [text if text and text.strip() else None for text in corpus.texts]
-    found: dict[str, set[str]] = defaultdict(set)
-    for text, label in zip(texts, labels, strict=True):
-        if text:
-            found[folded(text)].add(label)
-    words = [len(word_spans(text)) for text in texts if text]
-    counts = class_counts(labels)
+    rows = np.flatnonzero(corpus.has_text)
+    keys, words = np.empty(len(rows), np.uint64), np.empty(len(rows), np.int32)
+    for place, text in enumerate(text for text, there in zip(corpus.texts, corpus.has_text, strict=True) if there):
+        keys[place], words[place] = key(folded(str(text))), len(word_spans(str(text)))
+    # Equal texts side by side, and among them the labels in order.
+    codes = corpus.codes[rows]
+    order = np.lexsort((codes, keys))
+    again = np.diff(keys[order]) == 0
+    other = again & (np.diff(codes[order]) != 0)
+    quantiles = np.quantile(words if len(words) else [0], QUANTILES)
     return Inspection(
-        counts=counts,
+        counts=corpus.counts,
         synthetic=int(corpus.is_synthetic.sum()),
-        empty=texts.count(None),
-        duplicates=len(words) - len(found),
-        conflicting=sum(len(under) > 1 for under in found.values()),
-        lengths={q: int(n) for q, n in zip(QUANTILES, np.quantile(words or [0], QUANTILES), strict=True)},
-        suggestion=suggest(Counter(counts)),
+        empty=len(corpus.texts) - len(rows),
+        duplicates=int(again.sum()),
+        conflicting=len(np.unique(keys[order][1:][other])),
+        lengths={q: int(n) for q, n in zip(QUANTILES, quantiles, strict=True)},
+        suggestion=suggest(corpus.counts),
     )
 
 

@@ -7,8 +7,9 @@ import json
 import os
 import zlib
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from augment.errors import InputError, OutputError
 from augment.generation import Outcome, Row
@@ -72,7 +73,8 @@ class Journal:
         """How many finished chunks it holds."""
         identity = json.loads(json.dumps({"schema": SCHEMA, **identity}, default=str))
         try:
-            self._file: BinaryIO = open(path, "r+b" if path.exists() else "x+b")  # noqa: SIM115 -- closed by `close`
+            # Unbuffered: what a full disk refuses must not come up again when the file is closed.
+            self._file = open(path, "r+b" if path.exists() else "x+b", buffering=0)  # noqa: SIM115
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another output.") from None
         try:
@@ -125,8 +127,9 @@ class Journal:
                 entry = _parsed(file.readline())
                 if entry is None:
                     raise InputError(f"{self.path}: has been changed while it was read; begin anew with --overwrite.")
-                rows = [Row(text, entry["label"], source, variant, columns) for source, variant, text, columns in entry["rows"]]
-                yield Outcome(entry["label"], entry["slots"], rows, entry["rejected"], entry["barren"])
+                label = entry["label"]
+                rows = [Row(text, label, source, variant, columns) for source, variant, text, columns in entry["rows"]]
+                yield Outcome(label, entry["slots"], rows, entry["rejected"], entry["barren"])
 
     def __iter__(self) -> Iterator[Row]:
         """Read the rows of all finished chunks, in order; as often as asked."""
@@ -142,45 +145,55 @@ class Journal:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise OutputError(f"{self.path}: another run is writing this output; wait for it, or choose another.") from None
+            raise OutputError(
+                f"{self.path}: another run is writing this output; wait for it, or choose another."
+            ) from None
 
     def _read_up(self, identity: dict[str, Any]) -> None:
         """Check what stands in the file, cut off what a crash left half written, and stand at its end."""
-        self._file.seek(0)
-        first = self._file.readline()
-        header = _parsed(first)
-        if header is None:
-            if _parsed(self._file.readline()) is not None:
-                raise InputError(f"{self.path}: is damaged or no journal; begin anew with --overwrite.")
-            self._file.seek(0)
-            self._file.truncate()
-            self._write(identity)
-            return
-        different = _difference(header, identity)
-        if different:
-            raise InputError(
-                f"{self.path}: belongs to another run: {different}. Give the same command as before with --resume, or"
-                " begin anew with --overwrite."
-            )
-        end = self._file.tell()
-        while _parsed(line := self._file.readline()) is not None:
-            self.chunks += 1
-            end += len(line)
-        if line and self._file.readline():
-            raise InputError(f"{self.path}: is damaged in chunk {self.chunks + 1}; begin anew with --overwrite.")
+        with open(self.path, "rb") as file:
+            header = _parsed(file.readline())
+            if header is None:
+                if file.readline():
+                    raise InputError(f"{self.path}: is damaged or no journal; begin anew with --overwrite.")
+                end = 0
+            else:
+                different = difference(header, identity)
+                if different:
+                    raise InputError(
+                        f"{self.path}: belongs to another run: {different}. Give the same command as before with"
+                        " --resume, or begin anew with --overwrite."
+                    )
+                end = file.tell()
+                while _parsed(line := file.readline()) is not None:
+                    self.chunks += 1
+                    end += len(line)
+                if line and file.readline():
+                    raise InputError(
+                        f"{self.path}: is damaged in chunk {self.chunks + 1}; begin anew with --overwrite."
+                    )
+        self._file.truncate(end)
         self._file.seek(end)
-        self._file.truncate()
+        if header is None:
+            try:
+                self._write(identity)
+            except OSError as error:
+                self.path.unlink()
+                raise OutputError(
+                    f"{self.path}: cannot be written ({error.strerror}); free the disk, or choose another output."
+                ) from None
 
     def _write(self, entry: Mapping[str, Any]) -> None:
         text = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         end = self._file.tell()
+        left = memoryview(b"%08x %s\n" % (zlib.crc32(text), text))
         try:
-            self._file.write(b"%08x %s\n" % (zlib.crc32(text), text))
-            self._file.flush()
+            while left:
+                left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
         except OSError:
+            self._file.truncate(end)
             self._file.seek(end)
-            self._file.truncate()
             raise
 
 
@@ -192,14 +205,17 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     return json.loads(text.decode("utf-8", "surrogatepass"))
 
 
-def _difference(before: Any, now: Any, name: str = "") -> str:
+def difference(before: Any, now: Any, name: str = "") -> str:
     """Say where two identities differ first, or nothing."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in [*before, *(key for key in now if key not in before)]:
-            found = _difference(before.get(key), now.get(key), f"{name}.{key}".lstrip("."))
+            found = difference(before.get(key), now.get(key), f"{name}.{key}".lstrip("."))
             if found:
                 return found
         return ""
+    if isinstance(before, list) and isinstance(now, list):
+        found = (difference(a, b, f"{name}[{i}]") for i, (a, b) in enumerate(zip_longest(before, now)))
+        return next(filter(None, found), "")
     return "" if before == now else f"{name} was {_short(before)} and is {_short(now)} now"
 
 

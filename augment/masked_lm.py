@@ -296,7 +296,8 @@ class MaskedLM:
         lengths = [passage.end - passage.start + around for _, passage in asked]
         batches = length_batches(lengths, self.window + around, self.batch_size)
         read = self._inference.map(
-            lambda batch: self._read([(p, rows[p.row][0]) for _, p in (asked[i] for i in batch.rows)], batch.length), batches
+            lambda batch: self._read([(p, rows[p.row][0]) for _, p in (asked[i] for i in batch.rows)], batch.length),
+            batches,
         )
         for batch, states in zip(batches, read, strict=True):
             places += [asked[i][0] + n for i in batch.rows for n in range(len(asked[i][1].positions))]

@@ -9,18 +9,20 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from augment.corpus import fingerprint
+import numpy as np
+
+from augment.corpus import BATCH, batches, fingerprint_of
 from augment.errors import OutputError
 from augment.formats import SUFFIXES, unknown_format
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    import pyarrow as pa
+    from datasets import Dataset, Features
 
-_BATCH = 10_000  # rows that are held as Python values at a time
 _SAVED = ("dataset_info.json", "dataset_dict.json")  # what tells a folder saved by `datasets` from any other
 
 
@@ -74,16 +76,39 @@ def write(table: Dataset, path: Path) -> None:
     OutputError
         If it cannot be written; then nothing is left behind, and an old output stays as it was.
     """
+    write_batches(table.features, batches(table), path)
+
+
+def write_batches(features: Features, tables: Iterable[pa.Table | pa.RecordBatch], path: Path) -> None:
+    """Write a table that comes part by part, as `write` does; what is written does not follow the parts.
+
+    Parameters
+    ----------
+    features : Features
+        The columns and their types.
+    tables : iterable of pyarrow.Table or pyarrow.RecordBatch
+        The rows; they may be made while they are written.
+    path : Path
+        A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, or a folder (no suffix).
+
+    Raises
+    ------
+    InputError
+        If the suffix is of no known format.
+    OutputError
+        If it cannot be written; then nothing is left behind, and an old output stays as it was.
+    """
     suffix = path.suffix.lower()
     _check_format(path)
     _check_replaceable(path)
+    even = _even(tables)
     with _replacing(path) as temporary:
         if not suffix:
-            _save_folder(table, temporary)
+            _save_folder(features, even, temporary)
             return
         with open(temporary, "xb") as handle:
             try:
-                _WRITERS[suffix](table, handle)
+                _WRITERS[suffix](features, even, handle)
             except OutputError as error:  # of a writer, which knows the row but not the file
                 raise OutputError(f"{path}, {error}") from None
             _flush(handle)
@@ -193,97 +218,146 @@ def _flush(handle: BinaryIO) -> None:
     os.fsync(handle.fileno())
 
 
-def _batches(table: Dataset) -> Iterator[list[list[Any]]]:
-    """Yield the columns of a table as Python values, some rows at a time; a ClassLabel as its name."""
-    names = [getattr(table.features[column], "names", None) for column in table.column_names]
-    arrow = table.with_format("arrow")
-    for start in range(0, len(table), _BATCH):
-        columns = [column.to_pylist() for column in arrow[start : start + _BATCH].columns]
-        yield [
-            values if classes is None else [classes[v] if v is not None and v >= 0 else None for v in values]
-            for values, classes in zip(columns, names, strict=True)
-        ]
+def _even(tables: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Yield the rows of some parts in parts of `BATCH` rows; the last may have fewer."""
+    import pyarrow as pa
+
+    held: list[pa.Table] = []
+    for part in tables:
+        table = pa.Table.from_batches([part]) if isinstance(part, pa.RecordBatch) else part
+        while sum(map(len, held)) + len(table) >= BATCH:
+            room = BATCH - sum(map(len, held))
+            yield pa.concat_tables([*held, table[:room]])
+            held, table = [], table[room:]
+        if len(table):
+            held.append(table)
+    if held:
+        yield pa.concat_tables(held)
 
 
-def _write_csv(table: Dataset, handle: BinaryIO, delimiter: str = ",") -> None:
+def _columns(features: Features, table: pa.Table) -> list[list[Any]]:
+    """Return the columns of a table as Python values; a ClassLabel as its name."""
+    columns = []
+    for name, column in zip(features, table.columns, strict=True):
+        values, classes = column.to_pylist(), getattr(features[name], "names", None)
+        if classes is not None:
+            values = [classes[v] if v is not None and v >= 0 else None for v in values]
+        columns.append(values)
+    return columns
+
+
+def _write_csv(features: Features, tables: Iterable[pa.Table], handle: BinaryIO, delimiter: str = ",") -> None:
     """Write separated values."""
     text = io.StringIO(newline="")
     minimal = csv.writer(text, delimiter=delimiter, lineterminator="\n")
     # The csv module quotes only what would end a line of its own, and so forgets a lone carriage return.
     quoted = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    minimal.writerow(table.column_names)
-    row = 0
-    for columns in _batches(table):
-        for values in zip(*columns, strict=True):
-            cells = [_cell(value) for value in values]
-            joined = "".join(cells)
-            if "\0" in joined:
-                raise OutputError(f"row {row}: holds a NUL character, which csv and tsv cannot; write .jsonl instead.")
-            (quoted if "\r" in joined else minimal).writerow(cells)
-            row += 1
-        handle.write(text.getvalue().encode())
+    minimal.writerow(features)
+    start = 0
+    for table in tables:
+        rows = list(zip(*map(_cells, _columns(features, _spelled(features, table))), strict=True))
+        before = text.tell()
+        minimal.writerows(rows)
+        written = text.getvalue()
+        if "\0" in written or "\r" in written:
+            text.seek(before)
+            text.truncate()
+            for row, cells in enumerate(rows, start):
+                joined = "".join(cells)
+                if "\0" in joined:
+                    raise OutputError(
+                        f"row {row}: holds a NUL character, which csv and tsv cannot; write .jsonl instead."
+                    )
+                (quoted if "\r" in joined else minimal).writerow(cells)
+            written = text.getvalue()
+        handle.write(written.encode())
         text.seek(0)
         text.truncate()
+        start += len(table)
+    handle.write(text.getvalue().encode())
 
 
-def _write_tsv(table: Dataset, handle: BinaryIO) -> None:
+def _write_tsv(features: Features, tables: Iterable[pa.Table], handle: BinaryIO) -> None:
     """Write tab-separated values, quoted as in csv."""
-    _write_csv(table, handle, delimiter="\t")
+    _write_csv(features, tables, handle, delimiter="\t")
+
+
+def _spelled(features: Features, table: pa.Table) -> pa.Table:
+    """Return a table with integers and booleans as strings, as csv has them."""
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        plain = pa.types.is_integer(field.type) or pa.types.is_boolean(field.type)
+        if plain and not hasattr(features[field.name], "names"):
+            table = table.set_column(place, field.name, table.column(place).cast(pa.string()))
+    return table
+
+
+def _cells(values: list[Any]) -> list[str]:
+    """Return the values of a column as the texts of csv cells."""
+    return [value if type(value) is str else "" if value is None else _cell(value) for value in values]
 
 
 def _cell(value: Any) -> str:
-    """Return a value as the text of a csv cell."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
+    """Return a value that is no string as the text of a csv cell."""
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
 
 
-def _write_jsonl(table: Dataset, handle: BinaryIO) -> None:
+def _write_jsonl(features: Features, tables: Iterable[pa.Table], handle: BinaryIO) -> None:
     """Write one JSON object per line."""
-    names = table.column_names
-    for columns in _batches(table):
-        for values in zip(*columns, strict=True):
+    names = list(features)
+    for table in tables:
+        for values in zip(*_columns(features, table), strict=True):
             row = dict(zip(names, values, strict=True))
             handle.write(json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n")
 
 
-def _write_parquet(table: Dataset, handle: BinaryIO) -> None:
+def _write_parquet(features: Features, tables: Iterable[pa.Table], handle: BinaryIO) -> None:
     """Write parquet; the schema's metadata carries the class names."""
     import pyarrow.parquet as pq
 
-    arrow = table.with_format("arrow")
-    with pq.ParquetWriter(handle, table.features.arrow_schema) as writer:
-        for start in range(0, len(table), _BATCH):
-            writer.write_table(arrow[start : start + _BATCH])
+    with pq.ParquetWriter(handle, features.arrow_schema) as writer:
+        for table in tables:
+            writer.write_table(table.cast(writer.schema))
 
 
-def _save_folder(table: Dataset, folder: Path) -> None:
+def _save_folder(features: Features, tables: Iterable[pa.Table], folder: Path) -> None:
     """Save as `datasets` does, with the same bytes for the same content."""
     import datasets
+    import pyarrow as pa
 
-    arrow = table.with_format("arrow")[:]
+    schema = features.arrow_schema
+    folder.mkdir()
+    data = folder / "rows"
+
+    def written() -> Iterator[pa.Table]:
+        with open(data, "xb") as handle, pa.ipc.new_stream(handle, schema) as stream:
+            for table in tables:
+                # A copy, since a slice drags bits of its neighbours into the file.
+                stream.write_table(table.cast(schema).take(np.arange(len(table))).combine_chunks())
+                yield table
+
     # The folder records the fingerprint, and that of `datasets` may be random.
-    digest = fingerprint(table).removeprefix("sha256:")
-    same = datasets.Dataset(arrow, info=table.info, split=table.split, fingerprint=digest)
+    digest = fingerprint_of(features, written()).removeprefix("sha256:")
+    # `datasets` writes what it says of a table; the rows then take the place of those of an empty one.
+    empty = datasets.Dataset(datasets.table.InMemoryTable(schema.empty_table()), fingerprint=digest)
     silent = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
-        same.save_to_disk(str(folder))
+        empty.save_to_disk(str(folder), num_shards=1)
     finally:
         if not silent:
             datasets.enable_progress_bars()
+    (place,) = folder.glob("*.arrow")
+    os.replace(data, place)
     for file in folder.iterdir():
         with open(file, "rb") as handle:
             os.fsync(handle.fileno())
 
 
-_WRITERS: dict[str, Callable[[Dataset, BinaryIO], None]] = {
+_WRITERS: dict[str, Callable[[Features, Iterable[pa.Table], BinaryIO], None]] = {
     ".csv": _write_csv,
     ".tsv": _write_tsv,
     ".jsonl": _write_jsonl,

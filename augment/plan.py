@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 
 from augment.seeding import generator
-
 
 TOGETHER = 4
 """Most variants of one source that stand beside each other."""
@@ -38,7 +38,7 @@ def slots(
 
     Parameters
     ----------
-    sources : sequence of int
+    sources : sequence of int, shape (s,)
         Row numbers of the class's sources.
     seed : int
         Of the run, 0 or larger.
@@ -66,13 +66,11 @@ def slots(
     if not len(order):
         return
     each, more = divmod(wanted, len(order))
-    for begin in range(0, each + 1, TOGETHER):
-        for i, source in enumerate(order):
-            quota = each + (i < more) if limit is None else min(each + (i < more), limit)
-            for variant in range(begin, min(begin + TOGETHER, quota)):
+    most = each + 1 if limit is None else min(each + 1, limit)
+    for start in range(0, most, TOGETHER):
+        for place, source in enumerate(order):
+            for variant in range(start, min(start + TOGETHER, each + (place < more), most)):
                 yield Slot(int(source), first + variant)
-    start = more
-    while limit is None or each < limit:
-        for source in order[start:]:
-            yield Slot(int(source), first + each)
-        start, each = 0, each + 1
+    for variant in count(each) if limit is None else range(each, limit):
+        for source in order[more if variant == each else 0 :]:
+            yield Slot(int(source), first + variant)

@@ -23,15 +23,20 @@ class Registry:
         What messages call one of them.
     group : str
         Entry-point group under which distributions announce theirs.
+    base : str
+        ``module:Class`` that all of them derive from; a parameter of that type holds another one.
     own : mapping of str to str
         Name to ``module:Class`` of those that come with the package.
     left_out : tuple of str, default=()
         Constructor parameters that a run sets by itself and no configuration names.
     """
 
-    def __init__(self, what: str, group: str, own: Mapping[str, str], left_out: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, what: str, group: str, base: str, own: Mapping[str, str], left_out: tuple[str, ...] = ()
+    ) -> None:
         self.what = what
         self.group = group
+        self.base = base
         self.own = own
         self.left_out = left_out
 
@@ -48,8 +53,7 @@ class Registry:
             If there is none of that name, or its distribution is broken.
         """
         if name in self.own:
-            module, _, attribute = self.own[name].partition(":")
-            return getattr(importlib.import_module(module), attribute)
+            return _loaded(self.own[name])
         for point in entry_points(group=self.group, name=name):
             try:
                 return point.load()
@@ -86,25 +90,85 @@ class Registry:
         InputError
             Naming every unknown parameter and every value of a wrong type.
         """
+        return self._built(name, {}, values)
+
+    def to_config(self, thing: Any) -> dict[str, Any]:
+        """Return the name and the parameters of one as plain data, which `from_config` takes back.
+
+        Returns
+        -------
+        dict
+            ``{"name": …, "parameters": {…}}``, ready for JSON; of what it holds, the same again. The parameters that
+            a run sets by itself are no part of it.
+        """
+        return {
+            "name": thing.name,
+            "parameters": {key: self._plain(getattr(thing, key)) for key in self.parameters(type(thing))},
+        }
+
+    def from_config(self, config: Mapping[str, Any], options: Mapping[str, str] | None = None) -> Any:
+        """Build one from what `to_config` gave.
+
+        Parameters
+        ----------
+        config : mapping
+            As from `to_config`; parameters that are not in it have their defaults. The key ``identity``, which
+            manifests add, is allowed and not read.
+        options : mapping of str to str, optional
+            Parameters from a command line, as for `create`; they go before those of `config`.
+
+        Returns
+        -------
+        object
+            Constructed, not yet prepared.
+
+        Raises
+        ------
+        InputError
+            Naming every unknown key or parameter and every value of a wrong type.
+        """
+        keys = ("name", "parameters", "identity")
+        if not (isinstance(config, Mapping) and isinstance(config.get("name"), str)):
+            raise InputError(f'A {self.what} is written {{"name": …, "parameters": {{…}}}}. Got {config!r:.80}.')
+        for key in config:
+            if key not in keys:
+                raise InputError(
+                    f"The {self.what} {config['name']!r} has no key {key!r} beside 'name' and 'parameters'."
+                    f"{did_you_mean(key, keys)}"
+                )
+        parameters = config.get("parameters") or {}
+        if not isinstance(parameters, Mapping):
+            raise InputError(
+                f"The parameters of the {self.what} {config['name']!r} must be a mapping of names to values."
+                f" Got {parameters!r:.80}."
+            )
+        return self._built(config["name"], parameters, options or {})
+
+    def _built(self, name: str, plain: Mapping[str, Any], texts: Mapping[str, Any]) -> Any:
+        """Build one from parameters as plain data and, before those, from parameters that may be texts."""
         cls = self.find(name)
         known = self.parameters(cls)
-        problems = [
-            f"The {self.what} {name!r} needs a value for {key!r}."
-            for key, parameter in known.items()
-            if parameter.default is parameter.empty and key not in values
-        ]
         constructor: Any = cls.__init__  # type: ignore[misc]
         hints = typing.get_type_hints(constructor) if inspect.isfunction(constructor) else {}
+        problems = []
+        for key, parameter in known.items():
+            if parameter.default is parameter.empty and key not in plain and key not in texts:
+                nested = self._holds_others(hints.get(key, Any))
+                problems.append(
+                    f"The {self.what} {name!r} needs a value for {key!r}{self._in_a_file() if nested else '.'}"
+                )
         converted = {}
-        for key, value in values.items():
+        for key, value in {**plain, **texts}.items():
             if key not in known:
                 has = f"It has {', '.join(known)}." if known else "It has none."
-                problems.append(
-                    f"The {self.what} {name!r} has no parameter {key!r}. {has}{did_you_mean(key, known)}"
-                )
+                problems.append(f"The {self.what} {name!r} has no parameter {key!r}. {has}{did_you_mean(key, known)}")
+                continue
+            hint = hints.get(key, Any)
+            if self._holds_others(hint):
+                converted[key] = self._others(value, f"{name}.{key}", problems)
                 continue
             try:
-                converted[key] = _converted(value, hints.get(key, Any))
+                converted[key] = _validated(_read(value, hint) if key in texts else value, hint)
             except ValueError:
                 default = known[key].default
                 example = "" if default is inspect.Parameter.empty else f", e.g. {default!r}"
@@ -115,34 +179,59 @@ class Registry:
             raise InputError(" ".join(problems))
         return cls(**converted)
 
-    def to_config(self, thing: Any) -> dict[str, Any]:
-        """Return the name and the parameters of one as plain data, which `create` takes back.
+    def _holds_others(self, hint: Any) -> bool:
+        """Tell whether a parameter of this type holds others of this registry."""
+        if typing.get_origin(hint) is None:
+            return inspect.isclass(hint) and issubclass(hint, _loaded(self.base))
+        return any(self._holds_others(inner) for inner in typing.get_args(hint))
 
-        Returns
-        -------
-        dict
-            ``{"name": …, "parameters": {…}}``, ready for JSON.
-        """
-        return {
-            "name": thing.name,
-            "parameters": {key: _plain(getattr(thing, key)) for key in self.parameters(type(thing))},
-        }
+    def _others(self, value: Any, where: str, problems: list[str]) -> Any:
+        """Build those that a parameter holds, and note what is wrong with them."""
+        if isinstance(value, (list, tuple)):
+            return [self._others(item, f"{where}[{i}]", problems) for i, item in enumerate(value)]
+        if value is None or isinstance(value, _loaded(self.base)):
+            return value
+        if isinstance(value, str):
+            problems.append(f"A text cannot express `{where}`{self._in_a_file()}")
+            return None
+        try:
+            return self.from_config(value)
+        except InputError as error:
+            problems.append(f"In `{where}`: {error}")
+            return None
 
-    def from_config(self, config: Mapping[str, Any]) -> Any:
-        """Build one from what `to_config` gave.
+    def _in_a_file(self) -> str:
+        """Say how others are given, as the end of a sentence."""
+        return (
+            f", which is for a {self.what} put together of others: write it into a file for --config, or build it in"
+            " Python."
+        )
 
-        Raises
-        ------
-        InputError
-            If the name or a parameter is unknown or of a wrong type.
-        """
-        return self.create(config["name"], config.get("parameters", {}))
+    def _plain(self, value: Any) -> Any:
+        """Return a parameter as JSON has it."""
+        if isinstance(value, _loaded(self.base)):
+            return self.to_config(value)
+        if isinstance(value, (tuple, list)):
+            return [self._plain(item) for item in value]
+        return value.tolist() if hasattr(value, "tolist") else value  # numpy's numbers and arrays
 
 
 STRATEGIES = Registry(
     "strategy",
     "counterpoise.strategies",
-    {"fillmask": "augment.fill_mask:FillMask"},
+    "augment.strategy:TextStrategy",
+    {
+        "fillmask": "augment.fill_mask:FillMask",
+        "random": "augment.edits:Random",
+        "nlpaug:keyboard": "augment.edits:KeyboardEdit",
+        "nlpaug:ocr": "augment.edits:OcrEdit",
+        "nlpaug:random_char": "augment.edits:RandomCharEdit",
+        "nlpaug:random_word": "augment.edits:RandomWordEdit",
+        "nlpaug:spelling": "augment.edits:SpellingEdit",
+        "nlpaug:synonym": "augment.edits:SynonymEdit",
+        "sequential": "augment.composition:Sequential",
+        "one_of": "augment.composition:OneOf",
+    },
     left_out=("sampling_strategy", "random_state", "guards"),
 )
 """Text strategies: subclasses of `augment.strategy.TextStrategy`."""
@@ -150,9 +239,11 @@ STRATEGIES = Registry(
 GUARDS = Registry(
     "guard",
     "counterpoise.guards",
+    "augment.guards.guard:Guard",
     {
         "changed": "augment.guards.changed:Changed",
         "length_ratio": "augment.guards.length_ratio:LengthRatio",
+        "protected_span": "augment.guards.protected:ProtectedSpan",
         "held_out": "augment.guards.held_out:HeldOut",
         "duplicate": "augment.guards.duplicate:Duplicate",
         "near_duplicate": "augment.guards.near_duplicate:NearDuplicate",
@@ -164,22 +255,29 @@ GUARDS = Registry(
 """Guards: subclasses of `augment.guards.guard.Guard`, in the order in which they are asked."""
 
 
-def _plain(value: Any) -> Any:
-    """Return a parameter as JSON has it."""
-    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
+def _loaded(path: str) -> type:
+    """Import ``module:Class``."""
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
-def _converted(value: Any, hint: Any) -> Any:
-    """Read one value as a declared type; raises ValueError (of which pydantic's error is one)."""
+def _read(value: Any, hint: Any) -> Any:
+    """Take apart a text from a command line: none, and lists as JSON or by their commas."""
+    if not isinstance(value, str):
+        return value
+    kinds = (hint, *typing.get_args(hint))
+    if value.lower() == "none" and type(None) in kinds:
+        return None
+    if any(typing.get_origin(kind) in (tuple, list) for kind in kinds):
+        parts = [part.strip() for part in value.split(",")]
+        return json.loads(value) if re.match(r'\[\s*["\d\]]', value) else [part for part in parts if part]
+    return value
+
+
+def _validated(value: Any, hint: Any) -> Any:
+    """Return one value as its declared type; raises ValueError (of which pydantic's error is one)."""
     from pydantic import TypeAdapter
 
-    if isinstance(value, str):
-        kinds = (hint, *typing.get_args(hint))
-        if value.lower() == "none" and type(None) in kinds:
-            return None
-        if any(typing.get_origin(kind) in (tuple, list) for kind in kinds):
-            parts = [part.strip() for part in value.split(",")]
-            value = json.loads(value) if re.match(r'\[\s*["\d\]]', value) else [part for part in parts if part]
     return TypeAdapter(hint).validate_python(value)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-STREAMS = ("plan", "draw", "order", "mask", "teacher")
+STREAMS = ("plan", "draw", "order", "mask", "teacher", "positions", "report", "part", "choice")
 """What randomness is drawn for; each has generators of its own. Only ever appended to."""
 
 

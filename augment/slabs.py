@@ -45,9 +45,12 @@ class FixedSlabs(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Run any function as it is, and a linear map slab by slab."""
-        if func is not torch.nn.functional.linear:
-            return func(*args, **(kwargs or {}))
-        return self._linear(*args, **(kwargs or {}))
+        if func is torch.nn.functional.linear:
+            return self._linear(*args, **(kwargs or {}))
+        if func in (torch.matmul, torch.Tensor.matmul):
+            # The heads of a batch of one lie otherwise in memory than those of many, and another kernel is chosen.
+            args = tuple(operand.contiguous() for operand in args)
+        return func(*args, **(kwargs or {}))
 
     def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         device = input.device.type

@@ -5,9 +5,9 @@ from __future__ import annotations
 import abc
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -19,6 +19,7 @@ from augment.errors import InputError
 from augment.generation import Row, Tally, binding, generate, try_draws
 from augment.guards.guard import Guard, Originals
 from augment.guards.selection import select
+from augment.registry import STRATEGIES
 
 
 class TextStrategy(BaseEstimator, abc.ABC):
@@ -100,6 +101,24 @@ class TextStrategy(BaseEstimator, abc.ABC):
         """Return what else determines the rows beside the parameters, for the manifest."""
         return {}
 
+    def to_config(self) -> dict[str, Any]:
+        """Return the name and the parameters as plain data; see `augment.registry.Registry.to_config`."""
+        return STRATEGIES.to_config(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Build a strategy from what `to_config` gave; see `augment.registry.Registry.from_config`.
+
+        Raises
+        ------
+        InputError
+            If the name, a parameter or a value is unknown, or the strategy is none of this class.
+        """
+        made = STRATEGIES.from_config(config)
+        if not isinstance(made, cls):
+            raise InputError(f"The configuration is of {made.name!r}, which is no {cls.__name__}: call TextStrategy's.")
+        return made
+
     def own_guards(self) -> list[Guard]:
         """Return guards that this strategy needs beside those that are chosen."""
         return []
@@ -130,12 +149,18 @@ class TextStrategy(BaseEstimator, abc.ABC):
         rows, labels = _column(texts, "texts"), _column(y, "y")
         if len(rows) != len(labels):
             raise InputError(f"There must be one label for each text. Got {len(rows)} texts and {len(labels)} labels.")
-        sources = usable_sources(rows, labels)
-        budget = rows_to_make(self.sampling_strategy, class_counts(labels))
+        has_text, counts = _has_text(rows), class_counts(labels)
+        place = {label: i for i, label in enumerate(counts)}
+        sources = usable_sources(has_text, np.array([place[label] for label in labels], dtype=np.int32), list(counts))
+        budget = rows_to_make(self.sampling_strategy, counts)
         check_sources(sources, budget)
         self.random_state_ = _seed(self.random_state)
         self.prepare()
-        guards = fitted_guards(self, select(self.guards, self.own_guards()), Originals(rows, labels, [], self.random_state_))
+        guards = fitted_guards(
+            self,
+            select(self.guards, self.own_guards(), budget=budget, rows=len(rows) + sum(budget.values())),
+            Originals(rows, labels, [], self.random_state_),
+        )
         tally = Tally()
         made: list[Row] = []
         for outcome in generate(
@@ -197,33 +222,32 @@ def class_counts(labels: Sequence[Any]) -> dict[Any, int]:
     return {label: counts[label] for label in sorted(counts)}
 
 
-def usable_sources(texts: Sequence[str | None], labels: Sequence[Any]) -> dict[Any, list[int]]:
-    """Return the row numbers of each class whose text is not empty.
+def usable_sources(usable: np.ndarray, codes: np.ndarray, classes: Sequence[Any]) -> dict[Any, np.ndarray]:
+    """Return the row numbers of each class that new rows may be made from.
 
     Parameters
     ----------
-    texts : sequence of (str or None), shape (n,)
-    labels : sequence, shape (n,)
+    usable : ndarray of bool, shape (n,)
+        Which rows have a text, and may be sources.
+    codes : ndarray of int, shape (n,)
+        The place of each row's class in `classes`.
+    classes : sequence
+        The classes.
 
     Returns
     -------
-    dict of label to list of int
+    dict of label to ndarray of int64
+        Ascending; empty for a class without any.
 
-    Raises
-    ------
-    InputError
-        If a text is neither a string nor None.
+    Examples
+    --------
+    >>> usable_sources(np.array([True, False, True]), np.array([1, 1, 0]), ["a", "b"])
+    {'a': array([2]), 'b': array([0])}
     """
-    sources: dict[Any, list[int]] = {label: [] for label in labels}
-    for i, (text, label) in enumerate(zip(texts, labels, strict=True)):
-        if text is not None and not isinstance(text, str):
-            raise InputError(f"Row {i} must hold a text. Got {type(text).__name__}: {text!r:.60}.")
-        if text and text.strip():
-            sources[label].append(i)
-    return sources
+    return {label: np.flatnonzero(usable & (codes == code)) for code, label in enumerate(classes)}
 
 
-def check_sources(sources: dict[Any, list[int]], budget: dict[Any, int]) -> None:
+def check_sources(sources: Mapping[Any, np.ndarray], budget: dict[Any, int]) -> None:
     """Refuse to raise a class that has fewer than two texts to make new ones from.
 
     Raises
@@ -237,6 +261,14 @@ def check_sources(sources: dict[Any, list[int]], budget: dict[Any, int]) -> None
                 f"The class {label!r} has {len(sources[label])} usable text{'s' * (len(sources[label]) != 1)} and at"
                 " least 2 are needed to make new ones. Add rows, or leave the class out of the sampling strategy."
             )
+
+
+def _has_text(texts: Sequence[Any]) -> np.ndarray:
+    """Return which rows have a text that is more than white space; every one must be a string or None."""
+    for i, text in enumerate(texts):
+        if text is not None and not isinstance(text, str):
+            raise InputError(f"Row {i} must hold a text. Got {type(text).__name__}: {text!r:.60}.")
+    return np.array([bool(text and text.strip()) for text in texts], dtype=bool)
 
 
 def _column(values: Any, name: str) -> list[Any]:

@@ -12,6 +12,8 @@ from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from augment import __version__, registry
 from augment.assembly import check_provenance_columns, extended_frame, extended_table
 from augment.budget import SamplingStrategy, rows_to_make
@@ -22,7 +24,7 @@ from augment.guards.guard import Guard, Originals
 from augment.guards.selection import select
 from augment.journal import Journal
 from augment.manifest import Manifest
-from augment.strategy import TextStrategy, check_sources, class_counts, fitted_guards, usable_sources
+from augment.strategy import TextStrategy, check_sources, fitted_guards, usable_sources
 from augment.workers import Workers
 
 if TYPE_CHECKING:
@@ -52,8 +54,8 @@ class Job:
     """Class name → rows at present, synthetic ones included, in sorted order."""
     budget: dict[str, int]
     """Class name → rows to make."""
-    sources: dict[str, list[int]]
-    """Class name → rows of the corpus that new ones may be made from."""
+    sources: dict[str, np.ndarray]
+    """Class name → rows of the corpus that new ones may be made from; int64, ascending."""
     first_variants: dict[str, int]
     """Class name → number of its sources' next variant; above 0 where synthetic rows are extended."""
     empty: int
@@ -115,20 +117,18 @@ def plan_job(
         raise InputError(f"The most rows per source must be 1 or more. Got {max_per_source}.")
     strategy.check()
     check_provenance_columns(corpus)
-    texts, names = corpus.texts, corpus.label_names
-    labels = [names[label] for label in corpus.labels]
     if isinstance(sampling_strategy, dict):
+        names = corpus.label_names
         by_value = {str(value): name for value, name in names.items()} | {name: name for name in names.values()}
         sampling_strategy = {by_value.get(str(key), str(key)): total for key, total in sampling_strategy.items()}
-    synthetic = corpus.is_synthetic
-    empty = [i for i, text in enumerate(texts) if not (text and text.strip())]
+    counts, has_text = corpus.counts, corpus.has_text
+    empty = len(has_text) - int(has_text.sum())
     if strict and empty:
         raise InputError(
-            f"{corpus.name}: {len(empty)} rows have no text, the first is row {corpus.rows[empty[0]]}."
+            f"{corpus.name}: {empty} rows have no text, the first is row {corpus.rows[np.argmin(has_text)]}."
             " Remove them, or run without --strict to keep them and make nothing from them."
         )
-    counts = class_counts(labels)
-    sources = usable_sources([None if made else text for text, made in zip(texts, synthetic, strict=True)], labels)
+    sources = usable_sources(has_text & ~corpus.is_synthetic, corpus.codes, corpus.classes)
     budget = {str(name): rows for name, rows in rows_to_make(sampling_strategy, counts).items()}
     check_sources(sources, budget)
     return Job(
@@ -137,13 +137,15 @@ def plan_job(
         sampling_strategy=sampling_strategy,
         seed=int(seed),
         held_out=tuple(held_out),
-        guards=tuple(select(guards, strategy.own_guards())),
+        guards=tuple(
+            select(guards, strategy.own_guards(), budget=budget, rows=len(corpus.table) + sum(budget.values()))
+        ),
         max_per_source=max_per_source,
         counts=counts,
         budget=budget,
         sources=sources,
-        first_variants=_first_variants(corpus, labels),
-        empty=len(empty),
+        first_variants=_first_variants(corpus),
+        empty=empty,
     )
 
 
@@ -173,8 +175,17 @@ class Run:
         self.guards = fitted_guards(
             job.strategy,
             job.guards,
-            Originals(job.corpus.texts, job.corpus.named_labels(), [text for file in job.held_out for text in file.texts], job.seed),
+            Originals(
+                job.corpus.texts,
+                job.corpus.named_labels(),
+                [text for file in job.held_out for text in file.texts],
+                job.seed,
+            ),
         )
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns that the guards add to the output, and their Arrow types."""
+        return {name: dtype for guard in self.guards for name, dtype in guard.columns.items()}
 
     def identity(self) -> dict[str, Any]:
         """Return whatever determines the rows, as plain data: a run that is resumed must have the same."""
@@ -183,7 +194,9 @@ class Run:
         return {
             "version": __version__,
             "input": job.corpus.fingerprint,
-            "against": [{"name": file.name, "texts": _digest(file.texts)} for file in job.held_out],
+            "text_column": job.corpus.text_column,
+            "label_column": job.corpus.label_column,
+            "against": [{"name": file.name, "texts": digest(file.texts)} for file in job.held_out],
             "strategy": {
                 "name": strategy.name,
                 **{name: value for name, value in parameters.items() if name not in strategy.speed_only},
@@ -331,7 +344,8 @@ def upsample(
         guards=guards,
         max_per_source=max_per_source,
     )
-    made = Run(job, workers=workers).make(only_synthetic=only_synthetic)
+    run = Run(job, workers=workers)
+    made = run.make(only_synthetic=only_synthetic)
     rows = list(made.rows)
     if isinstance(data, (tuple, list)):
         originals = ([], []) if only_synthetic else data
@@ -340,17 +354,20 @@ def upsample(
             [*originals[1], *(data[1][row.source] for row in rows)],
         ), made.manifest
     if hasattr(data, "iloc"):
-        return extended_frame(data, corpus, rows, chosen.name, only_synthetic=only_synthetic), made.manifest
-    return extended_table(corpus, rows, chosen.name, only_synthetic=only_synthetic), made.manifest
+        frame = extended_frame(
+            data, corpus, rows, chosen.name, only_synthetic=only_synthetic, extra=run.columns()
+        )
+        return frame, made.manifest
+    table = extended_table(corpus, rows, chosen.name, only_synthetic=only_synthetic, extra=run.columns())
+    return table, made.manifest
 
 
-def _first_variants(corpus: Corpus, labels: Sequence[str]) -> dict[str, int]:
+def _first_variants(corpus: Corpus) -> dict[str, int]:
     """Number the variants of each class on from those of the synthetic rows that it has."""
-    first = dict.fromkeys(labels, 0)
+    first = np.zeros(len(corpus.classes), dtype=np.int64)
     if "variant" in corpus.table.column_names:
-        for label, variant in zip(labels, corpus.table["variant"], strict=True):
-            first[label] = max(first[label], 0 if variant is None else variant + 1)
-    return first
+        np.maximum.at(first, corpus.codes, corpus.column("variant").fill_null(-1).to_numpy() + 1)
+    return dict(zip(corpus.classes, first.tolist(), strict=True))
 
 
 def _table(data: Any) -> Dataset:
@@ -373,9 +390,16 @@ def _table(data: Any) -> Dataset:
     )
 
 
-def _digest(texts: Sequence[str]) -> str:
+def digest(texts: Sequence[str]) -> str:
     """Return what identifies a list of texts."""
     return "sha256:" + hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
+
+
+def _repeatable(job: Job) -> Any:
+    """Return the sampling strategy as plain data: of a callable the totals that it gave."""
+    if callable(job.sampling_strategy):
+        return {label: job.counts[label] + rows for label, rows in job.budget.items()}
+    return job.sampling_strategy
 
 
 def _manifest(job: Job, guards: Sequence[Guard], tally: Tally, only_synthetic: bool, seconds: float) -> Manifest:
@@ -391,10 +415,10 @@ def _manifest(job: Job, guards: Sequence[Guard], tally: Tally, only_synthetic: b
             "text_column": job.corpus.text_column,
             "label_column": job.corpus.label_column,
         },
-        against=[{"name": file.name, "rows": len(file.texts), "texts": _digest(file.texts)} for file in job.held_out],
+        against=[{"name": file.name, "rows": len(file.texts), "texts": digest(file.texts)} for file in job.held_out],
         strategy={**registry.STRATEGIES.to_config(job.strategy), "identity": job.strategy.identity()},
         guards=[{**registry.GUARDS.to_config(guard), "identity": guard.identity()} for guard in guards],
-        sampling_strategy=job.sampling_strategy,
+        sampling_strategy=_repeatable(job),
         seed=job.seed,
         max_per_source=job.max_per_source,
         only_synthetic=only_synthetic,

@@ -109,7 +109,7 @@ def protection(
     return [re.compile(part, re.IGNORECASE) for part in (*parts, *patterns)]
 
 
-def replaceable(text: str, protected: Iterable[re.Pattern[str]]) -> list[Span]:
+def replaceable(text: str, protected: Iterable[re.Pattern[str]], spans: Sequence[Span] | None = None) -> list[Span]:
     """Find the words that may be replaced: those with a letter that touch no protected span and no `LITERAL`.
 
     Parameters
@@ -118,6 +118,8 @@ def replaceable(text: str, protected: Iterable[re.Pattern[str]]) -> list[Span]:
         Any text.
     protected : iterable of re.Pattern
         From `protection`.
+    spans : sequence of Span, optional
+        The text's words, if they are known already.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def replaceable(text: str, protected: Iterable[re.Pattern[str]]) -> list[Span]:
     kept = [Span(*match.span()) for pattern in (LITERAL, *protected) for match in pattern.finditer(text) if match[0]]
     return [
         word
-        for word in word_spans(text)
+        for word in (word_spans(text) if spans is None else spans)
         if any(c.isalpha() for c in text[word.start : word.end])
         and not any(word.start < span.end and span.start < word.end for span in kept)
     ]

@@ -6,10 +6,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
@@ -45,15 +46,25 @@ class Workers:
         for number in range(count):
             numbers.put(number)
         self.count = count
+        # Its other end closes when this process ends, however it does, or lets go of it.
+        self._lifeline, self._lifeline_here = context.Pipe(duplex=False)
         self._pool = ProcessPoolExecutor(
-            count, mp_context=context, initializer=_start, initargs=(clone(strategy), list(guards), numbers, count)
+            count,
+            mp_context=context,
+            initializer=_start,
+            initargs=(clone(strategy), list(guards), numbers, count, self._lifeline),
         )
 
     def __enter__(self) -> Workers:
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: object, *exception: object) -> None:
+        """End the processes: at once after an error or Ctrl-C, since nobody waits for what they are at."""
+        if kind is not None:
+            self._lifeline_here.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._lifeline_here.close()
+        self._lifeline.close()
 
     def __call__(self, draws: Sequence[Draw]) -> list[Trial]:
         """Try draws, in their order.
@@ -66,7 +77,9 @@ class Workers:
         size = -(-len(draws) // self.count)
         pieces = [draws[start : start + size] for start in range(0, len(draws), size)] if draws else []
         try:
-            return [trial for part in self._pool.map(_try, pieces) for trial in part]
+            with _without_interrupts():
+                parts = self._pool.map(_try, pieces)
+            return [trial for part in parts for trial in part]
         except BrokenProcessPool as error:
             raise CounterpoiseError(
                 "A worker process has died, for want of memory perhaps. Run with fewer --workers; what is finished"
@@ -81,22 +94,34 @@ class _Here:
     guards: list[Guard]
 
 
-def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int) -> None:
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Have the processes that start meanwhile never see Ctrl-C, which a terminal sends to all of them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int, lifeline: Connection) -> None:
     """Prepare a worker process: once, before its first draws."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends this one
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     number = numbers.get()
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[number % len(cores) :: count] or cores)
     from augment.encoding import Encoders
 
-    device = "auto"
-    if "device" in strategy.get_params():
-        device = device_of(strategy.get_params()["device"], number)
-        strategy.set_params(device=device)
+    given = strategy.get_params()  # those of a composition's parts among them
+    devices = {name: device_of(given[name], number) for name in given if name.rpartition("__")[2] == "device"}
+    strategy.set_params(**devices)
     strategy.prepare()
-    encoders = Encoders(device=device)
+    encoders = Encoders(device=next(iter(devices.values()), "auto"))
     for guard in guards:
         guard.prepare(encoders)
     _Here.strategy, _Here.guards = strategy, guards
@@ -128,9 +153,7 @@ def _try(draws: Sequence[Draw]) -> list[Trial]:
     return try_draws(_Here.strategy, _Here.guards, draws)
 
 
-def _end_with_the_parent() -> None:
-    """End this process when the main one is killed, which could not tell it so."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+def _end_with(lifeline: Connection) -> None:
+    """End this process when the main one lets go of the other end, or is killed and cannot tell it so."""
+    wait([lifeline])
+    os._exit(1)

@@ -246,7 +246,8 @@ def pretrain(
     if labels is None:
         texts, starts = [text for text, _ in rows], [0] * len(rows)
     else:
-        texts, starts = zip(*(conditioning.conditioned(text, label) for text, label in rows), strict=True)
+        shown = [conditioning.conditioned(text, label) for text, label in rows]
+        texts, starts = [text for text, _ in shown], [start for _, start in shown]
         setattr(checkpoint.model.config, conditioning.RECORD, "prefix")
     training = output_dir / "training"
     training.mkdir(parents=True, exist_ok=True)

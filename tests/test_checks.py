@@ -14,9 +14,12 @@ from augment.strategy import TextStrategy
 from augment.words import Replacement
 
 FILLS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
+NEEDS_MORE = {"nlpaug:synonym", "one_of", "sequential"}
+"""Strategies that need data from elsewhere, or others to work on: their own tests run the contract over them."""
+HERE = sorted({*registry.STRATEGIES.names()} - NEEDS_MORE)
 
 
-@checks.parametrize_with_checks([registry.STRATEGIES.create(name, {}) for name in registry.STRATEGIES.names()])
+@checks.parametrize_with_checks([registry.STRATEGIES.create(name, {}) for name in HERE])
 def test_registered_strategies_keep_the_contract(strategy: TextStrategy, check) -> None:
     check(strategy)
 

@@ -221,6 +221,77 @@ def test_the_fingerprint_follows_content_and_not_chunks_places_or_selections(tmp
     assert len({fingerprint(other) for other in [table, *different]}) == 10
 
 
+def test_the_fingerprint_does_not_see_what_stands_behind_a_null() -> None:
+    offsets, mask = pa.py_buffer(np.array([0, 1, 2, 3], np.int32)), pa.py_buffer(b"\x05")
+    dirty = pa.Array.from_buffers(pa.string(), 3, [mask, offsets, pa.py_buffer(b"axb")])
+    numbers = pa.Array.from_buffers(pa.int64(), 3, [mask, pa.py_buffer(np.array([1, 7, 2]))])
+    clean = {"text": ["a", None, "b"], "n": [1, None, 2]}
+    assert fingerprint(Dataset(pa.table({"text": dirty, "n": numbers}))) == fingerprint(Dataset.from_dict(clean))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([True, None, False]),
+        pa.array([0.5, None, float("nan")]),
+        pa.array([0.5, None, 1.5], pa.float16()),
+        pa.array([[1], None, []]),
+        pa.array([b"a", None, b""]),
+        pa.array([{"a": 1}, None, {"a": None}]),
+        pa.array(["a", None, ""], pa.large_string()),
+        pa.nulls(3),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_the_fingerprint_holds_for_every_type_and_any_slice(values: pa.Array) -> None:
+    whole, sliced = pa.table({"x": values}), pa.table({"x": pa.concat_arrays([values[2:], values])[1:]})
+    assert fingerprint(Dataset(sliced)) == fingerprint(Dataset(whole))
+    assert fingerprint(Dataset(whole.take([1, 0, 2]))) != fingerprint(Dataset(whole)) or values.null_count == 3
+
+
+def test_texts_are_a_sequence_that_equals_the_list_of_them() -> None:
+    expected = ["a", None, "ü", ""]
+    found = from_table(labelled(expected), "t").texts
+    assert len(found) == 4
+    assert list(found) == found[:] == expected
+    assert found == expected
+    assert found != [*expected[:3], "x"]
+    assert [found[-2], found[np.int64(0)], found[1:3]] == ["ü", "a", [None, "ü"]]
+    assert repr(found) == "<4 texts>"
+    with pytest.raises(IndexError):
+        found[4]
+
+
+def test_classes_and_codes_say_the_class_of_every_row() -> None:
+    strings = from_table(labelled(list("abcd"), ["y", "x", "y", "z"]), "t")
+    assert (strings.classes, strings.codes.tolist()) == (["x", "y", "z"], [1, 0, 1, 2])
+    assert strings.codes.dtype == np.int32
+    assert strings.counts == {"x": 1, "y": 2, "z": 1}
+    assert strings.named_labels() == ["y", "x", "y", "z"]
+    names = from_table(classed(), "t")
+    assert (names.classes, names.codes.tolist()) == (["negative", "neutral"], [1, 0, 1])
+    numbers = from_table(labelled(list("abc"), [10, 9, 10]), "t")
+    assert (numbers.classes, numbers.codes.tolist()) == (["9", "10"], [1, 0, 1])
+    assert list(numbers.counts) == ["10", "9"], "in order of the names"
+
+
+def test_rows_with_nothing_but_white_space_have_no_text() -> None:
+    texts = ["a", None, "", " \n\x1c\u2003", " b "]
+    assert from_table(labelled(texts), "t").has_text.tolist() == [True, False, False, False, True]
+
+
+def test_rows_that_are_kept_out_of_a_long_table_leave_it_mapped_and_typed(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("augment.corpus.BATCH", 7)
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["x", "y"])})
+    labels = [-1 if i % 3 == 0 or 7 <= i < 14 else i % 2 for i in range(40)]
+    table = Dataset.from_dict({"text": [f"t{i}" for i in range(40)], "label": labels}, features=features)
+    kept = from_table(table, "t", Layout(drop_unlabelled=True))
+    assert kept.rows.tolist() == [i for i in range(40) if labels[i] >= 0]
+    assert kept.texts == [f"t{i}" for i in kept.rows]
+    assert kept.table.features == features
+    assert kept.dropped == 40 - len(kept.rows)
+
+
 def shared(name: str) -> Path:
     if not (SHARED / name).exists():
         pytest.skip(f"{SHARED / name} is not there: the shared data lie beside the checkout, not in it")

@@ -17,7 +17,7 @@ from augment import words
 from augment.candidates import Draw
 from augment.errors import InputError
 from augment.fill_mask import FillMask, draw_one
-from augment.words import folded, word_spans
+from augment.words import folded, splice, word_spans
 
 ODD = (
     "The  shop\ton the corner opens at   nine.",
@@ -36,8 +36,8 @@ NEGATED = "I do n't know, it was not good and NOT cheap, nobody can't say no or 
 
 
 def strategy(folder, **parameters):
-    """A prepared strategy on the CPU in float32, unless told otherwise."""
-    made = FillMask(**{"model": str(folder), "device": "cpu", "dtype": "float32", **parameters})
+    """A prepared strategy on the CPU in float32, each variant with masks of its own, unless told otherwise."""
+    made = FillMask(**{"model": str(folder), "device": "cpu", "dtype": "float32", "share_masks": 1, **parameters})
     made.check()
     made.prepare()
     return made
@@ -702,3 +702,34 @@ def test_a_negation_is_never_inserted_unless_negations_are_left_alone(tiny, sent
     negations = {"not", "no", "never", "nothing", "without"}
     assert inserted(False) & negations, "the tiny vocabulary holds none: the test says nothing"
     assert not inserted(True) & negations
+
+
+@pytest.mark.parametrize("share", [1, 3, 4])
+def test_so_many_variants_share_their_masks_and_one_pass_and_are_filled_apart(bert, sentences, share, monkeypatch):
+    made = strategy(bert, share_masks=share, mask_ratio=0.4)
+    asked = []
+    likeliest = made._engine.likeliest
+    monkeypatch.setattr(made._engine, "likeliest", lambda rows, count: asked.extend(rows) or likeliest(rows, count))
+    draws = [Draw(sentences[0], "neutral", 5, variant, 0, 0) for variant in range(12)]
+    found = made.candidates(draws)
+    masks = [tuple(r[:2] for r in candidate.replacements) for candidate in found]
+    for first in range(0, 12, share):
+        assert len(set(masks[first : first + share])) == 1
+    assert len(set(masks)) > 12 // share // 2
+    assert len(asked) == len(set(masks))
+    assert len({candidate.text for candidate in found}) > 8
+    assert [made.candidates([draw])[0] for draw in draws] == found, "alone as together"
+
+
+def test_a_label_before_the_text_is_seen_and_never_masked(bert, sentences):
+    with pytest.warns(UserWarning, match="was not trained with labels"):
+        made = strategy(bert, condition="prefix", mask_ratio=1.0)
+    found, plain = [], strategy(bert, mask_ratio=1.0)
+    for label in ("neutral", "good"):
+        draws = [Draw(text, label, i, 0, 0, 0) for i, text in enumerate(sentences)]
+        found.append(made.candidates(draws))
+        for draw, candidate, other in zip(draws, found[-1], plain.candidates(draws), strict=True):
+            assert [r[:2] for r in candidate.replacements] == [r[:2] for r in other.replacements], "the same words masked"
+            assert splice(draw.text, candidate.replacements) == candidate.text
+    assert [c.text for c in found[0]] != [c.text for c in found[1]], "another label, other fills"
+    assert made.candidates(draws[:3]) == found[-1][:3]

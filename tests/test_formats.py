@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, DatasetDict
 
-from augment import formats
-from augment.errors import InputError
+from augment import formats, spool
+from augment.errors import InputError, OutputError
 from augment.formats import Layout, load
+from augment.output import write
 
 DEFAULT = Layout()
 
@@ -67,6 +68,56 @@ def test_a_file_longer_than_a_batch_is_whole_and_its_errors_name_the_line(tmp_pa
     rows[17]["label"] = "x"
     put(tmp_path, "t.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     assert refusal(path).startswith("t.jsonl, line 18: column 'label' holds \"x\", which does not fit type int64")
+
+
+FORMATS = ("t.csv", "t.tsv", "t.jsonl", "t.parquet", "folder")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_long_table_is_mapped_from_a_file_that_no_folder_shows(tmp_path: Path, monkeypatch, name: str) -> None:
+    monkeypatch.setattr(formats, "_BATCH", 7)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    expected = [None if i == 5 else f"t{i}" for i in range(20)]
+    write(labelled(expected), tmp_path / name)
+    allocated = pa.total_allocated_bytes()
+    table = load(tmp_path / name, DEFAULT)
+    assert pa.total_allocated_bytes() == allocated, "nothing lies in memory"
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert table["text"][:] == expected
+    spool.release()
+    assert table["text"][:] == expected
+
+
+def test_no_room_for_the_temporary_file_is_one_clear_line(tmp_path: Path, monkeypatch) -> None:
+    path = put(tmp_path, "t.csv", "text,label\n" + "".join(f"{'a' * 500},{i}\n" for i in range(20)))
+    monkeypatch.setattr(formats, "_BATCH", 7)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(OutputError) as caught:
+        load(path, DEFAULT)
+    assert str(caught.value) == (
+        f"{tmp_path / 'gone'}: cannot hold a temporary copy of the data (No such file or directory); free the disk, "
+        "or name a folder with room in TMPDIR."
+    )
+    monkeypatch.setattr("tempfile.tempdir", None)
+    resource = pytest.importorskip("resource", reason="no RLIMIT_FSIZE on Windows")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (9000, hard))
+    try:
+        with pytest.raises(OutputError, match=r"cannot hold a temporary copy of the data \(.*File too large"):
+            load(path, DEFAULT)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_types_that_change_after_a_batch_become_the_one_that_holds_all(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(formats, "_BATCH", 2)
+    rows = [{"x": None}, {"x": 1}, {"x": 2}, {"x": 0.5}, {"y": [], "x": 3}, {"y": [{"z": "a"}]}, {"y": None}]
+    table = load(put(tmp_path, "t.jsonl", "".join(json.dumps(row) + "\n" for row in rows)), DEFAULT)
+    assert table.to_dict() == {
+        "x": [None, 1.0, 2.0, 0.5, 3.0, None, None],
+        "y": [None, None, None, None, [], [{"z": "a"}], None],
+    }
 
 
 def test_fields_longer_than_the_csv_module_allows_are_read_and_its_limit_is_put_back(tmp_path: Path) -> None:

@@ -10,15 +10,22 @@ import random
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import datasets
+import numpy as np
+import pandas as pd
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from augment.corpus import PROVENANCE, fingerprint, read
+from augment import output
+from augment.assembly import extended_frame, extended_table
+from augment.corpus import PROVENANCE, Layout, fingerprint, from_table, read
 from augment.errors import CounterpoiseError, InputError, OutputError
-from augment.output import check_output, staged_text, write
+from augment.generation import Row
+from augment.output import check_output, staged_text, write, write_batches
 
 FILES = ("t.csv", "t.tsv", "t.jsonl", "t.parquet")
 FORMATS = (*FILES, "folder")
@@ -129,6 +136,101 @@ def test_the_same_content_saved_twice_is_the_same_bytes(tmp_path: Path) -> None:
         write(read(put(tmp_path, "t.csv", "text,label\na,x\n")).table, tmp_path / name)
     one, two = ({f.name: f.read_bytes() for f in (tmp_path / name).iterdir()} for name in ("one", "two"))
     assert one == two
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_is_written_does_not_follow_the_parts_it_came_in(tmp_path: Path, monkeypatch, name: str) -> None:
+    monkeypatch.setattr(output, "BATCH", 7)
+    table = labelled([None if i == 3 else "a\r" if i == 9 else f"t{i}" for i in range(30)])
+    arrow = table.with_format("arrow")[:]
+    written = []
+    for sizes in ([30], [7, 7, 7, 7, 2], [1, 13, 0, 16], [1] * 30):
+        ends = np.cumsum(sizes)
+        parts = (arrow[end - size : end] for end, size in zip(ends, sizes, strict=True))
+        write_batches(table.features, parts, tmp_path / name)
+        files = [tmp_path / name] if (tmp_path / name).is_file() else sorted((tmp_path / name).iterdir())
+        written.append([file.read_bytes() for file in files])
+        assert read(tmp_path / name).texts == table["text"][:]
+    assert written[1:] == written[:1] * 3
+
+
+def test_a_saved_folder_has_the_fingerprint_of_its_content(tmp_path: Path) -> None:
+    write(classed(), tmp_path / "folder")
+    state = json.loads((tmp_path / "folder" / "state.json").read_text())
+    assert f"sha256:{state['_fingerprint']}" == fingerprint(classed())
+    assert datasets.load_from_disk(str(tmp_path / "folder")).to_dict() == classed().to_dict()
+    assert sorted(file.name for file in (tmp_path / "folder").iterdir()) == [
+        "data-00000-of-00001.arrow",
+        "dataset_info.json",
+        "state.json",
+    ]
+
+
+def test_a_nul_far_down_is_named_by_its_row(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(output, "BATCH", 7)
+    table = labelled(["b\0" if i == 17 else f"a{i}" for i in range(30)])
+    with pytest.raises(OutputError, match=r"t\.csv, row 17: holds a NUL character"):
+        write(table, tmp_path / "t.csv")
+
+
+# Originals and new rows
+
+
+def extended(table: Dataset, rows: list[Row], **options: Any) -> Dataset:
+    options = {"only_synthetic": False, **options}
+    return extended_table(from_table(table, "t", Layout(drop_unlabelled=True)), rows, "random", **options)
+
+
+ROWS = [Row("new a", "x", 0, 0, {"label_probs": [0.25, 0.75]}), Row("new c", "y", 1, 2)]
+
+
+@pytest.mark.parametrize("only_synthetic", [False, True])
+def test_new_rows_follow_the_originals_with_provenance_and_what_was_measured(only_synthetic: bool) -> None:
+    table = Dataset.from_dict({"text": ["a", "b", "c"], "note": [1, 2, 3], "label": ["x", None, "y"]})
+    found = extended(table, ROWS, only_synthetic=only_synthetic, extra={"label_probs": "list<float>"}).to_dict()
+    expected = {
+        "text": ["a", "c", "new a", "new c"],
+        "note": [1, 3, None, None],
+        "label": ["x", "y", "x", "y"],
+        "is_synthetic": [False, False, True, True],
+        "source_row": [None, None, 0, 2],
+        "strategy": [None, None, "random", "random"],
+        "variant": [None, None, 0, 2],
+        "label_probs": [None, None, [0.25, 0.75], None],
+    }
+    assert found == {name: values[2 * only_synthetic :] for name, values in expected.items()}
+
+
+def test_class_labels_stay_and_without_new_rows_the_originals_do() -> None:
+    whole = extended(classed(), [Row("new", "negative", 1, 0)])
+    assert whole["label"][:] == [1, 0, 1, 0]
+    assert whole.features["label"] == classed().features["label"]
+    assert extended(classed(), []).select_columns(["text", "label"]).to_dict() == classed().to_dict()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_output_is_extended_again_in_every_format(tmp_path: Path, name: str) -> None:
+    extra = {"label_probs": "list<float>"}
+    write(extended(labelled(["a", "b"], ["x", "y"]), ROWS, extra=extra), tmp_path / name)
+    again = read(tmp_path / name)
+    found = extended_table(
+        again, [Row("newer", "x", 0, 1, {"label_probs": [1.0]})], "more", only_synthetic=False, extra=extra
+    )
+    assert found["source_row"][:] == [None, None, 0, 1, 0]
+    assert found["strategy"][:] == [None, None, "random", "random", "more"]
+    if name.endswith("sv"):
+        assert found["label_probs"][:] == [None, None, "[0.25, 0.75]", None, None]
+    else:
+        assert found["label_probs"][:] == [None, None, [0.25, 0.75], None, [1.0]]
+
+
+def test_a_frame_is_extended_by_what_was_measured_too() -> None:
+    frame = pd.DataFrame({"text": ["a", "b"], "label": ["x", "y"]})
+    corpus = from_table(Dataset.from_pandas(frame), "t")
+    found = extended_frame(frame, corpus, ROWS, "random", only_synthetic=False, extra={"label_probs": "list<float>"})
+    assert found["label_probs"].tolist() == [None, None, [0.25, 0.75], None]
+    alone = extended_frame(frame, corpus, ROWS, "random", only_synthetic=True, extra={"label_probs": "list<float>"})
+    assert list(alone.columns) == list(found.columns)
 
 
 def test_output_is_checked_before_any_work(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pretraining masks whole words, learns, resumes to the same weights; shrinking keeps what is kept as it was."""
+"""Pretraining masks whole words, learns of a teacher, resumes to the same weights; shrinking keeps what is kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from safetensors.torch import load_file
 
 from augment.checkpoints import load_encoder, load_masked_lm
 from augment.errors import InputError, ModelError
-from classifiers.pretraining import IGNORED, PretrainConfig, WordMasks, _Sentences, mean_vectors, pretrain
+from classifiers.pretraining import (
+    IGNORED,
+    PretrainConfig,
+    PretrainTrainer,
+    WordMasks,
+    _Sentences,
+    mean_vectors,
+    pretrain,
+    vector_distance,
+)
 from classifiers.shrinking import cut_positions, cut_vocabulary, drop_layers, frequent_pieces, shrink
 
 WHO = ("the doctor", "my sister", "the waiter", "our guide", "the old man")
@@ -63,7 +72,7 @@ def collated(checkpoint, rows, ratio, whole, seed):
 
 def rows_of(tokenizer, texts, epochs=1):
     """Texts in word pieces, as the trainer takes them in so many epochs."""
-    data = _Sentences(tokenizer, texts, 40)
+    data = _Sentences(tokenizer, texts, [0] * len(texts), 40)
     return [data[i, epoch] for epoch in range(epochs) for i in range(len(data))]
 
 
@@ -138,6 +147,141 @@ def test_masks_depend_on_the_seed_the_row_and_the_epoch_alone(checkpoint, senten
     half = len(sentences)
     assert not torch.equal(together[:half], together[half:])
     assert not torch.equal(together, collated(checkpoint, rows, 0.3, 0.2, 1)["labels"])
+
+
+# Losses
+
+
+@pytest.mark.parametrize(
+    ("own", "target", "expected"),
+    [
+        ([[1, 0], [0, 1]], [[1, 0], [1, 0]], 0.5 + 10 * 0.5),
+        ([[1, 0], [0.5, 3**0.5 / 2]], [[1, 0], [1, 0]], 0.25 + 10 * 2 * 0.5**2 / 4),
+        ([[0, 1], [-1, 0]], [[1, 0], [0, 1]], 1.0),  # a quarter turn changes no pairwise cosine
+        ([[1, 0]], [[-1, 0]], 2.0),
+        ([[0.6, 0.8]], [[1, 0]], 0.4),
+    ],
+    ids=["right-angle", "sixty-degrees", "turned", "opposite", "one-row"],
+)
+def test_the_vector_distance_is_that_worked_out_by_hand(own, target, expected):
+    own, target = torch.tensor(own, dtype=torch.float32), torch.tensor(target, dtype=torch.float32)
+    assert float(vector_distance(own, target)) == pytest.approx(expected, abs=1e-6)
+    lengths = torch.tensor([[3.0], [0.2]])[: len(own)]
+    assert float(vector_distance(own * lengths, target * 7)) == pytest.approx(expected, abs=1e-5)
+    assert float(vector_distance(own.half(), target.half())) == pytest.approx(expected, abs=0.01)
+
+
+def test_the_vector_distance_and_its_gradient_are_nought_where_the_directions_agree():
+    target = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    own = (target * torch.tensor([[0.1], [1], [2], [3], [0.5], [9]])).requires_grad_()
+    distance = vector_distance(own, target)
+    distance.backward()
+    assert float(distance.detach()) == pytest.approx(0, abs=1e-6)
+    assert float(own.grad.abs().max()) < 1e-5
+    away = (target + 0.1 * target.roll(1, 0)).requires_grad_()
+    distance = vector_distance(away, target)
+    distance.backward()
+    assert float(distance.detach()) > 0.01
+    assert float(away.grad.abs().max()) > 1e-3
+    step = (away - 0.1 * away.grad).detach()
+    assert float(vector_distance(step, target)) < float(distance.detach()), "the gradient does not lead to the target"
+
+
+WEIGHT = 3.0
+
+
+@pytest.fixture
+def losses(checkpoint, tmp_path):
+    """Give the loss of a batch, with its gradients, of the tiny BERT held against given vectors."""
+    from transformers import TrainingArguments
+
+    arguments = TrainingArguments(output_dir=str(tmp_path), use_cpu=True, report_to=[], remove_unused_columns=False)
+
+    def loss_of(batch, vectors):
+        trainer = PretrainTrainer(model=checkpoint.model, args=arguments, vectors=vectors, distillation_weight=WEIGHT)
+        checkpoint.model.eval().zero_grad()
+        loss = trainer.compute_loss(checkpoint.model, dict(batch))
+        loss.backward()
+        gradients = {name: p.grad.clone() for name, p in checkpoint.model.named_parameters() if p.grad is not None}
+        return float(loss.detach()), gradients
+
+    return loss_of
+
+
+def some_vectors(count=32, seed=0):
+    return np.random.default_rng(seed).normal(size=(count, 64)).astype(np.float16)
+
+
+def batch_of(checkpoint, whole, count=32):
+    """The first texts with masks, this share of them shown whole, and which those are."""
+    batch = collated(checkpoint, rows_of(checkpoint.tokenizer, TEXTS[:count]), 0.3, whole, 4)
+    return batch, (batch["labels"] == IGNORED).all(dim=1).numpy()
+
+
+def same(first, second):
+    """Whether two losses and their gradients are the same to the bit."""
+    assert first[1].keys() == second[1].keys()
+    return first[0] == second[0] and all(torch.equal(first[1][name], second[1][name]) for name in first[1])
+
+
+def test_the_loss_is_the_mean_over_masked_words_and_the_weighted_distance_of_whole_sentences(checkpoint, losses):
+    batch, whole = batch_of(checkpoint, 0.4)
+    assert 5 < whole.sum() < 27
+    inputs = {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
+    checkpoint.model.eval()
+    with torch.no_grad():
+        logits = checkpoint.model(**inputs).logits
+        states = checkpoint.model.base_model(**inputs).last_hidden_state
+    masked = float(torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch["labels"].flatten()))
+    vectors = some_vectors()
+    own = [states[i, : int(batch["attention_mask"][i].sum())].mean(0) for i in whole.nonzero()[0]]
+    distance = float(vector_distance(torch.stack(own), torch.from_numpy(vectors[whole])))
+    assert distance > 0.5
+    assert losses(batch, None)[0] == pytest.approx(masked, abs=1e-4)
+    assert losses(batch, vectors)[0] == pytest.approx(masked + WEIGHT * distance, abs=1e-3)
+
+
+def test_masked_sentences_do_not_feel_the_teacher_and_whole_ones_do(checkpoint, losses):
+    batch, whole = batch_of(checkpoint, 0.4)
+    vectors, others = some_vectors(), some_vectors(seed=1)
+    felt = losses(batch, vectors)
+    assert same(losses(batch, np.where(whole[:, None], vectors, others)), felt)
+    assert same(losses(batch, np.where(whole[:, None], vectors, np.float16("nan"))), felt)
+    for row in whole.nonzero()[0]:
+        moved = vectors.copy()
+        moved[row] = others[row]
+        assert losses(batch, moved)[0] != felt[0]
+
+
+def test_rows_are_held_against_their_own_vectors_wherever_they_stand_in_a_batch(checkpoint, losses):
+    batch, _ = batch_of(checkpoint, 0.4)
+    order = torch.randperm(32, generator=torch.Generator().manual_seed(0))
+    turned = {name: values[order] for name, values in batch.items()}
+    assert torch.equal(turned["rows"], order)
+    assert losses(turned, some_vectors())[0] == pytest.approx(losses(batch, some_vectors())[0], abs=1e-4)
+
+
+def test_a_batch_without_whole_sentences_has_the_masked_loss_alone(checkpoint, losses):
+    batch, whole = batch_of(checkpoint, 0.0)
+    assert not whole.any()
+    alone = losses(batch, None)
+    assert same(losses(batch, some_vectors()), alone)
+    assert np.isfinite(alone[0])
+    assert all(gradient.isfinite().all() for gradient in alone[1].values())
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_a_batch_without_any_mask_has_the_distance_alone(checkpoint, losses, count):
+    batch, _ = batch_of(checkpoint, 0.0, count)
+    batch["input_ids"] = torch.where(batch["labels"] == IGNORED, batch["input_ids"], batch["labels"])
+    batch["labels"] = torch.full_like(batch["labels"], IGNORED)
+    loss, gradients = losses(batch, None)
+    assert loss == 0
+    assert all((gradient == 0).all() for gradient in gradients.values())
+    loss, gradients = losses(batch, some_vectors())
+    assert 0 < loss < np.inf
+    assert all(gradient.isfinite().all() for gradient in gradients.values())
+    assert any((gradient != 0).any() for gradient in gradients.values())
 
 
 # Training
@@ -228,17 +372,30 @@ def test_another_seed_gives_other_weights(trained, bert, tmp_path):
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_teacher_draws_the_sentence_vectors_near(bert, tiny, tmp_path):
+@pytest.fixture(scope="module")
+def teacher(bert, tmp_path_factory):
+    """An encoder of the tiny BERT's shape with other weights."""
     from conftest import _bert_shape
     from transformers import BertConfig, BertModel
 
-    size = len(opened(bert).tokenizer)
+    folder = tmp_path_factory.mktemp("teacher")
+    tokenizer = opened(bert).tokenizer
     with torch.random.fork_rng():
         torch.manual_seed(5)
-        BertModel(BertConfig(**_bert_shape(size, hidden_size=64))).save_pretrained(tmp_path / "teacher")
-    opened(bert).tokenizer.save_pretrained(tmp_path / "teacher")
-    teacher = load_encoder(str(tmp_path / "teacher"), device="cpu", dtype="float32")
+        BertModel(BertConfig(**_bert_shape(len(tokenizer), hidden_size=64))).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return load_encoder(str(folder), device="cpu", dtype="float32")
 
+
+def test_without_whole_sentences_a_teacher_changes_nothing(bert, teacher, tmp_path):
+    config = replace(QUICK, epochs=0.5, whole_share=0.0)
+    for name, one in (("alone", None), ("taught", teacher)):
+        pretrain(opened(bert), TEXTS, tmp_path / name, config, teacher=one)
+    alone, taught = (load_file(tmp_path / name / "model.safetensors") for name in ("alone", "taught"))
+    assert all(torch.equal(alone[name], taught[name]) for name in alone)
+
+
+def test_a_teacher_draws_the_sentence_vectors_near(bert, teacher, tmp_path):
     def likeness(path):
         columns = []
         for encoder in (load_encoder(str(path), device="cpu", dtype="float32"), teacher):

@@ -85,7 +85,7 @@ def read(**values: object) -> object:
 # By name
 
 
-@pytest.mark.parametrize("name", sorted(registry.OWN))
+@pytest.mark.parametrize("name", sorted(registry.STRATEGIES.own))
 def test_our_own_strategies_are_found_under_the_name_that_they_give_themselves(name):
     cls = registry.STRATEGIES.find(name)
     assert issubclass(cls, TextStrategy)

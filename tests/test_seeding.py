@@ -121,6 +121,22 @@ def test_global_states_are_restored_exactly_after_an_exception():
     assert states() == before
 
 
+def test_global_states_are_restored_exactly_when_the_seed_is_refused_half_way():
+    before = states()
+    with pytest.raises(TypeError), global_generators(1.5):
+        pass  # random and torch take 1.5, numpy does not
+    assert states() == before
+
+
+def test_torch_can_be_left_out():
+    before = states()
+    with global_generators(3, torch_too=False):
+        assert states()[2] == before[2], "torch's generator stands where it stood"
+        assert random.random() == random.Random(3).random()
+        assert float(np.random.rand()) == float(np.random.RandomState(3).rand())  # noqa: NPY002
+    assert states() == before
+
+
 def test_fences_nest():
     with global_generators(3):
         draws()

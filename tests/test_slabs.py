@@ -97,3 +97,18 @@ def test_non_contiguous_rows_and_gradients_pass_through():
     with FixedSlabs():
         linear(given, weight).sum().backward()
     assert torch.allclose(weight.grad, given.sum(0).expand(4, 6), atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [5, 8, 16, 31])
+def test_products_of_heads_are_bit_identical_whatever_the_batch(length):
+    """As attention without a fused kernel does: heads are views, which lie otherwise where there is one row."""
+
+    def attended(states):
+        query, key, value = (states[i].view(-1, length, 4, 8).transpose(1, 2) for i in range(3))
+        return torch.matmul(torch.matmul(query, key.transpose(-1, -2)).softmax(-1), value)
+
+    states = torch.randn(3, 7, length, 32, generator=torch.Generator().manual_seed(length))
+    with torch.inference_mode(), FixedSlabs():
+        together = attended(states)
+        alone = torch.cat([attended(states[:, i : i + 1]) for i in range(7)])
+    assert torch.equal(together, alone)

@@ -66,8 +66,7 @@ class Agreement(Guard):
             raise InputError(f"The agreement guard needs 0 < least < 1. Got least={least}.")
         if folds < 2 or max_rows < 2 * folds:
             raise InputError(
-                "The agreement guard needs 2 or more folds, and rows for each."
-                f" Got folds={folds}, max_rows={max_rows}."
+                f"The agreement guard needs 2 or more folds, and rows for each. Got folds={folds}, max_rows={max_rows}."
             )
         self.least = least
         self.teacher = teacher
@@ -137,8 +136,11 @@ class Agreement(Guard):
             folds = np.array([self._fold(draw.text) for draw in draws], dtype=np.int64)
             scores = self._scores(self._encoders.encode(self.model, texts), folds)
         own = scores[np.arange(len(texts)), [self.classes_.index(draw.label) for draw in draws]]
-        columns = {"label_probs": [[round(float(p), 6) for p in row] for row in scores]} if self.soft_labels else {}
-        return Judgement([bool(p >= self.least) for p in own], columns)
+        passed = [bool(p >= self.least) for p in own]
+        if not self.soft_labels:
+            return Judgement(passed)
+        shares = scores / np.maximum(scores.sum(axis=1, keepdims=True), 1e-12)  # a teacher may know further labels
+        return Judgement(passed, {"label_probs": [[round(float(p), 6) for p in row] for row in shares]})
 
     def _chosen(self, originals: Originals) -> list[int]:
         """Draw the rows to fit on: of each class the same number, or all that it has."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from augment.candidates import Candidate, Draw
+from augment.errors import InputError
+from augment.registry import GUARDS
 
 if TYPE_CHECKING:
     from augment.encoding import Encoders
@@ -33,12 +35,12 @@ class Judgement(NamedTuple):
 
 
 class Guard:
-    """Base of all guards: a subclass overrides `judge`, or `admits` and `remember`, and what it needs of the rest.
+    """Base of all guards: a subclass overrides `judge`, or `admits` and `remember`, and what else it needs.
 
     A guard sets `name` and `summary` and lists its parameters in a keyword-only constructor that only stores and checks
-    them. `fit` is called once, in the main process. `judge` sees batches of candidates, in any order and in any process:
-    its verdict on a candidate depends on the candidate and its draw alone. Then one process asks in the order of the plan:
-    `admits`, for each candidate that every guard has let pass, and `remember` once it is accepted.
+    them. `fit` is called once, in the main process. `judge` sees batches of candidates, in any order and in any
+    process: its verdict on a candidate depends on the candidate and its draw alone. Then one process asks in the order
+    of the plan: `admits`, for each candidate that every guard has let pass, and `remember` once it is accepted.
     """
 
     name: ClassVar[str]
@@ -49,6 +51,40 @@ class Guard:
     """Whether it also judges strategies whose new rows are copies by design."""
     columns: Mapping[str, str] = {}
     """Columns that it adds to the output, and their Arrow types."""
+
+    def to_config(self) -> dict[str, Any]:
+        """Return the name and the parameters as plain data; see `augment.registry.Registry.to_config`."""
+        return GUARDS.to_config(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Build a guard from what `to_config` gave; see `augment.registry.Registry.from_config`.
+
+        Raises
+        ------
+        InputError
+            If the name, a parameter or a value is unknown, or the guard is none of this class.
+        """
+        made = GUARDS.from_config(config)
+        if not isinstance(made, cls):
+            raise InputError(f"The configuration is of {made.name!r}, which is no {cls.__name__}: call Guard's.")
+        return made
+
+    def suits(self, budget: Mapping[Any, int], rows: int) -> bool:
+        """Say whether a run should ask this guard though nobody has named it; only for those that are default.
+
+        Parameters
+        ----------
+        budget : mapping of label to int
+            Rows to make of each class.
+        rows : int
+            Rows of the output.
+
+        Returns
+        -------
+        bool
+        """
+        return True
 
     def prepare(self, encoders: Encoders) -> None:
         """Open models. Called before `fit` and, in every other process, before `judge`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, ClassVar
 
@@ -24,7 +24,7 @@ class NearDuplicate(Guard):
     Alike is measured by the Jaccard similarity of two texts' word shingles, the runs of `shingle` words in a row, case
     and punctuation folded; of a text with fewer words, by its words. MinHash finds which earlier texts may be alike,
     and the similarity itself decides: nothing below `threshold` is rejected, and of what lies just at it some 5 % are
-    missed, of what lies .1 above it less than 1 %. Originals are not compared, since a variant is near its source.
+    missed, of what lies .1 above it some 1 % at most. Originals are not compared, since a variant is near its source.
 
     Parameters
     ----------
@@ -79,6 +79,10 @@ class NearDuplicate(Guard):
     def identity(self) -> dict[str, Any]:
         """Return the version of rensa, whose hash functions have changed between versions."""
         return {"rensa": version("rensa")}
+
+    def suits(self, budget: Mapping[Any, int], rows: int) -> bool:
+        """Say whether the index of so many rows is small enough to be kept without having been asked for."""
+        return rows <= self.max_rows
 
     def fit(self, originals: Originals) -> None:
         """Index the held-out texts, and forget what was made."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -44,6 +44,11 @@ class Polarity(Guard):
             raise InputError(f"`classes` of polarity must be a tuple of at least one class. Got {classes!r}.")
         self.classes = classes
         self.words_file = words_file
+
+    def suits(self, budget: Mapping[Any, int], rows: int) -> bool:
+        """Say whether rows of a class that it watches are to be made."""
+        watched = {name.casefold() for name in self.classes}
+        return any(wanted and str(label).casefold() in watched for label, wanted in budget.items())
 
     def prepare(self, encoders: Encoders) -> None:
         """Read the words.
@@ -129,7 +134,7 @@ def read_words(path: str | None) -> frozenset[str]:
     """
     source = files("augment.guards") / "polarity_words.txt" if path is None else Path(path)
     try:
-        lines = source.read_text(encoding="utf-8-sig").splitlines()
+        lines = source.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The word list {path!r} of the polarity guard must be a UTF-8 file with one word a line: {error}."

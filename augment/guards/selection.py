@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from augment.errors import InputError
 from augment.guards.guard import Guard
@@ -10,11 +11,17 @@ from augment.registry import GUARDS
 
 ALWAYS = ("changed", "length_ratio", "held_out", "duplicate")
 """Asked in every run: a new row differs from its source, and equals no original, no held-out and no other new row."""
-DEFAULT: tuple[str, ...] = ()
-"""Asked besides, unless others are named; docs/guards.md has the measurements behind the choice."""
+DEFAULT = ("near_duplicate", "polarity")
+"""Asked besides where they suit the data, unless others are named; docs/guards.md has the measurements behind it."""
 
 
-def select(chosen: Sequence[str | Guard] | None = None, own: Sequence[Guard] = ()) -> list[Guard]:
+def select(
+    chosen: Sequence[str | Guard] | None = None,
+    own: Sequence[Guard] = (),
+    *,
+    budget: Mapping[Any, int] | None = None,
+    rows: int = 0,
+) -> list[Guard]:
     """Return fresh guards in the order in which they are asked.
 
     Parameters
@@ -24,6 +31,10 @@ def select(chosen: Sequence[str | Guard] | None = None, own: Sequence[Guard] = (
         those of `DEFAULT`. A guard of `ALWAYS` that is named replaces the one with default parameters.
     own : sequence of Guard, default=()
         What the strategy brings along.
+    budget : mapping of label to int, optional
+        Rows to make of each class.
+    rows : int, default=0
+        Rows of the output. With `budget` it decides which of the default guards suit; without, all do.
 
     Returns
     -------
@@ -34,12 +45,16 @@ def select(chosen: Sequence[str | Guard] | None = None, own: Sequence[Guard] = (
     InputError
         If a guard or a parameter is unknown, or a guard is named twice.
     """
-    names = list(DEFAULT if chosen is None else chosen)
+    if isinstance(chosen, (str, Guard)):
+        raise InputError(f"The guards must be a list, e.g. ['similarity', 'agreement:least=.3']. Got {chosen!r:.60}.")
+    names: list[str | Guard] = list(DEFAULT if chosen is None else chosen)
     if "none" in names:
         if len(names) > 1:
             raise InputError("The guard 'none' stands alone: it means no others than those that are always asked.")
         names = []
     guards = [parse(guard) if isinstance(guard, str) else guard for guard in names]
+    if chosen is None and budget is not None:
+        guards = [guard for guard in guards if guard.suits(budget, rows)]
     given = [guard.name for guard in guards]
     twice = sorted({name for name in given if given.count(name) > 1})
     if twice:
@@ -73,6 +88,8 @@ def parse(text: str) -> Guard:
         key, equals, value = part.partition("=")
         if equals and key.strip().isidentifier():
             last = key.strip()
+            if last in values:
+                raise InputError(f"The guard {text!r} names the parameter {last!r} twice. Name it once.")
             values[last] = value
         elif last:
             values[last] += "," + part

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from augment.candidates import Candidate, Draw
 from augment.errors import InputError
 from augment.guards.guard import Guard, Judgement
@@ -48,5 +50,6 @@ class Similarity(Guard):
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Compare each candidate with its source."""
         vectors = self._encoders.encode(self.model, [d.text for d in draws] + [c.text for c in candidates])
-        cosines = (vectors[: len(draws)] * vectors[len(draws) :]).sum(axis=1)
+        products = (vectors[: len(draws)] * vectors[len(draws) :]).sum(axis=1)
+        cosines = np.clip(products, -1, 1)  # of equal texts it may be 1 and a bit
         return Judgement([self.low <= float(cosine) <= self.high for cosine in cosines])

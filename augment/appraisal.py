@@ -1,0 +1,406 @@
+"""Measure an output of upsampling: how diverse its new rows are, how long, and how near to their sources."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from augment import quality
+from augment.errors import CounterpoiseError, InputError
+from augment.manifest import SCHEMA, manifest_path
+from augment.seeding import generator
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from datasets import Dataset
+
+SAMPLE = 10_000
+"""Most texts whose words are looked at, by default; a fifth as many are turned into vectors."""
+EXAMPLES = 20
+"""About how many new rows are shown beside their sources."""
+MEASURED = 12
+"""Most classes that are measured, those with the most new rows; all are counted."""
+
+_ENCODED = 0.2  # of the sample
+_PAIRED = 0.7  # of what is encoded: new rows and their sources; the rest are originals, for the map
+_ORIGINALS, _NEW, _OTHERS = range(3)  # what rows are drawn for
+_NEEDED = ("input", "strategy", "guards", "counts_before", "counts_after", "made", "missing", "rejected")
+
+
+class Diversity(NamedTuple):
+    """How diverse some texts are; nan where they are too few or too short."""
+
+    distinct_1: float
+    distinct_2: float
+    self_bleu: float
+
+
+class Example(NamedTuple):
+    """A new row beside its source."""
+
+    label: str
+    source_row: int
+    source: list[quality.Piece]
+    new: list[quality.Piece]
+    cosine: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassQuality:
+    """What was measured of one class with new rows."""
+
+    name: str
+    compared: int
+    """Texts of either kind whose diversity was compared: as many, since it depends on their number."""
+    originals: Diversity
+    new: Diversity
+    lengths_originals: np.ndarray
+    """Words of each original, int64."""
+    lengths_new: np.ndarray
+    """Words of each new row, int64."""
+    cosines: np.ndarray
+    """Of new rows and their sources; empty if the sources are not known."""
+    agreement: np.ndarray
+    """The teacher's probability of each new row's own class; empty if it was not written."""
+    map_originals: np.ndarray
+    """Points of originals in the plane, (n, 2)."""
+    map_new: np.ndarray
+    """Points of new rows in the plane, (n, 2)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Appraisal:
+    """The findings."""
+
+    name: str
+    """File name of the output."""
+    manifest: dict[str, Any]
+    """As it was read."""
+    seed: int
+    """Of the samples."""
+    model: str
+    """Encoder of the vectors."""
+    classes: list[ClassQuality] = dataclasses.field(default_factory=list)
+    """Those measured, in sorted order."""
+    unmeasured: int = 0
+    """Classes with new rows beyond `MEASURED`."""
+    looked_at: int = 0
+    """Texts whose words were looked at."""
+    encoded: int = 0
+    """Texts that were turned into vectors."""
+    examples: list[Example] = dataclasses.field(default_factory=list)
+    map_others: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 2)))
+    """Points of originals of classes that were not measured, (n, 2)."""
+    map_shares: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(2))
+    """Of the variance, for both directions of the plane."""
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    """What does not fit together, in whole sentences."""
+    no_sources: str | None = None
+    """Why sources cannot be shown, as a sentence."""
+    no_agreement: str | None = None
+    """Why the teacher's probabilities cannot be shown, as a sentence."""
+
+
+def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "mini") -> Appraisal:
+    """Measure an output of upsampling.
+
+    Parameters
+    ----------
+    path : Path
+        The table, with its manifest beside it.
+    sample : int, default=10_000
+        Most texts that are looked at, 100 or more, shared out evenly among the classes with new rows and between
+        originals and new rows; a fifth as many are turned into vectors.
+    seed : int, default=0
+        Of the samples, 0 to 2**64 - 1.
+    model : str, default="mini"
+        Encoder of the vectors: a bundled name, a folder or a hub id.
+
+    Returns
+    -------
+    Appraisal
+
+    Raises
+    ------
+    InputError
+        If this is no output of upsampling, or an option is out of range.
+    ModelError
+        If the encoder cannot be opened.
+    """
+    if sample < 100:
+        raise InputError(f"A report needs a sample of 100 texts or more. Got {sample}.")
+    if not 0 <= seed < 2**64:
+        raise InputError(f"The seed must be 0 to 2**64 - 1. Got {seed}.")
+    manifest = read_manifest(path)
+    made = {name: rows for name, rows in manifest["made"].items() if rows}
+    if not made:  # then a table of new rows alone is empty, and cannot be read
+        return Appraisal(name=path.name, manifest=manifest, seed=seed, model=model)
+
+    table = _Output(path, manifest, seed)
+    largest = sorted(made, key=lambda name: (-made[name], name))[:MEASURED]
+    names = sorted(name for name in largest if name in table.names)
+    share = max(2, sample // (2 * max(1, len(names))))
+    originals = {name: table.draw(table.rows_of(name, new=False), _ORIGINALS, share, name) for name in names}
+    new = {name: table.draw(table.rows_of(name, new=True), _NEW, share, name) for name in names}
+    agreement, no_agreement = _agreement(table, new)
+    source_texts, no_sources = _sources(table)
+
+    paired = max(2, int(sample * _ENCODED * _PAIRED / 2 / max(1, len(names))))
+    mapped = max(2, int(sample * _ENCODED * (1 - _PAIRED) / (len(names) + 1)))
+    elsewhere = table.is_original & ~np.isin(table.codes, table.codes_of(names))
+    others = table.draw(np.flatnonzero(elsewhere), _OTHERS, mapped)
+    texts = {("others", ""): table.texts(others)}
+    for name in names:
+        texts["originals", name] = table.texts(originals[name][:mapped])
+        texts["new", name] = table.texts(new[name][:paired])
+        texts["sources", name] = source_texts(new[name][:paired]) if source_texts else []
+    vectors, encoded = _vectors(texts, model)
+    on_map = [key for key in vectors if key[0] != "sources"]
+    plane, shares = quality.project(np.concatenate([vectors[key] for key in on_map]))
+    points = dict(zip(on_map, np.split(plane, np.cumsum([len(vectors[key]) for key in on_map])[:-1]), strict=True))
+
+    classes, examples = [], []
+    for name in names:
+        before, after = table.texts(originals[name]), table.texts(new[name])
+        compared = min(len(before), len(after)) if before else len(after)
+        cosines = np.zeros(0)
+        if source_texts:
+            cosines = quality.paired_cosines(vectors["new", name], vectors["sources", name])
+            shown = sorted(range(min(len(cosines), -(-EXAMPLES // len(names)))), key=lambda i: int(new[name][i]))
+            examples += [
+                Example(
+                    name,
+                    int(table.source_rows[new[name][i]]),
+                    *quality.changed_words(texts["sources", name][i], texts["new", name][i]),
+                    float(cosines[i]),
+                )
+                for i in shown
+            ]
+        classes.append(
+            ClassQuality(
+                name=name,
+                compared=compared,
+                originals=_diversity(before[:compared]),
+                new=_diversity(after[:compared]),
+                lengths_originals=quality.word_counts(before),
+                lengths_new=quality.word_counts(after),
+                cosines=cosines,
+                agreement=agreement.get(name, np.zeros(0)),
+                map_originals=points["originals", name],
+                map_new=points["new", name],
+            )
+        )
+    return Appraisal(
+        name=path.name,
+        manifest=manifest,
+        seed=seed,
+        model=model,
+        classes=classes,
+        unmeasured=len(made) - len(names),
+        looked_at=sum(len(found.lengths_originals) + len(found.lengths_new) for found in classes),
+        encoded=encoded,
+        examples=examples,
+        map_others=points["others", ""],
+        map_shares=shares,
+        warnings=table.warnings(),
+        no_sources=no_sources,
+        no_agreement=no_agreement,
+    )
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest of an output.
+
+    Parameters
+    ----------
+    path : Path
+        The output.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    InputError
+        If the output or its manifest is missing, or the latter is none.
+    """
+    if not os.path.exists(path):
+        raise InputError(f"{path}: no such file or folder; give what `augment upsample` has written.")
+    place = manifest_path(path)
+    try:
+        manifest = json.loads(place.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: its manifest {place.name} cannot be read ({error.strerror}); expected an output of"
+            " `augment upsample` with its manifest beside it."
+        ) from None
+    except (ValueError, RecursionError):
+        manifest = None
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA or not all(n in manifest for n in _NEEDED):
+        raise InputError(f"{place}: is no manifest of schema {SCHEMA}; run `augment upsample` again to get one.")
+    return manifest
+
+
+class _Output:
+    """The table, read with the few columns that every row has a part in held as arrays."""
+
+    def __init__(self, path: Path, manifest: Mapping[str, Any], seed: int) -> None:
+        from augment.formats import Layout, load
+
+        self.manifest, self.seed = manifest, seed
+        self.table = load(path, Layout())
+        self.text_column: str = manifest["input"]["text_column"]
+        label_column: str = manifest["input"]["label_column"]
+        for name in (self.text_column, label_column, "is_synthetic", "source_row"):
+            if name not in self.table.column_names:
+                raise InputError(
+                    f"{path}: has no column {name!r}, which its manifest speaks of; expected the table as"
+                    " `augment upsample` wrote it."
+                )
+        encoded = self._whole(label_column).combine_chunks().dictionary_encode()
+        classes = getattr(self.table.features[label_column], "names", None)
+        values = encoded.dictionary.to_pylist()
+        self.names = [classes[value] if classes and 0 <= value < len(classes) else str(value) for value in values]
+        self.codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        synthetic = self._as(path, "is_synthetic", "bool", False)
+        self.source_rows = self._as(path, "source_row", "int64", -1)
+        made = sum(manifest["made"].values())
+        self.expected = made + (0 if manifest.get("only_synthetic") else manifest["input"]["rows"])
+        # An input may hold rows that were made earlier; those of this run are the last.
+        last = np.arange(len(synthetic)) >= len(synthetic) - made
+        self.is_new = last if len(synthetic) == self.expected and synthetic[last].all() else synthetic
+        self.is_original = ~synthetic
+
+    def _whole(self, name: str) -> pa.ChunkedArray:
+        return self.table.with_format("arrow", columns=[name])[:].column(name)
+
+    def _as(self, path: Path, name: str, dtype: str, null: Any) -> np.ndarray:
+        """Return a column that csv may have made strings of."""
+        import pyarrow as pa
+
+        try:
+            return self._whole(name).cast(pa.type_for_alias(dtype)).fill_null(null).to_numpy()
+        except pa.ArrowException:
+            raise InputError(
+                f"{path}: column {name!r} must hold {dtype} values; expected the table as `augment upsample` wrote it."
+            ) from None
+
+    def codes_of(self, names: Sequence[str]) -> list[int]:
+        return [i for i, name in enumerate(self.names) if name in names]
+
+    def rows_of(self, name: str, *, new: bool) -> np.ndarray:
+        return np.flatnonzero(np.isin(self.codes, self.codes_of([name])) & (self.is_new if new else self.is_original))
+
+    def draw(self, rows: np.ndarray, purpose: int, most: int, name: str = "") -> np.ndarray:
+        """Draw some of these rows that have a text, in random order, the same whatever else is drawn."""
+        number = sorted(self.manifest["counts_before"]).index(name) if name else 0
+        drawn = generator(self.seed, "report", purpose, number).permutation(rows)[:most]
+        return drawn[[bool(text.strip()) for text in self.texts(drawn)]] if len(drawn) else drawn
+
+    def texts(self, rows: np.ndarray) -> list[str]:
+        return [text or "" for text in self.cells(self.text_column, rows)]
+
+    def cells(self, name: str, rows: np.ndarray) -> list[Any]:
+        return _cells(self.table, name, rows)
+
+    def warnings(self) -> list[str]:
+        """Say where the table and its manifest differ."""
+        if len(self.codes) != self.expected:
+            return [
+                f"The table has {len(self.codes):,} rows, but its manifest speaks of {self.expected:,}:"
+                " one of them was changed since, and what follows may not fit together."
+            ]
+        key = "made" if self.manifest.get("only_synthetic") else "counts_after"
+        counts = dict.fromkeys(self.names, 0)
+        for code, rows in zip(*np.unique(self.codes, return_counts=True), strict=True):
+            if code >= 0:
+                counts[self.names[code]] += int(rows)
+        told = {name: rows for name, rows in self.manifest[key].items() if rows}
+        if told == counts:
+            return []
+        return ["The classes of the table have other numbers of rows than its manifest says: one was changed since."]
+
+
+def _cells(table: Dataset, name: str, rows: np.ndarray) -> list[Any]:
+    """Return some cells of one column, in the order asked for."""
+    if not len(rows):
+        return []
+    return table.with_format("arrow", columns=[name])[rows.tolist()].column(name).to_pylist()
+
+
+def _sources(table: _Output) -> tuple[Callable[[np.ndarray], list[str]] | None, str | None]:
+    """Return what gives the texts of the sources of new rows, or None and why there is nothing."""
+    from augment.corpus import read
+    from augment.formats import Layout
+
+    made_from = table.manifest["input"]
+    new = np.flatnonzero(table.is_new)
+    parents = table.source_rows[new]
+    within = (parents >= 0) & (parents < len(table.codes))
+    if not table.manifest.get("only_synthetic") and not made_from["rows_kept_out"] and within.all():
+        same = (table.codes[parents] == table.codes[new]) & ~table.is_new[parents]
+        if same.all():
+            return lambda rows: table.texts(table.source_rows[rows]), None
+    name = str(made_from["name"])
+    if name != "sample" and not os.path.exists(name):
+        return None, f"The sources are not in the table, and the input {name!r} is not here to look them up in."
+    known = {field.name for field in dataclasses.fields(Layout)}
+    layout: dict[str, Any] = {
+        key: tuple(v) if isinstance(v, list) else v for key, v in made_from["layout"].items() if key in known
+    }
+    try:
+        corpus = read(name, Layout(**layout))
+    except CounterpoiseError:
+        return None, f"The sources are not in the table, and the input {name!r} cannot be read."
+    if corpus.fingerprint != made_from["fingerprint"] or not np.isin(parents, corpus.rows).all():
+        return None, f"The sources are not in the table, and the input {name!r} has been changed since."
+
+    def look_up(rows: np.ndarray) -> list[str]:
+        places = np.searchsorted(corpus.rows, table.source_rows[rows])
+        return [text or "" for text in _cells(corpus.table, corpus.text_column, places)]
+
+    return look_up, None
+
+
+def _agreement(table: _Output, new: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str | None]:
+    """Return the teacher's probabilities of the rows' own classes, or nothing and why."""
+    guard = next((guard for guard in table.manifest["guards"] if guard["name"] == "agreement"), None)
+    if guard is None:
+        return {}, "The agreement guard was off: no teacher has looked at the new rows."
+    if "label_probs" not in table.table.column_names:
+        return {}, (
+            "The agreement guard was on, but its probabilities were not written;"
+            " --guard agreement:soft_labels=true writes them."
+        )
+    found = {}
+    try:
+        classes = guard.get("classes") or guard["identity"]["classes"]
+        for name, rows in new.items():
+            cells = [json.loads(c) if isinstance(c, str) else c for c in table.cells("label_probs", rows)]
+            place = classes.index(name)
+            found[name] = np.array([cell[place] for cell in cells if cell is not None], dtype=np.float64)
+    except (KeyError, ValueError, TypeError, IndexError):
+        return {}, "The column label_probs does not hold what the manifest says of it."
+    return found, None
+
+
+def _diversity(texts: Sequence[str]) -> Diversity:
+    """Measure the diversity of texts."""
+    return Diversity(quality.distinct(texts, 1), quality.distinct(texts, 2), quality.self_bleu(texts))
+
+
+def _vectors(texts: Mapping[tuple[str, str], list[str]], model: str) -> tuple[dict[tuple[str, str], np.ndarray], int]:
+    """Encode lists of texts, each text once, and say how many there were."""
+    from augment.encoding import TextEncoder
+
+    places = {text: i for i, text in enumerate(dict.fromkeys(text for some in texts.values() for text in some))}
+    encoded = TextEncoder(model=model).encode(list(places))
+    rows = {key: np.array([places[text] for text in some], dtype=np.int64) for key, some in texts.items()}
+    return {key: encoded[some] for key, some in rows.items()}, len(places)

@@ -1,0 +1,329 @@
+"""Strategies that are put together of others: one after the other, or one of several for each new row."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any, ClassVar
+
+import numpy as np
+
+from augment.budget import SamplingStrategy
+from augment.candidates import Candidate, Draw
+from augment.errors import InputError
+from augment.guards.guard import Guard
+from augment.registry import GUARDS
+from augment.seeding import generator
+from augment.strategy import TextStrategy
+from augment.words import Replacement, splice
+
+
+class Composition(TextStrategy):
+    """Base of strategies with parts: what holds for all of them. A subclass sets `holds` and writes `candidates`.
+
+    Each part draws from a seed of its own, derived from the run's and its place, so that two parts of one kind draw
+    different numbers. What the parts say of `sampling_strategy`, `random_state` and `guards` is not looked at: those
+    of the composition count. It copies if all of its parts do, and asks the guards that any of them brings along.
+    """
+
+    holds: ClassVar[str]
+    """The parameter that lists the parts."""
+
+    @property
+    def parts(self) -> Sequence[TextStrategy]:
+        """The parts, in their order."""
+        return getattr(self, self.holds)
+
+    @property
+    def copies(self) -> bool:  # type: ignore[override]
+        """Whether all parts copy by design."""
+        return all(part.copies for part in self.parts)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters; `deep` adds those of the parts, e.g. ``steps__0__mask_ratio``."""
+        params: dict[str, Any] = super().get_params(deep=False)
+        if deep and isinstance(self.parts, (list, tuple)):
+            for i, part in enumerate(self.parts):
+                if isinstance(part, TextStrategy):
+                    params |= {f"{self.holds}__{i}__{name}": value for name, value in part.get_params().items()}
+        return params
+
+    def set_params(self, **params: Any) -> Composition:
+        """Set parameters, those of the parts among them, by the names that `get_params` gives.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter.
+        """
+        known = self.get_params()
+        of_parts: dict[int, dict[str, Any]] = defaultdict(dict)
+        for key in [key for key in params if key.startswith(f"{self.holds}__")]:
+            if key not in known:
+                raise InputError(f"{type(self).__name__} has no parameter {key!r}. It has {', '.join(known)}.")
+            _, place, name = key.split("__", 2)
+            of_parts[int(place)][name] = params.pop(key)
+        super().set_params(**params)
+        for i, values in of_parts.items():
+            self.parts[i].set_params(**values)
+        return self
+
+    def check(self) -> None:
+        """Raise one error that names every mistake in the parameters, and in those of the parts."""
+        if not isinstance(self.parts, (list, tuple)) or not self.parts:
+            raise InputError(
+                f"`{self.holds}` of {self.name} must be a list of at least one strategy. Got {self.parts!r}."
+            )
+        wrong = []
+        for i, part in enumerate(self.parts):
+            if isinstance(part, TextStrategy):
+                try:
+                    part.check()
+                except InputError as error:
+                    wrong.append(f"`{self.holds}[{i}]` of {self.name}: {error}")
+            else:
+                wrong.append(f"`{self.holds}[{i}]` of {self.name} must be a strategy, e.g. FillMask(). Got {part!r}.")
+        wrong += self._wrong()
+        if wrong:
+            raise InputError(" ".join(wrong))
+
+    def prepare(self) -> None:
+        """Prepare the parts."""
+        for part in self.parts:
+            part.prepare()
+
+    def identity(self) -> dict[str, Any]:
+        """Return what determines the rows of each part beside its parameters."""
+        return {"parts": [part.identity() for part in self.parts]}
+
+    def own_guards(self) -> list[Guard]:
+        """Return the guards of all parts, each once; those of one name with other parameters are all asked."""
+        guards: list[Guard] = []
+        for guard in (guard for part in self.parts for guard in part.own_guards()):
+            if all(GUARDS.to_config(guard) != GUARDS.to_config(other) for other in guards):
+                guards.append(guard)
+        return guards
+
+    def _wrong(self) -> list[str]:
+        """Return the mistakes in what is no part."""
+        return []
+
+    def _of_part(self, i: int, draws: Sequence[Draw], texts: Sequence[str]) -> list[Candidate | None]:
+        """Ask one part for candidates, each draw with a text and the part's own seed."""
+        seeds = {seed: _seed(seed, i) for seed in {draw.seed for draw in draws}}
+        return self.parts[i].candidates(
+            [draw._replace(text=text, seed=seeds[draw.seed]) for draw, text in zip(draws, texts, strict=True)]
+        )
+
+
+class Sequential(Composition):
+    """Apply strategies one after the other, each to the text that the one before gave.
+
+    A step that finds nothing to work on, or changes nothing, hands the text on as it got it. Only where no step finds
+    anything is there no candidate. A step that copies by design changes nothing, and so does nothing here.
+
+    Parameters
+    ----------
+    steps : list of TextStrategy
+        At least one.
+    sampling_strategy, random_state, guards
+        See `TextStrategy`; those of the steps are not looked at.
+
+    Examples
+    --------
+    >>> from augment.edits import KeyboardEdit, RandomWordEdit
+    >>> strategy = Sequential(steps=[RandomWordEdit(action="swap"), KeyboardEdit()])
+    >>> strategy.prepare()
+    >>> strategy.candidates([Draw("The shop opens at nine.", "neutral", 0, 0, 0, 0)])[0].text
+    'The opens sY(p at nine.'
+    """
+
+    name: ClassVar[str] = "sequential"
+    summary: ClassVar[str] = "apply several strategies, each to the text that the one before gave"
+    holds: ClassVar[str] = "steps"
+
+    def __init__(
+        self,
+        *,
+        steps: list[TextStrategy],
+        sampling_strategy: SamplingStrategy = "auto",
+        random_state: Any = None,
+        guards: Sequence[str | Guard] | None = None,
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state, guards=guards)
+        self.steps = steps
+
+    def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
+        """Lead each text through the steps; None where none of them finds anything to work on."""
+        made: list[Candidate | None] = [None] * len(draws)
+        texts = [draw.text for draw in draws]
+        for i, step in enumerate(self.steps):
+            for n, given in enumerate(self._of_part(i, draws, texts)):
+                if given is None or (step.copies and not self.copies):
+                    continue
+                before = made[n]
+                made[n] = given if before is None else _joined(draws[n].text, before, given)
+                texts[n] = given.text
+        return made
+
+
+class OneOf(Composition):
+    """Apply one of several strategies to each new row, drawn anew for each try at it.
+
+    Where the one that is drawn finds nothing to work on, the others are asked, in an order that is drawn likewise.
+    Unless all of them copy by design, a draw that falls to one that does gives a row that the guards reject as
+    unchanged, and that is tried again.
+
+    Parameters
+    ----------
+    choices : list of TextStrategy
+        At least one.
+    weights : tuple of float, optional
+        How often each is drawn in relation to the others, one for each choice and above 0; None for equally often.
+    sampling_strategy, random_state, guards
+        See `TextStrategy`; those of the choices are not looked at.
+
+    References
+    ----------
+    Efraimidis and Spirakis 2006, "Weighted random sampling with a reservoir": the order.
+
+    Examples
+    --------
+    >>> from augment.edits import KeyboardEdit, RandomWordEdit
+    >>> strategy = OneOf(choices=[RandomWordEdit(), KeyboardEdit()], weights=(1, 3))
+    >>> strategy.prepare()
+    >>> draws = [Draw("The shop opens at nine.", "neutral", 0, variant, 0, 0) for variant in range(3)]
+    >>> [candidate.text for candidate in strategy.candidates(draws)]
+    ['The shop opFBs at nine.', 'The shop opens at bin2.', 'The shop 8penC at nine.']
+    """
+
+    name: ClassVar[str] = "one_of"
+    summary: ClassVar[str] = "apply one of several strategies to each new row, drawn by weight"
+    holds: ClassVar[str] = "choices"
+
+    def __init__(
+        self,
+        *,
+        choices: list[TextStrategy],
+        weights: tuple[float, ...] | None = None,
+        sampling_strategy: SamplingStrategy = "auto",
+        random_state: Any = None,
+        guards: Sequence[str | Guard] | None = None,
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state, guards=guards)
+        self.choices = choices
+        self.weights = weights
+
+    def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
+        """Ask the choices for one candidate for each draw; None where none of them finds anything to work on."""
+        made: list[Candidate | None] = [None] * len(draws)
+        orders = [self._order(draw) for draw in draws]
+        for turn in range(len(self.choices)):
+            asked: dict[int, list[int]] = defaultdict(list)
+            for n, order in enumerate(orders):
+                if made[n] is None and (turn == 0 or self.copies or not self.choices[order[turn]].copies):
+                    asked[order[turn]].append(n)
+            for i, places in sorted(asked.items()):
+                given = self._of_part(i, [draws[n] for n in places], [draws[n].text for n in places])
+                for n, candidate in zip(places, given, strict=True):
+                    made[n] = candidate
+        return made
+
+    def _order(self, draw: Draw) -> list[int]:
+        """Draw the order in which the choices are asked: the first by weight, the next by weight among the rest."""
+        waits = generator(draw.seed, "choice", draw.source, draw.variant, draw.attempt).exponential(
+            size=len(self.choices)
+        )
+        return np.argsort(waits if self.weights is None else waits / np.asarray(self.weights)).tolist()
+
+    def _wrong(self) -> list[str]:
+        if self.weights is None or (
+            isinstance(self.weights, (tuple, list))
+            and len(self.weights) == len(self.choices)
+            and all(isinstance(w, Real) and not isinstance(w, bool) and 0 < w < math.inf for w in self.weights)
+        ):
+            return []
+        return [
+            f"`weights` of {self.name} must be one number above 0 for each of the {len(self.choices)} choices, or None."
+            f" Got {self.weights!r}."
+        ]
+
+
+def composed(text: str, first: Sequence[Replacement], second: Sequence[Replacement]) -> tuple[Replacement, ...]:
+    """Return the replacements that do to a text what two sets of them do one after the other.
+
+    Parameters
+    ----------
+    text : str
+        The source.
+    first : sequence of Replacement
+        In the source; disjoint, ascending.
+    second : sequence of Replacement
+        In the text that the first ones gave; likewise.
+
+    Returns
+    -------
+    tuple of Replacement
+        In the source; disjoint, ascending. Those that meet are one, and those that change nothing are left out.
+
+    Examples
+    --------
+    >>> first, second = Replacement(2, 6, "so-so"), Replacement(12, 16, "book")
+    >>> composed("a good old film", [first], [second])
+    (Replacement(start=2, end=6, new='so-so'), Replacement(start=11, end=15, new='book'))
+    """
+    between = splice(text, first)
+    spans: list[tuple[int, int, int, Replacement | None]] = []  # in the text between; how much longer it got there
+    longer = 0
+    for old in first:
+        change = len(old.new) - (old.end - old.start)
+        spans.append((old.start + longer, old.end + longer + change, change, None))
+        longer += change
+    spans += [(new.start, new.end, 0, new) for new in second]
+    groups: list[_Meeting] = []
+    for start, end, change, later in sorted(spans, key=lambda span: span[:2]):
+        if not groups or start > groups[-1].end:
+            groups.append(_Meeting(start, end))
+        groups[-1].end = max(groups[-1].end, end)
+        groups[-1].longer += change
+        if later is not None:
+            groups[-1].later.append(later)
+    both, longer = [], 0
+    for group in groups:
+        start = group.start - longer
+        longer += group.longer
+        end = group.end - longer
+        inside = [Replacement(new.start - group.start, new.end - group.start, new.new) for new in group.later]
+        made = splice(between[group.start : group.end], inside)
+        if made != text[start:end]:
+            both.append(Replacement(start, end, made))
+    return tuple(both)
+
+
+@dataclass
+class _Meeting:
+    """Replacements of both sets that overlap or touch, and so are one in the source."""
+
+    start: int
+    """With `end`, where they stand in the text between the two."""
+    end: int
+    longer: int = 0
+    """How much longer the first set has made it there."""
+    later: list[Replacement] = field(default_factory=list)
+    """Those of the second set."""
+
+
+def _joined(text: str, before: Candidate, after: Candidate) -> Candidate:
+    """Return what two steps made of a text; without replacements where one of them does not say what it replaced."""
+    if after.text == before.text:
+        return before
+    told = (before.replacements or before.text == text) and after.replacements
+    return Candidate(after.text, composed(text, before.replacements, after.replacements) if told else ())
+
+
+def _seed(seed: int, i: int) -> int:
+    """Derive the seed of a part from that of its composition."""
+    return int(generator(seed, "part", i).integers(2**64, dtype=np.uint64))

@@ -1,0 +1,267 @@
+"""The quality report: one HTML file about an output of upsampling, with nothing in it that runs or loads."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from augment.appraisal import SAMPLE, Appraisal, appraise
+from augment.errors import InputError, OutputError
+from augment.quality import Piece
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+STRETCH = 160
+"""Characters at either end of an unchanged stretch of a shown text; what is between them is cut."""
+
+# What may not stand in HTML, whatever the data holds.
+_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+
+def check_report(path: Path, *, overwrite: bool) -> None:
+    """Check, before any work is done, that a report can be made and written.
+
+    Parameters
+    ----------
+    path : Path
+        The HTML file.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    InputError
+        If the libraries that draw and lay out are not installed, or the suffix is neither .html nor .htm.
+    OutputError
+        If the file exists and may not be replaced, or its folder is missing or cannot be written to.
+    """
+    if any(importlib.util.find_spec(name) is None for name in ("matplotlib", "jinja2")):
+        raise InputError('The report needs matplotlib and jinja2; run: pip install "counterpoise[report]"')
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{path}: a report is an HTML file; expected the suffix .html, got {path.suffix!r}.")
+    if os.path.isdir(path):  # os.path and not pathlib, whose questions raise on a name that is too long
+        raise OutputError(f"{path}: is a folder; expected a file there. Choose another name for the report.")
+    if os.path.exists(path) and not overwrite:
+        raise OutputError(f"{path}: exists already; give --overwrite to replace it, or choose another name.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}); create its folder or change the rights,"
+            " or choose another place for the report."
+        ) from None
+
+
+def write_report(
+    output: Path,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    sample: int = SAMPLE,
+    seed: int = 0,
+    model: str = "mini",
+) -> None:
+    """Write the report about an output of upsampling.
+
+    Parameters
+    ----------
+    output : Path
+        The table, with its manifest beside it.
+    path : Path
+        The HTML file.
+    overwrite : bool, default=False
+        Replace an existing file.
+    sample, seed, model
+        See `augment.appraisal.appraise`.
+
+    Raises
+    ------
+    CounterpoiseError
+        See `check_report` and `augment.appraisal.appraise`.
+    """
+    from augment.output import staged_text
+
+    check_report(path, overwrite=overwrite)
+    with staged_text(render(appraise(output, sample=sample, seed=seed, model=model)), path):
+        pass
+
+
+def render(found: Appraisal) -> str:
+    """Lay the findings out as a page.
+
+    Parameters
+    ----------
+    found : Appraisal
+
+    Returns
+    -------
+    str
+        An HTML document, the same for the same findings. Whatever comes from the data is escaped.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    page = Environment(
+        loader=PackageLoader("augment"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page.filters |= {"count": _count, "decimal": _decimal, "shortened": _shortened, "setting": _setting}
+    made, rejected = sum(found.manifest["made"].values()), sum(found.manifest["rejected"].values())
+    text = page.get_template("report.html.j2").render(
+        found=found,
+        manifest=found.manifest,
+        made=made,
+        rejected=rejected,
+        missing=sum(lack["rows"] for lack in found.manifest["missing"].values()),
+        rejections=_rejections(found.manifest),
+        quantiles=QUANTILES,
+        tables=_tables(found),
+        figures=_figures(found),
+        guards={guard["name"]: guard for guard in found.manifest["guards"]},
+    )
+    return _CONTROL.sub("\ufffd", text)
+
+
+def _rejections(manifest: Mapping[str, Any]) -> dict[str, int]:
+    """Return the candidates that each guard has rejected, those of guards that found nothing to reject included."""
+    return {**{guard["name"]: 0 for guard in manifest["guards"]}, **manifest["rejected"]}
+
+
+def _tables(found: Appraisal) -> dict[str, list[tuple[str, list[float]]]]:
+    """Return quantiles by class: of the lengths of both kinds, of similarities, of the teacher's probabilities."""
+    lengths: list[tuple[str, list[float]]] = []
+    for one in found.classes:
+        lengths += [
+            (f"{one.name}, originals", _quantiles(one.lengths_originals)),
+            (f"{one.name}, new rows", _quantiles(one.lengths_new)),
+        ]
+    return {
+        "lengths": lengths,
+        "similarity": [(one.name, _quantiles(one.cosines)) for one in found.classes if len(one.cosines)],
+        "agreement": [
+            (one.name, [float(one.agreement.mean()), *_quantiles(one.agreement)])
+            for one in found.classes
+            if len(one.agreement)
+        ],
+    }
+
+
+def _quantiles(values: np.ndarray) -> list[float]:
+    return [
+        float(value) for value in (np.quantile(values, QUANTILES) if len(values) else np.full(len(QUANTILES), np.nan))
+    ]
+
+
+def _figures(found: Appraisal) -> dict[str, list[Markup]]:
+    """Draw the figures, one of each kind for each class."""
+    from markupsafe import Markup
+
+    from augment import charts
+
+    manifest = found.manifest
+    missing = {name: lack["rows"] for name, lack in manifest["missing"].items()}
+    figures = {
+        "classes": [charts.class_bars(manifest["counts_before"], manifest["made"], missing)],
+        "rejections": [],
+        "lengths": [],
+        "similarity": [],
+        "agreement": [],
+        "map": [],
+    }
+    if manifest["rejected"]:
+        figures["rejections"].append(charts.count_bars(_rejections(manifest), "rejected candidates"))
+    words = [count for one in found.classes for part in (one.lengths_originals, one.lengths_new) for count in part]
+    longest = max(8.0, float(np.ceil(np.quantile(words, 0.99)))) if words else 8.0
+    cosines = [cosine for one in found.classes for cosine in one.cosines]
+    lowest = min(0.5, float(np.floor(10 * np.quantile(cosines, 0.01)) / 10)) if cosines else 0.5
+    for number, one in enumerate(found.classes):
+        figures["lengths"].append(
+            charts.histogram(
+                f"lengths-{number}",
+                f"Words of a text, class {one.name}",
+                {"originals": one.lengths_originals, "new rows": one.lengths_new},
+                bins=np.unique(np.linspace(0, longest, min(25, int(longest) + 1)).round()),
+                unit="words",
+            )
+        )
+        if len(one.cosines):
+            figures["similarity"].append(
+                charts.histogram(
+                    f"similarity-{number}",
+                    f"Cosine of new rows and their sources, class {one.name}",
+                    {"new rows": one.cosines},
+                    bins=np.linspace(lowest, 1, 26),
+                    unit="cosine",
+                    lines={f"median {np.median(one.cosines):.2f}": float(np.median(one.cosines))},
+                )
+            )
+        if len(one.agreement):
+            figures["agreement"].append(
+                charts.histogram(
+                    f"agreement-{number}",
+                    f"The teacher's probability of the own class, class {one.name}",
+                    {"new rows": one.agreement},
+                    bins=np.linspace(0, 1, 21),
+                    unit="probability of the own class",
+                    lines={f"mean {one.agreement.mean():.2f}": float(one.agreement.mean())},
+                )
+            )
+        rest = [other.map_originals for other in found.classes if other is not one]
+        figures["map"].append(
+            charts.scatter(
+                f"map-{number}",
+                f"Map of originals and new rows, class {one.name}",
+                [
+                    (np.concatenate([found.map_others, *rest]), charts.OTHER),
+                    (one.map_originals, charts.ORIGINAL),
+                    (one.map_new, charts.NEW),
+                ],
+                found.map_shares,
+            )
+        )
+    return {kind: [Markup(svg) for svg in drawn] for kind, drawn in figures.items()}
+
+
+def _count(number: int) -> str:
+    """Write a number of things."""
+    return f"{number:,}"
+
+
+def _decimal(number: float, places: int = 2) -> str:
+    """Write a measured number; a dash where there is none."""
+    return f"{number:.{places}f}" if np.isfinite(number) else "–"
+
+
+def _setting(value: Any) -> str:
+    """Write a parameter."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_setting(item)}" for name, item in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(_setting, value)) or "none"
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _shortened(pieces: Iterable[Piece]) -> list[Piece]:
+    """Cut the middle of long unchanged stretches, and the end of long changed ones."""
+    short = []
+    for text, changed in pieces:
+        if len(text) > 2 * STRETCH + 40:
+            text = f"{text[:STRETCH]} […] {text[-STRETCH:]}"
+        short.append(Piece(text, changed))
+    return short

@@ -1,0 +1,371 @@
+"""What a run is asked for: by the command line, and by the manifest of an earlier run or a file of the same form."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import typing
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from augment import budget, corpus
+from augment.corpus import Corpus, Layout
+from augment.errors import InputError, did_you_mean
+from augment.guards.guard import Guard
+from augment.journal import difference
+from augment.manifest import SCHEMA, Manifest, installed_versions
+from augment.registry import GUARDS, STRATEGIES
+from augment.strategy import TextStrategy
+from augment.upsampling import HeldOut, digest
+
+
+class _Section(BaseModel):
+    """A part of the file: nothing is converted, and no key is let pass unread."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+_FIELDS: dict[str, Any] = {
+    field.name: (typing.get_type_hints(Layout)[field.name], field.default) for field in dataclasses.fields(Layout)
+}
+_Layout: Any = create_model("_Layout", __base__=_Section, **_FIELDS)
+
+
+class _Input(_Section):
+    name: str | None = None
+    layout: _Layout | None = None
+    fingerprint: str | None = None
+    text_column: str | None = None
+    """With `label_column`, read where there is no layout; a manifest tells here which columns were found."""
+    label_column: str | None = None
+    rows: Any = None
+    rows_kept_out: Any = None
+    empty_texts: Any = None
+
+
+class _HeldOut(_Section):
+    name: str
+    texts: str | None = None
+    """What identifies the texts."""
+    rows: Any = None
+
+
+class _Part(_Section):
+    """A strategy or a guard."""
+
+    name: str
+    parameters: dict[str, Any] = {}
+    identity: dict[str, Any] | None = None
+
+    def config(self) -> dict[str, Any]:
+        """Return what the registries take."""
+        return {"name": self.name, "parameters": self.parameters}
+
+
+class RunConfig(_Section):
+    """What is read of a manifest; a file that is written by hand may leave any of it out."""
+
+    input: _Input = _Input()
+    against: tuple[_HeldOut, ...] | None = None
+    strategy: _Part | None = None
+    guards: tuple[_Part, ...] | None = None
+    sampling_strategy: Any = None
+    seed: int | None = None
+    max_per_source: int | None = None
+    only_synthetic: bool | None = None
+    versions: dict[str, str] | None = None
+
+
+OUTCOME = {"schema", *(field.name for field in dataclasses.fields(Manifest))} - {*RunConfig.model_fields}
+"""What a manifest says of itself and of the outcome of its run; no part of what is asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a run is asked for, and what must be found for it to repeat another: `settle` makes it."""
+
+    source: str
+    layout: Layout
+    strategy: TextStrategy
+    sampling_strategy: budget.SamplingStrategy
+    seed: int
+    against: tuple[str, ...]
+    guards: Sequence[str | Guard] | None
+    max_per_source: int | None
+    only_synthetic: bool
+    path: Path | None
+    """The file; None if there is none."""
+    named: Container[str]
+    """What of the input and the held-out files the file names, and no option."""
+    fingerprint: str | None
+    """Which the input must have."""
+    digests: tuple[str | None, ...]
+    """Which the held-out files must have."""
+    identity: Mapping[str, Any]
+    """What the strategy must say of itself."""
+    guard_identities: tuple[tuple[dict[str, Any], Mapping[str, Any]], ...]
+    """Guards, and what they must say of themselves."""
+    versions: Mapping[str, str]
+    """What the other run was made with."""
+
+    def read_input(self) -> Corpus:
+        """Read the input.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, or is not the one that the file was made from.
+        """
+        found = self._found(self.source, corpus.read)
+        if self.fingerprint not in (None, found.fingerprint):
+            raise InputError(
+                f"{self.source}: is not the data that {self.path} was made from: fingerprint {found.fingerprint:.18}…"
+                f" instead of {self.fingerprint:.18}…. Give that data, or remove 'fingerprint' from the file to run on"
+                " other data."
+            )
+        return found
+
+    def read_held_out(self) -> list[HeldOut]:
+        """Read the held-out files.
+
+        Raises
+        ------
+        InputError
+            If one cannot be read, or is not the one that the file was made with.
+        """
+        read = []
+        for i, name in enumerate(self.against):
+            texts = self._found(name, corpus.read_texts)
+            if self.digests and self.digests[i] not in (None, digest(texts)):
+                raise InputError(
+                    f"{name}: is not the held-out file that {self.path} was made against: its texts are others. Give"
+                    f" that file, or remove 'texts' from 'against[{i}]' in {self.path} to run against this one."
+                )
+            read.append(HeldOut(name, texts))
+        return read
+
+    def check_models(self, guards: Sequence[Guard]) -> None:
+        """Check that the strategy and the guards work with what they worked with in the other run.
+
+        Parameters
+        ----------
+        guards : sequence of Guard
+            Fitted, and the strategy prepared.
+
+        Raises
+        ------
+        InputError
+            Naming the first model, revision or version that is another.
+        """
+        self._check(f"The strategy {self.strategy.name!r}", "strategy", self.identity, self.strategy.identity())
+        now = [(guard.to_config(), guard.identity()) for guard in guards]
+        for config, identity in self.guard_identities:
+            for other, found in now:
+                if config == other:
+                    self._check(f"The guard {config['name']!r}", f"guard {config['name']!r}", identity, found)
+
+    def other_versions(self) -> str:
+        """Return what is installed in other versions than the run of the file had, as one clause; or nothing."""
+        now = installed_versions()
+        return ", ".join(
+            f"{name} {version} ({now.get(name, 'none')} here)"
+            for name, version in self.versions.items()
+            if now.get(name) != version
+        )
+
+    def _check(self, what: str, where: str, recorded: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        """Refuse an identity that is another; keys that the file does not have may be anything."""
+        plain = json.loads(json.dumps(now, default=str))
+        changed = difference(dict(recorded), {key: plain.get(key) for key in recorded})
+        if changed:
+            raise InputError(
+                f"{what} is not what it was when {self.path} was made: {changed}. Bring that back, or remove 'identity'"
+                f" of the {where} from the file to run all the same."
+            )
+
+    def _found(self, name: str, read: Callable[[str, Layout], Any]) -> Any:
+        """Read what a name stands for, and say where names in the file are looked for if it does not exist."""
+        try:
+            return read(name, self.layout)
+        except InputError as error:
+            if name not in self.named or os.path.exists(name):
+                raise
+            raise InputError(
+                f"{error} The name is from {self.path}; relative ones are looked for in the current folder,"
+                f" {Path.cwd()}: run from where it was made, or give the name by hand."
+            ) from error
+
+
+def read(path: Path) -> RunConfig:
+    """Read a manifest, or a file of the same form.
+
+    Parameters
+    ----------
+    path : Path
+        A JSON file.
+
+    Returns
+    -------
+    RunConfig
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is no JSON, or naming every unknown key and every value of a wrong type.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(f"{path}: no such file; check the path.{did_you_mean(path.name, beside)}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); --config takes a JSON file.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not UTF-8; --config takes the manifest of a run, a JSON file.") from None
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{path}: is no JSON: line {error.lineno}, column {error.colno}: {error.msg}. --config takes the manifest"
+            " of a run, or a file like it."
+        ) from None
+    if not isinstance(found, dict):
+        raise InputError(f'{path}: must hold one object, e.g. {{"seed": 1}}. Got {type(found).__name__}.')
+    if found.get("schema") not in (None, SCHEMA):
+        raise InputError(
+            f"{path}: has the schema {found['schema']!r}, and this version reads {SCHEMA}. Install the version that"
+            " wrote it."
+        )
+    try:
+        return RunConfig.model_validate_json(json.dumps({k: v for k, v in found.items() if k not in OUTCOME}))
+    except ValidationError as error:
+        raise InputError(f"{path}: {' '.join(map(_told, error.errors()))}") from None
+
+
+def settle(path: Path | None, options: Mapping[str, Any], given: Container[str]) -> Asked:
+    """Settle what a run is asked for: what an option gives goes before the file, and the file before a default.
+
+    What an option has replaced need not be as it was in the other run: its recorded fingerprint, digest or identity
+    is not checked. The input is, since a file is often just somewhere else.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file.
+    options : mapping
+        All options by their names, with their defaults; ``parameters`` are those of the strategy as texts, ``layout``
+        is the options of the layout as one.
+    given : container of str
+        Names of the options that were given by hand; those of the layout are the names of its fields.
+
+    Returns
+    -------
+    Asked
+
+    Raises
+    ------
+    InputError
+        If no input is named, or the file, a name or a parameter cannot be used.
+    """
+    recorded = RunConfig() if path is None else read(path)
+    source = options["source"] or recorded.input.name
+    if source is None:
+        raise InputError(
+            "Give INPUT: a file, a saved folder, a hub id, or `sample`."
+            + ("" if path is None else f" Or name it in {path}, as 'name' of 'input'.")
+        )
+    layout = options["layout"]
+    relaid = [field.name for field in dataclasses.fields(Layout) if field.name in given]
+    if path is not None:
+        layout = dataclasses.replace(_layout(recorded.input), **{name: getattr(layout, name) for name in relaid})
+    files = recorded.against if recorded.against is not None and "against" not in given else None
+    parts = recorded.guards if recorded.guards is not None and "guards" not in given else None
+    try:
+        strategy, identity = _strategy(recorded.strategy, options, given)
+        brought = [guard.to_config() for guard in strategy.own_guards()] if parts else []
+        built = None if parts is None else [GUARDS.from_config(part.config()) for part in parts]
+    except InputError as error:
+        if path is None:
+            raise
+        raise InputError(f"{path}: {error}") from error
+    guards = options["guards"] or None
+    if built is not None:  # what the strategy brings along is not named besides
+        guards = [guard for guard in built if guard.to_config() not in brought]
+
+    def first(name: str) -> Any:
+        value = getattr(recorded, name)
+        return options[name] if name in given or value is None else value
+
+    wanted = first("sampling_strategy")
+    return Asked(
+        source=source,
+        layout=layout,
+        strategy=strategy,
+        sampling_strategy=budget.parse(wanted) if isinstance(wanted, str) else wanted,
+        seed=first("seed"),
+        against=options["against"] if files is None else tuple(file.name for file in files),
+        guards=guards,
+        max_per_source=first("max_per_source"),
+        only_synthetic=first("only_synthetic"),
+        path=path,
+        named={*(file.name for file in files or ()), *([] if options["source"] else [source])},
+        fingerprint=None if relaid else recorded.input.fingerprint,
+        digests=() if relaid or files is None else tuple(file.texts for file in files),
+        identity=identity or {},
+        guard_identities=tuple(
+            (guard.to_config(), part.identity)
+            for guard, part in zip(built or (), parts or (), strict=True)
+            if part.identity
+        ),
+        versions=recorded.versions or {},
+    )
+
+
+def _strategy(
+    part: _Part | None, options: Mapping[str, Any], given: Container[str]
+) -> tuple[TextStrategy, Mapping[str, Any] | None]:
+    """Build the strategy, and say what it must say of itself: nothing if options have changed its rows."""
+    name, values = options["strategy"], options["parameters"]
+    if part is None or ("strategy" in given and name != part.name):
+        return STRATEGIES.create(name, values), None
+    strategy: TextStrategy = STRATEGIES.from_config(part.config(), values)
+    return strategy, part.identity if set(values) <= set(strategy.speed_only) else None
+
+
+def _layout(section: _Input) -> Layout:
+    """Return the layout of a file, which a short one may leave to the names of the columns."""
+    if section.layout is None:
+        return Layout(text_column=section.text_column, label_column=section.label_column)
+    return Layout(**dict(section.layout))
+
+
+def _told(error: Any) -> str:
+    """Say one of pydantic's errors in a sentence."""
+    *path, last = error["loc"]
+    where = ".".join(map(str, error["loc"])) or "the file"
+    if error["type"] == "extra_forbidden":
+        known = _keys(path)
+        inside = f"'{'.'.join(map(str, path))}'" if path else "A run"
+        return f"{inside} has no key {last!r}. It has {', '.join(known)}.{did_you_mean(str(last), known)}"
+    if error["type"] == "missing":
+        return f"{where!r} is missing; give it."
+    return f"{where!r} must be {error['msg'].removeprefix('Input should be ')}. Got {error['input']!r:.60}."
+
+
+def _keys(path: Sequence[str | int]) -> list[str]:
+    """Return the keys that a section may have."""
+    model: Any = RunConfig
+    for step in path:
+        if isinstance(step, str):
+            (model,) = _models(model.model_fields[step].annotation)
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> list[Any]:
+    """Return the sections in a type."""
+    if typing.get_args(annotation):
+        return [model for inner in typing.get_args(annotation) for model in _models(inner)]
+    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []

@@ -1,0 +1,134 @@
+"""What each guard rejects, and whether an independent judge agrees: the measurement behind the default guards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from augment.candidates import Candidate, Draw
+from augment.corpus import Corpus
+from augment.encoding import Encoders, TextEncoder
+from augment.errors import InputError
+from augment.guards.guard import Guard, Originals
+from augment.guards.selection import parse
+from augment.plan import slots
+from augment.strategy import TextStrategy
+
+CONTRADICTED = 0.2
+"""A row whose class the judge gives less than this is contradicted."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge says of some texts that are meant to be of one class."""
+
+    name: str
+    rows: int
+    rejected: float
+    """Share of the candidates that the guard rejects."""
+    own: float
+    """Mean probability that the judge gives the class."""
+    contradicted: float
+    """Share of rows whose class the judge gives less than `CONTRADICTED`."""
+
+
+class Judge:
+    """A logistic regression on sentence vectors, fitted on rows that neither strategy nor guards have seen.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Held-out rows; every class weighs the same.
+    model : str
+        Encoder; best another than that of the guards.
+    """
+
+    def __init__(self, corpus: Corpus, model: str) -> None:
+        from sklearn.linear_model import LogisticRegression
+
+        self.encoder = TextEncoder(model=model, normalize=True)
+        rows = [(text, label) for text, label in zip(corpus.texts, corpus.named_labels(), strict=True) if text]
+        self.fitted = LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000).fit(
+            self.encoder.encode([text for text, _ in rows]), [label for _, label in rows]
+        )
+
+    def own(self, texts: Sequence[str], label: str) -> np.ndarray:
+        """Return the probability of a class for each text, (n,)."""
+        return self.fitted.predict_proba(self.encoder.encode(texts))[:, list(self.fitted.classes_).index(label)]
+
+
+def guard_quality(
+    corpus: Corpus, label: str, strategy: TextStrategy, guards: Sequence[str], judge: Judge, *, rows: int, seed: int = 0
+) -> list[Verdict]:
+    """Make candidates of one class without guards, and see what each guard leaves of them.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The training rows.
+    label : str
+        The class that candidates are made of.
+    strategy : TextStrategy
+        Makes them.
+    guards : sequence of str
+        As after ``--guard``; each is asked alone.
+    judge : Judge
+        Has seen none of it.
+    rows : int
+        Candidates.
+    seed : int, default=0
+
+    Returns
+    -------
+    list of Verdict
+        Of the real rows of the class, of real rows of other classes (a judge that cannot tell them apart
+        says nothing), of the candidates unguarded, and of what each guard leaves.
+
+    Raises
+    ------
+    InputError
+        If the class has no row.
+    """
+    labels = corpus.named_labels()
+    pairs = list(zip(corpus.texts, labels, strict=True))
+    own = [i for i, (text, name) in enumerate(pairs) if name == label and text]
+    if not own:
+        raise InputError(f"{corpus.name}: no row of class {label!r}; there are {', '.join(sorted(set(labels)))}.")
+    strategy.check()
+    strategy.prepare()
+    plan = slots(own, seed=seed, stream=0, wanted=rows)
+    chosen = [next(plan) for _ in range(rows)]
+    draws = [Draw(str(pairs[slot.source][0]), label, slot.source, slot.variant, 0, seed) for slot in chosen]
+    made = [(d, c) for d, c in zip(draws, strategy.candidates(draws), strict=True) if c is not None]
+    originals, encoders = Originals([text for text, _ in pairs], labels, [], seed), Encoders()
+
+    def verdict(name: str, texts: Sequence[str], rejected: float = 0.0) -> Verdict:
+        scores = judge.own(texts, label)
+        return Verdict(name, len(texts), rejected, float(scores.mean()), float((scores < CONTRADICTED).mean()))
+
+    found = [
+        verdict("real rows of the class", [str(pairs[i][0]) for i in own]),
+        verdict("real rows of other classes", [text for text, name in pairs if name != label and text]),
+        verdict("candidates, no guard", [candidate.text for _, candidate in made]),
+    ]
+    for name in guards:
+        kept = _kept(parse(name), made, originals, encoders)
+        found.append(verdict(name, [candidate.text for candidate in kept], 1 - len(kept) / len(made)))
+    return found
+
+
+def _kept(
+    guard: Guard, made: Sequence[tuple[Draw, Candidate]], originals: Originals, encoders: Encoders
+) -> list[Candidate]:
+    """Ask one guard alone, in order."""
+    guard.prepare(encoders)
+    guard.fit(originals)
+    passed = guard.judge([draw for draw, _ in made], [candidate for _, candidate in made]).passed
+    kept = []
+    for ok, (_, candidate) in zip(passed, made, strict=True):
+        if ok and guard.admits(candidate):
+            guard.remember(candidate.text)
+            kept.append(candidate)
+    return kept

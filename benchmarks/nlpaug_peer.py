@@ -1,0 +1,38 @@
+"""Measure nlpaug's contextual augmenter; run by an interpreter of its own, which need not have Counterpoise.
+
+Reads ``{"texts": […], "model": FOLDER, "threads": N}`` from standard input and prints one line of JSON.
+"""
+
+import json
+import resource
+import sys
+import time
+
+
+def main() -> None:
+    """Make one row of each text, and print how long it took."""
+    asked = json.load(sys.stdin)
+    start = time.perf_counter()
+    import nlpaug.augmenter.word as naw
+    import torch
+
+    torch.set_num_threads(asked["threads"])
+    augmenter = naw.ContextualWordEmbsAug(
+        model_path=asked["model"],
+        model_type="bert",
+        action="substitute",
+        aug_p=0.15,
+        top_k=50,
+        batch_size=32,
+        device="cpu",
+    )
+    augmenter.augment(asked["texts"][:32])
+    ready = time.perf_counter()
+    made = augmenter.augment(asked["texts"])
+    seconds = time.perf_counter() - ready
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"rows": len(made), "seconds": seconds, "before": ready - start, "peak_mb": peak}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

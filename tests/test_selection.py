@@ -1,0 +1,148 @@
+"""Guards are chosen by name and parameters; those that keep what is promised of every row are always there."""
+
+from __future__ import annotations
+
+import pytest
+
+from augment.errors import InputError
+from augment.guards.agreement import Agreement
+from augment.guards.changed import Changed
+from augment.guards.guard import Guard
+from augment.guards.length_ratio import LengthRatio
+from augment.guards.protected import ProtectedSpan
+from augment.guards.selection import ALWAYS, DEFAULT, parse, select
+from augment.guards.similarity import Similarity
+from augment.registry import GUARDS
+
+
+class Own(Guard):
+    name = "own"
+    summary = "one of a plugin"
+
+
+def names(*given, **options):
+    return [guard.name for guard in select(*given, **options)]
+
+
+def test_guards_stand_in_the_order_in_which_they_are_asked_however_they_are_named():
+    everything = ["agreement", "similarity", "polarity", "near_duplicate"]
+    expected = [name for name in GUARDS.own if name in {*ALWAYS, *everything}]
+    assert names(everything) == names(everything[::-1]) == expected
+    assert expected.index("changed") == 0
+    assert expected[-1] == "agreement", "the costly ones stand last"
+
+
+def test_none_chosen_means_the_default_ones():
+    assert names() == names(list(DEFAULT) or ["none"])
+    assert set(names()) == {*ALWAYS, *DEFAULT}
+
+
+def test_none_means_only_those_that_are_always_asked_and_stands_alone():
+    assert names(["none"]) == names([]) == list(ALWAYS)
+    with pytest.raises(InputError, match="The guard 'none' stands alone"):
+        select(["none", "similarity"])
+    with pytest.raises(InputError, match="stands alone"):
+        select([Similarity(), "none"])
+
+
+@pytest.mark.parametrize("name", ALWAYS)
+def test_what_is_always_asked_can_be_replaced_but_is_never_absent(name):
+    given = GUARDS.find(name)()
+    chosen = select([given])
+    assert [guard.name for guard in chosen] == list(ALWAYS)
+    assert sum(guard is given for guard in chosen) == 1
+    assert {guard.name for guard in select(["similarity"])} >= {*ALWAYS}
+
+
+def test_parameters_of_one_that_is_always_asked_take_effect():
+    (ratio,) = (guard for guard in select(["length_ratio:low=.8,high=1.5"]) if guard.name == "length_ratio")
+    assert isinstance(ratio, LengthRatio)
+    assert (ratio.low, ratio.high) == (0.8, 1.5)
+
+
+def test_every_selection_has_guards_of_its_own():
+    for one, other in zip(select(["similarity"]), select(["similarity"]), strict=True):
+        assert one is not other
+
+
+def test_guards_of_the_strategy_join_in_unless_they_are_chosen_with_other_parameters():
+    own = ProtectedSpan()
+    assert own in select(None, [own])
+    mine = ProtectedSpan(protect=("x",))
+    chosen = select([mine], [own])
+    assert mine in chosen
+    assert own not in chosen
+    assert "protected_span" in names(["none"], own=[own])
+
+
+def test_a_guard_that_the_registry_does_not_know_stands_last():
+    assert names([Own(), "agreement", Changed()])[-2:] == ["agreement", "own"]
+
+
+@pytest.mark.parametrize("twice", [["similarity", "similarity:low=.7"], [Similarity(), "similarity"], [Own(), Own()]])
+def test_a_guard_named_twice_is_refused(twice):
+    with pytest.raises(InputError, match=r"The guard '(similarity|own)' is named twice\. Name it once"):
+        select(twice)
+
+
+@pytest.mark.parametrize("chosen", ["similarity", "none", Similarity()])
+def test_a_single_guard_in_place_of_a_list_is_refused(chosen):
+    with pytest.raises(InputError, match=r"The guards must be a list, e\.g\. \['similarity'"):
+        select(chosen)
+
+
+def test_an_unknown_guard_or_parameter_is_refused_with_the_nearest_name():
+    with pytest.raises(InputError, match=r"There is no guard 'simlarity'\..*Did you mean 'similarity'\?"):
+        select(["simlarity"])
+    with pytest.raises(InputError, match=r"The guard 'similarity' has no parameter 'lo'\. It has low, high, model\."):
+        select(["similarity:lo=.5"])
+    with pytest.raises(InputError, match=r"'low' of 'similarity' must be float, e\.g\. 0\.6\. Got 'much'"):
+        select(["similarity:low=much"])
+    with pytest.raises(InputError, match="needs -1 <= low < high <= 1"):
+        select(["similarity:low=.9,high=.1"])
+    with pytest.raises(InputError, match="The guard 'changed' has no parameter 'x'. It has none"):
+        select(["changed:x=1"])
+
+
+# NAME:key=value,…
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("agreement", {}),
+        ("agreement:", {}),
+        ("agreement:least=.3", {"least": 0.3}),
+        ("agreement: least =.3, folds=4", {"least": 0.3, "folds": 4}),
+        ("agreement:soft_labels=true,teacher=a/b=c,d", {"soft_labels": True, "teacher": "a/b=c,d"}),
+        ("agreement:teacher=C:\\models,least=.1", {"teacher": "C:\\models", "least": 0.1}),
+        ("agreement:teacher=none", {"teacher": None}),
+    ],
+)
+def test_a_guard_is_read_from_one_text(text, expected):
+    guard = parse(text)
+    assert isinstance(guard, Agreement)
+    assert GUARDS.to_config(guard) == GUARDS.to_config(Agreement(**expected))
+
+
+@pytest.mark.parametrize("text", ["similarity:.7", "similarity:=.7", "similarity:,low=.7", "similarity:low,high=.9"])
+def test_what_is_no_pair_of_name_and_value_is_refused(text):
+    with pytest.raises(InputError, match=r"A guard is written NAME or NAME:key=value,…, e\.g\. similarity:low=\.7"):
+        parse(text)
+
+
+def test_a_parameter_named_twice_is_refused():
+    with pytest.raises(InputError, match="names the parameter 'low' twice"):
+        parse("similarity:low=.7,low=.8")
+
+
+def test_values_may_hold_commas():
+    guard = parse("protected_span:protect=not at all,never,protect_negations=false")
+    assert guard.protect == ("not at all", "never")
+
+
+def test_a_configuration_builds_the_same_guard_again():
+    for guard in select(["similarity:low=.7", "agreement:least=.3,soft_labels=true"]):
+        again = GUARDS.from_config(GUARDS.to_config(guard))
+        assert type(again) is type(guard)
+        assert GUARDS.to_config(again) == GUARDS.to_config(guard)
