@@ -109,6 +109,8 @@ def upsample_command(
     from augment.report import check_report, write_report
     from augment.upsampling import Run, plan_job
 
+    if others["source"] is None and config is None:
+        raise click.UsageError("Give INPUT (a file, a saved folder, a hub id, `sample`), or a --config that names it.")
     if not dry_run:
         if output is None:
             raise click.UsageError("Give an output, e.g. -o balanced.csv, or --dry-run to see the plan.")

@@ -273,10 +273,7 @@ def settle(path: Path | None, options: Mapping[str, Any], given: Container[str])
     recorded = RunConfig() if path is None else read(path)
     source = options["source"] or recorded.input.name
     if source is None:
-        raise InputError(
-            "Give INPUT: a file, a saved folder, a hub id, or `sample`."
-            + ("" if path is None else f" Or name it in {path}, as 'name' of 'input'.")
-        )
+        raise InputError(f"{path}: names no input; give INPUT, or its 'name' under 'input' in the file.")
     layout = options["layout"]
     relaid = [field.name for field in dataclasses.fields(Layout) if field.name in given]
     if path is not None:

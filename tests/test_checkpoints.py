@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from augment.checkpoints import BUNDLED, load_encoder, load_masked_lm
+from augment.checkpoints import BUNDLED, load_classifier, load_encoder, load_masked_lm
 from augment.errors import CounterpoiseError, InputError, ModelError
 
 
@@ -276,6 +276,54 @@ def test_a_hub_id_without_a_network_is_one_line(name, tmp_path):
     assert ran.stdout.count("\n") == 1
     assert f"The model {name!r} cannot be loaded" in ran.stdout
     assert "Traceback" not in ran.stderr
+
+
+# Classifiers
+
+
+@pytest.fixture
+def classifier(bert, tmp_path, shape):
+    from transformers import BertConfig, BertForSequenceClassification
+
+    model = BertForSequenceClassification(BertConfig(**shape, id2label={0: "bad", 1: "so-so", 2: "good"}))
+    return saved(model, tmp_path / "classifier", bert)
+
+
+def test_a_classifier_is_ready_for_inference_with_its_own_head(classifier):
+    import torch
+    from safetensors.torch import load_file
+
+    opened = load_classifier(str(classifier), device="cpu", dtype="float32")
+    assert not opened.model.training
+    assert opened.model.config.id2label == {0: "bad", 1: "so-so", 2: "good"}
+    weights = load_file(classifier / "model.safetensors")["classifier.weight"]
+    assert torch.equal(opened.model.classifier.weight, weights)
+    assert opened.longest() == 64
+    assert opened.revision == load_classifier(str(classifier), device="cpu").revision
+
+
+def test_a_model_without_a_classification_head_is_no_classifier(bert):
+    message = refusal(bert, opens=load_classifier)
+    assert message.startswith(f"The model {str(bert)!r} is no text classifier: its checkpoint lacks '")
+    assert "ForSequenceClassification" in message
+
+
+def test_a_classifier_whose_head_is_missing_alone_is_refused(classifier):
+    from safetensors.torch import load_file, save_file
+
+    path = classifier / "model.safetensors"
+    weights = {name: value for name, value in load_file(path).items() if not name.startswith("classifier.")}
+    save_file(weights, path, metadata={"format": "pt"})
+    assert "lacks 'classifier.bias'" in refusal(classifier, opens=load_classifier)
+
+
+def test_a_classifier_without_weights_or_configuration_is_refused(classifier, tmp_path):
+    (classifier / "model.safetensors").unlink()
+    assert "safetensors" in refusal(classifier, opens=load_classifier)
+    (classifier / "config.json").unlink()
+    assert "config.json" in refusal(classifier, opens=load_classifier)
+    assert "no model folder" in refusal(tmp_path / "nowhere", opens=load_classifier)
+    assert "dtype" in refusal(classifier, InputError, opens=load_classifier, dtype="int8")
 
 
 # What identifies a model

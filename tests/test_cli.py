@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from click.testing import CliRunner, Result
 
 from augment import registry
 from augment.cli import main
+from augment.formats import Layout
 from augment.words import folded, word_spans
 
 ROOT = Path(__file__).parent.parent
@@ -276,9 +278,12 @@ def test_the_manifest_holds_all_that_determines_the_result():
         "empty_texts": 0,
         "text_column": "text",
         "label_column": "label",
+        "layout": json.loads(json.dumps(asdict(Layout()))),
     }
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", found["input"]["fingerprint"])
-    assert found["against"] == [{"name": "dev.csv", "rows": 2}]
+    (file,) = found["against"]
+    assert (file["name"], file["rows"]) == ("dev.csv", 2)
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", file["texts"])
     assert found["strategy"]["name"] == "swap"
     assert found["strategy"]["parameters"] == {
         "pool": 500,
@@ -307,7 +312,7 @@ def test_held_out_rows_are_kept_clear_of():
     assert counts(cells("out.csv")) == {"neutral": 9, "positive": 9}
     assert {folded(row["text"]) for row in new_rows("out.csv")}.isdisjoint(map(folded, free))
     assert manifest("out.csv")["rejected"]["held_out"] >= len(free)
-    assert manifest("out.csv")["against"] == [{"name": "dev.csv", "rows": 2}, {"name": "test.jsonl", "rows": 3}]
+    assert [(file["name"], file["rows"]) for file in manifest("out.csv")["against"]] == [("dev.csv", 2), ("test.jsonl", 3)]
 
 
 def test_source_row_counts_the_rows_of_the_input_even_where_rows_were_dropped():
@@ -643,7 +648,7 @@ def test_a_seed_gives_the_same_bytes_for_any_batch_size_and_another_seed_others(
             written.append(Path(f"{size}.csv").read_bytes())
             found = manifest(f"{size}.csv")
             assert found["strategy"]["parameters"]["batch_size"] == size
-            assert found["strategy"]["revision"].startswith("sha256:")
+            assert found["strategy"]["identity"]["revision"].startswith("sha256:")
         assert written[0] == written[1]
         assert counts(cells(f"{size}.csv")) == {"neutral": 9, "positive": 9}
         outputs.append(written[0])
@@ -693,11 +698,12 @@ def test_strategies_lists_every_strategy_with_its_parameters_and_their_defaults(
     said = augment("strategies").stdout
     for name in registry.STRATEGIES.names():
         cls = registry.STRATEGIES.find(name)
-        block = re.search(rf"^{re.escape(name)} .*\n((?:    .*\n)*)", said, re.MULTILINE)
+        block = re.search(rf"^{re.escape(name)}: .*\n((?:    .*\n)*)", said, re.MULTILINE)
         assert block, name
         assert cls.summary in block[0]
         for parameter in registry.STRATEGIES.parameters(cls).values():
-            assert f"    {parameter.name}={parameter.default!r}\n" in block[1]
+            default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
+            assert f"    {parameter.name}{default}\n" in block[1]
     assert "mask_ratio=0.15" in said
     assert "stems=('zu',)" in said
     assert "random_state" not in said
@@ -795,7 +801,7 @@ def test_rows_that_cannot_be_used_are_refused(source, options, says):
     ("options", "says"),
     [
         ("--strategy swpa", ("'swpa'", "Did you mean 'swap'?")),
-        ("--strategy filmask", ("fillmask, swap", "Did you mean 'fillmask'?")),
+        ("--strategy filmask", ("sequential, swap", "Did you mean 'fillmask'?")),
         ("--param pol=3", ("'pol'", "It has pool, case,", "Did you mean 'pool'?")),
         ("--param pool", ("'pool'", "NAME=VALUE")),
         ("--param =3", ("'=3'", "NAME=VALUE")),

@@ -340,7 +340,9 @@ def test_a_rejection_counts_under_the_first_guard_that_makes_it():
     _, tally = run(strategy, {"neutral": 2}, guards=[guards[1], guards[0], guards[2]], max_attempts=1)
     assert set(tally.rejections()) == {"length_ratio"}
     _, tally = run(strategy, {"neutral": 2}, guards=guards[::-1], max_attempts=1)
-    assert set(tally.rejections()) == {"length_ratio"}, "what a guard says by itself comes before what depends on others"
+    assert set(tally.rejections()) == {"length_ratio"}, (
+        "what a guard says by itself comes before what depends on others"
+    )
 
 
 def test_copies_meet_only_the_guards_that_bind_copies():
@@ -380,3 +382,68 @@ def test_progress_counts_no_row_that_was_not_made():
     steps: list[int] = []
     run(Scripted(same), {"neutral": 5}, guards=fitted(), progress=steps.append)
     assert sum(steps) == 0
+
+
+# Going on
+
+
+def uninterrupted(budget: dict[Any, int], **options: Any) -> tuple[list[Outcome], Tally, Scripted]:
+    tally, strategy = Tally(), hard()
+    sources = {"a": [0, 1, 2, 3], "b": [4, 5, 6], "c": [7]}
+    done = options.pop("done", ())
+    found = made(
+        strategy,
+        texts=TEXTS,
+        sources={label: sources[label] for label in budget},
+        budget=budget,
+        guards=fitted(),
+        seed=3,
+        tally=tally,
+        done=done,
+        **options,
+    )
+    return list(found), tally, strategy
+
+
+def hard() -> Scripted:
+    """Much is rejected, by itself and for what came before; two sources are barren; a class ends short."""
+
+    def write(draw: Draw) -> str | None:
+        if draw.source in (1, 5):
+            return None
+        number = draw.generator().integers(9 if draw.label == "c" else 2500)
+        return draw.text if number % 3 == 0 else f"{draw.text} {number}"
+
+    return Scripted(write)
+
+
+GOING_ON = {"a": 1300, "b": 2 * CHUNK, "c": 40}
+
+
+def test_a_run_that_goes_on_after_any_chunk_makes_the_same_rows_and_counts_the_same():
+    whole, tally, strategy = uninterrupted(GOING_ON)
+    assert len(whole) > 6
+    assert tally.missing["c"] > 0
+    assert +tally.barren == {"a": 1, "b": 1}
+    assert tally.rejected["a"]["duplicate"] > 0
+    for count in range(len(whole) + 1):
+        again, told, asked = uninterrupted(GOING_ON, done=whole[:count])
+        assert again == whole
+        assert told == tally
+        assert asked.asked == strategy.asked[-len(asked.asked) :] if asked.asked else count == len(whole)
+
+
+def test_what_was_done_is_not_made_again_but_counts_as_progress():
+    whole, _, _ = uninterrupted(GOING_ON)
+    steps: list[int] = []
+    again, _, strategy = uninterrupted(GOING_ON, done=iter(whole), progress=steps.append)
+    assert again == whole
+    assert strategy.asked == []
+    assert steps == [len(outcome.rows) for outcome in whole]
+
+
+@pytest.mark.parametrize("budget", [{"b": 2 * CHUNK, "a": 1300}, {"a": 7}, {"c": 40}])
+def test_what_was_done_for_another_budget_is_refused(budget):
+    whole, _, _ = uninterrupted(GOING_ON)
+    with pytest.raises(ValueError, match=r"A chunk of 512 slots of 'a' belongs to another plan\."):
+        uninterrupted(budget, done=whole)

@@ -92,7 +92,8 @@ def test_our_own_strategies_are_found_under_the_name_that_they_give_themselves(n
     assert cls.name == name
     assert cls.summary
     assert {"sampling_strategy", "random_state"}.isdisjoint(registry.STRATEGIES.parameters(cls))
-    assert registry.STRATEGIES.create(name, {}).get_params() == cls().get_params(), "the defaults are the constructor's"
+    if name not in ("sequential", "one_of"):  # which are nothing without others
+        assert registry.STRATEGIES.create(name, {}).get_params() == cls().get_params(), "defaults are the constructor's"
 
 
 def test_an_unknown_strategy_is_refused_with_what_there_is_and_the_closest():

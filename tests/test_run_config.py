@@ -333,8 +333,10 @@ def test_a_file_that_is_no_json_is_refused_in_one_line(content, says):
 def test_a_folder_is_no_file_and_no_input_is_asked_for():
     Path("folder").mkdir()
     assert "folder: cannot be read" in refused("in.csv", "--config", "folder", "-o", "out.csv")
-    assert "Give INPUT" in refused("-o", "out.csv")
-    assert "Or name it in run.json, as 'name' of 'input'." in refused("--config", written({}), "-o", "out.csv")
+    assert "Give INPUT (a file" in refused("-o", "out.csv")
+    assert "run.json: names no input; give INPUT, or its 'name' under 'input' in the file." in refused(
+        "--config", written({}), "-o", "out.csv"
+    )
 
 
 def test_the_command_line_cannot_compose_and_says_what_can():

@@ -21,9 +21,10 @@ from augment.candidates import Candidate
 from augment.corpus import from_table
 from augment.errors import InputError
 from augment.formats import Layout
+from augment.guards.selection import ALWAYS, DEFAULT
 from augment.inspection import inspect, suggest
 from augment.strategy import TextStrategy
-from augment.upsampling import HeldOut, plan_job, run, upsample
+from augment.upsampling import HeldOut, Run, plan_job, upsample
 from augment.words import Replacement, folded, folded_words, splice, word_spans
 
 ROOT = Path(__file__).parent.parent
@@ -106,7 +107,7 @@ def nearly_equal(one: str, other: str) -> bool:
     [
         "from augment import upsample",
         "from augment import FillMask, upsample; import augment; upsample = augment.upsample",
-        "import augment.cli; import augment.console; from augment.registry import create; from augment import upsample",
+        "import augment.cli; import augment.console; from augment.registry import STRATEGIES; from augment import upsample",
     ],
 )
 def test_the_package_gives_the_function_whatever_was_imported_before(statements):
@@ -443,7 +444,7 @@ def test_no_synthetic_row_equals_a_held_out_row_and_the_counts_stay_exact():
     assert Counter(guarded_labels) == Counter(labels)
     assert manifest.rejected["held_out"] >= len(new), "each of them came up again, and was rejected"
     assert {folded(text) for text in guarded}.isdisjoint(map(folded, held_out))
-    assert manifest.against == [{"name": "against", "rows": len(held_out)}]
+    assert [(file["name"], file["rows"]) for file in manifest.against] == [("against", len(held_out))]
 
 
 @pytest.mark.parametrize(
@@ -472,12 +473,13 @@ def test_held_out_rows_that_are_far_from_everything_change_nothing():
 
 def test_several_held_out_files_are_all_heeded_and_recorded():
     table = from_table(Dataset.from_dict({"text": SHUFFLED, "label": SHUFFLED_LABELS}), "memory", Layout())
-    free = [row.text for row in run(plan_job(table, Swap(), seed=9)).rows]
+    free = [row.text for row in Run(plan_job(table, Swap(), seed=9)).make().rows]
     files = [HeldOut("dev.csv", free[::2]), HeldOut("test.csv", free[1::2])]
-    made = run(plan_job(table, Swap(), seed=9, held_out=files))
+    made = Run(plan_job(table, Swap(), seed=9, held_out=files)).make()
     assert {row.text for row in made.rows}.isdisjoint(free)
     assert len(made.rows) == len(free)
-    assert made.manifest.against == [{"name": "dev.csv", "rows": 5}, {"name": "test.csv", "rows": 4}]
+    assert [(file["name"], file["rows"]) for file in made.manifest.against] == [("dev.csv", 5), ("test.csv", 4)]
+    assert made.manifest.against[0]["texts"] != made.manifest.against[1]["texts"]
 
 
 # One seed, one result
@@ -518,7 +520,7 @@ def test_the_manifest_says_what_was_asked_and_what_was_made():
     assert found["made"] == {"neutral": 2}
     assert found["missing"] == {}
     assert found["rejected"] == {"changed": 10}
-    assert [guard["name"] for guard in found["guards"]] == ["changed", "length_ratio", "held_out", "duplicate"]
+    assert [guard["name"] for guard in found["guards"]] == [*ALWAYS, *DEFAULT]
     assert found["seconds"] >= 0
     assert {"python", "datasets", "numpy"} <= set(found["versions"])
     assert manifest.to_json().endswith("}\n")
@@ -610,5 +612,5 @@ def test_the_bundled_model_makes_different_checked_rows_and_the_same_for_any_bat
         source = SHUFFLED[row["source_row"]]
         the = [word.lower() for word in source.split()].count("the")
         assert [word.lower() for word in row["text"].split()].count("the") >= the, "protected words stay"
-    assert manifest.strategy["model"] == "mini"
-    assert manifest.strategy["revision"].startswith("sha256:")
+    assert manifest.strategy["parameters"]["model"] == manifest.strategy["identity"]["model"] == "mini"
+    assert manifest.strategy["identity"]["revision"].startswith("sha256:")

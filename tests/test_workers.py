@@ -1,0 +1,205 @@
+"""Several processes try draws and the result is that of one; when one of them dies it is said, and none is left."""
+
+from __future__ import annotations
+
+import csv
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from augment.candidates import Candidate, Draw
+from augment.errors import CounterpoiseError, InputError
+from augment.fill_mask import FillMask
+from augment.generation import try_draws
+from augment.guards.changed import Changed
+from augment.guards.guard import Guard, Judgement
+from augment.strategy import TextStrategy
+from augment.upsampling import upsample
+from augment.workers import Workers, device_of
+
+COMMAND = Path(sys.executable).parent / "augment"
+
+
+class Marked(TextStrategy):
+    """Append a number of the draw's own, or do what the text says; only once it was prepared."""
+
+    name = "marked"
+    summary = "append a number"
+
+    def __init__(self, *, sign: str = "#", sampling_strategy: Any = "auto", random_state: Any = None) -> None:
+        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state)
+        self.sign = sign
+
+    def prepare(self) -> None:
+        self.prepared_ = True
+
+    def candidates(self, draws):
+        assert self.prepared_
+        return [self._one(draw) for draw in draws]
+
+    def _one(self, draw):
+        if draw.text == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if draw.text == "refuse":
+            raise InputError("There is nothing to be had of it.")
+        if draw.text == "nothing":
+            return None
+        return Candidate(f"{draw.text} {self.sign}{draw.generator().integers(10**9)}")
+
+
+class Where(Guard):
+    """Measure which process judges, and that it was prepared there."""
+
+    name = "where"
+    summary = "says in which process it is asked"
+
+    def prepare(self, encoders):
+        self._prepared = os.getpid()
+
+    def judge(self, draws, candidates):
+        assert self._prepared == os.getpid()
+        return Judgement([not c.text.endswith("7") for c in candidates], {"pid": [os.getpid()] * len(candidates)})
+
+
+def draws(count: int, *more: str) -> list[Draw]:
+    texts = [*(f"text {i}" for i in range(count)), *more]
+    return [Draw(text, "a", i, 0, 0, 5) for i, text in enumerate(texts)]
+
+
+def here(asked: list[Draw], guards: list[Guard]) -> list[Any]:
+    strategy = Marked(sign="+")
+    strategy.prepare()
+    for guard in guards:
+        guard.prepare(None)
+    return try_draws(strategy, guards, asked)
+
+
+def without_pid(trials: list[Any]) -> list[Any]:
+    return [trial._replace(columns={}) for trial in trials]
+
+
+def test_trials_are_those_of_one_process_in_their_order_and_in_several_processes():
+    asked = draws(41, "nothing")
+    expected = without_pid(here(asked, [Changed(), Where()]))
+    with Workers(Marked(sign="+"), [Changed(), Where()], 2) as workers:
+        trials = workers(asked)
+        assert without_pid(trials) == expected
+        assert {trial.against for trial in trials} == {None, "where"}
+        pids = {trial.columns["pid"] for trial in trials if trial.columns}
+        assert os.getpid() not in pids
+        assert len(pids) in (1, 2)
+        assert without_pid(workers(asked[:1])) == expected[:1]
+        assert workers([]) == []
+        with pytest.raises(InputError, match="nothing to be had"):
+            workers(draws(3, "refuse"))
+        assert without_pid(workers(asked[5:8])) == expected[5:8], "an error in one draw does not end them"
+    assert multiprocessing.active_children() == []
+
+
+def test_a_worker_that_dies_is_said_in_one_line_and_the_others_end():
+    with (
+        pytest.raises(CounterpoiseError, match=r"A worker process has died.*fewer --workers.*--resume"),
+        Workers(Marked(), [], 2) as workers,
+    ):
+        workers(draws(3, "die"))
+    assert multiprocessing.active_children() == []
+
+
+def test_an_error_does_not_wait_for_what_the_workers_are_at():
+    class Slow(Exception):
+        pass
+
+    begun = time.monotonic()
+    with pytest.raises(Slow), Workers(Marked(), [], 1) as workers:
+        workers(draws(1))
+        begun = time.monotonic()
+        workers._pool.submit(time.sleep, 60)
+        time.sleep(0.2)
+        raise Slow
+    assert time.monotonic() - begun < 30
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "devices", "expected"),
+    [
+        ("auto", 0, ["auto"] * 3),
+        ("cpu", 4, ["cpu"] * 3),
+        ("cuda:1", 4, ["cuda:1"] * 3),
+        ("cuda", 1, ["cuda"] * 3),
+        ("auto", 2, ["cuda:0", "cuda:1", "cuda:0"]),
+        ("cuda", 4, ["cuda:0", "cuda:1", "cuda:2"]),
+    ],
+)
+def test_workers_share_the_devices_out(monkeypatch, name, devices, expected):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: devices)
+    assert [device_of(name, number) for number in range(3)] == expected
+
+
+# Through the functions and the command that people call
+
+
+def rows(sentences: list[str]) -> tuple[list[str], list[str]]:
+    texts = [f"{text} {extra}" for extra in ("", "Indeed.") for text in sentences]
+    return texts, ["rare" if i % 5 == 0 else "few" if i % 5 == 1 else "many" for i in range(len(texts))]
+
+
+GUARDS = ["similarity:low=.8,high=.97", "agreement:least=.3,soft_labels=true"]
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_fewer_than_one_worker_is_refused(sentences, workers):
+    with pytest.raises(InputError, match=f"number of workers must be 1 or more. Got {workers}"):
+        upsample(rows(sentences), strategy="random", workers=workers)
+
+
+def test_rows_and_soft_labels_are_the_same_for_any_workers_and_batch_sizes(bert, sentences):
+    import pandas as pd
+
+    texts, labels = rows(sentences)
+    frame = pd.DataFrame({"text": texts, "label": labels})
+    found = []
+    for workers, size in ((1, 64), (2, 7)):
+        strategy = FillMask(model=str(bert), device="cpu", batch_size=size)
+        out, manifest = upsample(frame, strategy=strategy, guards=GUARDS, workers=workers, seed=4)
+        new = out[out["is_synthetic"]]
+        assert len(new) > 20
+        assert manifest.rejected["similarity"] > 0
+        assert manifest.rejected["agreement"] > 0
+        assert all(abs(sum(shares) - 1) < 1e-5 for shares in new["label_probs"])
+        found.append(
+            (new[["text", "label", "variant"]].values.tolist(), new["label_probs"].tolist(), manifest.rejected)
+        )
+    assert found[0] == found[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["mini", "mpnet"])
+def test_the_command_writes_the_same_bytes_whatever_changes_only_the_speed(tiny, sentences, tmp_path, model):
+    name = model if model == "mini" else str(tiny(model))
+    with open(tmp_path / "in.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *zip(*rows(sentences), strict=True)])
+    command = [COMMAND, "upsample", "in.csv", "-q", "--model", name, "--sampling-strategy", "rare=300,few=200"]
+    for guard in GUARDS:
+        command += ["--guard", guard]
+    outputs = set()
+    for n, (size, workers, hashes) in enumerate([(64, 1, "0"), (1, 1, "1"), (7, 2, "random"), (64, 3, "random")]):
+        done = subprocess.run(
+            [*command, "-o", f"{n}.jsonl", "--batch-size", str(size), "--workers", str(workers)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": hashes},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        outputs.add((tmp_path / f"{n}.jsonl").read_bytes())
+    assert len(outputs) == 1
+    assert b"label_probs" in outputs.pop()
