@@ -142,9 +142,7 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
     return Checkpoint(name, _identity(source, model), model, tokenizer, place, autocast)
 
 
-def load_classifier(
-    name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto"
-) -> Checkpoint:
+def load_classifier(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
     """Open a text classifier: what ``pipeline("text-classification")`` would take.
 
     Parameters

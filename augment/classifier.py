@@ -56,7 +56,7 @@ class TextClassifier:
         InputError
             If a class is none of the model's labels.
         """
-        labels = self._checkpoint.model.config.id2label
+        labels: dict[int, str] = self._checkpoint.model.config.id2label or {}  # type: ignore[assignment]
         names = {str(label).casefold(): int(i) for i, label in labels.items()}
         names = {str(int(i)): int(i) for i in labels} | names
         unknown = [label for label in classes if str(label).casefold() not in names]
@@ -72,7 +72,8 @@ class TextClassifier:
         """Return the model's class probabilities, (n, labels of the model) float32."""
         tokenizer = self._checkpoint.tokenizer
         ids = tokenizer(list(texts), truncation=True, max_length=self._longest)["input_ids"] if len(texts) else []
-        scores = np.zeros((len(texts), self._checkpoint.model.config.num_labels), dtype=np.float32)
+        labels = len(self._checkpoint.model.config.id2label or ())
+        scores = np.zeros((len(texts), labels), dtype=np.float32)
         batches = length_batches([len(row) for row in ids], self._longest, self.batch_size)
         scored = self._inference.map(lambda batch: self._batch([ids[i] for i in batch.rows], batch.length), batches)
         for batch, part in zip(batches, scored, strict=True):

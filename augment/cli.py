@@ -168,7 +168,8 @@ def upsample_command(
             if not journal.chunks:
                 raise
             raise Interrupted(
-                f"Interrupted: what is finished is kept in {journal.path}; give the same command with --resume to go on."
+                f"Interrupted: what is finished is kept in {journal.path};"
+                " give the same command with --resume to go on."
             ) from None
         shown = _spread(made, show)
         journal.remove()
@@ -236,7 +237,8 @@ def guards_command() -> None:
     from augment.registry import GUARDS
 
     _show_registry(GUARDS)
-    click.echo(f"\nAlways asked: {', '.join(ALWAYS)}. Asked unless --guard names others: {', '.join(DEFAULT) or 'none'}.")
+    click.echo(f"\nAlways asked: {', '.join(ALWAYS)}.")
+    click.echo(f"Asked where they suit, unless --guard names others: {', '.join(DEFAULT)}.")
 
 
 def _show_registry(registry: Any) -> None:

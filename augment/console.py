@@ -31,7 +31,7 @@ class Commands(click.Group):
         kwargs["standalone_mode"] = False
         try:
             with warnings.catch_warnings():
-                warnings.showwarning = _warn
+                warnings.showwarning = _warn  # type: ignore[assignment]
                 code = super().main(*args, **kwargs) or 0
             sys.stdout.flush()
             sys.exit(code)

@@ -208,11 +208,11 @@ class FillMask(TextStrategy):
         asked: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
         places, end = [], 0
         for task, turn in turns:
-            row = (tuple(task.ids), tuple(task.positions[i] for i in turn))
-            if row not in asked:
-                asked[row] = end
+            masked = (tuple(task.ids), tuple(task.positions[i] for i in turn))
+            if masked not in asked:
+                asked[masked] = end
                 end += len(turn)
-            places.append(asked[row])
+            places.append(asked[masked])
         ids, logits = self._engine.likeliest(list(asked), None if self.top_k is None else self.top_k + spare)
         for place, (task, turn) in zip(places, turns, strict=True):
             for row, i in enumerate(turn, start=place):

@@ -71,7 +71,7 @@ class Journal:
         self.path = path
         self.chunks = 0
         """How many finished chunks it holds."""
-        identity = json.loads(json.dumps({"schema": SCHEMA, **identity}, default=str))
+        plain: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **identity}, default=str))
         try:
             # Unbuffered: what a full disk refuses must not come up again when the file is closed.
             self._file = open(path, "r+b" if path.exists() else "x+b", buffering=0)  # noqa: SIM115
@@ -81,7 +81,7 @@ class Journal:
             self._lock()
             if not resume:
                 self._file.truncate(0)
-            self._read_up(identity)
+            self._read_up(plain)
         except BaseException:
             self._file.close()
             raise
@@ -149,7 +149,7 @@ class Journal:
                 f"{self.path}: another run is writing this output; wait for it, or choose another."
             ) from None
 
-    def _read_up(self, identity: dict[str, Any]) -> None:
+    def _read_up(self, identity: Mapping[str, Any]) -> None:
         """Check what stands in the file, cut off what a crash left half written, and stand at its end."""
         with open(self.path, "rb") as file:
             header = _parsed(file.readline())
@@ -214,8 +214,8 @@ def difference(before: Any, now: Any, name: str = "") -> str:
                 return found
         return ""
     if isinstance(before, list) and isinstance(now, list):
-        found = (difference(a, b, f"{name}[{i}]") for i, (a, b) in enumerate(zip_longest(before, now)))
-        return next(filter(None, found), "")
+        differences = (difference(a, b, f"{name}[{i}]") for i, (a, b) in enumerate(zip_longest(before, now)))
+        return next(filter(None, differences), "")
     return "" if before == now else f"{name} was {_short(before)} and is {_short(now)} now"
 
 

@@ -354,9 +354,7 @@ def upsample(
             [*originals[1], *(data[1][row.source] for row in rows)],
         ), made.manifest
     if hasattr(data, "iloc"):
-        frame = extended_frame(
-            data, corpus, rows, chosen.name, only_synthetic=only_synthetic, extra=run.columns()
-        )
+        frame = extended_frame(data, corpus, rows, chosen.name, only_synthetic=only_synthetic, extra=run.columns())
         return frame, made.manifest
     table = extended_table(corpus, rows, chosen.name, only_synthetic=only_synthetic, extra=run.columns())
     return table, made.manifest

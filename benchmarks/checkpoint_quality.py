@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from augment import words
+from augment.batches import LENGTH_STEP
 from augment.checkpoints import Checkpoint
 from augment.errors import InputError
-from augment.batches import LENGTH_STEP
 from augment.masked_lm import HeadStates
 from augment.seeding import generator
 from classifiers.pretraining import mean_vectors

@@ -246,7 +246,7 @@ def _pipeline(setting: Setting, dtype: str, masks: str) -> tuple[int, float, flo
 
     logging.set_verbosity_error()
     start = time.perf_counter()
-    fill = transformers_pipeline(
+    fill: Any = transformers_pipeline(
         "fill-mask",
         model=str(BUNDLED.get(setting.model, setting.model)),
         device="cpu",
@@ -254,6 +254,7 @@ def _pipeline(setting: Setting, dtype: str, masks: str) -> tuple[int, float, flo
         batch_size=32,
         top_k=50,
     )
+    mask = fill.tokenizer.mask_token
     rng = np.random.default_rng(0)
     masked = []
     for i in range(setting.rows):
@@ -262,7 +263,7 @@ def _pipeline(setting: Setting, dtype: str, masks: str) -> tuple[int, float, flo
         if spans:
             count = 1 if masks == "one" else max(1, int(0.15 * len(spans) + 0.5))
             chosen = sorted(rng.permutation(len(spans))[:count])
-            masked.append(splice(text, [Replacement(*spans[j], fill.tokenizer.mask_token) for j in chosen]))
+            masked.append(splice(text, [Replacement(spans[j].start, spans[j].end, mask) for j in chosen]))
     fill(masked[:64])
     ready = time.perf_counter()
     filled = fill(masked)

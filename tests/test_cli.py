@@ -312,7 +312,10 @@ def test_held_out_rows_are_kept_clear_of():
     assert counts(cells("out.csv")) == {"neutral": 9, "positive": 9}
     assert {folded(row["text"]) for row in new_rows("out.csv")}.isdisjoint(map(folded, free))
     assert manifest("out.csv")["rejected"]["held_out"] >= len(free)
-    assert [(file["name"], file["rows"]) for file in manifest("out.csv")["against"]] == [("dev.csv", 2), ("test.jsonl", 3)]
+    assert [(file["name"], file["rows"]) for file in manifest("out.csv")["against"]] == [
+        ("dev.csv", 2),
+        ("test.jsonl", 3),
+    ]
 
 
 def test_source_row_counts_the_rows_of_the_input_even_where_rows_were_dropped():

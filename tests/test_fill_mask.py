@@ -729,7 +729,9 @@ def test_a_label_before_the_text_is_seen_and_never_masked(bert, sentences):
         draws = [Draw(text, label, i, 0, 0, 0) for i, text in enumerate(sentences)]
         found.append(made.candidates(draws))
         for draw, candidate, other in zip(draws, found[-1], plain.candidates(draws), strict=True):
-            assert [r[:2] for r in candidate.replacements] == [r[:2] for r in other.replacements], "the same words masked"
+            assert [r[:2] for r in candidate.replacements] == [r[:2] for r in other.replacements], (
+                "the same words masked"
+            )
             assert splice(draw.text, candidate.replacements) == candidate.text
     assert [c.text for c in found[0]] != [c.text for c in found[1]], "another label, other fills"
     assert made.candidates(draws[:3]) == found[-1][:3]

@@ -62,7 +62,9 @@ def test_a_class_without_rows_is_refused():
 
 
 def test_the_command_shows_a_line_for_each_guard():
-    done = CliRunner().invoke(main, ["guards", "sample", "--judged-on", "sample", "--rows", "20", "--guard", "polarity"])
+    done = CliRunner().invoke(
+        main, ["guards", "sample", "--judged-on", "sample", "--rows", "20", "--guard", "polarity"]
+    )
     assert done.exit_code == 0, done.stderr
     for name in ("real rows of the class", "candidates, no guard", "polarity"):
         assert name in done.stdout

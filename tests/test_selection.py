@@ -98,9 +98,9 @@ def test_an_unknown_guard_or_parameter_is_refused_with_the_nearest_name():
         select(["similarity:lo=.5"])
     with pytest.raises(InputError, match=r"'low' of 'similarity' must be float, e\.g\. 0\.6\. Got 'much'"):
         select(["similarity:low=much"])
-    with pytest.raises(InputError, match="needs -1 <= low < high <= 1"):
+    with pytest.raises(InputError, match=r"needs -1 <= low < high <= 1\."):
         select(["similarity:low=.9,high=.1"])
-    with pytest.raises(InputError, match="The guard 'changed' has no parameter 'x'. It has none"):
+    with pytest.raises(InputError, match=r"The guard 'changed' has no parameter 'x'\. It has none"):
         select(["changed:x=1"])
 
 

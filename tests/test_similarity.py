@@ -80,7 +80,7 @@ def test_a_verdict_does_not_depend_on_the_batch(encoders, cosines):
 
 @pytest.mark.parametrize(("low", "high"), [(0.5, 0.5), (0.9, 0.2), (-1.1, 0.5), (0.5, 1.1), (float("nan"), 1.0)])
 def test_a_window_that_is_none_is_refused(low, high):
-    with pytest.raises(InputError, match="needs -1 <= low < high <= 1. Got low="):
+    with pytest.raises(InputError, match=r"needs -1 <= low < high <= 1\. Got low="):
         Similarity(low=low, high=high)
 
 
