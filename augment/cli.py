@@ -114,12 +114,14 @@ def upsample_command(
     if not dry_run:
         if output is None:
             raise click.UsageError("Give an output, e.g. -o balanced.csv, or --dry-run to see the plan.")
-        files.check_output(output, overwrite=overwrite)
-        if not overwrite and manifest_path(output).exists():
+        # Unfinished work is that of the same command: an output beside it was the last thing that one wrote.
+        replace = overwrite or (resume and journal_path(output).exists())
+        files.check_output(output, overwrite=replace)
+        if not replace and manifest_path(output).exists():
             raise OutputError(
                 f"{manifest_path(output)} exists already; give --overwrite to replace it, or another name."
             )
-        if not (resume or overwrite):
+        if not replace:
             check_no_journal(output)
         if report is not None:
             check_report(report, overwrite=overwrite)
@@ -145,7 +147,9 @@ def upsample_command(
     if asked.other_versions() and not quiet:
         click.echo(f"{config} was made with {asked.other_versions()}: rows may come out otherwise.", err=True)
     with Journal(journal_path(output), run.identity(), resume=resume) as journal:
-        files.check_output(output, overwrite=overwrite)  # again: another run may have written it in the meantime
+        files.clear_leftovers(output)
+        files.clear_leftovers(manifest_path(output))
+        files.check_output(output, overwrite=replace)  # again: another run may have written it in the meantime
         try:
             with progress(sum(job.budget.values()), "rows", quiet=quiet) as advance:
                 made = run.make(journal=journal, only_synthetic=asked.only_synthetic, progress=advance)

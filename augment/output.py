@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import glob
 import io
 import json
 import os
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset, Features
 
+_RANDOM = "[0-9a-f]" * 8  # what temporary names are told apart by
 _SAVED = ("dataset_info.json", "dataset_dict.json")  # what tells a folder saved by `datasets` from any other
 
 
@@ -112,6 +114,29 @@ def write_batches(features: Features, tables: Iterable[pa.Table | pa.RecordBatch
             except OutputError as error:  # of a writer, which knows the row but not the file
                 raise OutputError(f"{path}, {error}") from None
             _flush(handle)
+
+
+def clear_leftovers(path: Path) -> None:
+    """Clear away what a killed run has left beside an output; nobody else may be writing it.
+
+    Half-written files go. An old folder that was moved aside, its successor not yet in place, comes back.
+
+    Parameters
+    ----------
+    path : Path
+        The output.
+    """
+    name = glob.escape(f".{path.name}.")
+    for old in path.parent.glob(f"{name}{_RANDOM}.old"):
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.replace(old, path)
+    for temporary in path.parent.glob(f"{name}{_RANDOM}.tmp"):
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ from augment.assembly import extended_frame, extended_table
 from augment.corpus import PROVENANCE, Layout, fingerprint, from_table, read
 from augment.errors import CounterpoiseError, InputError, OutputError
 from augment.generation import Row
-from augment.output import check_output, staged_text, write, write_batches
+from augment.output import check_output, clear_leftovers, staged_text, write, write_batches
 
 FILES = ("t.csv", "t.tsv", "t.jsonl", "t.parquet")
 FORMATS = (*FILES, "folder")
@@ -367,3 +367,25 @@ def test_a_staged_text_appears_only_when_its_block_succeeds(tmp_path: Path) -> N
     with staged_text("{}", path):
         assert not path.exists()
     assert path.read_text() == "{}"
+
+
+def test_what_a_killed_run_has_left_is_cleared_away_and_nothing_else(tmp_path):
+    path = tmp_path / "out[1].csv"
+    stay = ["other.csv", ".out[1].csv.tmp", ".out[1].csv.0123456.tmp", ".other.csv.01234567.tmp", "out[1].csv"]
+    for name in (*stay, ".out[1].csv.0123abcd.tmp"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / ".out[1].csv.89abcdef.tmp").mkdir()
+    clear_leftovers(path)
+    assert {entry.name for entry in tmp_path.iterdir()} == set(stay)
+
+
+def test_an_old_folder_that_was_moved_aside_comes_back_where_its_successor_is_missing(tmp_path):
+    old = tmp_path / ".saved.01234567.old"
+    old.mkdir()
+    (old / "dataset_info.json").write_text("{}")
+    clear_leftovers(tmp_path / "saved")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["saved"]
+    (tmp_path / ".saved.76543210.old").mkdir()
+    clear_leftovers(tmp_path / "saved")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["saved"]
+    assert (tmp_path / "saved" / "dataset_info.json").exists()
