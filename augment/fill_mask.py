@@ -23,6 +23,8 @@ from augment.seeding import generator
 from augment.strategy import TextStrategy
 from augment.words import Replacement, Span
 
+_MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks among them, and which positions are read
+
 NEVER_FILLS = 3
 """Words that may not fill a mask: the one that stood there and its neighbours."""
 
@@ -44,8 +46,8 @@ class FillMask(TextStrategy):
     fill : {"parallel", "sequential"}, default="parallel"
         Fill all masks from one forward pass, or one after the other, each seeing the last.
     share_masks : int, default=4
-        So many variants of one source have the same words masked, and cost one forward pass; 1 masks each anew. Their
-        fills are drawn apart.
+        So many variants of one source, and so many tries at each, have the same words masked and cost one forward pass; 1
+        masks each anew. Their fills are drawn apart.
     condition : {"none", "prefix"}, default="none"
         Whether the model sees the label's words before the text (`augment.conditioning`). They are never masked. It
         takes a model that was trained so, by ``classifiers pretrain --condition label``. Of a text longer than the
@@ -140,6 +142,7 @@ class FillMask(TextStrategy):
                 stacklevel=2,
             )
         self._engine = MaskedLM(checkpoint, self.batch_size)
+        self._likely: dict[_MaskedIds, tuple[np.ndarray, np.ndarray]] = {}
         vocabulary = self._engine.vocabulary
         negations = [re.compile(pattern, re.IGNORECASE) for pattern in words.NEGATIONS if self.protect_negations]
         self._never = {
@@ -189,8 +192,8 @@ class FillMask(TextStrategy):
         pieces = wording.pieces
         if not pieces:
             return None
-        group = draw.variant // self.share_masks
-        chooser = generator(draw.seed, "positions", draw.source, group, draw.attempt)
+        shared = (draw.source, draw.variant // self.share_masks, draw.attempt // self.share_masks)
+        chooser = generator(draw.seed, "positions", *shared)
         wanted = max(1, int(self.mask_ratio * len(wording.spans) + 0.5))
         masks = [list(pieces)[i] for i in sorted(chooser.permutation(len(pieces))[:wanted])]
         ids, positions, end = [], [], 0
@@ -205,17 +208,18 @@ class FillMask(TextStrategy):
         """Fill these masks of each text, left to right; texts that are masked alike share one forward pass."""
         vocabulary = self._engine.vocabulary
         spare = (NEVER_FILLS + len(self._never)) * vocabulary.largest_family
-        asked: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
-        places, end = [], 0
-        for task, turn in turns:
-            masked = (tuple(task.ids), tuple(task.positions[i] for i in turn))
-            if masked not in asked:
-                asked[masked] = end
-                end += len(turn)
-            places.append(asked[masked])
-        ids, logits = self._engine.likeliest(list(asked), None if self.top_k is None else self.top_k + spare)
-        for place, (task, turn) in zip(places, turns, strict=True):
-            for row, i in enumerate(turn, start=place):
+        asked = [(tuple(task.ids), tuple(task.positions[i] for i in turn)) for task, turn in turns]
+        new = [masked for masked in dict.fromkeys(asked) if masked not in self._likely]
+        ids, logits = self._engine.likeliest(new, None if self.top_k is None else self.top_k + spare)
+        # What is tried again is masked as it was: its likeliest words are those of the last call.
+        self._likely = {masked: self._likely[masked] for masked in asked if masked in self._likely}
+        end = 0
+        for masked in new:
+            start, end = end, end + len(masked[1])
+            self._likely[masked] = (ids[start:end], logits[start:end])
+        for masked, (task, turn) in zip(asked, turns, strict=True):
+            ids, logits = self._likely[masked]
+            for row, i in enumerate(turn):
                 never = [*self._never, *(vocabulary.family(word) for word in task.around(i))]
                 able = np.isfinite(logits[row]) & ~np.isin(vocabulary.families[ids[row]], never)
                 if able.any():

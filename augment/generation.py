@@ -14,7 +14,7 @@ from augment.candidates import Candidate, Draw
 from augment.guards.guard import Guard
 from augment.plan import TOGETHER, Slot, slots
 
-CHUNK = 512
+CHUNK = 1024
 """Slots that are worked on together. Fixed, because what is worked on together must not depend on options."""
 
 

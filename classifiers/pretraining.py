@@ -36,7 +36,7 @@ SIMILARITY_WEIGHT = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
-    """How to pretrain; the defaults are those of the first of the two trainings that made the bundled `mini`."""
+    """How to pretrain; the defaults are those of the first of the three trainings that made the bundled `mini`."""
 
     mask_ratio: float = 0.2
     """Share of the words of a sentence that are masked, all their pieces at once; in (0, 1)."""
