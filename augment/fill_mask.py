@@ -142,12 +142,14 @@ class FillMask(TextStrategy):
                 stacklevel=2,
             )
         self._engine = MaskedLM(checkpoint, self.batch_size)
+        # Of the last call, since what guards reject comes back in the next.
+        self._wordings: dict[tuple[str, Any], _Wording] = {}
         self._likely: dict[_MaskedIds, tuple[np.ndarray, np.ndarray]] = {}
         vocabulary = self._engine.vocabulary
         negations = [re.compile(pattern, re.IGNORECASE) for pattern in words.NEGATIONS if self.protect_negations]
-        self._never = {
-            vocabulary.family(word) for word in vocabulary.words if word and any(n.fullmatch(word) for n in negations)
-        }
+        self._engine.leave_out(
+            [vocabulary.family(word) for word in vocabulary.words if word and any(n.fullmatch(word) for n in negations)]
+        )
 
     def identity(self) -> dict[str, Any]:
         """Return the model's name, what identifies its weights, and where it ran."""
@@ -161,14 +163,14 @@ class FillMask(TextStrategy):
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Mask and fill one text for each draw; None where no word may be replaced."""
-        known = list(dict.fromkeys((draw.text, draw.label) for draw in draws))
-        seen = [conditioned(*item) if self.condition == "prefix" else (item[0], 0) for item in known]
+        asked = dict.fromkeys((draw.text, draw.label) for draw in draws)
+        new = [item for item in asked if item not in self._wordings]
+        seen = [conditioned(*item) if self.condition == "prefix" else (item[0], 0) for item in new]
         tokenized = self._engine.tokenize([text for text, _ in seen])
-        wordings = {
-            item: self._worded(item[0], start, tokens)
-            for item, (_, start), tokens in zip(known, seen, tokenized, strict=True)
-        }
-        tasks = [self._masked(draw, wordings[draw.text, draw.label]) for draw in draws]
+        self._wordings = {item: self._wordings[item] for item in asked if item in self._wordings}
+        for item, (_, start), tokens in zip(new, seen, tokenized, strict=True):
+            self._wordings[item] = self._worded(item[0], start, tokens)
+        tasks = [self._masked(draw, self._wordings[draw.text, draw.label]) for draw in draws]
         live = [task for task in tasks if task is not None]
         if self.fill == "parallel":
             self._fill([(task, range(len(task.masks))) for task in live])
@@ -207,11 +209,10 @@ class FillMask(TextStrategy):
     def _fill(self, turns: Sequence[tuple[_Masked, range]]) -> None:
         """Fill these masks of each text, left to right; texts that are masked alike share one forward pass."""
         vocabulary = self._engine.vocabulary
-        spare = (NEVER_FILLS + len(self._never)) * vocabulary.largest_family
+        spare = NEVER_FILLS * vocabulary.largest_family
         asked = [(tuple(task.ids), tuple(task.positions[i] for i in turn)) for task, turn in turns]
         new = [masked for masked in dict.fromkeys(asked) if masked not in self._likely]
         ids, logits = self._engine.likeliest(new, None if self.top_k is None else self.top_k + spare)
-        # What is tried again is masked as it was: its likeliest words are those of the last call.
         self._likely = {masked: self._likely[masked] for masked in asked if masked in self._likely}
         end = 0
         for masked in new:
@@ -220,8 +221,10 @@ class FillMask(TextStrategy):
         for masked, (task, turn) in zip(asked, turns, strict=True):
             ids, logits = self._likely[masked]
             for row, i in enumerate(turn):
-                never = [*self._never, *(vocabulary.family(word) for word in task.around(i))]
-                able = np.isfinite(logits[row]) & ~np.isin(vocabulary.families[ids[row]], never)
+                families = vocabulary.families[ids[row]]
+                able = np.isfinite(logits[row])
+                for word in task.around(i):
+                    able &= families != vocabulary.family(word)
                 if able.any():
                     kept = ids[row][able]
                     chosen = kept[

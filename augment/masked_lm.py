@@ -235,6 +235,13 @@ class MaskedLM:
         allowed = torch.tensor([word is not None for word in self.vocabulary.words])
         self._bias = torch.zeros(len(allowed)).masked_fill(~allowed, -torch.inf).to(checkpoint.device)
 
+    def leave_out(self, families: Sequence[int]) -> None:
+        """Never find words of these families (`WordVocabulary.families`) from now on."""
+        import torch
+
+        left_out = torch.from_numpy(np.isin(self.vocabulary.families, families)).to(self._bias.device)
+        self._bias = self._bias.masked_fill(left_out, -torch.inf)
+
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """Split texts into word pieces; special tokens spelt out in a text are text."""
         tokenized = []

@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 MARKS = "".join(c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c).startswith("M"))
@@ -228,8 +229,13 @@ def folded_words(text: str) -> list[str]:
     >>> folded_words("Don't STOP!"), folded_words("it 's fine")
     (['dont', 'stop'], ['its', 'fine'])
     """
+    return list(_folded_words(text))
+
+
+@lru_cache(maxsize=16_384)  # every guard folds the same candidates
+def _folded_words(text: str) -> tuple[str, ...]:
     joined = CONTRACTED.sub(lambda match: "".join(filter(None, match.groups())), unicodedata.normalize("NFKC", text))
-    return ALPHANUMERIC.findall(joined.casefold())
+    return tuple(ALPHANUMERIC.findall(joined.casefold()))
 
 
 def folded(text: str) -> str:
@@ -250,7 +256,7 @@ def folded(text: str) -> str:
     >>> folded("Do n't stop .") == folded("DON'T stop!")
     True
     """
-    return "".join(folded_words(text)) or "".join(text.split())
+    return "".join(_folded_words(text)) or "".join(text.split())
 
 
 def key(text: str) -> int:

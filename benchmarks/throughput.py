@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import resource
@@ -80,6 +81,7 @@ def competitors(batch_sizes: Sequence[int] = (64,), peer_python: str | None = No
     """
     field_ = [
         *(Competitor(f"fillmask, batch size {size}", partial(fill_mask, batch_size=size)) for size in batch_sizes),
+        Competitor("fillmask, 2 workers", partial(fill_mask, workers=2)),
         Competitor("fillmask, guards none", partial(fill_mask, guards=("none",))),
         Competitor("fillmask, guards agreement + similarity", partial(fill_mask, guards=("agreement", "similarity"))),
         Competitor("fillmask, every variant masked anew", partial(fill_mask, share_masks=1)),
@@ -133,10 +135,17 @@ def table(field_: Sequence[Competitor]) -> list[list[Any]]:
 
 
 def fill_mask(
-    setting: Setting, *, guards: Sequence[str] | None = None, share_masks: int = 4, batch_size: int = 64
+    setting: Setting,
+    *,
+    guards: Sequence[str] | None = None,
+    share_masks: int = 4,
+    batch_size: int = 64,
+    workers: int = 1,
 ) -> Measured:
     """Measure ours: plan, fills and guards."""
-    return _alone(_fill_mask, setting, guards=guards, share_masks=share_masks, batch_size=batch_size)
+    return _alone(
+        _fill_mask, setting, guards=guards, share_masks=share_masks, batch_size=batch_size, workers=workers
+    )
 
 
 def pipeline(setting: Setting, *, dtype: str, masks: str) -> Measured:
@@ -196,13 +205,14 @@ def _measured(
 
 
 def _fill_mask(
-    setting: Setting, guards: Sequence[str] | None, share_masks: int, batch_size: int
+    setting: Setting, guards: Sequence[str] | None, share_masks: int, batch_size: int, workers: int
 ) -> tuple[int, float, float]:
     from augment.fill_mask import FillMask
     from augment.generation import Tally, generate, try_draws
     from augment.guards.guard import Originals
     from augment.guards.selection import select
     from augment.strategy import fitted_guards
+    from augment.workers import Workers
 
     start = time.perf_counter()
     strategy = FillMask(model=setting.model, device="cpu", share_masks=share_masks, batch_size=batch_size)
@@ -212,7 +222,7 @@ def _fill_mask(
     budget = {setting.label: setting.rows}
     chosen = select(guards, budget=budget, rows=len(texts) + setting.rows)
     asked = fitted_guards(strategy, chosen, Originals(texts, labels, [], 0))
-    attempt = partial(try_draws, strategy, asked)
+    attempt: Any = Workers(strategy, asked, workers) if workers > 1 else partial(try_draws, strategy, asked)
     own = [i for i, label in enumerate(labels) if label == setting.label]
 
     def make(rows: int, seed: int) -> int:
@@ -231,8 +241,10 @@ def _fill_mask(
 
     make(64, 1)
     ready = time.perf_counter()
-    made = make(setting.rows, 0)
-    return made, time.perf_counter() - ready, ready - start
+    with attempt if workers > 1 else contextlib.nullcontext():
+        made = make(setting.rows, 0)
+        seconds = time.perf_counter() - ready
+    return made, seconds, ready - start
 
 
 def _pipeline(setting: Setting, dtype: str, masks: str) -> tuple[int, float, float]:

@@ -735,3 +735,20 @@ def test_a_label_before_the_text_is_seen_and_never_masked(bert, sentences):
             assert splice(draw.text, candidate.replacements) == candidate.text
     assert [c.text for c in found[0]] != [c.text for c in found[1]], "another label, other fills"
     assert made.candidates(draws[:3]) == found[-1][:3]
+
+
+def test_a_try_again_is_masked_as_before_filled_anew_and_costs_no_pass(bert, sentences, monkeypatch):
+    made = strategy(bert, share_masks=4, mask_ratio=0.4)
+    passed = []
+    likeliest = made._engine.likeliest
+    monkeypatch.setattr(
+        made._engine, "likeliest", lambda rows, count: passed.append(len(rows)) or likeliest(rows, count)
+    )
+    tries = [made.candidates([Draw(text, "a", i, 0, n, 0) for i, text in enumerate(sentences)]) for n in range(8)]
+    assert passed == [len(sentences), 0, 0, 0, len(sentences), 0, 0, 0]
+    for of_one in zip(*tries, strict=True):
+        masks = [tuple(r[:2] for r in candidate.replacements) for candidate in of_one]
+        assert len(set(masks[:4])) == len(set(masks[4:])) == 1
+        assert len({candidate.text for candidate in of_one}) > 3
+    fresh = strategy(bert, share_masks=4, mask_ratio=0.4)
+    assert fresh.candidates([Draw(sentences[2], "a", 2, 0, 3, 0)]) == [tries[3][2]], "whatever was asked before"
