@@ -46,8 +46,8 @@ class FillMask(TextStrategy):
     fill : {"parallel", "sequential"}, default="parallel"
         Fill all masks from one forward pass, or one after the other, each seeing the last.
     share_masks : int, default=4
-        So many variants of one source, and so many tries at each, have the same words masked and cost one forward pass; 1
-        masks each anew. Their fills are drawn apart.
+        How many variants of one source, and how many tries at each, have the same words masked and so share a forward
+        pass; 1 masks each anew. Their fills are drawn apart.
     condition : {"none", "prefix"}, default="none"
         Whether the model sees the label's words before the text (`augment.conditioning`). They are never masked. It
         takes a model that was trained so, by ``classifiers pretrain --condition label``. Of a text longer than the

@@ -143,9 +143,7 @@ def fill_mask(
     workers: int = 1,
 ) -> Measured:
     """Measure ours: plan, fills and guards."""
-    return _alone(
-        _fill_mask, setting, guards=guards, share_masks=share_masks, batch_size=batch_size, workers=workers
-    )
+    return _alone(_fill_mask, setting, guards=guards, share_masks=share_masks, batch_size=batch_size, workers=workers)
 
 
 def pipeline(setting: Setting, *, dtype: str, masks: str) -> Measured:
