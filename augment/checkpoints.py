@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 BUNDLED = {"mini": Path(__file__).parent / "models" / "mini"}
-DTYPES = ("auto", "float32", "bfloat16", "float16")
+DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Checkpoint:
     """In eval mode, float32 weights, on `device`."""
     tokenizer: PreTrainedTokenizerFast
     device: torch.device
-    autocast: torch.dtype
-    """The dtype that matrix products run in; float32 means no autocast."""
+    dtype: torch.dtype
+    """What the linear maps are computed in: float32, a half type by autocast, or int8 (see `augment.slabs`)."""
 
     def longest(self) -> int:
         """Return the most tokens that the model takes, special ones included."""
@@ -46,13 +46,13 @@ class Checkpoint:
         return longest
 
     def inference(self) -> contextlib.AbstractContextManager[Any]:
-        """Return a context without gradients and with this checkpoint's autocast."""
+        """Return a context without gradients and with this checkpoint's autocast, if it has one."""
         import torch
 
         stack = contextlib.ExitStack()
         stack.enter_context(torch.inference_mode())
-        if self.autocast is not torch.float32:
-            stack.enter_context(torch.autocast(self.device.type, dtype=self.autocast))
+        if self.dtype in (torch.bfloat16, torch.float16):
+            stack.enter_context(torch.autocast(self.device.type, dtype=self.dtype))
         return stack
 
 
@@ -69,8 +69,9 @@ def load_masked_lm(
         Branch, tag or commit of a hub id.
     device : str, default="auto"
         A torch device; ``"auto"`` takes CUDA when there is one.
-    dtype : {"auto", "float32", "bfloat16", "float16"}, default="auto"
-        Autocast dtype; ``"auto"`` takes bfloat16 where the device computes in it natively.
+    dtype : {"auto", "float32", "bfloat16", "float16", "int8"}, default="auto"
+        What the linear maps are computed in. ``"auto"`` takes bfloat16 where the device computes in it natively, else
+        int8 on a CPU that has instructions for it, else float32.
     new_head : bool, default=False
         Accept a checkpoint without a masked-LM head and give it a fresh one, to be trained.
 
@@ -90,7 +91,7 @@ def load_masked_lm(
     from transformers import AutoModelForMaskedLM
 
     place = _device(device)
-    autocast = _autocast(dtype, place)
+    computed_in = _dtype(dtype, place, or_int8=True)
     source = _source(name)
     with _quiet(), _one_line(name):
         model, report = AutoModelForMaskedLM.from_pretrained(
@@ -107,7 +108,7 @@ def load_masked_lm(
     if tokenizer.mask_token_id is None:
         raise ModelError(f"The tokenizer of {name!r} has no mask token, so it cannot fill masks. Give a masked LM.")
     model.eval().to(place)
-    return Checkpoint(name, _identity(source, model), model, tokenizer, place, autocast)
+    return Checkpoint(name, _identity(source, model), model, tokenizer, place, computed_in)
 
 
 def load_encoder(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
@@ -116,7 +117,7 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
     Parameters
     ----------
     name, revision, device, dtype
-        As in `load_masked_lm`.
+        As in `load_masked_lm`, but that ``"auto"`` never takes int8.
 
     Returns
     -------
@@ -133,13 +134,13 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
     from transformers import AutoModel
 
     place = _device(device)
-    autocast = _autocast(dtype, place)
+    computed_in = _dtype(dtype, place)
     source = _source(name)
     with _quiet(), _one_line(name):
         model = AutoModel.from_pretrained(source, revision=revision, dtype="float32", use_safetensors=True)
         tokenizer = _fast_tokenizer(source, revision)
     model.eval().to(place)
-    return Checkpoint(name, _identity(source, model), model, tokenizer, place, autocast)
+    return Checkpoint(name, _identity(source, model), model, tokenizer, place, computed_in)
 
 
 def load_classifier(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
@@ -148,7 +149,7 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
     Parameters
     ----------
     name, revision, device, dtype
-        As in `load_masked_lm`.
+        As in `load_masked_lm`, but that ``"auto"`` never takes int8.
 
     Returns
     -------
@@ -165,7 +166,7 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
     from transformers import AutoModelForSequenceClassification
 
     place = _device(device)
-    autocast = _autocast(dtype, place)
+    computed_in = _dtype(dtype, place)
     source = _source(name)
     with _quiet(), _one_line(name):
         model, report = AutoModelForSequenceClassification.from_pretrained(
@@ -179,7 +180,7 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
             " Give a checkpoint saved from a ...ForSequenceClassification class."
         )
     model.eval().to(place)
-    return Checkpoint(name, _identity(source, model), model, tokenizer, place, autocast)
+    return Checkpoint(name, _identity(source, model), model, tokenizer, place, computed_in)
 
 
 def _source(name: str) -> str:
@@ -236,15 +237,21 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _autocast(name: str, device: torch.device) -> torch.dtype:
+def _dtype(name: str, device: torch.device, *, or_int8: bool = False) -> torch.dtype:
+    """Return what linear maps are computed in; `or_int8` says whether "auto" may mean eight bits."""
     import torch
 
     if name not in DTYPES:
         raise InputError(f"The dtype must be one of {', '.join(DTYPES)}. Got {name!r}.")
+    # Without these instructions integer kernels let sums of pairs overflow.
+    int8 = device.type == "cpu" and torch.cpu._is_vnni_supported()
+    if name == "int8" and not int8:
+        raise InputError(f"The dtype 'int8' needs a CPU with VNNI instructions, and {device} is none. Give 'auto'.")
     if name != "auto":
         return getattr(torch, name)
-    native = torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if native else torch.float32
+    if torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported():
+        return torch.bfloat16
+    return torch.int8 if or_int8 and int8 else torch.float32
 
 
 @contextlib.contextmanager

@@ -65,7 +65,7 @@ def layout_options(command: Any) -> Any:
 @click.option("--model", metavar="NAME", help="Bundled name, folder or hub id.  [default: mini]")
 @click.option("--revision", metavar="COMMIT", help="Revision of a hub id.")
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …  [default: auto]")
-@click.option("--dtype", metavar="DTYPE", help="auto, float32, bfloat16, float16.  [default: auto]")
+@click.option("--dtype", metavar="DTYPE", help="auto, float32, bfloat16, float16, int8.  [default: auto]")
 @click.option("--batch-size", type=int, metavar="ROWS", help="Rows of a forward pass; changes memory, not the result.")
 @click.option(
     "--guard",

@@ -213,7 +213,7 @@ class KeyboardEdit(NlpAugEdit):
     >>> strategy = KeyboardEdit()
     >>> strategy.prepare()
     >>> strategy.candidates([Draw("The shop opens at nine.", "neutral", 0, 0, 0, 0)])[0].text
-    'The shLp opens at nine.'
+    'The shop opens at min2.'
     """
 
     name: ClassVar[str] = "nlpaug:keyboard"

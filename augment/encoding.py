@@ -32,8 +32,8 @@ class TextEncoder:
     batch_size : int, default=64
         Texts of a forward pass. Changes memory and speed, not the result.
     device : str, default="auto"
-    dtype : {"auto", "float32", "bfloat16", "float16"}, default="auto"
-        See `augment.checkpoints.load_masked_lm`.
+    dtype : {"auto", "float32", "bfloat16", "float16", "int8"}, default="auto"
+        See `augment.checkpoints.load_encoder`.
 
     Examples
     --------

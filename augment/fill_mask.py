@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
@@ -67,7 +68,7 @@ class FillMask(TextStrategy):
     batch_size : int, default=64
         Rows of a forward pass. Changes memory and speed, not the result.
     device : str, default="auto"
-    dtype : {"auto", "float32", "bfloat16", "float16"}, default="auto"
+    dtype : {"auto", "float32", "bfloat16", "float16", "int8"}, default="auto"
         See `augment.checkpoints.load_masked_lm`.
     sampling_strategy, random_state, guards
         See `TextStrategy`.
@@ -158,7 +159,7 @@ class FillMask(TextStrategy):
             "model": checkpoint.name,
             "revision": checkpoint.revision,
             "device": str(checkpoint.device),
-            "dtype": str(checkpoint.autocast).removeprefix("torch."),
+            "dtype": str(checkpoint.dtype).removeprefix("torch."),
         }
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
@@ -170,68 +171,81 @@ class FillMask(TextStrategy):
         self._wordings = {item: self._wordings[item] for item in asked if item in self._wordings}
         for item, (_, start), tokens in zip(new, seen, tokenized, strict=True):
             self._wordings[item] = self._worded(item[0], start, tokens)
-        tasks = [self._masked(draw, self._wordings[draw.text, draw.label]) for draw in draws]
+        maskings: dict[tuple[Any, ...], _Masking | None] = {}
+        tasks = []
+        for draw in draws:
+            masked_alike = (draw.source, draw.variant // self.share_masks, draw.attempt // self.share_masks)
+            key = (draw.text, draw.label, draw.seed, *masked_alike)
+            if key not in maskings:
+                chooser = generator(draw.seed, "positions", *masked_alike)
+                maskings[key] = self._masking(self._wordings[draw.text, draw.label], chooser)
+            masking = maskings[key]
+            tasks.append(None if masking is None else _Task(draw.text, masking, list(masking.ids), draw.generator()))
         live = [task for task in tasks if task is not None]
         if self.fill == "parallel":
-            self._fill([(task, range(len(task.masks))) for task in live])
+            self._fill([(task, range(len(task.masking.masks))) for task in live])
         else:
-            for turn in range(max((len(task.masks) for task in live), default=0)):
-                self._fill([(task, range(turn, turn + 1)) for task in live if turn < len(task.masks)])
+            for turn in range(max((len(task.masking.masks) for task in live), default=0)):
+                self._fill([(task, range(turn, turn + 1)) for task in live if turn < len(task.masking.masks)])
         return [None if task is None else task.candidate() for task in tasks]
 
     def _worded(self, text: str, start: int, tokens: Tokens) -> _Wording:
-        """Find the words of a text that begins at `start` of what was tokenized, and the pieces of the replaceable."""
+        """Find the words of a text that begins at `start` of what was tokenized."""
         spans = words.word_spans(text)
-        pieces = {
-            span: piece
-            for span in words.replaceable(text, self._protected, spans)
-            if (piece := tokens.cover(Span(start + span.start, start + span.end))) is not None
-        }
-        return _Wording(tokens.ids, spans, pieces)
+        return _Wording(tokens, start, spans, words.replaceable(text, self._protected, spans))
 
-    def _masked(self, draw: Draw, wording: _Wording) -> _Masked | None:
-        """Choose the words to mask, and put a mask for each."""
-        pieces = wording.pieces
+    def _masking(self, wording: _Wording, chooser: np.random.Generator) -> _Masking | None:
+        """Choose the words to mask, and put a mask for each; None where no word may be replaced."""
+        wanted = max(1, int(self.mask_ratio * len(wording.spans) + 0.5))
+        pieces: dict[Span, Span] = {}
+        for i in chooser.permutation(len(wording.replaceable)):
+            span = wording.replaceable[i]
+            cover = wording.tokens.cover(Span(wording.start + span.start, wording.start + span.end))
+            if cover is not None:
+                pieces[span] = cover
+                if len(pieces) == wanted:
+                    break
         if not pieces:
             return None
-        shared = (draw.source, draw.variant // self.share_masks, draw.attempt // self.share_masks)
-        chooser = generator(draw.seed, "positions", *shared)
-        wanted = max(1, int(self.mask_ratio * len(wording.spans) + 0.5))
-        masks = [list(pieces)[i] for i in sorted(chooser.permutation(len(pieces))[:wanted])]
-        ids, positions, end = [], [], 0
+        masks = sorted(pieces)
+        old, ids, positions, end = wording.tokens.ids, [], [], 0
         for mask in masks:
-            ids += wording.ids[end : pieces[mask].start]
+            ids += old[end : pieces[mask].start]
             positions.append(len(ids))
             ids.append(self._engine.mask_id)
             end = pieces[mask].end
-        return _Masked(draw.text, wording.spans, masks, [*ids, *wording.ids[end:]], positions, draw.generator())
+        return _Masking(wording.spans, masks, (*ids, *old[end:]), positions, [wording.spans.index(m) for m in masks])
 
-    def _fill(self, turns: Sequence[tuple[_Masked, range]]) -> None:
+    def _fill(self, turns: Sequence[tuple[_Task, range]]) -> None:
         """Fill these masks of each text, left to right; texts that are masked alike share one forward pass."""
+        waiting: defaultdict[_MaskedIds, list[tuple[_Task, range]]] = defaultdict(list)
+        for task, turn in turns:
+            waiting[tuple(task.ids), tuple(task.masking.positions[i] for i in turn)].append((task, turn))
+        self._likely = {masked: self._likely[masked] for masked in waiting if masked in self._likely}
+        new = [masked for masked in waiting if masked not in self._likely]
+        for masked in list(self._likely):
+            self._draw(waiting[masked], *self._likely[masked])
+        spare = NEVER_FILLS * self._engine.vocabulary.largest_family
+        for row, ids, logits in self._engine.likeliest(new, None if self.top_k is None else self.top_k + spare):
+            self._likely[new[row]] = ids, logits
+            self._draw(waiting[new[row]], ids, logits)
+
+    def _draw(self, turns: Sequence[tuple[_Task, range]], ids: np.ndarray, logits: np.ndarray) -> None:
+        """Draw the fills of texts that are masked alike."""
         vocabulary = self._engine.vocabulary
-        spare = NEVER_FILLS * vocabulary.largest_family
-        asked = [(tuple(task.ids), tuple(task.positions[i] for i in turn)) for task, turn in turns]
-        new = [masked for masked in dict.fromkeys(asked) if masked not in self._likely]
-        ids, logits = self._engine.likeliest(new, None if self.top_k is None else self.top_k + spare)
-        self._likely = {masked: self._likely[masked] for masked in asked if masked in self._likely}
-        end = 0
-        for masked in new:
-            start, end = end, end + len(masked[1])
-            self._likely[masked] = (ids[start:end], logits[start:end])
-        for masked, (task, turn) in zip(asked, turns, strict=True):
-            ids, logits = self._likely[masked]
+        cuts: dict[tuple[int, tuple[str, ...]], tuple[np.ndarray, np.ndarray]] = {}
+        for task, turn in turns:
             for row, i in enumerate(turn):
-                families = vocabulary.families[ids[row]]
-                able = np.isfinite(logits[row])
-                for word in task.around(i):
-                    able &= families != vocabulary.family(word)
-                if able.any():
-                    kept = ids[row][able]
-                    chosen = kept[
-                        draw_one(logits[row][able], task.rng.random(), self.top_k, self.top_p, self.temperature)
-                    ]
+                key = row, task.around(i)
+                if key not in cuts:
+                    left_out = [vocabulary.family(word) for word in key[1]]
+                    able = np.isfinite(logits[row]) & ~np.isin(vocabulary.families[ids[row]], left_out)
+                    cuts[key] = ids[row][able], nucleus(logits[row][able], self.top_k, self.top_p, self.temperature)
+                able_ids, cumulative = cuts[key]
+                if len(able_ids):
+                    chosen = int(able_ids[pick(cumulative, task.rng.random())])
                     task.fills[i] = str(vocabulary.words[chosen])
-                    task.ids[task.positions[i]] = int(chosen)
+                    task.ids[task.masking.positions[i]] = chosen
 
     def check(self) -> None:
         """Raise one error that names every parameter out of range."""
@@ -263,58 +277,68 @@ class FillMask(TextStrategy):
 class _Wording(NamedTuple):
     """What a text is made of."""
 
-    ids: list[int]
+    tokens: Tokens
     """Its word pieces, with those of the label before them where the text is conditioned on it."""
+    start: int
+    """Where the text begins in what was tokenized."""
     spans: list[Span]
     """Its words."""
-    pieces: dict[Span, Span]
-    """Of each word that may be replaced, which word pieces it is."""
+    replaceable: list[Span]
+    """Those that may be replaced."""
 
 
-@dataclass
-class _Masked:
-    """A text on its way from masks to fills."""
+class _Masking(NamedTuple):
+    """A text with some of its words masked."""
 
-    text: str
     spans: list[Span]
     """Every word of the text."""
     masks: list[Span]
     """The words that are masked, ascending."""
-    ids: list[int]
-    """The text in word pieces, one mask for each masked word; fills are put in as they come."""
+    ids: tuple[int, ...]
+    """The text in word pieces, one mask for each masked word."""
     positions: list[int]
     """Where the masks stand in `ids`."""
+    places: list[int]
+    """Where the masked words stand in `spans`."""
+
+
+@dataclass
+class _Task:
+    """A text on its way from masks to fills."""
+
+    text: str
+    masking: _Masking
+    ids: list[int]
+    """Those of the masking; fills are put in as they come."""
     rng: np.random.Generator
     fills: dict[int, str] = field(default_factory=dict)
     """Mask number to word."""
 
-    def around(self, i: int) -> list[str]:
+    def around(self, i: int) -> tuple[str, ...]:
         """Return the words that mask `i` may not become: what stood there, and what stands beside it."""
-        at = self.spans.index(self.masks[i])
-        beside = [self.spans[j] for j in (at - 1, at + 1) if 0 <= j < len(self.spans)]
-        filled = {self.masks[j]: word for j, word in self.fills.items()}
-        old = self.text[slice(*self.masks[i])]
-        return [old, *(filled.get(span, self.text[slice(*span)]) for span in beside)]
+        spans, places, at = self.masking.spans, self.masking.places, self.masking.places[i]
+        old = [self.text[slice(*span)] for span in spans[max(at - 1, 0) : at + 2]]
+        if i and places[i - 1] == at - 1:
+            old[0] = self.fills.get(i - 1, old[0])
+        return tuple(old)
 
     def candidate(self) -> Candidate:
         """Put the fills into the text, each with the capitalisation of the word that it replaces."""
         replacements = tuple(
             Replacement(*mask, words.match_case(self.fills[i], self.text, mask))
-            for i, mask in enumerate(self.masks)
+            for i, mask in enumerate(self.masking.masks)
             if i in self.fills
         )
         return Candidate(words.splice(self.text, replacements), replacements)
 
 
-def draw_one(logits: np.ndarray, u: float, top_k: int | None, top_p: float, temperature: float) -> int:
-    """Draw one entry from logits that stand in descending order. Pure: the random number is given.
+def nucleus(logits: np.ndarray, top_k: int | None, top_p: float, temperature: float) -> np.ndarray:
+    """Cut logits to what is drawn among, and add their probabilities up.
 
     Parameters
     ----------
     logits : ndarray of float, shape (n,)
-        Finite, descending, n at least 1.
-    u : float
-        In [0, 1).
+        Finite, descending.
     top_k : int or None
         Keep this many; None keeps all.
     top_p : float
@@ -324,19 +348,40 @@ def draw_one(logits: np.ndarray, u: float, top_k: int | None, top_p: float, temp
 
     Returns
     -------
-    int
-        A position in `logits`.
+    ndarray of float64, shape (kept,)
+        Ascending; the last is what is kept of the probability, 1 if `top_p` is. Empty where `logits` is.
 
     Examples
     --------
-    >>> draw_one(np.log([0.5, 0.3, 0.2]), 0.6, None, 1.0, 1.0)
-    1
-    >>> draw_one(np.log([0.5, 0.3, 0.2]), 0.6, 1, 1.0, 1.0)
-    0
+    >>> nucleus(np.log([0.5, 0.3, 0.2]), None, 0.6, 1.0).round(6)
+    array([0.5, 0.8])
     """
     kept = logits[:top_k].astype(np.float64)
+    if not len(kept):
+        return kept
     shares = np.exp((kept - kept[0]) / temperature)
     cumulative = np.cumsum(shares / shares.sum())
-    nucleus = int(np.searchsorted(cumulative, top_p * cumulative[-1])) + 1
-    cumulative = cumulative[:nucleus]
+    return cumulative[: int(np.searchsorted(cumulative, top_p * cumulative[-1])) + 1]
+
+
+def pick(cumulative: np.ndarray, u: float) -> int:
+    """Draw one of what `nucleus` kept. Pure: the random number is given.
+
+    Parameters
+    ----------
+    cumulative : ndarray of float, shape (n,)
+        From `nucleus`, n at least 1.
+    u : float
+        In [0, 1).
+
+    Returns
+    -------
+    int
+        A position.
+
+    Examples
+    --------
+    >>> pick(np.array([0.5, 0.8]), 0.6), pick(np.array([0.5, 0.8]), 0.7)
+    (0, 1)
+    """
     return min(int(np.searchsorted(cumulative, u * cumulative[-1], side="right")), len(cumulative) - 1)

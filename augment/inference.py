@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +31,7 @@ class Inference:
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
-        self._weights: dict[Tensor, Tensor] = {}
+        self._weights: dict[Tensor, Any] = {}
 
     def map(self, work: Callable[[Batch], Result], batches: Iterable[Batch]) -> Iterator[Result]:
         """Yield `work(batch)` for each batch, in order, within inference mode, autocast and fixed slabs.
@@ -51,8 +51,10 @@ class Inference:
 
         from augment.slabs import FixedSlabs
 
+        int8 = self.checkpoint.dtype is torch.int8
+
         def run(batch: Batch) -> Result:
-            with self.checkpoint.inference(), FixedSlabs(self._weights):
+            with self.checkpoint.inference(), FixedSlabs(self._weights, int8=int8):
                 return work(batch)
 
         threads = torch.get_num_threads()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import bisect
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from augment import words
-from augment.batches import length_batches, padded
+from augment.batches import LengthBatch, length_batches, padded
 from augment.inference import Inference
 from augment.words import Span
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from augment.checkpoints import Checkpoint
 
 PROJECTED = 256
-"""Masks whose logits are computed together."""
+"""Masks whose logits are in memory together, for each core."""
 
 
 class States(NamedTuple):
@@ -39,7 +38,7 @@ class HeadStates:
     """A masked LM without its projection onto the vocabulary.
 
     The projection is most of the work of a small model with a large vocabulary, and is needed
-    at few positions. A hook keeps its input and lets a single position through; the caller
+    at few positions. A hook keeps its input and lets no position through; the caller
     applies `model.get_output_embeddings()` where it wants logits. This holds for every
     architecture whose head ends in that module (BERT, RoBERTa, DistilBERT, ALBERT, ELECTRA,
     MPNet, DeBERTa, ModernBERT, ...), with no case for any of them. Several threads may call one at a time each.
@@ -80,7 +79,7 @@ class HeadStates:
         if kept is None:
             return None
         kept.append(inputs[0])
-        return (inputs[0][:, :1], *inputs[1:])
+        return (inputs[0][:, :0], *inputs[1:])
 
 
 class Tokens(NamedTuple):
@@ -218,10 +217,10 @@ class MaskedLM:
         tokenizer = checkpoint.tokenizer
         self.checkpoint = checkpoint
         self.batch_size = batch_size
+        self.projection = checkpoint.model.get_output_embeddings()
         self._inference = Inference(checkpoint)
         self._head_states = HeadStates(checkpoint.model)
         self.mask_id: int = tokenizer.mask_token_id
-        self.projection = checkpoint.model.get_output_embeddings()
         self.vocabulary = WordVocabulary(tokenizer, self.projection.weight.shape[0])
         self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         self._backend.no_truncation()
@@ -250,69 +249,63 @@ class MaskedLM:
         ):
             starts, ends = [], []
             for start, end in encoding.offsets:
-                piece = text[start:end]
-                starts.append(start + len(piece) - len(piece.lstrip()))
+                while start < end and text[start].isspace():
+                    start += 1
+                starts.append(start)
                 ends.append(end)
             tokenized.append(Tokens(encoding.ids, starts, ends))
         return tokenized
 
     def likeliest(
         self, rows: Sequence[tuple[Sequence[int], Sequence[int]]], count: int | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Find the likeliest whole words at masks.
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Find the likeliest whole words at masks, and hand each row over while the next ones are computed.
 
         Parameters
         ----------
         rows : sequence of (ids, positions)
-            Word pieces with masks among them, and which positions to read, ascending.
+            Word pieces with masks among them, and which positions to read, ascending, at least one.
         count : int or None
             How many words for each position; None for every one.
 
-        Returns
-        -------
-        ids : ndarray of int64, shape (positions of all rows, at most count)
+        Yields
+        ------
+        row : int
+            Its number; each comes once, in no particular order.
+        ids : ndarray of int64, shape (positions of the row, at most count)
             Vocabulary entries, likeliest first.
         logits : ndarray of float32, of the same shape
             -inf where there are fewer whole words than `count`.
         """
         count = len(self._bias) if count is None else min(count, len(self._bias))
-        ids, logits = [np.zeros((0, count), np.int64)], [np.zeros((0, count), np.float32)]
-        for best_ids, best_logits in self._inference.map(partial(self._best, count), self._states(rows)):
-            ids.append(best_ids)
-            logits.append(best_logits)
-        return np.concatenate(ids), np.concatenate(logits)
-
-    def _best(self, count: int, states: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Project states onto the vocabulary and keep the likeliest words."""
-        import torch
-
-        best = torch.topk(self.projection(states).float() + self._bias, count)
-        return best.indices.cpu().numpy(), best.values.cpu().numpy()
-
-    def _states(self, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Sequence[Tensor]:
-        """Run the encoder and return the head's states at every position asked for, in order, `PROJECTED` at a time."""
-        import torch
-
-        asked, place = [], 0
-        for row, (ids, positions) in enumerate(rows):
-            for passage in passages(row, len(ids), positions, self.window):
-                asked.append((place, passage))
-                place += len(passage.positions)
-        places, parts = [], []
+        asked = [
+            passage
+            for row, (ids, positions) in enumerate(rows)
+            for passage in passages(row, len(ids), positions, self.window)
+        ]
         around = len(self._prefix) + len(self._suffix)
-        lengths = [passage.end - passage.start + around for _, passage in asked]
+        lengths = [passage.end - passage.start + around for passage in asked]
         batches = length_batches(lengths, self.window + around, self.batch_size)
-        read = self._inference.map(
-            lambda batch: self._read([(p, rows[p.row][0]) for _, p in (asked[i] for i in batch.rows)], batch.length),
-            batches,
-        )
-        for batch, states in zip(batches, read, strict=True):
-            places += [asked[i][0] + n for i in batch.rows for n in range(len(asked[i][1].positions))]
-            parts.append(states)
-        return torch.cat(parts)[np.argsort(places)].split(PROJECTED) if parts else ()
 
-    def _read(self, batch: Sequence[tuple[Passage, Sequence[int]]], length: int) -> Tensor:
-        """Return the head's states at the positions that the passages of a batch ask for, (positions, d)."""
+        def read(batch: LengthBatch) -> tuple[np.ndarray, np.ndarray]:
+            return self._read([(asked[i], rows[asked[i].row][0]) for i in batch.rows], batch.length, count)
+
+        parts: defaultdict[int, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)  # of rows of several passages
+        for batch, (ids, logits) in zip(batches, self._inference.map(read, batches), strict=True):
+            end = 0
+            for passage in (asked[i] for i in batch.rows):
+                start, end = end, end + len(passage.positions)
+                parts[passage.row].append((ids[start:end], logits[start:end]))
+                if passage.positions[-1] == rows[passage.row][1][-1]:
+                    found = parts.pop(passage.row)
+                    yield passage.row, np.concatenate([i for i, _ in found]), np.concatenate([v for _, v in found])
+
+    def _read(
+        self, batch: Sequence[tuple[Passage, Sequence[int]]], length: int, count: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Run the encoder over passages, and find the likeliest words at the positions that they ask for, in order."""
+        import torch
+
         rows = [[*self._prefix, *ids[passage.start : passage.end], *self._suffix] for passage, ids in batch]
         pad = self.checkpoint.tokenizer.pad_token_id
         head = self._head_states(*padded(rows, length, pad, self.checkpoint.device)).head
@@ -321,4 +314,6 @@ class MaskedLM:
             for i, (passage, _) in enumerate(batch)
             for position in passage.positions
         ]
-        return head[[i for i, _ in at], [position for _, position in at]]
+        states = head[[i for i, _ in at], [position for _, position in at]]
+        best = [torch.topk(self.projection(part).float() + self._bias, count) for part in states.split(PROJECTED)]
+        return torch.cat([b.indices for b in best]).cpu().numpy(), torch.cat([b.values for b in best]).cpu().numpy()

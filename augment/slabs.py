@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,15 @@ SLAB = 256
 """Rows of one product. A multiple of every block size that the kernels use, so that no row falls into a remainder."""
 
 
+class Quantized(NamedTuple):
+    """A weight in eight bits: ``values * scales`` is near it."""
+
+    values: Tensor
+    """(columns, out) int8, each column of the product along memory."""
+    scales: Tensor
+    """(out,) float32."""
+
+
 class FixedSlabs(TorchFunctionMode):
     """Within this context every `torch.nn.functional.linear` multiplies `SLAB` rows at a time.
 
@@ -20,12 +29,21 @@ class FixedSlabs(TorchFunctionMode):
     the product: the same row in a batch of 7 and in a batch of 64 differs in its last bits, and in
     bfloat16 that is enough to draw another word. With one shape there is one order. Whatever
     stands in the other rows of a slab has no part in a row's sums. Padding costs at most one slab for
-    each product.
+    each product. It is for inference: no gradient goes through.
+
+    With `int8`, rows and weights are rounded to eight bits, each row and each column of the product by a scale of its
+    own, and multiplied as integers. Their sums are exact, so that no order of summation can matter.
 
     Parameters
     ----------
     weights : dict, optional
-        Where parameters are kept in the dtype of autocast, to be used again. Those that stand here must not change.
+        Where parameters are kept as the products take them, to be used again. Those that stand here must not change.
+    int8 : bool, default=False
+        Multiply in eight bits.
+
+    References
+    ----------
+    Dettmers et al. 2022, "LLM.int8()", section 2.1, equation 3 (a scale for each row and each column).
 
     Examples
     --------
@@ -37,9 +55,10 @@ class FixedSlabs(TorchFunctionMode):
     True
     """
 
-    def __init__(self, weights: dict[Tensor, Tensor] | None = None) -> None:
+    def __init__(self, weights: dict[Tensor, Tensor | Quantized] | None = None, *, int8: bool = False) -> None:
         super().__init__()
         self.weights = {} if weights is None else weights
+        self.int8 = int8
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -53,24 +72,70 @@ class FixedSlabs(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
     def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        if self.int8:
+            return _in_int8(input, self._kept(weight, torch.int8), bias)
         device = input.device.type
         if not torch.is_autocast_enabled(device):
             return _in_slabs(input, weight, bias)
         dtype = torch.get_autocast_dtype(device)
         with torch.autocast(device, enabled=False):
-            return _in_slabs(input.to(dtype), self._cast(weight, dtype), None if bias is None else bias.to(dtype))
+            return _in_slabs(input.to(dtype), self._kept(weight, dtype), None if bias is None else bias.to(dtype))
 
-    def _cast(self, weight: Tensor, dtype: torch.dtype) -> Tensor:
-        if not isinstance(weight, torch.nn.Parameter):
-            return weight.to(dtype)
+    def _kept(self, weight: Tensor, dtype: torch.dtype) -> Any:
+        """Return a weight in another type; a parameter's is kept."""
         kept = self.weights.get(weight)
-        if kept is None or kept.dtype is not dtype:
-            kept = self.weights[weight] = weight.to(dtype)
+        if kept is None or (dtype is not torch.int8 and kept.dtype is not dtype):
+            kept = quantized(weight) if dtype is torch.int8 else weight.to(dtype)
+            if isinstance(weight, torch.nn.Parameter):
+                self.weights[weight] = kept
         return kept
 
 
+def quantized(weight: Tensor) -> Quantized:
+    """Round a weight to eight bits, each of its rows (columns of the product) by a scale of its own.
+
+    Parameters
+    ----------
+    weight : Tensor
+        Shape (out, columns), floating.
+
+    Returns
+    -------
+    Quantized
+    """
+    values, scales = _rounded(weight.float())
+    return Quantized(values.t(), scales[:, 0])
+
+
+def _rounded(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return rows as int8 from -127 to 127, and what each is to be multiplied by, (rows, 1) float32."""
+    largest = torch.maximum(rows.amax(1, keepdim=True), rows.amin(1, keepdim=True).neg_())
+    scales = largest.div_(127).clamp_(min=torch.finfo(torch.float32).tiny)
+    return (rows / scales).round_().to(torch.int8), scales
+
+
+def _in_int8(input: Tensor, weight: Quantized, bias: Tensor | None) -> Tensor:
+    rows = input.reshape(-1, input.shape[-1]).float()
+    product = rows.new_empty(len(rows), len(weight.scales))
+    for slab, out in zip(rows.split(SLAB), product.split(SLAB), strict=True):
+        values, scales = _rounded(slab)
+        out.copy_(torch._int_mm(values, weight.values)).mul_(scales).mul_(weight.scales)
+        if bias is not None:
+            out.add_(bias)
+    return product.view(*input.shape[:-1], product.shape[1])
+
+
 def _in_slabs(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    rows = input.reshape(-1, input.shape[-1])
-    padded = torch.nn.functional.pad(rows, (0, 0, 0, -len(rows) % SLAB))
-    slabs = [torch.nn.functional.linear(slab, weight, bias) for slab in padded.split(SLAB)]
-    return torch.cat(slabs)[: len(rows)].view(*input.shape[:-1], weight.shape[0])
+    rows, columns = input.reshape(-1, input.shape[-1]), weight.t()
+    product = rows.new_empty(len(rows), columns.shape[1])
+    for slab, out in zip(rows.split(SLAB), product.split(SLAB), strict=True):
+        if len(slab) == SLAB:
+            _multiply(slab, columns, bias, out)
+        elif len(slab):
+            whole = _multiply(torch.nn.functional.pad(slab, (0, 0, 0, SLAB - len(slab))), columns, bias)
+            out.copy_(whole[: len(slab)])
+    return product.view(*input.shape[:-1], product.shape[1])
+
+
+def _multiply(rows: Tensor, columns: Tensor, bias: Tensor | None, out: Tensor | None = None) -> Tensor:
+    return torch.mm(rows, columns, out=out) if bias is None else torch.addmm(bias, rows, columns, out=out)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 MARKS = "".join(c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c).startswith("M"))
 """Accents and vowel signs that stand as characters of their own; part of the word, though no `\\w`."""
 RUN = rf"(?:[^\W_][{MARKS}]*)+"
+APOSTROPHES = frozenset("'’ʼ")
 APOSTROPHE = "['’ʼ]"
 WORD = re.compile(rf"{RUN}(?:(?:{APOSTROPHE}|-){RUN})*")
 CLITIC = re.compile(rf"\s?{APOSTROPHE}(s|d|m|ll|re|ve)$", re.IGNORECASE)
@@ -70,6 +71,8 @@ def word_spans(text: str) -> list[Span]:
     >>> [text[start:end] for start, end in word_spans(text)]
     ['It', 'a', 'well-made', 'film', "isn't", 'it', 'They', 'see']
     """
+    if not APOSTROPHES.intersection(text):
+        return [Span(*match.span()) for match in WORD.finditer(text)]
     spans = []
     for match in WORD.finditer(text):
         if CLITIC.fullmatch(text, max(match.start() - 1, 0), match.end()):
@@ -137,7 +140,7 @@ def replaceable(text: str, protected: Iterable[re.Pattern[str]], spans: Sequence
     return [
         word
         for word in (word_spans(text) if spans is None else spans)
-        if any(c.isalpha() for c in text[word.start : word.end])
+        if any(map(str.isalpha, text[word.start : word.end]))
         and not any(word.start < span.end and span.start < word.end for span in kept)
     ]
 

@@ -74,12 +74,15 @@ class Workers:
         CounterpoiseError
             If a process has died, or could not open its model.
         """
-        size = -(-len(draws) // self.count)
-        pieces = [draws[start : start + size] for start in range(0, len(draws), size)] if draws else []
+        # By source, so that what a process knows of one serves its other variants and later tries as well.
+        shares = [[i for i, draw in enumerate(draws) if draw.source % self.count == n] for n in range(self.count)]
+        trials: dict[int, Trial] = {}
         try:
             with _without_interrupts():
-                parts = self._pool.map(_try, pieces)
-            return [trial for part in parts for trial in part]
+                parts = self._pool.map(_try, [[draws[i] for i in share] for share in shares])
+            for share, part in zip(shares, parts, strict=True):
+                trials.update(zip(share, part, strict=True))
+            return [trials[i] for i in range(len(draws))]
         except BrokenProcessPool as error:
             raise CounterpoiseError(
                 "A worker process has died, for want of memory perhaps. Run with fewer --workers; what is finished"

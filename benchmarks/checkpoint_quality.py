@@ -11,6 +11,7 @@ from augment import words
 from augment.batches import LENGTH_STEP
 from augment.checkpoints import Checkpoint
 from augment.errors import InputError
+from augment.inference import Inference
 from augment.masked_lm import HeadStates
 from augment.seeding import generator
 from classifiers.pretraining import mean_vectors
@@ -66,7 +67,8 @@ def word_accuracy(
 
     tokenizer, device = masked_lm.tokenizer, masked_lm.device
     longest = min(256, masked_lm.longest() // LENGTH_STEP * LENGTH_STEP)
-    head_states = HeadStates(masked_lm.model)
+    head_states, projection = HeadStates(masked_lm.model), masked_lm.model.get_output_embeddings()
+    inference = Inference(masked_lm)
     ranks: list[int] = []
     out_of_reach = 0
     for start in range(0, len(texts), batch_size):
@@ -98,11 +100,15 @@ def word_accuracy(
                 ids[i, positions] = tokenizer.mask_token_id
         if not asked:
             continue
-        with masked_lm.inference():
-            head = head_states(ids.to(device), encoded["attention_mask"].to(device)).head
-            rows, columns, right = (torch.tensor(column, device=device) for column in zip(*asked, strict=True))
-            logits = masked_lm.model.get_output_embeddings()(head[rows, columns]).float()
-        ranks += (logits > logits.gather(1, right[:, None])).sum(1).tolist()
+        rows, columns, right = (torch.tensor(column, device=device) for column in zip(*asked, strict=True))
+
+        def found(batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+            ids, attention_mask, rows, columns, right = batch
+            logits = projection(head_states(ids, attention_mask).head[rows, columns]).float()
+            return (logits > logits.gather(1, right[:, None])).sum(1)
+
+        given = (ids.to(device), encoded["attention_mask"].to(device), rows, columns, right)
+        ranks += next(iter(inference.map(found, [given]))).tolist()
     total = len(ranks) + out_of_reach
     if not total:
         raise InputError("There is no word to mask in the texts. Give sentences with words.")

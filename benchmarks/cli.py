@@ -22,14 +22,15 @@ def main() -> None:
 @click.option("--words", "word_file", required=True, metavar="FILE", help="Sentences whose words are masked.")
 @click.option("--pairs", "pair_file", required=True, metavar="FILE", help="Sentences that pairs are drawn from.")
 @click.option("--reference", required=True, metavar="NAME", help="Encoder whose similarities are the measure.")
+@click.option("--dtype", default="float32", show_default=True, help="What masked words are found in, e.g. int8.")
 @click.option("--seed", type=int, default=0, show_default=True)
-def checkpoint_command(model: str, word_file: str, pair_file: str, reference: str, seed: int) -> None:
+def checkpoint_command(model: str, word_file: str, pair_file: str, reference: str, dtype: str, seed: int) -> None:
     """Measure MODEL as a masked language model and as a sentence encoder; prints JSON."""
     from augment.checkpoints import load_encoder, load_masked_lm
     from augment.corpus import read_texts
     from benchmarks.checkpoint_quality import similarity_correlation, word_accuracy
 
-    masked_lm, texts = load_masked_lm(model), read_texts(word_file)
+    masked_lm, texts = load_masked_lm(model, dtype=dtype), read_texts(word_file)
     found = {
         "words": asdict(word_accuracy(masked_lm, texts, seed=seed)),
         "words_without_punctuation": asdict(word_accuracy(masked_lm, texts, seed=seed, punctuation=False)),

@@ -261,7 +261,7 @@ def pretrain(
         warmup_steps=0.02,
         optim="adamw_torch_fused",
         adam_beta2=0.98,
-        bf16=checkpoint.autocast is torch.bfloat16,
+        bf16=checkpoint.dtype is torch.bfloat16,
         use_cpu=checkpoint.device.type == "cpu",
         remove_unused_columns=False,
         logging_steps=50,

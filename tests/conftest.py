@@ -14,8 +14,12 @@ from typing import Any
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+import numpy as np
 import pytest
+import torch
 
+DTYPES = ["float32", "bfloat16", *["int8"] * torch.cpu._is_vnni_supported()]
+"""What linear maps can be computed in on this CPU."""
 POSITIONS = 64
 """Most tokens that a tiny model takes, special ones included."""
 SENTENCES = (
@@ -322,3 +326,9 @@ def one_and_two_threads() -> Iterator[tuple[int, int]]:
     before = torch.get_num_threads()
     yield 1, 2
     torch.set_num_threads(before)
+
+
+def in_order(found):
+    """Put what `MaskedLM.likeliest` yields into the order of the rows: ids and logits, (positions of all, count)."""
+    rows = sorted(found, key=lambda item: item[0])
+    return np.concatenate([ids for _, ids, _ in rows]), np.concatenate([logits for _, _, logits in rows])

@@ -64,7 +64,7 @@ def test_a_masked_lm_is_ready_for_inference(folder):
     assert not opened.model.training
     assert {parameter.dtype for parameter in opened.model.parameters()} == {torch.float32}
     assert opened.tokenizer.is_fast
-    assert opened.autocast is torch.bfloat16
+    assert opened.dtype is torch.bfloat16
     assert opened.device == torch.device("cpu")
     with opened.inference():
         assert torch.is_inference_mode_enabled()
@@ -250,10 +250,36 @@ def test_a_bad_device(bert, device):
     assert message == f"The device {device!r} cannot be used here. Give 'auto', 'cpu', or 'cuda'."
 
 
-@pytest.mark.parametrize("dtype", ["float", "int8", "float64", "", "torch.float32", "bf16"])
+@pytest.mark.parametrize("dtype", ["float", "int4", "float64", "", "torch.float32", "bf16"])
 def test_a_bad_dtype(bert, dtype):
     message = refusal(bert, InputError, dtype=dtype)
-    assert message == f"The dtype must be one of auto, float32, bfloat16, float16. Got {dtype!r}."
+    assert message == f"The dtype must be one of auto, float32, bfloat16, float16, int8. Got {dtype!r}."
+
+
+def test_int8_is_refused_where_the_processor_lets_sums_overflow(bert, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: False)
+    assert refusal(bert, InputError, dtype="int8", device="cpu") == (
+        "The dtype 'int8' needs a CPU with VNNI instructions, and cpu is none. Give 'auto'."
+    )
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "vnni", "filling", "encoding"),
+    [
+        (True, True, "bfloat16", "bfloat16"),
+        (False, True, "int8", "float32"),
+        (False, False, "float32", "float32"),
+    ],
+)
+def test_auto_takes_what_the_processor_has_instructions_for(bert, monkeypatch, bfloat16, vnni, filling, encoding):
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bfloat16)
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: vnni)
+    assert load_masked_lm(str(bert), device="cpu").dtype is getattr(torch, filling)
+    assert load_encoder(str(bert), device="cpu").dtype is getattr(torch, encoding), "vectors are not rounded unasked"
 
 
 def test_a_bad_device_is_found_before_a_model_is_looked_for():
@@ -323,7 +349,7 @@ def test_a_classifier_without_weights_or_configuration_is_refused(classifier, tm
     (classifier / "config.json").unlink()
     assert "config.json" in refusal(classifier, opens=load_classifier)
     assert "no model folder" in refusal(tmp_path / "nowhere", opens=load_classifier)
-    assert "dtype" in refusal(classifier, InputError, opens=load_classifier, dtype="int8")
+    assert "dtype" in refusal(classifier, InputError, opens=load_classifier, dtype="int4")
 
 
 # What identifies a model

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from conftest import DTYPES
 
 from augment.encoding import Encoders, TextEncoder
 from augment.errors import ModelError
@@ -43,7 +44,7 @@ def test_vectors_are_the_mean_of_the_token_states(folder, texts):
     assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_vectors_are_bit_identical_whatever_the_batch_and_the_order(folder, texts, dtype):
     opened = encoder(folder, dtype=dtype)
     expected = opened.encode(texts)

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import DTYPES, in_order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -16,7 +17,7 @@ from sklearn.base import clone
 from augment import words
 from augment.candidates import Draw
 from augment.errors import InputError
-from augment.fill_mask import FillMask, draw_one
+from augment.fill_mask import FillMask, nucleus, pick
 from augment.words import folded, splice, word_spans
 
 ODD = (
@@ -273,7 +274,7 @@ def test_a_mask_in_a_long_text_sees_its_surroundings(bert, sentences):
     near, far = list(row), list(row)
     near[at - 2 : at] = [ids[0], ids[0]]
     far[:2] = [ids[5], ids[5]]
-    plain, changed, same = (engine.likeliest([(r, [at])], 20)[1] for r in (row, near, far))
+    plain, changed, same = (in_order(engine.likeliest([(r, [at])], 20))[1] for r in (row, near, far))
     assert not np.allclose(plain, changed, atol=1e-3)
     assert np.array_equal(plain, same)
 
@@ -347,15 +348,15 @@ LOGITS = np.log([0.5, 0.25, 0.15, 0.1])
         (0.9999, None, 1.0, 0.001, 0),
     ],
 )
-def test_draw_one_by_hand(u, top_k, top_p, temperature, expected):
-    assert draw_one(LOGITS, u, top_k, top_p, temperature) == expected
-    assert draw_one(LOGITS + 7.5, u, top_k, top_p, temperature) == expected
+def test_a_draw_by_hand(u, top_k, top_p, temperature, expected):
+    assert pick(nucleus(LOGITS, top_k, top_p, temperature), u) == expected
+    assert pick(nucleus(LOGITS + 7.5, top_k, top_p, temperature), u) == expected
 
 
 @pytest.mark.parametrize(
     ("top_k", "top_p", "temperature"), [(None, 1.0, 1.0), (4, 0.9, 1.0), (5, 1.0, 2.5), (3, 0.8, 0.5)]
 )
-def test_draw_one_follows_the_probabilities(top_k, top_p, temperature):
+def test_a_draw_follows_the_probabilities(top_k, top_p, temperature):
     from scipy.stats import chisquare
 
     logits = np.sort(np.random.default_rng(1).normal(0, 1.5, 8))[::-1].astype(np.float32)
@@ -368,7 +369,8 @@ def test_draw_one_follows_the_probabilities(top_k, top_p, temperature):
         kept.append(share)
         reached += share
     rng, draws_made = np.random.default_rng(2), 20_000
-    found = Counter(draw_one(logits, rng.random(), top_k, top_p, temperature) for _ in range(draws_made))
+    kept_of = nucleus(logits, top_k, top_p, temperature)
+    found = Counter(pick(kept_of, rng.random()) for _ in range(draws_made))
     assert sorted(found) == list(range(len(kept)))
     expected = np.array(kept) / sum(kept) * draws_made
     assert chisquare([found[i] for i in range(len(kept))], expected).pvalue > 0.001
@@ -382,11 +384,12 @@ def test_draw_one_follows_the_probabilities(top_k, top_p, temperature):
     st.floats(0, 1, exclude_min=True),
     st.floats(0.01, 100),
 )
-def test_draw_one_stays_within_the_cut(logits, u, top_k, top_p, temperature):
+def test_a_draw_stays_within_the_cut(logits, u, top_k, top_p, temperature):
     logits = np.sort(np.array(logits, np.float32))[::-1]
-    drawn = draw_one(logits, u, top_k, top_p, temperature)
+    cumulative = nucleus(logits, top_k, top_p, temperature)
+    drawn = pick(cumulative, u)
     assert 0 <= drawn < min(len(logits), top_k or len(logits))
-    assert draw_one(logits, 0.0, top_k, top_p, temperature) == 0
+    assert pick(cumulative, 0.0) == 0
 
 
 @pytest.mark.parametrize(
@@ -436,7 +439,7 @@ def mixed(sentences):
 
 
 @pytest.mark.parametrize("fill", ["parallel", "sequential"])
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_batch_size_does_not_change_a_byte(folder, sentences, fill, dtype):
     found = [
         strategy(folder, mask_ratio=0.3, batch_size=size, fill=fill, dtype=dtype).candidates(draws(mixed(sentences), 2))
@@ -447,7 +450,7 @@ def test_batch_size_does_not_change_a_byte(folder, sentences, fill, dtype):
 
 
 @pytest.mark.parametrize("name", ["bert", "roberta", "deberta"])
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_logits_are_bit_identical_over_batch_sizes_and_threads(tiny, sentences, name, dtype, one_and_two_threads):
     import torch
 
@@ -457,13 +460,13 @@ def test_logits_are_bit_identical_over_batch_sizes_and_threads(tiny, sentences, 
         for size in sizes:
             engine = strategy(tiny(name), batch_size=size, dtype=dtype)._engine
             rows = [([*t.ids[:1], engine.mask_id, *t.ids[2:]], [1]) for t in engine.tokenize(sentences[:16])]
-            found.append(engine.likeliest(rows, 30))
+            found.append(in_order(engine.likeliest(rows, 30)))
     for ids, logits in found[1:]:
         assert np.array_equal(ids, found[0][0])
         assert np.array_equal(logits, found[0][1])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_batch_size_does_not_change_a_bit_of_a_model_wide_enough_for_kernels_to_differ(
     tiny, tmp_path, sentences, dtype
 ):
@@ -484,7 +487,7 @@ def test_batch_size_does_not_change_a_bit_of_a_model_wide_enough_for_kernels_to_
     for batch_size in (1, 7, 64):
         engine = strategy(path, batch_size=batch_size, dtype=dtype)._engine
         rows = [([*t.ids[:1], engine.mask_id, *t.ids[2:]], [1]) for t in engine.tokenize(sentences)]
-        found.append(engine.likeliest(rows, 30))
+        found.append(in_order(engine.likeliest(rows, 30)))
     for ids, logits in found[1:]:
         assert np.array_equal(ids, found[0][0])
         assert np.array_equal(logits, found[0][1])
@@ -502,7 +505,7 @@ def test_threads_do_not_change_a_byte(bert, sentences, one_and_two_threads):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fill", ["parallel", "sequential"])
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_batch_size_does_not_change_a_byte_of_the_bundled_model(sentences, fill, dtype):
     """Its products are wide enough for the kernels to choose differently; the tiny ones may not be."""
     found = [

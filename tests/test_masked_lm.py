@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from conftest import in_order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,7 +82,7 @@ def test_likeliest_words_are_those_of_the_plain_model(masked_lm, engine, sentenc
     import torch
 
     texts = [*sentences[:9], "Good day"]
-    found_ids, found_logits = engine.likeliest(masked_rows(engine, texts), 12)
+    found_ids, found_logits = in_order(engine.likeliest(masked_rows(engine, texts), 12))
     line = 0
     for text, (ids, positions) in zip(texts, masked_rows(engine, texts), strict=True):
         plain = masked_lm.tokenizer(text, return_tensors="pt")["input_ids"]
@@ -101,16 +102,27 @@ def test_likeliest_words_are_those_of_the_plain_model(masked_lm, engine, sentenc
     assert line == len(found_ids)
 
 
-def test_no_rows_no_positions_and_too_high_a_count(engine, sentences):
-    ids, logits = engine.likeliest([], 4)
-    assert ids.shape == logits.shape == (0, 4)
+def test_no_rows_and_too_high_a_count(engine, sentences):
+    assert list(engine.likeliest([], 4)) == []
     row = masked_rows(engine, sentences[:1])[0]
-    ids, logits = engine.likeliest([row], None)
+    [(number, ids, logits)] = engine.likeliest([row], None)
     size = len(engine.vocabulary.words)
+    assert number == 0
     assert ids.shape == (2, size)
     assert np.isfinite(logits).sum(1).tolist() == [sum(w is not None for w in engine.vocabulary.words)] * 2
-    assert engine.likeliest([row], 10**9)[0].shape == (2, size)
-    assert engine.likeliest([(row[0], [])], 4)[0].shape == (0, 4)
+    assert in_order(engine.likeliest([row], 10**9))[0].shape == (2, size)
+
+
+def test_each_row_comes_once_and_whole_also_one_of_several_windows(engine, sentences):
+    long = engine.tokenize([" ".join(sentences)])[0].ids
+    rows = masked_rows(engine, sentences[:4])
+    rows.insert(2, (long, list(range(0, len(long), 7))))
+    found = list(engine.likeliest(rows, 5))
+    assert sorted(number for number, _, _ in found) == list(range(5))
+    for number, ids, logits in found:
+        assert ids.shape == logits.shape == (len(rows[number][1]), 5)
+        [(_, alone, _)] = engine.likeliest([rows[number]], 5)
+        assert np.array_equal(ids, alone)
 
 
 @pytest.mark.xfail(
@@ -316,7 +328,7 @@ def test_the_window_is_what_the_model_takes_and_no_more(engine, masked_lm):
     word = engine.tokenize(["the"])[0].ids[0]
     ids = [word] * (3 * engine.window)
     ids[-1] = engine.mask_id
-    found, logits = engine.likeliest([(ids, [len(ids) - 1])], 5)
+    [(_, found, logits)] = engine.likeliest([(ids, [len(ids) - 1])], 5)
     around = masked_lm.tokenizer("the")["input_ids"]
     whole = torch.tensor([[around[0], *ids[-engine.window :], around[-1]]])
     with torch.no_grad():

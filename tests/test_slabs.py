@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import linear
 
-from augment.slabs import SLAB, FixedSlabs
+from augment.slabs import SLAB, FixedSlabs, quantized
 
 SHAPES = ((384, 384), (384, 1536), (1536, 384), (48, 7), (33, 130))
 """Columns in, columns out."""
@@ -91,12 +91,73 @@ def test_the_context_ends_after_an_error_as_well():
     assert torch.overrides._get_current_function_mode() is None
 
 
-def test_non_contiguous_rows_and_gradients_pass_through():
-    weight = torch.randn(4, 6, requires_grad=True)
-    given = torch.randn(6, 5).T
-    with FixedSlabs():
-        linear(given, weight).sum().backward()
-    assert torch.allclose(weight.grad, given.sum(0).expand(4, 6), atol=1e-5)
+def test_non_contiguous_rows_are_as_good():
+    weight, given = torch.randn(4, 6), torch.randn(6, 5).T
+    with torch.inference_mode(), FixedSlabs():
+        assert torch.allclose(linear(given, weight), given @ weight.T, atol=1e-5)
+
+
+# In eight bits
+
+needs_vnni = pytest.mark.skipif(not torch.cpu._is_vnni_supported(), reason="this CPU has no instructions for it")
+
+
+@needs_vnni
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("batch", BATCHES)
+def test_products_in_eight_bits_are_bit_identical_whatever_the_batch(shape, batch):
+    rows, weight, bias = operands(*shape)
+    with torch.inference_mode(), FixedSlabs(int8=True):
+        whole = linear(rows, weight, bias)
+        parts = torch.cat([linear(part, weight, bias) for part in rows.split(batch)[:24]])
+    assert torch.equal(whole[: len(parts)], parts)
+
+
+@needs_vnni
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_product_in_eight_bits_is_the_exact_one_of_the_rounded_rows_and_weights(shape):
+    rows, weight, bias = operands(*shape, rows=40)
+    rows *= torch.logspace(-30, 30, 40)[:, None]
+
+    def rounded(matrix):
+        scales = matrix.abs().amax(1, keepdim=True) / 127
+        return (matrix / scales).round().double(), scales.double()
+
+    (left, by_row), (right, by_column) = rounded(rows), rounded(weight)
+    expected = (left @ right.T) * by_row * by_column.T + bias.double()
+    with torch.inference_mode(), FixedSlabs(int8=True):
+        found = linear(rows, weight, bias).double()
+    assert torch.allclose(found, expected, rtol=1e-5, atol=1e-5)
+    plain = rows.double() @ weight.double().T + bias
+    assert ((found - plain).norm(dim=1) <= 0.02 * plain.norm(dim=1) + 1e-5).all(), "near the one without rounding"
+
+
+@needs_vnni
+@pytest.mark.parametrize("lead", [(), (1,), (2, 5), (SLAB + 1,), (0,), (2, 0)])
+def test_eight_bits_take_any_leading_shape_zeros_and_no_bias(lead):
+    weight = torch.randn(5, 16)
+    given = torch.zeros(*lead, 16)
+    with torch.inference_mode(), FixedSlabs(int8=True):
+        assert torch.equal(linear(given, weight), torch.zeros(*lead, 5))
+
+
+def test_a_weight_in_eight_bits_keeps_each_rows_largest_value_and_sign():
+    weight = torch.tensor([[1.0, -2.0, 0.0], [0.0, 0.0, 0.0], [1e-3, 5e-4, -1e-3]])
+    values, scales = quantized(weight)
+    assert values.dtype is torch.int8
+    assert values.T.tolist() == [[64, -127, 0], [0, 0, 0], [127, 64, -127]]
+    assert torch.allclose(values.T * scales[:, None], weight, atol=1e-2)
+
+
+@needs_vnni
+def test_a_parameter_is_rounded_once_and_a_plain_weight_each_time():
+    layer, kept = torch.nn.Linear(8, 3), {}
+    with torch.inference_mode(), FixedSlabs(kept, int8=True):
+        first = layer(torch.ones(2, 8))
+        assert list(kept) == [layer.weight]
+        assert torch.equal(layer(torch.ones(2, 8)), first)
+        linear(torch.ones(2, 8), torch.ones(3, 8))
+    assert list(kept) == [layer.weight]
 
 
 @pytest.mark.parametrize("length", [5, 8, 16, 31])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, ClassVar
 
@@ -120,18 +121,18 @@ class _Index:
         self.lsh = RMinHashLSH(threshold, self.permutations, self.bands)
         self.sets: list[array[int]] = []
 
-    def add(self, found: set[int]) -> None:
+    def add(self, found: frozenset[int]) -> None:
         """Add a set."""
         self.lsh.insert(len(self.sets), self._sketch(found))
         self.sets.append(array("Q", sorted(found)))  # 8 bytes a shingle; a set of integers would take 70
 
-    def has_near(self, found: set[int]) -> bool:
+    def has_near(self, found: frozenset[int]) -> bool:
         """Tell whether a set of at least the threshold's similarity is there."""
         if not self.sets:
             return False
         return any(similarity(found, self.sets[i]) >= self.threshold for i in self.lsh.query(self._sketch(found)))
 
-    def _sketch(self, found: set[int]) -> object:
+    def _sketch(self, found: frozenset[int]) -> object:
         """Return the MinHash of a set."""
         from rensa import RMinHash
 
@@ -140,7 +141,8 @@ class _Index:
         return sketch
 
 
-def shingles(text: str, size: int) -> set[int]:
+@lru_cache(maxsize=4096)  # a candidate is looked up once with every kind of text, and then added
+def shingles(text: str, size: int) -> frozenset[int]:
     """Return keys of the runs of words in a text.
 
     Parameters
@@ -152,7 +154,7 @@ def shingles(text: str, size: int) -> set[int]:
 
     Returns
     -------
-    set of int
+    frozenset of int
         64 bits each, never empty: of a text with fewer words its words, of a text without any the text.
 
     Examples
@@ -162,10 +164,10 @@ def shingles(text: str, size: int) -> set[int]:
     """
     words = folded_words(text) or [folded(text)]
     size = size if len(words) >= size else 1
-    return {key(" ".join(words[i : i + size])) for i in range(len(words) - size + 1)}
+    return frozenset(key(" ".join(words[i : i + size])) for i in range(len(words) - size + 1))
 
 
-def similarity(one: set[int], other: Sequence[int]) -> float:
+def similarity(one: set[int] | frozenset[int], other: Sequence[int]) -> float:
     """Return the Jaccard similarity of two sets that are not empty, the second given as a sequence.
 
     Examples
