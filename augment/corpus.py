@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +12,14 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from augment.errors import InputError, did_you_mean
+from augment.fingerprint import fingerprint
 from augment.formats import Layout as Layout
 from augment.formats import from_arrow, load
 from augment.spool import release, spooled
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from datasets import Dataset, Features
+    from datasets import Dataset
 
 TEXT_COLUMNS = ("text", "sentence", "review")
 """Names that a text column is looked for under, first match first."""
@@ -101,7 +100,7 @@ class Corpus:
     dropped: int
     """How many rows were kept out."""
     fingerprint: str
-    """``sha256:…`` of the content of `table`, see `fingerprint`."""
+    """``sha256:…`` of the content of `table`, see `augment.fingerprint`."""
     layout: Layout
     """How it was read."""
 
@@ -271,38 +270,16 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
         table = _mapped(table, name, label_column, layout.label_map)
     rows = _usable(table, name, label_column, layout)
     kept = table if len(rows) == len(table) else _selected(table, rows)
-    return Corpus(name, kept, text_column, label_column, rows, len(table) - len(kept), fingerprint(kept), layout)
-
-
-def fingerprint(table: Dataset) -> str:
-    """Return a hash of what a table holds: column names, types, class names and values.
-
-    It follows neither the chunking of the table, nor its place on the disk, nor file times, and takes no more
-    memory for more rows. Strings, numbers and booleans are hashed as Arrow lays them out, in steps of a fixed
-    number of rows; nested values as JSON.
-
-    Parameters
-    ----------
-    table : Dataset
-        The table.
-
-    Returns
-    -------
-    str
-        ``"sha256:"`` and 64 hexadecimal digits.
-    """
-    return fingerprint_of(table.features, batches(table))
-
-
-def fingerprint_of(features: Features, tables: Iterable[pa.Table]) -> str:
-    """Return the `fingerprint` of the table that these parts are, of `BATCH` rows each but for the last."""
-    # The features and not the Arrow schema, in which parquet renames the items of lists.
-    digest = hashlib.sha256(json.dumps([list(features), features.to_dict()]).encode())
-    for table in tables:
-        for column in table.columns:
-            for part in _content(column):
-                digest.update(part)
-    return f"sha256:{digest.hexdigest()}"
+    return Corpus(
+        name,
+        kept,
+        text_column,
+        label_column,
+        rows,
+        len(table) - len(kept),
+        fingerprint(kept.features, batches(kept)),
+        layout,
+    )
 
 
 def batches(table: Dataset) -> Iterator[pa.Table]:
@@ -322,30 +299,6 @@ def batches(table: Dataset) -> Iterator[pa.Table]:
     for start in range(0, len(table), BATCH):
         yield arrow[start : start + BATCH]
         release()
-
-
-def _content(column: pa.ChunkedArray) -> Iterator[bytes | memoryview]:
-    """Yield what two columns of one type share if and only if they share their values."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = column.type
-    yield b"%d %d;" % (len(column), column.null_count)
-    if column.null_count:
-        yield np.packbits(column.is_null().to_numpy()).tobytes()
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        column = column.fill_null("")  # what stands behind a null is left to chance
-        yield pc.binary_length(column).to_numpy().tobytes()
-        for chunk in column.chunks:
-            if len(chunk):
-                wide = np.int32 if pa.types.is_string(kind) else np.int64
-                ends = np.frombuffer(chunk.buffers()[1], wide)[chunk.offset : chunk.offset + len(chunk) + 1]
-                if ends[-1] > ends[0]:
-                    yield memoryview(chunk.buffers()[2])[ends[0] : ends[-1]]
-    elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        yield column.fill_null(False if pa.types.is_boolean(kind) else 0).to_numpy().tobytes()
-    else:
-        yield json.dumps(column.to_pylist(), default=repr).encode()
 
 
 def _column(table: Dataset, name: str) -> pa.ChunkedArray:

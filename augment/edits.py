@@ -57,8 +57,8 @@ class NlpAugEdit(TextStrategy):
     tokenizer takes words apart at apostrophes and rewrites the spacing, and its stop words do not hold where it does.
     A subclass sets `name`, `summary` and `augmenter`, and overrides `_options` and `_matched` where it has to.
 
-    nlpaug's `SplitAug` is not here: it changes the spacing alone, which counts as no change. Nor is the action `crop`
-    of its `RandomWordAug`: it raises an error half of the time where one word is to go.
+    The action `crop` of nlpaug's `RandomWordAug` is not here: it raises an error half of the time
+    where one word is to go.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ class NlpAugEdit(TextStrategy):
             new = self._matched(old, edited.splitlines())
             made = tuple(replacements(draw.text, spans, new))
             text = words.splice(draw.text, made)
-            if words.folded(text) != words.folded(draw.text):
+            if words.folded(text, " ") != words.folded(draw.text, " "):
                 return Candidate(text, made)
         return None
 
@@ -347,6 +347,27 @@ class RandomWordEdit(NlpAugEdit):
             return list(new)
         left = list(new)[::-1]
         return [left.pop() if left and left[-1] in (word, word.capitalize()) else "" for word in old]
+
+
+class SplitEdit(NlpAugEdit):
+    """Split words of four or more characters in two. See `NlpAugEdit` for the parameters.
+
+    Examples
+    --------
+    >>> strategy = SplitEdit()
+    >>> strategy.prepare()
+    >>> strategy.candidates([Draw("The shop opens at nine.", "neutral", 0, 0, 0, 0)])[0].text
+    'The shop opens at ni ne.'
+    """
+
+    name: ClassVar[str] = "nlpaug:split"
+    summary: ClassVar[str] = "split words in two at random"
+    augmenter: ClassVar[str] = "word.SplitAug"
+
+    def _matched(self, old: Sequence[str], new: Sequence[str]) -> list[str]:
+        """Put the two parts of a word that was split together, a space between."""
+        left = list(new)[::-1]
+        return [part if (part := left.pop()) == word else f"{part} {left.pop()}".strip() for word in old]
 
 
 class SynonymEdit(NlpAugEdit):

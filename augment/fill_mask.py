@@ -238,8 +238,9 @@ class FillMask(TextStrategy):
             for row, i in enumerate(turn):
                 key = row, task.around(i)
                 if key not in cuts:
-                    left_out = [vocabulary.family(word) for word in key[1]]
-                    able = np.isfinite(logits[row]) & ~np.isin(vocabulary.families[ids[row]], left_out)
+                    able, families = np.isfinite(logits[row]), vocabulary.families[ids[row]]
+                    for word in key[1]:
+                        able &= families != vocabulary.family(word)
                     cuts[key] = ids[row][able], nucleus(logits[row][able], self.top_k, self.top_p, self.temperature)
                 able_ids, cumulative = cuts[key]
                 if len(able_ids):

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from augment.corpus import BATCH, batches, fingerprint_of
+from augment.corpus import BATCH, batches
 from augment.errors import OutputError
+from augment.fingerprint import fingerprint
 from augment.formats import SUFFIXES, unknown_format
 
 if TYPE_CHECKING:
@@ -365,7 +366,7 @@ def _save_folder(features: Features, tables: Iterable[pa.Table], folder: Path) -
                 yield table
 
     # The folder records the fingerprint, and that of `datasets` may be random.
-    digest = fingerprint_of(features, written()).removeprefix("sha256:")
+    digest = fingerprint(features, written()).removeprefix("sha256:")
     # `datasets` writes what it says of a table; the rows then take the place of those of an empty one.
     empty = datasets.Dataset(datasets.table.InMemoryTable(schema.empty_table()), fingerprint=digest)
     silent = datasets.are_progress_bars_disabled()

@@ -228,6 +228,7 @@ STRATEGIES = Registry(
         "nlpaug:random_char": "augment.edits:RandomCharEdit",
         "nlpaug:random_word": "augment.edits:RandomWordEdit",
         "nlpaug:spelling": "augment.edits:SpellingEdit",
+        "nlpaug:split": "augment.edits:SplitEdit",
         "nlpaug:synonym": "augment.edits:SynonymEdit",
         "sequential": "augment.composition:Sequential",
         "one_of": "augment.composition:OneOf",

@@ -37,7 +37,7 @@ class FixedSlabs(TorchFunctionMode):
     Parameters
     ----------
     weights : dict, optional
-        Where parameters are kept as the products take them, to be used again. Those that stand here must not change.
+        Where parameters are kept as products of one dtype take them, to be used again. They must not change meanwhile.
     int8 : bool, default=False
         Multiply in eight bits.
 
@@ -84,7 +84,7 @@ class FixedSlabs(TorchFunctionMode):
     def _kept(self, weight: Tensor, dtype: torch.dtype) -> Any:
         """Return a weight in another type; a parameter's is kept."""
         kept = self.weights.get(weight)
-        if kept is None or (dtype is not torch.int8 and kept.dtype is not dtype):
+        if kept is None:
             kept = quantized(weight) if dtype is torch.int8 else weight.to(dtype)
             if isinstance(weight, torch.nn.Parameter):
                 self.weights[weight] = kept

@@ -241,25 +241,29 @@ def _folded_words(text: str) -> tuple[str, ...]:
     return tuple(ALPHANUMERIC.findall(joined.casefold()))
 
 
-def folded(text: str) -> str:
-    """Return what two texts share that differ in case, punctuation and spacing alone.
+def folded(text: str, between: str = "") -> str:
+    """Return what two texts share that differ in case and punctuation alone.
 
     Parameters
     ----------
     text : str
         Any text.
+    between : str, default=""
+        What stands between two words. With nothing, texts that differ in the spacing of their words are alike, too.
 
     Returns
     -------
     str
-        Its folded words, joined without spaces; of a text without any word, its other characters.
+        Its folded words; of a text without any word, its other characters.
 
     Examples
     --------
     >>> folded("Do n't stop .") == folded("DON'T stop!")
     True
+    >>> folded("on line") == folded("online"), folded("on line", " ") == folded("online", " ")
+    (True, False)
     """
-    return "".join(_folded_words(text)) or "".join(text.split())
+    return between.join(_folded_words(text)) or "".join(text.split())
 
 
 def key(text: str) -> int:

@@ -102,13 +102,13 @@ def word_accuracy(
             continue
         rows, columns, right = (torch.tensor(column, device=device) for column in zip(*asked, strict=True))
 
-        def found(batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        def ranked(batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
             ids, attention_mask, rows, columns, right = batch
             logits = projection(head_states(ids, attention_mask).head[rows, columns]).float()
             return (logits > logits.gather(1, right[:, None])).sum(1)
 
         given = (ids.to(device), encoded["attention_mask"].to(device), rows, columns, right)
-        ranks += next(iter(inference.map(found, [given]))).tolist()
+        ranks += next(iter(inference.map(ranked, [given]))).tolist()
     total = len(ranks) + out_of_reach
     if not total:
         raise InputError("There is no word to mask in the texts. Give sentences with words.")

@@ -328,6 +328,14 @@ def one_and_two_threads() -> Iterator[tuple[int, int]]:
     torch.set_num_threads(before)
 
 
+def fingerprint(table):
+    """Return the fingerprint of a whole table."""
+    from augment import corpus
+    from augment.fingerprint import fingerprint
+
+    return fingerprint(table.features, corpus.batches(table))
+
+
 def in_order(found):
     """Put what `MaskedLM.likeliest` yields into the order of the rows: ids and logits, (positions of all, count)."""
     rows = sorted(found, key=lambda item: item[0])

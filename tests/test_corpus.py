@@ -12,9 +12,10 @@ import datasets
 import numpy as np
 import pyarrow as pa
 import pytest
+from conftest import fingerprint
 from datasets import ClassLabel, Dataset, Features, Value
 
-from augment.corpus import Corpus, Layout, fingerprint, from_table, read, read_texts
+from augment.corpus import Corpus, Layout, from_table, read, read_texts
 from augment.errors import InputError
 from augment.output import write
 

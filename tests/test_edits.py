@@ -23,6 +23,7 @@ from augment.edits import (
     RandomCharEdit,
     RandomWordEdit,
     SpellingEdit,
+    SplitEdit,
     SynonymEdit,
     replacements,
 )
@@ -34,6 +35,7 @@ EDITS = (
     KeyboardEdit(),
     OcrEdit(),
     SpellingEdit(),
+    SplitEdit(),
     *(RandomCharEdit(action=action) for action in RandomCharEdit.actions),
     *(RandomWordEdit(action=action) for action in RandomWordEdit.actions),
 )
@@ -228,7 +230,7 @@ def test_any_text_gives_none_or_a_change_of_words_that_may_be_edited(edit, text)
     for candidate in edit.candidates(draws(text, 3)):
         if candidate is not None:
             assert words.splice(text, candidate.replacements) == candidate.text
-            assert words.folded(candidate.text) != words.folded(text)
+            assert words.folded(candidate.text, " ") != words.folded(text, " ")
 
 
 def test_a_deleted_word_leaves_no_gap_and_takes_its_clitic_along():
@@ -245,6 +247,18 @@ def test_a_deleted_word_leaves_no_gap_and_takes_its_clitic_along():
     ):
         found = list(replacements(text, words.word_spans(text), new))
         assert words.splice(text, found) == expected
+
+
+def test_a_split_puts_one_space_into_words_of_four_letters_or_more_and_changes_nothing_else():
+    strategy = SplitEdit(aug_p=0.3)
+    strategy.prepare()
+    text = NEUTRAL[0]
+    for candidate in strategy.candidates(draws(text, 100)):
+        for start, end, new in candidate.replacements:
+            assert new.replace(" ", "", 1) == text[start:end]
+            assert len(text[start:end]) >= 4
+            assert new.strip() == new != text[start:end]
+    assert len({candidate.text for candidate in strategy.candidates(draws(text, 100))}) > 50
 
 
 def test_deleting_keeps_all_words_but_those_that_went():

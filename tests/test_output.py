@@ -16,13 +16,14 @@ import datasets
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import fingerprint
 from datasets import ClassLabel, Dataset, Features, Value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from augment import output
 from augment.assembly import extended_frame, extended_table
-from augment.corpus import PROVENANCE, Layout, fingerprint, from_table, read
+from augment.corpus import PROVENANCE, Layout, from_table, read
 from augment.errors import CounterpoiseError, InputError, OutputError
 from augment.generation import Row
 from augment.output import check_output, clear_leftovers, staged_text, write, write_batches

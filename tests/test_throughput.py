@@ -25,7 +25,7 @@ def setting(bert) -> Setting:
 
 @pytest.mark.parametrize("guards", [None, ("none",), ("similarity:low=-1,high=1",)])
 def test_ours_makes_the_rows_it_is_timed_for(setting, guards):
-    made, seconds, before = throughput._fill_mask(setting, guards, 4, 16, 1)
+    made, seconds, before = throughput._fill_mask(setting, guards, 4, 16, "auto", 1)
     assert made == setting.rows
     assert 0 < seconds < 60
     assert before > 0

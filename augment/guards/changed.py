@@ -18,4 +18,4 @@ class Changed(Guard):
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Compare folded texts."""
-        return Judgement([folded(c.text) != folded(d.text) for d, c in zip(draws, candidates, strict=True)])
+        return Judgement([folded(c.text, " ") != folded(d.text, " ") for d, c in zip(draws, candidates, strict=True)])
