@@ -184,6 +184,7 @@ def _figures(found: Appraisal) -> dict[str, list[Markup]]:
         figures["rejections"].append(charts.count_bars(_rejections(manifest), "rejected candidates"))
     words = [count for one in found.classes for part in (one.lengths_originals, one.lengths_new) for count in part]
     longest = max(8.0, float(np.ceil(np.quantile(words, 0.99)))) if words else 8.0
+    step = np.ceil(longest / 24)  # whole words, and every bar as wide as the others
     cosines = [cosine for one in found.classes for cosine in one.cosines]
     lowest = min(0.5, float(np.floor(10 * np.quantile(cosines, 0.01)) / 10)) if cosines else 0.5
     for number, one in enumerate(found.classes):
@@ -192,7 +193,7 @@ def _figures(found: Appraisal) -> dict[str, list[Markup]]:
                 f"lengths-{number}",
                 f"Words of a text, class {one.name}",
                 {"originals": one.lengths_originals, "new rows": one.lengths_new},
-                bins=np.unique(np.linspace(0, longest, min(25, int(longest) + 1)).round()),
+                bins=np.arange(0, longest + step, step),
                 unit="words",
             )
         )
