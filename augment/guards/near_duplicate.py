@@ -94,6 +94,8 @@ class NearDuplicate(Guard):
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Compare with the held-out texts."""
+        if not self.held_out_.sets:
+            return Judgement([True] * len(candidates))
         return Judgement([not self.held_out_.has_near(shingles(c.text, self.shingle)) for c in candidates])
 
     def admits(self, candidate: Candidate) -> bool:
