@@ -1005,6 +1005,7 @@ def test_an_interruption_leaves_nothing_behind(site, tmp_path_factory):
         f"upsample in.csv -o out.csv --strategy swap --sampling-strategy neutral=900"
         f" --param pause=.05 --param beacon={beacon}",
         site,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
     )
     for _ in range(600):
         if beacon.exists() or process.poll() is not None:
