@@ -108,14 +108,15 @@ def word_accuracy(
             return (logits > logits.gather(1, right[:, None])).sum(1)
 
         given = (ids.to(device), encoded["attention_mask"].to(device), rows, columns, right)
-        ranks += next(iter(inference.map(ranked, [given]))).tolist()
+        [found] = inference.map(ranked, [given])
+        ranks += found.tolist()
     total = len(ranks) + out_of_reach
     if not total:
         raise InputError("There is no word to mask in the texts. Give sentences with words.")
-    found = np.array(ranks)
+    all_ranks = np.array(ranks)
     return WordAccuracy(
-        top_1=float((found < 1).sum() / total),
-        top_5=float((found < 5).sum() / total),
+        top_1=float((all_ranks < 1).sum() / total),
+        top_5=float((all_ranks < 5).sum() / total),
         words=total,
         out_of_reach=out_of_reach / total,
     )
