@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import random
+import secrets
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
-STREAMS = ("plan", "draw", "order", "mask", "teacher", "positions", "report", "part", "choice")
+from augment.errors import InputError
+
+STREAMS = (
+    *("plan", "draw", "order", "mask", "teacher", "positions", "report", "part", "choice"),
+    *("vectors", "surplus", "network"),
+)
 """What randomness is drawn for; each has generators of its own. Only ever appended to."""
 
 
@@ -47,6 +54,37 @@ def generator(seed: int, stream: str, *key: int) -> np.random.Generator:
     return np.random.Generator(
         np.random.Philox(key=np.array([seed, STREAMS.index(stream)], np.uint64), counter=counter)
     )
+
+
+def seed_of(random_state: Any) -> int:
+    """Turn a random state into the one integer that everything is derived from.
+
+    Parameters
+    ----------
+    random_state : int, numpy.random.Generator, numpy.random.RandomState or None
+        A generator is drawn from; None draws a fresh seed.
+
+    Returns
+    -------
+    int
+        0 or more.
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+    """
+    if random_state is None:
+        return secrets.randbits(32)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**32))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    if isinstance(random_state, bool) or not isinstance(random_state, (int, np.integer)) or random_state < 0:
+        raise InputError(
+            f"`random_state` must be an integer of 0 or more, a numpy generator, or None. Got {random_state!r}."
+        )
+    return int(random_state)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -20,6 +19,7 @@ from augment.generation import Row, Tally, binding, generate, try_draws
 from augment.guards.guard import Guard, Originals
 from augment.guards.selection import select
 from augment.registry import STRATEGIES
+from augment.seeding import seed_of
 
 
 class TextStrategy(BaseEstimator, abc.ABC):
@@ -154,7 +154,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
         sources = usable_sources(has_text, np.array([place[label] for label in labels], dtype=np.int32), list(counts))
         budget = rows_to_make(self.sampling_strategy, counts)
         check_sources(sources, budget)
-        self.random_state_ = _seed(self.random_state)
+        self.random_state_ = seed_of(self.random_state)
         self.prepare()
         guards = fitted_guards(
             self,
@@ -291,18 +291,3 @@ def _extended(container: Any, new: list[Any]) -> Any:
     if isinstance(container, tuple):
         return (*container, *new)
     return [*container, *new]
-
-
-def _seed(random_state: Any) -> int:
-    """Turn a random state into the one integer that everything is derived from."""
-    if random_state is None:
-        return secrets.randbits(32)
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**32))
-    if isinstance(random_state, np.random.RandomState):
-        return int(random_state.randint(2**31))
-    if isinstance(random_state, bool) or not isinstance(random_state, (int, np.integer)) or random_state < 0:
-        raise InputError(
-            f"`random_state` must be an integer of 0 or more, a numpy generator, or None. Got {random_state!r}."
-        )
-    return int(random_state)

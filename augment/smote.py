@@ -1,0 +1,464 @@
+"""The SMOTE family: imbalanced-learn draws the pairs and the weights, the vectors are put between them here."""
+
+from __future__ import annotations
+
+import abc
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE, KMeansSMOTE
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+from augment.errors import InputError
+from augment.neighbors import Metric, RowNeighbors, for_search
+from augment.seeding import generator
+from augment.vector_sampler import Drawn, Rows, VectorSampler, between
+
+Sphere = Literal["auto", "none", "renormalize", "slerp"]
+SmallClass = Literal["raise", "lower", "duplicate"]
+
+_NEIGHBORS = [Interval(Integral, 1, None, closed="left"), HasMethods(["fit", "kneighbors"])]
+
+
+class SmoteFamily(VectorSampler, abc.ABC):
+    """Puts every new vector on the line between a row and one of its neighbours of the same class.
+
+    An imbalanced-learn sampler is given the identity matrix in the place of the rows, and neighbours of the rows that
+    stand behind it: each row that it gives back holds the two weights of one new vector. So the sampler is the one that
+    people know, the parents and the weight of every new row are known exactly, and it interpolates two numbers instead
+    of hundreds.
+
+    Parameters
+    ----------
+    sampling_strategy, random_state
+        See `augment.vector_sampler.VectorSampler`.
+    k_neighbors : int or estimator, default=5
+        Neighbours of a row that a new one may lie towards. An estimator with `fit` and `kneighbors` (of which one more
+        is asked, since a row is its own first neighbour) does the search itself.
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        What is near.
+    sphere : {"auto", "none", "renormalize", "slerp"}, default="auto"
+        Interpolated unit vectors are shorter than 1. ``"renormalize"`` brings new rows to the length between those of
+        their parents, ``"slerp"`` interpolates along the arc instead of the line. ``"auto"`` renormalizes where all
+        rows have length 1.
+    small_class : {"raise", "lower", "duplicate"}, default="raise"
+        What becomes of a class with no more than `k_neighbors` different rows: an error, fewer neighbours, or copies of
+        its rows.
+    n_jobs : int, optional
+        Threads of the search for neighbours.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **VectorSampler._parameter_constraints,
+        "k_neighbors": _NEIGHBORS,
+        "metric": [StrOptions({"euclidean", "cosine"})],
+        "sphere": [StrOptions({"auto", "none", "renormalize", "slerp"})],
+        "small_class": [StrOptions({"raise", "lower", "duplicate"})],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        sampling_strategy: Any = "auto",
+        random_state: Any = None,
+        k_neighbors: int | Any = 5,
+        metric: Metric = "euclidean",
+        sphere: Sphere = "auto",
+        small_class: SmallClass = "raise",
+        n_jobs: int | None = None,
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state)
+        self.k_neighbors = k_neighbors
+        self.metric = metric
+        self.sphere = sphere
+        self.small_class = small_class
+        self.n_jobs = n_jobs
+
+    @abc.abstractmethod
+    def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:
+        """Return the imbalanced-learn sampler that draws pairs.
+
+        Parameters
+        ----------
+        rows : Rows
+            What stands behind the rows of the identity matrix.
+        code : int
+            The class that new rows are made of.
+        neighbors : RowNeighbors
+            What finds the neighbours that new rows lie towards.
+        seed : int
+            Of whatever the sampler is given besides.
+
+        Returns
+        -------
+        sampler
+            Without a sampling strategy and a seed of its own, which are set later.
+        """
+
+    def ask(self, wanted: int, there: int) -> int:
+        """Return how many rows the sampler is to be asked for.
+
+        Parameters
+        ----------
+        wanted : int
+            How many are needed.
+        there : int
+            Rows that the class has.
+
+        Returns
+        -------
+        int
+        """
+        return wanted
+
+    def settle(self, rows: Rows, seed: int) -> None:  # noqa: D102 -- see the base
+        self._search = for_search(rows.vectors, self.metric)
+
+    def draw(self, rows: Rows, code: int, wanted: int, seed: int) -> Drawn:  # noqa: D102 -- see the base
+        own = rows.of(code)
+        neighbors, label = self._neighbors(rows, code), rows.label(code)
+        if neighbors is None:
+            chosen = own[generator(seed, "draw").integers(len(own), size=wanted)]
+            parents = np.stack([chosen, np.full(wanted, -1)], axis=1)
+            return Drawn(rows.vectors[chosen], parents, np.full(wanted, np.nan))
+        total = len(own) + self.ask(wanted, len(own))
+        sampler = self.sampler(rows, code, neighbors, seed)
+        sampler.set_params(sampling_strategy={code: total}, random_state=seed)
+        identity = sparse.identity(len(rows.codes), format="csr")
+        try:
+            drawn, _ = sampler.fit_resample(identity, rows.codes)
+        except (ValueError, RuntimeError) as error:
+            raise InputError(
+                f"{type(self).__name__} can make no rows of class {label!r}: {' '.join(str(error).split())}"
+            ) from error
+        weights = drawn[len(rows.codes) :].tocsr()
+        if not weights.shape[0]:
+            raise InputError(
+                f"{type(self).__name__} can make no rows of class {label!r}: none of its rows lies at the border to the"
+                " others. Use smote, or leave the class out."
+            )
+        parents, of_second = _pairs(weights)
+        along: Any = {"slerp": "arc", "renormalize": "line, at length", "none": "line"}.get(
+            self.sphere, "line, at length" if rows.on_sphere else "line"
+        )
+        return Drawn(between(rows.vectors, parents, of_second, along=along), parents, of_second)
+
+    def _neighbors(self, rows: Rows, code: int) -> RowNeighbors | None:
+        """Return what finds neighbours, or None where a small class is to be copied."""
+        whole = isinstance(self.k_neighbors, Integral)
+        wanted = int(self.k_neighbors) if whole else int(self.k_neighbors.n_neighbors) - 1
+        there = len(rows.of(code))
+        if there <= wanted:
+            if self.small_class == "duplicate":
+                return None
+            if self.small_class == "raise" or there < 2:
+                few = "Leave the class out, or give small_class='duplicate'."
+                mend = "Lower it, or give small_class='lower' or 'duplicate'."
+                raise InputError(
+                    f"`k_neighbors` of {type(self).__name__} must be smaller than the class {rows.label(code)!r}, which"
+                    f" has {there} different row{'s' * (there != 1)}. Got {wanted}."
+                    f" {mend if there > 1 else few}"
+                )
+            wanted = there - 1
+        search = None if whole else self.k_neighbors
+        return RowNeighbors(self._search, wanted + 1, search=search, n_jobs=self.n_jobs)
+
+
+class Smote(SmoteFamily):
+    """Between a row of the class, each as likely, and one of its neighbours.
+
+    Parameters
+    ----------
+    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, n_jobs
+        See `SmoteFamily`.
+
+    References
+    ----------
+    Chawla et al. 2002, "SMOTE: synthetic minority over-sampling technique", section 4.2.
+
+    Examples
+    --------
+    >>> X = np.array([[0.0], [1.0], [5.0], [6.0], [7.0]])
+    >>> sampler = Smote(k_neighbors=1, random_state=0)
+    >>> vectors, y = sampler.fit_resample(X, ["rare", "rare", "often", "often", "often"])
+    >>> y[-1], bool(0 < vectors[-1, 0] < 1), sorted(sampler.parents_[0].tolist())
+    ('rare', True, [0, 1])
+    """
+
+    name = "smote"
+    summary = "put a vector between a row and one of its neighbours"
+
+    def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
+        return SMOTE(k_neighbors=neighbors)
+
+
+class BorderlineSmote(SmoteFamily):
+    """As SMOTE, but from rows alone of whose neighbours in all classes half or more, and not all, are of other classes.
+
+    Parameters
+    ----------
+    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, n_jobs
+        See `SmoteFamily`.
+    m_neighbors : int, default=10
+        Neighbours in all classes.
+
+    References
+    ----------
+    Han et al. 2005, "Borderline-SMOTE", section 3 (its first variant: neighbours are of the same class).
+    """
+
+    name = "borderline-smote"
+    summary = "as smote, from rows at the border to other classes"
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **SmoteFamily._parameter_constraints,
+        "m_neighbors": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        sampling_strategy: Any = "auto",
+        random_state: Any = None,
+        k_neighbors: int | Any = 5,
+        m_neighbors: int = 10,
+        metric: Metric = "euclidean",
+        sphere: Sphere = "auto",
+        small_class: SmallClass = "raise",
+        n_jobs: int | None = None,
+    ) -> None:
+        super().__init__(
+            sampling_strategy=sampling_strategy,
+            random_state=random_state,
+            k_neighbors=k_neighbors,
+            metric=metric,
+            sphere=sphere,
+            small_class=small_class,
+            n_jobs=n_jobs,
+        )
+        self.m_neighbors = m_neighbors
+
+    def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
+        return BorderlineSMOTE(k_neighbors=neighbors, m_neighbors=_of_all(self._search, self.m_neighbors, self.n_jobs))
+
+
+class SvmSmote(BorderlineSmote):
+    """From support vectors of the class: towards neighbours where others are many, away from them where they are few.
+
+    Away from a neighbour is beyond the row, so that these rows have a negative weight.
+
+    Parameters
+    ----------
+    sampling_strategy, random_state, k_neighbors, m_neighbors, metric, sphere, small_class, n_jobs
+        See `BorderlineSmote`.
+    out_step : float, default=0.5
+        How far beyond a row a new one may lie, 0 to 1, as a share of the way to its neighbour.
+
+    References
+    ----------
+    Nguyen et al. 2011, "Borderline over-sampling for imbalanced data classification", section 3.
+    """
+
+    name = "svm-smote"
+    summary = "as smote, from support vectors, and beyond them"
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BorderlineSmote._parameter_constraints,
+        "out_step": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(
+        self,
+        *,
+        sampling_strategy: Any = "auto",
+        random_state: Any = None,
+        k_neighbors: int | Any = 5,
+        m_neighbors: int = 10,
+        out_step: float = 0.5,
+        metric: Metric = "euclidean",
+        sphere: Sphere = "auto",
+        small_class: SmallClass = "raise",
+        n_jobs: int | None = None,
+    ) -> None:
+        super().__init__(
+            sampling_strategy=sampling_strategy,
+            random_state=random_state,
+            k_neighbors=k_neighbors,
+            m_neighbors=m_neighbors,
+            metric=metric,
+            sphere=sphere,
+            small_class=small_class,
+            n_jobs=n_jobs,
+        )
+        self.out_step = out_step
+
+    def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
+        return SVMSMOTE(
+            k_neighbors=neighbors,
+            m_neighbors=_of_all(self._search, self.m_neighbors, self.n_jobs),
+            svm_estimator=_RowSvm(self._search),
+            out_step=self.out_step,
+        )
+
+
+class Adasyn(SmoteFamily):
+    """As SMOTE, but the more from a row, the more of its neighbours in all classes are of other classes.
+
+    Parameters
+    ----------
+    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, n_jobs
+        See `SmoteFamily`.
+
+    References
+    ----------
+    He et al. 2008, "ADASYN: adaptive synthetic sampling approach for imbalanced learning", section 2.
+    """
+
+    name = "adasyn"
+    summary = "as smote, the more from a row the more others are near it"
+
+    def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
+        return ADASYN(n_neighbors=neighbors)
+
+    def ask(self, wanted: int, there: int) -> int:  # noqa: D102 -- see the base
+        return max(wanted, there)  # of fewer, the share of every row may be rounded to none
+
+
+class KMeansSmote(SmoteFamily):
+    """As SMOTE, within clusters in which the class is frequent, the more the sparser they are.
+
+    Parameters
+    ----------
+    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, n_jobs
+        See `SmoteFamily`; here `k_neighbors` are of the same cluster, and 2 by default.
+    n_clusters : int, default=8
+        How many clusters all rows are parted into.
+    least_share : float, optional
+        Share of the class, 0 to 1, below which a cluster is left aside. By default half of the share that the class has
+        of all rows to be made, as in imbalanced-learn.
+
+    References
+    ----------
+    Douzas et al. 2018, "Improving imbalanced learning through a heuristic oversampling method based on k-means and
+    SMOTE", section 3.
+    """
+
+    name = "kmeans-smote"
+    summary = "as smote, within clusters in which the class is frequent"
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **SmoteFamily._parameter_constraints,
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "least_share": [Interval(Real, 0, 1, closed="both"), None],
+    }
+
+    def __init__(
+        self,
+        *,
+        sampling_strategy: Any = "auto",
+        random_state: Any = None,
+        k_neighbors: int | Any = 2,
+        n_clusters: int = 8,
+        least_share: float | None = None,
+        metric: Metric = "euclidean",
+        sphere: Sphere = "auto",
+        small_class: SmallClass = "raise",
+        n_jobs: int | None = None,
+    ) -> None:
+        super().__init__(
+            sampling_strategy=sampling_strategy,
+            random_state=random_state,
+            k_neighbors=k_neighbors,
+            metric=metric,
+            sphere=sphere,
+            small_class=small_class,
+            n_jobs=n_jobs,
+        )
+        self.n_clusters = n_clusters
+        self.least_share = least_share
+
+    def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
+        share, budget = self.least_share, self.sampling_strategy_
+        if share is None:  # imbalanced-learn's "auto", which would see this class alone
+            share = budget[rows.label(code)] / sum(budget.values()) / 2
+        return _RowKMeansSmote(
+            k_neighbors=neighbors,
+            kmeans_estimator=_RowKMeans(self._search, self.n_clusters, seed),
+            cluster_balance_threshold=share,
+            n_jobs=self.n_jobs,
+        )
+
+
+class _RowKMeans(BaseEstimator):
+    """k-means that takes rows of the identity matrix in the place of vectors."""
+
+    def __init__(self, vectors: np.ndarray, n_clusters: int, random_state: Any = None) -> None:
+        self.vectors = vectors
+        self.n_clusters = n_clusters
+        self.random_state = random_state
+
+    def __sklearn_clone__(self) -> _RowKMeans:
+        return _RowKMeans(self.vectors, self.n_clusters, self.random_state)
+
+    def fit(self, X: sparse.csr_matrix, y: Any = None) -> Self:
+        from sklearn.cluster import MiniBatchKMeans
+
+        self.clusters_ = MiniBatchKMeans(self.n_clusters, random_state=self.random_state).fit(self.vectors[X.indices])
+        return self
+
+    def predict(self, X: sparse.csr_matrix) -> np.ndarray:
+        return self.clusters_.predict(self.vectors[X.indices])
+
+    def fit_predict(self, X: sparse.csr_matrix, y: Any = None) -> np.ndarray:
+        return self.fit(X, y).predict(X)
+
+
+class _RowKMeansSmote(KMeansSMOTE):
+    """imbalanced-learn's, with the sparsity of a cluster that of the vectors behind the identity matrix."""
+
+    def _find_cluster_sparsity(self, X: sparse.csr_matrix) -> float:
+        return super()._find_cluster_sparsity(self.kmeans_estimator_.vectors[X.indices])
+
+
+class _RowSvm(BaseEstimator):
+    """A support vector machine that takes rows of the identity matrix in the place of vectors."""
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self.vectors = vectors
+
+    def __sklearn_clone__(self) -> _RowSvm:
+        return _RowSvm(self.vectors)
+
+    def fit(self, X: sparse.csr_matrix, y: Any) -> Self:
+        from sklearn.svm import SVC
+
+        self.svm_ = SVC(gamma="scale").fit(self.vectors[X.indices], y)
+        self.support_ = self.svm_.support_
+        return self
+
+    def predict(self, X: sparse.csr_matrix) -> np.ndarray:
+        return self.svm_.predict(self.vectors[X.indices])
+
+
+def _of_all(vectors: np.ndarray, wanted: int, n_jobs: int | None) -> RowNeighbors:
+    """Return what finds neighbours in all classes."""
+    if wanted >= len(vectors):
+        raise InputError(
+            f"`m_neighbors` must be smaller than the number of different rows, {len(vectors)}. Got {wanted}. Lower it."
+        )
+    return RowNeighbors(vectors, wanted + 1, n_jobs=n_jobs)
+
+
+def _pairs(weights: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Read the parents, the nearer first, and the weight of the second off rows that hold two weights each."""
+    weights.sum_duplicates()
+    weights.eliminate_zeros()
+    weights = weights[np.diff(weights.indptr) == 2]  # of 2**53 draws one is 0: then the row would be a copy
+    parents, shares = weights.indices.reshape(-1, 2).astype(np.int64), weights.data.reshape(-1, 2)
+    swapped = shares[:, 1] > shares[:, 0]
+    parents[swapped], shares[swapped] = parents[swapped, ::-1], shares[swapped, ::-1]
+    return parents, shares[:, 1]

@@ -1,0 +1,356 @@
+"""The base of vector strategies: an imbalanced-learn over-sampler that keeps counts, copies and parents in order."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from imblearn.over_sampling.base import BaseOverSampler
+from scipy import sparse
+from sklearn.utils._param_validation import InvalidParameterError, StrOptions
+
+from augment.errors import InputError
+from augment.neighbors import first_rows, row_keys
+from augment.seeding import generator, seed_of
+
+Sphere = Literal["auto", "none", "renormalize"]
+
+_ROUNDS = 20  # of draws, until there are as many rows as are wanted
+_BLOCK = 4096  # rows that are interpolated at a time
+_UNIT = 1e-3  # how far the length of a unit vector may be from 1
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """New vectors of one class, and what each was made of."""
+
+    vectors: np.ndarray
+    """Shape (m, d), float."""
+    parents: np.ndarray
+    """Row numbers of both parents, the nearer first; int64, shape (m, 2), -1 where there is none.
+
+    A row with a first one alone is its copy.
+    """
+    weights: np.ndarray
+    """Of the second parent, the first has 1 less this; float64, shape (m,), nan where there is no second.
+
+    At most .5, and negative where a row was extrapolated, beyond its first parent.
+    """
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def are_copies(self) -> np.ndarray:
+        """Return which rows were asked to be copies; bool, shape (m,)."""
+        return (self.parents[:, 0] >= 0) & (self.parents[:, 1] < 0)
+
+    def take(self, rows: np.ndarray) -> Drawn:
+        """Return some of the rows."""
+        return Drawn(self.vectors[rows], self.parents[rows], self.weights[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Drawn]) -> Drawn:
+        """Return the rows of several one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in ("vectors", "parents", "weights"))
+        )
+
+    @classmethod
+    def without_parents(cls, vectors: np.ndarray) -> Drawn:
+        """Return rows that stem from no row in particular."""
+        return cls(vectors, np.full((len(vectors), 2), -1), np.full(len(vectors), np.nan))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The real rows that new ones are made from: of every class, each once."""
+
+    vectors: np.ndarray
+    """Shape (n, d), float."""
+    codes: np.ndarray
+    """The place of each row's class in `labels`; int64, shape (n,)."""
+    labels: np.ndarray
+    """The classes, sorted."""
+    numbers: np.ndarray
+    """Row numbers in the input; int64, ascending, shape (n,)."""
+    on_sphere: bool
+    """Whether all vectors have length 1."""
+
+    def label(self, code: int) -> Any:
+        """Return a class as plain data."""
+        return self.labels[code : code + 1].tolist()[0]
+
+    def of(self, code: int) -> np.ndarray:
+        """Return the places of the rows of a class, ascending."""
+        return np.flatnonzero(self.codes == code)
+
+
+class VectorSampler(BaseOverSampler, abc.ABC):
+    """Makes new vectors of a class from the vectors that it has.
+
+    An over-sampler as imbalanced-learn knows them. The base sees to what its samplers leave open: rows that repeat
+    others are left aside while new ones are made, every class has a stream of random numbers of its own, counts are
+    exact, no new row equals a real one, and each new row knows its parents. A subclass sets `name` and `summary` and
+    writes `draw`; it may write `settle`, to learn something of all rows first.
+
+    Parameters
+    ----------
+    sampling_strategy : float, str, dict or callable, default="auto"
+        As in imbalanced-learn.
+    random_state : int, numpy.random.Generator, numpy.random.RandomState or None, default=None
+        The seed, or where to draw it from; None draws a fresh one.
+    sphere : {"auto", "none", "renormalize"}, default="auto"
+        Whether new rows are brought to the length that vectors of their class have. ``"auto"`` does so where all rows
+        have length 1, as those of a spherical encoder.
+
+    Attributes
+    ----------
+    sampling_strategy_ : dict
+        Class → rows to make.
+    parents_ : ndarray of int64, shape (m, 2)
+        Row numbers of the parents of each new row, the nearer first; -1 where there is none.
+    weights_ : ndarray of float64, shape (m,)
+        Of the second parent; nan where there is none. Before it is brought to length, a new row is
+        ``(1 - weight) * first + weight * second``.
+    """
+
+    name: ClassVar[str]
+    """What the command line calls it."""
+    summary: ClassVar[str]
+    """One line for lists of strategies."""
+    kind: ClassVar[str] = "vector"
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseOverSampler._parameter_constraints,
+        "random_state": ["random_state", np.random.Generator],
+        "sphere": [StrOptions({"auto", "none", "renormalize"})],
+    }
+
+    def __init__(self, *, sampling_strategy: Any = "auto", random_state: Any = None, sphere: Sphere = "auto") -> None:
+        super().__init__(sampling_strategy=sampling_strategy)
+        self.random_state = random_state
+        self.sphere = sphere
+
+    @abc.abstractmethod
+    def draw(self, rows: Rows, code: int, wanted: int, seed: int) -> Drawn:
+        """Make new vectors of one class: the one hook.
+
+        Parameters
+        ----------
+        rows : Rows
+            The real rows.
+        code : int
+            The class, by its place in `rows.labels`.
+        wanted : int
+            About how many to make, 1 or more: what is missing is asked for again, what is too much is left out.
+        seed : int
+            0 to 2**32 - 1; all randomness comes from it.
+
+        Returns
+        -------
+        Drawn
+            Its parents are places in `rows`.
+
+        Raises
+        ------
+        InputError
+            If there can be none.
+        """
+
+    def settle(self, rows: Rows, seed: int) -> None:
+        """Learn what is needed of all rows, once before any draw.
+
+        Parameters
+        ----------
+        rows : Rows
+            The real rows; `sampling_strategy_` says how many are to be made of which class.
+        seed : int
+            0 or more.
+        """
+        return
+
+    def check(self) -> None:
+        """Check the parameters.
+
+        Raises
+        ------
+        InputError
+            Naming the one that is out of range.
+        """
+        try:
+            self._validate_params()
+        except InvalidParameterError as error:
+            raise InputError(str(error)) from None
+
+    def fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
+        """Balance a data set: originals first, in order and untouched, new rows after them.
+
+        Parameters
+        ----------
+        X : array-like of float, shape (n, d)
+            A numpy array, a list of lists, or a pandas frame.
+        y : array-like, shape (n,)
+            The classes.
+        **params : object
+            None is taken; the signature is imbalanced-learn's.
+
+        Returns
+        -------
+        X, y
+            Of n + m rows, in the containers that were given.
+
+        Raises
+        ------
+        InputError
+            If X holds no finite numbers, is sparse, or a class is too small.
+        """
+        return super().fit_resample(X, y, **params)
+
+    def _check_X_y(self, X: Any, y: Any, accept_sparse: Any = None) -> tuple[Any, Any, bool]:
+        if sparse.issparse(X):
+            raise InputError(f"{type(self).__name__} takes dense vectors, and X is sparse. Give X.toarray().")
+        if hasattr(X, "sparse"):  # of a pandas frame whose columns all are
+            X = X.sparse.to_dense()
+        found = np.asarray(X)
+        if found.dtype.kind in "fiu" and not np.isfinite(found).all():
+            row = int(np.argmin(np.isfinite(found).reshape(len(found), -1).all(axis=1)))
+            raise InputError(f"Row {row} of X holds NaN or an infinite value. Mend or remove such rows.")
+        return super()._check_X_y(X, y, accept_sparse=False)
+
+    def _fit_resample(self, X: np.ndarray, y: np.ndarray, **params: Any) -> tuple[np.ndarray, np.ndarray]:
+        vectors = X if X.dtype.kind == "f" else X.astype(np.float64)
+        labels, codes = np.unique(y, return_inverse=True)
+        numbers = first_rows(vectors, codes)
+        whole = len(numbers) == len(vectors)
+        unique = vectors if whole else vectors[numbers]
+        lengths = np.linalg.norm(unique, axis=1)
+        on_sphere = bool((np.abs(lengths - 1) < _UNIT).all())
+        rows = Rows(unique, codes if whole else codes[numbers], labels, numbers, on_sphere)
+        seed = seed_of(self.random_state)
+        self.settle(rows, seed)
+        real = row_keys(unique)
+        parts, made = [], []
+        for label, wanted in self.sampling_strategy_.items():
+            if wanted:
+                code = int(np.searchsorted(labels, label))
+                parts.append(self._exactly(rows, code, wanted, seed, real))
+                made.append(np.full(wanted, label, dtype=y.dtype))
+        new = Drawn.joined(parts) if parts else Drawn.without_parents(vectors[:0])
+        self.parents_ = np.where(new.parents < 0, -1, numbers[new.parents])
+        self.weights_ = new.weights
+        return np.concatenate([vectors, new.vectors]), np.concatenate([y, *made])
+
+    def _exactly(self, rows: Rows, code: int, wanted: int, seed: int, real: np.ndarray) -> Drawn:
+        """Draw until there are enough rows that equal no real one, and leave a random surplus out."""
+        parts: list[Drawn] = []
+        for turn in range(_ROUNDS):
+            child = int(generator(seed, "vectors", code, turn).integers(2**32))
+            drawn = self.draw(rows, code, wanted - sum(map(len, parts)), child)
+            unasked = np.isin(row_keys(drawn.vectors), real) & ~drawn.are_copies()
+            parts.append(drawn.take(np.flatnonzero(~unasked)) if unasked.any() else drawn)
+            if sum(map(len, parts)) >= wanted:
+                break
+        else:
+            raise InputError(
+                f"{type(self).__name__} makes too few new rows of class {rows.label(code)!r}:"
+                f" {sum(map(len, parts))} of {wanted}, since the others equal real ones. Its rows differ too little."
+            )
+        found = Drawn.joined(parts)
+        if len(found) == wanted:
+            return found
+        chosen = generator(seed, "surplus", code).choice(len(found), wanted, replace=False)
+        return found.take(np.sort(chosen))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        return tags
+
+
+def between(
+    vectors: np.ndarray, parents: np.ndarray, weights: np.ndarray, *, along: Literal["line", "line, at length", "arc"]
+) -> np.ndarray:
+    """Put new vectors between pairs of rows, or beyond.
+
+    Parameters
+    ----------
+    vectors : ndarray of float, shape (n, d)
+    parents : ndarray of int64, shape (m, 2)
+        Rows of `vectors`.
+    weights : ndarray of float64, shape (m,)
+        Of the second parent.
+    along : {"line", "line, at length", "arc"}
+        ``"line"``: ``(1 - w) a + w b``. ``"line, at length"``: that, brought to the length ``(1 - w) |a| + w |b|``,
+        which the line falls short of. ``"arc"``: spherical interpolation of the directions, at the same length.
+
+    Returns
+    -------
+    ndarray of the dtype of `vectors`, shape (m, d)
+        Computed in float64.
+
+    References
+    ----------
+    Shoemake 1985, "Animating rotation with quaternion curves", section 3.3 (slerp).
+
+    Examples
+    --------
+    >>> halfway = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0, 1]]), np.array([0.5])
+    >>> between(*halfway, along="line").round(3), between(*halfway, along="arc").round(3)
+    (array([[0.5, 0.5]]), array([[0.707, 0.707]]))
+    """
+    new = np.empty((len(parents), vectors.shape[1]), dtype=vectors.dtype)
+    for start in range(0, len(parents), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        first, second = (vectors[parents[block, i]].astype(np.float64) for i in (0, 1))
+        weight = weights[block, None]
+        new[block] = _ALONG[along](first, second, weight)
+    return new
+
+
+def at_length(vectors: np.ndarray, lengths: np.ndarray | float) -> np.ndarray:
+    """Return vectors scaled to some lengths; a vector of zeros stays as it is.
+
+    Parameters
+    ----------
+    vectors : ndarray of float, shape (m, d)
+    lengths : ndarray of float, shape (m, 1), or float
+
+    Returns
+    -------
+    ndarray, shape (m, d)
+    """
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors * (lengths / np.where(norms == 0, 1, norms))
+
+
+def _line(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return first + weight * (second - first)
+
+
+def _lengths(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the length that a new row has if lengths are interpolated as well."""
+    norms = (np.linalg.norm(rows, axis=1, keepdims=True) for rows in (first, second))
+    return np.abs(_line(*norms, weight))
+
+
+def _line_at_length(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return at_length(_line(first, second, weight), _lengths(first, second, weight))
+
+
+def _arc(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Follow the great circle; where two directions are nearly the same or opposite, the line."""
+    one, other = at_length(first, 1.0), at_length(second, 1.0)
+    angle = np.arccos(np.clip((one * other).sum(axis=1, keepdims=True), -1, 1))
+    sine = np.sin(angle)
+    straight = sine < 1e-6
+    divisor = np.where(straight, 1.0, sine)
+    curved = (np.sin((1 - weight) * angle) * one + np.sin(weight * angle) * other) / divisor
+    return at_length(np.where(straight, _line(one, other, weight), curved), _lengths(first, second, weight))
+
+
+_ALONG = {"line": _line, "line, at length": _line_at_length, "arc": _arc}
