@@ -271,7 +271,7 @@ def _read(value: Any, hint: Any) -> Any:
         return None
     if any(typing.get_origin(kind) in (tuple, list) for kind in kinds):
         parts = [part.strip() for part in value.split(",")]
-        return json.loads(value) if re.match(r'\[\s*["\d\]]', value) else [part for part in parts if part]
+        return json.loads(value) if re.match(r'\[\s*["\d\[\]]', value) else [part for part in parts if part]
     return value
 
 

@@ -20,8 +20,6 @@ from augment.vector_sampler import Drawn, Rows, VectorSampler, between
 Sphere = Literal["auto", "none", "renormalize", "slerp"]
 SmallClass = Literal["raise", "lower", "duplicate"]
 
-_NEIGHBORS = [Interval(Integral, 1, None, closed="left"), HasMethods(["fit", "kneighbors"])]
-
 
 class SmoteFamily(VectorSampler, abc.ABC):
     """Puts every new vector on the line between a row and one of its neighbours of the same class.
@@ -35,9 +33,8 @@ class SmoteFamily(VectorSampler, abc.ABC):
     ----------
     sampling_strategy, random_state
         See `augment.vector_sampler.VectorSampler`.
-    k_neighbors : int or estimator, default=5
-        Neighbours of a row that a new one may lie towards. An estimator with `fit` and `kneighbors` (of which one more
-        is asked, since a row is its own first neighbour) does the search itself.
+    k_neighbors : int, default=5
+        Neighbours of a row that a new one may lie towards.
     metric : {"euclidean", "cosine"}, default="euclidean"
         What is near.
     sphere : {"auto", "none", "renormalize", "slerp"}, default="auto"
@@ -47,16 +44,19 @@ class SmoteFamily(VectorSampler, abc.ABC):
     small_class : {"raise", "lower", "duplicate"}, default="raise"
         What becomes of a class with no more than `k_neighbors` different rows: an error, fewer neighbours, or copies of
         its rows.
+    search : estimator, optional
+        What searches for neighbours, in the place of scikit-learn's brute force: any with its `fit` and `kneighbors`.
     n_jobs : int, optional
-        Threads of the search for neighbours.
+        Threads of scikit-learn's search.
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **VectorSampler._parameter_constraints,
-        "k_neighbors": _NEIGHBORS,
+        "k_neighbors": [Interval(Integral, 1, None, closed="left")],
         "metric": [StrOptions({"euclidean", "cosine"})],
         "sphere": [StrOptions({"auto", "none", "renormalize", "slerp"})],
         "small_class": [StrOptions({"raise", "lower", "duplicate"})],
+        "search": [HasMethods(["fit", "kneighbors"]), None],
         "n_jobs": [Integral, None],
     }
 
@@ -65,10 +65,11 @@ class SmoteFamily(VectorSampler, abc.ABC):
         *,
         sampling_strategy: Any = "auto",
         random_state: Any = None,
-        k_neighbors: int | Any = 5,
+        k_neighbors: int = 5,
         metric: Metric = "euclidean",
         sphere: Sphere = "auto",
         small_class: SmallClass = "raise",
+        search: Any = None,
         n_jobs: int | None = None,
     ) -> None:
         super().__init__(sampling_strategy=sampling_strategy, random_state=random_state)
@@ -76,6 +77,7 @@ class SmoteFamily(VectorSampler, abc.ABC):
         self.metric = metric
         self.sphere = sphere
         self.small_class = small_class
+        self.search = search
         self.n_jobs = n_jobs
 
     @abc.abstractmethod
@@ -116,7 +118,7 @@ class SmoteFamily(VectorSampler, abc.ABC):
         return wanted
 
     def settle(self, rows: Rows, seed: int) -> None:  # noqa: D102 -- see the base
-        self._search = for_search(rows.vectors, self.metric)
+        self._vectors = for_search(rows.vectors, self.metric)
 
     def draw(self, rows: Rows, code: int, wanted: int, seed: int) -> Drawn:  # noqa: D102 -- see the base
         own = rows.of(code)
@@ -149,8 +151,7 @@ class SmoteFamily(VectorSampler, abc.ABC):
 
     def _neighbors(self, rows: Rows, code: int) -> RowNeighbors | None:
         """Return what finds neighbours, or None where a small class is to be copied."""
-        whole = isinstance(self.k_neighbors, Integral)
-        wanted = int(self.k_neighbors) if whole else int(self.k_neighbors.n_neighbors) - 1
+        wanted = self.k_neighbors
         there = len(rows.of(code))
         if there <= wanted:
             if self.small_class == "duplicate":
@@ -164,8 +165,7 @@ class SmoteFamily(VectorSampler, abc.ABC):
                     f" {mend if there > 1 else few}"
                 )
             wanted = there - 1
-        search = None if whole else self.k_neighbors
-        return RowNeighbors(self._search, wanted + 1, search=search, n_jobs=self.n_jobs)
+        return RowNeighbors(self._vectors, wanted + 1, search=self.search, n_jobs=self.n_jobs)
 
 
 class Smote(SmoteFamily):
@@ -173,7 +173,7 @@ class Smote(SmoteFamily):
 
     Parameters
     ----------
-    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, n_jobs
+    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, search, n_jobs
         See `SmoteFamily`.
 
     References
@@ -201,7 +201,7 @@ class BorderlineSmote(SmoteFamily):
 
     Parameters
     ----------
-    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, n_jobs
+    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, search, n_jobs
         See `SmoteFamily`.
     m_neighbors : int, default=10
         Neighbours in all classes.
@@ -224,11 +224,12 @@ class BorderlineSmote(SmoteFamily):
         *,
         sampling_strategy: Any = "auto",
         random_state: Any = None,
-        k_neighbors: int | Any = 5,
+        k_neighbors: int = 5,
         m_neighbors: int = 10,
         metric: Metric = "euclidean",
         sphere: Sphere = "auto",
         small_class: SmallClass = "raise",
+        search: Any = None,
         n_jobs: int | None = None,
     ) -> None:
         super().__init__(
@@ -238,12 +239,22 @@ class BorderlineSmote(SmoteFamily):
             metric=metric,
             sphere=sphere,
             small_class=small_class,
+            search=search,
             n_jobs=n_jobs,
         )
         self.m_neighbors = m_neighbors
 
+    def _of_all(self) -> RowNeighbors:
+        """Return what finds neighbours in all classes."""
+        if self.m_neighbors >= len(self._vectors):
+            raise InputError(
+                f"`m_neighbors` of {type(self).__name__} must be smaller than the number of different rows,"
+                f" {len(self._vectors)}. Got {self.m_neighbors}. Lower it."
+            )
+        return RowNeighbors(self._vectors, self.m_neighbors + 1, search=self.search, n_jobs=self.n_jobs)
+
     def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
-        return BorderlineSMOTE(k_neighbors=neighbors, m_neighbors=_of_all(self._search, self.m_neighbors, self.n_jobs))
+        return BorderlineSMOTE(k_neighbors=neighbors, m_neighbors=self._of_all())
 
 
 class SvmSmote(BorderlineSmote):
@@ -253,7 +264,7 @@ class SvmSmote(BorderlineSmote):
 
     Parameters
     ----------
-    sampling_strategy, random_state, k_neighbors, m_neighbors, metric, sphere, small_class, n_jobs
+    sampling_strategy, random_state, k_neighbors, m_neighbors, metric, sphere, small_class, search, n_jobs
         See `BorderlineSmote`.
     out_step : float, default=0.5
         How far beyond a row a new one may lie, 0 to 1, as a share of the way to its neighbour.
@@ -276,12 +287,13 @@ class SvmSmote(BorderlineSmote):
         *,
         sampling_strategy: Any = "auto",
         random_state: Any = None,
-        k_neighbors: int | Any = 5,
+        k_neighbors: int = 5,
         m_neighbors: int = 10,
         out_step: float = 0.5,
         metric: Metric = "euclidean",
         sphere: Sphere = "auto",
         small_class: SmallClass = "raise",
+        search: Any = None,
         n_jobs: int | None = None,
     ) -> None:
         super().__init__(
@@ -292,6 +304,7 @@ class SvmSmote(BorderlineSmote):
             metric=metric,
             sphere=sphere,
             small_class=small_class,
+            search=search,
             n_jobs=n_jobs,
         )
         self.out_step = out_step
@@ -299,8 +312,8 @@ class SvmSmote(BorderlineSmote):
     def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
         return SVMSMOTE(
             k_neighbors=neighbors,
-            m_neighbors=_of_all(self._search, self.m_neighbors, self.n_jobs),
-            svm_estimator=_RowSvm(self._search),
+            m_neighbors=self._of_all(),
+            svm_estimator=_RowSvm(self._vectors),
             out_step=self.out_step,
         )
 
@@ -310,7 +323,7 @@ class Adasyn(SmoteFamily):
 
     Parameters
     ----------
-    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, n_jobs
+    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, search, n_jobs
         See `SmoteFamily`.
 
     References
@@ -333,7 +346,7 @@ class KMeansSmote(SmoteFamily):
 
     Parameters
     ----------
-    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, n_jobs
+    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, search, n_jobs
         See `SmoteFamily`; here `k_neighbors` are of the same cluster, and 2 by default.
     n_clusters : int, default=8
         How many clusters all rows are parted into.
@@ -361,12 +374,13 @@ class KMeansSmote(SmoteFamily):
         *,
         sampling_strategy: Any = "auto",
         random_state: Any = None,
-        k_neighbors: int | Any = 2,
+        k_neighbors: int = 2,
         n_clusters: int = 8,
         least_share: float | None = None,
         metric: Metric = "euclidean",
         sphere: Sphere = "auto",
         small_class: SmallClass = "raise",
+        search: Any = None,
         n_jobs: int | None = None,
     ) -> None:
         super().__init__(
@@ -376,6 +390,7 @@ class KMeansSmote(SmoteFamily):
             metric=metric,
             sphere=sphere,
             small_class=small_class,
+            search=search,
             n_jobs=n_jobs,
         )
         self.n_clusters = n_clusters
@@ -387,7 +402,7 @@ class KMeansSmote(SmoteFamily):
             share = budget[rows.label(code)] / sum(budget.values()) / 2
         return _RowKMeansSmote(
             k_neighbors=neighbors,
-            kmeans_estimator=_RowKMeans(self._search, self.n_clusters, seed),
+            kmeans_estimator=_RowKMeans(self._vectors, self.n_clusters, seed),
             cluster_balance_threshold=share,
             n_jobs=self.n_jobs,
         )
@@ -442,15 +457,6 @@ class _RowSvm(BaseEstimator):
 
     def predict(self, X: sparse.csr_matrix) -> np.ndarray:
         return self.svm_.predict(self.vectors[X.indices])
-
-
-def _of_all(vectors: np.ndarray, wanted: int, n_jobs: int | None) -> RowNeighbors:
-    """Return what finds neighbours in all classes."""
-    if wanted >= len(vectors):
-        raise InputError(
-            f"`m_neighbors` must be smaller than the number of different rows, {len(vectors)}. Got {wanted}. Lower it."
-        )
-    return RowNeighbors(vectors, wanted + 1, n_jobs=n_jobs)
 
 
 def _pairs(weights: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,513 @@
+"""GAN-SMOTE: vectors of a rare class from a generative adversarial network, with SMOTE rows or noise going in."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from augment.errors import InputError, ModelError
+from augment.fidelity import density_coverage
+from augment.neighbors import Metric
+from augment.seeding import generator, global_generators, seed_of
+from augment.smote import SmallClass, Smote
+from augment.vector_sampler import Drawn, Rows, Sphere, VectorSampler, at_length
+
+GeneratorInput = Literal["residual", "smote", "noise"]
+
+HELD_ASIDE = 0.2
+"""Share of a class's rows that the default mode does not train on, to decide when to stop."""
+COLLAPSED = 0.5
+"""New rows that are less than half as far apart as real ones, or reach less than half of them, are a collapse."""
+
+_POOL = 8  # times as many SMOTE rows to train on as real ones, and to look at as held aside
+_MOST_POOLED = 20_000
+_COMPARED = 1000  # most rows that are looked at for a collapse
+_REACHED = 1 - 2**-5  # coverage of real rows by real rows, for k = 5
+_EPOCHS = 150  # of SMOTified-GAN
+_DEFAULTS = {
+    # steps of the generator, rows of a batch, learning rate
+    "residual": (1000, 128, 5e-4),
+    "smote": (None, 128, 2e-4),
+    "noise": (3000, 70, 1e-4),
+}
+_FILES = ("config.json", "model.safetensors")
+
+
+class GANSMOTE(VectorSampler):
+    """Makes vectors of a class by a generative adversarial network.
+
+    Three of them, by what the generator is given:
+
+    - ``"residual"``: SMOTE rows, which it moves. A conditional Wasserstein GAN with gradient penalty and packing, one
+      for all classes that rows are made of, in the whitened principal components. Its last layer starts at zero, so
+      that it starts as SMOTE; it is stopped when its rows begin to reach fewer of the real rows held aside (a fifth of
+      the class) than those of SMOTE.
+    - ``"smote"``: SMOTE rows, which it replaces: SMOTified-GAN. One for each class.
+    - ``"noise"``: noise: the plain GAN that Scott and Plested used in place of SMOTE. One for each class; for one-hot
+      rows too.
+
+    A class with fewer than `min_rows` different rows is left to SMOTE, with a warning. Collapse is looked for after the
+    training, and reported.
+
+    Parameters
+    ----------
+    sampling_strategy, random_state
+        See `augment.vector_sampler.VectorSampler`.
+    generator_input : {"residual", "smote", "noise"}, default="residual"
+        What the generator is given, see above.
+    output : {"continuous", "onehot"}, default="continuous"
+        ``"onehot"`` needs `groups` and ``generator_input="noise"``; columns in no group stay continuous.
+    groups : sequence of sequences of int, optional
+        Columns of which exactly one is 1 in every row.
+    k_neighbors, metric, small_class
+        Of the SMOTE rows, see `augment.smote.SmoteFamily`.
+    sphere : {"auto", "none", "renormalize"}, default="auto"
+        See `augment.vector_sampler.VectorSampler`.
+    n_components : int, default=128
+        Principal components that the default mode moves rows in; fewer if there are not as many.
+    n_steps : int, optional
+        Steps of the generator; of ``"residual"`` at most. By default 1,000, 150 epochs, or 3,000, by mode.
+    batch_size : int, optional
+        Rows of a batch; by default 128, 128, or 70.
+    learning_rate : float, optional
+        Of Adam; by default 5e-4, 2e-4, or 1e-4.
+    packing : int, default=2
+        Rows that the critic of the default mode looks at together.
+    n_critic : int, default=5
+        Its steps for each of the generator.
+    gradient_penalty : float, default=10.0
+        Weight of its gradient penalty, 0 or more.
+    stop_at : {"smote", "real"}, default="smote"
+        The default mode is stopped when its rows reach fewer of the real rows held aside than those of SMOTE do, or
+        than other real rows do. SMOTE reaches more, since its rows lie nearer to the middle; ``"real"`` lets them
+        spread as real rows do.
+    patience : int, default=4
+        Looks, one every 25 steps, at which fewer may be reached before it is stopped.
+    min_rows : int, default=100
+        Different rows of a class below which no network is trained.
+    on_collapse : {"warn", "raise"}, default="warn"
+        What is done about a collapse.
+
+    Attributes
+    ----------
+    sampling_strategy_ : dict
+        Class → rows to make.
+    parents_, weights_
+        Of the SMOTE rows that went in, see `augment.vector_sampler.VectorSampler`. The new rows are not between them.
+    history_ : list of dict
+        Of every look during training: ``classes``, ``step``, ``critic_loss``, ``generator_loss`` (means since the last
+        look), and in the default mode ``coverage``, by class, of the rows held aside; at step 0 that of SMOTE. The look
+        whose weights were taken has ``chosen`` True.
+    collapse_ : dict
+        Class → ``distance_ratio`` (how far new rows are apart, over real ones) and ``coverage`` (of real rows).
+
+    References
+    ----------
+    Scott and Plested 2019, "GAN-SMOTE: a generative adversarial network approach to synthetic minority oversampling",
+    section 3. Sharma et al. 2022, "SMOTified-GAN for class imbalanced pattern classification problems", section 3.
+    Gulrajani et al. 2017, "Improved training of Wasserstein GANs", algorithm 1. Lin et al. 2018, "PacGAN". Naeem et al.
+    2020, "Reliable fidelity and diversity metrics for generative models", equation 5 (coverage).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(400, 8)), np.repeat(["rare", "often"], [120, 280])
+    >>> sampler = GANSMOTE(n_steps=25, random_state=0)
+    >>> vectors, labels = sampler.fit_resample(X, y)
+    >>> vectors.shape, [look["step"] for look in sampler.history_]
+    ((560, 8), [0, 25])
+    """
+
+    name = "gan-smote"
+    summary = "move smote vectors by a generative adversarial network"
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **VectorSampler._parameter_constraints,
+        "generator_input": [StrOptions({"residual", "smote", "noise"})],
+        "output": [StrOptions({"continuous", "onehot"})],
+        "groups": ["array-like", None],
+        "k_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "metric": [StrOptions({"euclidean", "cosine"})],
+        "small_class": [StrOptions({"raise", "lower", "duplicate"})],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_steps": [Interval(Integral, 1, None, closed="left"), None],
+        "batch_size": [Interval(Integral, 2, None, closed="left"), None],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "packing": [Interval(Integral, 1, None, closed="left")],
+        "n_critic": [Interval(Integral, 1, None, closed="left")],
+        "gradient_penalty": [Interval(Real, 0, None, closed="left")],
+        "stop_at": [StrOptions({"smote", "real"})],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "min_rows": [Interval(Integral, 10, None, closed="left")],
+        "on_collapse": [StrOptions({"warn", "raise"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        sampling_strategy: Any = "auto",
+        random_state: Any = None,
+        generator_input: GeneratorInput = "residual",
+        output: Literal["continuous", "onehot"] = "continuous",
+        groups: list[list[int]] | None = None,
+        k_neighbors: int = 5,
+        metric: Metric = "euclidean",
+        sphere: Sphere = "auto",
+        small_class: SmallClass = "raise",
+        n_components: int = 128,
+        n_steps: int | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        packing: int = 2,
+        n_critic: int = 5,
+        gradient_penalty: float = 10.0,
+        stop_at: Literal["smote", "real"] = "smote",
+        patience: int = 4,
+        min_rows: int = 100,
+        on_collapse: Literal["warn", "raise"] = "warn",
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state, sphere=sphere)
+        self.generator_input = generator_input
+        self.output = output
+        self.groups = groups
+        self.k_neighbors = k_neighbors
+        self.metric = metric
+        self.small_class = small_class
+        self.n_components = n_components
+        self.n_steps = n_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.packing = packing
+        self.n_critic = n_critic
+        self.gradient_penalty = gradient_penalty
+        self.stop_at = stop_at
+        self.patience = patience
+        self.min_rows = min_rows
+        self.on_collapse = on_collapse
+
+    def settle(self, rows: Rows, seed: int) -> None:  # noqa: D102 -- see the base
+        from augment import gan_training as training
+
+        self._groups = self._checked_groups(rows)
+        made = [int(np.searchsorted(rows.labels, label)) for label, wanted in self.sampling_strategy_.items() if wanted]
+        trained = sorted(code for code in made if len(rows.of(code)) >= self.min_rows)
+        for code in sorted({*made} - {*trained}):
+            warnings.warn(
+                f"The class {rows.label(code)!r} has {len(rows.of(code))} different rows, and {type(self).__name__}"
+                f" trains no network on fewer than min_rows={self.min_rows}: its new rows are those of SMOTE.",
+                stacklevel=4,
+            )
+        self._rows, self._smote = rows, self._smote_of(rows)
+        self._generators: dict[int, Any] = {}
+        self.history_: list[dict[str, Any]] = []
+        self.collapse_: dict[Any, dict[str, float]] = {}
+        child = int(generator(seed, "network").integers(2**32))
+        with global_generators(child), training.one_thread():
+            if self.generator_input == "residual":
+                self._train_residual(rows, trained, child)
+            else:
+                for code in trained:
+                    self._train_plain(rows, code, child)
+        for code in trained:
+            self._look_for_collapse(rows, code, child)
+
+    def draw(self, rows: Rows, code: int, wanted: int, seed: int) -> Drawn:  # noqa: D102 -- see the base
+        from augment.gan_training import one_thread
+
+        network = self._generators.get(code)
+        if self._groups and network is None:
+            return self._crossed(rows, code, wanted, seed)
+        if self.generator_input == "noise" and network is not None:
+            drawn = Drawn.without_parents(np.zeros((wanted, rows.vectors.shape[1])))
+        else:
+            drawn = self._smote.draw(rows, code, wanted, seed)
+        if network is None:
+            return drawn
+        with global_generators(seed), one_thread():
+            vectors = network.new(drawn.vectors, sorted(self._generators).index(code))
+        return Drawn(self._brought_to_length(rows, code, vectors), drawn.parents, drawn.weights)
+
+    def sample(self, label: Any, count: int, *, random_state: Any = None) -> np.ndarray:
+        """Make more vectors of a class, without training again.
+
+        Parameters
+        ----------
+        label : object
+            A class that rows were made of.
+        count : int
+            1 or more.
+        random_state : int, numpy.random.Generator, numpy.random.RandomState or None, default=None
+
+        Returns
+        -------
+        ndarray of float, shape (count, d)
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit_resample` or `load`.
+        InputError
+            If no rows were made of that class.
+        """
+        if not hasattr(self, "_rows"):
+            raise NotFittedError(f"This {type(self).__name__} has learnt nothing yet: call fit_resample or load first.")
+        known = self._rows.labels[np.unique(self._rows.codes)].tolist()
+        if label not in known or count < 1:
+            raise InputError(f"Rows can be made of {', '.join(map(repr, known))}, 1 or more. Got {count} of {label!r}.")
+        code = int(np.searchsorted(self._rows.labels, label))
+        child = int(generator(seed_of(random_state), "vectors", code).integers(2**32))
+        return self.draw(self._rows, code, count, child).vectors
+
+    def save(self, folder: str | Path) -> None:
+        """Write what was learnt to a folder: the networks, and the real rows that SMOTE needs.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Is made if it is not there.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit_resample`.
+        """
+        from safetensors.numpy import save_file
+
+        if not hasattr(self, "_rows"):
+            raise NotFittedError(f"This {type(self).__name__} has learnt nothing yet: call fit_resample first.")
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        rows = self._rows
+        tensors = {"rows": rows.vectors, "codes": rows.codes, "numbers": rows.numbers}
+        networks = list(dict.fromkeys(self._generators.values()))
+        for number, network in enumerate(networks):
+            tensors |= {f"{number}.{name}": value.numpy() for name, value in network.state_dict().items()}
+        save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, place / _FILES[1])
+        config = {
+            "parameters": {
+                k: v for k, v in self.get_params().items() if k not in ("sampling_strategy", "random_state")
+            },
+            "labels": rows.labels.tolist(),
+            "networks": [[code for code, own in self._generators.items() if own is network] for network in networks],
+            "groups": self._groups,
+            "on_sphere": rows.on_sphere,
+            "history": self.history_,
+            "collapse": list(self.collapse_.items()),
+        }
+        text = json.dumps(config, indent=2, default=lambda value: value.tolist())
+        (place / _FILES[0]).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read what `save` wrote; `sample` works as before.
+
+        Parameters
+        ----------
+        folder : str or Path
+
+        Returns
+        -------
+        GANSMOTE
+
+        Raises
+        ------
+        ModelError
+            If the folder does not hold what `save` writes.
+        """
+        import torch
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        place = Path(folder)
+        try:
+            config = json.loads((place / _FILES[0]).read_text(encoding="utf-8"))
+            tensors = load_file(place / _FILES[1])
+            made = cls(**config["parameters"])
+            labels = np.array(config["labels"])
+            made._rows = Rows(tensors["rows"], tensors["codes"], labels, tensors["numbers"], config["on_sphere"])
+            made._groups, made.history_ = config["groups"], config["history"]
+            made.collapse_ = dict(config["collapse"])
+            made._smote = made._smote_of(made._rows)
+            made._generators = {}
+            for number, codes in enumerate(config["networks"]):
+                prefix = f"{number}."
+                state = {
+                    name.removeprefix(prefix): torch.from_numpy(value)
+                    for name, value in tensors.items()
+                    if name.startswith(prefix)
+                }
+                made._generators |= dict.fromkeys(
+                    codes, _networks()[made.generator_input].restored(state, made._groups)
+                )
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            raise ModelError(
+                f"The folder {str(folder)!r} holds no saved {cls.__name__}: {' '.join(str(error).split())[:200]}. Give"
+                " one that save has written."
+            ) from error
+        return made
+
+    def _smote_of(self, rows: Rows) -> Smote:
+        """Return what makes the SMOTE rows of some."""
+        smote = Smote(
+            k_neighbors=self.k_neighbors, metric=self.metric, sphere=self.sphere, small_class=self.small_class
+        )
+        smote.settle(rows, 0)
+        return smote
+
+    def _settings(self, rows: int) -> Any:
+        """Return how is trained on so many rows."""
+        from augment.gan_training import Settings
+
+        n_steps, batch_size, learning_rate = _DEFAULTS[self.generator_input]
+        batch_size = self.batch_size or min(batch_size, rows)
+        return Settings(
+            n_steps=self.n_steps or n_steps or _EPOCHS * -(-rows // batch_size),
+            batch_size=batch_size,
+            learning_rate=self.learning_rate or learning_rate,
+            packing=self.packing,
+            n_critic=self.n_critic,
+            gradient_penalty=self.gradient_penalty,
+            patience=self.patience,
+        )
+
+    def _train_residual(self, rows: Rows, trained: Sequence[int], seed: int) -> None:
+        """Train the one network of the default mode."""
+        from augment.gan_networks import ResidualGenerator
+        from augment.gan_training import train_residual
+
+        if not trained:
+            return
+        aside = np.zeros(len(rows.codes), dtype=bool)
+        for code in trained:
+            own = generator(seed, "part", code).permutation(rows.of(code))
+            aside[own[: int(HELD_ASIDE * len(own))]] = True
+        seen = np.flatnonzero(~aside)
+        learnt = Rows(rows.vectors[seen], rows.codes[seen], rows.labels, rows.numbers[seen], rows.on_sphere)
+        smote = self._smote_of(learnt)
+        real, pools, kept, shown = [], [], [], []
+        for code in trained:
+            real.append(learnt.vectors[learnt.of(code)])
+            kept.append(rows.vectors[rows.of(code)][aside[rows.of(code)]])
+            pools.append(smote.draw(learnt, code, min(_POOL * len(real[-1]), _MOST_POOLED), seed).vectors)
+            shown.append(smote.draw(learnt, code, _POOL * len(kept[-1]), seed + 1).vectors)
+
+        def covered(network: Any) -> list[float]:
+            with global_generators(seed):  # the same noise at every look, and none that the training misses
+                new = [network.new(pool, place) for place, pool in enumerate(shown)]
+            new = [self._brought_to_length(learnt, code, made) for code, made in zip(trained, new, strict=True)]
+            return [density_coverage(held, made)[1] for held, made in zip(kept, new, strict=True)]
+
+        network = ResidualGenerator.like(np.concatenate(real), self.n_components, len(trained))
+        floor = covered(network)  # of SMOTE, as long as it is not trained
+        if self.stop_at == "real":
+            reached = [density_coverage(held, others)[1] for held, others in zip(kept, real, strict=True)]
+            floor = list(map(min, floor, reached))
+        network, looks = train_residual(network, real, pools, covered, floor, self._settings(sum(map(len, real))))
+        names = [rows.label(code) for code in trained]
+        for look in looks:
+            look["coverage"] = dict(zip(names, look["coverage"], strict=True))
+        self.history_ += [{"classes": names, **look} for look in looks]
+        self._generators = dict.fromkeys(trained, network)
+
+    def _train_plain(self, rows: Rows, code: int, seed: int) -> None:
+        """Train the network of one class."""
+        from augment import gan_networks as networks
+        from augment import gan_training as training
+
+        own = rows.vectors[rows.of(code)]
+        settings = self._settings(len(own))
+        network: Any
+        if self.generator_input == "smote":
+            network = networks.TranslatingGenerator.like(own)
+            smote = self._smote.draw(rows, code, min(_POOL * len(own), _MOST_POOLED), seed).vectors
+            looks = training.train_plain(training.translating_steps(network, own, smote, settings), settings.n_steps)
+        else:
+            network = networks.NoiseGenerator.like(own, self._groups)
+            looks = training.train_plain(training.noise_steps(network, own, settings), settings.n_steps)
+            network.calibrate(own)
+        self.history_ += [{"classes": [rows.label(code)], **look} for look in looks]
+        self._generators[code] = network.eval()
+
+    def _brought_to_length(self, rows: Rows, code: int, vectors: np.ndarray) -> np.ndarray:
+        """Return new vectors at the length of their class, if they are to have it, in the type of the real ones."""
+        if not self._groups and (self.sphere == "renormalize" or (self.sphere == "auto" and rows.on_sphere)):
+            vectors = at_length(vectors, float(np.linalg.norm(rows.vectors[rows.of(code)], axis=1).mean()))
+        return vectors.astype(rows.vectors.dtype)
+
+    def _look_for_collapse(self, rows: Rows, code: int, seed: int) -> None:
+        """Compare new rows with real ones: how far apart they are, and how many they reach."""
+        from sklearn.metrics import pairwise_distances
+
+        own = rows.vectors[rows.of(code)]
+        real = own[generator(seed, "report", code).permutation(len(own))[:_COMPARED]]
+        new = self.draw(rows, code, len(real), seed).vectors
+        apart = [float(pairwise_distances(some).mean()) for some in (new, real)]
+        found = {"distance_ratio": apart[0] / apart[1] if apart[1] else 1.0, "coverage": density_coverage(real, new)[1]}
+        self.collapse_[rows.label(code)] = found
+        if found["distance_ratio"] >= COLLAPSED and found["coverage"] >= COLLAPSED * _REACHED:
+            return
+        said = (
+            f"The network of class {rows.label(code)!r} has collapsed: its rows are {found['distance_ratio']:.2f} times"
+            f" as far apart as real ones and reach {found['coverage']:.0%} of those. Use smote, the default"
+            " generator_input, or more steps."
+        )
+        if self.on_collapse == "raise":
+            raise InputError(said)
+        warnings.warn(said, stacklevel=5)
+
+    def _checked_groups(self, rows: Rows) -> list[list[int]]:
+        """Return the groups of one-hot columns, none for continuous rows."""
+        if self.output == "continuous":
+            if self.groups is not None:
+                raise InputError("`groups` are for one-hot rows. Give output='onehot' with them, or leave them out.")
+            return []
+        if self.generator_input != "noise":
+            raise InputError(
+                "One-hot rows are made from noise, since SMOTE rows are not one-hot. Give generator_input='noise'. Got"
+                f" {self.generator_input!r}."
+            )
+        groups = [[int(column) for column in group] for group in (() if self.groups is None else self.groups)]
+        columns = [column for group in groups for column in group]
+        width = rows.vectors.shape[1]
+        if not groups or not all(groups) or len({*columns}) < len(columns) or not {*columns} <= {*range(width)}:
+            raise InputError(
+                "`groups` must be lists of columns, no column twice, e.g. [[0, 1, 2], [3, 4]], each from 0 to"
+                f" {width - 1}. Got {self.groups!r:.80}."
+            )
+        for group in groups:
+            values = rows.vectors[:, group]
+            wrong = ~(np.isin(values, (0, 1)).all(axis=1) & (values.sum(axis=1) == 1))
+            if wrong.any():
+                raise InputError(
+                    f"Row {rows.numbers[wrong.argmax()]} has not exactly one 1 in the columns {group}. Mend the row, or"
+                    " the `groups`."
+                )
+        return groups
+
+    def _crossed(self, rows: Rows, code: int, wanted: int, seed: int) -> Drawn:
+        """Make one-hot rows without a network: each group from one of two SMOTE parents, by their weights."""
+        drawn = self._smote.draw(rows, code, wanted, seed)
+        if drawn.are_copies().any():
+            return drawn
+        rng = generator(seed, "choice")
+        vectors = drawn.vectors.copy()
+        for group in self._groups:
+            second = rng.random(wanted) < drawn.weights
+            chosen = np.where(second, drawn.parents[:, 1], drawn.parents[:, 0])
+            vectors[:, group] = rows.vectors[np.ix_(chosen, group)]
+        return Drawn(vectors, drawn.parents, drawn.weights)
+
+
+def _networks() -> dict[str, Any]:
+    """Return the generator of each mode."""
+    from augment.gan_networks import NoiseGenerator, ResidualGenerator, TranslatingGenerator
+
+    return {"residual": ResidualGenerator, "smote": TranslatingGenerator, "noise": NoiseGenerator}
