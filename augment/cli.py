@@ -15,7 +15,6 @@ from augment.console import Commands, progress, show_table
 from augment.errors import InputError, Interrupted, OutputError, ShortfallError
 
 LAYOUT = ("text_column", "label_column", "columns", "label_map", "labels", "drop_unlabelled", "split")
-SPECIAL = ("model", "revision", "device", "dtype", "batch_size")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -62,7 +61,11 @@ def layout_options(command: Any) -> Any:
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--against", multiple=True, metavar="FILE", help="Held-out file that no new row may equal; repeatable.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable.")
-@click.option("--model", metavar="NAME", help="Bundled name, folder or hub id.  [default: mini]")
+@click.option("--model", metavar="NAME", help="Masked LM: bundled name, folder or hub id.  [default: mini]")
+@click.option("--encoder", metavar="NAME", help="What makes vectors: bundled name, folder or hub id.  [default: mini]")
+@click.option("--pooling", metavar="HOW", help="Of the encoder: mean, cls, cls_mlp, max.  [default: mean]")
+@click.option("--normalize/--no-normalize", default=None, help="Whether vectors have length 1.  [default: they have]")
+@click.option("--decode", type=click.Choice(["nearest"]), help="Name the nearest real text of each new vector.")
 @click.option("--revision", metavar="COMMIT", help="Revision of a hub id.")
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …  [default: auto]")
 @click.option("--dtype", metavar="DTYPE", help="auto, float32, bfloat16, float16, int8.  [default: auto]")
@@ -109,7 +112,7 @@ def upsample_command(
     from augment.assembly import extended_batches
     from augment.journal import Journal, check_no_journal, journal_path
     from augment.manifest import manifest_path
-    from augment.report import check_report, write_report
+    from augment.report import check_report
     from augment.upsampling import Run, plan_job
 
     if others["source"] is None and config is None:
@@ -129,9 +132,10 @@ def upsample_command(
         if report is not None:
             check_report(report, overwrite=overwrite)
     given = {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
-    named = {name: others[name] for name in SPECIAL if others[name] is not None}
-    options = {**others, "layout": layout_of(**others), "parameters": _values(params) | named}
+    options = {**others, "layout": layout_of(**others), "parameters": _values(params)}
     asked = run_config.settle(config, options, given | ({"header"} & {name.removeprefix("no_") for name in given}))
+    if asked.encoder is not None:
+        _check_for_vectors(asked, output, workers)
     job = plan_job(
         asked.read_input(),
         asked.strategy,
@@ -145,10 +149,14 @@ def upsample_command(
     if dry_run or output is None:
         _show_plan(job)
         return
+    if asked.encoder is not None:
+        _make_vectors(asked, job, output, replace=replace, show=show, quiet=quiet, config=config)
+        if report is not None:
+            _report(output, report, overwrite=overwrite, seed=asked.seed, quiet=quiet)
+        return
     run = Run(job, workers=workers)
     asked.check_models(run.guards)
-    if asked.other_versions() and not quiet:
-        click.echo(f"{config} was made with {asked.other_versions()}: rows may come out otherwise.", err=True)
+    _say_versions(asked, config, quiet)
     with Journal(journal_path(output), run.identity(), resume=resume) as journal:
         files.clear_leftovers(output)
         files.clear_leftovers(manifest_path(output))
@@ -185,9 +193,73 @@ def upsample_command(
     if not quiet:
         _show_result(job, manifest, output, shown)
     if report is not None:
-        write_report(output, report, overwrite=overwrite, seed=asked.seed)
-        if not quiet:
-            click.echo(f"\nReport: {report}")
+        _report(output, report, overwrite=overwrite, seed=asked.seed, quiet=quiet)
+
+
+def _check_for_vectors(asked: Any, output: Path | None, workers: int) -> None:
+    """Refuse what does not go with a strategy that makes vectors."""
+    name = asked.strategy.name
+    if output is not None and output.suffix.lower() not in ("", ".parquet"):
+        raise InputError(
+            f"{output}: the strategy {name!r} makes vectors, which have no text and which {output.suffix} cannot hold."
+            " Give a .parquet file or a folder, with --decode nearest to read the nearest real text beside each; or a"
+            " strategy that makes texts, such as fillmask."
+        )
+    if workers > 1:
+        raise InputError(f"--workers is for strategies that make texts, and {name!r} makes vectors. Leave it out.")
+
+
+def _make_vectors(
+    asked: Any, job: Any, output: Path, *, replace: bool, show: int, quiet: bool, config: Path | None
+) -> None:
+    """Carry out the job of a vector strategy."""
+    from augment import output as files
+    from augment import vector_run
+    from augment.manifest import manifest_path
+
+    vector_run.check_columns(job, asked.decode)
+    asked.check_models(())
+    _say_versions(asked, config, quiet)
+    with progress(len(job.corpus.table), "texts", quiet=quiet) as advance:
+        made = vector_run.make(
+            job, asked.encoder, decode=asked.decode, only_synthetic=asked.only_synthetic, progress=advance
+        )
+    for path in (output, manifest_path(output)):
+        files.clear_leftovers(path)
+    files.check_output(output, overwrite=replace)
+    with files.staged_text(made.manifest.to_json(), manifest_path(output)):
+        features, batches = vector_run.vector_batches(job, made, only_synthetic=asked.only_synthetic)
+        files.write_batches(features, batches, output)
+    if not quiet:
+        _show_result(job, made.manifest, output, [])
+        _show_vectors(job.corpus.texts, made, show)
+
+
+def _show_vectors(texts: Any, made: Any, count: int) -> None:
+    """Print some new vectors as what they lie between, and what is nearest."""
+    new = made.new
+    for i in range(0, len(new.labels), max(1, len(new.labels) // max(1, count)))[: max(0, count)]:
+        indent = " " * len(new.labels[i])
+        first, second = new.parents[i]
+        click.echo(f"\n  {new.labels[i]} | {'of no row in particular' if first < 0 else texts[first]}")
+        if second >= 0:
+            click.echo(f"  {indent} | {new.weights[i]:+.2f} of the way to: {texts[second]}")
+        if made.nearest is not None:
+            near = texts[made.nearest.rows[i]]
+            click.echo(f"  {indent} | nearest ({made.nearest.distances[i]:.2f}): {near}")
+
+
+def _say_versions(asked: Any, config: Path | None, quiet: bool) -> None:
+    if asked.other_versions() and not quiet:
+        click.echo(f"{config} was made with {asked.other_versions()}: rows may come out otherwise.", err=True)
+
+
+def _report(output: Path, report: Path, *, overwrite: bool, seed: int, quiet: bool) -> None:
+    from augment.report import write_report
+
+    write_report(output, report, overwrite=overwrite, seed=seed)
+    if not quiet:
+        click.echo(f"\nReport: {report}")
 
 
 @main.command("report")
@@ -252,7 +324,7 @@ def _show_registry(registry: Any) -> None:
     """Print names, summaries and parameters with their defaults."""
     for name in registry.names():
         cls = registry.find(name)
-        click.echo(f"{name}: {cls.summary}")
+        click.echo(f"{name}{f' ({cls.kind})' if hasattr(cls, 'kind') else ''}: {cls.summary}")
         for parameter in registry.parameters(cls).values():
             default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
             click.echo(f"    {parameter.name}{default}")
@@ -297,8 +369,11 @@ def _show_result(job: Any, manifest: Any, output: Path, shown: list[Any]) -> Non
     rows = [[k, n, manifest.made.get(k, 0), manifest.counts_after[k]] for k, n in manifest.counts_before.items()]
     show_table(str(output), ["class", "before", "made", "after"], rows)
     total = sum(manifest.made.values())
-    rejected = ", ".join(f"{count:,} {name}" for name, count in manifest.rejected.items()) or "none"
-    click.echo(f"\n{total:,} rows made in {manifest.seconds:,.1f} s; candidates rejected: {rejected}.")
+    if manifest.encoder is None:
+        rejected = ", ".join(f"{count:,} {name}" for name, count in manifest.rejected.items()) or "none"
+        click.echo(f"\n{total:,} rows made in {manifest.seconds:,.1f} s; candidates rejected: {rejected}.")
+    else:
+        click.echo(f"\n{total:,} vectors made in {manifest.seconds:,.1f} s.")
     if job.empty:
         click.echo(f"{job.empty:,} rows have no text: they are kept, and nothing was made from them.")
     texts = job.corpus.texts

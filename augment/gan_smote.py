@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from augment.errors import InputError, ModelError
 from augment.fidelity import density_coverage
-from augment.neighbors import Metric
+from augment.neighbors import Metric, first_rows
 from augment.seeding import generator, global_generators, seed_of
 from augment.smote import SmallClass, Smote
 from augment.vector_sampler import Drawn, Rows, Sphere, VectorSampler, at_length
@@ -100,7 +100,7 @@ class GANSMOTE(VectorSampler):
     ----------
     sampling_strategy_ : dict
         Class → rows to make.
-    parents_, weights_
+    source_indices_, weights_
         Of the SMOTE rows that went in, see `augment.vector_sampler.VectorSampler`. The new rows are not between them.
     history_ : list of dict
         Of every look during training: ``classes``, ``step``, ``critic_loss``, ``generator_loss`` (means since the last
@@ -192,6 +192,9 @@ class GANSMOTE(VectorSampler):
         self.patience = patience
         self.min_rows = min_rows
         self.on_collapse = on_collapse
+
+    def takes_repeats(self) -> bool:  # noqa: D102 -- see the base
+        return self.output == "onehot"
 
     def settle(self, rows: Rows, seed: int) -> None:  # noqa: D102 -- see the base
         from augment import gan_training as training
@@ -447,6 +450,7 @@ class GANSMOTE(VectorSampler):
         from sklearn.metrics import pairwise_distances
 
         own = rows.vectors[rows.of(code)]
+        own = own[first_rows(own, np.zeros(len(own), dtype=np.int64))]
         real = own[generator(seed, "report", code).permutation(len(own))[:_COMPARED]]
         new = self.draw(rows, code, len(real), seed).vectors
         apart = [float(pairwise_distances(some).mean()) for some in (new, real)]
@@ -502,7 +506,7 @@ class GANSMOTE(VectorSampler):
         for group in self._groups:
             second = rng.random(wanted) < drawn.weights
             chosen = np.where(second, drawn.parents[:, 1], drawn.parents[:, 0])
-            vectors[:, group] = rows.vectors[np.ix_(chosen, group)]
+            vectors[:, group] = rows.vectors[chosen[:, None], group]
         return Drawn(vectors, drawn.parents, drawn.weights)
 
 

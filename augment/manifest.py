@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = 1
-RECORDED = ("counterpoise", "torch", "transformers", "tokenizers", "datasets", "pyarrow", "numpy")
+RECORDED = (
+    *("counterpoise", "torch", "transformers", "tokenizers", "datasets", "pyarrow", "numpy"),
+    *("scikit-learn", "imbalanced-learn"),
+)
 
 
 @dataclass(kw_only=True)
@@ -38,6 +41,10 @@ class Manifest:
     """Guard → candidates rejected."""
     seconds: float
     """Wall time of making the rows, models opened included."""
+    encoder: dict[str, Any] | None = None
+    """Of a vector strategy: parameters, and what identifies the model."""
+    decode: str | None = None
+    """Of a vector strategy: how its vectors were looked up."""
     versions: dict[str, str] = field(default_factory=lambda: installed_versions())
 
     def to_json(self) -> str:

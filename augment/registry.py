@@ -195,10 +195,13 @@ class Registry:
             problems.append(f"A text cannot express `{where}`{self._in_a_file()}")
             return None
         try:
-            return self.from_config(value)
+            made = self.from_config(value)
         except InputError as error:
             problems.append(f"In `{where}`: {error}")
             return None
+        if not isinstance(made, _loaded(self.base)):
+            problems.append(f"`{where}` cannot be {made.name!r}, which makes vectors and no texts.")
+        return made
 
     def _in_a_file(self) -> str:
         """Say how others are given, as the end of a sentence."""
@@ -232,10 +235,19 @@ STRATEGIES = Registry(
         "nlpaug:synonym": "augment.edits:SynonymEdit",
         "sequential": "augment.composition:Sequential",
         "one_of": "augment.composition:OneOf",
+        "smote": "augment.smote:Smote",
+        "borderline-smote": "augment.smote:BorderlineSmote",
+        "svm-smote": "augment.smote:SvmSmote",
+        "adasyn": "augment.smote:Adasyn",
+        "kmeans-smote": "augment.smote:KMeansSmote",
+        "gaussian": "augment.gaussian:Gaussian",
+        "gan-smote": "augment.gan_smote:GANSMOTE",
     },
-    left_out=("sampling_strategy", "random_state", "guards"),
+    left_out=("sampling_strategy", "random_state", "guards", "search"),
 )
-"""Text strategies: subclasses of `augment.strategy.TextStrategy`."""
+"""Strategies. Those of kind ``"text"`` are subclasses of `augment.strategy.TextStrategy`, those of kind ``"vector"`` of
+`augment.vector_sampler.VectorSampler`.
+"""
 
 GUARDS = Registry(
     "guard",

@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -22,6 +22,10 @@ from augment.manifest import SCHEMA, Manifest, installed_versions
 from augment.registry import GUARDS, STRATEGIES
 from augment.strategy import TextStrategy
 from augment.upsampling import HeldOut, digest
+
+if TYPE_CHECKING:
+    from augment.encoding import TextEncoder
+    from augment.vector_sampler import VectorSampler
 
 
 class _Section(BaseModel):
@@ -67,6 +71,17 @@ class _Part(_Section):
         return {"name": self.name, "parameters": self.parameters}
 
 
+class _Encoder(_Section):
+    """What turns texts into vectors, for a vector strategy."""
+
+    model: str = "mini"
+    revision: str | None = None
+    pooling: str = "mean"
+    max_length: int = 256
+    normalize: bool = True
+    identity: dict[str, Any] | None = None
+
+
 class RunConfig(_Section):
     """What is read of a manifest; a file that is written by hand may leave any of it out."""
 
@@ -78,9 +93,15 @@ class RunConfig(_Section):
     seed: int | None = None
     max_per_source: int | None = None
     only_synthetic: bool | None = None
+    encoder: _Encoder | None = None
+    decode: Literal["nearest"] | None = None
     versions: dict[str, str] | None = None
 
 
+MODEL_OPTIONS = ("model", "revision", "device", "dtype", "batch_size")
+"""Options of whatever model a strategy takes."""
+ENCODER_OPTIONS = ("encoder", "pooling", "normalize", "decode")
+"""Options that vector strategies alone have."""
 OUTCOME = {"schema", *(field.name for field in dataclasses.fields(Manifest))} - {*RunConfig.model_fields}
 """What a manifest says of itself and of the outcome of its run; no part of what is asked for."""
 
@@ -91,7 +112,10 @@ class Asked:
 
     source: str
     layout: Layout
-    strategy: TextStrategy
+    strategy: TextStrategy | VectorSampler
+    encoder: TextEncoder | None
+    """Of a vector strategy."""
+    decode: Literal["nearest"] | None
     sampling_strategy: budget.SamplingStrategy
     seed: int
     against: tuple[str, ...]
@@ -108,6 +132,8 @@ class Asked:
     """Which the held-out files must have."""
     identity: Mapping[str, Any]
     """What the strategy must say of itself."""
+    encoder_identity: Mapping[str, Any]
+    """What the encoder must say of itself."""
     guard_identities: tuple[tuple[dict[str, Any], Mapping[str, Any]], ...]
     """Guards, and what they must say of themselves."""
     versions: Mapping[str, str]
@@ -163,6 +189,8 @@ class Asked:
             Naming the first model, revision or version that is another.
         """
         self._check(f"The strategy {self.strategy.name!r}", "strategy", self.identity, self.strategy.identity())
+        if self.encoder is not None and self.encoder_identity:
+            self._check("The encoder", "encoder", self.encoder_identity, self.encoder.identity())
         now = [(guard.to_config(), guard.identity()) for guard in guards]
         for config, identity in self.guard_identities:
             for other, found in now:
@@ -257,7 +285,8 @@ def settle(path: Path | None, options: Mapping[str, Any], given: Container[str])
         The file.
     options : mapping
         All options by their names, with their defaults; ``parameters`` are those of the strategy as texts, ``layout``
-        is the options of the layout as one.
+        is the options of the layout as one; `MODEL_OPTIONS` that are not None go to what makes texts, or to the
+        encoder.
     given : container of str
         Names of the options that were given by hand; those of the layout are the names of its fields.
 
@@ -282,14 +311,16 @@ def settle(path: Path | None, options: Mapping[str, Any], given: Container[str])
     parts = recorded.guards if recorded.guards is not None and "guards" not in given else None
     try:
         strategy, identity = _strategy(recorded.strategy, options, given)
-        brought = [guard.to_config() for guard in strategy.own_guards()] if parts else []
+        encoder, encoder_identity = _encoder(recorded.encoder, options, strategy)
+        own = strategy.own_guards() if parts and isinstance(strategy, TextStrategy) else []
+        brought = [guard.to_config() for guard in own]
         built = None if parts is None else [GUARDS.from_config(part.config()) for part in parts]
     except InputError as error:
         if path is None:
             raise
         raise InputError(f"{path}: {error}") from error
     guards = options["guards"] or None
-    if built is not None:  # what the strategy brings along is not named besides
+    if built:  # what the strategy brings along is not named besides
         guards = [guard for guard in built if guard.to_config() not in brought]
 
     def first(name: str) -> Any:
@@ -301,6 +332,8 @@ def settle(path: Path | None, options: Mapping[str, Any], given: Container[str])
         source=source,
         layout=layout,
         strategy=strategy,
+        encoder=encoder,
+        decode=first("decode"),
         sampling_strategy=budget.parse(wanted) if isinstance(wanted, str) else wanted,
         seed=first("seed"),
         against=options["against"] if files is None else tuple(file.name for file in files),
@@ -312,6 +345,7 @@ def settle(path: Path | None, options: Mapping[str, Any], given: Container[str])
         fingerprint=None if relaid else recorded.input.fingerprint,
         digests=() if relaid or files is None else tuple(file.texts for file in files),
         identity=identity or {},
+        encoder_identity=encoder_identity or {},
         guard_identities=tuple(
             (guard.to_config(), part.identity)
             for guard, part in zip(built or (), parts or (), strict=True)
@@ -323,13 +357,47 @@ def settle(path: Path | None, options: Mapping[str, Any], given: Container[str])
 
 def _strategy(
     part: _Part | None, options: Mapping[str, Any], given: Container[str]
-) -> tuple[TextStrategy, Mapping[str, Any] | None]:
+) -> tuple[TextStrategy | VectorSampler, Mapping[str, Any] | None]:
     """Build the strategy, and say what it must say of itself: nothing if options have changed its rows."""
-    name, values = options["strategy"], options["parameters"]
-    if part is None or ("strategy" in given and name != part.name):
+    if part is not None and "strategy" in given and options["strategy"] != part.name:
+        part = None
+    name, values = options["strategy"] if part is None else part.name, options["parameters"]
+    if STRATEGIES.find(name).kind == "text":
+        values = {**values, **_given(options, MODEL_OPTIONS)}
+    if part is None:
         return STRATEGIES.create(name, values), None
-    strategy: TextStrategy = STRATEGIES.from_config(part.config(), values)
+    strategy: TextStrategy | VectorSampler = STRATEGIES.from_config(part.config(), values)
     return strategy, part.identity if set(values) <= set(strategy.speed_only) else None
+
+
+def _encoder(
+    part: _Encoder | None, options: Mapping[str, Any], strategy: TextStrategy | VectorSampler
+) -> tuple[TextEncoder | None, Mapping[str, Any] | None]:
+    """Build the encoder of a vector strategy, and say what it must say of itself."""
+    if isinstance(strategy, TextStrategy):
+        for name in _given(options, ENCODER_OPTIONS):
+            raise InputError(
+                f"--{name} is for strategies that make vectors, and {strategy.name!r} makes texts. Leave it out, or"
+                " give another strategy: see `augment strategies`."
+            )
+        return None, None
+    from augment.encoding import TextEncoder
+
+    if options["model"] is not None:
+        raise InputError(f"The strategy {strategy.name!r} has no --model: name what makes the vectors with --encoder.")
+    recorded = part or _Encoder()
+    named = _given(options, (*MODEL_OPTIONS, *ENCODER_OPTIONS))
+    named.pop("decode", None)
+    if "encoder" in named:
+        named["model"] = named.pop("encoder")
+    encoder = TextEncoder(**{**recorded.model_dump(exclude={"identity"}), **named})
+    encoder.check()
+    return encoder, None if {*named} - {"batch_size"} else recorded.identity
+
+
+def _given(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return the options of some names that are not None."""
+    return {name: options[name] for name in names if options[name] is not None}
 
 
 def _layout(section: _Input) -> Layout:

@@ -15,9 +15,8 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from augment.errors import InputError
 from augment.neighbors import Metric, RowNeighbors, for_search
 from augment.seeding import generator
-from augment.vector_sampler import Drawn, Rows, VectorSampler, between
+from augment.vector_sampler import Drawn, Interpolation, Rows, VectorSampler, between
 
-Sphere = Literal["auto", "none", "renormalize", "slerp"]
 SmallClass = Literal["raise", "lower", "duplicate"]
 
 
@@ -50,6 +49,8 @@ class SmoteFamily(VectorSampler, abc.ABC):
         Threads of scikit-learn's search.
     """
 
+    speed_only = ("n_jobs",)
+
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **VectorSampler._parameter_constraints,
         "k_neighbors": [Interval(Integral, 1, None, closed="left")],
@@ -67,15 +68,14 @@ class SmoteFamily(VectorSampler, abc.ABC):
         random_state: Any = None,
         k_neighbors: int = 5,
         metric: Metric = "euclidean",
-        sphere: Sphere = "auto",
+        sphere: Interpolation = "auto",
         small_class: SmallClass = "raise",
         search: Any = None,
         n_jobs: int | None = None,
     ) -> None:
-        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state)
+        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state, sphere=sphere)
         self.k_neighbors = k_neighbors
         self.metric = metric
-        self.sphere = sphere
         self.small_class = small_class
         self.search = search
         self.n_jobs = n_jobs
@@ -185,7 +185,7 @@ class Smote(SmoteFamily):
     >>> X = np.array([[0.0], [1.0], [5.0], [6.0], [7.0]])
     >>> sampler = Smote(k_neighbors=1, random_state=0)
     >>> vectors, y = sampler.fit_resample(X, ["rare", "rare", "often", "often", "often"])
-    >>> y[-1], bool(0 < vectors[-1, 0] < 1), sorted(sampler.parents_[0].tolist())
+    >>> y[-1], bool(0 < vectors[-1, 0] < 1), sorted(sampler.source_indices_[0].tolist())
     ('rare', True, [0, 1])
     """
 
@@ -227,7 +227,7 @@ class BorderlineSmote(SmoteFamily):
         k_neighbors: int = 5,
         m_neighbors: int = 10,
         metric: Metric = "euclidean",
-        sphere: Sphere = "auto",
+        sphere: Interpolation = "auto",
         small_class: SmallClass = "raise",
         search: Any = None,
         n_jobs: int | None = None,
@@ -291,7 +291,7 @@ class SvmSmote(BorderlineSmote):
         m_neighbors: int = 10,
         out_step: float = 0.5,
         metric: Metric = "euclidean",
-        sphere: Sphere = "auto",
+        sphere: Interpolation = "auto",
         small_class: SmallClass = "raise",
         search: Any = None,
         n_jobs: int | None = None,
@@ -378,7 +378,7 @@ class KMeansSmote(SmoteFamily):
         n_clusters: int = 8,
         least_share: float | None = None,
         metric: Metric = "euclidean",
-        sphere: Sphere = "auto",
+        sphere: Interpolation = "auto",
         small_class: SmallClass = "raise",
         search: Any = None,
         n_jobs: int | None = None,
@@ -468,3 +468,50 @@ def _pairs(weights: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     swapped = shares[:, 1] > shares[:, 0]
     parents[swapped], shares[swapped] = parents[swapped, ::-1], shares[swapped, ::-1]
     return parents, shares[:, 1]
+
+
+def adopted(sampler: Any) -> Any:
+    """Return the strategy of this module that does what one of imbalanced-learn's samplers does, if there is one.
+
+    Parameters
+    ----------
+    sampler : sampler
+        SMOTE, BorderlineSMOTE (of the first kind), SVMSMOTE or ADASYN, with parameters that the strategies have
+        too; any other comes back as it is.
+
+    Returns
+    -------
+    sampler
+
+    Examples
+    --------
+    >>> adopted(SMOTE(k_neighbors=3, random_state=0))
+    Smote(k_neighbors=3, random_state=0)
+    """
+    if type(sampler) not in _OURS:
+        return sampler
+    cls, names = _OURS[type(sampler)]
+    known: dict[str, Any] = {}
+    for name, value in sampler.get_params(deep=False).items():
+        own = names.get(name, name)
+        if isinstance(own, dict):  # of a parameter that the strategy lacks: the value that it stands for
+            if value != own["only"]:
+                return sampler
+        elif own == "k_neighbors" and not isinstance(value, Integral):
+            known |= {"k_neighbors": value.n_neighbors - 1, "search": value}
+        else:
+            known[own] = value
+    made = cls(**known)
+    try:
+        made._validate_params()
+    except ValueError:
+        return sampler
+    return made
+
+
+_OURS: dict[type, tuple[type[SmoteFamily], dict[str, Any]]] = {
+    SMOTE: (Smote, {}),
+    BorderlineSMOTE: (BorderlineSmote, {"kind": {"only": "borderline-1"}}),
+    SVMSMOTE: (SvmSmote, {"svm_estimator": {"only": None}}),
+    ADASYN: (Adasyn, {"n_neighbors": "k_neighbors"}),
+}

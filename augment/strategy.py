@@ -146,12 +146,12 @@ class TextStrategy(BaseEstimator, abc.ABC):
             If lengths differ, a text is no string, a label is missing, or there are not two classes.
         """
         self.check()
-        rows, labels = _column(texts, "texts"), _column(y, "y")
+        rows, labels = column(texts, "texts"), column(y, "y")
         if len(rows) != len(labels):
             raise InputError(f"There must be one label for each text. Got {len(rows)} texts and {len(labels)} labels.")
-        has_text, counts = _has_text(rows), class_counts(labels)
+        usable, counts = has_text(rows), class_counts(labels)
         place = {label: i for i, label in enumerate(counts)}
-        sources = usable_sources(has_text, np.array([place[label] for label in labels], dtype=np.int32), list(counts))
+        sources = usable_sources(usable, np.array([place[label] for label in labels], dtype=np.int32), list(counts))
         budget = rows_to_make(self.sampling_strategy, counts)
         check_sources(sources, budget)
         self.random_state_ = seed_of(self.random_state)
@@ -177,7 +177,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
         self.shortfall_ = tally.missing
         self.rejections_ = dict(tally.rejections())
         self.source_indices_ = np.array([row.source for row in made], dtype=np.int64)
-        return _extended(texts, [row.text for row in made]), _extended(y, [row.label for row in made])
+        return extended(texts, [row.text for row in made]), extended(y, [row.label for row in made])
 
 
 def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Originals) -> list[Guard]:
@@ -263,23 +263,64 @@ def check_sources(sources: Mapping[Any, np.ndarray], budget: dict[Any, int]) -> 
             )
 
 
-def _has_text(texts: Sequence[Any]) -> np.ndarray:
-    """Return which rows have a text that is more than white space; every one must be a string or None."""
+def has_text(texts: Sequence[Any]) -> np.ndarray:
+    """Return which rows have a text that is more than white space.
+
+    Parameters
+    ----------
+    texts : sequence of (str or None), shape (n,)
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+
+    Raises
+    ------
+    InputError
+        If one is neither a string nor None.
+    """
     for i, text in enumerate(texts):
         if text is not None and not isinstance(text, str):
             raise InputError(f"Row {i} must hold a text. Got {type(text).__name__}: {text!r:.60}.")
     return np.array([bool(text and text.strip()) for text in texts], dtype=bool)
 
 
-def _column(values: Any, name: str) -> list[Any]:
-    """Turn a one-dimensional container into a list of plain Python values."""
+def column(values: Any, name: str) -> list[Any]:
+    """Turn a one-dimensional container into a list of plain Python values.
+
+    Parameters
+    ----------
+    values : list, tuple, ndarray or pandas.Series
+    name : str
+        What messages call it.
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    InputError
+        If it has other than one dimension.
+    """
     if isinstance(values, (str, bytes)) or getattr(values, "ndim", 1) != 1:
         raise InputError(f"`{name}` must be one-dimensional: a list, a numpy array or a pandas Series of values.")
     return values.tolist() if hasattr(values, "tolist") else list(values)
 
 
-def _extended(container: Any, new: list[Any]) -> Any:
-    """Return a container of the same type with new values after the old."""
+def extended(container: Any, new: list[Any]) -> Any:
+    """Return a container with new values after the old.
+
+    Parameters
+    ----------
+    container : list, tuple, ndarray or pandas.Series
+    new : list
+
+    Returns
+    -------
+    list, tuple, ndarray or pandas.Series
+        Of the type of `container`, which is not changed.
+    """
     if isinstance(container, np.ndarray):
         if container.dtype.kind in "iufb":
             return np.concatenate([container, np.asarray(new, dtype=container.dtype)])

@@ -30,6 +30,8 @@ from augment.workers import Workers
 if TYPE_CHECKING:
     from datasets import Dataset
 
+    from augment.vector_sampler import VectorSampler
+
 
 class HeldOut(NamedTuple):
     """Texts that no new row may equal."""
@@ -43,7 +45,7 @@ class Job:
     """What is to be made, settled before anything is: `plan_job` makes it, `run` carries it out."""
 
     corpus: Corpus
-    strategy: TextStrategy
+    strategy: TextStrategy | VectorSampler
     sampling_strategy: SamplingStrategy
     seed: int
     held_out: tuple[HeldOut, ...]
@@ -72,7 +74,7 @@ class Made(NamedTuple):
 
 def plan_job(
     corpus: Corpus,
-    strategy: TextStrategy,
+    strategy: TextStrategy | VectorSampler,
     *,
     sampling_strategy: SamplingStrategy = "auto",
     seed: int = 0,
@@ -87,8 +89,8 @@ def plan_job(
     ----------
     corpus : Corpus
         The data. Rows that are synthetic already count towards the totals and are no sources.
-    strategy : TextStrategy
-        Makes the new texts.
+    strategy : TextStrategy or VectorSampler
+        Makes the new texts, or vectors.
     sampling_strategy : str, float, dict or callable, default="auto"
         See `augment.budget.rows_to_make`; classes go by their names.
     seed : int, default=0
@@ -96,9 +98,9 @@ def plan_job(
     held_out : sequence of HeldOut, default=()
         Texts that no new row may equal or nearly equal.
     guards : sequence of (str or Guard), optional
-        See `augment.guards.selection.select`.
+        See `augment.guards.selection.select`; of text strategies alone.
     max_per_source : int, optional
-        Most new rows of one source, 1 or more.
+        Most new rows of one source, 1 or more; of text strategies alone.
     strict : bool, default=False
         Refuse data with empty texts.
 
@@ -115,6 +117,11 @@ def plan_job(
         raise InputError(f"The seed must be a whole number from 0 to 2**64 - 1. Got {seed!r}.")
     if max_per_source is not None and max_per_source < 1:
         raise InputError(f"The most rows per source must be 1 or more. Got {max_per_source}.")
+    texts_made = isinstance(strategy, TextStrategy)
+    if not texts_made and (guards is not None or max_per_source is not None):
+        raise InputError(
+            f"The strategy {strategy.name!r} makes vectors: guards and a most per source are for texts. Leave them out."
+        )
     strategy.check()
     check_provenance_columns(corpus)
     if isinstance(sampling_strategy, dict):
@@ -139,7 +146,9 @@ def plan_job(
         held_out=tuple(held_out),
         guards=tuple(
             select(guards, strategy.own_guards(), budget=budget, rows=len(corpus.table) + sum(budget.values()))
-        ),
+        )
+        if isinstance(strategy, TextStrategy)
+        else (),
         max_per_source=max_per_source,
         counts=counts,
         budget=budget,
@@ -264,7 +273,15 @@ class Run:
                     journal.append(outcome)
 
         seconds = time.perf_counter() - self.start
-        manifest = _manifest(job, self.guards, tally, only_synthetic, seconds)
+        manifest = recorded(
+            job,
+            made={label: tally.made[label] for label in job.budget},
+            only_synthetic=only_synthetic,
+            seconds=seconds,
+            guards=self.guards,
+            missing={label: {"rows": rows, "why": tally.why_missing(label)} for label, rows in tally.missing.items()},
+            rejected=dict(tally.rejections()),
+        )
         return Made(rows if journal is None else journal, manifest)
 
 
@@ -334,6 +351,11 @@ def upsample(
             "`against` must be a sequence of texts; augment.corpus.read_texts(FILE) reads them from a file."
         )
     chosen: TextStrategy = registry.STRATEGIES.create(strategy, {}) if isinstance(strategy, str) else strategy
+    if not isinstance(chosen, TextStrategy):
+        raise InputError(
+            f"The strategy {chosen.name!r} makes vectors and no texts. Give it to augment.vectors.VectorUpsampler as"
+            " the sampler, or take a text strategy, such as 'fillmask'."
+        )
     corpus = from_table(_table(data), "the data", Layout(text_column=text_column, label_column=label_column))
     job = plan_job(
         corpus,
@@ -400,8 +422,30 @@ def _repeatable(job: Job) -> Any:
     return job.sampling_strategy
 
 
-def _manifest(job: Job, guards: Sequence[Guard], tally: Tally, only_synthetic: bool, seconds: float) -> Manifest:
-    made = {label: tally.made[label] for label in job.budget}
+def recorded(
+    job: Job,
+    *,
+    made: dict[str, int],
+    only_synthetic: bool,
+    seconds: float,
+    guards: Sequence[Guard] = (),
+    missing: dict[str, dict[str, Any]] | None = None,
+    rejected: dict[str, int] | None = None,
+) -> Manifest:
+    """Return the record of a job that was carried out.
+
+    Parameters
+    ----------
+    job : Job
+    made : dict of str to int
+        Class name → rows made.
+    only_synthetic, seconds, guards, missing, rejected
+        See `augment.manifest.Manifest`.
+
+    Returns
+    -------
+    Manifest
+    """
     return Manifest(
         input={
             "name": job.corpus.name,
@@ -423,7 +467,7 @@ def _manifest(job: Job, guards: Sequence[Guard], tally: Tally, only_synthetic: b
         counts_before=job.counts,
         counts_after={label: count + made.get(label, 0) for label, count in job.counts.items()},
         made=made,
-        missing={label: {"rows": rows, "why": tally.why_missing(label)} for label, rows in tally.missing.items()},
-        rejected=dict(tally.rejections()),
+        missing=missing or {},
+        rejected=rejected or {},
         seconds=round(seconds, 3),
     )

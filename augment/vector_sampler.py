@@ -17,6 +17,7 @@ from augment.neighbors import first_rows, row_keys
 from augment.seeding import generator, seed_of
 
 Sphere = Literal["auto", "none", "renormalize"]
+Interpolation = Literal["auto", "none", "renormalize", "slerp"]
 
 _ROUNDS = 20  # of draws, until there are as many rows as are wanted
 _BLOCK = 4096  # rows that are interpolated at a time
@@ -112,7 +113,7 @@ class VectorSampler(BaseOverSampler, abc.ABC):
     ----------
     sampling_strategy_ : dict
         Class → rows to make.
-    parents_ : ndarray of int64, shape (m, 2)
+    source_indices_ : ndarray of int64, shape (m, 2)
         Row numbers of the parents of each new row, the nearer first; -1 where there is none.
     weights_ : ndarray of float64, shape (m,)
         Of the second parent; nan where there is none. Before it is brought to length, a new row is
@@ -124,6 +125,8 @@ class VectorSampler(BaseOverSampler, abc.ABC):
     summary: ClassVar[str]
     """One line for lists of strategies."""
     kind: ClassVar[str] = "vector"
+    speed_only: ClassVar[tuple[str, ...]] = ()
+    """Parameters that change the speed and not the rows."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseOverSampler._parameter_constraints,
@@ -131,7 +134,9 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         "sphere": [StrOptions({"auto", "none", "renormalize"})],
     }
 
-    def __init__(self, *, sampling_strategy: Any = "auto", random_state: Any = None, sphere: Sphere = "auto") -> None:
+    def __init__(
+        self, *, sampling_strategy: Any = "auto", random_state: Any = None, sphere: Interpolation = "auto"
+    ) -> None:
         super().__init__(sampling_strategy=sampling_strategy)
         self.random_state = random_state
         self.sphere = sphere
@@ -173,6 +178,17 @@ class VectorSampler(BaseOverSampler, abc.ABC):
             0 or more.
         """
         return
+
+    def identity(self) -> dict[str, Any]:
+        """Return what else determines the rows beside the parameters and the vectors, for the manifest."""
+        return {}
+
+    def takes_repeats(self) -> bool:
+        """Tell whether rows that repeat others count as often as they are there, and new ones may equal them.
+
+        Of vectors they do not: a copied text must not be its own neighbour. Of rows of categories they do.
+        """
+        return False
 
     def check(self) -> None:
         """Check the parameters.
@@ -225,7 +241,8 @@ class VectorSampler(BaseOverSampler, abc.ABC):
     def _fit_resample(self, X: np.ndarray, y: np.ndarray, **params: Any) -> tuple[np.ndarray, np.ndarray]:
         vectors = X if X.dtype.kind == "f" else X.astype(np.float64)
         labels, codes = np.unique(y, return_inverse=True)
-        numbers = first_rows(vectors, codes)
+        repeats = self.takes_repeats()
+        numbers = np.arange(len(vectors)) if repeats else first_rows(vectors, codes)
         whole = len(numbers) == len(vectors)
         unique = vectors if whole else vectors[numbers]
         lengths = np.linalg.norm(unique, axis=1)
@@ -233,7 +250,7 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         rows = Rows(unique, codes if whole else codes[numbers], labels, numbers, on_sphere)
         seed = seed_of(self.random_state)
         self.settle(rows, seed)
-        real = row_keys(unique)
+        real = np.empty(0, dtype=np.uint64) if repeats else row_keys(unique)
         parts, made = [], []
         for label, wanted in self.sampling_strategy_.items():
             if wanted:
@@ -241,7 +258,7 @@ class VectorSampler(BaseOverSampler, abc.ABC):
                 parts.append(self._exactly(rows, code, wanted, seed, real))
                 made.append(np.full(wanted, label, dtype=y.dtype))
         new = Drawn.joined(parts) if parts else Drawn.without_parents(vectors[:0])
-        self.parents_ = np.where(new.parents < 0, -1, numbers[new.parents])
+        self.source_indices_ = np.where(new.parents < 0, -1, numbers[new.parents])
         self.weights_ = new.weights
         return np.concatenate([vectors, new.vectors]), np.concatenate([y, *made])
 
@@ -334,8 +351,8 @@ def _line(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarr
 
 def _lengths(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the length that a new row has if lengths are interpolated as well."""
-    norms = (np.linalg.norm(rows, axis=1, keepdims=True) for rows in (first, second))
-    return np.abs(_line(*norms, weight))
+    one, other = (np.linalg.norm(rows, axis=1, keepdims=True) for rows in (first, second))
+    return np.abs(_line(one, other, weight))
 
 
 def _line_at_length(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray:

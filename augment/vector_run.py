@@ -1,0 +1,199 @@
+"""The main job for vector strategies: encode, resample, look up, assemble, record. It only conducts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from augment.corpus import BATCH, PROVENANCE, batches
+from augment.encoding import TextEncoder
+from augment.errors import InputError
+from augment.manifest import Manifest
+from augment.neighbors import row_keys
+from augment.upsampling import Job, recorded
+from augment.vectors import Nearest, Resampled, nearest, resampled
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from datasets import Features
+
+COLUMNS = ("vector", "neighbor_row", "neighbor_weight")
+"""What the output of a vector strategy has beside `augment.corpus.PROVENANCE`."""
+DECODED = ("nearest_text", "nearest_distance")
+"""What it has besides if vectors are decoded."""
+
+Decode = Literal["nearest"]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The outcome of a run: the vectors of all texts, and the new ones."""
+
+    originals: np.ndarray
+    """Shape (n, d), float32."""
+    new: Resampled
+    nearest: Nearest | None
+    """Of each new one, if it was asked for."""
+    manifest: Manifest
+
+
+def check_columns(job: Job, decode: Decode | None) -> None:
+    """Refuse a table with a column under a name that is written here.
+
+    Parameters
+    ----------
+    job : Job
+    decode : {"nearest"} or None
+
+    Raises
+    ------
+    InputError
+        Naming the column.
+    """
+    for name in (*COLUMNS, *(DECODED if decode else ())):
+        if name in job.corpus.table.column_names:
+            raise InputError(
+                f"{job.corpus.name}: has a column {name!r} of its own, a name that vector strategies write. Rename it."
+            )
+
+
+def make(
+    job: Job,
+    encoder: TextEncoder,
+    *,
+    decode: Decode | None = None,
+    only_synthetic: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Vectors:
+    """Make the vectors.
+
+    Parameters
+    ----------
+    job : Job
+        From `augment.upsampling.plan_job`, with a vector strategy.
+    encoder : TextEncoder
+    decode : {"nearest"}, optional
+        Look up the nearest real text of each new vector.
+    only_synthetic : bool, default=False
+        Recorded in the manifest.
+    progress : callable, optional
+        Called with the number of texts just encoded.
+
+    Returns
+    -------
+    Vectors
+
+    Raises
+    ------
+    InputError
+        If the strategy cannot make the vectors.
+    """
+    start = time.perf_counter()
+    corpus = job.corpus
+    vectors = encoder.encode([text or "" for text in corpus.texts], progress=progress)
+    usable = np.zeros(len(vectors), dtype=bool)
+    for rows in job.sources.values():
+        usable[rows] = True
+    job.strategy.set_params(random_state=job.seed)
+    new = resampled(job.strategy, vectors, corpus.named_labels(), usable, job.budget)
+    near = nearest(vectors, new.vectors, usable) if decode else None
+    _check_held_out(job, encoder, new)
+    made = {label: new.labels.count(label) for label in job.budget}
+    manifest = recorded(job, made=made, only_synthetic=only_synthetic, seconds=time.perf_counter() - start)
+    manifest.encoder = {**encoder.parameters(), "identity": encoder.identity()}
+    manifest.decode = decode
+    return Vectors(vectors, new, near, manifest)
+
+
+def vector_batches(job: Job, made: Vectors, *, only_synthetic: bool) -> tuple[Features, Iterator[pa.RecordBatch]]:
+    """Return originals and new rows as one table, part by part.
+
+    Parameters
+    ----------
+    job : Job
+    made : Vectors
+    only_synthetic : bool
+        Leave the originals out.
+
+    Returns
+    -------
+    features : Features
+        The columns of the corpus, those of `augment.corpus.PROVENANCE` and `COLUMNS`, and, where vectors were decoded,
+        those of `DECODED`. ``vector`` is a list of float32 of fixed size.
+    batches : iterator of pyarrow.RecordBatch
+        New rows have no text; `source_row` and `neighbor_row` are the parents' row numbers in the input.
+    """
+    import datasets
+    import pyarrow as pa
+
+    corpus, new = job.corpus, made.new
+    width = made.originals.shape[1]
+    features = corpus.table.features.copy()
+    added = {name: pa.type_for_alias(dtype) for name, dtype in PROVENANCE.items() if name not in features}
+    added |= {"vector": pa.list_(pa.float32(), width), "neighbor_row": pa.int64(), "neighbor_weight": pa.float64()}
+    if made.nearest is not None:
+        added |= {"nearest_text": pa.string(), "nearest_distance": pa.float64()}
+    features.update(datasets.Features.from_arrow_schema(pa.schema(list(added.items()))))
+    schema = features.arrow_schema
+
+    def as_column(vectors: np.ndarray) -> pa.Array:
+        return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), width)
+
+    def batch(columns: dict[str, pa.Array], count: int) -> pa.RecordBatch:
+        arrays = [columns.get(field.name, pa.nulls(count, field.type)) for field in schema]
+        return pa.record_batch([a.cast(f.type) for a, f in zip(arrays, schema, strict=True)], schema=schema)
+
+    def originals() -> Iterator[pa.RecordBatch]:
+        start = 0
+        for part in batches(corpus.table):
+            columns = {name: part.column(name).combine_chunks() for name in part.column_names}
+            columns.setdefault("is_synthetic", pa.array(np.zeros(len(part), bool)))
+            columns["vector"] = as_column(made.originals[start : start + len(part)])
+            yield batch(columns, len(part))
+            start += len(part)
+
+    def synthetic() -> Iterator[pa.RecordBatch]:
+        of_name = {name: value for value, name in corpus.label_names.items()}
+        numbers = np.append(corpus.rows, -1)[new.parents]
+        for start in range(0, len(new.labels), BATCH):
+            part = slice(start, start + BATCH)
+            count = len(new.labels[part])
+            columns = {
+                corpus.label_column: pa.array(
+                    [of_name[label] for label in new.labels[part]], schema.field(corpus.label_column).type
+                ),
+                "is_synthetic": pa.array(np.ones(count, bool)),
+                "source_row": _with_nulls(numbers[part, 0]),
+                "strategy": pa.array([job.strategy.name] * count),
+                "vector": as_column(new.vectors[part]),
+                "neighbor_row": _with_nulls(numbers[part, 1]),
+                "neighbor_weight": pa.array(new.weights[part], from_pandas=True),
+            }
+            if made.nearest is not None:
+                columns["nearest_text"] = pa.array([corpus.texts[row] for row in made.nearest.rows[part]])
+                columns["nearest_distance"] = pa.array(made.nearest.distances[part])
+            yield batch(columns, count)
+
+    return features, synthetic() if only_synthetic else chain(originals(), synthetic())
+
+
+def _with_nulls(rows: np.ndarray) -> pa.Array:
+    """Return row numbers, with a null for each -1."""
+    import pyarrow as pa
+
+    return pa.array(rows, mask=rows < 0)
+
+
+def _check_held_out(job: Job, encoder: TextEncoder, new: Resampled) -> None:
+    """Refuse a new vector that is one of a held-out text."""
+    texts = [text for file in job.held_out for text in file.texts]
+    if texts and np.isin(row_keys(new.vectors), row_keys(encoder.encode(texts))).any():
+        raise InputError(
+            "A new vector equals that of a held-out text, since a row of the input has that text. Remove such rows from"
+            " the input, or choose another seed."
+        )

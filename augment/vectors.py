@@ -1,0 +1,217 @@
+"""The bridge from texts to vector strategies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from augment.budget import rows_to_make
+from augment.encoding import TextEncoder
+from augment.errors import InputError
+from augment.smote import Smote, adopted
+from augment.strategy import class_counts, column, extended, has_text
+from augment.vector_sampler import VectorSampler
+
+
+class Nearest(NamedTuple):
+    """The real rows that are nearest to some vectors."""
+
+    rows: np.ndarray
+    """Their numbers, int64, shape (m,)."""
+    distances: np.ndarray
+    """Euclidean, float64, shape (m,)."""
+
+
+class Resampled(NamedTuple):
+    """New vectors, and what is known of them."""
+
+    vectors: np.ndarray
+    """Shape (m, d), float32."""
+    labels: list[Any]
+    """Shape (m,)."""
+    parents: np.ndarray
+    """Row numbers of both parents, int64, shape (m, 2), -1 where there is none."""
+    weights: np.ndarray
+    """Of the second parent, float64, shape (m,), nan where there is none."""
+
+
+class VectorUpsampler(BaseEstimator):
+    """Balances texts by vectors: encodes them, and has a sampler make new vectors.
+
+    What comes back are vectors, since a vector has no text of its own. ``decode="nearest"`` names the real sentence
+    that is nearest to each, for looking at.
+
+    Parameters
+    ----------
+    sampler : sampler, optional
+        A vector strategy of this package, by default `Smote()`, or any over-sampler of imbalanced-learn. Of its SMOTE,
+        BorderlineSMOTE, SVMSMOTE and ADASYN the strategy of this package takes the place, with the same parameters.
+        The sampler's own `sampling_strategy` says how many rows are made; see `augment.budget.rows_to_make`.
+    encoder : str or TextEncoder, default="mini"
+        A bundled name, a folder or a hub id, for unit vectors of mean pooling; or a configured encoder.
+    decode : {"nearest"}, optional
+        Look up the nearest real sentence of each new vector.
+
+    Attributes
+    ----------
+    sampling_strategy_ : dict
+        Class → rows to make.
+    source_indices_ : ndarray of int64, shape (m, 2)
+        Row numbers of the parents of each new vector, -1 where there is none.
+    weights_ : ndarray of float64, shape (m,)
+        Of the second parent, see `augment.vector_sampler.VectorSampler`.
+    nearest_ : Nearest
+        Only with ``decode="nearest"``.
+    nearest_texts_ : list of str
+        Likewise.
+
+    Examples
+    --------
+    >>> texts = ["The shop opens at nine.", "We sat by the door.", "A lovely meal.", "Great staff!", "I loved it."]
+    >>> upsampler = VectorUpsampler(sampler=Smote(k_neighbors=1, random_state=0))
+    >>> vectors, y = upsampler.fit_resample(texts, ["neutral"] * 2 + ["positive"] * 3)
+    >>> vectors.shape, y[-1]
+    ((6, 384), 'neutral')
+    """
+
+    def __init__(
+        self,
+        *,
+        sampler: Any = None,
+        encoder: str | TextEncoder = "mini",
+        decode: Literal["nearest"] | None = None,
+    ) -> None:
+        self.sampler = sampler
+        self.encoder = encoder
+        self.decode = decode
+
+    def fit_resample(self, texts: Any, y: Any) -> tuple[np.ndarray, Any]:
+        """Encode texts and balance their vectors: those of the texts first, in order, new ones after them.
+
+        Parameters
+        ----------
+        texts : sequence of str, shape (n,)
+            List, tuple, numpy array or pandas Series. None and empty texts stay and are no sources.
+        y : sequence, shape (n,)
+            Their classes, strings or integers.
+
+        Returns
+        -------
+        vectors : ndarray of float32, shape (n + m, d)
+        y
+            Of n + m classes, in the container that was given.
+
+        Raises
+        ------
+        InputError
+            If lengths differ, a text is no string, a class is too small, or a parameter is out of range.
+        ModelError
+            If the encoder cannot be opened.
+        """
+        if self.decode not in (None, "nearest"):
+            raise InputError(f"`decode` must be 'nearest' or None. Got {self.decode!r}.")
+        rows, labels = column(texts, "texts"), column(y, "y")
+        if len(rows) != len(labels):
+            raise InputError(f"There must be one label for each text. Got {len(rows)} texts and {len(labels)} labels.")
+        usable = has_text(rows)
+        sampler = Smote() if self.sampler is None else clone(self.sampler)
+        budget = rows_to_make(sampler.sampling_strategy, class_counts(labels))
+        encoder = (
+            self.encoder if isinstance(self.encoder, TextEncoder) else TextEncoder(model=self.encoder, normalize=True)
+        )
+        vectors = encoder.encode([text or "" for text in rows])
+        new = resampled(sampler, vectors, labels, usable, budget)
+        self.sampling_strategy_ = budget
+        self.source_indices_, self.weights_ = new.parents, new.weights
+        if self.decode == "nearest":
+            self.nearest_ = nearest(vectors, new.vectors, usable)
+            self.nearest_texts_ = [rows[row] for row in self.nearest_.rows]
+        return np.concatenate([vectors, new.vectors]), extended(y, new.labels)
+
+
+def resampled(
+    sampler: Any, vectors: np.ndarray, labels: Sequence[Any], usable: np.ndarray, budget: dict[Any, int]
+) -> Resampled:
+    """Have a sampler make new vectors, so many of each class, from some of the rows.
+
+    Parameters
+    ----------
+    sampler : sampler
+        Its `sampling_strategy` is set.
+    vectors : ndarray of float32, shape (n, d)
+    labels : sequence, shape (n,)
+        The classes, strings or integers.
+    usable : ndarray of bool, shape (n,)
+        Which rows may be sources.
+    budget : dict
+        Class → rows to make.
+
+    Returns
+    -------
+    Resampled
+
+    Raises
+    ------
+    InputError
+        If it cannot make as many, or does not put the originals first.
+    """
+    places = np.flatnonzero(usable)
+    own = np.asarray(labels)[places]
+    made = {label: count for label, count in budget.items() if count}
+    there = {label: int((own == label).sum()) for label in made}
+    for label, count in there.items():
+        if not count:
+            raise InputError(f"The class {label!r} has no usable row to make new ones from. Leave it out.")
+    if not made:
+        return Resampled(vectors[:0], [], np.empty((0, 2), dtype=np.int64), np.empty(0))
+    sampler = adopted(sampler)
+    sampler.set_params(sampling_strategy={label: there[label] + count for label, count in made.items()})
+    if isinstance(sampler, VectorSampler):
+        sampler.check()
+    every, classes = sampler.fit_resample(vectors[places], own)
+    if not np.array_equal(every[: len(places)], vectors[places]):
+        raise InputError(
+            f"{type(sampler).__name__} does not return the originals first and as they were. Give an over-sampler that"
+            " does."
+        )
+    new, found = np.asarray(every[len(places) :], dtype=np.float32), np.asarray(classes)[len(places) :]
+    for label, count in made.items():
+        if (found == label).sum() != count:
+            raise InputError(
+                f"{type(sampler).__name__} has made {(found == label).sum()} rows of class {label!r} instead of"
+                f" {count}. Give one whose counts are exact, such as those of `augment strategies`."
+            )
+    parents = getattr(sampler, "source_indices_", np.full((len(new), 2), -1))
+    return Resampled(
+        new,
+        found.tolist(),
+        np.where(parents < 0, -1, places[parents]),
+        getattr(sampler, "weights_", np.full(len(new), np.nan)),
+    )
+
+
+def nearest(vectors: np.ndarray, new: np.ndarray, usable: np.ndarray) -> Nearest:
+    """Find the real row that is nearest to each new vector.
+
+    Parameters
+    ----------
+    vectors : ndarray of float32, shape (n, d)
+        Of real rows.
+    new : ndarray of float32, shape (m, d)
+    usable : ndarray of bool, shape (n,)
+        Which real rows have a text.
+
+    Returns
+    -------
+    Nearest
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    places = np.flatnonzero(usable)
+    if not len(new):
+        return Nearest(np.empty(0, dtype=np.int64), np.empty(0))
+    distances, rows = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(vectors[places]).kneighbors(new)
+    return Nearest(places[rows[:, 0]], distances[:, 0].astype(np.float64))
