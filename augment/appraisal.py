@@ -15,6 +15,7 @@ from augment import quality
 from augment.errors import CounterpoiseError, InputError
 from augment.manifest import SCHEMA, manifest_path
 from augment.seeding import generator
+from augment.vector_appraisal import VectorFindings, appraise_vectors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,6 +106,8 @@ class Appraisal:
     """Why sources cannot be shown, as a sentence."""
     no_agreement: str | None = None
     """Why the teacher's probabilities cannot be shown, as a sentence."""
+    vectors: VectorFindings | None = None
+    """Of a vector strategy, in the place of what is said of texts."""
 
 
 def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "mini") -> Appraisal:
@@ -142,9 +145,19 @@ def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "m
     if not made:  # then a table of new rows alone is empty, and cannot be read
         return Appraisal(name=path.name, manifest=manifest, seed=seed, model=model)
 
-    table = _Output(path, manifest, seed)
+    table = Output(path, manifest, seed)
     largest = sorted(made, key=lambda name: (-made[name], name))[:MEASURED]
     names = sorted(name for name in largest if name in table.names)
+    if manifest.get("encoder") is not None:
+        return Appraisal(
+            name=path.name,
+            manifest=manifest,
+            seed=seed,
+            model=manifest["encoder"]["model"],
+            unmeasured=len(made) - len(names),
+            warnings=table.warnings(),
+            vectors=appraise_vectors(table, names),
+        )
     share = max(2, sample // (2 * max(1, len(names))))
     originals = {name: table.draw(table.rows_of(name, new=False), _ORIGINALS, share, name) for name in names}
     new = {name: table.draw(table.rows_of(name, new=True), _NEW, share, name) for name in names}
@@ -248,13 +261,13 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-class _Output:
-    """The table, read with the few columns that every row has a part in held as arrays."""
+class Output:
+    """A table that was written, with the few columns that every row has a part in held as arrays."""
 
     def __init__(self, path: Path, manifest: Mapping[str, Any], seed: int) -> None:
         from augment.formats import Layout, load
 
-        self.manifest, self.seed = manifest, seed
+        self.path, self.manifest, self.seed = path, manifest, seed
         self.table = load(path, Layout())
         self.text_column: str = manifest["input"]["text_column"]
         label_column: str = manifest["input"]["label_column"]
@@ -293,21 +306,41 @@ class _Output:
             ) from None
 
     def codes_of(self, names: Sequence[str]) -> list[int]:
+        """Return the codes of some classes."""
         return [i for i, name in enumerate(self.names) if name in names]
 
     def rows_of(self, name: str, *, new: bool) -> np.ndarray:
+        """Return the new rows of a class, or its originals."""
         return np.flatnonzero(np.isin(self.codes, self.codes_of([name])) & (self.is_new if new else self.is_original))
 
     def draw(self, rows: np.ndarray, purpose: int, most: int, name: str = "") -> np.ndarray:
         """Draw some of these rows that have a text, in random order, the same whatever else is drawn."""
         number = sorted(self.manifest["counts_before"]).index(name) if name else 0
         drawn = generator(self.seed, "report", purpose, number).permutation(rows)[:most]
-        return drawn[[bool(text.strip()) for text in self.texts(drawn)]] if len(drawn) else drawn
+        if not len(drawn) or "vector" in self.table.column_names:  # new vectors have no text
+            return drawn
+        return drawn[[bool(text.strip()) for text in self.texts(drawn)]]
+
+    def vectors(self, rows: np.ndarray) -> np.ndarray:
+        """Return the vectors of some rows, (n, d) float32, as a vector strategy has written them."""
+        if "vector" not in self.table.column_names:
+            raise InputError(
+                f"{self.path}: has no column 'vector', which its manifest speaks of; expected the table as"
+                " `augment upsample` wrote it."
+            )
+        column = self.table.with_format("arrow", columns=["vector"])
+        width = self.table.features["vector"].length
+        flat = (
+            column[rows.tolist()].column("vector").combine_chunks().flatten() if len(rows) else np.zeros(0, np.float32)
+        )
+        return np.asarray(flat, dtype=np.float32).reshape(-1, width)
 
     def texts(self, rows: np.ndarray) -> list[str]:
+        """Return the texts of some rows, empty where there is none."""
         return [text or "" for text in self.cells(self.text_column, rows)]
 
     def cells(self, name: str, rows: np.ndarray) -> list[Any]:
+        """Return the cells of some rows in one column."""
         return _cells(self.table, name, rows)
 
     def warnings(self) -> list[str]:
@@ -335,7 +368,7 @@ def _cells(table: Dataset, name: str, rows: np.ndarray) -> list[Any]:
     return table.with_format("arrow", columns=[name])[rows.tolist()].column(name).to_pylist()
 
 
-def _sources(table: _Output) -> tuple[Callable[[np.ndarray], list[str]] | None, str | None]:
+def _sources(table: Output) -> tuple[Callable[[np.ndarray], list[str]] | None, str | None]:
     """Return what gives the texts of the sources of new rows, or None and why there is nothing."""
     from augment.corpus import read
     from augment.formats import Layout
@@ -369,7 +402,7 @@ def _sources(table: _Output) -> tuple[Callable[[np.ndarray], list[str]] | None, 
     return look_up, None
 
 
-def _agreement(table: _Output, new: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str | None]:
+def _agreement(table: Output, new: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str | None]:
     """Return the teacher's probabilities of the rows' own classes, or nothing and why."""
     guard = next((guard for guard in table.manifest["guards"] if guard["name"] == "agreement"), None)
     if guard is None:

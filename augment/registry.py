@@ -40,11 +40,12 @@ class Registry:
         self.own = own
         self.left_out = left_out
 
-    def names(self) -> list[str]:
-        """Return all names, sorted."""
-        return sorted({*self.own, *(point.name for point in entry_points(group=self.group))})
+    def names(self, kind: str | None = None) -> list[str]:
+        """Return all names, or those of one kind, such as ``"text"`` or ``"vector"``; sorted."""
+        names = sorted({*self.own, *(point.name for point in entry_points(group=self.group))})
+        return names if kind is None else [name for name in names if self.find(name).kind == kind]
 
-    def find(self, name: str) -> type:
+    def find(self, name: str) -> Any:
         """Return the class behind a name.
 
         Raises
@@ -148,7 +149,7 @@ class Registry:
         """Build one from parameters as plain data and, before those, from parameters that may be texts."""
         cls = self.find(name)
         known = self.parameters(cls)
-        constructor: Any = cls.__init__  # type: ignore[misc]
+        constructor: Any = cls.__init__
         hints = typing.get_type_hints(constructor) if inspect.isfunction(constructor) else {}
         problems = []
         for key, parameter in known.items():

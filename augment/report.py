@@ -6,7 +6,7 @@ import importlib.util
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from augment.appraisal import SAMPLE, Appraisal, appraise
 from augment.errors import InputError, OutputError
-from augment.quality import Piece
+from augment.quality import Fidelity, Piece
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -121,6 +121,7 @@ def render(found: Appraisal) -> str:
     made, rejected = sum(found.manifest["made"].values()), sum(found.manifest["rejected"].values())
     text = page.get_template("report.html.j2").render(
         found=found,
+        vector_rows=_vector_rows(found),
         manifest=found.manifest,
         made=made,
         rejected=rejected,
@@ -158,6 +159,16 @@ def _tables(found: Appraisal) -> dict[str, list[tuple[str, list[float]]]]:
     }
 
 
+def _vector_rows(found: Appraisal) -> list[tuple[str, int, Fidelity]]:
+    """Return class, rows and measures of new vectors that could be compared, each above what real rows get."""
+    rows = []
+    for one in found.vectors.classes if found.vectors else ():
+        if one.fidelity is not None and one.fidelity.reference is not None:
+            rows += [(f"{one.name}, new rows", one.new, one.fidelity)]
+            rows += [(f"{one.name}, real rows", one.originals, one.fidelity.reference)]
+    return rows
+
+
 def _quantiles(values: np.ndarray) -> list[float]:
     return [
         float(value) for value in (np.quantile(values, QUANTILES) if len(values) else np.full(len(QUANTILES), np.nan))
@@ -187,6 +198,11 @@ def _figures(found: Appraisal) -> dict[str, list[Markup]]:
     step = np.ceil(longest / 24)  # whole words, and every bar as wide as the others
     cosines = [cosine for one in found.classes for cosine in one.cosines]
     lowest = min(0.5, float(np.floor(10 * np.quantile(cosines, 0.01)) / 10)) if cosines else 0.5
+    if found.vectors is not None:
+        of = found.vectors
+        for number, own in enumerate(of.classes):
+            others = [other.map_originals for other in of.classes if other is not own]
+            figures["map"].append(_map(number, own, [of.map_others, *others], of.map_shares))
     for number, one in enumerate(found.classes):
         figures["lengths"].append(
             charts.histogram(
@@ -220,19 +236,24 @@ def _figures(found: Appraisal) -> dict[str, list[Markup]]:
                 )
             )
         rest = [other.map_originals for other in found.classes if other is not one]
-        figures["map"].append(
-            charts.scatter(
-                f"map-{number}",
-                f"Map of originals and new rows, class {one.name}",
-                [
-                    (np.concatenate([found.map_others, *rest]), charts.OTHER),
-                    (one.map_originals, charts.ORIGINAL),
-                    (one.map_new, charts.NEW),
-                ],
-                found.map_shares,
-            )
-        )
+        figures["map"].append(_map(number, one, [found.map_others, *rest], found.map_shares))
     return {kind: [Markup(svg) for svg in drawn] for kind, drawn in figures.items()}
+
+
+def _map(number: int, one: Any, others: Sequence[np.ndarray], shares: np.ndarray) -> str:
+    """Draw where the rows of a class lie."""
+    from augment import charts
+
+    return charts.scatter(
+        f"map-{number}",
+        f"Map of originals and new rows, class {one.name}",
+        [
+            (np.concatenate(others), charts.OTHER),
+            (one.map_originals, charts.ORIGINAL),
+            (one.map_new, charts.NEW),
+        ],
+        shares,
+    )
 
 
 def _count(number: int) -> str:
