@@ -14,7 +14,7 @@ import numpy as np
 
 from augment.appraisal import SAMPLE, Appraisal, appraise
 from augment.errors import InputError, OutputError
-from augment.quality import Fidelity, Piece
+from augment.quality import Piece
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -22,6 +22,19 @@ if TYPE_CHECKING:
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 STRETCH = 160
 """Characters at either end of an unchanged stretch of a shown text; what is between them is cut."""
+
+MEASURES = (
+    ("two-sample k-NN, accuracy", ".5", "two_sample_knn"),
+    ("two-sample k-NN, held-out recognised", ".5", "two_sample_knn_real"),
+    ("two-sample network, accuracy", ".5", "two_sample_mlp"),
+    ("density", "1", "density"),
+    ("coverage", ".97", "coverage"),
+    ("variance", "1", "variance_ratio"),
+    ("nearest train row", "", "nearest_train"),
+    ("nearest held-out row", "", "nearest_heldout"),
+    ("transfer F1", "", "tstr_f1"),
+)
+"""Of vectors: what they are called, what is ideal, and where they stand in `augment.quality.Fidelity`."""
 
 # What may not stand in HTML, whatever the data holds.
 _CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -121,7 +134,7 @@ def render(found: Appraisal) -> str:
     made, rejected = sum(found.manifest["made"].values()), sum(found.manifest["rejected"].values())
     text = page.get_template("report.html.j2").render(
         found=found,
-        vector_rows=_vector_rows(found),
+        measures=MEASURES,
         manifest=found.manifest,
         made=made,
         rejected=rejected,
@@ -157,16 +170,6 @@ def _tables(found: Appraisal) -> dict[str, list[tuple[str, list[float]]]]:
             if len(one.agreement)
         ],
     }
-
-
-def _vector_rows(found: Appraisal) -> list[tuple[str, int, Fidelity]]:
-    """Return class, rows and measures of new vectors that could be compared, each above what real rows get."""
-    rows = []
-    for one in found.vectors.classes if found.vectors else ():
-        if one.fidelity is not None and one.fidelity.reference is not None:
-            rows += [(f"{one.name}, new rows", one.new, one.fidelity)]
-            rows += [(f"{one.name}, real rows", one.originals, one.fidelity.reference)]
-    return rows
 
 
 def _quantiles(values: np.ndarray) -> list[float]:
