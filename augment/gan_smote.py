@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from augment.errors import InputError, ModelError
 from augment.fidelity import density_coverage
 from augment.neighbors import Metric, first_rows
+from augment.one_hot import checked_groups, crossed
 from augment.seeding import generator, global_generators, seed_of
 from augment.smote import SmallClass, Smote
 from augment.vector_sampler import Drawn, Rows, Sphere, VectorSampler, at_length
@@ -199,7 +200,14 @@ class GANSMOTE(VectorSampler):
     def settle(self, rows: Rows, seed: int) -> None:  # noqa: D102 -- see the base
         from augment import gan_training as training
 
-        self._groups = self._checked_groups(rows)
+        if self.output == "onehot" and self.generator_input != "noise":
+            raise InputError(
+                "One-hot rows are made from noise, since SMOTE rows are not one-hot. Give generator_input='noise'. Got"
+                f" {self.generator_input!r}."
+            )
+        if self.output == "continuous" and self.groups is not None:
+            raise InputError("`groups` are for one-hot rows. Give output='onehot' with them, or leave them out.")
+        self._groups = checked_groups(self.groups, rows) if self.output == "onehot" else []
         made = [int(np.searchsorted(rows.labels, label)) for label, wanted in self.sampling_strategy_.items() if wanted]
         trained = sorted(code for code in made if len(rows.of(code)) >= self.min_rows)
         for code in sorted({*made} - {*trained}):
@@ -227,7 +235,7 @@ class GANSMOTE(VectorSampler):
 
         network = self._generators.get(code)
         if self._groups and network is None:
-            return self._crossed(rows, code, wanted, seed)
+            return crossed(rows, self._smote.draw(rows, code, wanted, seed), self._groups, seed)
         if self.generator_input == "noise" and network is not None:
             drawn = Drawn.without_parents(np.zeros((wanted, rows.vectors.shape[1])))
         else:
@@ -466,48 +474,6 @@ class GANSMOTE(VectorSampler):
         if self.on_collapse == "raise":
             raise InputError(said)
         warnings.warn(said, stacklevel=5)
-
-    def _checked_groups(self, rows: Rows) -> list[list[int]]:
-        """Return the groups of one-hot columns, none for continuous rows."""
-        if self.output == "continuous":
-            if self.groups is not None:
-                raise InputError("`groups` are for one-hot rows. Give output='onehot' with them, or leave them out.")
-            return []
-        if self.generator_input != "noise":
-            raise InputError(
-                "One-hot rows are made from noise, since SMOTE rows are not one-hot. Give generator_input='noise'. Got"
-                f" {self.generator_input!r}."
-            )
-        groups = [[int(column) for column in group] for group in (() if self.groups is None else self.groups)]
-        columns = [column for group in groups for column in group]
-        width = rows.vectors.shape[1]
-        if not groups or not all(groups) or len({*columns}) < len(columns) or not {*columns} <= {*range(width)}:
-            raise InputError(
-                "`groups` must be lists of columns, no column twice, e.g. [[0, 1, 2], [3, 4]], each from 0 to"
-                f" {width - 1}. Got {self.groups!r:.80}."
-            )
-        for group in groups:
-            values = rows.vectors[:, group]
-            wrong = ~(np.isin(values, (0, 1)).all(axis=1) & (values.sum(axis=1) == 1))
-            if wrong.any():
-                raise InputError(
-                    f"Row {rows.numbers[wrong.argmax()]} has not exactly one 1 in the columns {group}. Mend the row, or"
-                    " the `groups`."
-                )
-        return groups
-
-    def _crossed(self, rows: Rows, code: int, wanted: int, seed: int) -> Drawn:
-        """Make one-hot rows without a network: each group from one of two SMOTE parents, by their weights."""
-        drawn = self._smote.draw(rows, code, wanted, seed)
-        if drawn.are_copies().any():
-            return drawn
-        rng = generator(seed, "choice")
-        vectors = drawn.vectors.copy()
-        for group in self._groups:
-            second = rng.random(wanted) < drawn.weights
-            chosen = np.where(second, drawn.parents[:, 1], drawn.parents[:, 0])
-            vectors[:, group] = rows.vectors[chosen[:, None], group]
-        return Drawn(vectors, drawn.parents, drawn.weights)
 
 
 def _networks() -> dict[str, Any]:

@@ -50,6 +50,8 @@ class SmoteFamily(VectorSampler, abc.ABC):
     """
 
     speed_only = ("n_jobs",)
+    nothing: ClassVar[str] = "its neighbours leave no place for them. Leave the class out."
+    """Why there may be no new rows of a class, and what to do, as the end of a message."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **VectorSampler._parameter_constraints,
@@ -133,21 +135,20 @@ class SmoteFamily(VectorSampler, abc.ABC):
         identity = sparse.identity(len(rows.codes), format="csr")
         try:
             drawn, _ = sampler.fit_resample(identity, rows.codes)
-        except (ValueError, RuntimeError) as error:
-            raise InputError(
-                f"{type(self).__name__} can make no rows of class {label!r}: {' '.join(str(error).split())}"
-            ) from error
+        except RuntimeError as error:  # of those that find no place for new rows
+            raise self._nothing(label) from error
         weights = drawn[len(rows.codes) :].tocsr()
         if not weights.shape[0]:
-            raise InputError(
-                f"{type(self).__name__} can make no rows of class {label!r}: none of its rows lies at the border to the"
-                " others. Use smote, or leave the class out."
-            )
+            raise self._nothing(label)
         parents, of_second = _pairs(weights)
         along: Any = {"slerp": "arc", "renormalize": "line, at length", "none": "line"}.get(
             self.sphere, "line, at length" if rows.on_sphere else "line"
         )
         return Drawn(between(rows.vectors, parents, of_second, along=along), parents, of_second)
+
+    def _nothing(self, label: Any) -> InputError:
+        """Say why there can be no new rows of a class."""
+        return InputError(f"{type(self).__name__} can make no rows of class {label!r}: {self.nothing}")
 
     def _neighbors(self, rows: Rows, code: int) -> RowNeighbors | None:
         """Return what finds neighbours, or None where a small class is to be copied."""
@@ -213,6 +214,7 @@ class BorderlineSmote(SmoteFamily):
 
     name = "borderline-smote"
     summary = "as smote, from rows at the border to other classes"
+    nothing = "none of its rows lies at the border to the others. Use smote, or leave the class out."
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SmoteFamily._parameter_constraints,
@@ -333,6 +335,7 @@ class Adasyn(SmoteFamily):
 
     name = "adasyn"
     summary = "as smote, the more from a row the more others are near it"
+    nothing = "none of its rows has a neighbour of another class. Use smote, or leave the class out."
 
     def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
         return ADASYN(n_neighbors=neighbors)
@@ -351,8 +354,8 @@ class KMeansSmote(SmoteFamily):
     n_clusters : int, default=8
         How many clusters all rows are parted into.
     least_share : float, optional
-        Share of the class, 0 to 1, below which a cluster is left aside. By default half of the share that the class has
-        of all rows to be made, as in imbalanced-learn.
+        Share of the class, 0 to 1, below which a cluster is left aside; by default its share of all rows. (The paper
+        asks for half, and imbalanced-learn for up to half, which a rare class may have in no cluster.)
 
     References
     ----------
@@ -362,6 +365,10 @@ class KMeansSmote(SmoteFamily):
 
     name = "kmeans-smote"
     summary = "as smote, within clusters in which the class is frequent"
+    nothing = (
+        "no cluster has enough of its rows. Lower least_share, k_neighbors or n_clusters, or use smote, or leave the"
+        " class out."
+    )
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SmoteFamily._parameter_constraints,
@@ -397,9 +404,9 @@ class KMeansSmote(SmoteFamily):
         self.least_share = least_share
 
     def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
-        share, budget = self.least_share, self.sampling_strategy_
-        if share is None:  # imbalanced-learn's "auto", which would see this class alone
-            share = budget[rows.label(code)] / sum(budget.values()) / 2
+        share = self.least_share
+        if share is None:
+            share = len(rows.of(code)) / len(rows.codes)
         return _RowKMeansSmote(
             k_neighbors=neighbors,
             kmeans_estimator=_RowKMeans(self._vectors, self.n_clusters, seed),
@@ -468,50 +475,3 @@ def _pairs(weights: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     swapped = shares[:, 1] > shares[:, 0]
     parents[swapped], shares[swapped] = parents[swapped, ::-1], shares[swapped, ::-1]
     return parents, shares[:, 1]
-
-
-def adopted(sampler: Any) -> Any:
-    """Return the strategy of this module that does what one of imbalanced-learn's samplers does, if there is one.
-
-    Parameters
-    ----------
-    sampler : sampler
-        SMOTE, BorderlineSMOTE (of the first kind), SVMSMOTE or ADASYN, with parameters that the strategies have
-        too; any other comes back as it is.
-
-    Returns
-    -------
-    sampler
-
-    Examples
-    --------
-    >>> adopted(SMOTE(k_neighbors=3, random_state=0))
-    Smote(k_neighbors=3, random_state=0)
-    """
-    if type(sampler) not in _OURS:
-        return sampler
-    cls, names = _OURS[type(sampler)]
-    known: dict[str, Any] = {}
-    for name, value in sampler.get_params(deep=False).items():
-        own = names.get(name, name)
-        if isinstance(own, dict):  # of a parameter that the strategy lacks: the value that it stands for
-            if value != own["only"]:
-                return sampler
-        elif own == "k_neighbors" and not isinstance(value, Integral):
-            known |= {"k_neighbors": value.n_neighbors - 1, "search": value}
-        else:
-            known[own] = value
-    made = cls(**known)
-    try:
-        made._validate_params()
-    except ValueError:
-        return sampler
-    return made
-
-
-_OURS: dict[type, tuple[type[SmoteFamily], dict[str, Any]]] = {
-    SMOTE: (Smote, {}),
-    BorderlineSMOTE: (BorderlineSmote, {"kind": {"only": "borderline-1"}}),
-    SVMSMOTE: (SvmSmote, {"svm_estimator": {"only": None}}),
-    ADASYN: (Adasyn, {"n_neighbors": "k_neighbors"}),
-}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE
 from sklearn.base import BaseEstimator, clone
 
 from augment.budget import rows_to_make
 from augment.encoding import TextEncoder
 from augment.errors import InputError
-from augment.smote import Smote, adopted
+from augment.smote import Adasyn, BorderlineSmote, Smote, SmoteFamily, SvmSmote
 from augment.strategy import class_counts, column, extended, has_text
 from augment.vector_sampler import VectorSampler
 
@@ -215,3 +217,50 @@ def nearest(vectors: np.ndarray, new: np.ndarray, usable: np.ndarray) -> Nearest
         return Nearest(np.empty(0, dtype=np.int64), np.empty(0))
     distances, rows = NearestNeighbors(n_neighbors=1, algorithm="brute").fit(vectors[places]).kneighbors(new)
     return Nearest(places[rows[:, 0]], distances[:, 0].astype(np.float64))
+
+
+def adopted(sampler: Any) -> Any:
+    """Return the strategy of this package that does what one of imbalanced-learn's samplers does, if there is one.
+
+    Parameters
+    ----------
+    sampler : sampler
+        SMOTE, BorderlineSMOTE (of the first kind), SVMSMOTE or ADASYN, with parameters that the strategies have
+        too; any other comes back as it is.
+
+    Returns
+    -------
+    sampler
+
+    Examples
+    --------
+    >>> adopted(SMOTE(k_neighbors=3, random_state=0))
+    Smote(k_neighbors=3, random_state=0)
+    """
+    if type(sampler) not in _OURS:
+        return sampler
+    cls, names = _OURS[type(sampler)]
+    known: dict[str, Any] = {}
+    for name, value in sampler.get_params(deep=False).items():
+        own = names.get(name, name)
+        if isinstance(own, dict):  # of a parameter that the strategy lacks: the value that it stands for
+            if value != own["only"]:
+                return sampler
+        elif own == "k_neighbors" and not isinstance(value, Integral):
+            known |= {"k_neighbors": value.n_neighbors - 1, "search": value}
+        else:
+            known[own] = value
+    made = cls(**known)
+    try:
+        made._validate_params()
+    except ValueError:
+        return sampler
+    return made
+
+
+_OURS: dict[type, tuple[type[SmoteFamily], dict[str, Any]]] = {
+    SMOTE: (Smote, {}),
+    BorderlineSMOTE: (BorderlineSmote, {"kind": {"only": "borderline-1"}}),
+    SVMSMOTE: (SvmSmote, {"svm_estimator": {"only": None}}),
+    ADASYN: (Adasyn, {"n_neighbors": "k_neighbors"}),
+}
