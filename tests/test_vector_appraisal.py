@@ -1,0 +1,122 @@
+"""The report on vectors: measured against held-out rows of the same class, beside what real rows get."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from augment.appraisal import appraise
+from augment.cli import main
+from augment.errors import InputError
+from augment.manifest import manifest_path
+from augment.quality import reference_fidelity, vector_fidelity
+from augment.report import render
+
+SAMPLE = Path(__file__).parent.parent / "augment" / "samples" / "reviews.csv"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An output made from two thirds of the sample, with the other third held out."""
+    folder = tmp_path_factory.mktemp("vectors")
+    with open(SAMPLE, encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    for name, some in (("train.csv", [r for i, r in enumerate(rows) if i % 3]), ("dev.csv", rows[::3])):
+        with open(folder / name, "w", encoding="utf-8", newline="") as handle:
+            writer = csv.DictWriter(handle, ["text", "label"])
+            writer.writeheader()
+            writer.writerows(some)
+    output = folder / "balanced.parquet"
+    arguments = ["upsample", str(folder / "train.csv"), "--against", str(folder / "dev.csv"), "-o", str(output)]
+    done = CliRunner().invoke(main, [*arguments, "--strategy", "smote", "--report", str(folder / "first.html")])
+    assert done.exit_code == 0, done.stderr
+    return output
+
+
+def test_new_vectors_are_measured_by_held_out_rows_of_their_class(written):
+    found = appraise(written).vectors
+    assert found is not None
+    assert found.no_heldout is None
+    assert [one.name for one in found.classes] == ["negative", "neutral"]
+    neutral = found.classes[1]
+    assert neutral.fidelity is not None
+    assert neutral.fidelity.reference is not None
+    assert 0.5 < neutral.variance_ratio < 1, "SMOTE rows spread less than real ones"
+    assert neutral.fidelity.nearest_train < neutral.fidelity.reference.nearest_train
+    assert neutral.fidelity.reference.variance_ratio == 1
+    assert not np.isnan(neutral.fidelity.tstr_f1)
+    assert len(neutral.map_new) == neutral.new
+    assert len(neutral.map_originals) == neutral.originals
+
+
+def test_the_measures_are_those_of_the_table_and_the_held_out_file(written):
+    import pyarrow.parquet as pq
+
+    from augment.corpus import read
+    from augment.encoding import TextEncoder
+
+    rows = pq.read_table(written).to_pylist()
+    dev = read(written.with_name("dev.csv"))
+    encoder = TextEncoder(normalize=True)
+    held = encoder.encode([t for t, label in zip(dev.texts, dev.named_labels(), strict=True) if label == "neutral"])
+    neutral = [row for row in rows if row["label"] == "neutral"]
+    real, new = ([row["vector"] for row in neutral if row["is_synthetic"] is made] for made in (False, True))
+    expected = vector_fidelity(real, held, new, reference=reference_fidelity(real, held))
+    measured = appraise(written).vectors.classes[1].fidelity
+    # What does not depend on the order of the rows is the same to the last digits.
+    assert measured.variance_ratio == pytest.approx(expected.variance_ratio, rel=1e-6)
+    assert measured.nearest_train == pytest.approx(expected.nearest_train, rel=1e-6)
+    assert measured.nearest_heldout == pytest.approx(expected.nearest_heldout, rel=1e-6)
+    assert measured.reference.coverage == pytest.approx(expected.reference.coverage, abs=0.2)
+
+
+def test_the_page_shows_the_measures_and_the_encoder_and_nothing_of_texts(written):
+    page = render(appraise(written))
+    for shown in ("two-sample k-NN, accuracy", "coverage", "mini, mean pooling, length 1", "<h2>Map</h2>"):
+        assert shown in page
+    for absent in ("self-BLEU", "Similarity to the source", "What the guards rejected", "<script"):
+        assert absent not in page
+    assert page == render(appraise(written)), "the same findings give the same page"
+    assert written.with_name("first.html").read_text(encoding="utf-8") == page
+
+
+def test_without_held_out_labels_the_page_says_why_and_draws_the_map(written, tmp_path):
+    output = tmp_path / "balanced.parquet"
+    shutil.copy(written, output)
+    manifest = json.loads(manifest_path(written).read_text())
+    for against, says in (
+        ([], "No held-out file was named"),
+        ([{"name": str(tmp_path / "gone.csv"), "rows": 1}], "is not here"),
+        ([{"name": str(tmp_path / "texts.csv"), "rows": 1}], "has no labels"),
+    ):
+        (tmp_path / "texts.csv").write_text("text\nIt is open.\n")
+        manifest_path(output).write_text(json.dumps({**manifest, "against": against}))
+        found = appraise(output)
+        assert says in found.vectors.no_heldout
+        assert all(one.fidelity is None for one in found.vectors.classes)
+        assert says in render(found).replace("&#39;", "'")
+
+
+def test_a_table_of_new_rows_alone_is_mapped(written, tmp_path):
+    output = tmp_path / "new.parquet"
+    arguments = ["upsample", str(written.with_name("train.csv")), "--strategy", "gaussian", "--only-synthetic"]
+    assert CliRunner().invoke(main, [*arguments, "-o", str(output)]).exit_code == 0
+    found = appraise(output)
+    assert [one.originals for one in found.vectors.classes] == [0, 0]
+    assert "0 originals" in render(found)
+
+
+def test_a_table_whose_vectors_are_gone_is_refused(written, tmp_path):
+    import pyarrow.parquet as pq
+
+    output = tmp_path / "balanced.parquet"
+    pq.write_table(pq.read_table(written).drop_columns(["vector"]), output)
+    shutil.copy(manifest_path(written), manifest_path(output))
+    with pytest.raises(InputError, match="has no column 'vector'"):
+        appraise(output)
