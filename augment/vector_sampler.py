@@ -11,6 +11,7 @@ import numpy as np
 from imblearn.over_sampling.base import BaseOverSampler
 from scipy import sparse
 from sklearn.utils._param_validation import InvalidParameterError, StrOptions
+from threadpoolctl import threadpool_limits
 
 from augment.errors import InputError
 from augment.neighbors import first_rows, row_keys
@@ -249,14 +250,15 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         on_sphere = bool((np.abs(lengths - 1) < _UNIT).all())
         rows = Rows(unique, codes if whole else codes[numbers], labels, numbers, on_sphere)
         seed = seed_of(self.random_state)
-        self.settle(rows, seed)
         real = np.empty(0, dtype=np.uint64) if repeats else row_keys(unique)
         parts, made = [], []
-        for label, wanted in self.sampling_strategy_.items():
-            if wanted:
-                code = int(np.searchsorted(labels, label))
-                parts.append(self._exactly(rows, code, wanted, seed, real))
-                made.append(np.full(wanted, label, dtype=y.dtype))
+        with threadpool_limits(1, user_api="blas"):  # the number of cores has a part in the last bits otherwise
+            self.settle(rows, seed)
+            for label, wanted in self.sampling_strategy_.items():
+                if wanted:
+                    code = int(np.searchsorted(labels, label))
+                    parts.append(self._exactly(rows, code, wanted, seed, real))
+                    made.append(np.full(wanted, label, dtype=y.dtype))
         new = Drawn.joined(parts) if parts else Drawn.without_parents(vectors[:0])
         self.source_indices_ = np.where(new.parents < 0, -1, numbers[new.parents])
         self.weights_ = new.weights
