@@ -33,6 +33,37 @@ class Checkpoint:
     device: torch.device
     dtype: torch.dtype
     """What the linear maps are computed in: float32, a half type by autocast, or int8 (see `augment.slabs`)."""
+    untrained: tuple[str, ...] = ()
+    """Parameters that the checkpoint lacks, and that so hold random numbers, by name: those of an encoder's pooler."""
+
+    def identity(self) -> dict[str, str]:
+        """Return the name, what identifies the weights, and where they run, as manifests have it."""
+        return {
+            "model": self.name,
+            "revision": self.revision,
+            "device": str(self.device),
+            "dtype": str(self.dtype).removeprefix("torch."),
+        }
+
+    def require_pooler(self) -> None:
+        """See that the model has a pooler of its own, and a trained one.
+
+        Raises
+        ------
+        ModelError
+            If it has none, or the checkpoint lacks its weights.
+        """
+        lacking = [name for name in self.untrained if _is_pooler(name)]
+        if lacking:
+            raise ModelError(
+                f"The pooling 'cls_mlp' needs the pooler of {self.name!r}, whose checkpoint lacks {_and_more(lacking)}."
+                " Give the pooling 'cls'."
+            )
+        if getattr(self.model.base_model, "pooler", None) is None:
+            raise ModelError(
+                f"The pooling 'cls_mlp' needs a model with a pooler of its own, and {self.name!r}"
+                f" ({type(self.model).__name__}) has none. Give the pooling 'cls'."
+            )
 
     def longest(self) -> int:
         """Return the most tokens that the model takes, special ones included."""
@@ -101,8 +132,7 @@ def load_masked_lm(
     missing = sorted(report["missing_keys"])
     if missing and not new_head:
         raise ModelError(
-            f"The model {name!r} is no masked language model: its checkpoint lacks {missing[0]!r}"
-            f"{f' and {len(missing) - 1} more weights' if len(missing) > 1 else ''}."
+            f"The model {name!r} is no masked language model: its checkpoint lacks {_and_more(missing)}."
             " Give a checkpoint saved from a ...ForMaskedLM class, e.g. 'mini' or 'distilbert/distilroberta-base'."
         )
     if tokenizer.mask_token_id is None:
@@ -122,25 +152,39 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
     Returns
     -------
     Checkpoint
-        With float32 weights, in eval mode.
+        With float32 weights, in eval mode. Its `untrained` names what the checkpoint lacks of a pooler: one saved
+        from a masked LM never had any.
 
     Raises
     ------
     ModelError
-        If there is no such model, or it has no fast tokenizer.
+        If there is no such model, its checkpoint lacks other weights than a pooler's, or it has no fast tokenizer.
     InputError
         If the device or the dtype cannot be used.
     """
+    import torch
     from transformers import AutoModel
 
     place = _device(device)
     computed_in = _dtype(dtype, place)
     source = _source(name)
     with _quiet(), _one_line(name):
-        model = AutoModel.from_pretrained(source, revision=revision, dtype="float32", use_safetensors=True)
+        # What is missing is drawn from the global generator: the same every time, and as if it had not been.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            model, report = AutoModel.from_pretrained(
+                source, revision=revision, dtype="float32", use_safetensors=True, output_loading_info=True
+            )
         tokenizer = _fast_tokenizer(source, revision)
+    untrained = sorted(report["missing_keys"])
+    missing = [key for key in untrained if not _is_pooler(key)]
+    if missing:
+        raise ModelError(
+            f"The model {name!r} is no trained encoder: its checkpoint lacks {_and_more(missing)}."
+            " Give a folder or hub id whose weights are those of its config.json."
+        )
     model.eval().to(place)
-    return Checkpoint(name, _identity(source, model), model, tokenizer, place, computed_in)
+    return Checkpoint(name, _identity(source, model), model, tokenizer, place, computed_in, tuple(untrained))
 
 
 def load_classifier(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
@@ -181,6 +225,16 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
         )
     model.eval().to(place)
     return Checkpoint(name, _identity(source, model), model, tokenizer, place, computed_in)
+
+
+def _is_pooler(parameter: str) -> bool:
+    return parameter.startswith("pooler.")
+
+
+def _and_more(missing: list[str]) -> str:
+    """Name the first of missing weights and count the others."""
+    more = len(missing) - 1
+    return f"{missing[0]!r}" + (f" and {more} more weight{'s' * (more > 1)}" if more else "")
 
 
 def _source(name: str) -> str:

@@ -114,6 +114,7 @@ def upsample_command(
     from augment.manifest import manifest_path
     from augment.report import check_report
     from augment.upsampling import Run, plan_job
+    from augment.vector_run import check_columns
 
     if others["source"] is None and config is None:
         raise click.UsageError("Give INPUT (a file, a saved folder, a hub id, `sample`), or a --config that names it.")
@@ -146,6 +147,8 @@ def upsample_command(
         max_per_source=asked.max_per_source,
         strict=strict,
     )
+    if asked.encoder is not None:
+        check_columns(job, asked.decode)
     if dry_run or output is None:
         _show_plan(job)
         return
@@ -217,7 +220,6 @@ def _make_vectors(
     from augment import vector_run
     from augment.manifest import manifest_path
 
-    vector_run.check_columns(job, asked.decode)
     asked.check_models(())
     _say_versions(asked, config, quiet)
     with progress(len(job.corpus.table), "texts", quiet=quiet) as advance:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from augment.batches import length_batches, padded
 from augment.checkpoints import load_encoder
+from augment.errors import InputError, did_you_mean
 from augment.inference import Inference
+from augment.pooling import POOLERS
 
 if TYPE_CHECKING:
     from augment.checkpoints import Checkpoint
 
 
 class TextEncoder:
-    """Encodes texts as the mean of the last layer's token states, to the bit the same whatever the batch size.
+    """Encodes texts by a pooler over the last layer's token states, to the bit the same whatever the batch size.
 
     Parameters
     ----------
@@ -25,6 +28,10 @@ class TextEncoder:
         A bundled name, a folder, or a hub id of any encoder with a fast tokenizer.
     revision : str, optional
         Branch, tag or commit of a hub id.
+    pooling : {"mean", "cls", "cls_mlp", "max"}, default="mean"
+        What becomes of the token states: their average; the first token's; that after the model's own dense layer and
+        tanh; their maximum. Unsupervised SimCSE models are made for ``"cls"``, supervised ones for ``"cls_mlp"``,
+        ``mini`` and most sentence-transformers for ``"mean"``.
     max_length : int, default=256
         Longest text in tokens, special ones included; what is longer is cut.
     normalize : bool, default=False
@@ -34,6 +41,11 @@ class TextEncoder:
     device : str, default="auto"
     dtype : {"auto", "float32", "bfloat16", "float16", "int8"}, default="auto"
         See `augment.checkpoints.load_encoder`.
+
+    References
+    ----------
+    Reimers and Gurevych 2019, Sentence-BERT, section 3 (mean, first token, maximum). Gao et al. 2021, SimCSE,
+    section 6.3 (the first token with and without the dense layer).
 
     Examples
     --------
@@ -48,6 +60,7 @@ class TextEncoder:
         *,
         model: str = "mini",
         revision: str | None = None,
+        pooling: Literal["mean", "cls", "cls_mlp", "max"] = "mean",
         max_length: int = 256,
         normalize: bool = False,
         batch_size: int = 64,
@@ -56,6 +69,7 @@ class TextEncoder:
     ) -> None:
         self.model = model
         self.revision = revision
+        self.pooling = pooling
         self.max_length = max_length
         self.normalize = normalize
         self.batch_size = batch_size
@@ -63,52 +77,133 @@ class TextEncoder:
         self.dtype = dtype
         self._checkpoint: Checkpoint | None = None
 
-    def prepare(self) -> Checkpoint:
-        """Open the model, unless it is open already, and return it.
+    def check(self) -> None:
+        """Check the parameters, without opening anything.
 
         Raises
         ------
-        ModelError
-            If it cannot be opened.
+        InputError
+            Naming every parameter that is out of range.
         """
+        wrong = []
+        if self.pooling not in POOLERS:
+            wrong.append(
+                f"`pooling` of the encoder must be one of {', '.join(POOLERS)}. Got {self.pooling!r}."
+                f"{did_you_mean(self.pooling, POOLERS)}"
+            )
+        for name in ("max_length", "batch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < 1:
+                wrong.append(f"`{name}` of the encoder must be 1 or more. Got {value!r}.")
+        if wrong:
+            raise InputError(" ".join(wrong))
+
+    def prepare(self) -> Checkpoint:
+        """Check the parameters, open the model, unless it is open already, and return it.
+
+        Raises
+        ------
+        InputError
+            If a parameter is out of range.
+        ModelError
+            If the model cannot be opened, or has no pooler of its own and ``"cls_mlp"`` needs one.
+        """
+        self.check()
         if self._checkpoint is None:
             checkpoint = load_encoder(self.model, revision=self.revision, device=self.device, dtype=self.dtype)
+            special = checkpoint.tokenizer.num_special_tokens_to_add()
+            if self.max_length <= special:
+                raise InputError(
+                    f"`max_length` of the encoder must be above {special}, the special tokens of {self.model!r}."
+                    f" Got {self.max_length}."
+                )
             self._longest = min(self.max_length, checkpoint.longest())
             self._inference = Inference(checkpoint)
             self._checkpoint = checkpoint
+        if self.pooling == "cls_mlp":
+            self._checkpoint.require_pooler()
         return self._checkpoint
 
-    def encode(self, texts: Sequence[str]) -> np.ndarray:
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters that determine the vectors, as plain data that the constructor takes."""
+        return {
+            "model": self.model,
+            "revision": self.revision,
+            "pooling": self.pooling,
+            "max_length": self.max_length,
+            "normalize": self.normalize,
+        }
+
+    def identity(self) -> dict[str, str]:
+        """Return the model's name, what identifies its weights, and where it ran."""
+        return self.prepare().identity()
+
+    def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> np.ndarray:
         """Encode texts.
 
         Parameters
         ----------
         texts : sequence of str, shape (n,)
+            Empty ones are texts too; one that the tokenizer finds nothing in gets zeros.
+        progress : callable, optional
+            Called again and again with the number of texts just encoded; those numbers add up to n.
 
         Returns
         -------
         ndarray of float32, shape (n, d)
+
+        Raises
+        ------
+        InputError
+            If one of them is no string, or a parameter is out of range.
+        ModelError
+            If the model cannot be opened.
         """
-        tokenizer = self.prepare().tokenizer
-        width: int = self.prepare().model.config.hidden_size
-        vectors = np.zeros((len(texts), width), dtype=np.float32)
-        ids = tokenizer(list(texts), truncation=True, max_length=self._longest)["input_ids"] if len(texts) else []
-        batches = length_batches([len(row) for row in ids], self._longest, self.batch_size)
+        texts = _texts(texts)
+        checkpoint = self.prepare()
+        vectors = np.zeros((len(texts), checkpoint.model.config.hidden_size), dtype=np.float32)
+        ids = self._ids(texts) if texts else []
+        # The longest first, so that in the end no core waits long for the other's last batch.
+        batches = length_batches([len(row) for row in ids], self._longest, self.batch_size)[::-1]
         encoded = self._inference.map(lambda batch: self._batch([ids[i] for i in batch.rows], batch.length), batches)
         for batch, part in zip(batches, encoded, strict=True):
             vectors[batch.rows] = part
+            if progress is not None:
+                progress(len(batch.rows))
         if self.normalize:
             vectors /= np.maximum(np.sqrt((vectors * vectors).sum(axis=1, keepdims=True)), 1e-12)
         return vectors
 
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        """Tokenize texts, special tokens included."""
+        return self.prepare().tokenizer(
+            texts,
+            truncation=True,
+            max_length=self._longest,
+            return_attention_mask=False,
+            return_token_type_ids=False,
+        )["input_ids"]
+
     def _batch(self, rows: Sequence[Sequence[int]], length: int) -> np.ndarray:
         """Return the vectors of rows that are padded to one length, (b, d) float32."""
-        from augment import pooling
-
         checkpoint = self.prepare()
+        if length == 0:  # an empty text, and a tokenizer that puts nothing around it
+            return np.zeros((len(rows), checkpoint.model.config.hidden_size), dtype=np.float32)
         input_ids, attention_mask = padded(rows, length, checkpoint.tokenizer.pad_token_id, checkpoint.device)
-        states = checkpoint.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return pooling.mean(states, attention_mask).cpu().numpy()
+        output = checkpoint.model(input_ids=input_ids, attention_mask=attention_mask)
+        return POOLERS[self.pooling](output, attention_mask).cpu().numpy()
+
+
+def _texts(texts: Sequence[str]) -> list[str]:
+    """Return texts as a list, if they are texts."""
+    if isinstance(texts, str):
+        raise InputError(f"The encoder takes a sequence of texts. Got the string {texts[:40]!r}. Put it in a list.")
+    texts = list(texts)
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            found = " ".join(repr(text).split())[:40]
+            raise InputError(f"The encoder takes strings. Got {found} in row {row}, counted from 0. Leave it out.")
+    return texts
 
 
 class Encoders:

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from augment.errors import InputError, ModelError
 from augment.fidelity import density_coverage
-from augment.neighbors import Metric, first_rows
+from augment.neighbors import Metric, first_rows, row_keys
 from augment.one_hot import checked_groups, crossed
 from augment.seeding import generator, global_generators, seed_of
 from augment.smote import SmallClass, Smote
@@ -93,7 +93,7 @@ class GANSMOTE(VectorSampler):
     patience : int, default=4
         Looks, one every 25 steps, at which fewer may be reached before it is stopped.
     min_rows : int, default=100
-        Different rows of a class below which no network is trained.
+        Different rows of a class below which no network is trained, 30 or more.
     on_collapse : {"warn", "raise"}, default="warn"
         What is done about a collapse.
 
@@ -147,7 +147,7 @@ class GANSMOTE(VectorSampler):
         "gradient_penalty": [Interval(Real, 0, None, closed="left")],
         "stop_at": [StrOptions({"smote", "real"})],
         "patience": [Interval(Integral, 1, None, closed="left")],
-        "min_rows": [Interval(Integral, 10, None, closed="left")],
+        "min_rows": [Interval(Integral, 30, None, closed="left")],
         "on_collapse": [StrOptions({"warn", "raise"})],
     }
 
@@ -462,7 +462,9 @@ class GANSMOTE(VectorSampler):
         real = own[generator(seed, "report", code).permutation(len(own))[:_COMPARED]]
         new = self.draw(rows, code, len(real), seed).vectors
         apart = [float(pairwise_distances(some).mean()) for some in (new, real)]
-        found = {"distance_ratio": apart[0] / apart[1] if apart[1] else 1.0, "coverage": density_coverage(real, new)[1]}
+        # Of few different rows, as one-hot ones may be, those that are met exactly.
+        reached = density_coverage(real, new)[1] if len(real) > 5 else np.isin(row_keys(real), row_keys(new)).mean()
+        found = {"distance_ratio": apart[0] / apart[1] if apart[1] else 1.0, "coverage": float(reached)}
         self.collapse_[rows.label(code)] = found
         if found["distance_ratio"] >= COLLAPSED and found["coverage"] >= COLLAPSED * _REACHED:
             return

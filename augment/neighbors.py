@@ -34,6 +34,8 @@ def row_keys(vectors: np.ndarray) -> np.ndarray:
     keys = np.empty(n, dtype=np.uint64)
     for start in range(0, n, _BLOCK):
         part = np.ascontiguousarray(vectors[start : start + _BLOCK]) + 0.0
+        if part.itemsize > 8:
+            part = part.astype(np.float64)
         bits = part.view(f"u{part.itemsize}").astype(np.uint64)
         # Mixed first: the low bits of short numbers are all 0, and a product would leave them so.
         bits ^= bits >> np.uint64(29)

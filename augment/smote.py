@@ -135,7 +135,7 @@ class SmoteFamily(VectorSampler, abc.ABC):
         identity = sparse.identity(len(rows.codes), format="csr")
         try:
             drawn, _ = sampler.fit_resample(identity, rows.codes)
-        except RuntimeError as error:  # of those that find no place for new rows
+        except (RuntimeError, ValueError) as error:  # of those that find no place for new rows
             raise self._nothing(label) from error
         weights = drawn[len(rows.codes) :].tocsr()
         if not weights.shape[0]:
@@ -278,6 +278,7 @@ class SvmSmote(BorderlineSmote):
 
     name = "svm-smote"
     summary = "as smote, from support vectors, and beyond them"
+    nothing = "all its support vectors lie alone among other classes. Use smote, or leave the class out."
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BorderlineSmote._parameter_constraints,
@@ -318,6 +319,9 @@ class SvmSmote(BorderlineSmote):
             svm_estimator=_RowSvm(self._vectors),
             out_step=self.out_step,
         )
+
+    def ask(self, wanted: int, there: int) -> int:  # noqa: D102 -- see the base
+        return max(wanted, 20)  # of few, those beyond or those between may be all, and there may be no place for them
 
 
 class Adasyn(SmoteFamily):
@@ -404,6 +408,11 @@ class KMeansSmote(SmoteFamily):
         self.least_share = least_share
 
     def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
+        if self.n_clusters > len(rows.codes):
+            raise InputError(
+                f"`n_clusters` of {type(self).__name__} must be no more than the number of different rows,"
+                f" {len(rows.codes)}. Got {self.n_clusters}. Lower it."
+            )
         share = self.least_share
         if share is None:
             share = len(rows.of(code)) / len(rows.codes)
@@ -443,7 +452,9 @@ class _RowKMeansSmote(KMeansSMOTE):
     """imbalanced-learn's, with the sparsity of a cluster that of the vectors behind the identity matrix."""
 
     def _find_cluster_sparsity(self, X: sparse.csr_matrix) -> float:
-        return super()._find_cluster_sparsity(self.kmeans_estimator_.vectors[X.indices])
+        # In float64, since it is a high power of a distance; and not 0, of rows that are all in one place.
+        found = super()._find_cluster_sparsity(self.kmeans_estimator_.vectors[X.indices].astype(np.float64))
+        return max(found, np.finfo(np.float64).tiny)
 
 
 class _RowSvm(BaseEstimator):

@@ -226,6 +226,9 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         InputError
             If X holds no finite numbers, is sparse, or a class is too small.
         """
+        if hasattr(X, "iloc"):  # else imbalanced-learn would cut new rows to whole numbers, column by column
+            whole = X.select_dtypes("integer").columns
+            X = X.astype(dict.fromkeys(whole, np.float64)) if len(whole) else X
         return super().fit_resample(X, y, **params)
 
     def _check_X_y(self, X: Any, y: Any, accept_sparse: Any = None) -> tuple[Any, Any, bool]:

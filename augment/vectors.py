@@ -167,6 +167,8 @@ def resampled(
     for label, count in there.items():
         if not count:
             raise InputError(f"The class {label!r} has no usable row to make new ones from. Leave it out.")
+    if made and len(np.unique(own)) < 2:
+        raise InputError("A sampler needs rows of two classes, and only those of one have a text. Add others.")
     if not made:
         return Resampled(vectors[:0], [], np.empty((0, 2), dtype=np.int64), np.empty(0))
     sampler = adopted(sampler)
@@ -247,6 +249,8 @@ def adopted(sampler: Any) -> Any:
             if value != own["only"]:
                 return sampler
         elif own == "k_neighbors" and not isinstance(value, Integral):
+            if not hasattr(value, "n_neighbors"):
+                return sampler
             known |= {"k_neighbors": value.n_neighbors - 1, "search": value}
         else:
             known[own] = value

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from importlib import import_module
+from typing import Any
 
 import click
 
@@ -41,56 +43,85 @@ def checkpoint_command(model: str, word_file: str, pair_file: str, reference: st
     click.echo(json.dumps(found, indent=2))
 
 
+CONTESTS = {
+    "fillmask": "benchmarks.fill_mask_speed",
+    "encoding": "benchmarks.encoding_speed",
+    "smote": "benchmarks.smote_speed",
+}
+"""By name, the module whose `contests` puts one together."""
+OPENING_MODELS = {"fillmask", "encoding"}
+"""Those that open the model that was asked for."""
+
+
 @main.command("throughput")
+@click.option(
+    "--of",
+    "names",
+    type=click.Choice(list(CONTESTS)),
+    multiple=True,
+    help="What is measured; repeatable. Default: all that the model can do.",
+)
 @click.option(
     "--data", default="sample", show_default=True, metavar="INPUT", help="Labelled rows: file, folder, hub id."
 )
-@click.option("--label", default="neutral", show_default=True, help="The class that new rows are made of.")
-@click.option("--model", default="mini", show_default=True, metavar="NAME", help="Masked LM, the same for all.")
 @click.option(
-    "--rows", type=click.IntRange(1), default=2000, show_default=True, help="New rows, for each and each round."
+    "--label", default="neutral", show_default=True, help="The class that new rows are made of (fillmask alone)."
+)
+@click.option("--model", default="mini", show_default=True, metavar="NAME", help="Masked LM or encoder, for all.")
+@click.option(
+    "--rows",
+    type=click.IntRange(1),
+    default=2000,
+    show_default=True,
+    help="New rows, or texts to encode, for each and each round.",
 )
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads of each.")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Rounds; medians are shown.")
 @click.option(
-    "--batch-size", "batch_sizes", type=click.IntRange(1), multiple=True, default=(64,), help="Ours; repeatable."
+    "--batch-size",
+    "batch_sizes",
+    type=click.IntRange(1),
+    multiple=True,
+    help="Of ours (fillmask; default 64), of all (encoding; default 32 and 64); repeatable.",
 )
 @click.option("--peer-python", metavar="PATH", help="An interpreter with nlpaug 1.1.11 and transformers 4.")
+@click.option(
+    "--encoder-python", metavar="PATH", help="An interpreter with sentence-transformers, if it is not installed here."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with every run.")
-def throughput_command(
-    data: str,
-    label: str,
-    model: str,
-    rows: int,
-    threads: int,
-    repeats: int,
-    batch_sizes: tuple[int, ...],
-    peer_python: str | None,
-    as_json: bool,
-) -> None:
-    """Measure rows per second and peak memory of fill-mask upsampling, ours and the peers', on the CPU."""
-    from augment.console import show_table
-    from augment.corpus import read
-    from augment.errors import InputError
-    from benchmarks.throughput import Setting, compare, competitors, table
+def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **asked: Any) -> None:
+    """Measure speed and peak memory, ours and the peers', on the CPU.
 
-    corpus = read(data)
-    labelled = tuple(
-        (text, name) for text, name in zip(corpus.texts, corpus.named_labels(), strict=True) if text and text.strip()
-    )
-    texts = tuple(text for text, name in labelled if name == label)
-    if not texts:
-        raise InputError(
-            f"{data}: no row of class {label!r}; its classes are {', '.join(corpus.label_names.values())}."
-        )
-    setting = Setting(texts=texts, label=label, labelled=labelled, model=model, rows=rows, threads=threads)
-    taking_part = competitors(batch_sizes, peer_python)
-    compare(setting, taking_part, repeats=repeats, said=lambda line: click.echo(line, err=True))
+    Of fill-mask upsampling: new rows per second. Of sentence encoding: texts per second. Of SMOTE: new vectors per
+    second, from 50,000 vectors of 384 numbers.
+    """
+    from augment.console import show_table
+    from augment.errors import ModelError
+    from benchmarks.throughput import Asked, Contest, compare, table
+
+    def said(line: str) -> None:
+        click.echo(line, err=True)
+
+    found: list[Contest] = []
+    refusals: dict[str, ModelError] = {}
+    for name in dict.fromkeys(names or CONTESTS):
+        try:
+            found += import_module(CONTESTS[name]).contests(Asked(**asked), said)
+        except ModelError as error:
+            refusals[name] = error
+    for name, refusal in refusals.items():
+        if names or set(refusals) >= OPENING_MODELS:  # then there is no such model, and what needs none is not meant
+            raise refusal
+        said(f"{name} is left out. {refusal}")
+    for contest in found:
+        compare(contest, repeats=repeats, said=said)
     if as_json:
-        click.echo(json.dumps({c.name: [asdict(run) for run in c.runs] for c in taking_part}, indent=2))
-    else:
-        title = f"{rows:,} rows of {label!r} from {len(texts):,}, {model}, {threads} threads"
-        show_table(title, ["", "rows/s", "first is × faster", "peak MiB"], table(taking_part))
+        runs = {contest.name: {c.name: [asdict(run) for run in c.runs] for c in contest.field_} for contest in found}
+        click.echo(json.dumps(runs, indent=2))
+        return
+    for contest in found:
+        headings = ["", f"{contest.unit}/s", "first is × faster", "peak MiB"]
+        show_table(contest.title, headings, table(contest.field_))
 
 
 @main.command("guards")
@@ -118,3 +149,44 @@ def guards_command(
         ["", "rows", "rejected", f"mean p({label})", "contradicted"],
         [[v.name, v.rows, f"{v.rejected:.1%}", f"{v.own:.3f}", f"{v.contradicted:.1%}"] for v in found],
     )
+
+
+@main.command("vectors")
+@click.argument("train", metavar="INPUT")
+@click.option("--held-out", required=True, metavar="FILE", help="Labelled rows that nothing is made from.")
+@click.option("--label", default="neutral", show_default=True, help="The class that vectors are made of.")
+@click.option("--encoder", default="mini", show_default=True, metavar="NAME", help="What makes vectors of texts.")
+@click.option(
+    "--strategy", "strategies", multiple=True, metavar="NAME[:KEY=VALUE,…]", help="Repeatable; default: all of them."
+)
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Runs of each; means are shown.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def vectors_command(
+    train: str, held_out: str, label: str, encoder: str, strategies: tuple[str, ...], seeds: int, as_json: bool
+) -> None:
+    """Measure how like held-out real rows the vectors of each strategy are."""
+    from augment.console import show_table
+    from augment.corpus import read
+    from augment.encoding import TextEncoder
+    from benchmarks.vector_quality import ALL, vector_quality
+
+    judged = vector_quality(
+        read(train),
+        read(held_out),
+        label,
+        TextEncoder(model=encoder, normalize=True),
+        strategies=strategies or ALL,
+        seeds=seeds,
+        said=lambda line: click.echo(line, err=True),
+    )
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in judged], indent=2))
+        return
+    headings = ("2-sample k-NN", "real found", "MLP", "density", "coverage", "variance", "near train", "near held-out")
+    rows = []
+    for one in judged:
+        f = one.fidelity
+        near = (f.nearest_train, f.nearest_heldout)
+        numbers = (f.two_sample_knn, f.two_sample_knn_real, f.two_sample_mlp, f.density, f.coverage, f.variance_ratio)
+        rows.append([one.name, *(f"{number:.3f}" for number in (*numbers, *near, f.tstr_f1, one.seconds))])
+    show_table(f"vectors of class {label!r}, mean of {seeds} runs", ["", *headings, "transfer F1", "seconds"], rows)

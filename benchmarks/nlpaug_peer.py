@@ -4,7 +4,6 @@ Reads ``{"texts": […], "model": FOLDER, "threads": N}`` from standard input an
 """
 
 import json
-import resource
 import sys
 import time
 
@@ -15,6 +14,7 @@ def main() -> None:
     start = time.perf_counter()
     import nlpaug.augmenter.word as naw
     import torch
+    from peak_memory import peak_mb
 
     torch.set_num_threads(asked["threads"])
     augmenter = naw.ContextualWordEmbsAug(
@@ -30,8 +30,7 @@ def main() -> None:
     ready = time.perf_counter()
     made = augmenter.augment(asked["texts"])
     seconds = time.perf_counter() - ready
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"rows": len(made), "seconds": seconds, "before": ready - start, "peak_mb": peak}))  # noqa: T201
+    print(json.dumps({"rows": len(made), "seconds": seconds, "before": ready - start, "peak_mb": peak_mb()}))  # noqa: T201
 
 
 if __name__ == "__main__":

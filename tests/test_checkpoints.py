@@ -108,6 +108,67 @@ def test_an_encoder_is_any_model_with_token_states(bert, tmp_path, shape):
             assert opened.model(**batch).last_hidden_state.shape == (1, batch["input_ids"].shape[1], width)
 
 
+def test_what_an_encoders_checkpoint_lacks_of_a_pooler_is_told_and_the_same_every_time(folder, architecture):
+    import torch
+
+    opened = load_encoder(str(folder), device="cpu", dtype="float32")
+    pooler = {"albert": ("pooler.bias", "pooler.weight")}
+    pooler |= dict.fromkeys(["bert", "roberta", "mpnet"], ("pooler.dense.bias", "pooler.dense.weight"))
+    assert opened.untrained == pooler.get(architecture, ())
+    again = load_encoder(str(folder), device="cpu", dtype="float32").model.state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in opened.model.state_dict().items())
+    assert opened.identity() == {
+        "model": str(folder),
+        "revision": opened.revision,
+        "device": "cpu",
+        "dtype": "float32",
+    }
+
+
+def test_an_encoder_saved_with_its_pooler_lacks_nothing(bert, tmp_path, shape):
+    from safetensors.torch import load_file
+    from transformers import BertConfig, BertModel
+
+    path = saved(BertModel(BertConfig(**shape)), tmp_path / "plain", bert)
+    opened = load_encoder(str(path), device="cpu", dtype="float32")
+    assert opened.untrained == ()
+    opened.require_pooler()
+    weights = load_file(path / "model.safetensors")["pooler.dense.weight"]
+    assert opened.model.pooler.dense.weight.equal(weights)
+
+
+def test_a_classifiers_own_pooler_is_taken(classifier):
+    assert load_encoder(str(classifier), device="cpu").untrained == ()
+
+
+@pytest.mark.parametrize(
+    ("lost", "told"),
+    [
+        ("encoder.layer.1.output.dense.bias", "'encoder.layer.1.output.dense.bias'."),
+        ("encoder.layer.1.", "'encoder.layer.1.attention.output.LayerNorm.bias' and 15 more weights."),
+        ("embeddings.word_embeddings.weight", "'embeddings.word_embeddings.weight'."),
+    ],
+)
+def test_an_encoder_whose_checkpoint_lacks_weights_is_refused(copy, lost, told):
+    """Random numbers in their place would go unseen."""
+    from safetensors.torch import load_file, save_file
+
+    path = copy / "model.safetensors"
+    weights = {name: value for name, value in load_file(path).items() if lost not in name}
+    assert len(weights) < len(load_file(path))
+    save_file(weights, path, metadata={"format": "pt"})
+    assert refusal(copy, opens=load_encoder) == (
+        f"The model {str(copy)!r} is no trained encoder: its checkpoint lacks {told}"
+        " Give a folder or hub id whose weights are those of its config.json."
+    )
+
+
+def test_the_weights_of_another_model_make_no_encoder(copy, tiny):
+    for other in ("roberta", "distilbert"):
+        shutil.copy(tiny(other) / "model.safetensors", copy / "model.safetensors")
+        assert "is no trained encoder: its checkpoint lacks" in refusal(copy, opens=load_encoder)
+
+
 def test_loading_leaves_the_verbosity_and_the_global_generators_alone(bert):
     import random
 
@@ -121,6 +182,7 @@ def test_loading_leaves_the_verbosity_and_the_global_generators_alone(bert):
 
     before = state()
     load_masked_lm(str(bert), device="cpu")
+    load_encoder(str(bert), device="cpu")
     refusal("/no/such/folder")
     assert state() == before
 

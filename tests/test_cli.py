@@ -701,7 +701,7 @@ def test_strategies_lists_every_strategy_with_its_parameters_and_their_defaults(
     said = augment("strategies").stdout
     for name in registry.STRATEGIES.names():
         cls = registry.STRATEGIES.find(name)
-        block = re.search(rf"^{re.escape(name)}: .*\n((?:    .*\n)*)", said, re.MULTILINE)
+        block = re.search(rf"^{re.escape(name)} \({cls.kind}\): .*\n((?:    .*\n)*)", said, re.MULTILINE)
         assert block, name
         assert cls.summary in block[0]
         for parameter in registry.STRATEGIES.parameters(cls).values():
@@ -804,7 +804,7 @@ def test_rows_that_cannot_be_used_are_refused(source, options, says):
     ("options", "says"),
     [
         ("--strategy swpa", ("'swpa'", "Did you mean 'swap'?")),
-        ("--strategy filmask", ("sequential, swap", "Did you mean 'fillmask'?")),
+        ("--strategy filmask", ("svm-smote, swap", "Did you mean 'fillmask'?")),
         ("--param pol=3", ("'pol'", "It has pool, case,", "Did you mean 'pool'?")),
         ("--param pool", ("'pool'", "NAME=VALUE")),
         ("--param =3", ("'=3'", "NAME=VALUE")),

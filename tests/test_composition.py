@@ -23,6 +23,7 @@ from augment.fill_mask import FillMask
 from augment.guards.guard import Guard
 from augment.registry import GUARDS, STRATEGIES
 from augment.strategy import TextStrategy
+from augment.vector_sampler import VectorSampler
 from augment.words import Replacement, splice
 
 TEXT = "The shop on the corner opens at nine and closes at six."
@@ -265,7 +266,7 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
     if inner:
         return st.one_of([values(kind) for kind in inner])
     if hint is TextStrategy:
-        return st.sampled_from(SIMPLE).flatmap(lambda name: configured(STRATEGIES, name))
+        return st.sampled_from(PARTS).flatmap(lambda name: configured(STRATEGIES, name))
     kinds = {
         bool: st.booleans(),
         int: st.integers(2, 500),
@@ -290,7 +291,8 @@ def configured(draw: Any, registry: Any, name: str) -> Any:
 
 
 OURS = list(STRATEGIES.own)
-SIMPLE = [name for name in OURS if name not in ("sequential", "one_of")]
+PARTS = [name for name in OURS if STRATEGIES.find(name).kind == "text" and name not in ("sequential", "one_of")]
+"""What can be a part of another, and has none itself."""
 ROUNDS = settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
 
 
@@ -300,7 +302,7 @@ def through_json(config: dict[str, Any]) -> dict[str, Any]:
 
 def parameters(strategy: Any) -> Any:
     """The parameters, those of nested strategies in place."""
-    if isinstance(strategy, TextStrategy):
+    if isinstance(strategy, (TextStrategy, VectorSampler)):
         return type(strategy), {key: parameters(value) for key, value in strategy.get_params(deep=False).items()}
     return [parameters(item) for item in strategy] if isinstance(strategy, list) else strategy
 
@@ -310,7 +312,7 @@ def parameters(strategy: Any) -> Any:
 @given(data=st.data())
 def test_every_strategy_goes_to_json_and_back(name, data):
     strategy = data.draw(configured(STRATEGIES, name))
-    back = TextStrategy.from_config(through_json(strategy.to_config()))
+    back = STRATEGIES.from_config(through_json(STRATEGIES.to_config(strategy)))
     assert parameters(back) == parameters(strategy)
 
 
@@ -365,6 +367,14 @@ def test_a_text_in_a_configuration_is_taken_as_it_is_and_on_a_command_line_it_is
             {"name": "sequential", "parameters": {"steps": [{"name": "randm"}, {"name": "random", "x": 1}, 3]}},
             'In `sequential.steps[2]`: A strategy is written {"name": …, "parameters": {…}}. Got 3.',
         ),
+        (
+            {"name": "sequential", "parameters": {"steps": [{"name": "random"}, {"name": "smote"}]}},
+            "`sequential.steps[1]` cannot be 'smote', which makes vectors and no texts.",
+        ),
+        (
+            {"name": "one_of", "parameters": {"choices": [{"name": "gan-smote"}, {"name": "random"}]}},
+            "`one_of.choices[0]` cannot be 'gan-smote', which makes vectors and no texts.",
+        ),
     ],
 )
 def test_a_configuration_that_cannot_be_used_is_refused_in_one_line(config, says):
@@ -377,5 +387,7 @@ def test_a_configuration_that_cannot_be_used_is_refused_in_one_line(config, says
 def test_a_configuration_of_another_class_is_refused():
     with pytest.raises(InputError, match="is of 'random', which is no FillMask"):
         FillMask.from_config({"name": "random"})
+    with pytest.raises(InputError, match="is of 'smote', which is no TextStrategy"):
+        TextStrategy.from_config({"name": "smote"})
     with pytest.raises(InputError, match="is of 'changed', which is no LengthRatio"):
         GUARDS.find("length_ratio").from_config({"name": "changed"})

@@ -1,14 +1,15 @@
-"""Texts become the mean of their token states, to the bit the same whatever stands beside them."""
+"""Texts become their pooled token states, to the bit the same whatever stands beside them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from conftest import DTYPES
+from conftest import DTYPES, _bert_shape
 
+from augment import pooling
 from augment.encoding import Encoders, TextEncoder
-from augment.errors import ModelError
+from augment.errors import InputError, ModelError
 
 ODD = ["", " ", "x", "été, déjà vu", "No spaces" + "!" * 40, "日本語"]
 
@@ -17,7 +18,7 @@ def encoder(folder, **options):
     return TextEncoder(model=str(folder), device="cpu", **{"dtype": "float32", **options})
 
 
-def plain(folder, texts):
+def plain(folder, texts, pooling="mean"):
     """One text at a time, by transformers alone."""
     from transformers import AutoModel, AutoTokenizer
 
@@ -26,8 +27,16 @@ def plain(folder, texts):
     with torch.no_grad():
         for text in texts:
             tokens = tokenizer(text, return_tensors="pt", truncation=True)
-            states = model(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]).last_hidden_state
-            rows.append(states[0].mean(dim=0).numpy())
+            output = model(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"])
+            states = output.last_hidden_state[0]
+            rows.append(
+                {
+                    "mean": lambda states: states.mean(dim=0),
+                    "cls": lambda states: states[0],
+                    "cls_mlp": lambda states, output=output: output.pooler_output[0],
+                    "max": lambda states: states.max(dim=0).values,
+                }[pooling](states).numpy()
+            )
     return np.stack(rows)
 
 
@@ -36,17 +45,113 @@ def texts(sentences):
     return [*sentences[:12], *ODD, " ".join(sentences), sentences[0]]
 
 
-def test_vectors_are_the_mean_of_the_token_states(folder, texts):
-    found = encoder(folder).encode(texts)
-    expected = plain(folder, texts)
+@pytest.fixture(scope="session")
+def poolered(tmp_path_factory, tiny):
+    """A tiny BERT with a trained pooler: not the one that a masked LM's checkpoint would be given."""
+    return saved_encoder(tmp_path_factory.mktemp("encoders") / "poolered", tiny("bert"))
+
+
+def saved_encoder(path, bert, **shape):
+    """Save a tiny BERT without a head, of a shape of its own, beside the other's tokenizer."""
+    from transformers import AutoTokenizer, BertConfig, BertModel
+
+    tokenizer = AutoTokenizer.from_pretrained(bert)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        BertModel(BertConfig(**_bert_shape(len(tokenizer), **shape))).save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
+
+
+# Poolers
+
+
+STATES = torch.tensor([[[1.0, -2.0], [3.0, -6.0], [100.0, 100.0]], [[-5.0, 0.5], [7.0, 7.0], [8.0, 8.0]]])
+MASK = torch.tensor([[1, 1, 0], [1, 0, 0]])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("mask", [MASK, MASK.bool(), MASK.float()])
+def test_poolers_by_hand(dtype, mask):
+    states = STATES.to(dtype)
+    for found, expected in (
+        (pooling.mean(states, mask), [[2, -4], [-5, 0.5]]),
+        (pooling.max(states, mask), [[3, -2], [-5, 0.5]]),
+        (pooling.cls(states), [[1, -2], [-5, 0.5]]),
+        (pooling.cls_mlp(states[:, 1]), [[3, -6], [7, 7]]),
+    ):
+        assert found.dtype is torch.float32
+        assert found.tolist() == expected
+
+
+@pytest.mark.parametrize("pooler", [pooling.mean, pooling.max])
+def test_a_row_whose_mask_is_all_zero_gives_zeros(pooler):
+    found = pooler(STATES, torch.tensor([[0, 0, 0], [1, 1, 1]]))
+    assert found[0].tolist() == [0, 0]
+    assert found[1].tolist() == pooler(STATES[1:], torch.ones(1, 3))[0].tolist()
+
+
+@pytest.mark.parametrize("pooler", [pooling.mean, pooling.max])
+def test_whatever_stands_under_the_padding_is_not_seen(pooler):
+    other = torch.where(MASK.bool().unsqueeze(-1), STATES, torch.tensor(1e30))
+    assert torch.equal(pooler(other, MASK), pooler(STATES, MASK))
+
+
+@pytest.mark.parametrize("name", list(pooling.POOLERS))
+def test_poolers_by_name_take_what_they_need_of_a_models_output(name):
+    class Output:
+        last_hidden_state = STATES
+        pooler_output = STATES[:, 1]
+
+    expected = {
+        "mean": pooling.mean(STATES, MASK),
+        "cls": STATES[:, 0],
+        "cls_mlp": STATES[:, 1],
+        "max": pooling.max(STATES, MASK),
+    }
+    assert torch.equal(pooling.POOLERS[name](Output, MASK), expected[name])
+
+
+# Texts to vectors
+
+
+@pytest.mark.parametrize("name", ["mean", "cls", "max"])
+def test_vectors_are_the_pooled_token_states(folder, texts, name):
+    found = encoder(folder, pooling=name).encode(texts)
+    expected = plain(folder, texts, name)
     assert found.dtype == np.float32
     assert found.shape == expected.shape
     assert np.abs(found - expected).max() <= 1e-4 * np.abs(expected).max()
 
 
+def test_poolings_differ_and_the_mean_is_taken_unasked(poolered, texts):
+    found = {name: encoder(poolered, pooling=name).encode(texts) for name in pooling.POOLERS}
+    assert np.array_equal(encoder(poolered).encode(texts), found["mean"])
+    assert len({vectors.tobytes() for vectors in found.values()}) == 4
+
+
+def test_cls_mlp_is_the_models_own_pooler_output(poolered, texts):
+    opened = encoder(poolered, pooling="cls_mlp")
+    expected = plain(poolered, texts, "cls_mlp")
+    assert np.abs(opened.encode(texts) - expected).max() <= 1e-5
+    assert np.abs(expected).max() <= 1, "after a tanh"
+    assert opened.prepare().untrained == ()
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_vectors_are_bit_identical_whatever_the_batch_and_the_order(folder, texts, dtype):
-    opened = encoder(folder, dtype=dtype)
+@pytest.mark.parametrize("name", list(pooling.POOLERS))
+def test_vectors_are_bit_identical_whatever_the_batch_also_of_odd_width(tmp_path, bert, texts, name, dtype):
+    odd = saved_encoder(tmp_path / "odd", bert, hidden_size=36, intermediate_size=52)
+    same_whatever_the_batch(encoder(odd, pooling=name, dtype=dtype), texts)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["mean", "cls", "max"])
+def test_vectors_are_bit_identical_whatever_the_batch_and_the_order(folder, texts, name, dtype):
+    same_whatever_the_batch(encoder(folder, pooling=name, dtype=dtype), texts)
+
+
+def same_whatever_the_batch(opened, texts):
     expected = opened.encode(texts)
     for size in (1, 3, 7):
         opened.batch_size = size
@@ -84,6 +189,146 @@ def test_any_sequence_of_texts_is_taken(bert, sentences):
     expected = encoder(bert).encode(sentences[:3])
     assert np.array_equal(encoder(bert).encode(tuple(sentences[:3])), expected)
     assert np.array_equal(encoder(bert).encode(np.array(sentences[:3], dtype=object)), expected)
+
+
+@pytest.mark.parametrize("size", [1, 5, 64])
+def test_progress_adds_up_to_the_texts(bert, texts, size):
+    told: list[int] = []
+    assert len(encoder(bert, batch_size=size).encode(texts, progress=told.append)) == len(texts)
+    assert sum(told) == len(texts)
+    assert all(0 < count <= size for count in told)
+    assert len(told) > 1
+    encoder(bert).encode([], progress=told.append)
+    assert sum(told) == len(texts)
+
+
+def test_progress_is_told_while_the_rest_is_waiting(bert, texts):
+    """A caller that raises in it stops the encoding."""
+    told = []
+
+    def stop(count):
+        told.append(count)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encoder(bert, batch_size=1).encode(texts, progress=stop)
+    assert told == [1]
+
+
+def test_a_text_without_any_token_gets_zeros(bert, tmp_path, sentences):
+    """Where the tokenizer puts nothing around a text."""
+    from tokenizers import processors
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    backend = AutoTokenizer.from_pretrained(bert).backend_tokenizer
+    backend.post_processor = processors.Sequence([])
+    path = saved_encoder(tmp_path / "bare", bert)
+    PreTrainedTokenizerFast(tokenizer_object=backend, pad_token="[PAD]").save_pretrained(path)
+    for name in ("mean", "cls", "max"):
+        told: list[int] = []
+        opened = encoder(path, pooling=name, normalize=True)
+        vectors = opened.encode(["", sentences[0], " "], progress=told.append)
+        assert not vectors[[0, 2]].any()
+        assert np.array_equal(vectors[1:2], opened.encode(sentences[:1]))
+        assert sum(told) == 3
+
+
+def test_what_made_the_vectors_is_told_and_can_be_made_again(bert, sentences):
+    opened = encoder(bert, pooling="max", max_length=9, normalize=True, batch_size=3)
+    assert opened.identity() == {
+        "model": str(bert),
+        "revision": opened.prepare().revision,
+        "device": "cpu",
+        "dtype": "float32",
+    }
+    parameters = {"model": str(bert), "revision": None, "pooling": "max", "max_length": 9, "normalize": True}
+    assert opened.parameters() == parameters
+    again = TextEncoder(**opened.parameters(), device="cpu", dtype="float32")
+    assert np.array_equal(again.encode(sentences), opened.encode(sentences))
+
+
+# What is refused
+
+
+def refusal(expected, encode):
+    with pytest.raises(expected) as caught:
+        encode()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["roberta", "bert", "mpnet", "albert"])
+def test_cls_mlp_is_refused_where_the_checkpoint_lacks_the_poolers_weights(tiny, name):
+    """A masked LM's checkpoint has none, and transformers fills in random ones without a word."""
+    opened = encoder(tiny(name), pooling="cls_mlp")
+    weight = "pooler.bias" if name == "albert" else "pooler.dense.bias"
+    assert refusal(ModelError, lambda: opened.encode(["a"])) == (
+        f"The pooling 'cls_mlp' needs the pooler of {str(tiny(name))!r}, whose checkpoint lacks {weight!r} and 1 more"
+        " weight. Give the pooling 'cls'."
+    )
+    assert "cls_mlp" in refusal(ModelError, lambda: opened.encode(["a"])), "the second time too"
+
+
+def test_cls_mlp_is_refused_where_the_bundled_model_is_asked():
+    assert "the pooler of 'mini', whose checkpoint lacks" in refusal(ModelError, TextEncoder(pooling="cls_mlp").prepare)
+
+
+@pytest.mark.parametrize("name", ["distilbert", "electra", "deberta"])
+def test_cls_mlp_is_refused_where_the_model_has_no_pooler(tiny, name):
+    message = refusal(ModelError, encoder(tiny(name), pooling="cls_mlp").prepare)
+    assert message.startswith(
+        f"The pooling 'cls_mlp' needs a model with a pooler of its own, and {str(tiny(name))!r} ("
+    )
+    assert message.endswith(") has none. Give the pooling 'cls'.")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"pooling": "avg"},
+            "`pooling` of the encoder must be one of mean, cls, cls_mlp, max. Got 'avg'.",
+        ),
+        (
+            {"pooling": "cls-mlp"},
+            "`pooling` of the encoder must be one of mean, cls, cls_mlp, max. Got 'cls-mlp'. Did you mean 'cls_mlp'?",
+        ),
+        ({"pooling": None}, "`pooling` of the encoder must be one of mean, cls, cls_mlp, max. Got None."),
+        ({"batch_size": 0}, "`batch_size` of the encoder must be 1 or more. Got 0."),
+        (
+            {"max_length": 2.5, "batch_size": "x"},
+            "`max_length` of the encoder must be 1 or more. Got 2.5. `batch_size` of the encoder must be 1 or more."
+            " Got 'x'.",
+        ),
+    ],
+)
+def test_parameters_out_of_range_are_refused_before_a_model_is_looked_for(options, message):
+    refused = TextEncoder(model="/no/such/folder", **options)
+    assert refusal(InputError, lambda: refused.encode(["a"])) == message
+    assert refusal(InputError, refused.check) == message
+
+
+def test_a_length_that_leaves_room_for_no_token_is_refused(bert):
+    for length in (1, 2):
+        assert refusal(InputError, encoder(bert, max_length=length).prepare) == (
+            f"`max_length` of the encoder must be above 2, the special tokens of {str(bert)!r}. Got {length}."
+        )
+    assert encoder(bert, max_length=3).encode(["a film"]).any()
+
+
+@pytest.mark.parametrize("wrong", [None, 3, float("nan"), b"a", ["a", "b"], ("a", "b"), np.array([["a"], ["b"]])])
+def test_what_is_no_text_is_refused_by_its_row(wrong):
+    refused = TextEncoder(model="/no/such/folder")
+    message = refusal(InputError, lambda: refused.encode(["a", "", wrong, None]))
+    assert message.startswith("The encoder takes strings. Got ")
+    assert message.endswith(" in row 2, counted from 0. Leave it out.")
+
+
+def test_one_text_alone_is_not_taken_for_its_letters():
+    refused = TextEncoder(model="/no/such/folder")
+    assert refusal(InputError, lambda: refused.encode("A film.")) == (
+        "The encoder takes a sequence of texts. Got the string 'A film.'. Put it in a list."
+    )
 
 
 def test_a_model_that_there_is_not_is_refused_when_it_is_needed():

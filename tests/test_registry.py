@@ -10,6 +10,7 @@ import pytest
 from augment import registry
 from augment.errors import InputError
 from augment.strategy import TextStrategy
+from augment.vector_sampler import VectorSampler
 
 PLUGIN = """
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Shout(TextStrategy):
     def candidates(self, draws):
         return [Candidate(draw.text + self.mark) for draw in draws]
 """
+KINDS = {"text": TextStrategy, "vector": VectorSampler}
 KNOWN = "It has rate, limit, tags, sizes, loud, mode, mark."
 
 
@@ -88,12 +90,19 @@ def read(**values: object) -> object:
 @pytest.mark.parametrize("name", sorted(registry.STRATEGIES.own))
 def test_our_own_strategies_are_found_under_the_name_that_they_give_themselves(name):
     cls = registry.STRATEGIES.find(name)
-    assert issubclass(cls, TextStrategy)
+    assert issubclass(cls, KINDS[cls.kind])
     assert cls.name == name
     assert cls.summary
     assert {"sampling_strategy", "random_state"}.isdisjoint(registry.STRATEGIES.parameters(cls))
     if name not in ("sequential", "one_of"):  # which are nothing without others
         assert registry.STRATEGIES.create(name, {}).get_params() == cls().get_params(), "defaults are the constructor's"
+
+
+def test_names_are_those_of_one_kind_on_request():
+    text, vector = registry.STRATEGIES.names("text"), registry.STRATEGIES.names("vector")
+    assert sorted([*text, *vector]) == registry.STRATEGIES.names()
+    assert {"fillmask", "shout", "one_of"} <= {*text}
+    assert vector == ["adasyn", "borderline-smote", "gan-smote", "gaussian", "kmeans-smote", "smote", "svm-smote"]
 
 
 def test_an_unknown_strategy_is_refused_with_what_there_is_and_the_closest():
@@ -206,6 +215,18 @@ def test_a_value_is_read_as_the_declared_type(values, expected):
     value = read(**values)
     assert value == expected
     assert type(value) is type(expected)
+
+
+def test_values_for_vectors_are_read_likewise():
+    smote = registry.STRATEGIES.create("smote", {"k_neighbors": "3", "sphere": "slerp", "n_jobs": "none"})
+    assert (smote.k_neighbors, smote.sphere, smote.n_jobs) == (3, "slerp", None)
+    gan = {"n_steps": "25", "learning_rate": "1e-3", "batch_size": "none", "groups": "[[0, 1], [2, 3]]"}
+    made = registry.STRATEGIES.create("gan-smote", gan)
+    assert (made.n_steps, made.learning_rate, made.batch_size, made.groups) == (25, 1e-3, None, [[0, 1], [2, 3]])
+    assert refusal("smote", {"k_neighbors": "few"}) == (
+        "The parameter 'k_neighbors' of 'smote' must be int, e.g. 5. Got 'few'."
+    )
+    assert "has no parameter 'search'" in refusal("smote", {"search": "x"}), "no text can be a search"
 
 
 def test_values_for_the_fill_mask_are_read_likewise():
