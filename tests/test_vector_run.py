@@ -702,7 +702,7 @@ def test_a_report_about_vectors_is_written_on_request():
             "--strategy smote --param k_neighbors=8",
             ("`k_neighbors` of Smote", "'neutral'", "8 different rows", "Got 8"),
         ),
-        ("--strategy kmeans-smote --param n_clusters=99", ("'n", "99")),
+        ("--strategy kmeans-smote --param n_clusters=99", ("`n_clusters` of KMeansSmote", "99", "Lower it")),
         ("--strategy borderline-smote --param m_neighbors=40", ("`m_neighbors` of BorderlineSmote", "40", "Lower it")),
         ("--strategy gan-smote --param output=onehot", ("generator_input='noise'",)),
         ("--strategy smote --encoder ./absent", ("'./absent'", "no model folder")),
