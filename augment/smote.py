@@ -59,7 +59,7 @@ class SmoteFamily(VectorSampler, abc.ABC):
         "metric": [StrOptions({"euclidean", "cosine"})],
         "sphere": [StrOptions({"auto", "none", "renormalize", "slerp"})],
         "small_class": [StrOptions({"raise", "lower", "duplicate"})],
-        "search": [HasMethods(["fit", "kneighbors"]), None],
+        "search": [HasMethods(["fit", "kneighbors", "get_params"]), None],
         "n_jobs": [Integral, None],
     }
 
