@@ -209,6 +209,7 @@ class GANSMOTE(VectorSampler):
             raise InputError("`groups` are for one-hot rows. Give output='onehot' with them, or leave them out.")
         self._groups = checked_groups(self.groups, rows) if self.output == "onehot" else []
         made = [int(np.searchsorted(rows.labels, label)) for label, wanted in self.sampling_strategy_.items() if wanted]
+        self._made = sorted(made)
         trained = sorted(code for code in made if len(rows.of(code)) >= self.min_rows)
         for code in sorted({*made} - {*trained}):
             warnings.warn(
@@ -270,7 +271,7 @@ class GANSMOTE(VectorSampler):
         """
         if not hasattr(self, "_rows"):
             raise NotFittedError(f"This {type(self).__name__} has learnt nothing yet: call fit_resample or load first.")
-        known = self._rows.labels[np.unique(self._rows.codes)].tolist()
+        known = [self._rows.label(code) for code in self._made]
         if label not in known or count < 1:
             raise InputError(f"Rows can be made of {', '.join(map(repr, known))}, 1 or more. Got {count} of {label!r}.")
         code = int(np.searchsorted(self._rows.labels, label))
@@ -304,10 +305,12 @@ class GANSMOTE(VectorSampler):
         save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, place / _FILES[1])
         config = {
             "parameters": {
-                k: v for k, v in self.get_params().items() if k not in ("sampling_strategy", "random_state")
+                **{k: v for k, v in self.get_params().items() if k not in ("sampling_strategy", "random_state")},
+                "groups": self._groups or None,
             },
             "labels": rows.labels.tolist(),
             "networks": [[code for code, own in self._generators.items() if own is network] for network in networks],
+            "made": self._made,
             "groups": self._groups,
             "on_sphere": rows.on_sphere,
             "history": self.history_,
@@ -344,7 +347,10 @@ class GANSMOTE(VectorSampler):
             made = cls(**config["parameters"])
             labels = np.array(config["labels"])
             made._rows = Rows(tensors["rows"], tensors["codes"], labels, tensors["numbers"], config["on_sphere"])
-            made._groups, made.history_ = config["groups"], config["history"]
+            made._groups, made._made, made.history_ = config["groups"], config["made"], config["history"]
+            for look in made.history_:
+                if "coverage" in look:  # whose classes JSON has made texts of
+                    look["coverage"] = {label: look["coverage"][str(label)] for label in look["classes"]}
             made.collapse_ = dict(config["collapse"])
             made._smote = made._smote_of(made._rows)
             made._generators = {}

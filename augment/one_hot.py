@@ -29,7 +29,10 @@ def checked_groups(groups: Any, rows: Rows) -> list[list[int]]:
     InputError
         If there are none, they overlap or are out of range, or a row is not one-hot.
     """
-    found = [[int(column) for column in group] for group in (() if groups is None else groups)]
+    try:
+        found = [[int(column) for column in group] for group in (() if groups is None else groups)]
+    except (TypeError, ValueError):
+        found = []
     columns = [column for group in found for column in group]
     width = rows.vectors.shape[1]
     if not found or not all(found) or len({*columns}) < len(columns) or not {*columns} <= {*range(width)}:

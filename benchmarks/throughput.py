@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import signal
 import statistics
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
@@ -195,8 +196,10 @@ def elsewhere(script: Path, python: str, asked: Mapping[str, Any], *, name: str,
         )
         return Measured(**json.loads(done.stdout.splitlines()[-1]))
     except (OSError, subprocess.CalledProcessError, json.JSONDecodeError, IndexError) as error:
-        told = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
+        told = [str(error), *(getattr(error, "stderr", None) or "").strip().splitlines()][-1]
+        code = getattr(error, "returncode", 0)
+        if code < 0:  # then what it wrote last has nothing to do with its end
+            told = f"it was ended by {signal.Signals(-code).name}"
         raise InputError(
-            f"{name} cannot be measured with {python!r}: {told[-1] if told else error}. Give an interpreter that has"
-            f" {needs}."
+            f"{name} cannot be measured with {python!r}: {told}. Give an interpreter that has {needs}."
         ) from error

@@ -18,7 +18,7 @@ from benchmarks import cli, encoding_speed, fill_mask_speed
 from benchmarks.cli import main
 from benchmarks.encoding_speed import EncodingSetting
 from benchmarks.fill_mask_speed import FillMaskSetting, competitors
-from benchmarks.throughput import Asked, Competitor, Contest, Measured, Setting, alone, compare, table
+from benchmarks.throughput import Asked, Competitor, Contest, Measured, Setting, alone, compare, elsewhere, table
 
 PEER = importlib.util.find_spec("sentence_transformers") is not None
 
@@ -78,6 +78,14 @@ def test_a_process_of_its_own_is_not_charged_with_what_this_one_holds():
     assert held.nbytes / 2**20 > 1000
     assert (measured.rows, measured.seconds, measured.before) == (7, 2.0, 1.0)
     assert 20 < measured.peak_mb < 900
+
+
+def test_a_peer_that_is_ended_from_outside_is_not_blamed_on_what_it_wrote(tmp_path):
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho a warning >&2\nkill -9 $$\n")
+    python.chmod(0o755)
+    with pytest.raises(InputError, match=r"peer cannot be measured with .*: it was ended by SIGKILL\. Give an inter"):
+        elsewhere(tmp_path / "script", str(python), {}, name="peer", needs="it")
 
 
 # Fill-mask
