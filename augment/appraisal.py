@@ -384,12 +384,8 @@ def _sources(table: Output) -> tuple[Callable[[np.ndarray], list[str]] | None, s
     name = str(made_from["name"])
     if name != "sample" and not os.path.exists(name):
         return None, f"The sources are not in the table, and the input {name!r} is not here to look them up in."
-    known = {field.name for field in dataclasses.fields(Layout)}
-    layout: dict[str, Any] = {
-        key: tuple(v) if isinstance(v, list) else v for key, v in made_from["layout"].items() if key in known
-    }
     try:
-        corpus = read(name, Layout(**layout))
+        corpus = read(name, Layout.recorded(made_from["layout"]))
     except CounterpoiseError:
         return None, f"The sources are not in the table, and the input {name!r} cannot be read."
     if corpus.fingerprint != made_from["fingerprint"] or not np.isin(parents, corpus.rows).all():

@@ -114,7 +114,6 @@ def upsample_command(
     from augment.manifest import manifest_path
     from augment.report import check_report
     from augment.upsampling import Run, plan_job
-    from augment.vector_run import check_columns
 
     if others["source"] is None and config is None:
         raise click.UsageError("Give INPUT (a file, a saved folder, a hub id, `sample`), or a --config that names it.")
@@ -148,6 +147,8 @@ def upsample_command(
         strict=strict,
     )
     if asked.encoder is not None:
+        from augment.vector_run import check_columns  # imbalanced-learn, which text strategies do without
+
         check_columns(job, asked.decode)
     if dry_run or output is None:
         _show_plan(job)

@@ -154,13 +154,7 @@ class FillMask(TextStrategy):
 
     def identity(self) -> dict[str, Any]:
         """Return the model's name, what identifies its weights, and where it ran."""
-        checkpoint = self._engine.checkpoint
-        return {
-            "model": checkpoint.name,
-            "revision": checkpoint.revision,
-            "device": str(checkpoint.device),
-            "dtype": str(checkpoint.dtype).removeprefix("torch."),
-        }
+        return self._engine.checkpoint.identity()
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Mask and fill one text for each draw; None where no word may be replaced."""

@@ -15,10 +15,10 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from augment.errors import InputError, OutputError, did_you_mean
 from augment.spool import mapped, spooled
@@ -69,6 +69,13 @@ class Layout:
     labels: tuple[str, ...] | None = None
     drop_unlabelled: bool = False
     split: str = "train"
+
+    @classmethod
+    def recorded(cls, values: Mapping[str, Any]) -> Self:
+        """Return the layout that a manifest has as plain data; what is no part of one is not read."""
+        known = {key: value for key, value in values.items() if key in cls.__dataclass_fields__}
+        plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in known.items()}
+        return cls(**plain)
 
 
 def load(source: str | Path, layout: Layout) -> Dataset:

@@ -73,7 +73,7 @@ class ResidualGenerator(nn.Module):
         scale = values / np.sqrt(max(1, len(rows) - 1))
         # Directions in which there is nothing but rounding would be blown up by the whitening.
         kept = min(components, int((scale > 1e-6 * scale[0]).sum()))
-        return cls(_tensor(mean), _tensor(directions[:kept].T), _tensor(scale[:kept]), classes)
+        return cls(tensor(mean), tensor(directions[:kept].T), tensor(scale[:kept]), classes)
 
     @classmethod
     def restored(cls, state: Mapping[str, Tensor], groups: Sequence[Sequence[int]]) -> Self:
@@ -129,7 +129,7 @@ class TranslatingGenerator(nn.Module):
     def like(cls, rows: np.ndarray) -> Self:
         """Return one for rows, (n, d); columns that are constant are not scaled."""
         scale = rows.std(axis=0, dtype=np.float64)
-        return cls(_tensor(rows.mean(axis=0, dtype=np.float64)), _tensor(np.where(scale == 0, 1, scale)))
+        return cls(tensor(rows.mean(axis=0, dtype=np.float64)), tensor(np.where(scale == 0, 1, scale)))
 
     @classmethod
     def restored(cls, state: Mapping[str, Tensor], groups: Sequence[Sequence[int]]) -> Self:
@@ -180,7 +180,7 @@ class NoiseGenerator(nn.Module):
         lowest, highest = rows.min(axis=0).astype(np.float64), rows.max(axis=0).astype(np.float64)
         for group in groups:  # of a category that the class never has, too
             lowest[list(group)], highest[list(group)] = 0, 1
-        return cls(_tensor(lowest), _tensor(highest), groups)
+        return cls(tensor(lowest), tensor(highest), groups)
 
     @classmethod
     def restored(cls, state: Mapping[str, Tensor], groups: Sequence[Sequence[int]]) -> Self:
@@ -230,7 +230,7 @@ class NoiseGenerator(nn.Module):
             Each brings the means nearer; most are done after a few.
         """
         logits = self.network(torch.randn(draws, NOISE))
-        frequencies = _tensor(rows.mean(axis=0, dtype=np.float64))
+        frequencies = tensor(rows.mean(axis=0, dtype=np.float64))
         for group in self.groups:
             wanted = frequencies[group].clamp(min=1e-9)
             for _ in range(rounds):
@@ -266,10 +266,11 @@ def layers(widths: Sequence[int], *, norm: bool = False, dropout: float = 0.0) -
 @torch.no_grad()
 def _in_parts(generate: Any, rows: np.ndarray) -> np.ndarray:
     """Run a generator over rows, a part at a time."""
-    whole = _tensor(rows)
+    whole = tensor(rows)
     parts = [generate(whole[start : start + _ROWS]) for start in range(0, len(whole), _ROWS)]
     return torch.cat(parts).numpy()
 
 
-def _tensor(values: np.ndarray) -> Tensor:
+def tensor(values: np.ndarray) -> Tensor:
+    """Return an array as a float32 tensor."""
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from augment.errors import InputError, ModelError
 from augment.fidelity import density_coverage
+from augment.inference import one_thread_each
 from augment.neighbors import Metric, first_rows, row_keys
 from augment.one_hot import checked_groups, crossed
 from augment.seeding import generator, global_generators, seed_of
@@ -198,8 +199,6 @@ class GANSMOTE(VectorSampler):
         return self.output == "onehot"
 
     def settle(self, rows: Rows, seed: int) -> None:  # noqa: D102 -- see the base
-        from augment import gan_training as training
-
         if self.output == "onehot" and self.generator_input != "noise":
             raise InputError(
                 "One-hot rows are made from noise, since SMOTE rows are not one-hot. Give generator_input='noise'. Got"
@@ -215,14 +214,14 @@ class GANSMOTE(VectorSampler):
             warnings.warn(
                 f"The class {rows.label(code)!r} has {len(rows.of(code))} different rows, and {type(self).__name__}"
                 f" trains no network on fewer than min_rows={self.min_rows}: its new rows are those of SMOTE.",
-                stacklevel=4,
+                stacklevel=7,  # where fit_resample was called
             )
         self._rows, self._smote = rows, self._smote_of(rows)
         self._generators: dict[int, Any] = {}
         self.history_: list[dict[str, Any]] = []
         self.collapse_: dict[Any, dict[str, float]] = {}
         child = int(generator(seed, "network").integers(2**32))
-        with global_generators(child), training.one_thread():
+        with global_generators(child), one_thread_each():
             if self.generator_input == "residual":
                 self._train_residual(rows, trained, child)
             else:
@@ -232,8 +231,6 @@ class GANSMOTE(VectorSampler):
             self._look_for_collapse(rows, code, child)
 
     def draw(self, rows: Rows, code: int, wanted: int, seed: int) -> Drawn:  # noqa: D102 -- see the base
-        from augment.gan_training import one_thread
-
         network = self._generators.get(code)
         if self._groups and network is None:
             return crossed(rows, self._smote.draw(rows, code, wanted, seed), self._groups, seed)
@@ -243,7 +240,7 @@ class GANSMOTE(VectorSampler):
             drawn = self._smote.draw(rows, code, wanted, seed)
         if network is None:
             return drawn
-        with global_generators(seed), one_thread():
+        with global_generators(seed), one_thread_each():
             vectors = network.new(drawn.vectors, sorted(self._generators).index(code))
         return Drawn(self._brought_to_length(rows, code, vectors), drawn.parents, drawn.weights)
 
@@ -481,7 +478,7 @@ class GANSMOTE(VectorSampler):
         )
         if self.on_collapse == "raise":
             raise InputError(said)
-        warnings.warn(said, stacklevel=5)
+        warnings.warn(said, stacklevel=8)
 
 
 def _networks() -> dict[str, Any]:

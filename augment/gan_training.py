@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
@@ -14,7 +13,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from augment.gan_networks import SCOTT, SMOTED, NoiseGenerator, ResidualGenerator, TranslatingGenerator, layers
+from augment.gan_networks import (
+    SCOTT,
+    SMOTED,
+    NoiseGenerator,
+    ResidualGenerator,
+    TranslatingGenerator,
+    layers,
+    tensor,
+)
 
 CHECK = 25
 """Steps of the generator between two looks at how it does."""
@@ -143,7 +150,7 @@ def residual_steps(
         torch.optim.Adam(module.parameters(), settings.learning_rate, (0.0, 0.9))
         for module in (critic, generator.network)
     )
-    white_real, white_smote = ([generator.whitened(_tensor(rows)) for rows in kind] for kind in (real, smote))
+    white_real, white_smote = ([generator.whitened(tensor(rows)) for rows in kind] for kind in (real, smote))
     packs = torch.arange(max(settings.batch_size // packing, classes)) % classes
     of_pack = functional.one_hot(packs, classes).float()
     of_row = of_pack.repeat_interleave(packing, 0)
@@ -201,7 +208,7 @@ def translating_steps(
     )
     judged = functional.binary_cross_entropy_with_logits
     one, zero = torch.ones(settings.batch_size, 1), torch.zeros(settings.batch_size, 1)
-    shown, given = (generator.standardised(_tensor(rows)) for rows in (real, smote))
+    shown, given = (generator.standardised(tensor(rows)) for rows in (real, smote))
     while True:
         new = generator(given[torch.randint(len(given), (settings.batch_size,))])
         seen = critic(shown[torch.randint(len(shown), (settings.batch_size,))])
@@ -235,7 +242,7 @@ def noise_steps(generator: NoiseGenerator, real: np.ndarray, settings: Settings)
     Scott and Plested 2019, "GAN-SMOTE: a generative adversarial network approach to synthetic minority oversampling",
     section 3.
     """
-    shown = generator.scaled(_tensor(real))
+    shown = generator.scaled(tensor(real))
     critic = layers([real.shape[1] + 1, *SCOTT[1], 1], dropout=0.3)
     of_critic, of_generator = (
         torch.optim.Adam(module.parameters(), settings.learning_rate) for module in (critic, generator.network)
@@ -251,21 +258,6 @@ def noise_steps(generator: NoiseGenerator, real: np.ndarray, settings: Settings)
         generator_loss = functional.mse_loss(critic(_with_spread(new)), one)
         _step(of_generator, generator_loss)
         yield Losses(float(critic_loss.detach()), float(generator_loss.detach()))
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Have torch compute on one thread for a block: products over several have other last bits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _tensor(values: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
 
 
 def _means(losses: Sequence[Losses]) -> Look:

@@ -61,7 +61,7 @@ class Inference:
         if self.checkpoint.device.type != "cpu":
             yield from map(run, batches)
             return
-        with _one_thread_each() as set_one:
+        with one_thread_each() as set_one:
             if threads == 1:
                 yield from map(run, batches)
                 return
@@ -70,8 +70,14 @@ class Inference:
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[Callable[[], None]]:
-    """Have torch run each operation on the thread that asks for it; what was set before comes back."""
+def one_thread_each() -> Iterator[Callable[[], None]]:
+    """Have torch run each operation on the thread that asks for it; what was set before comes back.
+
+    Yields
+    ------
+    callable
+        Says the same of a thread that was started within the block.
+    """
     import torch
 
     before = torch.get_num_threads()

@@ -320,7 +320,7 @@ def settle(path: Path | None, options: Mapping[str, Any], given: Container[str])
             raise
         raise InputError(f"{path}: {error}") from error
     guards = options["guards"] or None
-    if built:  # what the strategy brings along is not named besides
+    if built is not None and encoder is None:  # what the strategy brings along is not named besides
         guards = [guard for guard in built if guard.to_config() not in brought]
 
     def first(name: str) -> Any:
@@ -338,7 +338,8 @@ def settle(path: Path | None, options: Mapping[str, Any], given: Container[str])
         seed=first("seed"),
         against=options["against"] if files is None else tuple(file.name for file in files),
         guards=guards,
-        max_per_source=first("max_per_source"),
+        # Of a run that made texts: no part of what vectors can be asked for.
+        max_per_source=first("max_per_source") if encoder is None else options["max_per_source"],
         only_synthetic=first("only_synthetic"),
         path=path,
         named={*(file.name for file in files or ()), *([] if options["source"] else [source])},

@@ -146,9 +146,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
             If lengths differ, a text is no string, a label is missing, or there are not two classes.
         """
         self.check()
-        rows, labels = column(texts, "texts"), column(y, "y")
-        if len(rows) != len(labels):
-            raise InputError(f"There must be one label for each text. Got {len(rows)} texts and {len(labels)} labels.")
+        rows, labels = columns(texts, y)
         usable, counts = has_text(rows), class_counts(labels)
         place = {label: i for i, label in enumerate(counts)}
         sources = usable_sources(usable, np.array([place[label] for label in labels], dtype=np.int32), list(counts))
@@ -285,24 +283,31 @@ def has_text(texts: Sequence[Any]) -> np.ndarray:
     return np.array([bool(text and text.strip()) for text in texts], dtype=bool)
 
 
-def column(values: Any, name: str) -> list[Any]:
-    """Turn a one-dimensional container into a list of plain Python values.
+def columns(texts: Any, y: Any) -> tuple[list[Any], list[Any]]:
+    """Turn texts and their classes into lists of plain Python values.
 
     Parameters
     ----------
-    values : list, tuple, ndarray or pandas.Series
-    name : str
-        What messages call it.
+    texts, y : list, tuple, ndarray or pandas.Series
 
     Returns
     -------
-    list
+    texts, y : list
+        Of one length.
 
     Raises
     ------
     InputError
-        If it has other than one dimension.
+        If one has other than one dimension, or their lengths differ.
     """
+    rows, labels = _column(texts, "texts"), _column(y, "y")
+    if len(rows) != len(labels):
+        raise InputError(f"There must be one label for each text. Got {len(rows)} texts and {len(labels)} labels.")
+    return rows, labels
+
+
+def _column(values: Any, name: str) -> list[Any]:
+    """Turn a one-dimensional container into a list."""
     if isinstance(values, (str, bytes)) or getattr(values, "ndim", 1) != 1:
         raise InputError(f"`{name}` must be one-dimensional: a list, a numpy array or a pandas Series of values.")
     return values.tolist() if hasattr(values, "tolist") else list(values)

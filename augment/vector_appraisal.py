@@ -142,16 +142,13 @@ def _heldout(manifest: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], str | 
 
     if not manifest["against"]:
         return {}, "No held-out file was named with --against, so there is nothing to compare the new rows with."
-    known = {field.name for field in dataclasses.fields(Layout)}
-    layout: dict[str, Any] = {
-        key: tuple(v) if isinstance(v, list) else v for key, v in manifest["input"]["layout"].items() if key in known
-    }
+    layout = dataclasses.replace(Layout.recorded(manifest["input"]["layout"]), drop_unlabelled=True)
     texts: dict[str, list[str]] = {}
     for name in (file["name"] for file in manifest["against"]):
         if not os.path.exists(name):
             return {}, f"The held-out file {name!r} is not here, so there is nothing to compare the new rows with."
         try:
-            corpus = read(name, Layout(**{**layout, "drop_unlabelled": True}))
+            corpus = read(name, layout)
         except CounterpoiseError:
             return (
                 {},

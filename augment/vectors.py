@@ -14,7 +14,7 @@ from augment.budget import rows_to_make
 from augment.encoding import TextEncoder
 from augment.errors import InputError
 from augment.smote import Adasyn, BorderlineSmote, Smote, SmoteFamily, SvmSmote
-from augment.strategy import class_counts, column, extended, has_text
+from augment.strategy import class_counts, columns, extended, has_text
 from augment.vector_sampler import VectorSampler
 
 
@@ -115,9 +115,7 @@ class VectorUpsampler(BaseEstimator):
         """
         if self.decode not in (None, "nearest"):
             raise InputError(f"`decode` must be 'nearest' or None. Got {self.decode!r}.")
-        rows, labels = column(texts, "texts"), column(y, "y")
-        if len(rows) != len(labels):
-            raise InputError(f"There must be one label for each text. Got {len(rows)} texts and {len(labels)} labels.")
+        rows, labels = columns(texts, y)
         usable = has_text(rows)
         sampler = Smote() if self.sampler is None else clone(self.sampler)
         budget = rows_to_make(sampler.sampling_strategy, class_counts(labels))

@@ -954,3 +954,15 @@ def test_parameters_are_given_by_name_alone_and_none_is_unknown():
     with pytest.raises(TypeError, match="n_stepps"):
         GANSMOTE(n_stepps=3)
     GANSMOTE().check()
+
+
+def test_warnings_name_the_line_that_asked():
+    X, y = normal({"often": 240, "rare": 40})
+    with pytest.warns(UserWarning, match="trains no network") as told:
+        quick().fit_resample(X, y)
+    assert [warning.filename for warning in told] == [__file__]
+    rng = np.random.default_rng(0)
+    wide = rng.normal(size=(400, 16)) * 100
+    with pytest.warns(UserWarning, match="has collapsed") as told:
+        quick("noise", n_steps=1).fit_resample(wide, np.repeat(["often", "rare"], [280, 120]))
+    assert [warning.filename for warning in told] == [__file__]

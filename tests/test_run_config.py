@@ -351,3 +351,11 @@ def test_the_command_line_cannot_compose_and_says_what_can():
 def test_mistakes_are_errors_of_the_library():
     with pytest.raises(InputError):
         read(Path("nowhere.json"))
+
+
+def test_a_file_that_names_no_guard_asks_for_those_alone_that_are_always_asked():
+    for number, (given, there) in enumerate((({"guards": []}, False), ({}, True))):
+        written({"input": {"name": "in.csv"}, "strategy": {"name": "random"}, **given}, f"own{number}.json")
+        run("--config", f"own{number}.json", "-o", f"own{number}.csv", "--strategy", "nlpaug:keyboard")
+        asked = [guard["name"] for guard in manifest(f"own{number}.csv")["guards"]]
+        assert ("near_duplicate" in asked) is there

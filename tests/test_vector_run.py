@@ -795,3 +795,25 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_behind():
     assert "out" in line
     assert "cannot be written" in line
     assert snapshot() == before
+
+
+def test_the_manifest_of_a_text_run_is_repeated_with_vectors_without_what_is_for_texts():
+    texts = run("upsample in.csv -o texts.csv --strategy random --max-per-source 9 --guard none")
+    assert texts.exit_code == 0, texts.stderr
+    done = run("upsample --config texts.csv.manifest.json --strategy smote --encoder ./tiny -o out.parquet")
+    assert done.exit_code == 0, done.stderr
+    assert manifest("out.parquet")["counts_after"] == manifest("texts.csv")["counts_after"]
+    assert (manifest("out.parquet")["guards"], manifest("out.parquet")["max_per_source"]) == ([], None)
+    asked = "--config texts.csv.manifest.json --strategy smote --encoder ./tiny -o other.parquet --guard changed"
+    refused(f"upsample {asked}", "'smote' makes vectors: guards")
+
+
+def test_a_text_run_loads_no_samplers():
+    program = (
+        "import sys\nfrom augment.cli import main\n"
+        "try:\n    main(['upsample', 'in.csv', '-o', 'texts.csv', '--strategy', 'random', '-q'])\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "assert 'imblearn' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
