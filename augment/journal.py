@@ -72,9 +72,10 @@ class Journal:
         self.chunks = 0
         """How many finished chunks it holds."""
         plain: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **identity}, default=str))
+        there = path.exists()
         try:
             # Unbuffered: what a full disk refuses must not come up again when the file is closed.
-            self._file = open(path, "r+b" if path.exists() else "x+b", buffering=0)  # noqa: SIM115
+            self._file = open(path, "r+b" if there else "x+b", buffering=0)  # noqa: SIM115
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another output.") from None
         try:
@@ -82,7 +83,9 @@ class Journal:
             if not resume:
                 self._file.truncate(0)
             self._read_up(plain)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and not there:  # as `__exit__` would, which is not reached
+                self.path.unlink(missing_ok=True)
             self._file.close()
             raise
 

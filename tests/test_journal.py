@@ -372,3 +372,20 @@ def test_unfinished_work_is_not_begun_anew_unasked(tmp_path):
         check_no_journal(output)
     for part in (f"{output}.journal", "--resume", "--overwrite"):
         assert part in str(caught.value)
+
+
+def test_an_interruption_while_the_head_is_written_takes_a_new_journal_away_and_leaves_an_old_one(path, monkeypatch):
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            opened(path, resume=False)
+    assert not path.exists()
+    before = kept(path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "_read_up", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            opened(path)
+    assert path.read_bytes() == before
