@@ -138,7 +138,7 @@ def load_masked_lm(
     if tokenizer.mask_token_id is None:
         raise ModelError(f"The tokenizer of {name!r} has no mask token, so it cannot fill masks. Give a masked LM.")
     model.eval().to(place)
-    return Checkpoint(name, _identity(source, model), model, tokenizer, place, computed_in)
+    return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in)
 
 
 def load_encoder(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
@@ -184,7 +184,7 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
             " Give a folder or hub id whose weights are those of its config.json."
         )
     model.eval().to(place)
-    return Checkpoint(name, _identity(source, model), model, tokenizer, place, computed_in, tuple(untrained))
+    return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in, tuple(untrained))
 
 
 def load_classifier(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
@@ -224,7 +224,7 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
             " Give a checkpoint saved from a ...ForSequenceClassification class."
         )
     model.eval().to(place)
-    return Checkpoint(name, _identity(source, model), model, tokenizer, place, computed_in)
+    return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in)
 
 
 def _is_pooler(parameter: str) -> bool:
@@ -264,11 +264,14 @@ def _fast_tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFas
     return tokenizer
 
 
-def _identity(source: str, model: PreTrainedModel) -> str:
-    """Hash a folder's model files by content, or take the commit that the hub answered with."""
+def _identity(source: str, revision: str | None) -> str:
+    """Hash a folder's model files by content, or take the commit of the hub's files, which stand under it."""
+    from huggingface_hub import try_to_load_from_cache
+
     folder = Path(source)
     if not folder.is_dir():
-        return str(model.config._commit_hash)
+        found = try_to_load_from_cache(source, "config.json", revision=revision)
+        return Path(found).parent.name if isinstance(found, str) else str(revision)
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.suffix in (".json", ".safetensors", ".txt", ".model") and path.is_file():
