@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 BUNDLED = {"mini": Path(__file__).parent / "models" / "mini"}
+MODEL_TYPES = "counterpoise.model_types"
+"""Entry-point group: a `model_type` of transformers, and the module whose import makes it known."""
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 
 
@@ -213,6 +216,7 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
     computed_in = _dtype(dtype, place)
     source = _source(name)
     with _quiet(), _one_line(name):
+        _announce(source, revision)
         model, report = AutoModelForSequenceClassification.from_pretrained(
             source, revision=revision, dtype="float32", use_safetensors=True, output_loading_info=True
         )
@@ -225,6 +229,15 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
         )
     model.eval().to(place)
     return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in)
+
+
+def _announce(source: str, revision: str | None) -> None:
+    """Import what makes a kind of model known to transformers, if an installed distribution says where it is."""
+    from transformers import PreTrainedConfig
+
+    kind = PreTrainedConfig.get_config_dict(source, revision=revision)[0].get("model_type")
+    for point in entry_points(group=MODEL_TYPES, name=str(kind)):
+        point.load()
 
 
 def _is_pooler(parameter: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import ValidationError, create_model
 
 from augment import budget, corpus
 from augment.corpus import Corpus, Layout
@@ -22,25 +22,20 @@ from augment.manifest import SCHEMA, Manifest, installed_versions
 from augment.registry import GUARDS, STRATEGIES
 from augment.strategy import TextStrategy
 from augment.upsampling import HeldOut, digest
+from augment.validation import Settings, problems
 
 if TYPE_CHECKING:
     from augment.encoding import TextEncoder
     from augment.vector_sampler import VectorSampler
 
 
-class _Section(BaseModel):
-    """A part of the file: nothing is converted, and no key is let pass unread."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
 _FIELDS: dict[str, Any] = {
     field.name: (typing.get_type_hints(Layout)[field.name], field.default) for field in dataclasses.fields(Layout)
 }
-_Layout: Any = create_model("_Layout", __base__=_Section, **_FIELDS)
+_Layout: Any = create_model("_Layout", __base__=Settings, **_FIELDS)
 
 
-class _Input(_Section):
+class _Input(Settings):
     name: str | None = None
     layout: _Layout | None = None
     fingerprint: str | None = None
@@ -52,18 +47,18 @@ class _Input(_Section):
     empty_texts: Any = None
 
 
-class _HeldOut(_Section):
+class _HeldOut(Settings):
     name: str
     texts: str | None = None
     """What identifies the texts."""
     rows: Any = None
 
 
-class _Part(_Section):
+class _Part(Settings):
     """A strategy or a guard."""
 
     name: str
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
     identity: dict[str, Any] | None = None
 
     def config(self) -> dict[str, Any]:
@@ -71,7 +66,7 @@ class _Part(_Section):
         return {"name": self.name, "parameters": self.parameters}
 
 
-class _Encoder(_Section):
+class _Encoder(Settings):
     """What turns texts into vectors, for a vector strategy."""
 
     model: str = "mini"
@@ -82,7 +77,7 @@ class _Encoder(_Section):
     identity: dict[str, Any] | None = None
 
 
-class RunConfig(_Section):
+class RunConfig(Settings):
     """What is read of a manifest; a file that is written by hand may leave any of it out."""
 
     input: _Input = _Input()
@@ -270,7 +265,7 @@ def read(path: Path) -> RunConfig:
     try:
         return RunConfig.model_validate_json(json.dumps({k: v for k, v in found.items() if k not in OUTCOME}))
     except ValidationError as error:
-        raise InputError(f"{path}: {' '.join(map(_told, error.errors()))}") from None
+        raise InputError(f"{path}: {problems(error, RunConfig, 'A run')}") from None
 
 
 def settle(path: Path | None, options: Mapping[str, Any], given: Container[str]) -> Asked:
@@ -406,32 +401,3 @@ def _layout(section: _Input) -> Layout:
     if section.layout is None:
         return Layout(text_column=section.text_column, label_column=section.label_column)
     return Layout(**dict(section.layout))
-
-
-def _told(error: Any) -> str:
-    """Say one of pydantic's errors in a sentence."""
-    *path, last = error["loc"]
-    where = ".".join(map(str, error["loc"])) or "the file"
-    if error["type"] == "extra_forbidden":
-        known = _keys(path)
-        inside = f"'{'.'.join(map(str, path))}'" if path else "A run"
-        return f"{inside} has no key {last!r}. It has {', '.join(known)}.{did_you_mean(str(last), known)}"
-    if error["type"] == "missing":
-        return f"{where!r} is missing; give it."
-    return f"{where!r} must be {error['msg'].removeprefix('Input should be ')}. Got {error['input']!r:.60}."
-
-
-def _keys(path: Sequence[str | int]) -> list[str]:
-    """Return the keys that a section may have."""
-    model: Any = RunConfig
-    for step in path:
-        if isinstance(step, str):
-            (model,) = _models(model.model_fields[step].annotation)
-    return list(model.model_fields)
-
-
-def _models(annotation: Any) -> list[Any]:
-    """Return the sections in a type."""
-    if typing.get_args(annotation):
-        return [model for inner in typing.get_args(annotation) for model in _models(inner)]
-    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []

@@ -1,0 +1,83 @@
+"""What pydantic finds wrong in settings, in sentences of ours."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from augment.errors import did_you_mean
+
+
+class Settings(BaseModel):
+    """Base of settings: nothing is converted, no key is let pass unread, and nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def problems(error: ValidationError, root: type[BaseModel], what: str) -> str:
+    """Say all that is wrong, in one line.
+
+    Parameters
+    ----------
+    error : ValidationError
+        From validating `root`.
+    root : type of BaseModel
+    what : str
+        What settings of it are for, with an article and a capital, such as ``"A run"``.
+
+    Returns
+    -------
+    str
+        A sentence for each problem: what was expected, what came, and the name that may have been meant.
+
+    Examples
+    --------
+    >>> class Shop(Settings):
+    ...     doors: int = 1
+    >>> try:
+    ...     Shop(dors=2)
+    ... except ValidationError as error:
+    ...     problems(error, Shop, "A shop")
+    "A shop has no key 'dors'. It has doors. Did you mean 'doors'?"
+    """
+    return " ".join(_problem(found, root, what) for found in error.errors())
+
+
+def _problem(found: Any, root: type[BaseModel], what: str) -> str:
+    *path, last = found["loc"] or ("",)
+    if found["type"] == "extra_forbidden":
+        known = _keys(path, root)
+        inside = f"'{'.'.join(map(str, path))}'" if path else what
+        return f"{inside} has no key {last!r}. It has {', '.join(known)}.{did_you_mean(str(last), known)}"
+    where = ".".join(map(str, found["loc"])) or "the whole"
+    if found["type"] == "missing":
+        return f"{where!r} is missing; give it."
+    if found["type"] == "value_error":  # raised by a check of ours
+        return str(found["ctx"]["error"])
+    meant = did_you_mean(found["input"], _choices(found)) if isinstance(found["input"], str) else ""
+    return f"{where!r} must be {found['msg'].removeprefix('Input should be ')}. Got {found['input']!r:.60}.{meant}"
+
+
+def _choices(found: Any) -> list[str]:
+    """Return the values that a key may have, if it may have but a few."""
+    expected = found.get("ctx", {}).get("expected", "") if found["type"] == "literal_error" else ""
+    return expected.replace("'", "").replace(" or ", ", ").split(", ")
+
+
+def _keys(path: Sequence[str | int], root: type[BaseModel]) -> list[str]:
+    """Return the keys that a section may have."""
+    model: Any = root
+    for step in path:
+        if isinstance(step, str):
+            (model,) = _models(model.model_fields[step].annotation)
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> list[Any]:
+    """Return the sections in a type."""
+    if typing.get_args(annotation):
+        return [model for inner in typing.get_args(annotation) for model in _models(inner)]
+    return [annotation] if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
