@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from augment.batches import length_batches, padded
 from augment.checkpoints import load_encoder
 from augment.errors import InputError, did_you_mean
 from augment.inference import Inference
@@ -161,15 +160,15 @@ class TextEncoder:
         """
         texts = _texts(texts)
         checkpoint = self.prepare()
-        vectors = np.zeros((len(texts), checkpoint.model.config.hidden_size), dtype=np.float32)
-        ids = self._ids(texts) if texts else []
-        # The longest first, so that in the end no core waits long for the other's last batch.
-        batches = length_batches([len(row) for row in ids], self._longest, self.batch_size)[::-1]
-        encoded = self._inference.map(lambda batch: self._batch([ids[i] for i in batch.rows], batch.length), batches)
-        for batch, part in zip(batches, encoded, strict=True):
-            vectors[batch.rows] = part
-            if progress is not None:
-                progress(len(batch.rows))
+        pooled = POOLERS[self.pooling]
+        vectors = self._inference.rows(
+            self._ids(texts) if texts else [],
+            lambda ids, mask: pooled(checkpoint.model(input_ids=ids, attention_mask=mask), mask),
+            width=checkpoint.model.config.hidden_size,
+            longest=self._longest,
+            batch_size=self.batch_size,
+            progress=progress,
+        )
         if self.normalize:
             vectors /= np.maximum(np.sqrt((vectors * vectors).sum(axis=1, keepdims=True)), 1e-12)
         return vectors
@@ -183,15 +182,6 @@ class TextEncoder:
             return_attention_mask=False,
             return_token_type_ids=False,
         )["input_ids"]
-
-    def _batch(self, rows: Sequence[Sequence[int]], length: int) -> np.ndarray:
-        """Return the vectors of rows that are padded to one length, (b, d) float32."""
-        checkpoint = self.prepare()
-        if length == 0:  # an empty text, and a tokenizer that puts nothing around it
-            return np.zeros((len(rows), checkpoint.model.config.hidden_size), dtype=np.float32)
-        input_ids, attention_mask = padded(rows, length, checkpoint.tokenizer.pad_token_id, checkpoint.device)
-        output = checkpoint.model(input_ids=input_ids, attention_mask=attention_mask)
-        return POOLERS[self.pooling](output, attention_mask).cpu().numpy()
 
 
 def _texts(texts: Sequence[str]) -> list[str]:

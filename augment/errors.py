@@ -34,6 +34,12 @@ class ShortfallError(CounterpoiseError):
     exit_code = 1
 
 
+class TrainingError(CounterpoiseError):
+    """A training that cannot go on."""
+
+    exit_code = 1
+
+
 class Interrupted(CounterpoiseError):
     """Ctrl-C, after some work was saved."""
 

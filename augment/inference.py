@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from augment.batches import LengthBatch, length_batches, padded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -67,6 +71,54 @@ class Inference:
                 return
             with ThreadPoolExecutor(threads, "inference", initializer=set_one) as pool:
                 yield from pool.map(run, batches)
+
+    def rows(
+        self,
+        ids: Sequence[Sequence[int]],
+        work: Callable[[Tensor, Tensor], Tensor],
+        *,
+        width: int,
+        longest: int,
+        batch_size: int,
+        progress: Callable[[int], None] | None = None,
+    ) -> np.ndarray:
+        """Compute a vector for each row of tokens.
+
+        Parameters
+        ----------
+        ids : sequence of sequences of int, length n
+            Token ids, special ones included.
+        work : callable
+            Given input_ids and attention_mask, both (batch, length) int64, it returns (batch, `width`).
+        width : int
+        longest : int
+            Most tokens that the model takes.
+        batch_size : int
+            Changes memory and speed, not the result.
+        progress : callable, optional
+            Called again and again with the number of rows just done.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, width)
+            Zeros for a row without tokens.
+        """
+        found = np.zeros((len(ids), width), dtype=np.float32)
+        pad_id = self.checkpoint.tokenizer.pad_token_id
+
+        def of(batch: LengthBatch) -> Any:
+            if batch.length == 0:  # an empty text, and a tokenizer that puts nothing around it
+                return 0.0
+            inputs = padded([ids[i] for i in batch.rows], batch.length, pad_id, self.checkpoint.device)
+            return work(*inputs).float().cpu().numpy()
+
+        # The longest first, so that in the end no core waits long for the other's last batch.
+        batches = length_batches([len(row) for row in ids], longest, batch_size)[::-1]
+        for batch, part in zip(batches, self.map(of, batches), strict=True):
+            found[batch.rows] = part
+            if progress is not None:
+                progress(len(batch.rows))
+        return found
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from augment.errors import InputError
 STREAMS = (
     *("plan", "draw", "order", "mask", "teacher", "positions", "report", "part", "choice"),
     *("vectors", "surplus", "network"),
+    *("epoch", "sample", "redraw", "balance"),
+    *("repetition", "dropout", "held_out"),
 )
 """What randomness is drawn for; each has generators of its own. Only ever appended to."""
 

@@ -356,7 +356,7 @@ def upsample(
             f"The strategy {chosen.name!r} makes vectors and no texts. Give it to augment.vectors.VectorUpsampler as"
             " the sampler, or take a text strategy, such as 'fillmask'."
         )
-    corpus = from_table(_table(data), "the data", Layout(text_column=text_column, label_column=label_column))
+    corpus = from_table(as_table(data), "the data", Layout(text_column=text_column, label_column=label_column))
     job = plan_job(
         corpus,
         chosen,
@@ -390,8 +390,23 @@ def _first_variants(corpus: Corpus) -> dict[str, int]:
     return dict(zip(corpus.classes, first.tolist(), strict=True))
 
 
-def _table(data: Any) -> Dataset:
-    """Turn any of the accepted kinds of data into a table."""
+def as_table(data: Any) -> Dataset:
+    """Turn any of the kinds of data that are accepted into a table.
+
+    Parameters
+    ----------
+    data : datasets.Dataset, pandas.DataFrame, or (texts, labels)
+
+    Returns
+    -------
+    datasets.Dataset
+        Of a pair, with the columns ``text`` and ``label``.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, or a column holds values of several types.
+    """
     import datasets
     import pyarrow as pa
 

@@ -306,9 +306,9 @@ def test_a_models_verdicts_do_not_depend_on_the_batch(teacher):
 
 
 def test_a_models_numbers_stand_for_its_labels(teacher):
-    from augment.classifier import TextClassifier
+    from augment.scoring import TextScorer
 
-    assert TextClassifier(str(teacher), device="cpu").places([3, "1", "road"]) == [3, 1, 0]
+    assert TextScorer(str(teacher), device="cpu").places([3, "1", "road"]) == [3, 1, 0]
 
 
 def test_a_class_that_the_model_does_not_know_is_refused(teacher):

@@ -15,8 +15,8 @@ from augment.seeding import generator
 from augment.words import folded, key
 
 if TYPE_CHECKING:
-    from augment.classifier import TextClassifier
     from augment.encoding import Encoders
+    from augment.scoring import TextScorer
 
 
 class Agreement(Guard):
@@ -82,14 +82,14 @@ class Agreement(Guard):
 
     def prepare(self, encoders: Encoders) -> None:
         """Open the teacher, or the encoder under it."""
-        from augment.classifier import TextClassifier
+        from augment.scoring import TextScorer
 
         self._encoders = encoders
-        self._teacher: TextClassifier | None = None
+        self._teacher: TextScorer | None = None
         if self.teacher is None:
             encoders.get(self.model)
         else:
-            self._teacher = TextClassifier(self.teacher, device=encoders.device)
+            self._teacher = TextScorer(self.teacher, device=encoders.device)
 
     def fit(self, originals: Originals) -> None:
         """Fit the teachers, one for each fold, and see how often they are right about rows that they have not seen."""

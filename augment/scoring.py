@@ -1,0 +1,102 @@
+"""Texts to class probabilities, by any trained text classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from augment.checkpoints import Checkpoint, load_classifier
+from augment.errors import InputError
+from augment.inference import Inference
+
+
+class TextScorer:
+    """Scores texts with any text-classification checkpoint, to the bit the same whatever the batch size.
+
+    (A model whose head is recurrent is not promised the last bits.)
+
+    Parameters
+    ----------
+    model : str or Checkpoint
+        A folder written by `save_pretrained`, a hub id, or what `augment.checkpoints.load_classifier` returned.
+    max_length : int, default=256
+        Longest text in tokens; what is longer is cut.
+    batch_size : int, default=64
+    device : str, default="auto"
+        Of a model that is opened here.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be opened.
+    """
+
+    def __init__(
+        self, model: str | Checkpoint, *, max_length: int = 256, batch_size: int = 64, device: str = "auto"
+    ) -> None:
+        self._checkpoint = model if isinstance(model, Checkpoint) else load_classifier(model, device=device)
+        self._inference = Inference(self._checkpoint)
+        self._longest = min(max_length, self._checkpoint.longest())
+        self.batch_size = batch_size
+        self.revision = self._checkpoint.revision
+
+    @property
+    def classes(self) -> list[str]:
+        """The model's names of its classes, in the order of its outputs."""
+        labels: dict[int, str] = self._checkpoint.model.config.id2label or {}  # type: ignore[assignment]
+        return [labels[i] for i in sorted(labels)]
+
+    def places(self, classes: Sequence[Any]) -> list[int]:
+        """Return which output of the model stands for each class.
+
+        Parameters
+        ----------
+        classes : sequence of str or int
+            Names, matched without case to the model's `id2label`, or the model's own numbers.
+
+        Returns
+        -------
+        list of int
+            One for each class.
+
+        Raises
+        ------
+        InputError
+            If a class is none of the model's labels.
+        """
+        names = {str(i): i for i in range(len(self.classes))}
+        names |= {label.casefold(): i for i, label in enumerate(self.classes)}
+        unknown = [label for label in classes if str(label).casefold() not in names]
+        if unknown:
+            known = ", ".join(self.classes)
+            raise InputError(
+                f"The teacher {self._checkpoint.name!r} has no label {unknown[0]!r}: it knows {known}."
+                " Give a teacher trained on these classes, or rename the labels."
+            )
+        return [names[str(label).casefold()] for label in classes]
+
+    def probabilities(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> np.ndarray:
+        """Return the model's class probabilities.
+
+        Parameters
+        ----------
+        texts : sequence of str, shape (n,)
+        progress : callable, optional
+            Called again and again with the number of texts just scored.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, classes of the model)
+        """
+        tokenizer, model = self._checkpoint.tokenizer, self._checkpoint.model
+        ids = tokenizer(list(texts), truncation=True, max_length=self._longest)["input_ids"] if len(texts) else []
+        return self._inference.rows(
+            ids,
+            lambda ids, mask: model(input_ids=ids, attention_mask=mask).logits.float().softmax(dim=-1),
+            width=len(self.classes),
+            longest=self._longest,
+            batch_size=self.batch_size,
+            progress=progress,
+        )
