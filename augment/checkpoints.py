@@ -127,7 +127,7 @@ def load_masked_lm(
     place = _device(device)
     computed_in = _dtype(dtype, place, or_int8=True)
     source = _source(name)
-    with _quiet(), _one_line(name):
+    with quiet(), _one_line(name):
         model, report = AutoModelForMaskedLM.from_pretrained(
             source, revision=revision, dtype="float32", use_safetensors=True, output_loading_info=True
         )
@@ -171,7 +171,7 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
     place = _device(device)
     computed_in = _dtype(dtype, place)
     source = _source(name)
-    with _quiet(), _one_line(name):
+    with quiet(), _one_line(name):
         # What is missing is drawn from the global generator: the same every time, and as if it had not been.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
@@ -215,7 +215,7 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
     place = _device(device)
     computed_in = _dtype(dtype, place)
     source = _source(name)
-    with _quiet(), _one_line(name):
+    with quiet(), _one_line(name):
         _announce(source, revision)
         model, report = AutoModelForSequenceClassification.from_pretrained(
             source, revision=revision, dtype="float32", use_safetensors=True, output_loading_info=True
@@ -325,8 +325,8 @@ def _dtype(name: str, device: torch.device, *, or_int8: bool = False) -> torch.d
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the loading bars and reports of transformers for a block; what matters is raised."""
+def quiet() -> Iterator[None]:
+    """Silence the progress bars and reports of transformers for a block; what matters is raised."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -1,0 +1,172 @@
+"""What a training is fed: the rows of its file and new ones, when they are taken, and what they weigh."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import PartialState
+
+from augment.errors import InputError, did_you_mean
+from augment.seeding import generator
+from classifiers.augmentation import Sets, Synthesis
+from classifiers.batching import Rows
+from classifiers.config import Balanced, Redraw, Static, TrainConfig
+from classifiers.inputs import FrozenFeatures, Tokens
+from classifiers.losses import Loss, balanced_class_weights
+from classifiers.schedules import ClassBalanced, EveryRow, RealAtLast, Redrawn, Schedule
+from classifiers.splits import Split, TrainingData
+
+Inputs = Tokens | FrozenFeatures
+
+
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """What a model learns from in one phase."""
+
+    rows: Rows
+    schedule: Schedule
+    collate: Callable[..., Any]
+    mass: np.ndarray
+    """What the rows of each class weigh together in an epoch; float64, shape (classes,)."""
+    synthetic: Split | None = None
+    """The synthetic rows that are evaluated."""
+    told: dict[str, Any] = field(default_factory=dict)
+    """Of the rows that were made."""
+    close: Callable[[], None] = lambda: None
+    """Ends what makes rows in the background."""
+
+
+def text_feed(
+    config: TrainConfig, data: TrainingData, inputs: Inputs, synthesis: Synthesis | None, folder: Path
+) -> Feed:
+    """Put together what a model learns from texts.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    data : TrainingData
+    inputs : Tokens or FrozenFeatures
+        What the model takes of texts.
+    synthesis : Synthesis, optional
+        Makes new texts, in the modes "static" and "redraw".
+    folder : Path
+        New rows are kept there.
+
+    Returns
+    -------
+    Feed
+    """
+    ways, classes = config.augmentation, len(data.classes)
+    split, told, new, close = data.originals.joined(data.synthetic), {}, data.synthetic, lambda: None
+    weight = config.synthetic_weight
+    sets = None
+    if synthesis is not None:
+        redrawn = isinstance(ways, Redraw)
+        sets = Sets(synthesis, ways.variants if isinstance(ways, Redraw) else 1, folder)
+        made = [sets.get(number) for number in range(sets.count or 1)]
+        told = {"made": [one.report for one in made], "no_sources": synthesis.no_sources}
+        new, close = new.joined(made[0].rows), sets.close
+        if not redrawn:
+            split = split.joined(made[0].rows)
+    weights = np.where(np.arange(len(split)) < len(data.originals), 1.0, weight).astype(np.float32)
+    rows = Rows(
+        inputs(split.texts), split, classes, weights=weights, soft=isinstance(ways, Static) and ways.soft_labels
+    )
+    mass: np.ndarray = np.bincount(split.codes, weights=weights, minlength=classes)
+    schedule: Schedule = EveryRow(len(rows))
+    if isinstance(ways, Balanced):
+        schedule = ClassBalanced(rows.codes, config.seed, undersample=ways.draw == "undersample")
+        mass = np.ones(classes)
+    elif isinstance(ways, Redraw) and sets is not None:
+        schedule = Redrawn(rows, sets, inputs, classes, weight)
+        mass = mass + weight * np.array([sets.synthesis.budget.get(name, 0) for name in data.classes])
+    if config.real_only:
+        schedule = RealAtLast(schedule, len(data.originals), _rows_before_the_end(config, len(schedule)), config.seed)
+    return Feed(rows, schedule, inputs.collate, mass, new if len(new) else None, told, close)
+
+
+def _rows_before_the_end(config: TrainConfig, epoch: int) -> int:
+    """Return how many rows are taken before only original ones are, in whole steps of epochs of so many rows."""
+    step = config.batch_size * config.gradient_accumulation * PartialState().num_processes
+    steps = math.ceil(epoch / step)
+    mixed = math.floor((config.max_steps or math.ceil(config.epochs * steps)) * (1 - config.real_only))
+    return mixed // steps * epoch + mixed % steps * step
+
+
+def evaluated_rows(
+    config: TrainConfig, classes: int, kinds: Mapping[str, tuple[Split | None, Callable[[np.ndarray], Any]]]
+) -> dict[str, Rows]:
+    """Choose the rows that are evaluated again and again, always the same.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    classes : int
+        How many there are.
+    kinds : mapping of str to (Split or None, callable)
+        "train" for the original training rows, "synthetic", "validation": the rows, and what gives the inputs of some
+        of them by their numbers.
+
+    Returns
+    -------
+    dict of str to Rows
+        Of training and synthetic rows a sample of `config.train_sample`; kinds without rows are left out.
+    """
+    found = {}
+    for number, (kind, (split, inputs_of)) in enumerate(kinds.items()):
+        if split is None or not len(split):
+            continue
+        rows = np.arange(len(split))
+        if kind != "validation" and len(split) > config.train_sample:
+            rows = np.sort(generator(config.seed, "sample", number).permutation(len(split))[: config.train_sample])
+        found[kind] = Rows(
+            inputs_of(rows), Split([split.texts[i] for i in rows], split.codes[rows]), classes
+        ).by_length()
+    return found
+
+
+def loss_of(config: TrainConfig, mass: np.ndarray, classes: Sequence[str]) -> Loss:
+    """Return the loss that a configuration asks for.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    mass : ndarray of float64, shape (classes,)
+        What the rows of each class weigh together.
+    classes : sequence of str
+
+    Returns
+    -------
+    Loss
+
+    Raises
+    ------
+    InputError
+        If `class_weights` names a class that is not there, or leaves one out.
+    """
+    weights = None
+    if config.class_weights == "balanced":
+        weights = balanced_class_weights(torch.from_numpy(mass)).float()
+    elif config.class_weights is not None:
+        for name in (*config.class_weights, *classes):
+            if (name in config.class_weights) != (name in classes):
+                raise InputError(
+                    f"The class_weights must name each class once: {', '.join(classes)}. Got"
+                    f" {', '.join(config.class_weights)}.{did_you_mean(name, classes)}"
+                )
+        weights = torch.tensor([config.class_weights[name] for name in classes])
+    return Loss(
+        kind=config.loss,
+        gamma=config.gamma,
+        class_weights=weights,
+        prior=torch.from_numpy(mass).float() if config.logit_adjustment else None,
+        tau=config.logit_adjustment,
+        label_smoothing=config.label_smoothing,
+        alpha=config.r_drop,
+    )

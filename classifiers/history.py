@@ -1,0 +1,253 @@
+"""What was measured while a model trained: the record of each evaluation, its file, and its curves."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from augment.errors import InputError
+from classifiers import metrics
+from classifiers.metrics import Scores
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+FILE = "history.jsonl"
+CURVES = "curves.png"
+Phase = Literal["train", "head"]
+"""train: the model, or of a frozen one the head. head: the head anew, on resampled vectors."""
+Record = dict[str, Any]
+"""One evaluation, as `recorded` returns it."""
+
+
+def recorded(
+    phase: Phase, step: int, epoch: float, scores: Mapping[str, Scores], *, training_loss: float | None = None
+) -> Record:
+    """Put one evaluation together.
+
+    Parameters
+    ----------
+    phase : {"train", "head"}
+    step : int
+        Steps of the optimizer so far, in this phase.
+    epoch : float
+        Epochs so far, in this phase.
+    scores : mapping of str to Scores
+        Under "train" those of original training rows, always the same; under "validation" and "synthetic" those of
+        such rows, where there are any.
+    training_loss : float, optional
+        The mean of what was minimised since the last evaluation.
+
+    Returns
+    -------
+    dict
+        Plain data: `phase`, `step`, `epoch`, `training_loss`, the three scores (None where there are none), and `gap`,
+        `loss_gap`, `gap_synthetic`: see `classifiers.metrics`.
+    """
+    train, validation, synthetic = (scores.get(name) for name in ("train", "validation", "synthetic"))
+    return {
+        "phase": phase,
+        "step": step,
+        "epoch": round(epoch, 4),
+        "training_loss": training_loss,
+        "gap": metrics.gap(train, validation) if train and validation else None,
+        "loss_gap": metrics.loss_gap(train, validation) if train and validation else None,
+        "gap_synthetic": metrics.gap_synthetic(synthetic, validation) if synthetic and validation else None,
+        "train": train.to_dict() if train else None,
+        "synthetic": synthetic.to_dict() if synthetic else None,
+        "validation": validation.to_dict() if validation else None,
+    }
+
+
+def sentence(record: Record) -> str:
+    """Say in one line what an evaluation came to.
+
+    Examples
+    --------
+    >>> train = metrics.scores([[0.9, 0.1], [0.2, 0.8]], [0, 1], ["no", "yes"])
+    >>> sentence(recorded("train", 20, 1.0, {"train": train}))
+    'step 20 (epoch 1): macro-F1 train 100.0, loss train 0.164'
+    """
+    kinds = [name for name in ("train", "synthetic", "validation") if record[name]]
+    f1 = ", ".join(f"{name} {100 * record[name]['macro_f1']:.1f}" for name in kinds)
+    loss = ", ".join(f"{name} {record[name]['loss']:.3f}" for name in kinds)
+    gap = "" if record["gap"] is None else f", gap {record['gap']:.1f}"
+    where = "head, " if record["phase"] == "head" else ""
+    return f"{where}step {record['step']} (epoch {record['epoch']:g}): macro-F1 {f1}{gap}, loss {loss}"
+
+
+class History:
+    """The records of a training, each written as it is made.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A file with a record in JSON on each line; None to keep them in memory alone.
+    said : callable, optional
+        Told of each in a sentence.
+    """
+
+    def __init__(self, path: Path | None = None, said: Callable[[str], None] = lambda line: None) -> None:
+        self.path = path
+        self.said = said
+        self.records: list[Record] = []
+
+    def add(self, record: Record) -> None:
+        """Append a record."""
+        self.records.append(record)
+        self.said(sentence(record))
+        if self.path is not None:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+
+    def go_back_to(self, phase: Phase, step: int) -> None:
+        """Take the file's records up to a step of a phase, and forget those that came after it.
+
+        Parameters
+        ----------
+        phase : {"train", "head"}
+        step : int
+            0 for none of this phase.
+        """
+        found = read(self.path) if self.path is not None and self.path.exists() else self.records
+        order = ("train", "head")
+        self.records = [
+            record for record in found if (order.index(record["phase"]), record["step"]) <= (order.index(phase), step)
+        ]
+        if self.path is not None:
+            part = self.path.with_name(f"{self.path.name}.part")
+            part.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in self.records), encoding="utf-8")
+            os.replace(part, self.path)
+
+    def summary(self, best_step: int | None = None) -> dict[str, Any]:
+        """Return what the last phase came to.
+
+        Parameters
+        ----------
+        best_step : int, optional
+            Of the evaluation whose weights were kept; None for the last.
+
+        Returns
+        -------
+        dict
+            `best` and `last`, two records, and `mean_gap`, the area between the curves over the steps
+            (`classifiers.metrics.area_between`), None without validation rows.
+        """
+        last = self.records[-1]
+        phase = [record for record in self.records if record["phase"] == last["phase"]]
+        best = next((record for record in phase if record["step"] == best_step), last)
+        curves = [r for r in phase if r["gap"] is not None]
+        mean_gap = None
+        if curves:
+            mean_gap = metrics.area_between(
+                [r["step"] for r in curves],
+                [r["train"]["macro_f1"] for r in curves],
+                [r["validation"]["macro_f1"] for r in curves],
+            )
+        return {"best": best, "last": last, "mean_gap": mean_gap}
+
+
+def read(path: Path) -> list[Record]:
+    """Read a file of records; a last line that was cut short is left out.
+
+    Raises
+    ------
+    InputError
+        If another line is no record.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found = []
+    for number, line in enumerate(lines):
+        try:
+            record = json.loads(line)
+            if not {"phase", "step"} <= set(record):
+                raise ValueError
+            found.append(record)
+        except (ValueError, TypeError):
+            if number < len(lines) - 1:
+                raise InputError(f"{path}: line {number + 1} is no record of a training. Remove the file.") from None
+    return found
+
+
+def draw(records: Sequence[Record], path: Path, *, best_step: int | None = None) -> None:
+    """Draw macro-F1, its gap, and the loss over the steps, as a PNG.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        Of one phase or both; those of the head continue the steps of those before.
+    path : Path
+        It is replaced.
+    best_step : int, optional
+        Of the last phase; it is marked.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    before = max((r["step"] for r in records if r["phase"] == "train"), default=0)
+    steps = [r["step"] + before * (r["phase"] == "head") for r in records]
+    best = None if best_step is None else best_step + before * (records[-1]["phase"] == "head")
+    for axes, key, factor in ((left, "macro_f1", 100.0), (right, "loss", 1.0)):
+        for name, colour in COLOURS.items():
+            points = [(s, factor * r[name][key]) for s, r in zip(steps, records, strict=True) if r[name]]
+            if points:
+                axes.plot(
+                    *zip(*points, strict=True), "o-", color=colour, label=NAMES[name], markersize=4, linewidth=1.8
+                )
+        _finish(axes, before if before and before < max(steps) else None, best)
+    both = [
+        (s, 100 * r["train"]["macro_f1"], 100 * r["validation"]["macro_f1"])
+        for s, r in zip(steps, records, strict=True)
+        if r["gap"] is not None
+    ]
+    if both:
+        at, train, validation = zip(*both, strict=True)
+        left.fill_between(at, train, validation, color=COLOURS["train"], alpha=0.1, linewidth=0, label="gap")
+        left.annotate(
+            f"gap {train[-1] - validation[-1]:.1f}",
+            (at[-1], (train[-1] + validation[-1]) / 2),
+            xytext=(-4, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=9,
+        )
+    left.set_ylabel("macro-F1, points")
+    right.set_ylabel("loss (mean −log p)")
+    left.legend(frameon=False, fontsize=9)
+    part = path.with_name(f"{path.name}.part")
+    figure.savefig(part, format="png", metadata={"Software": None})
+    os.replace(part, path)
+
+
+NAMES = {"train": "original training rows", "synthetic": "synthetic rows", "validation": "validation rows"}
+COLOURS = {"train": "#2f7fc1", "synthetic": "#e0712c", "validation": "#3a9a5b"}
+
+
+def _finish(axes: Axes, head_from: int | None, best: int | None) -> None:
+    """Label an axis, and mark where the head was trained anew and which evaluation was kept."""
+    axes.set_xlabel("steps of the optimizer")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", alpha=0.25)
+    axes.margins(x=0.04)
+    if head_from is not None:
+        axes.axvline(head_from, color="#8f959e", linewidth=1, linestyle=":")
+    if best is not None:
+        axes.axvline(best, color="#8f959e", linewidth=1, linestyle="--")
+        axes.annotate(
+            "kept",
+            (best, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(3, -9),
+            textcoords="offset points",
+            fontsize=8,
+            color="#666b73",
+        )

@@ -1,0 +1,315 @@
+"""The classifier: any encoder, a pooler, and a head, as a model of transformers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self, cast
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from augment.checkpoints import Checkpoint
+from augment.errors import InputError, ModelError, did_you_mean
+from augment.pooling import POOLERS
+from classifiers.heads import HEADS, RECURRENT, LinearHead, RecurrentHead
+
+HEAD_HIDDEN = 256
+"""States of each direction of a recurrent head (the paper, table 2)."""
+
+
+class EncoderClassifierConfig(PreTrainedConfig):
+    """Configuration of an `EncoderClassifier`.
+
+    Parameters
+    ----------
+    encoder : PreTrainedConfig or dict, optional
+        Of the encoder; None, for what transformers does with an empty configuration, is a BERT of default size.
+    head : {"linear", "bigru", "bilstm"}, default="linear"
+    pooling : {"mean", "cls", "cls_mlp", "max"}, default="mean"
+        What the linear head reads; see `augment.pooling`. Recurrent heads read the token states.
+    head_hidden : int, default=256
+        States of each direction of a recurrent head.
+    dropout : float, default=0.1
+        Of the head; the encoder has its own.
+    **kwargs
+        What every configuration of transformers has, such as `id2label`.
+
+    Raises
+    ------
+    InputError
+        If there is no such head or pooling.
+    """
+
+    model_type = "encoder_classifier"
+    sub_configs: ClassVar = {"encoder": AutoConfig}
+
+    def __init__(
+        self,
+        encoder: PreTrainedConfig | dict[str, Any] | None = None,
+        *,
+        head: str = "linear",
+        pooling: str = "mean",
+        head_hidden: int = HEAD_HIDDEN,
+        dropout: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        for what, value, known in (("head", head, HEADS), ("pooling", pooling, tuple(POOLERS))):
+            if value not in known:
+                raise InputError(
+                    f"The {what} must be one of {', '.join(known)}. Got {value!r}.{did_you_mean(value, known)}"
+                )
+        if not isinstance(encoder, PreTrainedConfig):
+            values = dict(encoder or {})
+            encoder = AutoConfig.for_model(values.pop("model_type", "bert"), **values)
+        self.encoder = encoder
+        self.head = head
+        self.pooling = pooling
+        self.head_hidden = head_hidden
+        self.dropout = dropout
+        super().__init__(**kwargs)
+
+
+class EncoderClassifier(PreTrainedModel):
+    """An encoder with a classification head (the paper, figure 1).
+
+    What `save_pretrained` writes is opened by `from_pretrained`, by ``AutoModelForSequenceClassification`` and by
+    ``pipeline("text-classification")``, once this module is imported.
+
+    Parameters
+    ----------
+    config : EncoderClassifierConfig
+    """
+
+    config_class = EncoderClassifierConfig
+    base_model_prefix = "encoder"
+    main_input_name = "input_ids"
+    accepts_loss_kwargs = False
+    """The loss is a mean over the batch, which a trainer that accumulates gradients has to divide."""
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+
+    def __init__(self, config: EncoderClassifierConfig) -> None:
+        super().__init__(config)
+        self.encoder = AutoModel.from_config(config.encoder)
+        if config.head in RECURRENT or config.pooling != "cls_mlp":
+            _without_pooler(self.encoder)
+        width, classes = cast(int, config.encoder.hidden_size), len(config.id2label or {})
+        self.head: LinearHead | RecurrentHead = (
+            RecurrentHead(config.head, width, config.head_hidden, classes, config.dropout)
+            if config.head in RECURRENT
+            else LinearHead(width, classes, config.dropout)
+        )
+        self._frozen = False
+        self._takes_segments = (
+            "token_type_ids" in inspect.signature(self.encoder.forward).parameters
+            and getattr(config.encoder, "type_vocab_size", 0) > 1
+        )
+        self.post_init()
+
+    @classmethod
+    def from_encoder(
+        cls,
+        checkpoint: Checkpoint,
+        classes: Sequence[str],
+        *,
+        head: str = "linear",
+        pooling: str = "mean",
+        dropout: float = 0.1,
+        seed: int = 0,
+    ) -> EncoderClassifier:
+        """Put a new head on a trained encoder.
+
+        Parameters
+        ----------
+        checkpoint : Checkpoint
+            From `augment.checkpoints.load_encoder`; it is not changed.
+        classes : sequence of str
+            Their names, two or more, in the order of the outputs.
+        head, pooling, dropout
+            As in `EncoderClassifierConfig`.
+        seed : int, default=0
+            Of the head's first weights.
+
+        Returns
+        -------
+        EncoderClassifier
+            In eval mode, float32, on the checkpoint's device.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than two classes, or there is no such head or pooling.
+        ModelError
+            If the pooling is "cls_mlp" and the checkpoint has no trained pooler.
+        """
+        if len(classes) < 2:
+            raise InputError(f"A classifier needs two classes or more. Got {len(classes)}: {', '.join(classes)}.")
+        if pooling == "cls_mlp" and head not in RECURRENT:
+            checkpoint.require_pooler()
+        source = checkpoint.model
+        config = EncoderClassifierConfig(
+            encoder=type(source.config).from_dict(source.config.to_dict()),
+            head=head,
+            pooling=pooling,
+            dropout=dropout,
+            id2label=dict(enumerate(classes)),
+            label2id={name: i for i, name in enumerate(classes)},
+        )
+        config.encoder.dtype, config.encoder.name_or_path = torch.float32, ""  # a folder of this machine, else
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            model = cls(config)
+            model.reset_head(seed)
+        weights = source.state_dict()
+        model.encoder.load_state_dict({name: weights[name] for name in model.encoder.state_dict()})
+        return cast(Any, model).to(checkpoint.device).eval()
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
+        """Open a saved classifier, as every model of transformers is opened.
+
+        Raises
+        ------
+        ModelError
+            If the checkpoint lacks weights, those of the head above all, in place of which transformers would draw
+            random ones.
+        """
+        wanted = kwargs.pop("output_loading_info", False)
+        opened: Any = super().from_pretrained(pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs)
+        model, report = opened
+        missing = sorted(report["missing_keys"])
+        if missing:
+            raise ModelError(
+                f"The checkpoint {str(pretrained_model_name_or_path)!r} is no trained classifier: it lacks"
+                f" {missing[0]!r}{f' and {len(missing) - 1} more' * (len(missing) > 1)}. Give one that"
+                " EncoderClassifier.save_pretrained has written whole, or train it: classifiers train."
+            )
+        return (model, report) if wanted else model
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, in the order of the outputs."""
+        return list(cast(dict[int, str], self.config.id2label).values())
+
+    @property
+    def feature_width(self) -> int:
+        """The number of columns of `features`."""
+        return self.head.after_features()[0].in_features
+
+    def features(self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Any = None) -> Tensor:
+        """Return what the head classifies: where vectors can be resampled.
+
+        Parameters
+        ----------
+        input_ids : Tensor
+            Shape (batch, length), int64, padded on the right.
+        attention_mask : Tensor, optional
+            Shape (batch, length); 1 for a token, 0 for padding. None: all are tokens.
+        token_type_ids : Tensor, optional
+            Shape (batch, length); handed on to encoders that tell segments apart.
+
+        Returns
+        -------
+        Tensor
+            float32; of a linear head the pooled token states (batch, width), of a recurrent one the last states
+            of both directions (batch, 2 × head_hidden).
+        """
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        segments = {"token_type_ids": token_type_ids} if self._takes_segments and token_type_ids is not None else {}
+        output = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **segments)
+        if isinstance(self.head, RecurrentHead):
+            return self.head.features(output.last_hidden_state, attention_mask)
+        return POOLERS[self.config.pooling](output, attention_mask)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return the logits (batch, classes) of what `features` gives."""
+        return self.head.classify(features)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        features: Tensor | None = None,
+        labels: Tensor | None = None,
+        return_dict: bool | None = None,
+    ) -> SequenceClassifierOutput | tuple[Tensor, ...]:
+        """Return the logits.
+
+        Parameters
+        ----------
+        input_ids, attention_mask, token_type_ids
+            As in `features`.
+        features : Tensor, optional
+            Shape (batch, d), in place of `input_ids`: the encoder is left out.
+        labels : Tensor, optional
+            Shape (batch,), int64; the loss is then their cross-entropy. (`classifiers.losses` has the others.)
+        return_dict : bool, optional
+            False: a tuple.
+
+        Returns
+        -------
+        SequenceClassifierOutput or tuple
+            With `logits`, (batch, classes).
+        """
+        if features is None:
+            if input_ids is None:
+                raise InputError("The classifier takes input_ids or features. Got neither.")
+            features = self.features(input_ids, attention_mask, token_type_ids)
+        logits = self.classify(features)
+        loss = None if labels is None else nn.functional.cross_entropy(logits.float(), labels)
+        output = SequenceClassifierOutput(loss=loss, logits=logits)
+        return output.to_tuple() if return_dict is False else output
+
+    def reset_head(self, seed: int) -> None:
+        """Draw new weights for the layers between features and logits, the same for the same seed.
+
+        Parameters
+        ----------
+        seed : int
+            0 to 2**64 - 1.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed)
+            for layer in self.head.after_features():
+                fresh = nn.Linear(layer.in_features, layer.out_features)
+                layer.load_state_dict(fresh.state_dict())
+
+    def freeze_encoder(self) -> None:
+        """Keep the encoder's weights as they are, and its dropout off: training goes on in the head alone."""
+        self.encoder.requires_grad_(False)
+        self._frozen = True
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Go to training mode or leave it, but for a frozen encoder."""
+        super().train(mode)
+        if self._frozen:
+            self.encoder.eval()
+        return self
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the encoder's."""
+        return self.encoder.get_input_embeddings()
+
+
+def _without_pooler(encoder: Any) -> None:
+    """Take an encoder's own pooler away where it is not used: weights without a gradient stop several processes."""
+    if getattr(encoder, "pooler", None) is not None:
+        encoder.pooler = None
+
+
+AutoConfig.register(EncoderClassifierConfig.model_type, EncoderClassifierConfig, exist_ok=True)
+AutoModelForSequenceClassification.register(EncoderClassifierConfig, EncoderClassifier, exist_ok=True)

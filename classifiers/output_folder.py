@@ -1,0 +1,105 @@
+"""The folder of a training: what is unfinished in it, and the trained model."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accelerate import PartialState
+
+from augment.errors import OutputError
+from augment.journal import difference
+from classifiers import history
+
+if TYPE_CHECKING:
+    from classifiers.training import TrainResult
+
+RECORD = "training.json"
+"""What was asked for and what it came to. It is written last: a folder without it holds no finished training."""
+WORK = "checkpoints"
+"""The folder that an unfinished training keeps its checkpoints, history and new rows in."""
+ASKED = "asked.json"
+"""In it: what determines the weights."""
+
+
+def begun(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool) -> Path:
+    """See that a training may write to a folder, and make room for what is unfinished.
+
+    Parameters
+    ----------
+    folder : Path
+    identity : dict
+        Whatever determines the weights, as plain data.
+    resume : bool
+        Go on with what is unfinished.
+    overwrite : bool
+        Begin anew where something is.
+
+    Returns
+    -------
+    Path
+        Where checkpoints go.
+
+    Raises
+    ------
+    OutputError
+        If there is something in the folder and neither of the two is given, or what is unfinished is another training.
+    """
+    work = folder / WORK
+    with PartialState().main_process_first():
+        if not PartialState().is_main_process:
+            return work
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"{folder} is a file. Give the name of a folder.")
+        if overwrite:
+            shutil.rmtree(work, ignore_errors=True)
+        elif (folder / "config.json").exists() and not work.exists():
+            raise OutputError(f"The folder {str(folder)!r} holds a model already. Give --overwrite, or another folder.")
+        elif work.exists():
+            if not resume:
+                raise OutputError(
+                    f"The folder {str(folder)!r} holds an unfinished training. Give --resume to go on with it, or"
+                    " --overwrite to begin anew."
+                )
+            differs = difference(json.loads((work / ASKED).read_text(encoding="utf-8")), identity)
+            if differs:
+                raise OutputError(
+                    f"The unfinished training in {str(folder)!r} is another one: {differs}. Give the same data and"
+                    " options, or --overwrite to begin anew."
+                )
+            return work
+        try:
+            work.mkdir(parents=True)
+            _replace(work / ASKED, json.dumps(identity, indent=2) + "\n")
+        except OSError as error:
+            raise OutputError(f"{folder} cannot be written: {error.strerror}. Give another folder.") from error
+    return work
+
+
+def save(result: TrainResult, folder: Path) -> None:
+    """Write a trained model, its tokenizer and the record of its training, and clear away what it grew from.
+
+    Parameters
+    ----------
+    result : TrainResult
+    folder : Path
+        As it was given to `begun`.
+    """
+    (folder / RECORD).unlink(missing_ok=True)
+    result.model.save_pretrained(folder)
+    result.checkpoint.tokenizer.save_pretrained(folder)
+    _replace(folder / history.FILE, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in result.history))
+    if importlib.util.find_spec("matplotlib") is not None:
+        history.draw(result.history, folder / history.CURVES, best_step=result.best["step"])
+    _replace(folder / RECORD, json.dumps(result.record(), indent=2, ensure_ascii=False) + "\n")
+    shutil.rmtree(folder / WORK)
+
+
+def _replace(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)

@@ -1,0 +1,158 @@
+"""Which rows an epoch takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from augment.seeding import generator
+from classifiers.augmentation import Sets
+from classifiers.batching import Rows
+
+
+class Schedule(Protocol):
+    """Which rows an epoch takes."""
+
+    def __len__(self) -> int:
+        """Return the rows of one epoch, which are as many in every epoch."""
+
+    def parts(self, epoch: int) -> list[np.ndarray]:
+        """Return row numbers in parts that follow on each other; the order within each is drawn elsewhere."""
+
+
+class EveryRow:
+    """Every row once.
+
+    Parameters
+    ----------
+    rows : int
+        How many there are.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def parts(self, epoch: int) -> list[np.ndarray]:
+        """Return all row numbers."""
+        return [np.arange(self.rows)]
+
+
+class Redrawn:
+    """Schedule: every row of the file once, and a set of new rows that is another in every epoch.
+
+    Parameters
+    ----------
+    rows : Rows
+        Those of the file; sets are appended to it when their turn comes.
+    sets : Sets
+    prepared : callable
+        Makes inputs of texts.
+    classes : int
+    weight : float
+        Of a new row.
+    """
+
+    def __init__(
+        self, rows: Rows, sets: Sets, prepared: Callable[[Sequence[str]], Any], classes: int, weight: float
+    ) -> None:
+        self.rows = rows
+        self.sets = sets
+        self.prepared = prepared
+        self.classes = classes
+        self.weight = weight
+        self.file_rows = len(rows)
+        self.wanted = sum(sets.synthesis.budget.values())
+        self._places: dict[int, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return self.file_rows + self.wanted
+
+    def parts(self, epoch: int) -> list[np.ndarray]:
+        """Return the rows of the file and those of the epoch's set; of a set that is short, some are taken again."""
+        made = self.sets.get(epoch).rows
+        number = epoch if self.sets.count is None else epoch % self.sets.count
+        if number not in self._places:
+            start = len(self.rows)
+            self.rows.extend(self.prepared(made.texts), made, self.classes, weight=self.weight)
+            self._places[number] = np.arange(start, len(self.rows))
+        self.sets.begin(epoch + 1)
+        return [np.concatenate([np.arange(self.file_rows), np.resize(self._places[number], self.wanted)])]
+
+
+class ClassBalanced:
+    """Schedule: all classes weigh the same in every epoch, by drawing among the rows that there are.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (n,)
+        The class of each row.
+    seed : int
+    undersample : bool, default=False
+        Draw of each class as many rows as the smallest has, without replacement; else n rows with replacement, each
+        class as often as every other (Kang et al. 2020, section 4.1).
+    """
+
+    def __init__(self, codes: np.ndarray, seed: int, *, undersample: bool = False) -> None:
+        self.by_class = [np.flatnonzero(codes == code) for code in np.unique(codes)]
+        self.seed = seed
+        self.undersample = undersample
+        self.rows = len(self.by_class) * min(map(len, self.by_class)) if undersample else len(codes)
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def parts(self, epoch: int) -> list[np.ndarray]:
+        """Draw the epoch's rows."""
+        rng = generator(self.seed, "balance", epoch)
+        if self.undersample:
+            each = self.rows // len(self.by_class)
+            return [np.concatenate([rng.choice(rows, each, replace=False) for rows in self.by_class])]
+        # Which classes get the rows that are over differs from epoch to epoch.
+        shares = np.full(len(self.by_class), self.rows // len(self.by_class))
+        shares[rng.permutation(len(shares))[: self.rows % len(shares)]] += 1
+        return [np.concatenate([rng.choice(rows, n) for rows, n in zip(self.by_class, shares, strict=True)])]
+
+
+class RealAtLast:
+    """Schedule: as another one, but for original rows alone at the end of the training.
+
+    An epoch keeps its number of rows: each original is taken once before any is taken again.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    originals : int
+        Rows 0 to `originals` - 1 are the original ones.
+    from_row : int
+        How many rows the training takes, over all epochs, before only originals are taken.
+    seed : int
+    """
+
+    def __init__(self, schedule: Any, originals: int, from_row: int, seed: int) -> None:
+        self.schedule = schedule
+        self.originals = originals
+        self.from_row = from_row
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.schedule)
+
+    def parts(self, epoch: int) -> list[np.ndarray]:
+        """Return the mixed rows, and the original ones that follow on them."""
+        mixed = min(max(self.from_row - epoch * len(self), 0), len(self))
+        parts = []
+        if mixed:
+            rows = np.concatenate(self.schedule.parts(epoch))
+            drawn = rows if mixed == len(rows) else generator(self.seed, "balance", epoch, 1).permutation(rows)[:mixed]
+            parts.append(drawn)
+        if mixed < len(self):
+            rng = generator(self.seed, "balance", epoch, 2)
+            rounds = -(-(len(self) - mixed) // self.originals)
+            order = np.concatenate([rng.permutation(self.originals) for _ in range(rounds)])
+            parts.append(order[: len(self) - mixed])
+        return parts

@@ -1,0 +1,342 @@
+"""The trainer of transformers with our losses, our order of rows, and a record of every evaluation."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint
+
+from augment.checkpoints import Checkpoint
+from augment.errors import TrainingError
+from classifiers.batching import Bucketed, Rows
+from classifiers.config import TrainConfig
+from classifiers.feeding import Feed
+from classifiers.history import History, Phase, recorded
+from classifiers.losses import Loss
+from classifiers.metrics import Scores, scores
+from classifiers.model import EncoderClassifier
+from classifiers.schedules import Schedule
+
+CHOSEN_BY = "eval_validation_macro_f1"
+"""What the best weights are chosen by."""
+EVAL_BATCH = 128
+DONE = "done"
+"""Folder of a phase that is through: its weights."""
+Progress = Callable[[int], contextlib.AbstractContextManager[Callable[[int], None]]]
+"""Given the number of steps, a context whose value is told how many were just taken."""
+
+
+class ClassifierTrainer(Trainer):
+    """Trainer of an `EncoderClassifier`.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Of `transformers.Trainer`; the evaluation data are a dict with "train" and perhaps "validation", "synthetic".
+    loss : Loss
+        What is minimised.
+    schedule : Schedule
+        Which rows of the training data an epoch takes.
+    history : History
+        Where each evaluation is recorded.
+    classes : sequence of str
+    phase : {"train", "head"}
+        Of the history.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        loss: Loss,
+        schedule: Schedule,
+        history: History,
+        classes: Sequence[str],
+        phase: Phase,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.loss = loss
+        self.history = history
+        self.classes = list(classes)
+        self.phase = phase
+        rows: Any = self.train_dataset
+        self.sampler = Bucketed(schedule, rows.lengths, self.args.train_batch_size, self.args.seed)
+        self.add_callback(_Follow(self.sampler))
+        self._found: dict[str, Scores] = {}
+        self._minimised = torch.zeros((), device=self.args.device)
+        self._batches = 0
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Bucketed:
+        """Return the sampler that goes on where an interrupted epoch stood."""
+        return self.sampler
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Return the loss of one batch, a scalar: of the configuration in training, cross-entropy in evaluation."""
+        given = {name: inputs[name] for name in ("input_ids", "attention_mask", "features") if name in inputs}
+        if not model.training:
+            logits = model(**given).logits
+            loss = nn.functional.cross_entropy(logits.float(), inputs["labels"])
+            return (loss, {"logits": logits}) if return_outputs else loss
+        target, twin = inputs.get("targets", inputs["labels"]), None
+        if self.loss.alpha:  # both passes in one: each row twice, under dropouts of its own
+            given = {name: torch.cat([values, values]) for name, values in given.items()}
+            logits, twin = model(**given).logits.chunk(2)
+        else:
+            logits = model(**given).logits
+        return self.loss(logits, target, inputs["weights"], twin)
+
+    def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        """Learn from one batch, and see that it went well."""
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"The loss is {loss.item()} at step {self.state.global_step + 1}, so the training was stopped. Try a"
+                f" lower learning_rate (it is {self.args.learning_rate:g}), some warmup, or dtype float32."
+            )
+        self._minimised += loss.detach()
+        self._batches += 1
+        return loss
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        """Predict rows, and score them."""
+        kwargs["prediction_loss_only"] = False
+        output = super().evaluation_loop(*args, **kwargs)
+        prefix = kwargs["metric_key_prefix"]
+        logits = np.asarray(output.predictions, dtype=np.float64)
+        if not np.isfinite(logits).all():
+            raise TrainingError(
+                f"The model's outputs are no numbers any more after step {self.state.global_step}. Try a lower"
+                f" learning_rate (it is {self.args.learning_rate:g}), some warmup, or dtype float32."
+            )
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        found = scores(shares / shares.sum(axis=1, keepdims=True), output.label_ids, self.classes)
+        self._found[prefix.removeprefix("eval_")] = found
+        numbers = {"loss": found.loss, "accuracy": found.accuracy, "macro_f1": found.macro_f1, "ece": found.ece}
+        numbers |= {f"f1_{name}": value for name, value in found.f1.items()}
+        metrics: Any = output.metrics
+        metrics.update({f"{prefix}_{name}": value for name, value in numbers.items()})
+        return output
+
+    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> Any:
+        """Score all kinds of rows, and record the evaluation."""
+        whole = eval_dataset is None and metric_key_prefix == "eval"
+        found = super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
+        if whole:
+            minimised = self.accelerator.gather(self._minimised).mean().item()
+            mean = minimised * self.args.gradient_accumulation_steps / self._batches if self._batches else None
+            self._minimised.zero_()
+            self._batches = 0
+            record = recorded(
+                self.phase, self.state.global_step, self.state.epoch or 0.0, self._found, training_loss=mean
+            )
+            gaps = {f"eval_{name}": record[name] for name in ("gap", "loss_gap", "gap_synthetic") if record[name]}
+            self.log(gaps)
+            found |= gaps
+            self.history.add(record)
+        return found
+
+
+class _Follow(TrainerCallback):
+    """Tells the sampler the epoch: with several processes the trainer does not reach it."""
+
+    def __init__(self, sampler: Bucketed) -> None:
+        self.sampler = sampler
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.sampler.set_epoch(int(state.epoch or 0))
+
+
+class _EvaluateEvery(TrainerCallback):
+    """Evaluates every so many steps, beside every epoch."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        ends_epoch = state.epoch is not None and state.epoch == int(state.epoch)
+        if state.global_step % self.steps == 0 and not ends_epoch and not control.should_training_stop:
+            control.should_evaluate = True
+            control.should_save = args.save_strategy != "no"
+
+
+class _Progress(TrainerCallback):
+    """Shows how many steps were taken."""
+
+    def __init__(self, shown: Progress) -> None:
+        self.shown = shown
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.stack = contextlib.ExitStack()
+        self.advance = self.stack.enter_context(self.shown(state.max_steps))
+        self.advance(state.global_step)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.advance(1)
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.stack.close()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Setting:
+    """What is trained, where, and who is told: the same in every phase of a training."""
+
+    config: TrainConfig
+    checkpoint: Checkpoint
+    """Of the encoder: the tokenizer, the device, and what linear maps are computed in."""
+    model: EncoderClassifier
+    """Trained in place; weights that take no gradient stay as they are."""
+    history: History
+    folder: Path
+    """For checkpoints."""
+    keep: bool = False
+    """Keep what is needed to resume, and not only the best weights."""
+    resume: bool = False
+    """Go on from the last whole checkpoint in the folder, if there is one."""
+    callbacks: Sequence[TrainerCallback] = ()
+    progress: Progress | None = None
+
+
+def fit(
+    setting: Setting,
+    feed: Feed,
+    evaluated: Mapping[str, Rows],
+    loss: Loss,
+    *,
+    phase: Phase,
+    learning_rate: float,
+    epochs: float,
+    max_steps: int | None = None,
+) -> int | None:
+    """Train a model, and leave in it the weights that did best on the validation rows.
+
+    Parameters
+    ----------
+    setting : Setting
+    feed : Feed
+        The rows to learn from.
+    evaluated : mapping of str to Rows
+        "train", and perhaps "validation" and "synthetic".
+    loss : Loss
+        What is minimised.
+    phase : {"train", "head"}
+        It has a folder of its own.
+    learning_rate, epochs, max_steps
+        Of this phase.
+
+    Returns
+    -------
+    int or None
+        The step of the evaluation whose weights these are, None without validation rows.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is no number any more.
+    """
+    config, checkpoint, model = setting.config, setting.checkpoint, setting.model
+    folder, keep = setting.folder / phase, setting.keep
+    validated, cpu = "validation" in evaluated, checkpoint.device.type == "cpu"
+    saves = "epoch" if keep or validated else "no"
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=epochs,
+        max_steps=max_steps or -1,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=EVAL_BATCH,
+        gradient_accumulation_steps=config.gradient_accumulation,
+        learning_rate=learning_rate,
+        weight_decay=config.weight_decay,
+        warmup_steps=config.warmup,
+        optim="adamw_torch_fused",
+        bf16=checkpoint.dtype is torch.bfloat16,
+        fp16=checkpoint.dtype is torch.float16,
+        use_cpu=cpu,
+        dataloader_pin_memory=not cpu,
+        eval_strategy="epoch",
+        save_strategy=saves,
+        save_total_limit=2,
+        save_only_model=not keep,
+        restore_callback_states_from_checkpoint=True,
+        load_best_model_at_end=validated,
+        metric_for_best_model=CHOSEN_BY if validated else None,
+        greater_is_better=True if validated else None,
+        logging_steps=50,
+        logging_nan_inf_filter=False,
+        report_to=config.report_to or "none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        seed=config.seed,
+    )
+    if setting.resume and (folder / DONE / "best_step.json").exists():
+        model.load_state_dict(load_file(folder / DONE / "model.safetensors"), strict=False)
+        setting.history.go_back_to(phase, sys.maxsize)
+        return json.loads((folder / DONE / "best_step.json").read_text())
+    found = last_checkpoint(folder) if setting.resume else None
+    setting.history.go_back_to(phase, 0 if found is None else int(found.rpartition("-")[2]))
+    trainer = ClassifierTrainer(
+        model=model,
+        args=arguments,
+        processing_class=checkpoint.tokenizer,
+        train_dataset=feed.rows,
+        eval_dataset=dict(evaluated),
+        data_collator=feed.collate,
+        loss=loss,
+        schedule=feed.schedule,
+        history=setting.history,
+        classes=model.classes,
+        phase=phase,
+        callbacks=[*setting.callbacks],
+    )
+    trainer.remove_callback(PrinterCallback)
+    if config.evaluate_steps is not None:
+        trainer.add_callback(_EvaluateEvery(config.evaluate_steps))
+    if config.patience is not None and validated:
+        trainer.add_callback(EarlyStoppingCallback(config.patience))
+    if setting.progress is not None and trainer.is_world_process_zero():
+        trainer.add_callback(_Progress(setting.progress))
+    trainer.train(resume_from_checkpoint=found)
+    best = trainer.state.best_global_step
+    if keep and trainer.is_world_process_zero():
+        model.save_pretrained(folder / DONE)
+        (folder / DONE / "best_step.json").write_text(json.dumps(best))
+    return best
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """Return the last whole checkpoint in a folder, and remove one that was being written when its process ended."""
+    while (found := get_last_checkpoint(str(folder))) is not None:
+        try:  # the state is written last
+            TrainerState.load_from_json(str(Path(found) / "trainer_state.json"))
+            return found
+        except (OSError, ValueError):
+            shutil.rmtree(found)
+    return None

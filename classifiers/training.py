@@ -1,0 +1,289 @@
+"""Train a classifier on labelled texts: the main job, which only conducts."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from accelerate import PartialState
+
+from augment import __version__
+from augment.checkpoints import Checkpoint, load_encoder, quiet
+from augment.errors import InputError
+from augment.scoring import TextScorer
+from augment.seeding import global_generators
+from classifiers import history as histories
+from classifiers.augmentation import Synthesis, vector_sampler
+from classifiers.config import Features, Static, TrainConfig
+from classifiers.feeding import evaluated_rows, loss_of, text_feed
+from classifiers.head_training import retrain_head
+from classifiers.history import History, Record
+from classifiers.inputs import FrozenFeatures, Tokens, features_cache
+from classifiers.model import EncoderClassifier
+from classifiers.output_folder import begun, save
+from classifiers.splits import Split, TrainingData, described, training_data
+from classifiers.trainer import Progress, Setting, fit
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
+
+@dataclass(frozen=True, eq=False)
+class TrainResult:
+    """A trained classifier, and how its training went."""
+
+    model: EncoderClassifier
+    """In eval mode, with the weights that did best on the validation rows, or the last ones without such rows."""
+    checkpoint: Checkpoint
+    """The model with its tokenizer."""
+    config: TrainConfig
+    history: list[Record]
+    """Every evaluation, see `classifiers.history.recorded`."""
+    best: Record
+    """The evaluation of the weights that were kept."""
+    last: Record
+    mean_gap: float | None
+    """Area between the curves of training and validation macro-F1 over the steps, in points."""
+    rows: dict[str, Any]
+    """Rows by kind and class, and what was told of those that were made."""
+    seconds: float
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, in the order of the outputs."""
+        return self.model.classes
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the probabilities of the classes, (n, classes) float32."""
+        return TextScorer(self.checkpoint, max_length=self.config.max_length).probabilities(texts)
+
+    def record(self) -> dict[str, Any]:
+        """Return what `training.json` holds, as plain data."""
+        return {
+            "version": __version__,
+            "config": self.config.model_dump(mode="json"),
+            "encoder": self.checkpoint.identity(),
+            "classes": self.classes,
+            "rows": self.rows,
+            "best": self.best,
+            "last": self.last,
+            "mean_gap": self.mean_gap,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def train(
+    config: TrainConfig,
+    train_dataset: Any,
+    validation_dataset: Any = None,
+    *,
+    output_dir: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    callbacks: Sequence[TrainerCallback] = (),
+    progress: Progress | None = None,
+    said: Callable[[str], None] | None = None,
+) -> TrainResult:
+    """Train an encoder with a classification head.
+
+    Parameters
+    ----------
+    config : TrainConfig
+        How.
+    train_dataset : Corpus, datasets.Dataset, pandas.DataFrame, or (texts, labels)
+        Rows that ``augment upsample`` has added are told from others by their column ``is_synthetic``.
+    validation_dataset : the same, optional
+        Rows that weights are chosen on, and that nothing is learnt from. Without them the last weights are kept.
+    output_dir : str or Path, optional
+        Folder for the model, its tokenizer, ``training.json``, ``history.jsonl`` and, if matplotlib is installed,
+        ``curves.png``. None: nothing is kept on the disk.
+    resume : bool, default=False
+        Go on with the unfinished training in `output_dir`, which must have been asked for the same.
+    overwrite : bool, default=False
+        Replace what is in `output_dir`, once the new model is there.
+    callbacks : sequence of TrainerCallback, default=()
+        Of transformers.
+    progress : callable, optional
+        Given the number of steps, returns a context whose value is called with the number just taken.
+    said : callable, optional
+        Told in a sentence what was made, and how each evaluation came out.
+
+    Returns
+    -------
+    TrainResult
+
+    Raises
+    ------
+    InputError
+        If the data or a setting cannot be used; see also `classifiers.splits.training_data`.
+    ModelError
+        If the encoder cannot be opened.
+    OutputError
+        If `output_dir` holds something else.
+    TrainingError
+        If the loss is no number any more.
+
+    Examples
+    --------
+    >>> texts = ["It opens at nine.", "We sat by the door.", "A lovely meal!", "I loved it."] * 4
+    >>> labels = ["neutral", "neutral", "positive", "positive"] * 4
+    >>> result = train(TrainConfig(learning_rate=5e-4, epochs=2.0, batch_size=8), (texts, labels), (texts, labels))
+    >>> result.classes, len(result.history)
+    (['neutral', 'positive'], 2)
+    """
+    say = said if said is not None and PartialState().is_main_process else lambda line: None
+    start = time.perf_counter()
+    data = training_data(
+        described(train_dataset, "the training data"),
+        None if validation_dataset is None else described(validation_dataset, "the validation data"),
+    )
+    synthesis = _checked(config, data)
+    with contextlib.ExitStack() as stack:
+        if output_dir is None:
+            if PartialState().num_processes > 1:
+                raise InputError("Several processes train one model only with an output_dir that all of them see.")
+            work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        else:
+            work = begun(Path(output_dir), _identity(config, data), resume=resume, overwrite=overwrite)
+        stack.enter_context(global_generators(config.seed))
+        stack.enter_context(quiet())
+        checkpoint = load_encoder(config.encoder, revision=config.revision, device=config.device, dtype=config.dtype)
+        checkpoint.tokenizer.padding_side = "right"
+        setting = Setting(
+            config=config,
+            checkpoint=checkpoint,
+            model=new_model(config, checkpoint, data.classes),
+            history=History(work / histories.FILE if PartialState().is_main_process else None, said=say),
+            folder=work,
+            keep=output_dir is not None,
+            resume=resume,
+            callbacks=callbacks,
+            progress=progress,
+        )
+        best, told = _trained(setting, data, synthesis, say)
+        setting.model.eval()
+        result = TrainResult(
+            model=setting.model,
+            checkpoint=replace(checkpoint, model=setting.model),
+            config=config,
+            history=setting.history.records,
+            rows={"original": data.originals.counts(data.classes), "synthetic": data.synthetic.counts(data.classes)}
+            | ({} if data.validation is None else {"validation": data.validation.counts(data.classes)})
+            | told,
+            seconds=time.perf_counter() - start,
+            **setting.history.summary(best),
+        )
+        if output_dir is not None and PartialState().is_main_process:
+            save(result, Path(output_dir))
+    PartialState().wait_for_everyone()
+    return result
+
+
+def _checked(config: TrainConfig, data: TrainingData) -> Synthesis | None:
+    """See that a configuration suits the data, before anything is opened; return what makes new texts."""
+    ways = config.augmentation
+    loss_of(config, np.ones(len(data.classes)), data.classes)
+    if config.patience is not None and data.validation is None:
+        raise InputError("The patience counts evaluations on validation rows, and there are none. Give some.")
+    if (config.real_only or config.synthetic_weight != 1) and not (len(data.synthetic) or isinstance(ways, Static)):
+        name = "real_only" if config.real_only else "synthetic_weight"
+        raise InputError(f"There are no synthetic rows that {name} could be for. Leave it out, or add some.")
+    if isinstance(ways, Features):
+        if len(data.synthetic):
+            raise InputError(
+                "The mode 'features' balances the features of original rows, and the training data holds synthetic"
+                " ones. Give data without, or another mode."
+            )
+        if ways.strategy is not None:
+            vector_sampler(ways)
+    return Synthesis(ways, data, config.seed, config.device) if isinstance(ways, Static) else None
+
+
+def _identity(config: TrainConfig, data: TrainingData) -> dict[str, Any]:
+    """Return whatever determines the weights, as plain data."""
+    return {
+        "version": __version__,
+        "config": config.model_dump(mode="json", exclude={"report_to", "cache_dir"}),
+        "data": data.fingerprints,
+        "processes": PartialState().num_processes,
+    }
+
+
+def new_model(config: TrainConfig, checkpoint: Checkpoint, classes: Sequence[str]) -> EncoderClassifier:
+    """Return an untrained classifier.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    checkpoint : Checkpoint
+        The encoder.
+    classes : sequence of str
+
+    Returns
+    -------
+    EncoderClassifier
+    """
+    model = EncoderClassifier.from_encoder(
+        checkpoint, classes, head=config.head, pooling=config.pooling, dropout=config.dropout, seed=config.seed
+    )
+    if checkpoint.device.type == "cpu":
+        model.set_attn_implementation("eager")  # of short texts the faster there, backward above all
+    return model
+
+
+def _trained(
+    setting: Setting, data: TrainingData, synthesis: Synthesis | None, say: Callable[[str], None]
+) -> tuple[int | None, dict[str, Any]]:
+    """Train in one phase or in two; return which step's weights these are, and what is told of new rows."""
+    config, ways = setting.config, setting.config.augmentation
+    frozen = config.freeze_encoder and config.head == "linear"
+    cache = features_cache(config.cache_dir) if frozen else None
+    features = FrozenFeatures(setting.model, setting.checkpoint, config.max_length, cache)
+    best: int | None = None
+    told: dict[str, Any] = {}
+    if not (frozen and isinstance(ways, Features)):
+        if config.freeze_encoder:
+            setting.model.freeze_encoder()
+        best, told = _fit_on_texts(setting, data, synthesis, features if frozen else features.tokens, say)
+    if isinstance(ways, Features):
+        best, told = retrain_head(setting, ways, data, features)
+    return best, told
+
+
+def _fit_on_texts(
+    setting: Setting,
+    data: TrainingData,
+    synthesis: Synthesis | None,
+    inputs: Tokens | FrozenFeatures,
+    say: Callable[[str], None],
+) -> tuple[int | None, dict[str, Any]]:
+    """Train on the rows of the file and on new texts."""
+    config, classes = setting.config, data.classes
+    if synthesis is not None:
+        say(f"Making new rows: {', '.join(f'{n:,} {name}' for name, n in synthesis.budget.items() if n)}.")
+    feed = text_feed(config, data, inputs, synthesis, setting.folder)
+
+    def of(split: Split | None) -> tuple[Split | None, Callable[[np.ndarray], Any]]:
+        return split, lambda rows: inputs([split.texts[i] for i in rows] if split else [])
+
+    try:
+        kinds = {"train": of(data.originals), "synthetic": of(feed.synthetic), "validation": of(data.validation)}
+        best = fit(
+            setting,
+            feed,
+            evaluated_rows(config, len(classes), kinds),
+            loss_of(config, feed.mass, classes),
+            phase="train",
+            learning_rate=config.learning_rate,
+            epochs=config.epochs,
+            max_steps=config.max_steps,
+        )
+    finally:
+        feed.close()
+    return best, feed.told
