@@ -21,6 +21,7 @@ from classifiers.config import Features, Static
 from classifiers.splits import SOFT_LABELS, Split, TrainingData, near_copies
 
 if TYPE_CHECKING:
+    from augment.strategy import TextStrategy
     from augment.upsampling import Job
 
 
@@ -57,6 +58,7 @@ class Synthesis:
         self.classes = data.classes
         self.seed = seed
         self.device = device
+        self._strategy()
         counts: dict[Any, int] = data.originals.joined(data.synthetic).counts(data.classes)
         self.budget = {str(k): n for k, n in rows_to_make(augmentation.sampling_strategy, counts).items()}
         if not sum(self.budget.values()):
@@ -96,27 +98,31 @@ class Synthesis:
         report = {name: getattr(manifest, name) for name in ("made", "missing", "rejected", "seconds")}
         return Made(Split([row.text for row in rows], codes, soft), report)
 
+    def _strategy(self) -> TextStrategy:
+        """Build the strategy."""
+        from augment.strategy import TextStrategy
+
+        strategy, parameters = self.augmentation.strategy, dict(self.augmentation.parameters)
+        if isinstance(strategy, str):
+            if "device" in STRATEGIES.parameters(STRATEGIES.find(strategy)):
+                parameters.setdefault("device", self.device)
+            strategy = STRATEGIES.create(strategy, parameters)
+        elif parameters:
+            raise InputError("The strategy is configured already. Leave the parameters out, or give its name.")
+        if not isinstance(strategy, TextStrategy):
+            raise InputError(
+                f"The strategy {strategy.name!r} makes vectors, and the mode {self.augmentation.mode!r} takes texts."
+                " Give the mode 'features', or a text strategy, such as 'fillmask'."
+            )
+        return strategy
+
     def _job(self, number: int) -> Job:
         """Plan a set, and say what is wrong before anything is made."""
         from augment.corpus import from_table
         from augment.guards.selection import ALWAYS, parse, select
-        from augment.strategy import TextStrategy
         from augment.upsampling import HeldOut, as_table, plan_job
 
-        asked = self.augmentation
-        strategy = asked.strategy
-        if isinstance(strategy, str):
-            parameters = dict(asked.parameters)
-            if "device" in STRATEGIES.parameters(STRATEGIES.find(strategy)):
-                parameters.setdefault("device", self.device)
-            strategy = STRATEGIES.create(strategy, parameters)
-        elif asked.parameters:
-            raise InputError("The strategy is configured already. Leave the parameters out, or give its name.")
-        if not isinstance(strategy, TextStrategy):
-            raise InputError(
-                f"The strategy {strategy.name!r} makes vectors, and the mode {asked.mode!r} takes texts. Give the mode"
-                " 'features', or a text strategy, such as 'fillmask'."
-            )
+        asked, strategy = self.augmentation, self._strategy()
         guards: list[Any] | None = asked.guards
         if asked.soft_labels and not any(parse(g).columns for g in guards or () if g != "none"):
             whole = len(self.sources) + sum(self.budget.values())

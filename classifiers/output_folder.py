@@ -26,8 +26,8 @@ ASKED = "asked.json"
 """In it: what determines the weights."""
 
 
-def begun(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool) -> Path:
-    """See that a training may write to a folder, and make room for what is unfinished.
+def check(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
+    """See that a training may write to a folder, without writing anything.
 
     Parameters
     ----------
@@ -39,6 +39,41 @@ def begun(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bo
     overwrite : bool
         Begin anew where something is.
 
+    Raises
+    ------
+    OutputError
+        If there is something in the folder and neither of the two is given, or what is unfinished is another training.
+    """
+    work = folder / WORK
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file. Give the name of a folder.")
+    if overwrite:
+        return
+    if work.exists():
+        if not resume:
+            raise OutputError(
+                f"The folder {str(folder)!r} holds an unfinished training. Give --resume to go on with it, or"
+                " --overwrite to begin anew."
+            )
+        asked = _asked(work)
+        differs = asked and difference(asked, identity)
+        if differs:
+            raise OutputError(
+                f"The unfinished training in {str(folder)!r} is another one: {differs}. Give the same data and options,"
+                " or --overwrite to begin anew."
+            )
+    elif (folder / "config.json").exists():
+        raise OutputError(f"The folder {str(folder)!r} holds a model already. Give --overwrite, or another folder.")
+
+
+def begin(folder: Path, identity: dict[str, Any], *, overwrite: bool) -> Path:
+    """Make room for what is unfinished, or find it.
+
+    Parameters
+    ----------
+    folder, identity, overwrite
+        As in `check`, which comes first.
+
     Returns
     -------
     Path
@@ -47,37 +82,28 @@ def begun(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bo
     Raises
     ------
     OutputError
-        If there is something in the folder and neither of the two is given, or what is unfinished is another training.
+        If the folder cannot be written.
     """
     work = folder / WORK
     with PartialState().main_process_first():
-        if not PartialState().is_main_process:
-            return work
-        if folder.exists() and not folder.is_dir():
-            raise OutputError(f"{folder} is a file. Give the name of a folder.")
-        if overwrite:
-            shutil.rmtree(work, ignore_errors=True)
-        elif (folder / "config.json").exists() and not work.exists():
-            raise OutputError(f"The folder {str(folder)!r} holds a model already. Give --overwrite, or another folder.")
-        elif work.exists():
-            if not resume:
-                raise OutputError(
-                    f"The folder {str(folder)!r} holds an unfinished training. Give --resume to go on with it, or"
-                    " --overwrite to begin anew."
-                )
-            differs = difference(json.loads((work / ASKED).read_text(encoding="utf-8")), identity)
-            if differs:
-                raise OutputError(
-                    f"The unfinished training in {str(folder)!r} is another one: {differs}. Give the same data and"
-                    " options, or --overwrite to begin anew."
-                )
-            return work
-        try:
-            work.mkdir(parents=True)
-            _replace(work / ASKED, json.dumps(identity, indent=2) + "\n")
-        except OSError as error:
-            raise OutputError(f"{folder} cannot be written: {error.strerror}. Give another folder.") from error
+        if PartialState().is_main_process:
+            if overwrite:
+                shutil.rmtree(work, ignore_errors=True)
+            try:
+                work.mkdir(parents=True, exist_ok=True)
+                if not (work / ASKED).exists():
+                    _replace(work / ASKED, json.dumps(identity, indent=2) + "\n")
+            except OSError as error:
+                raise OutputError(f"{folder} cannot be written: {error.strerror}. Give another folder.") from error
     return work
+
+
+def _asked(work: Path) -> Any:
+    """Return what an unfinished training was asked for; nothing, if it was stopped before that was written."""
+    try:
+        return json.loads((work / ASKED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def save(result: TrainResult, folder: Path) -> None:
@@ -87,7 +113,7 @@ def save(result: TrainResult, folder: Path) -> None:
     ----------
     result : TrainResult
     folder : Path
-        As it was given to `begun`.
+        As it was given to `begin`.
     """
     (folder / RECORD).unlink(missing_ok=True)
     result.model.save_pretrained(folder)

@@ -19,6 +19,7 @@ from augment.errors import InputError
 from augment.scoring import TextScorer
 from augment.seeding import global_generators
 from classifiers import history as histories
+from classifiers import output_folder
 from classifiers.augmentation import Synthesis, vector_sampler
 from classifiers.config import Features, Static, TrainConfig
 from classifiers.feeding import evaluated_rows, loss_of, text_feed
@@ -26,7 +27,6 @@ from classifiers.head_training import retrain_head
 from classifiers.history import History, Record
 from classifiers.inputs import FrozenFeatures, Tokens, features_cache
 from classifiers.model import EncoderClassifier
-from classifiers.output_folder import begun, save
 from classifiers.splits import Split, TrainingData, described, training_data
 from classifiers.trainer import Progress, Setting, fit
 
@@ -145,20 +145,24 @@ def train(
     )
     synthesis = _checked(config, data)
     with contextlib.ExitStack() as stack:
-        if output_dir is None:
-            if PartialState().num_processes > 1:
-                raise InputError("Several processes train one model only with an output_dir that all of them see.")
-            work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        else:
-            work = begun(Path(output_dir), _identity(config, data), resume=resume, overwrite=overwrite)
+        identity = _identity(config, data)
+        if output_dir is not None:
+            output_folder.check(Path(output_dir), identity, resume=resume, overwrite=overwrite)
+        elif PartialState().num_processes > 1:
+            raise InputError("Several processes train one model only with an output_dir that all of them see.")
         stack.enter_context(global_generators(config.seed))
         stack.enter_context(quiet())
         checkpoint = load_encoder(config.encoder, revision=config.revision, device=config.device, dtype=config.dtype)
         checkpoint.tokenizer.padding_side = "right"
+        model = new_model(config, checkpoint, data.classes)
+        if output_dir is None:
+            work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        else:
+            work = output_folder.begin(Path(output_dir), identity, overwrite=overwrite)
         setting = Setting(
             config=config,
             checkpoint=checkpoint,
-            model=new_model(config, checkpoint, data.classes),
+            model=model,
             history=History(work / histories.FILE if PartialState().is_main_process else None, said=say),
             folder=work,
             keep=output_dir is not None,
@@ -180,7 +184,7 @@ def train(
             **setting.history.summary(best),
         )
         if output_dir is not None and PartialState().is_main_process:
-            save(result, Path(output_dir))
+            output_folder.save(result, Path(output_dir))
     PartialState().wait_for_everyone()
     return result
 
