@@ -14,7 +14,7 @@ from augment.errors import InputError
 from augment.inference import Inference
 from augment.masked_lm import HeadStates
 from augment.seeding import generator
-from classifiers.pretraining import mean_vectors
+from classifiers.pretraining import pooled_vectors
 
 
 @dataclass(frozen=True)
@@ -123,16 +123,24 @@ def word_accuracy(
 
 
 def similarity_correlation(
-    encoder: Checkpoint, reference: Checkpoint, texts: Sequence[str], *, pairs: int = 2000, seed: int = 0
+    encoder: Checkpoint,
+    reference: Checkpoint,
+    texts: Sequence[str],
+    *,
+    pooling: str = "mean",
+    pairs: int = 2000,
+    seed: int = 0,
 ) -> float:
     """Compare two encoders by the cosine similarities that they give to the same random pairs of sentences.
 
     Parameters
     ----------
     encoder, reference : Checkpoint
-        From `augment.checkpoints.load_encoder`; both are mean-pooled.
+        From `augment.checkpoints.load_encoder`.
     texts : sequence of str
         The sentences.
+    pooling : str, default="mean"
+        Of the encoder, one of `augment.pooling.POOLERS`; the reference is mean-pooled.
     pairs : int, default=2000
         How many pairs of two different sentences.
     seed : int, default=0
@@ -149,9 +157,9 @@ def similarity_correlation(
     first = rng.integers(len(texts), size=pairs)
     second = (first + rng.integers(1, len(texts), size=pairs)) % len(texts)
     similarities = []
-    for checkpoint in (encoder, reference):
+    for checkpoint, how in ((encoder, pooling), (reference, "mean")):
         vectors = np.zeros((len(texts), checkpoint.model.config.hidden_size), dtype=np.float32)
-        for positions, batch in mean_vectors(checkpoint, texts):
+        for positions, batch in pooled_vectors(checkpoint, texts, how=how):
             vectors[positions] = batch / np.linalg.norm(batch, axis=1, keepdims=True)
         similarities.append((vectors[first] * vectors[second]).sum(1))
     return float(spearmanr(*similarities).statistic)

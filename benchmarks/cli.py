@@ -24,20 +24,32 @@ def main() -> None:
 @click.option("--words", "word_file", required=True, metavar="FILE", help="Sentences whose words are masked.")
 @click.option("--pairs", "pair_file", required=True, metavar="FILE", help="Sentences that pairs are drawn from.")
 @click.option("--reference", required=True, metavar="NAME", help="Encoder whose similarities are the measure.")
+@click.option(
+    "--pooling",
+    type=click.Choice(["mean", "cls", "cls_mlp", "max"]),
+    default="mean",
+    show_default=True,
+    help="Of MODEL; the reference is mean-pooled.",
+)
 @click.option("--dtype", default="float32", show_default=True, help="What masked words are found in, e.g. int8.")
 @click.option("--seed", type=int, default=0, show_default=True)
-def checkpoint_command(model: str, word_file: str, pair_file: str, reference: str, dtype: str, seed: int) -> None:
+def checkpoint_command(
+    model: str, word_file: str, pair_file: str, reference: str, pooling: str, dtype: str, seed: int
+) -> None:
     """Measure MODEL as a masked language model and as a sentence encoder; prints JSON."""
     from augment.checkpoints import load_encoder, load_masked_lm
     from augment.corpus import read_texts
     from benchmarks.checkpoint_quality import similarity_correlation, word_accuracy
 
     masked_lm, texts = load_masked_lm(model, dtype=dtype), read_texts(word_file)
+    encoder = load_encoder(model)
+    if pooling == "cls_mlp":
+        encoder.require_pooler()
     found = {
         "words": asdict(word_accuracy(masked_lm, texts, seed=seed)),
         "words_without_punctuation": asdict(word_accuracy(masked_lm, texts, seed=seed, punctuation=False)),
         "spearman": similarity_correlation(
-            load_encoder(model), load_encoder(reference), read_texts(pair_file), seed=seed
+            encoder, load_encoder(reference), read_texts(pair_file), pooling=pooling, seed=seed
         ),
     }
     click.echo(json.dumps(found, indent=2))

@@ -6,27 +6,21 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import Trainer, TrainingArguments
-from transformers.trainer_pt_utils import get_length_grouped_indices
-from transformers.trainer_utils import get_last_checkpoint
 
 from augment import conditioning, pooling
 from augment.batches import LENGTH_STEP
 from augment.checkpoints import Checkpoint
 from augment.errors import InputError
-from augment.masked_lm import HeadStates
-from augment.seeding import generator, global_generators
+from augment.masked_lm import HeadStates, States
+from augment.seeding import global_generators
+from classifiers.sentences import IGNORED, LengthGroups, Sentences, WordMasks
 
-if TYPE_CHECKING:
-    from tokenizers import Encoding
-    from transformers import PreTrainedTokenizerFast
-
-IGNORED = -100
 MASKS_STEP = 64
 """Batches are padded to few lengths and few numbers of masks. On CPUs every new shape of a matrix product has a kernel
 compiled for it; once more shapes than the kernel cache holds take turns, a step takes two to three times as long."""
@@ -35,24 +29,20 @@ SIMILARITY_WEIGHT = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class PretrainConfig:
-    """How to pretrain; the defaults are those of the first of the three trainings that made the bundled `mini`."""
+class LoopConfig:
+    """What every objective's training is told."""
 
-    mask_ratio: float = 0.2
-    """Share of the words of a sentence that are masked, all their pieces at once; in (0, 1)."""
-    whole_share: float = 0.15
-    """Share of the sentences that are shown unmasked, for the teacher's vectors alone; in [0, 1)."""
-    distillation_weight: float = 2.0
-    """Weight of the distance to the teacher's vectors; 0 or larger, unused without a teacher."""
-    epochs: float = 8.0
-    learning_rate: float = 6e-4
+    epochs: float
+    learning_rate: float
     """Peak of a linear schedule with 2 % warm-up."""
-    weight_decay: float = 0.01
-    batch_size: int = 64
-    dropout: float = 0.0
+    weight_decay: float
+    dropout: float
     """Dropout while pretraining, in [0, 1); the saved configuration keeps the model's own."""
-    max_length: int = 128
+    max_length: int
     """Longest sequence in word pieces; what is longer is cut."""
+    mask_ratio: float
+    """Share of the words of a sentence that are masked, all their pieces at once; in (0, 1)."""
+    batch_size: int = 64
     save_steps: int = 500
     seed: int = 0
 
@@ -61,72 +51,41 @@ class PretrainConfig:
             value = getattr(self, name)
             if not low < value < high:
                 raise InputError(f"The {name} must lie between {low:g} and {high:g}. Got {value!r}.")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"The dropout must be at least 0 and below 1. Got {self.dropout!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig(LoopConfig):
+    """How to train a masked LM; the defaults are those of the first of the three trainings that made `mini`."""
+
+    epochs: float = 8.0
+    learning_rate: float = 6e-4
+    weight_decay: float = 0.01
+    dropout: float = 0.0
+    max_length: int = 128
+    mask_ratio: float = 0.2
+    whole_share: float = 0.15
+    """Share of the sentences that are shown unmasked, for the teacher's vectors alone; in [0, 1)."""
+    distillation_weight: float = 2.0
+    """Weight of the distance to the teacher's vectors; 0 or larger, unused without a teacher."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.whole_share < 1:
             raise InputError(f"The whole_share must be at least 0 and below 1. Got {self.whole_share!r}.")
 
 
-@dataclass
-class WordMasks:
-    """Collator: pads sentences to one length and masks whole words of them.
+class SentenceTrainer(Trainer):
+    """Trainer over batches of sentences of like length, in an order that a resumed training goes on with."""
 
-    What is masked depends on the seed, the row and the epoch alone, so that a resumed training masks as an
-    uninterrupted one would.
-    """
-
-    mask_id: int
-    pad_id: int
-    mask_ratio: float
-    whole_share: float
-    seed: int
-
-    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-        """Return input_ids, attention_mask and labels (batch, length), and row numbers (batch,)."""
-        length = -(-max(len(row["input_ids"]) for row in rows) // LENGTH_STEP) * LENGTH_STEP
-        input_ids = torch.full((len(rows), length), self.pad_id)
-        masked = torch.zeros((len(rows), length), dtype=torch.bool)
-        for i, row in enumerate(rows):
-            input_ids[i, : len(row["input_ids"])] = torch.as_tensor(row["input_ids"])
-            masked[i, : len(row["words"])] = torch.as_tensor(self._choose(row))
-        return {
-            "labels": input_ids.masked_fill(~masked, IGNORED),
-            "input_ids": input_ids.masked_fill(masked, self.mask_id),
-            "attention_mask": (torch.arange(length) < torch.tensor([[len(r["input_ids"])] for r in rows])).long(),
-            "rows": torch.tensor([row["row"] for row in rows]),
-        }
-
-    def _choose(self, row: dict[str, Any]) -> np.ndarray:
-        """Choose the pieces of a row to mask: bool, (length,)."""
-        rng = generator(self.seed, "mask", row["row"], row["epoch"])
-        count = row["words"].max() + 1
-        wanted = max(1, int(count * self.mask_ratio + rng.random()))
-        if rng.random() < self.whole_share:
-            wanted = 0
-        return np.isin(row["words"], rng.permutation(count)[:wanted])
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroups:
+        """Return the sampler that goes on where an interrupted epoch stood."""
+        rows: Any = self.train_dataset
+        return LengthGroups(rows.lengths(), self.args.train_batch_size, self.args.seed)
 
 
-class LengthGroups(torch.utils.data.Sampler[tuple[int, int]]):
-    """Rows of like length beside each other, as (row, epoch), in an order that follows from seed and epoch alone."""
-
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        self.lengths = list(lengths)
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Go to an epoch; the trainer calls this before each."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = torch.Generator().manual_seed(int(generator(self.seed, "order", self.epoch).integers(2**63)))
-        for row in get_length_grouped_indices(self.lengths, self.batch_size, generator=order):
-            yield row, self.epoch
-
-
-class PretrainTrainer(Trainer):
+class PretrainTrainer(SentenceTrainer):
     """Trainer whose loss is masked LM plus the weighted distance to given sentence vectors."""
 
     def __init__(self, *args: Any, vectors: np.ndarray | None, distillation_weight: float, **kwargs: Any) -> None:
@@ -135,31 +94,45 @@ class PretrainTrainer(Trainer):
         self.vectors = vectors
         self.distillation_weight = distillation_weight
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroups:
-        """Return the sampler that goes on where an interrupted epoch stood."""
-        rows: Any = self.train_dataset
-        return LengthGroups(rows.lengths(), self.args.train_batch_size, self.args.seed)
-
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Tensor:
         """Return the loss of one batch, a scalar."""
-        projection = self.head_states.model.get_output_embeddings()
-        labels = inputs["labels"].flatten()
-        masked = (labels != IGNORED).nonzero().squeeze(1)
-        spare = (labels == IGNORED).nonzero().squeeze(1)[: -len(masked) % MASKS_STEP]
-        positions = torch.cat([masked, spare])
         with self.accelerator.autocast():
-            states = self.head_states(inputs["input_ids"], inputs["attention_mask"])
-            logits = projection(states.head.flatten(0, 1)[positions])
-        loss = nn.functional.cross_entropy(logits.float(), labels[positions], ignore_index=IGNORED, reduction="sum")
-        loss = loss / max(len(masked), 1)
+            loss, states = masked_loss(self.head_states, inputs)
         whole = (inputs["labels"] == IGNORED).all(dim=1)
         if self.vectors is not None and whole.any():
             target = torch.from_numpy(self.vectors[inputs["rows"][whole].cpu().numpy()]).to(loss.device)
             own = pooling.mean(states.tokens[whole], inputs["attention_mask"][whole])
             loss = loss + self.distillation_weight * vector_distance(own, target)
         return loss
+
+
+def masked_loss(head_states: HeadStates, batch: dict[str, Tensor]) -> tuple[Tensor, States]:
+    """Return how badly a masked LM finds what `WordMasks` masked: Devlin et al. 2019, section 3.1.
+
+    Parameters
+    ----------
+    head_states : HeadStates
+        The masked LM.
+    batch : dict of Tensor
+        What `WordMasks` returns.
+
+    Returns
+    -------
+    loss : Tensor
+        A scalar, float32: the mean cross-entropy over the masked word pieces; 0 if there are none.
+    states : States
+        What the model made of the batch on the way.
+    """
+    labels = batch["labels"].flatten()
+    masked = (labels != IGNORED).nonzero().squeeze(1)
+    spare = (labels == IGNORED).nonzero().squeeze(1)[: -len(masked) % MASKS_STEP]
+    positions = torch.cat([masked, spare])
+    states = head_states(batch["input_ids"], batch["attention_mask"])
+    logits = head_states.model.get_output_embeddings()(states.head.flatten(0, 1)[positions])
+    loss = nn.functional.cross_entropy(logits.float(), labels[positions], ignore_index=IGNORED, reduction="sum")
+    return loss / max(len(masked), 1), states
 
 
 def vector_distance(own: Tensor, target: Tensor) -> Tensor:
@@ -252,7 +225,27 @@ def pretrain(
     training = output_dir / "training"
     training.mkdir(parents=True, exist_ok=True)
     vectors = None if teacher is None else _teacher_vectors(teacher, texts, training)
-    arguments = TrainingArguments(
+    tokenizer = checkpoint.tokenizer
+    make_ready(checkpoint, config)
+    with global_generators(config.seed):
+        trainer = PretrainTrainer(
+            model=checkpoint.model,
+            args=arguments(checkpoint, training, config),
+            processing_class=tokenizer,
+            train_dataset=Sentences(tokenizer, texts, starts, min(config.max_length, checkpoint.longest())),
+            data_collator=WordMasks(
+                tokenizer.mask_token_id, tokenizer.pad_token_id, config.mask_ratio, config.whole_share, config.seed
+            ),
+            vectors=vectors,
+            distillation_weight=config.distillation_weight,
+        )
+        trainer.train(resume_from_checkpoint=last_checkpoint(training) if resume else None)
+    save(checkpoint, output_dir)
+
+
+def arguments(checkpoint: Checkpoint, training: Path, config: LoopConfig, **more: Any) -> TrainingArguments:
+    """Return the arguments of a trainer whose checkpoints go into the folder `training`."""
+    return TrainingArguments(
         output_dir=str(training),
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch_size,
@@ -270,70 +263,36 @@ def pretrain(
         seed=config.seed,
         report_to=[],
         disable_tqdm=True,
+        **more,
     )
-    model, tokenizer = checkpoint.model.train(), checkpoint.tokenizer
+
+
+def make_ready(checkpoint: Checkpoint, config: LoopConfig) -> None:
+    """Put a model into training mode, in place, with the dropout that was asked for."""
+    model = checkpoint.model.train()
     if checkpoint.device.type == "cpu":
         model.set_attn_implementation("eager")  # on CPUs the backward of torch's fused attention is 2.5 times slower
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = config.dropout
-    with global_generators(config.seed):
-        trainer = PretrainTrainer(
-            model=model,
-            args=arguments,
-            processing_class=tokenizer,
-            train_dataset=_Sentences(tokenizer, texts, starts, min(config.max_length, checkpoint.longest())),
-            data_collator=WordMasks(
-                tokenizer.mask_token_id, tokenizer.pad_token_id, config.mask_ratio, config.whole_share, config.seed
-            ),
-            vectors=vectors,
-            distillation_weight=config.distillation_weight,
-        )
-        trainer.train(resume_from_checkpoint=get_last_checkpoint(str(training)) if resume else None)
-    model.half().save_pretrained(output_dir)
-    tokenizer.save_pretrained(output_dir)
 
 
-class _Sentences(torch.utils.data.Dataset):
-    """Sentences as word pieces, with the number of the word that each piece belongs to."""
-
-    def __init__(
-        self, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], starts: Sequence[int], max_length: int
-    ) -> None:
-        encoded = tokenizer(list(texts), truncation=True, max_length=max_length)
-        self.rows: list[dict[str, Any]] = [
-            {
-                "input_ids": np.array(ids, dtype=np.int64),
-                "words": _word_numbers(encoded[i], texts[i][: starts[i]]),
-                "row": i,
-                "epoch": 0,
-            }
-            for i, ids in enumerate(encoded["input_ids"])
-        ]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
-        row, epoch = key
-        return self.rows[row] | {"epoch": epoch}
-
-    def lengths(self) -> list[int]:
-        """Return the number of word pieces of each sentence."""
-        return [len(row["input_ids"]) for row in self.rows]
+def last_checkpoint(training: Path) -> str | None:
+    """Return the last checkpoint that was written whole: the trainer's own state is what it writes last."""
+    whole = [path.parent for path in training.glob("checkpoint-*/trainer_state.json")]
+    return str(max(whole, key=lambda folder: int(folder.name.removeprefix("checkpoint-")))) if whole else None
 
 
-def _word_numbers(encoding: Encoding, before: str) -> np.ndarray:
-    """Number the words from 0 on, (length,); special tokens and the words of `before`, never masked, have -1."""
-    numbers = np.array([-1 if word is None else word for word in encoding.word_ids], dtype=np.int64)
-    begins = np.array([begin for begin, _ in encoding.offsets])
-    # Some tokenizers count the space before a word to the word: it does not make the first word one of `before`.
-    first = numbers[begins < len(before.rstrip())].max(initial=-1) + 1
-    return np.where(numbers >= first, numbers - first, -1)
+def save(checkpoint: Checkpoint, output_dir: Path) -> None:
+    """Write a trained model, in half precision, and its tokenizer."""
+    checkpoint.model.half().save_pretrained(output_dir)
+    checkpoint.tokenizer.save_pretrained(output_dir)
 
 
-def mean_vectors(encoder: Checkpoint, texts: Sequence[str], *, batch_size: int = 64, max_length: int = 128) -> Iterator:
-    """Yield (positions, vectors) of length-sorted batches: vectors (b, d) float32, mean-pooled."""
+def pooled_vectors(
+    encoder: Checkpoint, texts: Sequence[str], *, how: str = "mean", batch_size: int = 64, max_length: int = 128
+) -> Iterator:
+    """Yield (positions, vectors) of length-sorted batches: vectors (b, d) float32, pooled as one of `POOLERS` does."""
     longest = min(max_length, encoder.longest() // LENGTH_STEP * LENGTH_STEP)
     ids = encoder.tokenizer(list(texts), truncation=True, max_length=longest)["input_ids"]
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
@@ -342,8 +301,8 @@ def mean_vectors(encoder: Checkpoint, texts: Sequence[str], *, batch_size: int =
         rows = {"input_ids": [ids[i] for i in positions]}
         batch = encoder.tokenizer.pad(rows, pad_to_multiple_of=LENGTH_STEP, return_tensors="pt").to(encoder.device)
         with encoder.inference():
-            states = encoder.model(batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
-        yield positions, pooling.mean(states, batch["attention_mask"]).cpu().numpy()
+            output = encoder.model.base_model(batch["input_ids"], attention_mask=batch["attention_mask"])
+        yield positions, pooling.POOLERS[how](output, batch["attention_mask"]).cpu().numpy()
 
 
 def _teacher_vectors(teacher: Checkpoint, texts: Sequence[str], folder: Path) -> np.ndarray:
@@ -353,7 +312,7 @@ def _teacher_vectors(teacher: Checkpoint, texts: Sequence[str], folder: Path) ->
     if path.exists():
         return np.load(path)
     vectors = np.zeros((len(texts), teacher.model.config.hidden_size), dtype=np.float16)
-    for positions, batch in mean_vectors(teacher, texts):
+    for positions, batch in pooled_vectors(teacher, texts):
         vectors[positions] = batch
     with path.open("wb") as file:
         np.save(file, vectors)

@@ -16,7 +16,8 @@ from augment.checkpoints import load_encoder, load_masked_lm
 from augment.conditioning import RECORD, SEPARATOR, conditioned, prefix
 from augment.errors import InputError
 from classifiers.cli import main as classifiers
-from classifiers.pretraining import IGNORED, PretrainConfig, WordMasks, _Sentences, pretrain
+from classifiers.pretraining import PretrainConfig, pretrain
+from classifiers.sentences import IGNORED, Sentences, WordMasks
 
 LABELS = ("positive", "neutral", "very_negative", "not-so good", "Ärger", -1)
 QUICK = PretrainConfig(epochs=1, batch_size=8, learning_rate=1e-3, max_length=32)
@@ -64,9 +65,9 @@ def test_the_original_begins_where_it_is_said_to(text, label):
 def test_the_words_of_the_label_are_never_masked_and_those_of_the_text_as_without_it(masked_lm, sentences, label):
     tokenizer = masked_lm.tokenizer
     texts, starts = zip(*(conditioned(text, label) for text in sentences), strict=True)
-    plain = _Sentences(tokenizer, sentences, [0] * len(sentences), 200)
+    plain = Sentences(tokenizer, sentences, [0] * len(sentences), 200)
     counts = [row["words"].max() + 1 for row in plain.rows]
-    data = _Sentences(tokenizer, texts, starts, 200)
+    data = Sentences(tokenizer, texts, starts, 200)
     rows = [data[i, epoch] for epoch in range(2) for i in range(len(texts))]
     collate = WordMasks(tokenizer.mask_token_id, tokenizer.pad_token_id, 0.5, 0.0, 0)
     spans = tokenizer(list(texts), return_offsets_mapping=True)["offset_mapping"]
@@ -91,7 +92,7 @@ def test_the_words_of_the_label_are_never_masked_and_those_of_the_text_as_withou
 def test_every_word_of_the_text_is_masked_as_often_as_another(bert):
     tokenizer = opened(bert).tokenizer
     text, start = conditioned("the shop opens at nine", "good book")
-    data = _Sentences(tokenizer, [text], [start], 40)
+    data = Sentences(tokenizer, [text], [start], 40)
     batch = WordMasks(tokenizer.mask_token_id, tokenizer.pad_token_id, 0.4, 0.0, 0)(
         [data[0, epoch] for epoch in range(2000)]
     )

@@ -14,16 +14,8 @@ from safetensors.torch import load_file
 
 from augment.checkpoints import load_encoder, load_masked_lm
 from augment.errors import InputError, ModelError
-from classifiers.pretraining import (
-    IGNORED,
-    PretrainConfig,
-    PretrainTrainer,
-    WordMasks,
-    _Sentences,
-    mean_vectors,
-    pretrain,
-    vector_distance,
-)
+from classifiers.pretraining import PretrainConfig, PretrainTrainer, pooled_vectors, pretrain, vector_distance
+from classifiers.sentences import IGNORED, Sentences, WordMasks
 from classifiers.shrinking import cut_positions, cut_vocabulary, drop_layers, frequent_pieces, shrink
 
 WHO = ("the doctor", "my sister", "the waiter", "our guide", "the old man")
@@ -72,7 +64,7 @@ def collated(checkpoint, rows, ratio, whole, seed):
 
 def rows_of(tokenizer, texts, epochs=1):
     """Texts in word pieces, as the trainer takes them in so many epochs."""
-    data = _Sentences(tokenizer, texts, [0] * len(texts), 40)
+    data = Sentences(tokenizer, texts, [0] * len(texts), 40)
     return [data[i, epoch] for epoch in range(epochs) for i in range(len(data))]
 
 
@@ -400,7 +392,7 @@ def test_a_teacher_draws_the_sentence_vectors_near(bert, teacher, tmp_path):
         columns = []
         for encoder in (load_encoder(str(path), device="cpu", dtype="float32"), teacher):
             vectors = np.zeros((len(TEXTS), 64))
-            for positions, batch in mean_vectors(encoder, TEXTS):
+            for positions, batch in pooled_vectors(encoder, TEXTS):
                 vectors[positions] = batch / np.linalg.norm(batch, axis=1, keepdims=True)
             columns.append(vectors)
         return float((columns[0] * columns[1]).sum(1).mean())
@@ -415,7 +407,7 @@ def test_a_teacher_draws_the_sentence_vectors_near(bert, teacher, tmp_path):
 def test_mean_vectors_are_those_of_each_text_alone(bert, sentences):
     encoder = load_encoder(str(bert), device="cpu", dtype="float32")
     seen = []
-    for positions, batch in mean_vectors(encoder, sentences, batch_size=7):
+    for positions, batch in pooled_vectors(encoder, sentences, batch_size=7):
         seen += positions
         for i, vector in zip(positions, batch, strict=True):
             with torch.no_grad():
