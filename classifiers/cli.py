@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from augment import __version__
 from augment.cli import layout_of, layout_options
 from augment.console import Commands
-from augment.errors import InputError, OutputError
+from augment.errors import InputError, ModelError, OutputError
 from classifiers.commands import evaluate_command, predict_command, train_command
 
 if TYPE_CHECKING:
@@ -153,6 +153,11 @@ def pretrain_command(
     else:
         rows = [(text,) for text in _read(sources, layout, labelled=False)[0]]
     checkpoint = open_encoder(model, contrast, device=device)
+    if vocabulary is not None and checkpoint.model.get_output_embeddings() is None:
+        raise ModelError(
+            f"The vocabulary of {model!r} cannot be cut, since it has no masked-LM head. Leave --vocabulary out, or"
+            " give it a head with --mlm-weight .1."
+        )
     checkpoint = shrink(checkpoint, [text for row in rows for text in row], **smaller)
     report = pretrain_by_contrast(
         checkpoint, rows, output_dir, contrast, resume=resume, said=lambda line: click.echo(line, err=True)

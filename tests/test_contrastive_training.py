@@ -583,6 +583,20 @@ def test_the_command_refuses_in_one_line_and_leaves_nothing(bert, texts, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+def test_the_command_cuts_the_vocabulary_where_there_is_a_head_alone(bert, texts, tmp_path):
+    plain = encoder_without_head(bert, tmp_path / "plain")
+    asked = (texts, "--model", plain, "--objective", "simcse", "--batch-size", 32, "--vocabulary", 260, "--layers", 1)
+    done = pretrain(*asked, "-o", tmp_path / "refused")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "--mlm-weight .1" in done.stderr
+    assert not (tmp_path / "refused").exists()
+    done = pretrain(*asked, "-o", tmp_path / "out", "--mlm-weight", 0.1)
+    assert done.exit_code == 0, done.stderr
+    config = load_masked_lm(str(tmp_path / "out"), device="cpu").model.config
+    assert config.vocab_size <= 260
+    assert config.num_hidden_layers == 1
+
+
 def test_the_command_names_the_columns_that_it_lacks(bert, triples, tmp_path):
     done = pretrain(
         *(triples, "-o", tmp_path / "out", "--model", bert, "--objective", "supervised-simcse"),
