@@ -128,3 +128,9 @@ def test_correlation_is_that_of_a_slow_count(bert, tiny, sentences):
     found = similarity_correlation(*encoders, sentences, pairs=60, seed=4)
     assert found == pytest.approx(spearmanr(*columns).statistic, abs=1e-3)
     assert all(i != j for i, j in zip(first, second, strict=True))
+
+
+def test_the_encoder_is_pooled_as_asked_and_the_reference_by_the_mean(bert, sentences):
+    encoder = load_encoder(str(bert), device="cpu", dtype="float32")
+    assert similarity_correlation(encoder, encoder, sentences, pooling="mean", pairs=200) == pytest.approx(1.0)
+    assert similarity_correlation(encoder, encoder, sentences, pooling="cls", pairs=200) < 0.95

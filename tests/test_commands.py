@@ -88,3 +88,13 @@ def test_a_checkpoint_measured_against_itself_agrees_with_itself(bert, tmp_path,
     for measure in ("words", "words_without_punctuation"):
         assert 0 <= found[measure]["top_1"] <= found[measure]["top_5"] <= 1
     assert found["words"]["words"] >= found["words_without_punctuation"]["words"]
+
+
+def test_a_checkpoint_is_measured_by_its_first_token_and_by_no_pooler_that_it_lacks(bert, tmp_path, sentences) -> None:
+    table = tmp_path / "texts.jsonl"
+    table.write_text("".join(json.dumps({"sentence": text}) + "\n" for text in sentences))
+    arguments = ["checkpoint", str(bert), "--words", str(table), "--pairs", str(table), "--reference", str(bert)]
+    done = CliRunner().invoke(benchmarks, [*arguments, "--pooling", "cls"])
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["spearman"] < 0.95
+    assert "Give the pooling 'cls'." in refusal(CliRunner().invoke(benchmarks, [*arguments, "--pooling", "cls_mlp"]))
