@@ -132,7 +132,7 @@ def upsample_command(
         if report is not None:
             check_report(report, overwrite=overwrite)
     given = {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
-    options = {**others, "layout": layout_of(**others), "parameters": _values(params)}
+    options = {**others, "layout": layout_of(**others), "parameters": values_of(params)}
     asked = run_config.settle(config, options, given | ({"header"} & {name.removeprefix("no_") for name in given}))
     if asked.encoder is not None:
         _check_for_vectors(asked, output, workers)
@@ -343,7 +343,7 @@ def layout_of(**others: Any) -> Any:
     return Layout(header=not others["no_header"], **{name: others[name] for name in LAYOUT})
 
 
-def _values(params: tuple[str, ...]) -> dict[str, str]:
+def values_of(params: tuple[str, ...]) -> dict[str, str]:
     """Split NAME=VALUE options."""
     values = {}
     for param in params:

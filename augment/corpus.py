@@ -196,7 +196,12 @@ def read(source: str | Path, layout: Layout = _DEFAULT) -> Corpus:
 
 
 def read_texts(source: str | Path, layout: Layout = _DEFAULT) -> list[str]:
-    """Read the text column alone, as of held-out files; no label is needed.
+    """Read the text column alone, as of held-out files, without the nulls; otherwise as `open_texts`."""
+    return [text for text in open_texts(source, layout) if text is not None]
+
+
+def open_texts(source: str | Path, layout: Layout = _DEFAULT) -> Texts:
+    """Open the text column alone; no label is needed.
 
     Where `layout` is that of a file without a header, this file may have one all the same: if a field
     of its first line is `layout.text_column` or one of `TEXT_COLUMNS`, letter by letter, that line
@@ -211,8 +216,8 @@ def read_texts(source: str | Path, layout: Layout = _DEFAULT) -> list[str]:
 
     Returns
     -------
-    list of str
-        The texts in order, without the nulls.
+    Texts
+        In order; a null is None.
 
     Raises
     ------
@@ -224,7 +229,7 @@ def read_texts(source: str | Path, layout: Layout = _DEFAULT) -> list[str]:
         table = load(source, replace(layout, header=True, columns=None))
     wanted = layout.text_column if layout.text_column in table.column_names else None
     column = _find_text(table, str(source), wanted)
-    return [text for text in Texts(table, column) if text is not None]
+    return Texts(table, column)
 
 
 def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:

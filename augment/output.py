@@ -54,7 +54,7 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     _check_replaceable(path)
     if os.path.exists(path) and not overwrite:
         raise OutputError(f"{path}: exists already; give --overwrite to replace it, or choose another output.")
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         temporary.touch(exist_ok=False)
         temporary.unlink()
 
@@ -105,7 +105,7 @@ def write_batches(features: Features, tables: Iterable[pa.Table | pa.RecordBatch
     _check_format(path)
     _check_replaceable(path)
     even = _even(tables)
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         if not suffix:
             _save_folder(features, even, temporary)
             return
@@ -169,7 +169,7 @@ def staged_text(text: str, path: Path) -> Iterator[None]:
     >>> path.read_text()
     '{}'
     """
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         with open(temporary, "xb") as handle:
             handle.write(text.encode())
             _flush(handle)
@@ -183,8 +183,23 @@ def _check_format(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Lend a temporary name beside `path`; what stands there afterwards takes the place of `path`."""
+def replacing(path: Path) -> Iterator[Path]:
+    """Lend a temporary name beside `path`; what stands there afterwards takes the place of `path`.
+
+    Parameters
+    ----------
+    path : Path
+
+    Yields
+    ------
+    Path
+        A file or a folder may be written there. If the block raises, nothing stays.
+
+    Raises
+    ------
+    OutputError
+        In place of an `OSError` within the block: `path` cannot be written.
+    """
     import pyarrow as pa
 
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")

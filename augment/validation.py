@@ -14,7 +14,7 @@ from augment.errors import did_you_mean
 class Settings(BaseModel):
     """Base of settings: nothing is converted, no key is let pass unread, and nothing changes afterwards."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 def problems(error: ValidationError, root: type[BaseModel], what: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +14,7 @@ import numpy as np
 from augment import __version__
 from augment.budget import rows_to_make
 from augment.errors import InputError
+from augment.output import replacing
 from augment.registry import STRATEGIES
 from augment.seeding import generator
 from classifiers.config import Features, Static
@@ -245,9 +245,8 @@ class Sets:
                 "report": made.report,
             }
         )
-        part = path.with_name(f"{path.name}.part")
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def resampled_vectors(

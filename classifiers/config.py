@@ -118,13 +118,13 @@ class TrainConfig(Settings):
     revision: str | None = None
     """Branch, tag or commit of a hub id."""
     head: Literal["linear", "bigru", "bilstm"] = "linear"
-    """See `classifiers.heads`."""
+    """What stands between encoder and classes; see `classifiers.heads`."""
     pooling: Literal["mean", "cls", "cls_mlp", "max"] = "mean"
     """What the linear head reads of the token states; see `augment.pooling`."""
     freeze_encoder: bool = False
     """Train the head alone."""
     loss: Literal["cross-entropy", "focal"] = "cross-entropy"
-    """See `classifiers.losses`, which the next six belong to as well."""
+    """What is minimised. See `classifiers.losses`, which the next six belong to as well."""
     gamma: NotNegative = 3.0
     """Of the focal loss."""
     class_weights: Literal["balanced"] | dict[str, float] | None = None
@@ -132,6 +132,7 @@ class TrainConfig(Settings):
     logit_adjustment: NotNegative = 0.0
     """τ; 1 is the published value, 0 leaves it out."""
     label_smoothing: Share = 0.0
+    """ε, what each class gets of the target, together; 0 leaves it out."""
     r_drop: NotNegative = 0.0
     """α, the weight of the consistency of two passes; 0 leaves it out."""
     dropout: Share = 0.1
@@ -145,12 +146,15 @@ class TrainConfig(Settings):
     learning_rate: Positive = 1e-5
     """Of AdamW; it falls to 0 in a straight line."""
     weight_decay: NotNegative = 0.01
+    """Of AdamW."""
     warmup: Share = 0.0
     """Share of the steps in which the learning rate rises."""
     epochs: Positive = 4.0
+    """Passes through the training rows, synthetic ones included."""
     max_steps: Count | None = None
     """Steps of the optimizer, in place of `epochs`, so that trainings on more and on fewer rows can be compared."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Of everything that is drawn; the same one gives the same weights on the same machine."""
     evaluate_steps: Count | None = None
     """Evaluate every so many steps, and not only after every epoch."""
     train_sample: Count = 2000
@@ -158,12 +162,13 @@ class TrainConfig(Settings):
     patience: Count | None = None
     """Stop after so many evaluations in which the validation macro-F1 has not risen."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where; "auto" takes CUDA when there is one."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """What linear maps are computed in; weights are float32. "auto" takes bfloat16 where the device computes in it."""
     augmentation: Balanced | Static | Redraw | Features | None = None
     """What of these, as an object or as a mapping with its `mode`; without a mode it is "static"."""
     synthetic_weight: Positive = 1.0
-    """Of a synthetic row in the loss, where an original row has 1; within a batch, see `classifiers.losses`."""
+    """Of a synthetic row in the loss, where an original row has 1."""
     real_only: Share = 0.0
     """Share of the training's steps, at its end, that see original rows alone, where there are synthetic ones."""
     cache_dir: str | None = None

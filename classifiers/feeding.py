@@ -34,6 +34,8 @@ class Feed:
     collate: Callable[..., Any]
     mass: np.ndarray
     """What the rows of each class weigh together in an epoch; float64, shape (classes,)."""
+    mean_weight: float
+    """Of a row in an epoch."""
     synthetic: Split | None = None
     """The synthetic rows that are evaluated."""
     told: dict[str, Any] = field(default_factory=dict)
@@ -82,13 +84,14 @@ def text_feed(
     schedule: Schedule = EveryRow(len(rows))
     if isinstance(ways, Balanced):
         schedule = ClassBalanced(rows.codes, config.seed, undersample=ways.draw == "undersample")
-        mass = np.ones(classes)
+        mass = mass / np.bincount(rows.codes, minlength=classes) * (len(schedule) / classes)
     elif isinstance(ways, Redraw) and sets is not None:
         schedule = Redrawn(rows, sets, inputs, classes, weight)
         mass = mass + weight * np.array([sets.synthesis.budget.get(name, 0) for name in data.classes])
+    mean_weight = float(mass.sum() / len(schedule))
     if config.real_only:
         schedule = RealAtLast(schedule, len(data.originals), _rows_before_the_end(config, len(schedule)), config.seed)
-    return Feed(rows, schedule, inputs.collate, mass, new if len(new) else None, told, close)
+    return Feed(rows, schedule, inputs.collate, mass, mean_weight, new if len(new) else None, told, close)
 
 
 def _rows_before_the_end(config: TrainConfig, epoch: int) -> int:
@@ -144,6 +147,7 @@ def loss_of(config: TrainConfig, mass: np.ndarray, classes: Sequence[str]) -> Lo
     Returns
     -------
     Loss
+        Summed over rows; class weights are scaled to a mean of 1.
 
     Raises
     ------
@@ -160,7 +164,8 @@ def loss_of(config: TrainConfig, mass: np.ndarray, classes: Sequence[str]) -> Lo
                     f"The class_weights must name each class once: {', '.join(classes)}. Got"
                     f" {', '.join(config.class_weights)}.{did_you_mean(name, classes)}"
                 )
-        weights = torch.tensor([config.class_weights[name] for name in classes])
+        weights = torch.tensor([config.class_weights[name] for name in classes], dtype=torch.float32)
+        weights = weights * float(mass.sum() / (mass * weights.numpy()).sum())
     return Loss(
         kind=config.loss,
         gamma=config.gamma,
@@ -169,4 +174,5 @@ def loss_of(config: TrainConfig, mass: np.ndarray, classes: Sequence[str]) -> Lo
         tau=config.logit_adjustment,
         label_smoothing=config.label_smoothing,
         alpha=config.r_drop,
+        reduction="sum",
     )

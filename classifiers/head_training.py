@@ -63,7 +63,7 @@ def retrain_head(
     schedule: Schedule = EveryRow(len(rows))
     mass: np.ndarray = np.bincount(split.codes, weights=weights, minlength=len(classes))
     if ways.strategy is None:
-        schedule, mass = ClassBalanced(rows.codes, config.seed), np.ones(len(classes))
+        schedule, mass = ClassBalanced(rows.codes, config.seed), np.full(len(classes), len(rows) / len(classes))
     held_out = data.validation
     evaluated = evaluated_rows(
         config,
@@ -76,7 +76,7 @@ def retrain_head(
     )
     best = fit(
         replace(setting, resume=False),
-        Feed(rows, schedule, vectors, mass),
+        Feed(rows, schedule, vectors, mass, float(mass.sum() / len(rows))),
         evaluated,
         loss_of(config, mass, classes),
         phase="head",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from augment.errors import InputError
+from augment.output import replacing
 from classifiers import metrics
 from classifiers.metrics import Scores
 
@@ -79,6 +80,11 @@ def sentence(record: Record) -> str:
     return f"{where}step {record['step']} (epoch {record['epoch']:g}): macro-F1 {f1}{gap}, loss {loss}"
 
 
+def line(record: Record) -> str:
+    """Return the line of a record in its file."""
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
 class History:
     """The records of a training, each written as it is made.
 
@@ -101,7 +107,7 @@ class History:
         self.said(sentence(record))
         if self.path is not None:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+                file.write(line(record))
                 file.flush()
                 os.fsync(file.fileno())
 
@@ -120,9 +126,8 @@ class History:
             record for record in found if (order.index(record["phase"]), record["step"]) <= (order.index(phase), step)
         ]
         if self.path is not None:
-            part = self.path.with_name(f"{self.path.name}.part")
-            part.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in self.records), encoding="utf-8")
-            os.replace(part, self.path)
+            with replacing(self.path) as temporary:
+                temporary.write_text("".join(map(line, self.records)), encoding="utf-8")
 
     def summary(self, best_step: int | None = None) -> dict[str, Any]:
         """Return what the last phase came to.
@@ -223,9 +228,8 @@ def draw(records: Sequence[Record], path: Path, *, best_step: int | None = None)
     left.set_ylabel("macro-F1, points")
     right.set_ylabel("loss (mean −log p)")
     left.legend(frameon=False, fontsize=9)
-    part = path.with_name(f"{path.name}.part")
-    figure.savefig(part, format="png", metadata={"Software": None})
-    os.replace(part, path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 NAMES = {"train": "original training rows", "synthetic": "synthetic rows", "validation": "validation rows"}

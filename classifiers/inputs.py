@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from augment.checkpoints import Checkpoint
 from augment.inference import Inference
+from augment.output import replacing
 from classifiers.batching import Padded, vectors
 from classifiers.model import EncoderClassifier
 
@@ -84,9 +84,8 @@ class FrozenFeatures:
                 return found
         found = self._computed(texts)
         self.cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.cache, suffix=".part", delete=False) as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, found)
-        os.replace(file.name, path)
         return found
 
     def _computed(self, texts: Sequence[str]) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from accelerate import PartialState
 
 from augment.errors import OutputError
 from augment.journal import difference
+from augment.output import replacing
 from classifiers import history
 
 if TYPE_CHECKING:
@@ -91,10 +91,10 @@ def begin(folder: Path, identity: dict[str, Any], *, overwrite: bool) -> Path:
                 shutil.rmtree(work, ignore_errors=True)
             try:
                 work.mkdir(parents=True, exist_ok=True)
-                if not (work / ASKED).exists():
-                    _replace(work / ASKED, json.dumps(identity, indent=2) + "\n")
             except OSError as error:
-                raise OutputError(f"{folder} cannot be written: {error.strerror}. Give another folder.") from error
+                raise OutputError(f"{folder}: cannot be made ({error.strerror}); give another folder.") from error
+            if not (work / ASKED).exists():
+                _replace(work / ASKED, json.dumps(identity, indent=2) + "\n")
     return work
 
 
@@ -118,7 +118,7 @@ def save(result: TrainResult, folder: Path) -> None:
     (folder / RECORD).unlink(missing_ok=True)
     result.model.save_pretrained(folder)
     result.checkpoint.tokenizer.save_pretrained(folder)
-    _replace(folder / history.FILE, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in result.history))
+    _replace(folder / history.FILE, "".join(map(history.line, result.history)))
     if importlib.util.find_spec("matplotlib") is not None:
         history.draw(result.history, folder / history.CURVES, best_step=result.best["step"])
     _replace(folder / RECORD, json.dumps(result.record(), indent=2, ensure_ascii=False) + "\n")
@@ -126,6 +126,5 @@ def save(result: TrainResult, folder: Path) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -54,9 +54,12 @@ class ClassifierTrainer(Trainer):
     *args, **kwargs
         Of `transformers.Trainer`; the evaluation data are a dict with "train" and perhaps "validation", "synthetic".
     loss : Loss
-        What is minimised.
+        What is minimised, summed over rows. A batch's sum is divided by its number of rows and their mean weight in an
+        epoch, so that what a row weighs does not depend on what it meets in its batch.
     schedule : Schedule
         Which rows of the training data an epoch takes.
+    mean_weight : float
+        Of the rows of an epoch.
     history : History
         Where each evaluation is recorded.
     classes : sequence of str
@@ -69,6 +72,7 @@ class ClassifierTrainer(Trainer):
         *args: Any,
         loss: Loss,
         schedule: Schedule,
+        mean_weight: float,
         history: History,
         classes: Sequence[str],
         phase: Phase,
@@ -76,6 +80,7 @@ class ClassifierTrainer(Trainer):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.loss = loss
+        self.mean_weight = mean_weight
         self.history = history
         self.classes = list(classes)
         self.phase = phase
@@ -105,7 +110,7 @@ class ClassifierTrainer(Trainer):
             logits, twin = model(**given).logits.chunk(2)
         else:
             logits = model(**given).logits
-        return self.loss(logits, target, inputs["weights"], twin)
+        return self.loss(logits, target, inputs["weights"], twin) / (len(logits) * self.mean_weight)
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Learn from one batch, and see that it went well."""
@@ -311,6 +316,7 @@ def fit(
         data_collator=feed.collate,
         loss=loss,
         schedule=feed.schedule,
+        mean_weight=feed.mean_weight,
         history=setting.history,
         classes=model.classes,
         phase=phase,

@@ -1,0 +1,332 @@
+"""The commands `classifiers train`, `evaluate` and `predict`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import typing
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from augment.cli import layout_of, layout_options, values_of
+from augment.console import progress, show_table
+from augment.errors import InputError, Interrupted
+from classifiers.config import AUGMENTATIONS, Static, TrainConfig
+
+if TYPE_CHECKING:
+    from classifiers.training import TrainResult
+
+
+def setting_options(command: Any) -> Any:
+    """Add an option for each setting of `TrainConfig` but the augmentation; None is what was not given."""
+    for name, field in reversed(TrainConfig.model_fields.items()):
+        if name == "augmentation":
+            continue
+        sentence = (field.description or "").partition(". ")[0].replace("\n", " ").rstrip(".:")
+        default = field.get_default(call_default_factory=True)
+        shown = "" if default in (None, False, []) else f"  [default: {default}]"
+        options: dict[str, Any] = {"default": None, "help": f"{sentence}.{shown}", **_kind(name, field.annotation)}
+        command = click.option(f"--{name.replace('_', '-')}", name, **options)(command)
+    return command
+
+
+def _kind(name: str, annotation: Any) -> dict[str, Any]:
+    """Return how click reads a setting."""
+    if name == "class_weights":
+        return {"metavar": "balanced|CLASS=WEIGHT,…"}
+    if name == "report_to":
+        return {"multiple": True, "metavar": "NAME"}
+    if annotation is bool:
+        return {"is_flag": True}
+    if typing.get_origin(annotation) is Literal:
+        return {"type": click.Choice(typing.get_args(annotation))}
+    kinds = {kind for kind in typing.get_args(annotation) or (annotation,) if kind is not type(None)}
+    kinds = {typing.get_args(kind)[0] if typing.get_args(kind) else kind for kind in kinds}
+    return {"type": int if int in kinds else float if float in kinds else str}
+
+
+def augment_options(command: Any) -> Any:
+    """Add the options that say how the rows of the training are augmented."""
+    for option in reversed(
+        (
+            click.option(
+                "--augment",
+                metavar="STRATEGY",
+                help="See `augment strategies`; none, with --augment-mode features, draws.",
+            ),
+            click.option(
+                "--augment-mode",
+                type=click.Choice(list(AUGMENTATIONS)),
+                help="static: rows made once. redraw: others in every epoch. features: vectors, the head trained anew."
+                " balanced: no new rows.  [default: static, or features for a strategy that makes vectors]",
+            ),
+            click.option(
+                "--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."
+            ),
+            click.option(
+                "--sampling-strategy", metavar="WHICH", help="How many rows; as of `augment upsample`.  [default: auto]"
+            ),
+            click.option(
+                "--guard",
+                "guards",
+                multiple=True,
+                metavar="NAME[:KEY=VALUE,…]",
+                help="What new texts must pass; repeatable. See `augment guards`.",
+            ),
+            click.option("--max-per-source", type=int, metavar="N", help="Most new texts of one row."),
+            click.option(
+                "--soft-labels", is_flag=True, default=None, help="Train new texts on a teacher's probabilities."
+            ),
+            click.option(
+                "--variants",
+                metavar="K|background",
+                help="redraw: sets made beforehand, or each while the model trains.  [default: 4]",
+            ),
+            click.option(
+                "--draw", type=click.Choice(["sampler", "undersample"]), help="balanced: how.  [default: sampler]"
+            ),
+            click.option("--head-epochs", type=float, help="features: of the head.  [default: 10]"),
+            click.option("--head-learning-rate", type=float, help="features: of the head.  [default: .001]"),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("train")
+@click.argument("source", metavar="TRAIN")
+@click.option("--validation", metavar="FILE", help="Labelled rows that the best weights are chosen on.")
+@click.option("-o", "--output-dir", type=Path, required=True, help="Folder for the model and its record.")
+@click.option("--resume", is_flag=True, help="Go on with what an interrupted training of the same command has left.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing model, and unfinished work.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+@augment_options
+@setting_options
+@layout_options
+def train_command(
+    source: str,
+    validation: str | None,
+    output_dir: Path,
+    resume: bool,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    **others: Any,
+) -> None:
+    """Train an encoder with a classification head on TRAIN: a file, a saved folder, a hub id, or `sample`."""
+    config = TrainConfig(**_settings(others))  # what is wrong with it is said before torch is loaded
+    from augment.corpus import read
+    from classifiers.training import train
+
+    layout = layout_of(**others)
+    rows = read(source, layout)
+    held_out = None if validation is None else read(validation, layout)
+    try:
+        result = train(
+            config,
+            rows,
+            held_out,
+            output_dir=output_dir,
+            resume=resume,
+            overwrite=overwrite,
+            progress=lambda steps: progress(steps, "steps", quiet=quiet),
+            said=None if quiet else partial(click.echo, err=True),
+        )
+    except KeyboardInterrupt:
+        if not (output_dir / "checkpoints").is_dir():
+            raise
+        raise Interrupted(
+            f"Interrupted: what is finished is kept in {output_dir}; give the same command with --resume to go on."
+        ) from None
+    from accelerate import PartialState
+
+    if not PartialState().is_main_process:
+        return
+    if as_json:
+        click.echo(json.dumps(result.record(), indent=2, ensure_ascii=False))
+    elif not quiet:
+        _show(result, output_dir)
+
+
+def _settings(others: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that options name, those of the augmentation in a mapping of their own."""
+    given = {name: others[name] for name in TrainConfig.model_fields if name in others and others[name] is not None}
+    given["report_to"] = list(given.pop("report_to", ()))
+    if given.get("class_weights") not in (None, "balanced"):
+        given["class_weights"] = _weights(given["class_weights"])
+    if not given["report_to"]:
+        del given["report_to"]
+    own = ("sampling_strategy", "max_per_source", "soft_labels", "draw", "head_epochs", "head_learning_rate")
+    ways = {name: others[name] for name in own if others[name] is not None}
+    if others["guards"]:
+        ways["guards"] = list(others["guards"])
+    if others["params"]:
+        ways["parameters"] = values_of(others["params"])
+    if others["variants"] is not None:
+        ways["variants"] = _variants(others["variants"])
+    if "sampling_strategy" in ways:
+        from augment.budget import parse
+
+        ways["sampling_strategy"] = parse(ways["sampling_strategy"])
+    mode, strategy = others["augment_mode"], others["augment"]
+    if strategy is not None:
+        from augment.registry import STRATEGIES
+
+        if mode is None:
+            mode = "features" if strategy != "none" and STRATEGIES.find(strategy).kind == "vector" else "static"
+        ways["strategy"] = None if strategy == "none" and mode == "features" else strategy
+    if mode is None and ways:
+        raise InputError(
+            f"The option --{min(ways).replace('_', '-')} says how rows are augmented. Name a strategy with --augment,"
+            " or give --augment-mode balanced."
+        )
+    if mode is not None and issubclass(AUGMENTATIONS[mode], Static) and strategy is None:
+        raise InputError(f"The mode {mode!r} makes new texts: name what makes them with --augment, e.g. fillmask.")
+    return given if mode is None else {**given, "augmentation": {"mode": mode, **ways}}
+
+
+def _weights(text: str) -> dict[str, float]:
+    """Read CLASS=WEIGHT, separated by commas."""
+    try:
+        pairs = [part.rsplit("=", 1) for part in text.split(",")]
+        return {name.strip(): float(weight) for name, weight in pairs}
+    except ValueError:
+        raise InputError(f"--class-weights is 'balanced' or CLASS=WEIGHT,… Got {text!r}.") from None
+
+
+def _variants(text: str) -> int | None:
+    if text == "background":
+        return None
+    if not text.isdigit():
+        raise InputError(f"--variants is a number of sets, or 'background'. Got {text!r}.")
+    return int(text)
+
+
+def _show(result: TrainResult, folder: Path) -> None:
+    """Print what a training came to."""
+    rows = []
+    for name, record in (("kept", result.best), ("last", result.last)):
+        for kind in ("train", "synthetic", "validation"):
+            found = record[kind]
+            if found is not None:
+                numbers = (
+                    found["macro_f1"],
+                    found["accuracy"],
+                    *(found["f1"][c] for c in result.classes),
+                    found["ece"],
+                )
+                rows.append(
+                    [
+                        f"{name}, step {record['step']}",
+                        kind,
+                        *(f"{100 * n:.1f}" for n in numbers),
+                        f"{found['loss']:.3f}",
+                    ]
+                )
+    headings = ["weights", "rows", "macro-F1", "accuracy", *(f"F1 {name}" for name in result.classes), "ECE", "loss"]
+    show_table(str(folder), headings, rows)
+    if result.best["gap"] is not None:
+        click.echo(
+            f"\nGap between original training rows and validation rows: {result.best['gap']:.1f} points of macro-F1"
+            f" with the weights that are kept, {result.last['gap']:.1f} at the end, {result.mean_gap:.1f} on average."
+        )
+    curves = folder / "curves.png"
+    click.echo(f"Curves: {curves}" if curves.exists() else 'For curves.png: pip install "counterpoise[report]"')
+
+
+@click.command("evaluate")
+@click.argument("model", metavar="DIR")
+@click.argument("sources", metavar="FILE…", nargs=-1, required=True)
+@click.option("--max-length", type=click.IntRange(3), help="Most tokens of a text.  [default: as it was trained]")
+@click.option("--device", default="auto", show_default=True)
+@click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, float16.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@layout_options
+def evaluate_command(
+    model: str,
+    sources: tuple[str, ...],
+    max_length: int | None,
+    device: str,
+    dtype: str,
+    as_json: bool,
+    quiet: bool,
+    **others: Any,
+) -> None:
+    """Measure the classifier in DIR on labelled FILEs, of its own domain or of others.
+
+    A csv file without a header whose first field is 1 to 5 is read as Yelp or Amazon reviews are published.
+    """
+    from classifiers.evaluation import evaluate, open_scorer, read_evaluated, tables
+
+    layout = layout_of(**others)
+    corpora = [read_evaluated(source, layout) for source in sources]
+    scorer = open_scorer(model, max_length=max_length, device=device, dtype=dtype)
+    with progress(sum(len(corpus.table) for corpus in corpora), "rows", quiet=quiet) as advance:
+        found = [evaluate(scorer, corpus, progress=advance) for corpus in corpora]
+    if as_json:
+        click.echo(json.dumps([one.to_dict() for one in found], indent=2, ensure_ascii=False))
+        return
+    for i, (title, headings, rows) in enumerate(tables(found)):
+        if i:
+            click.echo()
+        show_table(title, headings, rows)
+
+
+@click.command("predict")
+@click.argument("model", metavar="DIR")
+@click.argument("source", metavar="[FILE|-]", default="-")
+@click.option("-o", "--output", type=Path, help="File to write; default: the standard output.")
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), help="[default: of the output's name, or csv]")
+@click.option("--max-length", type=click.IntRange(3), help="Most tokens of a text.  [default: as it was trained]")
+@click.option("--device", default="auto", show_default=True)
+@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+@layout_options
+def predict_command(
+    model: str,
+    source: str,
+    output: Path | None,
+    form: str | None,
+    max_length: int | None,
+    device: str,
+    overwrite: bool,
+    **others: Any,
+) -> None:
+    """Label texts by the classifier in DIR: those of a table's text column, or one on each line of a .txt FILE or -."""
+    from augment.output import replacing
+    from classifiers.evaluation import open_scorer
+    from classifiers.prediction import predictions, write_csv, write_jsonl
+
+    if output is not None and output.exists() and not overwrite:
+        raise InputError(f"{output} exists already; give --overwrite to replace it, or another name.")
+    form = form or ("jsonl" if output is not None and output.suffix == ".jsonl" else "csv")
+    texts = _texts(source, layout_of(**others))
+    scorer = open_scorer(model, max_length=max_length, device=device)
+    interactive = source == "-" and sys.stdin.isatty()
+    rows = predictions(scorer, texts, **({"chunk": 1} if interactive else {}))
+    with ExitStack() as stack:
+        file = sys.stdout
+        if output is not None:
+            file = stack.enter_context(stack.enter_context(replacing(output)).open("w", encoding="utf-8", newline=""))
+        write = partial(write_csv, classes=scorer.classes) if form == "csv" else write_jsonl
+        write(rows, file)
+
+
+def _texts(source: str, layout: Any) -> Iterator[str]:
+    """Yield the texts of a file or of the standard input; what is wrong with a table is said at once."""
+    if source == "-":
+        return (line.rstrip("\n") for line in sys.stdin)
+    if source.endswith(".txt"):
+        path = Path(source)
+        if not path.is_file():
+            raise InputError(f"There is no file {source!r}. Give a file, or - for the standard input.")
+        return (line.rstrip("\n") for line in path.open(encoding="utf-8"))
+    from augment.corpus import open_texts
+
+    return (text or "" for text in open_texts(source, layout))

@@ -1,0 +1,215 @@
+"""The classifier as scikit-learn knows classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from augment.errors import InputError
+from augment.scoring import TextScorer
+from augment.strategy import columns, has_text
+from classifiers.config import TrainConfig
+
+
+class TextClassifier(ClassifierMixin, BaseEstimator):
+    """An encoder with a classification head, fitted on texts.
+
+    Its parameters are those of `classifiers.config.TrainConfig`, which says what each means, and are checked when it is
+    fitted. What is not among them (checkpoints, curves, reports) `classifiers.training.train` has.
+
+    Parameters
+    ----------
+    encoder, revision, head, pooling, freeze_encoder
+        The model.
+    loss, gamma, class_weights, logit_adjustment, label_smoothing, r_drop
+        What is minimised.
+    dropout, max_length, batch_size, gradient_accumulation, learning_rate, weight_decay, warmup, epochs, max_steps
+        How.
+    augmentation : mapping, optional
+        Rows besides those that it is fitted on: ``{"mode": "redraw", "strategy": "fillmask"}``.
+    synthetic_weight, real_only
+        What those weigh, and when they are left out.
+    validation_fraction : float, default=0.0
+        Share of each class that is held out to choose the best weights on, in [0, 1); 0 keeps the last weights.
+    patience : int, optional
+        Stop after so many epochs without a better macro-F1 there.
+    device, dtype : str, default="auto"
+    random_state : int, default=0
+        0 to 2**32 - 1.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (classes,)
+        Sorted, of the type that `y` had.
+    result_ : TrainResult
+        Model, history and gap.
+    n_features_in_ : int
+        1, the text.
+
+    Examples
+    --------
+    >>> texts = ["It opens at nine.", "We sat by the door.", "A lovely meal!", "I loved it."] * 4
+    >>> model = TextClassifier(learning_rate=5e-4, epochs=3.0, batch_size=8).fit(texts, [0, 0, 1, 1] * 4)
+    >>> model.predict(["It opens at ten.", "We loved the meal!"])
+    array([0, 1])
+    """
+
+    def __init__(
+        self,
+        *,
+        encoder: str = "mini",
+        revision: str | None = None,
+        head: str = "linear",
+        pooling: str = "mean",
+        freeze_encoder: bool = False,
+        loss: str = "cross-entropy",
+        gamma: float = 3.0,
+        class_weights: Literal["balanced"] | Mapping[Any, float] | None = None,
+        logit_adjustment: float = 0.0,
+        label_smoothing: float = 0.0,
+        r_drop: float = 0.0,
+        dropout: float = 0.1,
+        max_length: int = 64,
+        batch_size: int = 32,
+        gradient_accumulation: int = 1,
+        learning_rate: float = 1e-5,
+        weight_decay: float = 0.01,
+        warmup: float = 0.0,
+        epochs: float = 4.0,
+        max_steps: int | None = None,
+        augmentation: Mapping[str, Any] | None = None,
+        synthetic_weight: float = 1.0,
+        real_only: float = 0.0,
+        validation_fraction: float = 0.0,
+        patience: int | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        random_state: int = 0,
+    ) -> None:
+        self.encoder = encoder
+        self.revision = revision
+        self.head = head
+        self.pooling = pooling
+        self.freeze_encoder = freeze_encoder
+        self.loss = loss
+        self.gamma = gamma
+        self.class_weights = class_weights
+        self.logit_adjustment = logit_adjustment
+        self.label_smoothing = label_smoothing
+        self.r_drop = r_drop
+        self.dropout = dropout
+        self.max_length = max_length
+        self.batch_size = batch_size
+        self.gradient_accumulation = gradient_accumulation
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.warmup = warmup
+        self.epochs = epochs
+        self.max_steps = max_steps
+        self.augmentation = augmentation
+        self.synthetic_weight = synthetic_weight
+        self.real_only = real_only
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train on texts.
+
+        Parameters
+        ----------
+        X : list, tuple, ndarray or pandas.Series of str, shape (n,)
+            Rows that are None or empty are left out.
+        y : the same, of str, int or bool, shape (n,)
+
+        Returns
+        -------
+        TextClassifier
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If a parameter, a text or a label cannot be used.
+        """
+        from classifiers.training import train
+
+        texts, labels = columns(X, y)
+        usable = has_text(texts)
+        check_classification_targets(np.asarray(labels))
+        if not 0 <= self.validation_fraction < 1:
+            raise InputError(f"The validation_fraction must be in [0, 1). Got {self.validation_fraction!r}.")
+        self.classes_, codes = np.unique(np.asarray(labels), return_inverse=True)
+        names = [str(label) for label in self.classes_]
+        if len(set(names)) < len(names):
+            raise InputError(f"The labels must differ as text. Got {', '.join(names)}.")
+        config = TrainConfig(**self._settings())
+        kept, held_out = self._parts(np.flatnonzero(usable), codes)
+
+        def pair(chosen: np.ndarray) -> tuple[list[str], list[str]]:
+            return [texts[i] for i in chosen], [names[codes[i]] for i in chosen]
+
+        self.result_ = train(config, pair(kept), pair(held_out) if len(held_out) else None)
+        self.n_features_in_ = 1
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probabilities of the classes, (n, classes) float32, in the order of `classes_`.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        InputError
+            If one of the rows is no text.
+        """
+        check_is_fitted(self)
+        texts, _ = columns(X, X)
+        has_text(texts)
+        scorer = TextScorer(self.result_.checkpoint, max_length=self.max_length)
+        found = scorer.probabilities([text or "" for text in texts])
+        return found[:, [scorer.classes.index(str(label)) for label in self.classes_]]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the likeliest class of each text, (n,), of the type that `y` had."""
+        shares = self.predict_proba(X)
+        return self.classes_[shares.argmax(axis=1)]
+
+    def __sklearn_tags__(self) -> Any:
+        """Say that it takes texts."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array, tags.input_tags.two_d_array, tags.input_tags.string = True, False, True
+        return tags
+
+    def _settings(self) -> dict[str, Any]:
+        """Return what `TrainConfig` takes; numbers of numpy, as searches give them, as those of Python."""
+        found = {
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in self.get_params(deep=False).items()
+            if name != "validation_fraction"
+        }
+        found["seed"] = found.pop("random_state")
+        if isinstance(self.class_weights, Mapping):
+            found["class_weights"] = {str(label): float(weight) for label, weight in self.class_weights.items()}
+        return found
+
+    def _parts(self, rows: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Part rows in those to learn from and those to choose the weights on, the same share of each class."""
+        if not self.validation_fraction:
+            return rows, rows[:0]
+        from sklearn.model_selection import train_test_split
+
+        try:
+            kept, held_out = train_test_split(
+                rows, test_size=self.validation_fraction, stratify=codes[rows], random_state=self.random_state
+            )
+        except ValueError as error:
+            raise InputError(f"No validation rows can be held out: {error} Lower validation_fraction.") from None
+        return np.sort(kept), np.sort(held_out)

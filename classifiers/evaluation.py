@@ -1,0 +1,192 @@
+"""How good a trained classifier is on labelled files, those of other domains among them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augment.checkpoints import load_classifier
+from augment.corpus import Corpus, read
+from augment.errors import InputError, did_you_mean
+from augment.formats import Layout
+from augment.scoring import TextScorer
+from classifiers import output_folder
+from classifiers.metrics import Scores, confusion, reliability, scores
+
+MAX_LENGTH = 256
+"""Most tokens of a text for a model that does not say what it was trained with."""
+STAR_COLUMNS = {2: ("stars", "text"), 3: ("stars", "title", "text")}
+"""How yelp_review_full and amazon_review_full are laid out, by their number of fields; neither has a header."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a model reached on one file."""
+
+    name: str
+    classes: list[str]
+    scores: Scores
+    confusion: np.ndarray
+    """A row for each true class, a column for each predicted one; int64."""
+    probabilities: np.ndarray
+    """(n, classes) float32, in the order of the file's rows that have a text."""
+    codes: np.ndarray
+    """True classes; int64, (n,)."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data, with the calibration bins and without the single rows."""
+        return {
+            "file": self.name,
+            "classes": self.classes,
+            **self.scores.to_dict(),
+            "confusion": self.confusion.tolist(),
+            "reliability": [bin_._asdict() for bin_ in reliability(self.probabilities, self.codes)],
+        }
+
+
+def open_scorer(model: str, *, max_length: int | None = None, device: str = "auto", dtype: str = "auto") -> TextScorer:
+    """Open a trained classifier.
+
+    Parameters
+    ----------
+    model : str
+        A folder that ``classifiers train`` has written, any other text classifier's, or a hub id.
+    max_length : int, optional
+        Most tokens of a text; None for what the model was trained with, and `MAX_LENGTH` where that is not known.
+    device, dtype : str, default="auto"
+
+    Returns
+    -------
+    TextScorer
+
+    Raises
+    ------
+    ModelError
+        If it is no trained classifier.
+    """
+    folder = Path(model).expanduser()
+    if (folder / output_folder.WORK).is_dir() and not (folder / output_folder.RECORD).exists():
+        raise InputError(f"The training in {model!r} is unfinished. Go on with it first: classifiers train … --resume.")
+    if max_length is None:
+        max_length = MAX_LENGTH
+        if (folder / output_folder.RECORD).is_file():
+            record = json.loads((folder / output_folder.RECORD).read_text(encoding="utf-8"))
+            max_length = record["config"]["max_length"]
+    return TextScorer(load_classifier(model, device=device, dtype=dtype), max_length=max_length)
+
+
+def evaluate(scorer: TextScorer, corpus: Corpus, *, progress: Callable[[int], None] | None = None) -> Evaluation:
+    """Score a model on a labelled table.
+
+    Parameters
+    ----------
+    scorer : TextScorer
+    corpus : Corpus
+        Synthetic rows and rows without a text are left out.
+    progress : callable, optional
+        Called with the number of texts just scored.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    InputError
+        If there is no row to score, or a label is none of the model's, case aside.
+    """
+    names = {name.casefold(): i for i, name in enumerate(scorer.classes)}
+    unknown = [name for name in corpus.classes if name.casefold() not in names]
+    if unknown:
+        raise InputError(
+            f"{corpus.name}: has the label {unknown[0]!r}, and the model knows {', '.join(scorer.classes)}."
+            f"{did_you_mean(unknown[0], scorer.classes)} Choose rows with --labels, or map stars with --label-map"
+            " stars."
+        )
+    rows = np.flatnonzero(corpus.has_text & ~corpus.is_synthetic)
+    if not len(rows):
+        raise InputError(f"{corpus.name}: no original row has a text. Give rows to evaluate on.")
+    codes = np.array([names[name.casefold()] for name in corpus.classes], dtype=np.int64)[corpus.codes[rows]]
+    texts = [text for text, kept in zip(corpus.texts, corpus.has_text & ~corpus.is_synthetic, strict=True) if kept]
+    probabilities = scorer.probabilities([text or "" for text in texts], progress=progress)
+    return Evaluation(
+        corpus.name,
+        scorer.classes,
+        scores(probabilities, codes, scorer.classes),
+        confusion(codes, probabilities.argmax(axis=1), len(scorer.classes)),
+        probabilities,
+        codes,
+    )
+
+
+def read_evaluated(source: str, layout: Layout) -> Corpus:
+    """Read a labelled file, and know the published layout of Yelp and Amazon reviews where nothing else is said.
+
+    Parameters
+    ----------
+    source : str
+    layout : Layout
+        How to read it. If it says nothing of columns, header and labels, a csv file without a header whose first field
+        is a number of stars is read as `STAR_COLUMNS` has it, with 1 and 2 stars negative, 3 neutral, 4 and 5 positive.
+
+    Returns
+    -------
+    Corpus
+    """
+    silent = layout.header and layout.columns is None and layout.label_map is None
+    if silent and (fields := _stars(Path(source))):
+        layout = replace(layout, header=False, columns=STAR_COLUMNS[fields], label_map="stars", text_column="text")
+    return read(source, layout)
+
+
+def _stars(path: Path) -> int:
+    """Return the number of fields of a csv file of star ratings; 0 if it is none."""
+    if path.suffix.lower() != ".csv" or not path.is_file():
+        return 0
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        first = next(csv.reader(file), [])
+    return len(first) if len(first) in STAR_COLUMNS and first[0] in set("12345") else 0
+
+
+def tables(evaluations: Sequence[Evaluation]) -> list[tuple[str, list[str], list[list[Any]]]]:
+    """Return title, headings and cells of the tables that show evaluations: one of all files, two of each."""
+    classes = evaluations[0].classes
+    points = [
+        [
+            evaluation.name,
+            evaluation.scores.rows,
+            *(
+                f"{100 * value:.1f}"
+                for value in (evaluation.scores.macro_f1, evaluation.scores.accuracy, evaluation.scores.ece)
+            ),
+            *(f"{100 * evaluation.scores.f1[name]:.1f}" for name in classes),
+        ]
+        for evaluation in evaluations
+    ]
+    headings = ["file", "rows", "macro-F1", "accuracy", "ECE", *(f"F1 {name}" for name in classes)]
+    found = [("scores, in points", headings, points)]
+    for one in evaluations:
+        cells = [
+            [name, *one.confusion[i].tolist()]
+            + [f"{100 * values[name]:.1f}" for values in (one.scores.precision, one.scores.recall, one.scores.f1)]
+            for i, name in enumerate(classes)
+        ]
+        found.append(
+            (
+                f"{one.name}: true classes by what they were taken for",
+                ["true", *(f"as {name}" for name in classes), "precision", "recall", "F1"],
+                cells,
+            )
+        )
+        bins = [
+            [f"{b.low:.2f} to {b.high:.2f}", b.rows, f"{b.confidence:.3f}", f"{b.accuracy:.3f}"]
+            for b in reliability(one.probabilities, one.codes, bins=5)
+        ]
+        found.append((f"{one.name}: calibration", ["confidence", "rows", "mean confidence", "accuracy"], bins))
+    return found

@@ -1,0 +1,378 @@
+"""Rows that a training is given besides its own: made once, redrawn, as vectors, drawn in balance; no leak in any."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from test_training import RARE, TRAIN, Stop, same, weights
+from test_training import VALIDATION as LIKE_TRAINING
+from transformers import TrainerCallback
+
+from augment import upsample
+from augment.corpus import read
+from augment.errors import InputError
+from classifiers.augmentation import Sets, Synthesis
+from classifiers.batching import Rows
+from classifiers.config import Redraw, Static, TrainConfig
+from classifiers.schedules import ClassBalanced, EveryRow, RealAtLast, Redrawn
+from classifiers.splits import Split, described, near_copies, training_data
+from classifiers.training import train
+
+WORDS = {"strategy": "nlpaug:random_word", "guards": ["none"]}
+"""A quick strategy."""
+VALIDATION = [f"and on monday {text[:-2]} in the old town ." for text in LIKE_TRAINING[0]], LIKE_TRAINING[1]
+"""Rows that are no near copies of training rows."""
+
+
+@pytest.fixture
+def config(bert):
+    def made(**values):
+        quick = {"encoder": str(bert), "learning_rate": 3e-3, "epochs": 3.0, "device": "cpu", "dtype": "float32"}
+        return TrainConfig(**{**quick, **values})
+
+    return made
+
+
+def data(training=RARE, validation=VALIDATION):
+    return training_data(
+        described(training, "the training data"),
+        None if validation is None else described(validation, "the validation data"),
+    )
+
+
+class Watch(TrainerCallback):
+    """Keeps the texts and weights of each batch that the model sees."""
+
+    def __init__(self, tokenizer):
+        self.tokenizer = tokenizer
+        self.steps = []
+
+    def on_train_begin(self, args, state, control, model=None, **kwargs):
+        def look(module, given, named):
+            if module.training:
+                self.steps.append(self.tokenizer.batch_decode(named["input_ids"], skip_special_tokens=True))
+
+        self.hook = model.register_forward_pre_hook(look, with_kwargs=True)
+
+    def on_train_end(self, args, state, control, **kwargs):
+        self.hook.remove()
+
+    def epochs(self, steps):
+        return [[t for batch in self.steps[i : i + steps] for t in batch] for i in range(0, len(self.steps), steps)]
+
+
+@pytest.fixture
+def watch(bert):
+    from transformers import AutoTokenizer
+
+    return Watch(AutoTokenizer.from_pretrained(bert))
+
+
+# Made once
+
+
+def test_static_rows_are_those_of_augment_upsample_and_seen_in_every_epoch(config, watch):
+    train(config(augmentation=WORDS), RARE, VALIDATION, callbacks=[watch])
+    (texts, _), _ = upsample(
+        RARE, strategy="nlpaug:random_word", guards=["none"], against=VALIDATION[0], seed=0, only_synthetic=True
+    )
+    known = Counter(text.replace(" ", "") for text in [*RARE[0], *texts])
+    for epoch in watch.epochs(6):  # 120 rows and 72 new ones
+        assert Counter(text.replace(" ", "") for text in epoch) == known
+
+
+def test_soft_labels_of_the_teacher_are_what_synthetic_rows_are_trained_on(config):
+    synthesis = Synthesis(Static(**WORDS | {"soft_labels": True}), data(), 0, "cpu")
+    made = synthesis.make(0)
+    assert made.rows.soft_labels.shape == (72, 2)
+    assert np.allclose(made.rows.soft_labels.sum(axis=1), 1, atol=1e-4)
+    assert made.rows.soft_labels[:, 0].mean() > 0.5  # neutral
+    hard, soft = (
+        train(config(augmentation=WORDS | {"soft_labels": flag, "guards": ["none"]}), RARE, VALIDATION)
+        for flag in (False, True)
+    )
+    assert not same(weights(hard), weights(soft))
+
+
+def test_a_configured_strategy_is_taken_as_well_as_a_name(config):
+    from augment.registry import STRATEGIES
+
+    strategy = STRATEGIES.create("nlpaug:random_word", {})
+    named, built = (
+        train(config(augmentation={"strategy": s, "guards": ["none"]}), RARE) for s in ("nlpaug:random_word", strategy)
+    )
+    assert same(weights(named), weights(built))
+    assert built.config.model_dump()["augmentation"]["strategy"]["name"] == "nlpaug:random_word"
+
+
+# Redrawn
+
+
+def test_every_epoch_sees_another_set_and_the_originals_once(config, watch):
+    train(config(augmentation=WORDS | {"mode": "redraw", "variants": 2}), RARE, callbacks=[watch])
+    own = Counter(text.replace(" ", "") for text in RARE[0])
+    sets = []
+    for epoch in watch.epochs(6):
+        seen = Counter(text.replace(" ", "") for text in epoch)
+        assert own <= seen
+        sets.append(seen - own)
+        assert sets[-1].total() == 72
+    assert len(sets) == 3
+    assert sets[0] == sets[2]
+    assert sets[0] != sets[1]
+
+
+def test_sets_made_in_the_background_are_those_that_would_have_been_made_before(config):
+    before, meanwhile = (
+        train(config(augmentation=WORDS | {"mode": "redraw", "variants": n}), RARE, VALIDATION) for n in (3, None)
+    )
+    assert same(weights(before), weights(meanwhile))
+
+
+@pytest.mark.parametrize("variants", [2, None])
+def test_a_redrawn_training_is_resumed_to_the_same_weights(config, tmp_path, variants):
+    asked = config(augmentation=WORDS | {"mode": "redraw", "variants": variants}, real_only=0.25, evaluate_steps=4)
+    whole = train(asked, RARE, VALIDATION)
+    with pytest.raises(KeyboardInterrupt):
+        train(asked, RARE, VALIDATION, output_dir=tmp_path / "cut", callbacks=[Stop(9)])
+    resumed = train(asked, RARE, VALIDATION, output_dir=tmp_path / "cut", resume=True)
+    assert same(weights(whole), weights(resumed))
+    assert whole.history == resumed.history
+
+
+def test_sets_are_kept_in_the_folder_and_not_made_twice(tmp_path):
+    synthesis = Synthesis(Redraw(**WORDS), data(), 0, "cpu")
+    first = Sets(synthesis, 2, tmp_path).get(1)
+    synthesis.make = None
+    again = Sets(synthesis, 2, tmp_path).get(3)
+    assert again.rows.texts == first.rows.texts
+    assert np.array_equal(again.rows.codes, first.rows.codes)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_of_a_set_that_came_out_short_some_rows_are_taken_again():
+    class Short:
+        count, begin = 1, staticmethod(lambda number: None)
+        synthesis = type("S", (), {"budget": {"neutral": 5}})
+
+        def get(self, number):
+            return type("M", (), {"rows": Split(["a", "b"], np.array([0, 0]))})
+
+    rows = Rows([[1], [2], [3]], Split(["x", "y", "z"], np.array([0, 1, 1])), 2)
+    schedule = Redrawn(rows, Short(), lambda texts: [[9]] * len(texts), 2, 0.5)
+    assert len(schedule) == 8
+    assert Counter(schedule.parts(0)[0].tolist()) == {0: 1, 1: 1, 2: 1, 3: 3, 4: 2}
+    assert rows.weights.tolist() == [1, 1, 1, 0.5, 0.5]
+
+
+def test_the_last_steps_see_original_rows_alone(config, watch):
+    asked = config(augmentation=WORDS, real_only=0.4, max_steps=15)  # six steps an epoch
+    train(asked, RARE, callbacks=[watch])
+    own = {text.replace(" ", "") for text in RARE[0]}
+    foreign = [sum(text.replace(" ", "") not in own for text in batch) for batch in watch.steps]
+    assert sum(foreign[:6]) == 72
+    assert sum(foreign[6:9]) > 0
+    assert foreign[9:] == [0] * 6
+
+
+def test_real_rows_at_last_come_once_before_any_comes_again():
+    schedule = RealAtLast(EveryRow(10), originals=6, from_row=14, seed=0)
+    assert [sorted(part.tolist()) for part in schedule.parts(0)] == [list(range(10))]
+    mixed, real = schedule.parts(1)
+    assert len(mixed) == 4
+    assert sorted(real.tolist()) == list(range(6))
+    (last,) = schedule.parts(2)
+    assert sorted(last[:6].tolist()) == list(range(6))
+    assert len(set(last[6:].tolist())) == 4
+
+
+# Drawn in balance
+
+
+@pytest.mark.parametrize("undersample", [False, True])
+def test_balanced_draws_take_every_class_as_often(undersample):
+    codes = np.array([0] * 7 + [1] * 50 + [2] * 43)
+    schedule = ClassBalanced(codes, seed=3, undersample=undersample)
+    draws = [schedule.parts(epoch)[0] for epoch in range(200)]
+    assert all(len(draw) == len(schedule) == (21 if undersample else 100) for draw in draws)
+    for draw in draws:
+        counts = np.bincount(codes[draw])
+        assert counts.max() - counts.min() <= (0 if undersample else 1)
+    if undersample:
+        assert all(len(set(draw.tolist())) == 21 for draw in draws)
+    assert np.bincount(np.concatenate(draws), minlength=100).min() > 0
+    assert not np.array_equal(draws[0], draws[1])
+    assert np.array_equal(draws[0], ClassBalanced(codes, seed=3, undersample=undersample).parts(0)[0])
+
+
+@pytest.mark.parametrize("draw", ["sampler", "undersample"])
+def test_balanced_training_finds_the_rare_class_and_makes_no_rows(config, draw):
+    result = train(config(augmentation={"mode": "balanced", "draw": draw}, epochs=30.0), RARE, VALIDATION)
+    assert result.best["validation"]["macro_f1"] > 0.6
+    assert result.best["synthetic"] is None
+    assert "made" not in result.rows
+
+
+# Vectors
+
+
+FEATURES = {"mode": "features", "strategy": "smote", "head_epochs": 5.0}
+
+
+@pytest.mark.parametrize("head", ["linear", "bigru"])
+def test_the_head_is_trained_anew_on_resampled_features_and_the_encoder_stays(config, head):
+    plain = train(config(head=head), RARE, VALIDATION)
+    result = train(config(head=head, augmentation=FEATURES), RARE, VALIDATION)
+    assert [record["phase"] for record in result.history] == ["train"] * 3 + ["head"] * 5
+    assert result.rows["made"] == {"neutral": 72, "positive": 0}
+    assert result.last["synthetic"]["support"] == {"neutral": 72, "positive": 0}
+    assert result.last["train"]["rows"] == 120
+    before, after = weights(plain), weights(result)
+    kept = [name for name in before if not name.startswith(("head.dense", "head.out"))]
+    assert same({n: before[n] for n in kept}, {n: after[n] for n in kept})
+    assert not torch.equal(before["head.out.weight"], after["head.out.weight"])
+    codes = np.array([["neutral", "positive"].index(label) for label in VALIDATION[1]])
+    by_text = (result.predict_proba(VALIDATION[0]).argmax(axis=1) == codes).mean()
+    assert by_text == pytest.approx(result.best["validation"]["accuracy"])
+
+
+def test_without_a_strategy_the_features_are_drawn_in_balance(config):
+    result = train(config(augmentation={**FEATURES, "strategy": None}), RARE, VALIDATION)
+    assert result.last["synthetic"] is None
+    assert result.last["phase"] == "head"
+
+
+def test_features_of_a_frozen_encoder_are_computed_once_and_kept(config, tmp_path, monkeypatch):
+    from classifiers.inputs import FrozenFeatures
+
+    asked = config(freeze_encoder=True, augmentation=FEATURES, cache_dir=str(tmp_path / "cache"))
+    first = train(asked, RARE, VALIDATION)
+    assert [record["phase"] for record in first.history] == ["head"] * 5
+    kept = sorted((tmp_path / "cache").iterdir())
+    assert len(kept) == 2  # the training rows and the validation rows
+    monkeypatch.setattr(FrozenFeatures, "_computed", None)
+    assert same(weights(first), weights(train(asked, RARE, VALIDATION)))
+    monkeypatch.undo()
+    kept[0].write_bytes(kept[0].read_bytes()[:100])
+    assert same(weights(first), weights(train(asked, RARE, VALIDATION)))
+
+
+def test_a_frozen_encoder_keeps_its_weights_with_either_kind_of_head(config, bert, tmp_path):
+    from augment.checkpoints import load_encoder
+
+    own = load_encoder(str(bert), device="cpu").model.state_dict()
+    for head in ("linear", "bilstm"):
+        asked = config(freeze_encoder=True, head=head, cache_dir=str(tmp_path), learning_rate=1e-2)
+        result = train(asked, TRAIN, VALIDATION)
+        encoder = result.model.encoder.state_dict()
+        assert same(encoder, {name: own[name] for name in encoder})
+        assert result.last["train"]["loss"] < result.history[0]["train"]["loss"]
+
+
+def test_features_of_a_recurrent_head_on_a_frozen_encoder_are_refused_with_the_reason(config):
+    with pytest.raises(InputError, match="states of its recurrent layer, which are random"):
+        config(head="bigru", freeze_encoder=True, augmentation=FEATURES)
+
+
+def test_features_are_resumed_after_the_first_phase_to_the_same_weights(config, tmp_path):
+    asked = config(augmentation=FEATURES)
+    whole = train(asked, RARE, VALIDATION)
+
+    class StopInTheHead(TrainerCallback):
+        def on_step_begin(self, args, state, control, **kwargs):
+            if args.output_dir.endswith("head") and state.global_step == 8:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(asked, RARE, VALIDATION, output_dir=tmp_path / "cut", callbacks=[StopInTheHead()])
+    resumed = train(asked, RARE, VALIDATION, output_dir=tmp_path / "cut", resume=True)
+    assert same(weights(whole), weights(resumed))
+    assert whole.history == resumed.history
+
+
+# Files that hold synthetic rows already
+
+
+@pytest.fixture
+def upsampled():
+    table = Dataset.from_dict({"text": RARE[0], "label": RARE[1]})
+    return upsample(table, strategy="nlpaug:random_word", guards=["none"], against=VALIDATION[0])[0]
+
+
+def test_synthetic_rows_of_a_file_are_known_and_kept_out_of_the_original_ones(config, upsampled):
+    result = train(config(), upsampled, VALIDATION)
+    assert result.rows["original"] == {"neutral": 24, "positive": 96}
+    assert result.rows["synthetic"] == {"neutral": 72, "positive": 0}
+    assert result.last["train"]["support"] == {"neutral": 24, "positive": 96}
+    assert result.last["synthetic"]["support"] == {"neutral": 72, "positive": 0}
+    lighter = train(config(synthetic_weight=0.3), upsampled, VALIDATION)
+    assert not same(weights(result), weights(lighter))
+
+
+def test_soft_labels_of_a_file_are_read_in_the_order_of_the_manifest(upsampled):
+    frame = upsampled.to_pandas()
+    frame["label_probs"] = [json.dumps([0.9, 0.1]) if made else None for made in frame["is_synthetic"]]
+    found = data(frame).synthetic.soft_labels
+    assert np.allclose(found, [0.9, 0.1])
+    frame["label_probs"] = [[0.9, 0.3] if made else None for made in frame["is_synthetic"]]
+    with pytest.raises(InputError, match="'label_probs' must hold 2 probabilities"):
+        data(frame)
+
+
+def test_a_file_whose_synthetic_rows_have_parents_in_validation_is_refused(upsampled):
+    parents = [row for row in upsampled["source_row"] if row is not None]
+    text = upsampled["text"][parents[0]]
+    for copy in (text, text.upper(), text.replace("the", "a", 1)):
+        with pytest.raises(InputError, match="rows that such were made of equal or nearly equal a validation row"):
+            data(upsampled, ([*VALIDATION[0], copy], [*VALIDATION[1], "neutral"]))
+
+
+def test_a_file_whose_synthetic_rows_themselves_stand_in_validation_is_refused(upsampled):
+    made = upsampled.filter(lambda row: row["is_synthetic"])["text"][0]
+    with pytest.raises(InputError, match=r"[1-9] synthetic rows and"):
+        data(upsampled, ([*VALIDATION[0], made], [*VALIDATION[1], "neutral"]))
+
+
+def test_synthetic_validation_rows_are_refused(upsampled):
+    with pytest.raises(InputError, match="72 validation rows are synthetic"):
+        data(RARE, upsampled)
+
+
+def test_rows_near_a_validation_row_are_no_sources_and_no_new_row_is_near_one():
+    texts, labels = VALIDATION
+    near = [*texts, *(text.replace(" .", " !").upper() for text in RARE[0][:4])]
+    found = data(RARE, (near, [*labels, *["neutral"] * 4]))
+    synthesis = Synthesis(Static(**WORDS), found, 0, "cpu")
+    assert synthesis.no_sources == near_copies(RARE[0], near).sum() >= 4
+    assert not set(synthesis.sources.texts) & set(RARE[0][:4])
+    made = synthesis.make(0)
+    assert made.rows.texts
+    assert not near_copies(made.rows.texts, near).any()
+
+
+# The weights of rows
+
+
+def test_every_row_is_in_one_epoch_once_and_batches_hold_like_lengths():
+    from classifiers.batching import bucketed
+
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(3, 60, 5003)
+    order = bucketed(np.arange(5003), lengths, 32, rng)
+    assert sorted(order.tolist()) == list(range(5003))
+    batches = [lengths[order[i : i + 32]] for i in range(0, 5003, 32)]
+    assert np.mean([batch.max() - batch.mean() for batch in batches]) < 2
+    assert len(batches[-1]) == 5003 % 32
+    means = np.array([batch.mean() for batch in batches])
+    assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.25  # long and short batches take turns
+
+
+def test_reading_the_sample_and_training_on_it_by_name_works(config):
+    sample = read("sample")
+    result = train(config(epochs=1.0, augmentation={"mode": "balanced"}), sample, sample)
+    assert result.classes == ["negative", "neutral", "positive"]
