@@ -355,6 +355,11 @@ def test_rows_near_a_validation_row_are_no_sources_and_no_new_row_is_near_one():
     assert not near_copies(made.rows.texts, near).any()
 
 
+def test_a_class_whose_rows_all_stand_in_validation_cannot_be_augmented():
+    with pytest.raises(InputError, match="Each original row of the class 'neutral' equals or nearly equals"):
+        Synthesis(Static(**WORDS), data(RARE, RARE), 0, "cpu")
+
+
 # The weights of rows
 
 
