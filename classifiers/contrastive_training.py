@@ -383,8 +383,8 @@ def _split(
     for row in rows:
         first.setdefault(row[0], row)
     count = max(2, min(config.held_out, len(first) // 10))
-    chosen = generator(config.seed, "held_out").permutation(len(first))[:count]
-    held_out = [list(first.values())[i] for i in sorted(chosen)]
+    chosen = set(generator(config.seed, "held_out").permutation(len(first))[:count].tolist())
+    held_out = [row for i, row in enumerate(first.values()) if i in chosen]
     away = {row[0] for row in held_out}
     return [row for row in rows if row[0] not in away], held_out
 
