@@ -75,8 +75,8 @@ class Synthesis:
         for name, left in self.sources.counts(data.classes).items():
             if not left and self.budget.get(name):
                 raise InputError(
-                    f"Each original row of the class {name!r} equals or nearly equals a validation row, so no new row may"
-                    " be made of it. Give validation rows that are not training rows."
+                    f"Each original row of the class {name!r} equals or nearly equals a validation row, so no new row"
+                    " may be made of it. Give validation rows that are not training rows."
                 )
         self.identity = hashlib.sha256(
             json.dumps([__version__, augmentation.model_dump(), self.budget, seed, data.fingerprints]).encode()

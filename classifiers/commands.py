@@ -209,26 +209,21 @@ def _variants(text: str) -> int | None:
 
 
 def _show(result: TrainResult, folder: Path) -> None:
-    """Print what a training came to."""
+    """Print what a training came to: the weights that are kept, and the last ones if those are others."""
+    from classifiers.history import macro_f1
+
     rows = []
-    for name, record in (("kept", result.best), ("last", result.last)):
+    kept = {"kept": result.best} | ({} if result.last is result.best else {"last": result.last})
+    for name, record in kept.items():
         for kind in ("train", "synthetic", "validation"):
-            found = record[kind]
-            if found is not None:
-                numbers = (
-                    found["macro_f1"],
-                    found["accuracy"],
-                    *(found["f1"][c] for c in result.classes),
-                    found["ece"],
-                )
-                rows.append(
-                    [
-                        f"{name}, step {record['step']}",
-                        kind,
-                        *(f"{100 * n:.1f}" for n in numbers),
-                        f"{found['loss']:.3f}",
-                    ]
-                )
+            if (found := record[kind]) is None:
+                continue
+            # Of synthetic rows only what does not follow from the mix of their classes.
+            present = [c for c in result.classes if kind != "synthetic" or found["support"][c]]
+            f1 = [f"{100 * found['f1'][c]:.1f}" if c in present else "-" for c in result.classes]
+            numbers = [macro_f1(record, kind), 100 * found["accuracy"], 100 * found["ece"]]
+            macro, accuracy, ece = (f"{number:.1f}" for number in numbers)
+            rows.append([f"{name}, step {record['step']}", kind, macro, accuracy, *f1, ece, f"{found['loss']:.3f}"])
     headings = ["weights", "rows", "macro-F1", "accuracy", *(f"F1 {name}" for name in result.classes), "ECE", "loss"]
     show_table(str(folder), headings, rows)
     if result.best["gap"] is not None:

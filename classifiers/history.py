@@ -63,6 +63,24 @@ def recorded(
     }
 
 
+def macro_f1(record: Record, kind: str) -> float:
+    """Return the macro-F1 of one kind of rows of a record, in points.
+
+    Of synthetic rows it is that of the classes that have some: the others have nothing but mistakes.
+
+    Parameters
+    ----------
+    record : dict
+    kind : {"train", "synthetic", "validation"}
+        One that the record has.
+    """
+    found = record[kind]
+    if kind != "synthetic":
+        return 100 * found["macro_f1"]
+    present = [name for name, rows in found["support"].items() if rows]
+    return 100 * sum(found["f1"][name] for name in present) / len(present)
+
+
 def sentence(record: Record) -> str:
     """Say in one line what an evaluation came to.
 
@@ -73,7 +91,7 @@ def sentence(record: Record) -> str:
     'step 20 (epoch 1): macro-F1 train 100.0, loss train 0.164'
     """
     kinds = [name for name in ("train", "synthetic", "validation") if record[name]]
-    f1 = ", ".join(f"{name} {100 * record[name]['macro_f1']:.1f}" for name in kinds)
+    f1 = ", ".join(f"{name} {macro_f1(record, name):.1f}" for name in kinds)
     loss = ", ".join(f"{name} {record[name]['loss']:.3f}" for name in kinds)
     gap = "" if record["gap"] is None else f", gap {record['gap']:.1f}"
     where = "head, " if record["phase"] == "head" else ""
@@ -200,31 +218,25 @@ def draw(records: Sequence[Record], path: Path, *, best_step: int | None = None)
     before = max((r["step"] for r in records if r["phase"] == "train"), default=0)
     steps = [r["step"] + before * (r["phase"] == "head") for r in records]
     best = None if best_step is None else best_step + before * (records[-1]["phase"] == "head")
-    for axes, key, factor in ((left, "macro_f1", 100.0), (right, "loss", 1.0)):
-        for name, colour in COLOURS.items():
-            points = [(s, factor * r[name][key]) for s, r in zip(steps, records, strict=True) if r[name]]
+    values: dict[Axes, Callable[[Record, str], float]] = {left: macro_f1, right: lambda r, kind: r[kind]["loss"]}
+    for axes, value in values.items():
+        for kind, colour in COLOURS.items():
+            points = [(step, value(r, kind)) for step, r in zip(steps, records, strict=True) if r[kind]]
             if points:
                 axes.plot(
-                    *zip(*points, strict=True), "o-", color=colour, label=NAMES[name], markersize=4, linewidth=1.8
+                    *zip(*points, strict=True), "o-", color=colour, label=NAMES[kind], markersize=4, linewidth=1.8
                 )
         _finish(axes, before if before and before < max(steps) else None, best)
     both = [
-        (s, 100 * r["train"]["macro_f1"], 100 * r["validation"]["macro_f1"])
-        for s, r in zip(steps, records, strict=True)
+        (step, macro_f1(r, "train"), macro_f1(r, "validation"))
+        for step, r in zip(steps, records, strict=True)
         if r["gap"] is not None
     ]
     if both:
         at, train, validation = zip(*both, strict=True)
         left.fill_between(at, train, validation, color=COLOURS["train"], alpha=0.1, linewidth=0, label="gap")
-        left.annotate(
-            f"gap {train[-1] - validation[-1]:.1f}",
-            (at[-1], (train[-1] + validation[-1]) / 2),
-            xytext=(-4, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontsize=9,
-        )
+        middle = (at[-1], (train[-1] + validation[-1]) / 2)
+        left.annotate(f"gap {train[-1] - validation[-1]:.1f}", middle, (-4, 0), textcoords="offset points", ha="right")
     left.set_ylabel("macro-F1, points")
     right.set_ylabel("loss (mean −log p)")
     left.legend(frameon=False, fontsize=9)

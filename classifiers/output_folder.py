@@ -118,6 +118,8 @@ def save(result: TrainResult, folder: Path) -> None:
     (folder / RECORD).unlink(missing_ok=True)
     result.model.save_pretrained(folder)
     result.checkpoint.tokenizer.save_pretrained(folder)
+    for weights in folder.glob("*.safetensors"):  # which are written for their owner alone
+        shutil.copymode(folder / "config.json", weights)
     _replace(folder / history.FILE, "".join(map(history.line, result.history)))
     if importlib.util.find_spec("matplotlib") is not None:
         history.draw(result.history, folder / history.CURVES, best_step=result.best["step"])

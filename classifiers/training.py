@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from accelerate import PartialState
 
 from augment import __version__
@@ -137,6 +138,8 @@ def train(
     >>> result.classes, len(result.history)
     (['neutral', 'positive'], 2)
     """
+    # Of all processes that train this model; transformers sets it up anew, in the same way, when it begins.
+    PartialState(cpu=config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()))
     say = said if said is not None and PartialState().is_main_process else lambda line: None
     start = time.perf_counter()
     data = training_data(
