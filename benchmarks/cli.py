@@ -59,9 +59,10 @@ CONTESTS = {
     "fillmask": "benchmarks.fill_mask_speed",
     "encoding": "benchmarks.encoding_speed",
     "smote": "benchmarks.smote_speed",
+    "training": "benchmarks.training_speed",
 }
 """By name, the module whose `contests` puts one together."""
-OPENING_MODELS = {"fillmask", "encoding"}
+OPENING_MODELS = {"fillmask", "encoding", "training"}
 """Those that open the model that was asked for."""
 
 
@@ -85,7 +86,7 @@ OPENING_MODELS = {"fillmask", "encoding"}
     type=click.IntRange(1),
     default=2000,
     show_default=True,
-    help="New rows, or texts to encode, for each and each round.",
+    help="New rows, texts to encode, or rows to train on, for each and each round.",
 )
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads of each.")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Rounds; medians are shown.")
@@ -94,7 +95,7 @@ OPENING_MODELS = {"fillmask", "encoding"}
     "batch_sizes",
     type=click.IntRange(1),
     multiple=True,
-    help="Of ours (fillmask; default 64), of all (encoding; default 32 and 64); repeatable.",
+    help="Of ours (fillmask; default 64), of all (encoding; default 32 and 64; training, 32); repeatable.",
 )
 @click.option("--peer-python", metavar="PATH", help="An interpreter with nlpaug 1.1.11 and transformers 4.")
 @click.option(
@@ -105,11 +106,11 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **as
     """Measure speed and peak memory, ours and the peers', on the CPU.
 
     Of fill-mask upsampling: new rows per second. Of sentence encoding: texts per second. Of SMOTE: new vectors per
-    second, from 50,000 vectors of 384 numbers.
+    second, from 50,000 vectors of 384 numbers. Of training a classifier: rows per second, and the loss.
     """
     from augment.console import show_table
     from augment.errors import ModelError
-    from benchmarks.throughput import Asked, Contest, compare, table
+    from benchmarks.throughput import Asked, Contest, compare, losses, table
 
     def said(line: str) -> None:
         click.echo(line, err=True)
@@ -134,6 +135,9 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **as
     for contest in found:
         headings = ["", f"{contest.unit}/s", "first is × faster", "peak MiB"]
         show_table(contest.title, headings, table(contest.field_))
+        if parts := losses(contest.field_):
+            click.echo()
+            show_table("mean loss, part by part", ["", *(f"part {i + 1}" for i in range(len(parts[0]) - 1))], parts)
 
 
 @main.command("guards")

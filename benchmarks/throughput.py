@@ -55,6 +55,8 @@ class Measured:
     """Seconds of loading and fitting."""
     peak_mb: float
     """Peak resident memory of its process, in MiB."""
+    losses: tuple[float, ...] = ()
+    """Of a training: the mean loss of each part of the run, in order."""
 
 
 @dataclass
@@ -125,15 +127,25 @@ def table(field_: Sequence[Competitor]) -> list[list[Any]]:
     return found
 
 
+def losses(field_: Sequence[Competitor]) -> list[list[Any]]:
+    """Return name and mean loss of each part of the run, for each competitor that trains: the mean of all runs."""
+    return [
+        [c.name, *(f"{statistics.mean(part):.3f}" for part in zip(*(run.losses for run in c.runs), strict=True))]
+        for c in field_
+        if c.runs and c.runs[0].losses
+    ]
+
+
 def alone(
-    measure: Callable[..., tuple[int, float, float]], setting: Setting, *, with_torch: bool = True, **options: Any
+    measure: Callable[..., tuple[Any, ...]], setting: Setting, *, with_torch: bool = True, **options: Any
 ) -> Measured:
     """Measure in a fresh process, so that its peak memory is its own.
 
     Parameters
     ----------
     measure : callable
-        At the top of a module. Given the setting and the options, it returns rows, seconds, and seconds before.
+        At the top of a module. Given the setting and the options, it returns rows, seconds, seconds before, and losses
+        if there are any.
     setting : Setting
         Torch gets its number of threads.
     with_torch : bool, default=True
@@ -157,7 +169,7 @@ def alone(
 
 
 def _measured(
-    measure: Callable[..., tuple[int, float, float]],
+    measure: Callable[..., tuple[Any, ...]],
     setting: Setting,
     with_torch: bool,
     options: Mapping[str, Any],
@@ -167,8 +179,8 @@ def _measured(
         import torch
 
         torch.set_num_threads(setting.threads)
-    rows, seconds, before = measure(setting, **options)
-    answers.put((rows, seconds, before, peak_mb()))
+    rows, seconds, before, *losses = measure(setting, **options)
+    answers.put((rows, seconds, before, peak_mb(), *losses))
 
 
 def elsewhere(script: Path, python: str, asked: Mapping[str, Any], *, name: str, needs: str) -> Measured:

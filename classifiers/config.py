@@ -49,6 +49,7 @@ class Static(Augmentation):
     guards: list[str] | None = None
     """See `augment.guards.selection.select`."""
     max_per_source: Count | None = None
+    """Most new texts of one row."""
     soft_labels: bool = False
     """Train synthetic rows on a teacher's probabilities, those of the guard `agreement`, and not on one class."""
 
@@ -80,9 +81,13 @@ class Features(Augmentation):
     strategy: str | None = "smote"
     """A vector strategy. None: no new vectors, classes are balanced by drawing (Kang et al. 2020, section 4.1)."""
     parameters: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
+    """Of the strategy, by name."""
     sampling_strategy: Any = "auto"
+    """See `augment.budget.rows_to_make`."""
     head_epochs: Positive = 10.0
+    """Passes of the new head through the vectors."""
     head_learning_rate: Positive = 1e-3
+    """Of the new head."""
 
 
 AUGMENTATIONS: Mapping[str, type[Augmentation]] = {

@@ -40,6 +40,8 @@ from classifiers.schedules import Schedule
 CHOSEN_BY = "eval_validation_macro_f1"
 """What the best weights are chosen by."""
 EVAL_BATCH = 128
+LOG_STEPS = 10
+"""Steps whose mean loss is reported at a time."""
 DONE = "done"
 """Folder of a phase that is through: its weights."""
 Progress = Callable[[int], contextlib.AbstractContextManager[Callable[[int], None]]]
@@ -294,7 +296,7 @@ def fit(
         load_best_model_at_end=validated,
         metric_for_best_model=CHOSEN_BY if validated else None,
         greater_is_better=True if validated else None,
-        logging_steps=50,
+        logging_steps=LOG_STEPS,
         logging_nan_inf_filter=False,
         report_to=config.report_to or "none",
         disable_tqdm=True,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from augment import registry
+from augment.corpus import read
 
 ROOT = Path(__file__).parent.parent
 SST3 = ROOT.parent / "shared" / "data" / "sst3"
@@ -32,6 +35,12 @@ def run(command: str, folder: Path) -> None:
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with the files that the pages speak of."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    sample = read("sample")
+    rows = list(zip(sample.texts, sample.named_labels(), strict=True))
+    for name, part in (("train.csv", rows[::2]), ("dev.csv", rows[1::4])):
+        with (tmp_path / name).open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("text", "label"), *part])
     (tmp_path / "yelp.csv").write_text('"3","It is open."\n"5","Great!"\n"4","Nice."\n"3","It has two doors."\n')
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -76,3 +85,26 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8")):
             assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"
+
+
+def test_the_reference_of_the_classifier_lists_every_setting_with_its_default_and_meaning() -> None:
+    page = (ROOT / "docs/classifier_reference.md").read_text(encoding="utf-8")
+    for row in setting_rows():
+        assert row in page
+
+
+def setting_rows() -> list[str]:
+    from classifiers.config import AUGMENTATIONS, Redraw, Static, TrainConfig
+
+    def row(first: str, name: str, field: Any) -> str:
+        default = field.get_default(call_default_factory=True)
+        shown = "none" if default in (None, [], {}) else f"`{default}`"
+        return f"| {first}`{name}` | {shown} | {' '.join(field.description.split())} |"
+
+    rows = [row("", name, field) for name, field in TrainConfig.model_fields.items()]
+    for mode, cls in AUGMENTATIONS.items():
+        for name, field in cls.model_fields.items():
+            if name != "mode" and not (cls is Redraw and name in Static.model_fields):
+                modes = "`static`, `redraw`" if cls is Static else f"`{mode}`"
+                rows.append(row(f"{modes} | ", name, field))
+    return rows

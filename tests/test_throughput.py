@@ -18,7 +18,18 @@ from benchmarks import cli, encoding_speed, fill_mask_speed
 from benchmarks.cli import main
 from benchmarks.encoding_speed import EncodingSetting
 from benchmarks.fill_mask_speed import FillMaskSetting, competitors
-from benchmarks.throughput import Asked, Competitor, Contest, Measured, Setting, alone, compare, elsewhere, table
+from benchmarks.throughput import (
+    Asked,
+    Competitor,
+    Contest,
+    Measured,
+    Setting,
+    alone,
+    compare,
+    elsewhere,
+    losses,
+    table,
+)
 
 PEER = importlib.util.find_spec("sentence_transformers") is not None
 
@@ -289,3 +300,32 @@ def test_every_contest_is_offered_by_name_and_can_be_put_together():
     for name, module in cli.CONTESTS.items():
         assert repr(name) in refused.stderr
         assert callable(import_module(module).contests)
+
+
+# Training
+
+
+def test_ours_and_the_stock_trainer_train_the_same_rows_and_tell_of_their_losses(bert):
+    from benchmarks import training_speed
+
+    asked = Asked(data="sample", label="neutral", model=str(bert), rows=330, threads=1, batch_sizes=(16,))
+    (contest,), _ = contests(training_speed, asked)
+    assert [len(contest.setting.texts), contest.setting.batch_size] == [330, 16]
+    compare(contest, repeats=1)
+    for competitor in contest.field_:
+        (run,) = competitor.runs
+        assert run.rows == 330
+        assert run.seconds > 0
+        assert 0.5 < run.losses[0] < 2
+    parts = losses(contest.field_)
+    assert [row[0] for row in parts] == [competitor.name for competitor in contest.field_]
+    assert abs(float(parts[0][1]) - float(parts[1][1])) < 0.3
+
+
+def test_rows_of_one_class_are_no_training(tmp_path, bert):
+    from benchmarks import training_speed
+
+    (tmp_path / "one.csv").write_text("text,label\na good day,x\n,y\n")
+    asked = Asked(data=str(tmp_path / "one.csv"), label="x", model=str(bert), rows=10, threads=1)
+    with pytest.raises(InputError, match="fewer than two classes"):
+        contests(training_speed, asked)

@@ -212,7 +212,7 @@ def test_balanced_draws_take_every_class_as_often(undersample):
 
 @pytest.mark.parametrize("draw", ["sampler", "undersample"])
 def test_balanced_training_finds_the_rare_class_and_makes_no_rows(config, draw):
-    result = train(config(augmentation={"mode": "balanced", "draw": draw}, epochs=30.0), RARE, VALIDATION)
+    result = train(config(augmentation={"mode": "balanced", "draw": draw}, epochs=30.0), RARE, LIKE_TRAINING)
     assert result.best["validation"]["macro_f1"] > 0.6
     assert result.best["synthetic"] is None
     assert "made" not in result.rows
@@ -381,3 +381,43 @@ def test_reading_the_sample_and_training_on_it_by_name_works(config):
     sample = read("sample")
     result = train(config(epochs=1.0, augmentation={"mode": "balanced"}), sample, sample)
     assert result.classes == ["negative", "neutral", "positive"]
+
+
+@pytest.mark.parametrize(
+    ("values", "mass", "mean"),
+    [
+        ({}, [24, 96], 1),
+        ({"augmentation": WORDS, "synthetic_weight": 0.5}, [24 + 36, 96], (120 + 36) / 192),
+        (
+            {"augmentation": WORDS | {"mode": "redraw", "variants": 2}, "synthetic_weight": 0.5},
+            [24 + 36, 96],
+            (120 + 36) / 192,
+        ),
+        ({"augmentation": {"mode": "balanced"}}, [60, 60], 1),
+        ({"augmentation": {"mode": "balanced", "draw": "undersample"}}, [24, 24], 1),
+    ],
+)
+def test_classes_weigh_what_an_epoch_takes_of_them(config, bert, tmp_path, values, mass, mean):
+    from augment.checkpoints import load_encoder
+    from classifiers.feeding import text_feed
+    from classifiers.inputs import Tokens
+
+    asked, found = config(**values), data()
+    synthesis = Synthesis(asked.augmentation, found, 0, "cpu") if isinstance(asked.augmentation, Static) else None
+    feed = text_feed(asked, found, Tokens(load_encoder(str(bert), device="cpu"), 64), synthesis, tmp_path)
+    assert feed.mass.tolist() == pytest.approx(mass)
+    assert feed.mean_weight == pytest.approx(mean)
+    for epoch in range(3):
+        rows = np.concatenate(feed.schedule.parts(epoch))
+        assert len(rows) == len(feed.schedule)
+        weighed = np.bincount(feed.rows.codes[rows], weights=feed.rows.weights[rows], minlength=2)
+        assert weighed.tolist() == pytest.approx(mass)
+
+
+def test_class_weights_have_a_mean_of_one_over_the_rows(config):
+    from classifiers.feeding import loss_of
+
+    mass = np.array([60.0, 96.0])
+    for weights_ in ("balanced", {"neutral": 5.0, "positive": 1.0}):
+        loss = loss_of(config(class_weights=weights_), mass, ["neutral", "positive"])
+        assert (mass * loss.class_weights.numpy()).sum() == pytest.approx(mass.sum(), rel=1e-6)
