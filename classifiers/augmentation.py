@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -153,7 +153,7 @@ def _make(synthesis: Synthesis, number: int) -> Made:
 
 
 class Sets:
-    """The sets of a synthesis, each made once: before it is wanted, or in the background while another is in use.
+    """The sets of a synthesis, each made once: when it is wanted, or in the background while the one before is in use.
 
     Parameters
     ----------
@@ -163,9 +163,18 @@ class Sets:
         one before it is used.
     folder : Path, optional
         Where they are kept, for a training that is resumed and for the other processes of one.
+    say : callable, optional
+        Told when one is made.
     """
 
-    def __init__(self, synthesis: Synthesis, count: int | None, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        synthesis: Synthesis,
+        count: int | None,
+        folder: Path | None = None,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.say = say
         self.synthesis = synthesis
         self.count = count
         self.folder = folder
@@ -194,7 +203,7 @@ class Sets:
             with PartialState().main_process_first():
                 found = self._read(number)
                 if found is None:
-                    found = self._ahead.pop(number).get() if number in self._ahead else self.synthesis.make(number)
+                    found = self._ahead.pop(number).get() if number in self._ahead else self._make(number)
                     self._write(number, found)
             if not len(found.rows):
                 raise InputError(
@@ -216,10 +225,21 @@ class Sets:
                 self._pool = multiprocessing.get_context("spawn").Pool(1)
             self._ahead[number] = self._pool.apply_async(_make, (self.synthesis, number))
 
+    def told(self) -> dict[str, Any]:
+        """Return what is told of the sets that were used, and of rows that could be no sources."""
+        made = [self.made[number].report for number in sorted(self.made)]
+        return {"made": made, "no_sources": self.synthesis.no_sources}
+
     def close(self) -> None:
         """End the process that makes sets, and what it is at."""
         if self._pool is not None:
             self._pool.terminate()
+
+    def _make(self, number: int) -> Made:
+        """Make a set, now."""
+        rows = ", ".join(f"{n:,} {name}" for name, n in self.synthesis.budget.items() if n)
+        self.say(f"Making new rows: {rows}.")
+        return self.synthesis.make(number)
 
     def _path(self, number: int) -> Path | None:
         name = f"rows-{self.synthesis.identity}-{number}.json"

@@ -85,7 +85,7 @@ def augment_options(command: Any) -> Any:
             click.option(
                 "--variants",
                 metavar="K|background",
-                help="redraw: sets made beforehand, or each while the model trains.  [default: 4]",
+                help="redraw: sets that take turns, or one for each epoch, made meanwhile.  [default: 4]",
             ),
             click.option(
                 "--draw", type=click.Choice(["sampler", "undersample"]), help="balanced: how.  [default: sampler]"

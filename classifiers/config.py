@@ -70,8 +70,8 @@ class Redraw(Static):
 
     mode: Literal["redraw"] = "redraw"  # type: ignore[assignment]
     variants: Count | None = 4
-    """How many sets of new rows are made before the training; epoch after epoch takes the next, and the first again
-    after the last. None: one for every epoch, each made while the model trains on the one before."""
+    """How many sets of new rows there are; epoch after epoch takes the next, and the first again after the last. None:
+    one for every epoch, each made in the background while the model trains on the one before."""
 
 
 class Features(Augmentation):

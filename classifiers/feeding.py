@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,17 @@ class Feed:
     """Of a row in an epoch."""
     synthetic: Split | None = None
     """The synthetic rows that are evaluated."""
-    told: dict[str, Any] = field(default_factory=dict)
-    """Of the rows that were made."""
-    close: Callable[[], None] = lambda: None
-    """Ends what makes rows in the background."""
+    sets: Sets | None = None
+    """What makes new texts."""
 
 
 def text_feed(
-    config: TrainConfig, data: TrainingData, inputs: Inputs, synthesis: Synthesis | None, folder: Path
+    config: TrainConfig,
+    data: TrainingData,
+    inputs: Inputs,
+    synthesis: Synthesis | None,
+    folder: Path,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Feed:
     """Put together what a model learns from texts.
 
@@ -59,23 +62,23 @@ def text_feed(
         Makes new texts, in the modes "static" and "redraw".
     folder : Path
         New rows are kept there.
+    say : callable, optional
+        Told what is made.
 
     Returns
     -------
     Feed
     """
     ways, classes = config.augmentation, len(data.classes)
-    split, told, new, close = data.originals.joined(data.synthetic), {}, data.synthetic, lambda: None
-    weight = config.synthetic_weight
+    split, new, weight = data.originals.joined(data.synthetic), data.synthetic, config.synthetic_weight
     sets = None
     if synthesis is not None:
         redrawn = isinstance(ways, Redraw)
-        sets = Sets(synthesis, ways.variants if isinstance(ways, Redraw) else 1, folder)
-        made = [sets.get(number) for number in range(sets.count or 1)]
-        told = {"made": [one.report for one in made], "no_sources": synthesis.no_sources}
-        new, close = new.joined(made[0].rows), sets.close
+        sets = Sets(synthesis, ways.variants if isinstance(ways, Redraw) else 1, folder, say)
+        first = sets.get(0).rows
+        new = new.joined(first)
         if not redrawn:
-            split = split.joined(made[0].rows)
+            split = split.joined(first)
     weights = np.where(np.arange(len(split)) < len(data.originals), 1.0, weight).astype(np.float32)
     rows = Rows(
         inputs(split.texts), split, classes, weights=weights, soft=isinstance(ways, Static) and ways.soft_labels
@@ -91,7 +94,7 @@ def text_feed(
     mean_weight = float(mass.sum() / len(schedule))
     if config.real_only:
         schedule = RealAtLast(schedule, len(data.originals), _rows_before_the_end(config, len(schedule)), config.seed)
-    return Feed(rows, schedule, inputs.collate, mass, mean_weight, new if len(new) else None, told, close)
+    return Feed(rows, schedule, inputs.collate, mass, mean_weight, new if len(new) else None, sets)
 
 
 def _rows_before_the_end(config: TrainConfig, epoch: int) -> int:

@@ -272,9 +272,7 @@ def _fit_on_texts(
 ) -> tuple[int | None, dict[str, Any]]:
     """Train on the rows of the file and on new texts."""
     config, classes = setting.config, data.classes
-    if synthesis is not None:
-        say(f"Making new rows: {', '.join(f'{n:,} {name}' for name, n in synthesis.budget.items() if n)}.")
-    feed = text_feed(config, data, inputs, synthesis, setting.folder)
+    feed = text_feed(config, data, inputs, synthesis, setting.folder, say)
 
     def of(split: Split | None) -> tuple[Split | None, Callable[[np.ndarray], Any]]:
         return split, lambda rows: inputs([split.texts[i] for i in rows] if split else [])
@@ -292,5 +290,6 @@ def _fit_on_texts(
             max_steps=config.max_steps,
         )
     finally:
-        feed.close()
-    return best, feed.told
+        if feed.sets is not None:
+            feed.sets.close()
+    return best, {} if feed.sets is None else feed.sets.told()
