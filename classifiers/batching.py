@@ -1,23 +1,16 @@
-"""Rows of tokens or vectors, the order that an epoch takes them in, and the batches that they are padded to."""
+"""Rows of tokens or vectors, and the batches that they are padded to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from augment.batches import padded, padded_length
-from augment.seeding import generator
 from classifiers.splits import Split
-
-if TYPE_CHECKING:
-    from classifiers.schedules import Schedule
-
-MEGABATCH = 50
-"""Batches' worth of rows that are sorted by length together, as in transformers."""
 
 
 class Rows(torch.utils.data.Dataset):
@@ -123,67 +116,3 @@ def stacked(rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         for name in ("labels", "weights", "targets")
         if name in rows[0]
     }
-
-
-class Bucketed(torch.utils.data.Sampler[int]):
-    """The order of an epoch's rows: at random, but so that rows of like length fall into one batch.
-
-    It follows from seed and epoch alone, so that an interrupted epoch goes on where it stood.
-
-    Parameters
-    ----------
-    schedule : Schedule
-    lengths : callable
-        Gives the lengths of all rows that there are now, int64 (n,).
-    batch_size : int
-        Rows that are padded together.
-    seed : int
-    """
-
-    def __init__(self, schedule: Schedule, lengths: Callable[[], np.ndarray], batch_size: int, seed: int) -> None:
-        self.schedule = schedule
-        self.lengths = lengths
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Go to an epoch; the trainer calls this before each."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.schedule)
-
-    def __iter__(self) -> Iterator[int]:
-        parts = self.schedule.parts(self.epoch)
-        lengths = self.lengths()
-        for number, part in enumerate(parts):
-            rng = generator(self.seed, "epoch", self.epoch, number)
-            yield from bucketed(part, lengths[part], self.batch_size, rng).tolist()
-
-
-def bucketed(rows: np.ndarray, lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> np.ndarray:
-    """Shuffle rows so that batches cut from the front hold rows of like length.
-
-    The rows are shuffled, sorted by length within every `MEGABATCH` batches, and whole batches shuffled again, so that
-    short and long ones take turns. A batch that is not full comes last.
-
-    Parameters
-    ----------
-    rows : ndarray of int, shape (n,)
-    lengths : ndarray of int, shape (n,)
-    batch_size : int
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    ndarray of int, shape (n,)
-        The same rows.
-    """
-    order = rng.permutation(len(rows))
-    wide = MEGABATCH * batch_size
-    chunks = [order[start : start + wide] for start in range(0, len(order), wide)]
-    order = np.concatenate([chunk[np.argsort(lengths[chunk], kind="stable")] for chunk in chunks] or [order])
-    full = len(order) // batch_size
-    batches = rng.permutation(full)[:, None] * batch_size + np.arange(batch_size)
-    return rows[np.concatenate([order[batches.ravel()], order[full * batch_size :]])]

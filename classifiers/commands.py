@@ -19,7 +19,7 @@ from augment.errors import InputError, Interrupted
 from classifiers.config import AUGMENTATIONS, Static, TrainConfig
 
 if TYPE_CHECKING:
-    from classifiers.training import TrainResult
+    from classifiers.result import TrainResult
 
 
 def setting_options(command: Any) -> Any:

@@ -16,7 +16,7 @@ from augment.output import replacing
 from classifiers import history
 
 if TYPE_CHECKING:
-    from classifiers.training import TrainResult
+    from classifiers.result import TrainResult
 
 RECORD = "training.json"
 """What was asked for and what it came to. It is written last: a folder without it holds no finished training."""

@@ -28,14 +28,14 @@ from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint
 
 from augment.checkpoints import Checkpoint
 from augment.errors import TrainingError
-from classifiers.batching import Bucketed, Rows
+from classifiers.batching import Rows
 from classifiers.config import TrainConfig
 from classifiers.feeding import Feed
 from classifiers.history import History, Phase, recorded
 from classifiers.losses import Loss
 from classifiers.metrics import Scores, scores
 from classifiers.model import EncoderClassifier
-from classifiers.schedules import Schedule
+from classifiers.schedules import Bucketed, Schedule
 
 CHOSEN_BY = "eval_validation_macro_f1"
 """What the best weights are chosen by."""

@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from accelerate import PartialState
 from augment import __version__
 from augment.checkpoints import Checkpoint, load_encoder, quiet
 from augment.errors import InputError
-from augment.scoring import TextScorer
 from augment.seeding import global_generators
 from classifiers import history as histories
 from classifiers import output_folder
@@ -25,58 +24,15 @@ from classifiers.augmentation import Synthesis, vector_sampler
 from classifiers.config import Features, Static, TrainConfig
 from classifiers.feeding import evaluated_rows, loss_of, text_feed
 from classifiers.head_training import retrain_head
-from classifiers.history import History, Record
+from classifiers.history import History
 from classifiers.inputs import FrozenFeatures, Tokens, features_cache
 from classifiers.model import EncoderClassifier
+from classifiers.result import TrainResult
 from classifiers.splits import Split, TrainingData, described, training_data
 from classifiers.trainer import Progress, Setting, fit
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
-
-
-@dataclass(frozen=True, eq=False)
-class TrainResult:
-    """A trained classifier, and how its training went."""
-
-    model: EncoderClassifier
-    """In eval mode, with the weights that did best on the validation rows, or the last ones without such rows."""
-    checkpoint: Checkpoint
-    """The model with its tokenizer."""
-    config: TrainConfig
-    history: list[Record]
-    """Every evaluation, see `classifiers.history.recorded`."""
-    best: Record
-    """The evaluation of the weights that were kept."""
-    last: Record
-    mean_gap: float | None
-    """Area between the curves of training and validation macro-F1 over the steps, in points."""
-    rows: dict[str, Any]
-    """Rows by kind and class, and what was told of those that were made."""
-    seconds: float
-
-    @property
-    def classes(self) -> list[str]:
-        """The names of the classes, in the order of the outputs."""
-        return self.model.classes
-
-    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the probabilities of the classes, (n, classes) float32."""
-        return TextScorer(self.checkpoint, max_length=self.config.max_length).probabilities(texts)
-
-    def record(self) -> dict[str, Any]:
-        """Return what `training.json` holds, as plain data."""
-        return {
-            "version": __version__,
-            "config": self.config.model_dump(mode="json"),
-            "encoder": self.checkpoint.identity(),
-            "classes": self.classes,
-            "rows": self.rows,
-            "best": self.best,
-            "last": self.last,
-            "mean_gap": self.mean_gap,
-            "seconds": round(self.seconds, 3),
-        }
 
 
 def train(

@@ -364,7 +364,7 @@ def test_a_class_whose_rows_all_stand_in_validation_cannot_be_augmented():
 
 
 def test_every_row_is_in_one_epoch_once_and_batches_hold_like_lengths():
-    from classifiers.batching import bucketed
+    from classifiers.schedules import bucketed
 
     rng = np.random.default_rng(0)
     lengths = rng.integers(3, 60, 5003)
