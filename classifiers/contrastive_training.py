@@ -20,18 +20,19 @@ from augment.errors import InputError, ModelError, did_you_mean
 from augment.masked_lm import HeadStates
 from augment.pooling import POOLERS
 from augment.seeding import generator, global_generators
+from augment.upsampling import digest
 from classifiers.contrastive import NegativeQueue, alignment, follow, info_nce, same_text, uniformity
 from classifiers.pretraining import (
     LoopConfig,
     SentenceTrainer,
     arguments,
-    last_checkpoint,
     make_ready,
     masked_loss,
     pooled_vectors,
     save,
 )
 from classifiers.sentences import Tuples, Views, WordMasks
+from classifiers.unfinished import last_checkpoint, note, refuse_another
 
 OBJECTIVES = ("simcse", "esimcse", "supervised-simcse")
 """simcse: two dropout masks of a sentence (Gao et al. 2021, equation 4). esimcse: the second with repeated words, and a
@@ -335,7 +336,13 @@ def pretrain_by_contrast(
             f" held out. Got {len(rows)} in all. Give more, or a smaller batch size."
         )
     training = output_dir / "training"
-    training.mkdir(parents=True, exist_ok=True)
+    identity = {
+        "config": config.record(),
+        "model": checkpoint.revision,
+        "texts": digest([text for row in train for text in row]),
+    }
+    refuse_another(training, identity)
+    note(training, identity)
     make_ready(checkpoint, config)
     tokenizer, longest = checkpoint.tokenizer, checkpoint.longest()
     masks = WordMasks(tokenizer.mask_token_id, tokenizer.pad_token_id, config.mask_ratio, 0.0, config.seed)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from accelerate import PartialState
 
 from augment.errors import OutputError
-from augment.journal import difference
 from augment.output import replacing
 from classifiers import history
+from classifiers.unfinished import note, refuse_another
 
 if TYPE_CHECKING:
     from classifiers.result import TrainResult
@@ -22,8 +22,6 @@ RECORD = "training.json"
 """What was asked for and what it came to. It is written last: a folder without it holds no finished training."""
 WORK = "checkpoints"
 """The folder that an unfinished training keeps its checkpoints, history and new rows in."""
-ASKED = "asked.json"
-"""In it: what determines the weights."""
 
 
 def check(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
@@ -55,13 +53,7 @@ def check(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bo
                 f"The folder {str(folder)!r} holds an unfinished training. Give --resume to go on with it, or"
                 " --overwrite to begin anew."
             )
-        asked = _asked(work)
-        differs = asked and difference(asked, identity)
-        if differs:
-            raise OutputError(
-                f"The unfinished training in {str(folder)!r} is another one: {differs}. Give the same data and options,"
-                " or --overwrite to begin anew."
-            )
+        refuse_another(work, identity)
     elif (folder / "config.json").exists():
         raise OutputError(f"The folder {str(folder)!r} holds a model already. Give --overwrite, or another folder.")
 
@@ -89,21 +81,8 @@ def begin(folder: Path, identity: dict[str, Any], *, overwrite: bool) -> Path:
         if PartialState().is_main_process:
             if overwrite:
                 shutil.rmtree(work, ignore_errors=True)
-            try:
-                work.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise OutputError(f"{folder}: cannot be made ({error.strerror}); give another folder.") from error
-            if not (work / ASKED).exists():
-                _replace(work / ASKED, json.dumps(identity, indent=2) + "\n")
+            note(work, identity)
     return work
-
-
-def _asked(work: Path) -> Any:
-    """Return what an unfinished training was asked for; nothing, if it was stopped before that was written."""
-    try:
-        return json.loads((work / ASKED).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def save(result: TrainResult, folder: Path) -> None:

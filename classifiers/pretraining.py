@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from augment.checkpoints import Checkpoint
 from augment.errors import InputError
 from augment.masked_lm import HeadStates, States
 from augment.seeding import global_generators
+from augment.upsampling import digest
 from classifiers.sentences import IGNORED, LengthGroups, Sentences, WordMasks
+from classifiers.unfinished import last_checkpoint, note, refuse_another
 
 MASKS_STEP = 64
 """Batches are padded to few lengths and few numbers of masks. On CPUs every new shape of a matrix product has a kernel
@@ -223,7 +225,14 @@ def pretrain(
         texts, starts = [text for text, _ in shown], [start for _, start in shown]
         setattr(checkpoint.model.config, conditioning.RECORD, "prefix")
     training = output_dir / "training"
-    training.mkdir(parents=True, exist_ok=True)
+    identity = {
+        "config": asdict(config),
+        "model": checkpoint.revision,
+        "teacher": None if teacher is None else teacher.revision,
+        "texts": digest(texts),
+    }
+    refuse_another(training, identity)
+    note(training, identity)
     vectors = None if teacher is None else _teacher_vectors(teacher, texts, training)
     tokenizer = checkpoint.tokenizer
     make_ready(checkpoint, config)
@@ -275,12 +284,6 @@ def make_ready(checkpoint: Checkpoint, config: LoopConfig) -> None:
     for module in model.modules():
         if isinstance(module, nn.Dropout):
             module.p = config.dropout
-
-
-def last_checkpoint(training: Path) -> str | None:
-    """Return the last checkpoint that was written whole: the trainer's own state is what it writes last."""
-    whole = [path.parent for path in training.glob("checkpoint-*/trainer_state.json")]
-    return str(max(whole, key=lambda folder: int(folder.name.removeprefix("checkpoint-")))) if whole else None
 
 
 def save(checkpoint: Checkpoint, output_dir: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.trainer_utils import EvalLoopOutput, get_last_checkpoint
+from transformers.trainer_utils import EvalLoopOutput
 
 from augment.checkpoints import Checkpoint
 from augment.errors import TrainingError
@@ -36,6 +35,7 @@ from classifiers.losses import Loss
 from classifiers.metrics import Scores, scores
 from classifiers.model import EncoderClassifier
 from classifiers.schedules import Bucketed, Schedule
+from classifiers.unfinished import last_checkpoint
 
 CHOSEN_BY = "eval_validation_macro_f1"
 """What the best weights are chosen by."""
@@ -337,14 +337,3 @@ def fit(
         model.save_pretrained(folder / DONE)
         (folder / DONE / "best_step.json").write_text(json.dumps(best))
     return best
-
-
-def last_checkpoint(folder: Path) -> str | None:
-    """Return the last whole checkpoint in a folder, and remove one that was being written when its process ended."""
-    while (found := get_last_checkpoint(str(folder))) is not None:
-        try:  # the state is written last
-            TrainerState.load_from_json(str(Path(found) / "trainer_state.json"))
-            return found
-        except (OSError, ValueError):
-            shutil.rmtree(found)
-    return None

@@ -29,8 +29,9 @@ from classifiers.contrastive_training import (
     open_encoder,
     pretrain_by_contrast,
 )
-from classifiers.pretraining import last_checkpoint, make_ready
+from classifiers.pretraining import make_ready
 from classifiers.sentences import IGNORED, Tuples, Views, WordMasks, read_triples
+from classifiers.unfinished import last_checkpoint
 
 WHO = ("the doctor", "my sister", "the waiter", "our guide", "the old man")
 DID = ("opens", "closes", "knew", "asked for", "loved")

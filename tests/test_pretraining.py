@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from augment.checkpoints import load_encoder, load_masked_lm
-from augment.errors import InputError, ModelError
+from augment.errors import InputError, ModelError, OutputError
 from classifiers.pretraining import PretrainConfig, PretrainTrainer, pooled_vectors, pretrain, vector_distance
 from classifiers.sentences import IGNORED, Sentences, WordMasks
 from classifiers.shrinking import cut_positions, cut_vocabulary, drop_layers, frequent_pieces, shrink
@@ -355,6 +355,14 @@ def test_resuming_a_finished_run_changes_nothing_and_one_not_begun_begins(traine
     for path in (again, tmp_path / "fresh"):
         new = load_file(path / "model.safetensors")
         assert all(torch.equal(old[name], new[name]) for name in old)
+
+
+def test_an_unfinished_run_is_not_gone_on_with_as_another(trained, bert, tmp_path):
+    folder = shutil.copytree(trained[0], tmp_path / "again")
+    with pytest.raises(OutputError, match=r"is another one: config\.learning_rate was 0\.005 and is 0\.1 now"):
+        pretrain(opened(bert), TEXTS, folder, replace(QUICK, learning_rate=0.1), resume=True)
+    with pytest.raises(OutputError, match="is another one: texts was"):
+        pretrain(opened(bert), TEXTS[1:], folder, QUICK, resume=True)
 
 
 def test_another_seed_gives_other_weights(trained, bert, tmp_path):

@@ -1,0 +1,78 @@
+"""What an interrupted training has left: what it was asked for, and its last whole checkpoint."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerState
+from transformers.trainer_utils import get_last_checkpoint
+
+from augment.errors import OutputError
+from augment.journal import difference
+from augment.output import replacing
+
+ASKED = "asked.json"
+"""In its folder: whatever determines the weights."""
+
+
+def refuse_another(work: Path, identity: dict[str, Any]) -> None:
+    """See that unfinished work, if there is any, is of the same training.
+
+    Parameters
+    ----------
+    work : Path
+        The folder that it is in.
+    identity : dict
+        Whatever determines the weights, as plain data.
+
+    Raises
+    ------
+    OutputError
+        Saying what differs.
+    """
+    try:
+        asked = json.loads((work / ASKED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # stopped before it was written
+        return
+    if differs := difference(asked, json.loads(json.dumps(identity))):
+        raise OutputError(
+            f"The unfinished training in {str(work.parent)!r} is another one: {differs}. Give the same data and"
+            " options, or another folder."
+        )
+
+
+def note(work: Path, identity: dict[str, Any]) -> None:
+    """Write down what the work in a folder is for, unless it is written already; the folder is made.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be.
+    """
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{work.parent}: cannot be made ({error.strerror}); give another folder.") from error
+    if not (work / ASKED).exists():
+        with replacing(work / ASKED) as temporary:
+            temporary.write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")
+
+
+def last_checkpoint(folder: Path) -> str | None:
+    """Return the last whole checkpoint in a folder, and remove one that was being written when its process ended.
+
+    Parameters
+    ----------
+    folder : Path
+        The output folder of a trainer of transformers, whose own state is what it writes last.
+    """
+    while folder.is_dir() and (found := get_last_checkpoint(str(folder))) is not None:
+        try:
+            TrainerState.load_from_json(str(Path(found) / "trainer_state.json"))
+            return found
+        except (OSError, ValueError):
+            shutil.rmtree(found)
+    return None
