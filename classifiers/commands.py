@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import typing
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -316,12 +317,21 @@ def predict_command(
 def _texts(source: str, layout: Any) -> Iterator[str]:
     """Yield the texts of a file or of the standard input; what is wrong with a table is said at once."""
     if source == "-":
-        return (line.rstrip("\n") for line in sys.stdin)
+        return _lines(sys.stdin.buffer, "The standard input")
     if source.endswith(".txt"):
         path = Path(source)
         if not path.is_file():
             raise InputError(f"There is no file {source!r}. Give a file, or - for the standard input.")
-        return (line.rstrip("\n") for line in path.open(encoding="utf-8"))
+        return _lines(path.open("rb"), source)
     from augment.corpus import open_texts
 
     return (text or "" for text in open_texts(source, layout))
+
+
+def _lines(file: IO[bytes], name: str) -> Iterator[str]:
+    """Yield the lines of a file as they come."""
+    try:
+        for line in io.TextIOWrapper(file, encoding="utf-8-sig"):
+            yield line.rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not UTF-8 (byte {error.start} of what was read last). Convert it.") from None

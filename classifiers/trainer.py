@@ -178,10 +178,20 @@ class _Follow(TrainerCallback):
 
 
 class _EvaluateEvery(TrainerCallback):
-    """Evaluates every so many steps, beside every epoch."""
+    """Evaluates every so many steps, beside every epoch, and no step twice."""
 
     def __init__(self, steps: int) -> None:
         self.steps = steps
+        self.evaluated = 0
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.evaluated = state.global_step
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.evaluated == state.global_step:  # the training was stopped in the middle of the epoch
+            control.should_evaluate = control.should_save = False
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         ends_epoch = state.epoch is not None and state.epoch == int(state.epoch)

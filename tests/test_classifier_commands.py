@@ -318,6 +318,15 @@ def test_predict_streams_lines_from_a_pipe_and_stops_quietly_when_it_closes(plac
     assert "Traceback" not in told
 
 
+def test_predict_reads_a_byte_order_mark_and_crlf_and_refuses_what_is_not_utf_8(place, model):
+    (place / "windows.txt").write_bytes(b"\xef\xbb\xbfthe shop opens .\r\na view .\r\n")
+    rows = list(csv.DictReader(run("predict", model, "windows.txt").stdout.splitlines()))
+    assert [row["text"] for row in rows] == ["the shop opens .", "a view ."]
+    (place / "latin.txt").write_bytes("das Caf\u00e9 .\n".encode("latin-1"))
+    assert "latin.txt is not UTF-8" in refused("predict", model, "latin.txt", "-o", "out.csv")
+    assert not (place / "out.csv").exists()
+
+
 def test_predict_leaves_nothing_behind_when_it_fails(place, model):
     (place / "table.csv").write_text("words,label\na,b\n")
     assert "has no text column" in refused("predict", model, "table.csv", "-o", "out.csv")

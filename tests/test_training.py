@@ -200,6 +200,13 @@ def test_training_stops_early_when_validation_no_longer_improves(config):
     assert result.best["step"] <= result.last["step"] - 2 * 6
 
 
+def test_a_training_that_stops_in_the_middle_of_an_epoch_evaluates_no_step_twice(config):
+    result = train(config(epochs=20.0, patience=1, evaluate_steps=4), TRAIN, VALIDATION)
+    steps = [record["step"] for record in result.history]
+    assert steps == sorted(set(steps))
+    assert steps[-1] < 20 * 6
+
+
 def test_only_so_many_training_rows_are_evaluated_and_always_the_same(config):
     result = train(config(train_sample=50), TRAIN, VALIDATION)
     assert [record["train"]["rows"] for record in result.history] == [50, 50]
