@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from augment.errors import InputError
+from augment.errors import InputError, OutputError
 from augment.output import replacing
 from classifiers import metrics
 from classifiers.metrics import Scores
@@ -124,10 +124,13 @@ class History:
         self.records.append(record)
         self.said(sentence(record))
         if self.path is not None:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(line(record))
-                file.flush()
-                os.fsync(file.fileno())
+            try:
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(line(record))
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise OutputError(f"{self.path}: cannot be written ({error.strerror}); free the disk.") from error
 
     def go_back_to(self, phase: Phase, step: int) -> None:
         """Take the file's records up to a step of a phase, and forget those that came after it.

@@ -13,7 +13,7 @@ from accelerate import PartialState
 from augment.errors import OutputError
 from augment.output import replacing
 from classifiers import history
-from classifiers.unfinished import note, refuse_another
+from classifiers.unfinished import note, refuse_another, writing
 
 if TYPE_CHECKING:
     from classifiers.result import TrainResult
@@ -95,8 +95,9 @@ def save(result: TrainResult, folder: Path) -> None:
         As it was given to `begin`.
     """
     (folder / RECORD).unlink(missing_ok=True)
-    result.model.save_pretrained(folder)
-    result.checkpoint.tokenizer.save_pretrained(folder)
+    with writing(folder):
+        result.model.save_pretrained(folder)
+        result.checkpoint.tokenizer.save_pretrained(folder)
     for weights in folder.glob("*.safetensors"):  # which are written for their owner alone
         shutil.copymode(folder / "config.json", weights)
     _replace(folder / history.FILE, "".join(map(history.line, result.history)))

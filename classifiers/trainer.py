@@ -35,7 +35,7 @@ from classifiers.losses import Loss
 from classifiers.metrics import Scores, scores
 from classifiers.model import EncoderClassifier
 from classifiers.schedules import Bucketed, Schedule
-from classifiers.unfinished import last_checkpoint
+from classifiers.unfinished import last_checkpoint, writing
 
 CHOSEN_BY = "eval_validation_macro_f1"
 """What the best weights are chosen by."""
@@ -125,6 +125,10 @@ class ClassifierTrainer(Trainer):
         self._minimised += loss.detach()
         self._batches += 1
         return loss
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        with writing(Path(self.args.output_dir or ".")):
+            super()._save_checkpoint(model, trial)
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """Predict rows, and score them."""
@@ -344,6 +348,7 @@ def fit(
     trainer.train(resume_from_checkpoint=found)
     best = trainer.state.best_global_step
     if keep and trainer.is_world_process_zero():
-        model.save_pretrained(folder / DONE)
-        (folder / DONE / "best_step.json").write_text(json.dumps(best))
+        with writing(folder / DONE):
+            model.save_pretrained(folder / DONE)
+            (folder / DONE / "best_step.json").write_text(json.dumps(best))
     return best

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from transformers import TrainerState
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -59,6 +62,26 @@ def note(work: Path, identity: dict[str, Any]) -> None:
     if not (work / ASKED).exists():
         with replacing(work / ASKED) as temporary:
             temporary.write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what goes wrong while a model is written into one line: torch and safetensors have errors of their own.
+
+    Raises
+    ------
+    OutputError
+        Saying where there may be no room.
+    """
+    try:
+        yield
+    except OutputError:
+        raise
+    except (OSError, RuntimeError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise OutputError(
+            f"{folder}: cannot be written ({reason:.120}); free the disk or change its rights, and go on with --resume."
+        ) from error
 
 
 def last_checkpoint(folder: Path) -> str | None:

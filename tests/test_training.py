@@ -322,6 +322,25 @@ def test_a_killed_process_is_resumed(config, tmp_path):
     assert same(weights(whole), weights(resumed))
 
 
+def test_a_full_disk_is_one_error_and_what_was_finished_is_gone_on_with(config, tmp_path, monkeypatch):
+    asked, folder = config(evaluate_steps=2), tmp_path / "model"
+    whole = train(asked, TRAIN, VALIDATION)
+    saves = []
+    save = torch.save
+
+    def full(*arguments, **more):
+        saves.append(1)
+        if len(saves) > 8:
+            raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 24640 vs 24532")
+        return save(*arguments, **more)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OutputError, match=r"cannot be written .*; free the disk .* --resume"):
+        train(asked, TRAIN, VALIDATION, output_dir=folder)
+    monkeypatch.undo()
+    assert same(weights(whole), weights(train(asked, TRAIN, VALIDATION, output_dir=folder, resume=True)))
+
+
 # What cannot be done
 
 
