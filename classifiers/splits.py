@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,9 @@ from augment.guards.near_duplicate import NearDuplicate
 
 SOFT_LABELS = "label_probs"
 """The column of a teacher's probabilities, which the guard `agreement` writes."""
+CHECKED = 1000
+"""Texts at the front that are looked at for whether they are texts."""
+_NUMBER = re.compile(r"\s*[-+]?[\d.,]+(e[-+]?\d+)?\s*%?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,14 +98,16 @@ def training_data(training: Corpus, validation: Corpus | None) -> TrainingData:
     Raises
     ------
     InputError
-        If there are fewer than two classes, a class has no text, the validation data has a class of its own or
-        synthetic rows, or a synthetic row or its parent has a near copy in the validation data.
+        If there are fewer than two classes, a class has no text, the texts are numbers, the validation data has a
+        class of its own or synthetic rows, or a synthetic row or its parent has a near copy in the validation data.
     """
     classes = training.classes
     if len(classes) < 2:
         raise InputError(
             f"{training.name}: has one class only, {classes[0]!r}. Training a classifier takes two or more."
         )
+    for corpus in (training, *([] if validation is None else [validation])):
+        _check_texts(corpus)
     whole, usable, made = _split(training, classes), training.has_text, training.is_synthetic
     originals = whole.taken(np.flatnonzero(usable & ~made))
     synthetic = whole.taken(np.flatnonzero(usable & made))
@@ -122,6 +128,16 @@ def training_data(training: Corpus, validation: Corpus | None) -> TrainingData:
         held_out,
         {"training": training.fingerprint} | ({} if validation is None else {"validation": validation.fingerprint}),
     )
+
+
+def _check_texts(corpus: Corpus) -> None:
+    """Refuse a text column that holds numbers alone: csv has no types, and another column was meant."""
+    texts = [text for text in corpus.texts[:CHECKED] if text and text.strip()]
+    if texts and all(_NUMBER.fullmatch(text) for text in texts):
+        raise InputError(
+            f"{corpus.name}: the text column {corpus.text_column!r} holds numbers, e.g. {texts[0]!r}. Give another as"
+            " --text-column."
+        )
 
 
 def near_copies(texts: Sequence[str], held_out: Sequence[str]) -> np.ndarray:

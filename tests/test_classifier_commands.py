@@ -171,6 +171,7 @@ def test_train_refuses_bad_data_in_one_line(place, quick):
     (place / "numbers.csv").write_text("text,label\n1,a\n2,b\n")
     (place / "table.jsonl").write_text('{"text": 1, "label": "a"}\n{"text": 2, "label": "b"}\n')
     assert "must hold strings, got int64" in refused("train", "table.jsonl", "-o", "model")
+    assert "holds numbers, e.g. '1'" in refused("train", "numbers.csv", "-o", "model")
     (place / "other.csv").write_text("text,label\na good day,bad\n")
     line = refused("train", "train.csv", "--validation", "other.csv", "-o", "model")
     assert "other.csv: has the class 'bad', which the training data train.csv lacks: it has neutral, positive" in line
