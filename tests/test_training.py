@@ -87,6 +87,14 @@ def test_every_head_learns_what_the_verbs_say(config, head):
     ]
 
 
+@pytest.mark.parametrize("head", ["linear", "bilstm"])
+def test_half_precision_learns_too_and_keeps_weights_in_float32(config, head):
+    result = train(config(head=head, epochs=4.0, dtype="bfloat16"), TRAIN, VALIDATION)
+    assert result.best["validation"]["macro_f1"] > 0.9
+    assert {value.dtype for value in weights(result).values()} == {torch.float32}
+    assert not same(weights(result), weights(train(config(head=head, epochs=4.0), TRAIN, VALIDATION)))
+
+
 @pytest.mark.parametrize(
     "values",
     [
