@@ -551,6 +551,7 @@ def test_every_kind_can_be_made():
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_weights_and_priors_on_the_cpu_serve_logits_on_a_gpu():
     logits, codes, _, rows, classes = drawn(23)
     loss = Loss(kind="focal", class_weights=classes, prior=torch.tensor([5, 3, 2]), tau=1.0, alpha=0.5)

@@ -87,6 +87,15 @@ def test_every_head_learns_what_the_verbs_say(config, head):
     ]
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("head", ["linear", "bigru", "bilstm"])
+def test_a_gpu_is_taken_where_there_is_one(config, head):
+    result = train(config(head=head, epochs=4.0, device="auto", dtype="auto"), TRAIN, VALIDATION)
+    assert result.model.device.type == "cuda"
+    assert result.best["validation"]["macro_f1"] > 0.9
+
+
 @pytest.mark.parametrize("head", ["linear", "bilstm"])
 def test_half_precision_learns_too_and_keeps_weights_in_float32(config, head):
     result = train(config(head=head, epochs=4.0, dtype="bfloat16"), TRAIN, VALIDATION)
