@@ -72,7 +72,9 @@ class Checkpoint:
         """Return the most tokens that the model takes, special ones included."""
         from torch import nn
 
-        longest = min(self.tokenizer.model_max_length, getattr(self.model.config, "max_position_embeddings", 512))
+        longest = min(
+            self.tokenizer.model_max_length, getattr(self.model.base_model.config, "max_position_embeddings", 512)
+        )
         for name, module in self.model.base_model.named_modules():
             if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
                 first = 0 if module.padding_idx is None else module.padding_idx + 1  # RoBERTa counts from there

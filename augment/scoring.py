@@ -92,6 +92,7 @@ class TextScorer:
         """
         tokenizer, model = self._checkpoint.tokenizer, self._checkpoint.model
         ids = tokenizer(list(texts), truncation=True, max_length=self._longest)["input_ids"] if len(texts) else []
+        ids = [row or [tokenizer.unk_token_id or 0] for row in ids]  # a text that the tokenizer finds nothing in
         return self._inference.rows(
             ids,
             lambda ids, mask: model(input_ids=ids, attention_mask=mask).logits.float().softmax(dim=-1),

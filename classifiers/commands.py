@@ -301,7 +301,11 @@ def predict_command(
 
     if output is not None and output.exists() and not overwrite:
         raise InputError(f"{output} exists already; give --overwrite to replace it, or another name.")
-    form = form or ("jsonl" if output is not None and output.suffix == ".jsonl" else "csv")
+    if form is None and output is not None:
+        form = output.suffix.lower().removeprefix(".")
+        if form not in ("csv", "jsonl"):
+            raise InputError(f"{output}: predictions are written as .csv or .jsonl. Give such a name, or --format.")
+    form = form or "csv"
     texts = _texts(source, layout_of(**others))
     scorer = open_scorer(model, max_length=max_length, device=device)
     interactive = source == "-" and sys.stdin.isatty()

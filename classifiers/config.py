@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_serializer, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_serializer, field_validator, model_validator
 
 from augment.errors import InputError, did_you_mean
 from augment.validation import Settings, problems
@@ -27,6 +28,19 @@ class Augmentation(Settings):
             raise InputError(problems(error, type(self), f"The augmentation mode {mode!r}")) from None
 
 
+def _plain_strategy(value: Any) -> Any:
+    """Return a sampling strategy as plain data, its classes by name."""
+    if isinstance(value, Mapping):
+        return {str(name): operator.index(total) for name, total in value.items()}
+    if not isinstance(value, (str, float)):
+        raise InputError(f"The sampling_strategy must be a word, a share, or totals by class. Got {value!r:.60}.")
+    return value
+
+
+Strategy = Annotated[Any, BeforeValidator(_plain_strategy)]
+"""See `augment.budget.rows_to_make`."""
+
+
 class Balanced(Augmentation):
     """No new rows: every epoch draws its rows so that all classes weigh the same."""
 
@@ -44,7 +58,7 @@ class Static(Augmentation):
     """A text strategy: its name, or one that is configured already."""
     parameters: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
     """Of the strategy, by name."""
-    sampling_strategy: Any = "auto"
+    sampling_strategy: Strategy = "auto"
     """See `augment.budget.rows_to_make`."""
     guards: list[str] | None = None
     """See `augment.guards.selection.select`."""
@@ -82,7 +96,7 @@ class Features(Augmentation):
     """A vector strategy. None: no new vectors, classes are balanced by drawing (Kang et al. 2020, section 4.1)."""
     parameters: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
     """Of the strategy, by name."""
-    sampling_strategy: Any = "auto"
+    sampling_strategy: Strategy = "auto"
     """See `augment.budget.rows_to_make`."""
     head_epochs: Positive = 10.0
     """Passes of the new head through the vectors."""
@@ -190,8 +204,14 @@ class TrainConfig(Settings):
     @field_validator("class_weights", mode="before")
     @classmethod
     def _weighs(cls, value: Any) -> Any:
-        if value in (None, "balanced") or isinstance(value, Mapping):
+        if value is None or value == "balanced":
             return value
+        if isinstance(value, Mapping):
+            weights = {str(name): weight for name, weight in value.items()}
+            wrong = [w for w in weights.values() if isinstance(w, bool) or not isinstance(w, (int, float)) or not w > 0]
+            if wrong:
+                raise InputError(f"A weight of a class must be above 0. Got {wrong[0]!r:.60}.")
+            return {name: float(weight) for name, weight in weights.items()}
         raise InputError(f"The class_weights must be 'balanced' or a weight for each class. Got {value!r:.60}.")
 
     @field_validator("augmentation", mode="before")

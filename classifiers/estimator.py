@@ -39,6 +39,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     patience : int, optional
         Stop after so many epochs without a better macro-F1 there.
     device, dtype : str, default="auto"
+    cache_dir : str, optional
+        Where the features of a frozen encoder are kept.
     random_state : int, default=0
         0 to 2**32 - 1.
 
@@ -89,6 +91,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         patience: int | None = None,
         device: str = "auto",
         dtype: str = "auto",
+        cache_dir: str | None = None,
         random_state: int = 0,
     ) -> None:
         self.encoder = encoder
@@ -118,6 +121,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         self.patience = patience
         self.device = device
         self.dtype = dtype
+        self.cache_dir = cache_dir
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -146,7 +150,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(np.asarray(labels))
         if not 0 <= self.validation_fraction < 1:
             raise InputError(f"The validation_fraction must be in [0, 1). Got {self.validation_fraction!r}.")
-        self.classes_, codes = np.unique(np.asarray(labels), return_inverse=True)
+        known, codes = np.unique(np.asarray(labels), return_inverse=True)
+        empty = sorted(set(range(len(known))) - set(codes[usable].tolist()))
+        if empty:
+            raise InputError(f"The class {known[empty[0]].item()!r} has no row with a text. Add some, or leave it out.")
+        self.classes_ = known
         names = [str(label) for label in self.classes_]
         if len(set(names)) < len(names):
             raise InputError(f"The labels must differ as text. Got {', '.join(names)}.")

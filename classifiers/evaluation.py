@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from collections.abc import Callable, Sequence
@@ -76,8 +77,9 @@ def open_scorer(model: str, *, max_length: int | None = None, device: str = "aut
     if max_length is None:
         max_length = MAX_LENGTH
         if (folder / output_folder.RECORD).is_file():
-            record = json.loads((folder / output_folder.RECORD).read_text(encoding="utf-8"))
-            max_length = record["config"]["max_length"]
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # another program's file of that name
+                record = json.loads((folder / output_folder.RECORD).read_text(encoding="utf-8"))
+                max_length = int(record["config"]["max_length"])
     return TextScorer(load_classifier(model, device=device, dtype=dtype), max_length=max_length)
 
 
@@ -101,8 +103,12 @@ def evaluate(scorer: TextScorer, corpus: Corpus, *, progress: Callable[[int], No
     InputError
         If there is no row to score, or a label is none of the model's, case aside.
     """
-    names = {name.casefold(): i for i, name in enumerate(scorer.classes)}
-    unknown = [name for name in corpus.classes if name.casefold() not in names]
+    names = {name: scorer.classes.index(name) for name in corpus.classes if name in scorer.classes}
+    folded = [name.casefold() for name in scorer.classes]
+    for name in corpus.classes:
+        if folded.count(name.casefold()) == 1:
+            names.setdefault(name, folded.index(name.casefold()))
+    unknown = [name for name in corpus.classes if name not in names]
     if unknown:
         raise InputError(
             f"{corpus.name}: has the label {unknown[0]!r}, and the model knows {', '.join(scorer.classes)}."
@@ -112,7 +118,7 @@ def evaluate(scorer: TextScorer, corpus: Corpus, *, progress: Callable[[int], No
     rows = np.flatnonzero(corpus.has_text & ~corpus.is_synthetic)
     if not len(rows):
         raise InputError(f"{corpus.name}: no original row has a text. Give rows to evaluate on.")
-    codes = np.array([names[name.casefold()] for name in corpus.classes], dtype=np.int64)[corpus.codes[rows]]
+    codes = np.array([names[name] for name in corpus.classes], dtype=np.int64)[corpus.codes[rows]]
     texts = [text for text, kept in zip(corpus.texts, corpus.has_text & ~corpus.is_synthetic, strict=True) if kept]
     probabilities = scorer.probabilities([text or "" for text in texts], progress=progress)
     return Evaluation(
@@ -149,7 +155,8 @@ def _stars(path: Path) -> int:
     """Return the number of fields of a csv file of star ratings; 0 if it is none."""
     if path.suffix.lower() != ".csv" or not path.is_file():
         return 0
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+    first: list[str] = []
+    with path.open(encoding="utf-8", errors="replace", newline="") as file, contextlib.suppress(csv.Error):
         first = next(csv.reader(file), [])
     return len(first) if len(first) in STAR_COLUMNS and first[0] in set("12345") else 0
 

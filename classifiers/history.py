@@ -186,7 +186,7 @@ def read(path: Path) -> list[Record]:
     InputError
         If another line is no record.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")  # a class name may hold other ends of lines
     found = []
     for number, line in enumerate(lines):
         try:

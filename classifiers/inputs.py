@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,8 @@ class Tokens:
         """Return the token ids of each text, special ones included."""
         if not len(texts):
             return []
-        return self.tokenizer(list(texts), truncation=True, max_length=self.longest)["input_ids"]
+        ids = self.tokenizer(list(texts), truncation=True, max_length=self.longest)["input_ids"]
+        return [row or [self.tokenizer.unk_token_id or 0] for row in ids]  # some texts hold nothing for a tokenizer
 
 
 class FrozenFeatures:
@@ -83,9 +85,14 @@ class FrozenFeatures:
             if found.shape[:1] == (len(texts),):
                 return found
         found = self._computed(texts)
-        self.cache.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary, temporary.open("wb") as file:
-            np.save(file, found)
+        try:
+            self.cache.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                np.save(file, found)
+        except OSError as error:
+            warnings.warn(
+                f"The features are not kept: {error}. Name a folder that can be written: cache_dir.", stacklevel=2
+            )
         return found
 
     def _computed(self, texts: Sequence[str]) -> np.ndarray:

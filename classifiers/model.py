@@ -188,7 +188,7 @@ class EncoderClassifier(PreTrainedModel):
         wanted = kwargs.pop("output_loading_info", False)
         opened: Any = super().from_pretrained(pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs)
         model, report = opened
-        missing = sorted(report["missing_keys"])
+        missing = sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
         if missing:
             raise ModelError(
                 f"The checkpoint {str(pretrained_model_name_or_path)!r} is no trained classifier: it lacks"

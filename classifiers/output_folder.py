@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import secrets
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,7 @@ from accelerate import PartialState
 from augment.errors import OutputError
 from augment.output import replacing
 from classifiers import history
-from classifiers.unfinished import note, refuse_another, writing
+from classifiers.unfinished import ASKED, note, refuse_another, writing
 
 if TYPE_CHECKING:
     from classifiers.result import TrainResult
@@ -45,6 +47,8 @@ def check(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bo
     work = folder / WORK
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file. Give the name of a folder.")
+    if work.exists() and not (work / ASKED).exists() and any(work.iterdir()):
+        raise OutputError(f"The folder {str(folder)!r} has a folder {WORK!r} that is not of a training. Give another.")
     if overwrite:
         return
     if work.exists():
@@ -80,7 +84,7 @@ def begin(folder: Path, identity: dict[str, Any], *, overwrite: bool) -> Path:
     with PartialState().main_process_first():
         if PartialState().is_main_process:
             if overwrite:
-                shutil.rmtree(work, ignore_errors=True)
+                _remove(work)
             note(work, identity)
     return work
 
@@ -104,7 +108,25 @@ def save(result: TrainResult, folder: Path) -> None:
     if importlib.util.find_spec("matplotlib") is not None:
         history.draw(result.history, folder / history.CURVES, best_step=result.best["step"])
     _replace(folder / RECORD, json.dumps(result.record(), indent=2, ensure_ascii=False) + "\n")
-    shutil.rmtree(folder / WORK)
+    for runs in (folder / WORK).glob("*/runs"):  # of TensorBoard
+        shutil.move(runs, folder / "runs" / runs.parent.name)
+    _remove(folder / WORK)
+
+
+def clear(work: Path) -> None:
+    """Remove what a training has left that failed before its first checkpoint."""
+    if not any(work.glob("*/checkpoint-*")):
+        _remove(work)
+        with contextlib.suppress(OSError):  # it is somebody's, or something is in it
+            work.parent.rmdir()
+
+
+def _remove(work: Path) -> None:
+    """Remove a folder so that it is there or not, and never in part."""
+    if work.exists():
+        gone = work.with_name(f".{work.name}.{secrets.token_hex(4)}.old")
+        work.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _replace(path: Path, text: str) -> None:

@@ -220,8 +220,9 @@ def _parents(training: Corpus, originals: np.ndarray, synthetic: np.ndarray) -> 
     """
     is_parent = np.zeros(len(training.table), dtype=bool)
     if len(synthetic) and "source_row" in training.table.column_names:
-        rows = training.column("source_row").fill_null(-1).to_numpy()[synthetic]
-        own = np.isin(rows, originals)
+        numbers = training.column("source_row").fill_null(-1).to_numpy()[synthetic]
+        rows = np.searchsorted(training.rows, numbers).clip(max=len(training.rows) - 1)
+        own = (training.rows[rows] == numbers) & np.isin(rows, originals)
         own[own] = training.codes[rows[own]] == training.codes[synthetic[own]]
         is_parent[rows[own]] = True
         for code in np.unique(training.codes[synthetic[~own]]):

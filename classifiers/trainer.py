@@ -27,6 +27,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from augment.checkpoints import Checkpoint
 from augment.errors import TrainingError
+from augment.output import replacing
 from classifiers.batching import Rows
 from classifiers.config import TrainConfig
 from classifiers.feeding import Feed
@@ -112,7 +113,10 @@ class ClassifierTrainer(Trainer):
             logits, twin = model(**given).logits.chunk(2)
         else:
             logits = model(**given).logits
-        return self.loss(logits, target, inputs["weights"], twin) / (len(logits) * self.mean_weight)
+        loss = self.loss(logits, target, inputs["weights"], twin) / (len(logits) * self.mean_weight)
+        self._minimised += loss.detach()
+        self._batches += 1
+        return (loss, {"logits": logits}) if return_outputs else loss
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Learn from one batch, and see that it went well."""
@@ -122,8 +126,6 @@ class ClassifierTrainer(Trainer):
                 f"The loss is {loss.item()} at step {self.state.global_step + 1}, so the training was stopped. Try a"
                 f" lower learning_rate (it is {self.args.learning_rate:g}), some warmup, or dtype float32."
             )
-        self._minimised += loss.detach()
-        self._batches += 1
         return loss
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
@@ -156,13 +158,17 @@ class ClassifierTrainer(Trainer):
         found = super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
         if whole:
             minimised = self.accelerator.gather(self._minimised).mean().item()
-            mean = minimised * self.args.gradient_accumulation_steps / self._batches if self._batches else None
+            mean = minimised / self._batches if self._batches else None
             self._minimised.zero_()
             self._batches = 0
             record = recorded(
                 self.phase, self.state.global_step, self.state.epoch or 0.0, self._found, training_loss=mean
             )
-            gaps = {f"eval_{name}": record[name] for name in ("gap", "loss_gap", "gap_synthetic") if record[name]}
+            gaps = {
+                f"eval_{name}": record[name]
+                for name in ("gap", "loss_gap", "gap_synthetic")
+                if record[name] is not None
+            }
             self.log(gaps)
             found |= gaps
             self.history.add(record)
@@ -345,10 +351,23 @@ def fit(
         trainer.add_callback(EarlyStoppingCallback(config.patience))
     if setting.progress is not None and trainer.is_world_process_zero():
         trainer.add_callback(_Progress(setting.progress))
-    trainer.train(resume_from_checkpoint=found)
-    best = trainer.state.best_global_step
+    if found is None or not _ended(found):
+        trainer.train(resume_from_checkpoint=found)
+        best = trainer.state.best_global_step
+    else:  # it was stopped between its last step and this line
+        best = TrainerState.load_from_json(str(Path(found) / "trainer_state.json")).best_global_step
+        kept = Path(found) if best is None else folder / f"checkpoint-{best}"
+        model.load_state_dict(load_file(kept / "model.safetensors"), strict=False)
     if keep and trainer.is_world_process_zero():
         with writing(folder / DONE):
             model.save_pretrained(folder / DONE)
-            (folder / DONE / "best_step.json").write_text(json.dumps(best))
+            with replacing(folder / DONE / "best_step.json") as temporary:
+                temporary.write_text(json.dumps(best))
     return best
+
+
+def _ended(checkpoint: str) -> bool:
+    """Tell whether the training of a checkpoint had come to its end, after all its steps or earlier."""
+    state = TrainerState.load_from_json(str(Path(checkpoint) / "trainer_state.json"))
+    control = state.stateful_callbacks.get("TrainerControl", {})
+    return bool(control.get("args", {}).get("should_training_stop"))

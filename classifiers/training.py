@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from accelerate import PartialState
+from transformers.integrations import get_available_reporting_integrations
 
 from augment import __version__
 from augment.checkpoints import Checkpoint, load_encoder, quiet
@@ -94,6 +95,10 @@ def train(
     >>> result.classes, len(result.history)
     (['neutral', 'positive'], 2)
     """
+    if resume and overwrite:
+        raise InputError(
+            "Of resume and overwrite one goes on with what is unfinished, one removes it. Give one of them."
+        )
     # Of all processes that train this model; transformers sets it up anew, in the same way, when it begins.
     PartialState(cpu=config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()))
     say = said if said is not None and PartialState().is_main_process else lambda line: None
@@ -129,7 +134,12 @@ def train(
             callbacks=callbacks,
             progress=progress,
         )
-        best, told = _trained(setting, data, synthesis, say)
+        try:
+            best, told = _trained(setting, data, synthesis, say)
+        except InputError:
+            if output_dir is not None and PartialState().is_main_process:
+                output_folder.clear(work)
+            raise
         setting.model.eval()
         result = TrainResult(
             model=setting.model,
@@ -151,6 +161,13 @@ def train(
 def _checked(config: TrainConfig, data: TrainingData) -> Synthesis | None:
     """See that a configuration suits the data, before anything is opened; return what makes new texts."""
     ways = config.augmentation
+    there = get_available_reporting_integrations()
+    for name in config.report_to:
+        if name not in there:
+            raise InputError(
+                f"There is nothing to report to under the name {name!r} here. There is"
+                f" {', '.join(there) or 'none'}. Install it, or leave report_to out."
+            )
     loss_of(config, np.ones(len(data.classes)), data.classes)
     if config.patience is not None and data.validation is None:
         raise InputError("The patience counts evaluations on validation rows, and there are none. Give some.")

@@ -94,7 +94,12 @@ def last_checkpoint(folder: Path) -> str | None:
     """
     while folder.is_dir() and (found := get_last_checkpoint(str(folder))) is not None:
         try:
-            TrainerState.load_from_json(str(Path(found) / "trainer_state.json"))
+            path = Path(found) / "trainer_state.json"
+            state = TrainerState.load_from_json(str(path))
+            if state.best_global_step:  # the folder may have been moved
+                state.best_model_checkpoint = str(folder / f"checkpoint-{state.best_global_step}")
+                with replacing(path) as temporary:
+                    state.save_to_json(str(temporary))
             return found
         except (OSError, ValueError):
             shutil.rmtree(found)

@@ -264,6 +264,25 @@ def test_evaluate_reads_star_files_as_they_are_published(place, quick):
     ]
 
 
+def test_classes_that_differ_in_case_alone_are_kept_apart(place, quick):
+    texts, labels = TRAIN
+    written(place / "case.csv", (texts, [{"neutral": "pos", "positive": "Pos"}[label] for label in labels]))
+    assert run("train", "case.csv", "--validation", "case.csv", "-o", "case", "-q", *quick).exit_code == 0
+    (found,) = json.loads(run("evaluate", "case", "case.csv", "--json", "-q").stdout)
+    best = json.loads((place / "case" / "training.json").read_text())["best"]["validation"]
+    assert found["macro_f1"] == pytest.approx(best["macro_f1"])
+    assert "[/red]" not in found["classes"]
+
+
+def test_a_class_name_that_looks_like_markup_is_shown_as_it_is(place, quick):
+    texts, labels = TRAIN
+    written(place / "odd.csv", (texts, [{"neutral": "[/red]", "positive": "a\u2028b"}[label] for label in labels]))
+    found = run("train", "odd.csv", "--validation", "odd.csv", "-o", "odd", *quick)
+    assert found.exit_code == 0, found.output
+    assert "[/red]" in found.stdout
+    assert "[/red]" in run("evaluate", "odd", "odd.csv", "-q").stdout
+
+
 def test_evaluate_matches_labels_without_case_and_refuses_others(place, model):
     written(place / "upper.csv", (VALIDATION[0], [label.upper() for label in VALIDATION[1]]))
     same, plain = (json.loads(run("evaluate", model, f, "--json", "-q").stdout)[0] for f in ("upper.csv", "dev.csv"))
@@ -301,6 +320,7 @@ def test_predict_takes_lines_and_gives_lines(place, model):
         "neutral",
         "positive",
     ]
+    assert "predictions are written as .csv or .jsonl" in refused("predict", model, "lines.txt", "-o", "out.tsv")
     assert "out.jsonl exists already" in refused("predict", model, "lines.txt", "-o", "out.jsonl")
 
 

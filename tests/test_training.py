@@ -339,6 +339,60 @@ def test_a_killed_process_is_resumed(config, tmp_path):
     assert same(weights(whole), weights(resumed))
 
 
+class StopAfterSaving(TrainerCallback):
+    """Ends the training by an error just after a step was saved."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_save(self, args, state, control, **kwargs):
+        if state.global_step == self.step:
+            raise KeyboardInterrupt
+
+
+def test_a_training_that_was_stopped_early_and_then_killed_is_not_gone_on_with(config, tmp_path):
+    asked = config(epochs=30.0, patience=2)
+    whole = train(asked, TRAIN, VALIDATION)
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            asked,
+            TRAIN,
+            VALIDATION,
+            output_dir=tmp_path / "cut",
+            callbacks=[StopAfterSaving(whole.last["step"])],
+        )
+    (tmp_path / "cut").rename(tmp_path / "moved")
+    resumed = train(asked, TRAIN, VALIDATION, output_dir=tmp_path / "moved", resume=True)
+    assert resumed.history == whole.history
+    assert same(weights(whole), weights(resumed))
+
+
+def test_a_training_whose_folder_was_moved_keeps_the_best_weights(config, tmp_path):
+    asked = config(epochs=5.0, learning_rate=1e-2)
+    whole = train(asked, TRAIN, VALIDATION)
+    with pytest.raises(KeyboardInterrupt):
+        train(asked, TRAIN, VALIDATION, output_dir=tmp_path / "cut", callbacks=[StopAfterSaving(24)])
+    (tmp_path / "cut").rename(tmp_path / "moved")
+    resumed = train(asked, TRAIN, VALIDATION, output_dir=tmp_path / "moved", resume=True)
+    assert same(weights(whole), weights(resumed))
+
+
+def test_a_folder_of_that_name_which_is_not_ours_is_left_alone(config, tmp_path):
+    (tmp_path / "model" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "model" / "checkpoints" / "mine.txt").write_text("mine")
+    for more in ({}, {"overwrite": True}, {"resume": True}):
+        with pytest.raises(OutputError, match="has a folder 'checkpoints' that is not of a training"):
+            train(config(), TRAIN, VALIDATION, output_dir=tmp_path / "model", **more)
+    assert (tmp_path / "model" / "checkpoints" / "mine.txt").exists()
+
+
+def test_gradient_accumulation_changes_nothing_in_the_loss_that_is_told(config):
+    one, four = (
+        train(config(learning_rate=1e-12, epochs=1.0, gradient_accumulation=n, train_sample=500), TRAIN) for n in (1, 4)
+    )
+    assert one.last["training_loss"] == pytest.approx(four.last["training_loss"], rel=0.05)
+
+
 def test_a_full_disk_is_one_error_and_what_was_finished_is_gone_on_with(config, tmp_path, monkeypatch):
     asked, folder = config(evaluate_steps=2), tmp_path / "model"
     whole = train(asked, TRAIN, VALIDATION)
@@ -389,6 +443,7 @@ def test_one_class_or_a_class_without_texts_is_refused(config):
         ({"augmentation": {"strategy": "smote"}}, "makes vectors, and the mode 'static' takes texts"),
         ({"augmentation": {"mode": "features", "strategy": "fillmask"}}, "makes texts, and the mode 'features'"),
         ({"augmentation": {"strategy": "random"}}, "nothing to augment"),
+        ({"report_to": ["tensorbord"]}, "nothing to report to under the name 'tensorbord'"),
         ({"encoder": "no/such/folder"}, "no model folder 'no/such/folder'"),
     ],
 )

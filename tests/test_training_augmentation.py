@@ -338,6 +338,30 @@ def test_a_file_whose_synthetic_rows_themselves_stand_in_validation_is_refused(u
         data(upsampled, ([*VALIDATION[0], made], [*VALIDATION[1], "neutral"]))
 
 
+def test_parents_are_found_by_their_numbers_in_the_file_also_where_rows_are_kept_out():
+    from augment.corpus import Layout, from_table
+
+    texts = [
+        "no label here at all",
+        "it opens at nine o'clock sharp",
+        "a table stands by the window",
+        "what a day we had",
+    ]
+    made = ["it closes at nine or ten sharp"]
+    table = Dataset.from_dict(
+        {
+            "text": texts + made,
+            "label": [None, "neutral", "neutral", "positive", "neutral"],
+            "is_synthetic": [False] * 4 + [True],
+            "source_row": [None] * 4 + [1],
+        }
+    )
+    corpus = from_table(table, "rows", Layout(drop_unlabelled=True))
+    with pytest.raises(InputError, match="1 rows that such were made of"):
+        data(corpus, ([texts[1]], ["neutral"]))
+    assert len(data(corpus, ([texts[2]], ["neutral"])).synthetic) == 1
+
+
 def test_synthetic_validation_rows_are_refused(upsampled):
     with pytest.raises(InputError, match="72 validation rows are synthetic"):
         data(RARE, upsampled)
