@@ -209,10 +209,8 @@ def open_texts(source: str | Path, layout: Layout = _DEFAULT) -> Texts:
 
     Parameters
     ----------
-    source : str or Path
-        As for `read`.
-    layout : Layout, optional
-        As for `read`; where its `text_column` is absent, the default names are looked for.
+    source, layout
+        As for `read`; where the `text_column` of the layout is absent, the default names are looked for.
 
     Returns
     -------
