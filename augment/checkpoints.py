@@ -147,7 +147,7 @@ def load_masked_lm(
 
 
 def load_encoder(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
-    """Open a text encoder: any model whose output has a `last_hidden_state`.
+    """Open a text encoder: any model whose output has a `last_hidden_state`, or that of a trained classifier.
 
     Parameters
     ----------
@@ -174,6 +174,7 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
     computed_in = _dtype(dtype, place)
     source = _source(name)
     with quiet(), _one_line(name):
+        _announce(source, revision)
         # What is missing is drawn from the global generator: the same every time, and as if it had not been.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
@@ -188,6 +189,7 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
             f"The model {name!r} is no trained encoder: its checkpoint lacks {_and_more(missing)}."
             " Give a folder or hub id whose weights are those of its config.json."
         )
+    model = model.base_model  # of a classifier of ours the encoder, of any other model itself
     model.eval().to(place)
     return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in, tuple(untrained))
 

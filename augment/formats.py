@@ -33,7 +33,7 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 """The file formats; a name without a suffix is a folder saved by `datasets`."""
 
 _BATCH = 10_000  # rows that are held as Python values at a time
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?(:[\w.-]+)?")  # a name and, perhaps, a configuration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,8 @@ def load(source: str | Path, layout: Layout) -> Dataset:
     Parameters
     ----------
     source : str or Path
-        A file, a folder saved by `datasets`, a hub id, or ``"sample"`` for the bundled reviews.
+        A file, a folder saved by `datasets`, a hub id such as ``"owner/name"`` or ``"owner/name:configuration"``, or
+        ``"sample"`` for the bundled reviews.
     layout : Layout
         How to read it; only `header`, `columns` and `split` matter here.
 
@@ -236,12 +237,14 @@ def _mapped_folder(folder: Path) -> Dataset:
 
 
 def _load_hub(name: str, split: str) -> Dataset:
-    """Fetch one split of a hub id."""
+    """Fetch one split of a hub id, of the configuration that stands behind its colon if one does."""
     import datasets
+
+    given, _, configuration = name.partition(":")
 
     try:
         with _silenced("datasets", "huggingface_hub"):  # each retry, of up to 24 s in all, logs a line
-            return datasets.load_dataset(name, split=split)
+            return datasets.load_dataset(given, *[configuration] * bool(configuration), split=split)
     except Exception as error:  # noqa: BLE001 -- network, missing id, missing split, missing configuration: no common base
         raise InputError(
             f"{name}: no such file or folder, and split {split!r} of a hub data set of that name could not be "

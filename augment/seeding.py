@@ -18,6 +18,7 @@ STREAMS = (
     *("vectors", "surplus", "network"),
     *("epoch", "sample", "redraw", "balance"),
     *("repetition", "dropout", "held_out"),
+    "subset",
 )
 """What randomness is drawn for; each has generators of its own. Only ever appended to."""
 

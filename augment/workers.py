@@ -78,7 +78,7 @@ class Workers:
         shares = [[i for i, draw in enumerate(draws) if draw.source % self.count == n] for n in range(self.count)]
         trials: dict[int, Trial] = {}
         try:
-            with _without_interrupts():
+            with without_interrupts():
                 parts = self._pool.map(_try, [[draws[i] for i in share] for share in shares])
             for share, part in zip(shares, parts, strict=True):
                 trials.update(zip(share, part, strict=True))
@@ -98,7 +98,7 @@ class _Here:
 
 
 @contextmanager
-def _without_interrupts() -> Iterator[None]:
+def without_interrupts() -> Iterator[None]:
     """Have the processes that start meanwhile never see Ctrl-C, which a terminal sends to all of them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -113,7 +113,7 @@ def _without_interrupts() -> Iterator[None]:
 def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int, lifeline: Connection) -> None:
     """Prepare a worker process: once, before its first draws."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends this one
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=end_with, args=(lifeline,), daemon=True).start()
     number = numbers.get()
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
@@ -156,7 +156,7 @@ def _try(draws: Sequence[Draw]) -> list[Trial]:
     return try_draws(_Here.strategy, _Here.guards, draws)
 
 
-def _end_with(lifeline: Connection) -> None:
+def end_with(lifeline: Connection) -> None:
     """End this process when the main one lets go of the other end, or is killed and cannot tell it so."""
     wait([lifeline])
     os._exit(1)

@@ -175,7 +175,10 @@ class TrainConfig(Settings):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Of everything that is drawn; the same one gives the same weights on the same machine."""
     evaluate_steps: Count | None = None
-    """Evaluate every so many steps, and not only after every epoch."""
+    """Evaluate every so many steps."""
+    evaluate_epochs: bool = True
+    """Evaluate after every epoch as well. False, with `evaluate_steps`: trainings on more and on fewer rows choose
+    their best weights among equally many."""
     train_sample: Count = 2000
     """Most original training rows, and most synthetic ones, that are evaluated each time; always the same."""
     patience: Count | None = None
@@ -233,6 +236,8 @@ class TrainConfig(Settings):
 
     @model_validator(mode="after")
     def _goes_together(self) -> TrainConfig:
+        if not self.evaluate_epochs and self.evaluate_steps is None:
+            raise InputError("A training is evaluated after every epoch or every so many steps. Give evaluate_steps.")
         recurrent = self.head != "linear"
         if self.freeze_encoder and recurrent and isinstance(self.augmentation, Features):
             raise InputError(

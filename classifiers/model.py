@@ -312,4 +312,5 @@ def _without_pooler(encoder: Any) -> None:
 
 
 AutoConfig.register(EncoderClassifierConfig.model_type, EncoderClassifierConfig, exist_ok=True)
+AutoModel.register(EncoderClassifierConfig, EncoderClassifier, exist_ok=True)  # whose encoder `load_encoder` takes
 AutoModelForSequenceClassification.register(EncoderClassifierConfig, EncoderClassifier, exist_ok=True)

@@ -292,7 +292,8 @@ def fit(
     config, checkpoint, model = setting.config, setting.checkpoint, setting.model
     folder, keep = setting.folder / phase, setting.keep
     validated, cpu = "validation" in evaluated, checkpoint.device.type == "cpu"
-    saves = "epoch" if keep or validated else "no"
+    every = "epoch" if config.evaluate_epochs else "steps"
+    saves = every if keep or validated else "no"
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=epochs,
@@ -308,8 +309,10 @@ def fit(
         fp16=checkpoint.dtype is torch.float16,
         use_cpu=cpu,
         dataloader_pin_memory=not cpu,
-        eval_strategy="epoch",
+        eval_strategy=every,
+        eval_steps=config.evaluate_steps,
         save_strategy=saves,
+        save_steps=config.evaluate_steps or 500,
         save_total_limit=2,
         save_only_model=not keep,
         restore_callback_states_from_checkpoint=True,
@@ -345,7 +348,7 @@ def fit(
         callbacks=[*setting.callbacks],
     )
     trainer.remove_callback(PrinterCallback)
-    if config.evaluate_steps is not None:
+    if config.evaluate_steps is not None and config.evaluate_epochs:
         trainer.add_callback(_EvaluateEvery(config.evaluate_steps))
     if config.patience is not None and validated:
         trainer.add_callback(EarlyStoppingCallback(config.patience))

@@ -227,7 +227,8 @@ def test_a_hub_id_is_fetched_with_its_split(monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: asked.append((a, k)) or labelled(["a"]))
     assert texts("owner/name", Layout(split="dev")) == ["a"]
-    assert asked == [(("owner/name",), {"split": "dev"})]
+    assert texts("owner/name:second", Layout(split="dev")) == ["a"]
+    assert asked == [(("owner/name",), {"split": "dev"}), (("owner/name", "second"), {"split": "dev"})]
 
 
 def test_a_folder_that_is_no_saved_dataset_and_an_empty_file_are_refused(tmp_path: Path) -> None:

@@ -206,6 +206,19 @@ def test_evaluation_every_so_many_steps_comes_beside_that_of_every_epoch(config)
     assert [record["step"] for record in result.history] == [2, 4, 6, 8, 10, 12]
 
 
+def test_trainings_on_more_and_on_fewer_rows_can_be_evaluated_at_the_same_steps(config):
+    equal = config(max_steps=12, evaluate_steps=4, evaluate_epochs=False)
+    for data in (RARE, TRAIN):
+        result = train(equal, data, VALIDATION)
+        assert [record["step"] for record in result.history] == [4, 8, 12]
+        assert result.best["validation"]["macro_f1"] == max(r["validation"]["macro_f1"] for r in result.history)
+
+
+def test_a_training_that_would_never_be_evaluated_is_refused():
+    with pytest.raises(InputError, match="Give evaluate_steps"):
+        TrainConfig(evaluate_epochs=False)
+
+
 def test_steps_can_be_given_so_that_trainings_on_more_rows_take_as_many(config):
     few, many = (train(config(max_steps=9), data, VALIDATION) for data in (RARE, TRAIN))
     assert few.last["step"] == many.last["step"] == 9

@@ -1,0 +1,128 @@
+"""What is compared: arms, each a named piece of YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import ValidationError
+
+from augment.errors import InputError, did_you_mean
+from augment.registry import STRATEGIES
+from augment.validation import Settings, problems
+
+BUILT_IN = Path(__file__).parent / "arms.yaml"
+
+
+class Arm(Settings):
+    """One way to treat the training rows."""
+
+    name: str
+    summary: str = ""
+    """In one line, for tables."""
+    training: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
+    """Settings of `classifiers.TrainConfig` that differ from the suite's."""
+    rows: Literal["given", "wrong-label", "real"] = "given"
+    """wrong-label: beside them fill-mask rows of other classes under the label of a class that lacks rows. real: rows
+    of the data set that the task has left out."""
+    model: Literal["encoder", "tfidf-svm"] = "encoder"
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InputError(problems(error, Arm, f"The arm {values.get('name', '')!r}")) from None
+
+    @property
+    def augmentation(self) -> Mapping[str, Any]:
+        """The settings of its augmentation; empty without one."""
+        return self.training.get("augmentation") or {}
+
+    @property
+    def shares_encoder(self) -> bool:
+        """Whether only the head is trained, on an encoder that is fine-tuned once for all such arms."""
+        return self.augmentation.get("mode") == "features" and not self.training.get("freeze_encoder")
+
+    @property
+    def makes_rows(self) -> bool:
+        """Whether it learns from new texts or vectors; repeating and reweighting rows is none."""
+        if self.rows != "given":
+            return True
+        if self.augmentation.get("mode", "static") == "balanced" or not self.augmentation:
+            return False
+        strategy = self.augmentation.get("strategy", "fillmask" if not self.shares_encoder else "smote")
+        return strategy is not None and not getattr(STRATEGIES.find(strategy), "copies", False)
+
+
+def built_in() -> dict[str, Arm]:
+    """Return the arms that come with the project, by name, in the order of their file."""
+    return {name: Arm(name=name, **values) for name, values in load_mapping(BUILT_IN).items()}
+
+
+def resolve(asked: Sequence[str | Mapping[str, Any]], own: Mapping[str, Mapping[str, Any]]) -> list[Arm]:
+    """Return the arms of a list.
+
+    Parameters
+    ----------
+    asked : sequence of str or mapping
+        Names of arms, or of strategies, installed plugins among them; or ``{name: {…}}``, an arm in the form of
+        `BUILT_IN`.
+    own : mapping
+        Further arms by name, in the same form; they come before those of the project.
+
+    Returns
+    -------
+    list of Arm
+
+    Raises
+    ------
+    InputError
+        If there is no such arm, one is named twice, or a key of one is unknown.
+    """
+    known = built_in() | {name: Arm(name=name, **values) for name, values in own.items()}
+    found: list[Arm] = []
+    for entry in asked:
+        if isinstance(entry, Mapping):
+            found += [Arm(name=str(name), **(values or {})) for name, values in entry.items()]
+        elif entry in known:
+            found.append(known[entry])
+        elif entry in STRATEGIES.names():
+            found.append(of_strategy(entry))
+        else:
+            raise InputError(
+                f"There is no arm {entry!r}. There is {', '.join(known)}, and every strategy of `augment strategies`."
+                f"{did_you_mean(entry, (*known, *STRATEGIES.names()))}"
+            )
+    names = [arm.name for arm in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"The arm {name!r} is named twice. Name it once.")
+    return found
+
+
+def of_strategy(name: str) -> Arm:
+    """Return the plain arm of a strategy: its texts made once, or its vectors in feature space."""
+    strategy = STRATEGIES.find(name)
+    mode = "features" if strategy.kind == "vector" else "static"
+    return Arm(name=name, summary=strategy.summary, training={"augmentation": {"mode": mode, "strategy": name}})
+
+
+def load_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or holds something else.
+    """
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is no YAML ({' '.join(str(error).split())}).") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: must hold keys and values. Got {type(found).__name__}.")
+    return found

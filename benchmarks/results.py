@@ -1,0 +1,230 @@
+"""What was measured, in one file: a line for the run, for each test set, and for each cell as it ends."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from augment.errors import InputError, OutputError
+from augment.journal import difference
+
+FILE = "results.jsonl"
+SCHEMA = 1
+Record = dict[str, Any]
+"""One cell: what `benchmarks.measure.measure` returns, or why it has failed."""
+
+
+def packed(codes: np.ndarray) -> str:
+    """Return class codes, (n,) in [0, 256), as text.
+
+    Examples
+    --------
+    >>> unpacked(packed(np.array([2, 0, 1]))).tolist()
+    [2, 0, 1]
+    """
+    return base64.b85encode(zlib.compress(np.asarray(codes, dtype=np.uint8).tobytes(), 9)).decode()
+
+
+def unpacked(text: str) -> np.ndarray:
+    """Return the class codes that `packed` was given; int64, (n,)."""
+    return np.frombuffer(zlib.decompress(base64.b85decode(text)), dtype=np.uint8).astype(np.int64)
+
+
+@dataclass
+class Results:
+    """All that a folder's file holds."""
+
+    path: Path
+    suite: dict[str, Any] = field(default_factory=dict)
+    """Its `identity`, under `name` and so on; and `file`, what identifies the YAML that it was read from."""
+    tests: dict[str, Record] = field(default_factory=dict)
+    """Of each test set, by its fingerprint, `name`, `classes` and `codes`."""
+    cells: dict[str, Record] = field(default_factory=dict)
+    """By key, the last of each."""
+
+    @property
+    def done(self) -> dict[str, Record]:
+        """The cells that have not failed, in the order of their keys' first lines."""
+        return {key: record for key, record in self.cells.items() if record["status"] == "done"}
+
+    def truth(self, record: Mapping[str, Any], test: str) -> np.ndarray:
+        """Return the true classes of a cell's test set, as codes in its order of classes; int64, (n,)."""
+        found = self.tests[record["data"]["tests"][test]]
+        places = [record["classes"].index(name) for name in found["classes"]]
+        return np.array(places, dtype=np.int64)[unpacked(found["codes"])]
+
+
+def read(folder: Path) -> Results:
+    """Read the results in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    Results
+        A last line that was cut short is left out.
+
+    Raises
+    ------
+    InputError
+        If there are none, they are of another schema, or another line is damaged.
+    """
+    path = folder / FILE
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: there are no results ({error.strerror}); make some with benchmarks run --out {folder}."
+        ) from None
+    return _parsed(path, content)[0]
+
+
+@contextmanager
+def appending(folder: Path) -> Iterator[tuple[Results, Appender, bool]]:
+    """Open the results in a folder, or begin some, for one run alone.
+
+    Parameters
+    ----------
+    folder : Path
+        It is made.
+
+    Yields
+    ------
+    results : Results
+    appender : Appender
+    repaired : bool
+        Whether a last line that was cut short has been taken away.
+
+    Raises
+    ------
+    InputError
+        See `read`.
+    OutputError
+        If they cannot be written, or another run is at it.
+    """
+    path = folder / FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+b", buffering=0)  # noqa: SIM115 -- what a full disk refuses must not come up at closing
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); give another folder as --out.") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise OutputError(f"{path}: another run is writing here; wait for it, or give another --out.") from None
+        file.seek(0)
+        content = file.read()
+        results, end = _parsed(path, content)
+        if end < len(content):
+            file.truncate(end)
+        yield results, Appender(file, results), end < len(content)
+
+
+class Appender:
+    """Writes lines behind those that there are, each on the disk before it is said to be.
+
+    Parameters
+    ----------
+    file : binary file
+        Opened to append.
+    results : Results
+        Kept up with the file.
+    """
+
+    def __init__(self, file: BinaryIO, results: Results) -> None:
+        self.file = file
+        self.results = results
+
+    def begin(self, suite: dict[str, Any]) -> None:
+        """Say which suite the results are of, or see that they are of this one.
+
+        Raises
+        ------
+        InputError
+            If they are of another.
+        """
+        plain = json.loads(json.dumps(suite))
+        before = self.results.suite
+        if not before:
+            self._write({"kind": "run", "suite": plain})
+            self.results.suite = plain
+        elif differs := difference(
+            {k: v for k, v in before.items() if k != "file"}, {k: v for k, v in plain.items() if k != "file"}
+        ):
+            raise InputError(
+                f"{self.results.path}: holds results of another benchmark: {differs}. Give another folder as --out."
+            )
+
+    def add_test(self, fingerprint: str, name: str, labels: tuple[str, ...]) -> None:
+        """Write the true classes of a test set, once."""
+        if fingerprint in self.results.tests:
+            return
+        classes = sorted(set(labels))
+        codes = np.array([classes.index(label) for label in labels])
+        record = {"kind": "test", "fingerprint": fingerprint, "name": name, "classes": classes, "codes": packed(codes)}
+        self._write(record)
+        self.results.tests[fingerprint] = record
+
+    def add_cell(self, record: Record) -> None:
+        """Write what a cell came to."""
+        self._write({"kind": "cell", **record})
+        self.results.cells[record["key"]] = record
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        line = json.dumps({"schema": SCHEMA, **record}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        end = self.file.seek(0, os.SEEK_END)
+        left = memoryview(line)
+        try:
+            while left:
+                left = left[self.file.write(left) :]
+            os.fsync(self.file.fileno())
+        except OSError as error:
+            self.file.truncate(end)
+            raise OutputError(
+                f"{self.results.path}: cannot be written ({error.strerror}); free the disk, and give the same command"
+                " again to go on."
+            ) from None
+
+
+def _parsed(path: Path, content: bytes) -> tuple[Results, int]:
+    """Read the lines of a file; return where the whole ones end as well."""
+    results, end = Results(path), 0
+    lines = content.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        try:
+            record = json.loads(line)
+            if not isinstance(record, dict):
+                raise ValueError
+        except ValueError:
+            record = None
+        if record is None or not line.endswith(b"\n"):
+            if number < len(lines) - 1:
+                raise InputError(f"{path}: line {number + 1} is damaged. Take it out, or give another folder.")
+            break
+        if record.get("schema") != SCHEMA:
+            raise InputError(
+                f"{path}: line {number + 1} is of schema {record.get('schema')!r}, and this version reads {SCHEMA}. Use"
+                " the version that wrote it, or give another folder."
+            )
+        end += len(line)
+        kind = record.get("kind")
+        if kind == "run":
+            results.suite = record["suite"]
+        elif kind == "test":
+            results.tests[record["fingerprint"]] = record
+        elif kind == "cell":
+            results.cells[record["key"]] = record
+    return results, end

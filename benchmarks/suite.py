@@ -1,0 +1,221 @@
+"""A suite: what is crossed with what, and the cells that come of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from augment.errors import InputError, did_you_mean
+from augment.validation import Settings, problems
+from benchmarks.arms import Arm, load_mapping, resolve
+from benchmarks.tasks import Task, TaskData, check_name
+from classifiers.config import TrainConfig
+
+FOLDER = Path(__file__).parent / "suites"
+"""Where the suites lie that come with the project."""
+OF_A_CELL = ("encoder", "head", "loss", "seed", "max_steps", "evaluate_steps", "evaluate_epochs", "augmentation")
+"""Settings of a training that a suite does not set for all: its grid and its arms do, and the equal steps."""
+
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+def _task(value: Any) -> Any:
+    """Let a task be given by its name alone."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Suite(Settings):
+    """A grid: tasks × encoders × heads × losses × arms × seeds."""
+
+    name: str
+    description: str = ""
+    tasks: Annotated[list[Annotated[Task, BeforeValidator(_task)]], Field(min_length=1)]
+    tests: list[str] | None = None
+    """Tasks whose test rows are tested on beside a task's own; by default those that are at hand."""
+    encoders: Names = ["mini"]  # noqa: RUF012 -- pydantic copies it
+    heads: Names = ["linear"]  # noqa: RUF012
+    losses: Names = ["cross-entropy"]  # noqa: RUF012
+    arms: list[str | dict[str, Any]]
+    """Names, or ``{name: {…}}`` in the form of `benchmarks/arms.yaml`."""
+    seeds: Annotated[int, Field(ge=1)] = 10
+    """How many: 0, 1, 2, …"""
+    training: dict[str, Any] = {}  # noqa: RUF012
+    """Settings of `classifiers.TrainConfig` for all arms; `epochs` counts passes through the rows of the arm `none`."""
+    evaluations: Annotated[int, Field(ge=1)] = 4
+    """How often each training is evaluated, at equal distances and for the last time at its end."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InputError(problems(error, Suite, f"The suite {values.get('name', '')!r}")) from None
+        for name in (*(task.name for task in self.tasks), *(self.tests or ())):
+            check_name(name)
+        taken = [name for name in OF_A_CELL if name in self.training]
+        if taken:
+            raise InputError(f"The suite {self.name!r} sets {taken[0]!r} for all; its grid and its arms set that.")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same where results are added to; seeds and arms may be more."""
+        return self.model_dump(mode="json", exclude={"description", "arms", "seeds"})
+
+
+def read(name: str) -> Suite:
+    """Read a suite.
+
+    Parameters
+    ----------
+    name : str
+        Of one in `FOLDER`, or the path of a YAML file.
+
+    Returns
+    -------
+    Suite
+
+    Raises
+    ------
+    InputError
+        If there is none, or a key of it is unknown.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        known = names()
+        if name not in known:
+            raise InputError(
+                f"There is no suite {name!r}. There is {', '.join(known)}, or give a YAML file."
+                f"{did_you_mean(name, known)}"
+            )
+        path = FOLDER / f"{name}.yaml"
+    values = load_mapping(path)
+    return Suite(**{"name": path.stem, **values})
+
+
+def names() -> list[str]:
+    """Return the suites that come with the project."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One training and its tests."""
+
+    task: int
+    """Its place in the suite."""
+    title: str
+    """Of the task."""
+    encoder: str
+    head: str
+    loss: str
+    arm: Arm
+    seed: int
+    config: TrainConfig
+    """Everything that the training is asked for."""
+    key: str
+    """What identifies it: a hash of whatever determines its numbers."""
+    base_key: str
+    """The key of the same training without augmentation, whose encoder an arm in feature space takes."""
+
+    @property
+    def group(self) -> tuple[str, str, str, str]:
+        """What its arms are compared within."""
+        return self.title, self.encoder, self.head, self.loss
+
+    @property
+    def base(self) -> TrainConfig:
+        """The training without augmentation whose encoder it takes, if its arm shares one."""
+        return self.config.model_copy(update={"augmentation": None})
+
+    def __str__(self) -> str:
+        return f"{self.title} · {self.encoder} · {self.head} · {self.loss} · {self.arm.name} · seed {self.seed}"
+
+
+def cells(
+    suite: Suite,
+    data: Sequence[TaskData],
+    *,
+    seeds: int,
+    arms: Sequence[str | Mapping[str, Any]],
+    own_arms: Mapping[str, Mapping[str, Any]],
+    device: str = "auto",
+) -> Iterator[Cell]:
+    """Lay out a suite, seed by seed, so that an interrupted run has all arms of its first seeds.
+
+    Parameters
+    ----------
+    suite : Suite
+    data : sequence of TaskData
+        Of its tasks.
+    seeds : int
+    arms, own_arms
+        See `benchmarks.arms.resolve`.
+    device : str, default="auto"
+        Of `classifiers.TrainConfig`; it is no part of what identifies a cell.
+
+    Yields
+    ------
+    Cell
+        Arms that share an encoder after the others of their group and seed.
+
+    Raises
+    ------
+    InputError
+        If an arm is unknown, or a setting of one cannot be used.
+    """
+    chosen = sorted(resolve(arms, own_arms), key=lambda arm: arm.shares_encoder)
+    for seed in range(seeds):
+        for number, task in enumerate(data):
+            rows = len(task.drawn(seed)[0])
+            for encoder in suite.encoders:
+                for head in suite.heads:
+                    for loss in suite.losses:
+                        for arm in chosen:
+                            config = _config(suite, arm, encoder, head, loss, seed, rows, device)
+                            base = Arm(
+                                name="base", training={k: v for k, v in arm.training.items() if k != "augmentation"}
+                            )
+                            yield Cell(
+                                task=number,
+                                title=task.title,
+                                encoder=encoder,
+                                head=head,
+                                loss=loss,
+                                arm=arm,
+                                seed=seed,
+                                config=config,
+                                key=_key(task, arm, config),
+                                base_key=_key(task, base, config.model_copy(update={"augmentation": None})),
+                            )
+
+
+def _config(
+    suite: Suite, arm: Arm, encoder: str, head: str, loss: str, seed: int, rows: int, device: str
+) -> TrainConfig:
+    """Return what a cell's training is asked for: the same steps and evaluations whatever rows an arm adds."""
+    settings = {"encoder": encoder, "head": head, "loss": loss, "device": device, **suite.training, **arm.training}
+    try:
+        asked = TrainConfig(**settings, seed=seed)
+    except InputError as error:
+        raise InputError(f"The suite {suite.name!r}, arm {arm.name!r}: {error}") from None
+    steps = math.ceil(rows / (asked.batch_size * asked.gradient_accumulation)) * asked.epochs
+    between = max(1, round(steps / suite.evaluations))
+    equal = {"max_steps": between * suite.evaluations, "evaluate_steps": between, "evaluate_epochs": False}
+    return asked.model_copy(update=equal)
+
+
+def _key(task: TaskData, arm: Arm, config: TrainConfig) -> str:
+    """Hash whatever determines the numbers of a cell."""
+    content = {
+        "task": task.task.model_dump(mode="json"),
+        "data": task.fingerprints(),
+        "arm": arm.model_dump(mode="json", exclude={"name", "summary"}),
+        "config": config.model_dump(mode="json", exclude={"device", "report_to", "cache_dir"}),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
