@@ -63,7 +63,7 @@ def class_bars(before: Mapping[str, int], made: Mapping[str, int], missing: Mapp
         axes.invert_yaxis()
         _count_axis(axes, "rows")
 
-    return _svg(draw, "classes", "Rows of each class", height=0.75 + 0.34 * len(names), width=4.6)
+    return svg(draw, "classes", "Rows of each class", height=0.75 + 0.34 * len(names), width=4.6)
 
 
 def count_bars(counts: Mapping[str, int], unit: str) -> str:
@@ -87,7 +87,7 @@ def count_bars(counts: Mapping[str, int], unit: str) -> str:
         axes.invert_yaxis()
         _count_axis(axes, unit)
 
-    return _svg(draw, f"counts-{unit}", f"Number of {unit}", height=0.75 + 0.34 * len(counts), width=4.6)
+    return svg(draw, f"counts-{unit}", f"Number of {unit}", height=0.75 + 0.34 * len(counts), width=4.6)
 
 
 def histogram(
@@ -151,7 +151,7 @@ def histogram(
         axes.set_ylabel("% of texts")
         axes.locator_params(axis="y", nbins=4)
 
-    return _svg(draw, name, label)
+    return svg(draw, name, label)
 
 
 def scatter(name: str, label: str, groups: Sequence[tuple[np.ndarray, str]], shares: np.ndarray) -> str:
@@ -181,11 +181,28 @@ def scatter(name: str, label: str, groups: Sequence[tuple[np.ndarray, str]], sha
         axes.set_xticks([])
         axes.set_yticks([])
 
-    return _svg(draw, name, label, height=3.2)
+    return svg(draw, name, label, height=3.2)
 
 
-def _svg(draw: Callable[[Axes], None], name: str, label: str, *, height: float = 2.3, width: float = _WIDTH) -> str:
-    """Have one figure drawn, and make it an element that can stand in a page beside others."""
+def svg(draw: Callable[[Axes], None], name: str, label: str, *, height: float = 2.3, width: float = _WIDTH) -> str:
+    """Have one figure drawn, and make it an element that can stand in a page beside others.
+
+    Parameters
+    ----------
+    draw : callable
+        Given the axes.
+    name : str
+        That no other figure of the page has.
+    label : str
+        What it shows, for those who do not see it.
+    height, width : float
+        In inches, each 72 units of the page.
+
+    Returns
+    -------
+    str
+        An ``<svg>`` element, the same for the same figure.
+    """
     import matplotlib.style
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -199,9 +216,9 @@ def _svg(draw: Callable[[Axes], None], name: str, label: str, *, height: float =
         with warnings.catch_warnings():  # of letters that its font lacks: the page has other fonts
             warnings.filterwarnings("ignore", message="Glyph .* missing from")
             figure.savefig(written, format="svg", transparent=True, metadata=metadata, dpi=200)
-    svg = written.getvalue()
-    svg = re.sub(r"<[^>]*>", lambda tag: _in_page(tag[0], name), svg[svg.index("<svg") :])
-    return svg.replace("<svg", f'<svg role="img" aria-label="{html.escape(label)}"', 1)
+    text = written.getvalue()
+    text = re.sub(r"<[^>]*>", lambda tag: _in_page(tag[0], name), text[text.index("<svg") :])
+    return text.replace("<svg", f'<svg role="img" aria-label="{html.escape(label)}"', 1)
 
 
 def _in_page(tag: str, name: str) -> str:

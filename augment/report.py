@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from augment import page
 from augment.appraisal import SAMPLE, Appraisal, appraise
 from augment.errors import InputError, OutputError
 from augment.quality import Piece
@@ -36,9 +35,6 @@ MEASURES = (
 )
 """Of vectors: what they are called, what is ideal, and where they stand in `augment.quality.Fidelity`."""
 
-# What may not stand in HTML, whatever the data holds.
-_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
-
 
 def check_report(path: Path, *, overwrite: bool) -> None:
     """Check, before any work is done, that a report can be made and written.
@@ -57,8 +53,7 @@ def check_report(path: Path, *, overwrite: bool) -> None:
     OutputError
         If the file exists and may not be replaced, or its folder is missing or cannot be written to.
     """
-    if any(importlib.util.find_spec(name) is None for name in ("matplotlib", "jinja2")):
-        raise InputError('The report needs matplotlib and jinja2; run: pip install "counterpoise[report]"')
+    page.check_libraries()
     if path.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{path}: a report is an HTML file; expected the suffix .html, got {path.suffix!r}.")
     if os.path.isdir(path):  # os.path and not pathlib, whose questions raise on a name that is too long
@@ -121,18 +116,12 @@ def render(found: Appraisal) -> str:
     str
         An HTML document, the same for the same findings. Whatever comes from the data is escaped.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    page = Environment(
-        loader=PackageLoader("augment"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page.filters |= {"count": _count, "decimal": _decimal, "shortened": _shortened, "setting": _setting}
+    filters: Mapping[str, Any] = {"count": _count, "decimal": _decimal, "shortened": _shortened, "setting": _setting}
     made, rejected = sum(found.manifest["made"].values()), sum(found.manifest["rejected"].values())
-    text = page.get_template("report.html.j2").render(
+    return page.render(
+        "augment",
+        "report.html.j2",
+        filters,
         found=found,
         measures=MEASURES,
         manifest=found.manifest,
@@ -145,7 +134,6 @@ def render(found: Appraisal) -> str:
         figures=_figures(found),
         guards={guard["name"]: guard for guard in found.manifest["guards"]},
     )
-    return _CONTROL.sub("\ufffd", text)
 
 
 def _rejections(manifest: Mapping[str, Any]) -> dict[str, int]:

@@ -11,12 +11,17 @@ import click
 
 from augment import __version__
 from augment.console import Commands
+from benchmarks.commands import compare_command, list_command, report_command, run_command
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="benchmarks")
 def main() -> None:
     """Measure what is claimed."""
+
+
+for command in (run_command, report_command, compare_command, list_command):
+    main.add_command(command)
 
 
 @main.command("checkpoint")

@@ -231,7 +231,8 @@ def _added_rows(cell: Cell, data: TaskData, train: Rows, reserve: Rows) -> Rows:
     """Return the rows of an arm that are none of the task's training rows, and none of its validation rows'."""
     if cell.arm.rows == "given":
         return Rows()
-    budget = rows_to_make("auto", {**train.counts})
+    counts: dict[Any, int] = dict(train.counts)
+    budget = rows_to_make("auto", counts)
     labels = np.array(reserve.labels if cell.arm.rows == "real" else train.labels)
     texts: list[str] = []
     names: list[str] = []
@@ -360,4 +361,3 @@ def _rounded(found: Mapping[str, Any]) -> dict[str, Any]:
         key: _rounded(value) if isinstance(value, Mapping) else round(value, 7) if isinstance(value, float) else value
         for key, value in found.items()
     }
-

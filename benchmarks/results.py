@@ -46,7 +46,9 @@ class Results:
 
     path: Path
     suite: dict[str, Any] = field(default_factory=dict)
-    """Its `identity`, under `name` and so on; and `file`, what identifies the YAML that it was read from."""
+    """The `identity` of the suite, under `name` and so on."""
+    files: dict[str, str] = field(default_factory=dict)
+    """What identifies the YAML of suite and arms, by name: of the run that began the file."""
     tests: dict[str, Record] = field(default_factory=dict)
     """Of each test set, by its fingerprint, `name`, `classes` and `codes`."""
     cells: dict[str, Record] = field(default_factory=dict)
@@ -148,7 +150,7 @@ class Appender:
         self.file = file
         self.results = results
 
-    def begin(self, suite: dict[str, Any]) -> None:
+    def begin(self, suite: dict[str, Any], files: dict[str, str]) -> None:
         """Say which suite the results are of, or see that they are of this one.
 
         Raises
@@ -159,11 +161,9 @@ class Appender:
         plain = json.loads(json.dumps(suite))
         before = self.results.suite
         if not before:
-            self._write({"kind": "run", "suite": plain})
-            self.results.suite = plain
-        elif differs := difference(
-            {k: v for k, v in before.items() if k != "file"}, {k: v for k, v in plain.items() if k != "file"}
-        ):
+            self._write({"kind": "run", "suite": plain, "files": files})
+            self.results.suite, self.results.files = plain, files
+        elif differs := difference(before, plain):
             raise InputError(
                 f"{self.results.path}: holds results of another benchmark: {differs}. Give another folder as --out."
             )
@@ -222,7 +222,7 @@ def _parsed(path: Path, content: bytes) -> tuple[Results, int]:
         end += len(line)
         kind = record.get("kind")
         if kind == "run":
-            results.suite = record["suite"]
+            results.suite, results.files = record["suite"], record["files"]
         elif kind == "test":
             results.tests[record["fingerprint"]] = record
         elif kind == "cell":

@@ -253,9 +253,11 @@ def _passes(cell: Cell, data: TaskData) -> float:
     if cell.arm.shares_encoder:
         return (tests + len(data.validation) + len(data.train)) / 3  # shared with others
     steps = (config.max_steps or 0) * config.batch_size * config.gradient_accumulation
-    return 3 * steps * (2 if config.r_drop else 1) + evaluated * (config.max_steps or 0) / (
-        config.evaluate_steps or 1
-    ) + tests
+    return (
+        3 * steps * (2 if config.r_drop else 1)
+        + evaluated * (config.max_steps or 0) / (config.evaluate_steps or 1)
+        + tests
+    )
 
 
 def _rows_per_second(cell: Cell, data: TaskData) -> float:

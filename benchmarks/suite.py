@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from augment.errors import InputError, did_you_mean
 from augment.validation import Settings, problems
 from benchmarks.arms import Arm, load_mapping, resolve
-from benchmarks.tasks import Task, TaskData, check_name
+from benchmarks.tasks import Task, TaskData, check_name, load
 from classifiers.config import TrainConfig
 
 FOLDER = Path(__file__).parent / "suites"
@@ -64,8 +64,30 @@ class Suite(Settings):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What must be the same where results are added to; seeds and arms may be more."""
-        return self.model_dump(mode="json", exclude={"description", "arms", "seeds"})
+        """What must be the same where results are added to; there may be more of what results are grouped by."""
+        return self.model_dump(mode="json", exclude={"description", "arms", "seeds", "encoders", "heads", "losses"})
+
+    def changed(self, tasks: Sequence[str], encoders: Sequence[str]) -> Suite:
+        """Return the suite with other tasks or encoders, if there are any."""
+        changes: dict[str, Any] = {"tasks": list(tasks)} if tasks else {}
+        changes |= {"encoders": list(encoders)} if encoders else {}
+        return Suite(**(self.model_dump() | changes)) if changes else self
+
+
+def load_tasks(suite: Suite, data_dir: Path | None) -> list[TaskData]:
+    """Read the tasks of a suite.
+
+    Raises
+    ------
+    InputError
+        If two have one title, or see `benchmarks.tasks.load`.
+    """
+    found = [load(task, data_dir, suite.tests) for task in suite.tasks]
+    titles = [task.title for task in found]
+    for title in titles:
+        if titles.count(title) > 1:
+            raise InputError(f"The suite {suite.name!r} has two tasks {title!r}. Name it once.")
+    return found
 
 
 def read(name: str) -> Suite:
@@ -85,6 +107,18 @@ def read(name: str) -> Suite:
     InputError
         If there is none, or a key of it is unknown.
     """
+    path = path_of(name)
+    return Suite(**{"name": path.stem, **load_mapping(path)})
+
+
+def path_of(name: str) -> Path:
+    """Return the file of a suite.
+
+    Raises
+    ------
+    InputError
+        If the project has none of that name.
+    """
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
         known = names()
@@ -94,8 +128,7 @@ def read(name: str) -> Suite:
                 f"{did_you_mean(name, known)}"
             )
         path = FOLDER / f"{name}.yaml"
-    values = load_mapping(path)
-    return Suite(**{"name": path.stem, **values})
+    return path
 
 
 def names() -> list[str]:

@@ -54,7 +54,8 @@ class Task(Settings):
 
     def title(self, rare: str) -> str:
         """Name the task in tables."""
-        notes = [f"{rare} at {self.ratio:g}".replace("0.", ".")] if self.ratio is not None else []
+        notes = [f"{self.train_rows:,} rows"] if self.train_rows is not None else []
+        notes += [f"{rare} at {self.ratio:g}".replace("0.", ".")] if self.ratio is not None else []
         notes += ["trained on dev"] if self.train_from == "dev" else []
         return ", ".join([self.name, *notes])
 
@@ -121,9 +122,7 @@ def _dynasent(*rounds: int) -> Source:
         files={split: tuple(_DYNASENT[number][split] for number in rounds) for split in SPLITS},
         hub=tuple(f"tasksource/dynasent:r{number}" for number in rounds),
         hub_splits=_WITH_DEV,
-        layout=Layout(
-            text_column="sentence", label_column="gold_label", labels=("negative", "neutral", "positive")
-        ),
+        layout=Layout(text_column="sentence", label_column="gold_label", labels=("negative", "neutral", "positive")),
         origin=_AT_GITHUB,
     )
 

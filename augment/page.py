@@ -1,0 +1,55 @@
+"""Pages: HTML files that stand by themselves, with one look."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from augment.errors import InputError
+
+# What may not stand in HTML, whatever the data holds.
+_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+
+
+def check_libraries() -> None:
+    """See that what draws and lays out is installed.
+
+    Raises
+    ------
+    InputError
+        Naming the extra.
+    """
+    if any(importlib.util.find_spec(name) is None for name in ("matplotlib", "jinja2")):
+        raise InputError('The report needs matplotlib and jinja2; run: pip install "counterpoise[report]"')
+
+
+def render(package: str, template: str, filters: Mapping[str, Callable[..., str]], **values: Any) -> str:
+    """Fill a template in.
+
+    Parameters
+    ----------
+    package : str
+        Its folder `templates` holds the template; what it extends may stand in that of `augment`.
+    template : str
+    filters : mapping of str to callable
+    **values
+        What the template shows.
+
+    Returns
+    -------
+    str
+        An HTML document, the same for the same values. Whatever is no markup is escaped.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    page = Environment(
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("augment")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page.filters |= filters
+    return _CONTROL.sub("\ufffd", page.get_template(template).render(**values))

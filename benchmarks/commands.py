@@ -1,0 +1,244 @@
+"""The commands `benchmarks run`, `report`, `compare` and `list`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from augment.errors import CounterpoiseError, InputError
+
+if TYPE_CHECKING:
+    from benchmarks.results import Record, Results
+    from benchmarks.suite import Cell, Suite
+    from benchmarks.tasks import TaskData
+
+
+def _listed(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
+    """Split a list at its commas."""
+    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+
+
+@click.command("run")
+@click.option("--suite", "name", default="smoke", show_default=True, metavar="NAME|FILE", help="What is measured.")
+@click.option("--seeds", type=click.IntRange(1), help="How many; by default as the suite says.")
+@click.option("--arms", callback=_listed, metavar="NAME,…", help="Of these arms alone, or of strategies.")
+@click.option(
+    "--arm-file", type=Path, metavar="FILE", help="YAML with arms of your own, in the form of benchmarks/arms.yaml."
+)
+@click.option(
+    "--task", "tasks", multiple=True, metavar="NAME", help="In place of the suite's; csv:FILE is yours. Repeatable."
+)
+@click.option(
+    "--encoder", "encoders", multiple=True, metavar="NAME", help="In place of the suite's; a folder, hub id or mini."
+)
+@click.option("--data-dir", type=Path, metavar="DIR", help="Where known data sets lie.  [default: the hub]")
+@click.option("-o", "--out", type=Path, metavar="DIR", help="Folder of the results.  [default: benchmark-SUITE]")
+@click.option("--jobs", type=click.IntRange(1), help="Cells side by side.  [default: by cores, at most 4; on a GPU 1]")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Show the grid and the time it may take, and run nothing.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+def run_command(
+    name: str,
+    seeds: int | None,
+    arms: list[str] | None,
+    arm_file: Path | None,
+    tasks: tuple[str, ...],
+    encoders: tuple[str, ...],
+    data_dir: Path | None,
+    out: Path | None,
+    jobs: int | None,
+    device: str,
+    dry_run: bool,
+    quiet: bool,
+) -> None:
+    """Train every arm of a suite with every seed, and test it; go on where an interrupted run stopped."""
+    from benchmarks import suite as suites
+    from benchmarks.arms import BUILT_IN, load_mapping
+
+    if data_dir is not None and not data_dir.is_dir():
+        raise InputError(f"{data_dir}: there is no such folder. Give the one that holds sst3, dynasent-v1.1, ….")
+    suite = suites.read(name).changed(tasks, encoders)
+    own_arms = {} if arm_file is None else load_mapping(arm_file)
+    data = suites.load_tasks(suite, data_dir)
+    cells = list(
+        suites.cells(suite, data, seeds=seeds or suite.seeds, arms=arms or suite.arms, own_arms=own_arms, device=device)
+    )
+    folder = out or Path(f"benchmark-{suite.name}")
+    jobs = jobs or _default_jobs(device)
+    if dry_run:
+        _show_grid(suite, data, cells, folder, jobs)
+        return
+    files = [suites.path_of(name), BUILT_IN, *([] if arm_file is None else [arm_file])]
+    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files}
+    failed, results = _run(suite, data, cells, folder, jobs, quiet, hashes)
+    if not quiet:
+        _show_arms(results)
+        click.echo(f"\nThe report: benchmarks report {folder}")
+    for record in failed:
+        where = " · ".join(record[part] for part in ("task", "encoder", "head", "loss", "arm"))
+        click.echo(f"Failed: {where} · seed {record['seed']}: {record['reason']}", err=True)
+    if failed:
+        raise _CellsFailed(
+            f"{len(failed)} of {len(cells)} cells have failed; the same command tries them again, and them alone."
+        )
+
+
+class _CellsFailed(CounterpoiseError):
+    """Some cells came to nothing."""
+
+    exit_code = 1
+
+
+def _run(
+    suite: Suite,
+    data: Sequence[TaskData],
+    cells: Sequence[Cell],
+    folder: Path,
+    jobs: int,
+    quiet: bool,
+    files: dict[str, str],
+) -> tuple[list[Record], Results]:
+    """Run what is not done yet."""
+    from benchmarks.live import shown
+    from benchmarks.results import appending
+    from benchmarks.runner import run
+
+    cores = os.cpu_count() or 1
+    with appending(folder) as (results, appender, repaired):
+        if repaired:
+            click.echo(f"{results.path}: the last line was cut short and has been taken away.", err=True)
+        appender.begin(suite.identity, files)
+        for task in data:
+            for test, rows in task.tests.items():
+                appender.add_test(rows.fingerprint, test, rows.labels)
+        with shown(cells, results, quiet=quiet) as told:
+            failed = run(cells, data, results, appender, folder, jobs=jobs, threads=max(1, cores // jobs), told=told)
+    return failed, results
+
+
+def _default_jobs(device: str) -> int:
+    """Return one for each core, at most four; on a GPU one."""
+    import torch
+
+    on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    return 1 if on_gpu else min(4, os.cpu_count() or 1)
+
+
+def _show_grid(suite: Suite, data: Sequence[TaskData], cells: Sequence[Cell], folder: Path, jobs: int) -> None:
+    """Print what would be run."""
+    from augment.console import show_table
+    from benchmarks import results
+    from benchmarks.live import duration
+    from benchmarks.runner import estimated
+
+    found = results.read(folder) if (folder / results.FILE).exists() else None
+    rows = []
+    for task in data:
+        drawn = task.drawn(0)[0].counts
+        rows.append(
+            [
+                task.title,
+                ", ".join(f"{n:,} {label}" for label, n in drawn.items()),
+                len(task.validation),
+                ", ".join(f"{test} {len(of_test):,}" for test, of_test in task.tests.items()),
+            ]
+        )
+    show_table("tasks", ["", "training rows", "validation", "test rows"], rows)
+    click.echo()
+    arms = {cell.arm.name: cell.arm for cell in cells}
+    done = set(found.done) if found else set()
+    show_table(
+        "arms",
+        ["", "", "cells", "done"],
+        [
+            [
+                name,
+                arm.summary,
+                sum(c.arm.name == name for c in cells),
+                sum(c.key in done and c.arm.name == name for c in cells),
+            ]
+            for name, arm in arms.items()
+        ],
+    )
+    steps = sorted({cell.config.max_steps or 0 for cell in cells})
+    click.echo(
+        f"\n{len(cells):,} cells: {', '.join(suite.encoders)} × {', '.join(suite.heads)} × {', '.join(suite.losses)};"
+        f" {' to '.join(f'{n:,}' for n in dict.fromkeys((steps[0], steps[-1])))} steps each."
+    )
+    seconds = estimated(cells, data, found, jobs)
+    click.echo(f"About {duration(seconds)} with {jobs} at a time.")
+
+
+def _show_arms(results: Results) -> None:
+    """Print each group's arms, their means and what is proved."""
+    from augment.console import show_table
+    from benchmarks.report import brief
+    from benchmarks.summary import groups
+
+    for group in groups(results):
+        headings, rows = brief(group)
+        click.echo()
+        show_table(group.title, headings, rows)
+
+
+@click.command("report")
+@click.argument("folder", type=Path, metavar="DIR")
+@click.option("-o", "--out", type=Path, metavar="DIR2", help="Where it is written.  [default: DIR]")
+def report_command(folder: Path, out: Path | None) -> None:
+    """Write what the results in DIR say: report.html, report.md with its figures, report.tex, arms.csv, cells.csv."""
+    from benchmarks import results
+    from benchmarks.report import write
+
+    for path in write(results.read(folder), out or folder):
+        click.echo(path)
+
+
+@click.command("compare")
+@click.argument("before", type=Path, metavar="DIR_A")
+@click.argument("after", type=Path, metavar="DIR_B")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare_command(before: Path, after: Path, as_json: bool) -> None:
+    """Show what changed from the results in DIR_A to those in DIR_B, arm by arm, and whether it may be noise."""
+    from augment.console import show_table
+    from benchmarks import results
+    from benchmarks.comparison import compare
+
+    found = compare(results.read(before), results.read(after))
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        return
+    for line in found.notes:
+        click.echo(line)
+    headings, rows = found.table()
+    show_table(f"macro-F1 in points, {after} less {before}", headings, rows)
+
+
+@click.command("list")
+def list_command() -> None:
+    """List suites, tasks and arms."""
+    from augment.console import show_table
+    from benchmarks import suite as suites
+    from benchmarks.arms import built_in
+    from benchmarks.tasks import SOURCES
+
+    rows = []
+    for name in suites.names():
+        suite = suites.read(name)
+        rows.append([name, suite.description, len(suite.arms), suite.seeds])
+    show_table("suites", ["", "", "arms", "seeds"], rows)
+    click.echo()
+    tasks = [
+        [name, "trained and tested on" if "train" in source.files else "tested on"] for name, source in SOURCES.items()
+    ]
+    tasks += [["sample", "the reviews that come with the project"]]
+    tasks += [["csv:FILE", "a labelled file, split 70 : 15 : 15; or a folder with train.csv, dev.csv and test.csv"]]
+    show_table("tasks", ["", ""], tasks)
+    click.echo()
+    show_table("arms", ["", ""], [[name, arm.summary] for name, arm in built_in().items()])
+    click.echo("\nThe name of any strategy (`augment strategies`) is an arm, too.")

@@ -1,0 +1,463 @@
+"""The report of a benchmark, from its results alone: a page, Markdown with pictures, LaTeX, and tables of numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from augment import page
+from augment.errors import InputError, OutputError
+from augment.output import replacing
+from benchmarks import figures
+from benchmarks.figures import Figure
+from benchmarks.paper_numbers import PAPER
+from benchmarks.results import FILE, Record, Results
+from benchmarks.significance import Comparison, Interval
+from benchmarks.summary import (
+    BASE,
+    ArmResults,
+    GroupResults,
+    gap,
+    groups,
+    last_gap,
+    own_test,
+    rare_f1,
+    test_f1,
+    train_f1,
+    validation_f1,
+)
+
+FIGURES = "figures"
+Table = tuple[list[str], list[list[Any]]]
+"""Headings and cells."""
+
+
+def write(results: Results, folder: Path) -> list[Path]:
+    """Write the report.
+
+    Parameters
+    ----------
+    results : Results
+    folder : Path
+        It is made; what an earlier report has left there is replaced.
+
+    Returns
+    -------
+    list of Path
+        The files, the same bytes for the same results.
+
+    Raises
+    ------
+    InputError
+        If nothing was measured yet, or what draws is not installed.
+    OutputError
+        If they cannot be written.
+    """
+    page.check_libraries()
+    found = groups(results)
+    if not found:
+        raise InputError(f"{results.path}: no cell is done yet. Run the benchmark first.")
+    drawn = list(_figures(results, found))
+    try:
+        (folder / FIGURES).mkdir(parents=True, exist_ok=True)
+        pictures = [figure.write(folder / FIGURES) for _, figure in drawn]
+        texts = {
+            "report.html": _html(results, found, drawn),
+            "report.md": _markdown(results, found, drawn),
+            "report.tex": "\n".join(map(_latex, found)),
+            "arms.csv": _csv(*arm_rows(found)),
+            "cells.csv": _csv(*cell_rows(results)),
+        }
+        for name, text in texts.items():
+            with replacing(folder / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another folder as --out.") from None
+    return [*(folder / name for name in texts), *pictures]
+
+
+def _figures(results: Results, found: Sequence[GroupResults]) -> Iterator[tuple[GroupResults | None, Figure]]:
+    """Yield every figure with the group that it is of."""
+    for number, group in enumerate(found):
+        if (plane := figures.plane(group, number)) is not None:
+            yield group, plane
+        yield group, figures.class_bars(group, number)
+        for arm in group.arms:
+            if len(arm.any["curve"]) > 1:
+                yield group, figures.curves(group, arm, number)
+    if results.suite.get("name") == "paper":
+        tests = dict.fromkeys(test for group in found for arm in group.arms for test in arm.any["tests"])
+        for number, test in enumerate(tests):
+            if (drawn := figures.grid(found, test, number)) is not None:
+                yield None, drawn
+
+
+# Tables
+
+
+def overview(group: GroupResults) -> Table:
+    """Return the table that matters: what each arm reached, and whether that is more than `none`."""
+    rows = []
+    for arm in group.arms:
+        against = group.against_base.get(arm.name)
+        rows.append(
+            [
+                arm.name,
+                len(arm.seeds),
+                _plus_minus(arm, test_f1),
+                _interval(against.f1 if against else None),
+                _plus_minus(arm, rare_f1),
+                _number(arm.mean(train_f1)),
+                _plus_minus(arm, gap),
+                _interval(against.gap if against else None),
+                _said(against),
+            ]
+        )
+    rare = group.arms[0].any["rare"]
+    headings = [
+        "arm",
+        "seeds",
+        "macro-F1",
+        f"less {BASE}",
+        f"F1 {rare}",
+        "train F1",
+        "gap",
+        f"gap less {BASE}",
+        "verdict",
+    ]
+    return headings, rows
+
+
+def brief(group: GroupResults) -> Table:
+    """Return the columns of `overview` that a terminal has room for."""
+    headings, rows = overview(group)
+    kept = [i for i, name in enumerate(headings) if name not in ("train F1", f"gap less {BASE}")]
+    return [headings[i] for i in kept], [[row[i] for i in kept] for row in rows]
+
+
+def statistics(group: GroupResults, against: Mapping[str, Comparison]) -> Table:
+    """Return what each comparison rests on."""
+    rows = [
+        [
+            name,
+            found.seeds,
+            _interval(found.f1),
+            f"{found.bootstrap[0]:+.1f} to {found.bootstrap[1]:+.1f}",
+            _p(found.f1.p),
+            _p(found.adjusted),
+            _p(found.wilcoxon),
+            f"{found.gap_upper:+.1f}",
+            _said(found),
+        ]
+        for name, found in against.items()
+    ]
+    headings = ["arm", "seeds", "macro-F1", "bootstrap", "p", "p, Holm", "p, Wilcoxon", "gap, at most", "verdict"]
+    return headings, rows
+
+
+def measures(group: GroupResults) -> Table:
+    """Return what else was measured of each arm."""
+    columns: list[tuple[str, Callable[[Record], float | None], int]] = [
+        ("validation F1", validation_f1, 1),
+        ("accuracy", lambda r: 100 * own_test(r)["accuracy"], 1),
+        ("NLL", lambda r: own_test(r)["loss"], 3),
+        ("ECE", lambda r: 100 * own_test(r)["ece"], 1),
+        ("gap at the end", last_gap, 1),
+        ("loss gap", lambda r: r["best"]["loss_gap"], 3),
+        ("mean gap", lambda r: r["mean_gap"], 1),
+        ("gap, synthetic", lambda r: r["best"]["gap_synthetic"], 1),
+        ("rows made", lambda r: sum(r["made"]["made"].values()), 0),
+        ("rejected", lambda r: sum(r["made"]["rejected"].values()), 0),
+        ("seconds", lambda r: r["seconds"], 0),
+        ("rows/s", lambda r: r["rows_per_second"], 0),
+        ("peak MiB", lambda r: r["peak_mb"], 0),
+    ]
+    rows = [[arm.name, *(_number(arm.mean(of), places) for _, of, places in columns)] for arm in group.arms]
+    return ["arm", *(name for name, _, _ in columns)], rows
+
+
+def cross_domain(group: GroupResults) -> Table | None:
+    """Return macro-F1 on the other test sets; None if there is none."""
+    tests = list(group.arms[0].any["tests"])[1:]
+    if not tests:
+        return None
+    rows = [
+        [arm.name, *(_plus_minus(arm, lambda r, test=test: 100 * r["tests"][test]["macro_f1"]) for test in tests)]  # type: ignore[misc]
+        for arm in group.arms
+    ]
+    return ["arm", *tests], rows
+
+
+def published(group: GroupResults) -> list[str]:
+    """Return a sentence for each number of the paper that belongs to a group."""
+    said = []
+    arm = group.arm(BASE)
+    for test in arm.any["tests"] if arm is not None else ():
+        number = PAPER.get((*group.key[1:], test))
+        if number is not None and arm is not None:
+            own = arm.mean(lambda record, test=test: 100 * record["tests"][test]["macro_f1"])  # type: ignore[misc]
+            said.append(f"{test}: {own:.1f} here, {number:g} in the paper.")
+    return said
+
+
+def arm_rows(found: Sequence[GroupResults]) -> Table:
+    """Return a line of plain numbers for each arm of each group."""
+    numbers: dict[str, Callable[[Record], float | None]] = {
+        "macro_f1": test_f1,
+        "rare_f1": rare_f1,
+        "validation_macro_f1": validation_f1,
+        "train_macro_f1": train_f1,
+        "gap": gap,
+        "gap_last": last_gap,
+    }
+    headings = ["task", "encoder", "head", "loss", "arm", "seeds"]
+    headings += [f"{name}_{part}" for name in numbers for part in ("mean", "sd")]
+    headings += ["f1_change", "f1_low", "f1_high", "p", "p_holm", "p_wilcoxon", "bootstrap_low", "bootstrap_high"]
+    headings += ["gap_change", "gap_low", "gap_high", "gap_upper", "verdict"]
+    rows = []
+    for group in found:
+        for arm in group.arms:
+            row: list[Any] = [*group.key, arm.name, len(arm.seeds)]
+            row += [value for of in numbers.values() for value in (arm.mean(of), arm.spread(of))]
+            if (one := group.against_base.get(arm.name)) is not None:
+                row += [one.f1.mean, one.f1.low, one.f1.high, one.f1.p, one.adjusted, one.wilcoxon, *one.bootstrap]
+                row += [one.gap.mean, one.gap.low, one.gap.high, one.gap_upper, one.verdict]
+            rows.append([_plain(value) for value in row] + [""] * (len(headings) - len(row)))
+    return headings, rows
+
+
+def cell_rows(results: Results) -> Table:
+    """Return a line of plain numbers for each cell, those that failed with their reason."""
+    tests = list(dict.fromkeys(test for record in results.done.values() for test in record["tests"]))
+    headings = ["task", "encoder", "head", "loss", "arm", "seed", "status", "validation", "train", "gap", "gap_last"]
+    headings += ["mean_gap", "best_step", "seconds", "rows_per_second", "peak_mb", *tests, "reason"]
+    rows = []
+    for record in sorted(
+        results.cells.values(), key=lambda r: (r["task"], r["encoder"], r["head"], r["loss"], r["arm"], r["seed"])
+    ):
+        row = [record[name] for name in ("task", "encoder", "head", "loss", "arm", "seed", "status")]
+        if record["status"] == "done":
+            row += [validation_f1(record), train_f1(record), gap(record), last_gap(record), record["mean_gap"]]
+            row += [record["best"]["step"], *(record[n] for n in ("seconds", "rows_per_second", "peak_mb"))]
+            row += [100 * record["tests"][t]["macro_f1"] if t in record["tests"] else "" for t in tests]
+        rows.append(
+            [_plain(value) for value in row] + [""] * (len(headings) - 1 - len(row)) + [record.get("reason", "")]
+        )
+    return headings, rows
+
+
+def conclusions(group: GroupResults) -> list[str]:
+    """Say in sentences what a group's numbers say."""
+    said = []
+    verdicts: dict[str, list[str]] = {}
+    for name, found in group.against_base.items():
+        verdicts.setdefault(found.verdict, []).append(name)
+    if group.arm(BASE) is None:
+        said.append(f"The arm {BASE!r} is not among them, so nothing is compared.")
+    if verdicts.pop("", None):
+        said.append("Fewer than ten seeds give no verdict: look at the numbers as a first impression.")
+    meant = {
+        "helps and generalises": f"Better than {BASE} without a larger gap",
+        "helps but overfits": f"Better than {BASE}, at a larger gap or one that may be larger",
+        "hurts": f"Worse than {BASE}",
+        "no evidence": f"Not shown to differ from {BASE}",
+    }
+    said += [f"{meaning}: {', '.join(verdicts[word])}." for word, meaning in meant.items() if word in verdicts]
+    best = group.best_without_rows
+    if best is not None and group.against_best:
+        ahead = [name for name, found in group.against_best.items() if found.verdict.startswith("helps")]
+        if any(found.verdict for found in group.against_best.values()):
+            said.append(
+                f"The best arm without new rows, chosen on validation, is {best.name}. Shown to be better than it:"
+                f" {', '.join(ahead) or 'none'}."
+            )
+    return said
+
+
+# Formats
+
+
+def _html(results: Results, found: Sequence[GroupResults], drawn: Sequence[tuple[GroupResults | None, Figure]]) -> str:
+    """Lay the report out as one page that needs nothing else."""
+    from markupsafe import Markup
+
+    sections = []
+    for group in found:
+        own = [figure for of, figure in drawn if of is group]
+        sections.append(
+            {
+                "group": group,
+                "rows": group.arms[0].any["rows"],
+                "shared": group.arms[0].any["shared_rows"],
+                "conclusions": conclusions(group),
+                "overview": overview(group),
+                "published": published(group),
+                "against_base": statistics(group, group.against_base) if group.against_base else None,
+                "best": group.best_without_rows,
+                "against_best": statistics(group, group.against_best) if group.against_best else None,
+                "cross_domain": cross_domain(group),
+                "measures": measures(group),
+                "large": [Markup(f.svg()) for f in own if not f.name.startswith("curves")],
+                "small": [
+                    (f.label.removeprefix("Learning curves of "), Markup(f.svg()))
+                    for f in own
+                    if f.name.startswith("curves")
+                ],
+            }
+        )
+    return page.render(
+        "benchmarks",
+        "benchmark.html.j2",
+        {},
+        name=results.suite.get("name", ""),
+        files=results.files,
+        sections=sections,
+        grids=[Markup(figure.svg()) for of, figure in drawn if of is None],
+        failed=_failed(results),
+        record=found[0].arms[0].any,
+        source=FILE,
+    )
+
+
+def _markdown(
+    results: Results, found: Sequence[GroupResults], drawn: Sequence[tuple[GroupResults | None, Figure]]
+) -> str:
+    """Lay the report out as Markdown beside its figures."""
+    record = found[0].arms[0].any
+    lines = [f"# Benchmark {results.suite.get('name', '')}", ""]
+    for group in found:
+        rows = record["rows"] if group is found[0] else group.arms[0].any["rows"]
+        own = [figure for of, figure in drawn if of is group]
+        lines += [f"## {group.title}", ""]
+        lines += [
+            f"Training rows: {_counts(rows['train'])} (the first seed's). Validation: {_counts(rows['validation'])}."
+        ]
+        lines += ["", *(f"- {said}" for said in (*conclusions(group), *published(group))), ""]
+        lines += _md_table(overview(group))
+        for figure in own:
+            if not figure.name.startswith("curves"):
+                lines += [f"![{figure.label}]({FIGURES}/{figure.name}.png)", ""]
+        if group.against_base:
+            lines += [f"### Against {BASE}", "", *_md_table(statistics(group, group.against_base))]
+        if group.best_without_rows is not None and group.against_best:
+            title = f"### Against {group.best_without_rows.name}, the best arm without new rows (chosen on validation)"
+            lines += [title, "", *_md_table(statistics(group, group.against_best))]
+        if (table := cross_domain(group)) is not None:
+            lines += ["### Macro-F1 on other test sets", "", *_md_table(table)]
+        lines += ["### What else was measured", "", *_md_table(measures(group))]
+        lines += [
+            "### Learning curves",
+            "",
+            "Blue: original training rows. Orange: validation rows. One line each seed.",
+            "",
+        ]
+        lines += [f"![{f.label}]({FIGURES}/{f.name}.png)" for f in own if f.name.startswith("curves")]
+        lines += [""]
+    for of, figure in drawn:
+        if of is None:
+            lines += [f"![{figure.label}]({FIGURES}/{figure.name}.png)", ""]
+    if failed := _failed(results):
+        lines += ["## Cells that failed", "", *(f"- {line}" for line in failed), ""]
+    lines += [
+        "## With what",
+        "",
+        f"- Versions: {_pairs(record['versions'])}",
+        f"- Hardware: {_pairs(record['hardware'])}",
+    ]
+    lines += [f"- SHA-256, from the front: {_pairs(results.files)}", ""]
+    return "\n".join(lines)
+
+
+def _latex(group: GroupResults) -> str:
+    """Return a group's table for LaTeX, with booktabs."""
+    headings, rows = overview(group)
+    lines = [
+        "\\begin{table}",
+        f"\\caption{{{_tex(group.title)}: mean and standard deviation over seeds, in points.}}",
+        "\\begin{tabular}{l" + "r" * (len(headings) - 2) + "l}",
+        "\\toprule",
+        " & ".join(map(_tex, headings)) + " \\\\",
+        "\\midrule",
+        *(" & ".join(_tex(str(cell)) for cell in row) + " \\\\" for row in rows),
+        "\\bottomrule",
+        "\\end{tabular}",
+        "\\end{table}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _tex(text: str) -> str:
+    """Escape what LaTeX reads as its own."""
+    plain = text.replace("\\", "\\textbackslash ")
+    for mark in "&%$#_{}":
+        plain = plain.replace(mark, "\\" + mark)
+    return (
+        plain.replace("~", "\\textasciitilde ")
+        .replace("^", "\\textasciicircum ")
+        .replace("±", "$\\pm$")
+        .replace("−", "--")
+    )
+
+
+def _csv(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(headings)
+    writer.writerows(rows)
+    return written.getvalue()
+
+
+def _md_table(table: Table) -> list[str]:
+    headings, rows = table
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return [*lines, ""]
+
+
+def _failed(results: Results) -> list[str]:
+    """Return a line for each cell that has failed."""
+    return [
+        " · ".join((r["task"], r["encoder"], r["head"], r["loss"], r["arm"], f"seed {r['seed']}")) + f": {r['reason']}"
+        for r in results.cells.values()
+        if r["status"] == "failed"
+    ]
+
+
+def _counts(rows: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in rows.items())
+
+
+def _pairs(found: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in found.items())
+
+
+def _number(value: float | None, places: int = 1) -> str:
+    return "" if value is None else f"{value:,.{places}f}"
+
+
+def _plus_minus(arm: ArmResults, of: Callable[[Record], float | None]) -> str:
+    """Write mean and standard deviation over the seeds."""
+    mean, spread = arm.mean(of), arm.spread(of)
+    return _number(mean) + (f" ± {spread:.1f}" if spread is not None else "")
+
+
+def _interval(found: Interval | None) -> str:
+    """Write a difference with its 95 % interval."""
+    return "" if found is None else f"{found.mean:+.1f} ({found.low:+.1f} to {found.high:+.1f})"
+
+
+def _said(found: Comparison | None) -> str:
+    return "" if found is None else found.verdict
+
+
+def _p(value: float) -> str:
+    return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+
+
+def _plain(value: Any) -> Any:
+    """Write a number in a table for programs."""
+    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value

@@ -1,0 +1,199 @@
+"""What the results of a folder come to: arms side by side, and what their differences prove."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+
+from benchmarks.arms import built_in
+from benchmarks.results import Record, Results, unpacked
+from benchmarks.significance import Comparison, hierarchical_bootstrap, holm, paired_interval, upper_bound, wilcoxon
+
+BASE = "none"
+"""The arm that the others are compared with."""
+Group = tuple[str, str, str, str]
+"""Task, encoder, head, loss."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArmResults:
+    """One arm of a group, over its seeds."""
+
+    name: str
+    cells: dict[int, Record]
+    """By seed, ascending."""
+
+    @property
+    def seeds(self) -> list[int]:
+        """Those that it was measured with."""
+        return list(self.cells)
+
+    @cached_property
+    def any(self) -> Record:
+        """One of its records, for what is the same in all."""
+        return next(iter(self.cells.values()))
+
+    @property
+    def makes_rows(self) -> bool:
+        """Whether it learns from new texts or vectors."""
+        return bool(self.any["makes_rows"])
+
+    def values(self, of: Callable[[Record], float | None], seeds: Sequence[int] | None = None) -> list[float]:
+        """Return a number of each seed, of those that have it."""
+        found = (of(self.cells[seed]) for seed in (self.seeds if seeds is None else seeds))
+        return [float(value) for value in found if value is not None]
+
+    def mean(self, of: Callable[[Record], float | None]) -> float | None:
+        """Return the mean of a number over the seeds; None if none has it."""
+        values = self.values(of)
+        return fmean(values) if values else None
+
+    def spread(self, of: Callable[[Record], float | None]) -> float | None:
+        """Return its standard deviation over the seeds; None with fewer than two."""
+        values = self.values(of)
+        return stdev(values) if len(values) > 1 else None
+
+
+def test_f1(record: Record) -> float:
+    """Return macro-F1 on the task's own test rows, in points."""
+    return 100 * own_test(record)["macro_f1"]
+
+
+def own_test(record: Record) -> dict[str, Any]:
+    """Return the scores on the task's own test rows."""
+    return next(iter(record["tests"].values()))
+
+
+def rare_f1(record: Record) -> float:
+    """Return the F1 of the rare class on the task's own test rows, in points."""
+    return 100 * own_test(record)["f1"][record["rare"]]
+
+
+def validation_f1(record: Record) -> float:
+    """Return macro-F1 on the validation rows of the weights that were kept, in points."""
+    return 100 * record["best"]["validation"]["macro_f1"]
+
+
+def train_f1(record: Record) -> float:
+    """Return macro-F1 on original training rows of the weights that were kept, in points."""
+    return 100 * record["best"]["train"]["macro_f1"]
+
+
+def gap(record: Record) -> float:
+    """Return the overfitting gap of the weights that were kept, in points."""
+    return float(record["best"]["gap"])
+
+
+def last_gap(record: Record) -> float:
+    """Return the overfitting gap of the last evaluation, in points."""
+    return float(record["last"]["gap"])
+
+
+@dataclass(frozen=True, eq=False)
+class GroupResults:
+    """The arms that were trained and tested on the same rows."""
+
+    key: Group
+    arms: list[ArmResults]
+    results: Results
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        return " · ".join(self.key)
+
+    def arm(self, name: str) -> ArmResults | None:
+        """Return an arm by its name, None if it is not there."""
+        return next((arm for arm in self.arms if arm.name == name), None)
+
+    @cached_property
+    def best_without_rows(self) -> ArmResults | None:
+        """The arm without new rows whose mean macro-F1 on the *validation* rows is highest, of those with most seeds.
+
+        Two seeds at least; None without such an arm.
+        """
+        plain = [arm for arm in self.arms if not arm.makes_rows and arm.name != BASE and len(arm.seeds) > 1]
+        most = max((len(arm.seeds) for arm in plain), default=0)
+        return max(
+            (arm for arm in plain if len(arm.seeds) == most), key=lambda arm: arm.mean(validation_f1) or 0, default=None
+        )
+
+    @cached_property
+    def against_base(self) -> dict[str, Comparison]:
+        """Each arm against `none`, by its name."""
+        return self._compared(self.arm(BASE))
+
+    @cached_property
+    def against_best(self) -> dict[str, Comparison]:
+        """Each arm that makes rows against the best that makes none, by its name."""
+        return self._compared(self.best_without_rows, only=[arm.name for arm in self.arms if arm.makes_rows])
+
+    def _compared(self, other: ArmResults | None, only: Sequence[str] | None = None) -> dict[str, Comparison]:
+        """Compare arms with another, over the seeds that both have; of those with fewer than two there is nothing."""
+        if other is None:
+            return {}
+        pairs = {
+            arm.name: (arm, [seed for seed in arm.seeds if seed in other.cells])
+            for arm in self.arms
+            if arm is not other and (only is None or arm.name in only)
+        }
+        pairs = {name: (arm, seeds) for name, (arm, seeds) in pairs.items() if len(seeds) > 1}
+        f1 = {n: paired_interval(a.values(test_f1, s), other.values(test_f1, s)) for n, (a, s) in pairs.items()}
+        adjusted = dict(zip(f1, holm([found.p for found in f1.values()]), strict=True))
+        found = {}
+        for name, (arm, seeds) in pairs.items():
+            own, others = arm.values(gap, seeds), other.values(gap, seeds)
+            found[name] = Comparison(
+                seeds=len(seeds),
+                f1=f1[name],
+                gap=paired_interval(own, others),
+                gap_upper=upper_bound(own, others),
+                bootstrap=self._bootstrap(arm, other, seeds),
+                wilcoxon=wilcoxon(arm.values(test_f1, seeds), other.values(test_f1, seeds)),
+                adjusted=adjusted[name],
+            )
+        return found
+
+    def _bootstrap(self, arm: ArmResults, other: ArmResults, seeds: Sequence[int]) -> tuple[float, float]:
+        """Return the bootstrap interval over seeds and test rows."""
+        test = next(iter(arm.any["tests"]))
+        truth = [self.results.truth(arm.cells[seed], test) for seed in seeds]
+        own, others = (
+            [unpacked(one.cells[seed]["predicted"][test]).astype(np.int64) for seed in seeds] for one in (arm, other)
+        )
+        return hierarchical_bootstrap(truth, own, others, len(arm.any["classes"]))
+
+
+def groups(results: Results) -> list[GroupResults]:
+    """Put the results of a folder together.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    list of GroupResults
+        Sorted by name; arms as `benchmarks/arms.yaml` has them, others after them by name.
+    """
+    order = {name: place for place, name in enumerate(built_in())}
+    found: dict[Group, dict[str, dict[int, Record]]] = {}
+    for record in results.done.values():
+        key = (record["task"], record["encoder"], record["head"], record["loss"])
+        found.setdefault(key, {}).setdefault(record["arm"], {})[record["seed"]] = record
+    return [
+        GroupResults(
+            key,
+            [
+                ArmResults(name, dict(sorted(arms[name].items())))
+                for name in sorted(arms, key=lambda name: (order.get(name, len(order)), name))
+            ],
+            results,
+        )
+        for key, arms in sorted(found.items())
+    ]
