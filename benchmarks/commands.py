@@ -115,6 +115,9 @@ def _run(
             click.echo(f"{results.path}: the last line was cut short and has been taken away.", err=True)
         appender.begin(suite.identity, files)
         for task in data:
+            if task.shared and not quiet:
+                parts = ", ".join(f"{count:,} of {part}" for part, count in task.shared.items())
+                click.echo(f"{task.title}: training rows that nearly equal others are taken out: {parts}.", err=True)
             for test, rows in task.tests.items():
                 appender.add_test(rows.fingerprint, test, rows.labels)
         with shown(cells, results, quiet=quiet) as told:

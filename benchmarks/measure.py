@@ -77,6 +77,8 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
     else:
         added = _added_rows(cell, data, train, reserve)
         found = _encoder(cell.config, data, train, added, shared / cell.key if keep else None)
+        if len(added):
+            found = found._replace(made=found.made | {"made": added.counts})
     classes = data.classes
     tests = {name: scores(p, _codes(data.tests[name], classes), classes) for name, p in found.probabilities.items()}
     return {

@@ -1,0 +1,276 @@
+"""The report and the comparison, on results that are made so that the truth is known."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from augment.errors import InputError
+from benchmarks import results
+from benchmarks.cli import main
+from benchmarks.comparison import compare
+from benchmarks.report import write
+from benchmarks.results import appending, packed
+from benchmarks.summary import groups
+from classifiers.metrics import scores
+
+CLASSES = ["negative", "neutral", "positive"]
+EFFECTS = {  # points of accuracy on test rows, points of the gap, whether it makes rows
+    "none": (0.0, 0.0, False),
+    "class-weights": (0.0, 0.0, False),
+    "crt": (6.0, -1.0, False),
+    "fillmask-static": (6.0, 9.0, True),
+    "fillmask-cure": (12.0, -3.0, True),
+    "wrong-label": (-15.0, 4.0, True),
+    "<b>&|own_arm": (0.0, 0.0, True),
+}
+
+
+def cell(arm: str, seed: int, *, tests=("sst3", "yelp"), shift: float = 0.0, draw: int = 0, **group) -> dict:
+    """A record whose predictions are right as often as the arm's effect says."""
+    effect, gap, makes_rows = EFFECTS[arm]
+    rng = np.random.default_rng([seed, draw, *arm.encode()])
+    found, predicted = {}, {}
+    common = np.random.default_rng(seed).normal(0, 1)
+    for test in tests:
+        truth = truths(test)
+        right = rng.random(len(truth)) < (62 + effect + shift + common + rng.normal(0, 0.7)) / 100
+        guess = np.where(right, truth, (truth + rng.integers(1, 3, len(truth))) % 3)
+        found[test] = scores(np.eye(3)[guess] * 0.97 + 0.01, truth, CLASSES).to_dict()
+        predicted[test] = packed(guess)
+    validation = 0.6 + effect / 100 + rng.normal(0, 0.004)
+    train = validation + (20 + gap + rng.normal(0, 0.4)) / 100
+
+    def evaluation(step):
+        plain = scores(np.eye(3), np.arange(3), CLASSES).to_dict()
+        own = {"train": plain | {"macro_f1": train}, "validation": plain | {"macro_f1": validation}, "synthetic": None}
+        return own | {"step": step, "gap": 100 * (train - validation), "loss_gap": 0.3, "gap_synthetic": None}
+
+    return {
+        "key": f"{arm}-{seed}-{'-'.join(group.values())}",
+        "status": "done",
+        **{"task": "sst3", "encoder": "mini", "head": "linear", "loss": "cross-entropy"},
+        **group,
+        "arm": arm,
+        "summary": "",
+        "makes_rows": makes_rows,
+        "seed": seed,
+        "classes": CLASSES,
+        "rare": "neutral",
+        "config": {},
+        "rows": {"train": {"negative": 1163, "neutral": 570}, "validation": {"negative": 428, "neutral": 229}},
+        "shared_rows": {"dev": 3},
+        "data": {"tests": {test: test for test in tests}},
+        "tests": found,
+        "predicted": predicted,
+        "best": evaluation(8),
+        "last": evaluation(16),
+        "mean_gap": 17.0,
+        "curve": [["train", 8, train - 0.1, validation - 0.02, 0.4, 0.8], ["train", 16, train, validation, 0.2, 0.9]],
+        "made": {"made": {"neutral": 698 * makes_rows}, "missing": {}, "rejected": {"polarity": 12 * makes_rows}},
+        "seconds": 300.0,
+        "training_seconds": 250.0,
+        "rows_per_second": 45.0,
+        "peak_mb": 1100,
+        "model": {},
+        "versions": {"python": "3.11", "torch": "2.13.0"},
+        "hardware": {"device": "x86_64", "threads": 1},
+    }
+
+
+def truths(test: str) -> np.ndarray:
+    return np.random.default_rng(len(test)).integers(0, 3, 900)
+
+
+def made(
+    folder: Path, seeds: int = 10, arms=tuple(EFFECTS), name: str = "own", shift: float = 0.0, draw: int = 0, **group
+) -> Path:
+    with appending(folder) as (_, appender, _):
+        appender.begin({"name": name, "training": {}}, {"own.yaml": "0123"})
+        for test in ("sst3", "yelp", "dynasent-r1"):
+            appender.add_test(test, test, tuple(CLASSES[code] for code in truths(test)))
+        for seed in range(seeds):
+            for arm in arms:
+                appender.add_cell(cell(arm, seed, shift=shift, draw=draw, **group))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ten(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("ten"))
+
+
+def test_every_arm_gets_the_verdict_that_its_truth_deserves(ten):
+    (group,) = groups(results.read(ten))
+    verdicts = {name: found.verdict for name, found in group.against_base.items()}
+    assert verdicts == {
+        "class-weights": "no evidence",
+        "crt": "helps and generalises",
+        "fillmask-static": "helps but overfits",
+        "fillmask-cure": "helps and generalises",
+        "wrong-label": "hurts",
+        "<b>&|own_arm": "no evidence",
+    }
+    assert group.best_without_rows.name == "crt"
+    assert {name for name, found in group.against_best.items() if found.verdict.startswith("helps")} == {
+        "fillmask-cure"
+    }
+    for found in group.against_base.values():
+        assert found.bootstrap[0] < found.f1.mean < found.bootstrap[1]
+
+
+def test_the_best_arm_without_rows_is_chosen_on_validation_and_not_on_test(tmp_path):
+    folder = made(tmp_path, arms=("none", "class-weights", "crt"))
+    lines = (folder / results.FILE).read_text().splitlines()
+    changed = []
+    for line in map(json.loads, lines):
+        if line["kind"] == "cell" and line["arm"] == "class-weights":
+            line["best"]["validation"]["macro_f1"] = 0.9  # far ahead there, and as before on test rows
+        changed.append(json.dumps(line) + "\n")
+    (folder / results.FILE).write_text("".join(changed))
+    (group,) = groups(results.read(folder))
+    assert group.best_without_rows.name == "class-weights"
+
+
+def test_nine_seeds_give_numbers_and_no_verdict(tmp_path):
+    folder = made(tmp_path / "nine", seeds=9, arms=("none", "fillmask-cure"))
+    write(results.read(folder), folder)
+    text = (folder / "report.md").read_text()
+    assert "Fewer than ten seeds give no verdict" in text
+    assert "helps" not in text
+    assert re.search(r"\| fillmask-cure \| 9 \| \d+\.\d ± \d+\.\d \| \+\d+\.\d \(", text)
+
+
+def test_the_report_is_the_same_bytes_again_and_says_what_was_found(ten, tmp_path):
+    found = results.read(ten)
+    first, second = (write(found, tmp_path / name) for name in ("first", "second"))
+    assert [path.name for path in first] == [path.name for path in second]
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
+    text = (tmp_path / "first" / "report.md").read_text()
+    assert "Better than none without a larger gap: crt, fillmask-cure." in text
+    assert "Better than none, at a larger gap or one that may be larger: fillmask-static." in text
+    assert "Worse than none: wrong-label." in text
+    assert "chosen on validation, is crt. Shown to be better than it: fillmask-cure." in text
+    for picture in re.findall(r"\]\((figures/[^)]+)\)", text):
+        assert (tmp_path / "first" / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_stands_by_itself_and_what_is_no_markup_is_escaped(ten, tmp_path):
+    write(results.read(ten), tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert not re.search(r"(src|href)=\"(?!#|data:)", text)
+    assert "<script" not in text
+    assert "<b>&|own_arm" not in text
+    assert "&lt;b&gt;&amp;|own_arm" in text
+    assert text.count("<svg") == 2 + len(EFFECTS)
+    assert "chosen by its macro-F1 on validation rows" in text
+
+
+def test_tables_for_programs_hold_every_arm_and_every_cell(ten, tmp_path):
+    write(results.read(ten), tmp_path)
+    arms = {row["arm"]: row for row in csv.DictReader((tmp_path / "arms.csv").open())}
+    assert set(arms) == set(EFFECTS)
+    cure = arms["fillmask-cure"]
+    assert float(cure["f1_low"]) < float(cure["f1_change"]) < float(cure["f1_high"])
+    assert cure["verdict"] == "helps and generalises"
+    cells = list(csv.DictReader((tmp_path / "cells.csv").open()))
+    assert len(cells) == 10 * len(EFFECTS)
+    mean = np.mean([float(row["sst3"]) for row in cells if row["arm"] == "fillmask-cure"])
+    assert float(cure["macro_f1_mean"]) == pytest.approx(mean, abs=1e-3)
+    latex = (tmp_path / "report.tex").read_text()
+    assert "own\\_arm" in latex
+    assert latex.count("\\\\") == 1 + len(EFFECTS)
+
+
+def test_cells_that_failed_stand_in_the_report(tmp_path):
+    folder = made(tmp_path, seeds=2, arms=("none", "crt"))
+    with appending(folder) as (_, appender, _):
+        failed = {
+            "task": "sst3",
+            "encoder": "roberta-base",
+            "head": "linear",
+            "loss": "focal",
+            "arm": "none",
+            "seed": 0,
+        }
+        appender.add_cell(failed | {"key": "x", "status": "failed", "reason": "There is no model <folder>."})
+    write(results.read(folder), folder)
+    assert (
+        "roberta-base · linear · focal · none · seed 0: There is no model <folder>."
+        in (folder / "report.md").read_text()
+    )
+    assert "There is no model &lt;folder&gt;." in (folder / "report.html").read_text()
+    (row,) = [row for row in csv.DictReader((folder / "cells.csv").open()) if row["status"] == "failed"]
+    assert row["reason"] == "There is no model <folder>."
+
+
+def test_the_papers_numbers_stand_beside_those_of_its_grid(tmp_path):
+    encoder = "princeton-nlp/unsup-simcse-roberta-base"
+    folder = tmp_path / "paper"
+    with appending(folder) as (_, appender, _):
+        appender.begin({"name": "paper"}, {})
+        for test in ("sst3", "dynasent-r1"):
+            appender.add_test(test, test, tuple(CLASSES[code] for code in truths(test)))
+        for head, loss in (("linear", "cross-entropy"), ("bilstm", "focal")):
+            group = {"task": "dynasent", "encoder": encoder, "head": head, "loss": loss}
+            appender.add_cell(cell("none", 0, tests=("dynasent-r1", "sst3"), **group))
+    write(results.read(folder), folder)
+    text = (folder / "report.md").read_text()
+    assert re.search(r"dynasent-r1: \d\d\.\d here, 81\.43 in the paper", text)
+    assert re.search(r"sst3: \d\d\.\d here, 63\.3 in the paper", text)
+    assert "70.46" not in text
+    assert (folder / "figures" / "grid-0.png").exists()
+    assert "the paper: 81.43" in (folder / "report.html").read_text()
+
+
+def test_results_without_the_base_arm_are_shown_and_not_compared(tmp_path):
+    folder = made(tmp_path, seeds=2, arms=("crt", "fillmask-cure"))
+    write(results.read(folder), folder)
+    assert "The arm 'none' is not among them" in (folder / "report.md").read_text()
+
+
+def test_what_cannot_be_reported_is_one_line(tmp_path):
+    ended = CliRunner().invoke(main, ["report", str(tmp_path / "absent")])
+    assert ended.exit_code == 2
+    assert "there are no results" in ended.output
+    made(tmp_path / "empty", seeds=0)
+    ended = CliRunner().invoke(main, ["report", str(tmp_path / "empty")])
+    assert (ended.exit_code, "no cell is done yet" in ended.output) == (2, True)
+    folder = made(tmp_path / "some", seeds=1, arms=("none",))
+    (tmp_path / "file").write_text("")
+    ended = CliRunner().invoke(main, ["report", str(folder), "--out", str(tmp_path / "file")])
+    assert (ended.exit_code, "cannot be written" in ended.output) == (2, True)
+
+
+def test_a_comparison_tells_a_change_from_noise(tmp_path):
+    arms = ("none", "crt", "fillmask-cure")
+    before = results.read(made(tmp_path / "before", arms=arms))
+    assert {change.verdict for change in compare(before, before).changes} == {"the same"}
+    better = compare(before, results.read(made(tmp_path / "better", arms=arms, shift=6.0)))
+    assert {change.verdict for change in better.changes} == {"better"}
+    worse = compare(before, results.read(made(tmp_path / "worse", arms=arms, shift=-6.0)))
+    assert {change.verdict for change in worse.changes} == {"worse"}
+    noise = compare(before, results.read(made(tmp_path / "noise", arms=arms, draw=1)))
+    assert {change.verdict for change in noise.changes} == {"may be noise"}
+
+
+def test_a_comparison_says_what_is_not_in_both_and_what_else_differs(tmp_path):
+    before = made(tmp_path / "before", seeds=3, arms=("none", "crt"), name="one")
+    after = made(tmp_path / "after", seeds=1, arms=("none", "fillmask-cure"), name="two")
+    ended = CliRunner().invoke(main, ["compare", str(before), str(after)])
+    assert ended.exit_code == 0, ended.output
+    assert 'The suites differ: name was "one" and is "two" now.' in ended.output
+    assert "fillmask-cure: only after" in ended.output
+    assert "crt: only before" in ended.output
+    assert "one seed" in ended.output
+    found = json.loads(CliRunner().invoke(main, ["compare", "--json", str(before), str(after)]).output)
+    assert [change["arm"] for change in found["changes"]] == ["none"]
+    with pytest.raises(InputError, match="no arm in common"):
+        compare(results.read(before), results.read(made(tmp_path / "other", seeds=1, encoder="another")))

@@ -1,0 +1,134 @@
+"""The file of results: written line by line, repaired after a crash, and refused if it is another's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from augment.errors import InputError, OutputError
+from benchmarks import results
+from benchmarks.results import appending, packed, unpacked
+
+SUITE = {"name": "own", "training": {"epochs": 4.0}}
+
+
+def record(key: str, status: str = "done") -> dict:
+    return {"key": key, "status": status, "arm": "none", "seed": 0}
+
+
+def filled(folder: Path, *keys: str) -> Path:
+    with appending(folder) as (_, appender, _):
+        appender.begin(SUITE, {"own.yaml": "abc"})
+        appender.add_test("f00", "sst3", ("no", "yes", "no"))
+        for key in keys:
+            appender.add_cell(record(key))
+    return folder / results.FILE
+
+
+@given(st.lists(st.integers(0, 255), max_size=300))
+def test_codes_come_back_as_they_were(codes):
+    assert unpacked(packed(np.array(codes, dtype=np.int64))).tolist() == codes
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    filled(tmp_path, "a", "b")
+    found = results.read(tmp_path)
+    assert list(found.done) == ["a", "b"]
+    assert (found.suite, found.files) == (SUITE, {"own.yaml": "abc"})
+    cell = record("a") | {"classes": ["yes", "no"], "data": {"tests": {"sst3": "f00"}}}
+    assert found.truth(cell, "sst3").tolist() == [1, 0, 1]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 40])
+def test_a_last_line_that_was_cut_short_is_taken_away_and_said(tmp_path, cut):
+    path = filled(tmp_path, "a", "b")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-cut])
+    assert list(results.read(tmp_path).done) == ["a"]
+    with appending(tmp_path) as (found, appender, repaired):
+        assert repaired
+        assert list(found.done) == ["a"]
+        appender.add_cell(record("b"))
+    assert path.read_bytes() == whole
+
+
+def test_damage_elsewhere_is_refused(tmp_path):
+    path = filled(tmp_path, "a", "b")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:2], lines[2][:-9] + b"\n", lines[3]]))
+    with pytest.raises(InputError, match="line 3 is damaged"):
+        results.read(tmp_path)
+
+
+def test_another_schema_is_refused(tmp_path):
+    path = filled(tmp_path, "a")
+    with path.open("a") as file:
+        file.write(json.dumps({"schema": 2, "kind": "cell"}) + "\n")
+    with pytest.raises(InputError, match="line 4 is of schema 2, and this version reads 1"):
+        results.read(tmp_path)
+    path.write_text('{"arm": "none"}\n')
+    with pytest.raises(InputError, match="line 1 is of schema None"):
+        results.read(tmp_path)
+
+
+def test_another_benchmark_is_refused(tmp_path):
+    filled(tmp_path, "a")
+    with appending(tmp_path) as (_, appender, _):
+        appender.begin(SUITE, {"own.yaml": "changed"})
+        with pytest.raises(InputError, match=r"another benchmark: training\.epochs was 4\.0 and is 5\.0 now"):
+            appender.begin({"name": "own", "training": {"epochs": 5.0}}, {})
+
+
+def test_two_runs_do_not_write_to_one_file(tmp_path):
+    with appending(tmp_path), pytest.raises(OutputError, match="another run is writing here"), appending(tmp_path):
+        pass
+
+
+def test_a_cell_that_failed_and_then_went_well_is_done(tmp_path):
+    with appending(tmp_path) as (_, appender, _):
+        appender.add_cell(record("a", "failed"))
+        appender.add_cell(record("b", "failed"))
+        appender.add_cell(record("a"))
+    found = results.read(tmp_path)
+    assert (list(found.cells), list(found.done)) == (["a", "b"], ["a"])
+
+
+def test_no_results_are_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"there are no results .*; make some with benchmarks run"):
+        results.read(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be written"), appending(tmp_path / "file"):
+        pass
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path):
+    path = filled(tmp_path, "a")
+    before = path.read_bytes()
+    with appending(tmp_path) as (_, appender, _):
+
+        class Full:
+            """A file on a disk that takes ten bytes more."""
+
+            def __init__(self, file) -> None:
+                self.file = file
+                self.left = 10
+
+            def write(self, data) -> int:
+                if not self.left:
+                    raise OSError(28, "No space left on device")
+                written = self.file.write(bytes(data[: self.left]))
+                self.left -= written
+                return written
+
+            def __getattr__(self, name):
+                return getattr(self.file, name)
+
+        appender.file = Full(appender.file)
+        with pytest.raises(OutputError, match=r"No space left on device.*the same command again"):
+            appender.add_cell(record("b"))
+    assert path.read_bytes() == before
