@@ -174,7 +174,7 @@ def _head_on_shared_encoder(cell: Cell, data: TaskData, train: Rows, shared: Pat
         "cache_dir": str(folder / "features"),
         "max_steps": None,
         "evaluate_steps": None,
-        "evaluate_epochs": True,
+        "evaluate_by": "epochs",
     }
     config = cell.config.model_copy(update=changes)
     held_out = (list(data.validation.texts), list(data.validation.labels))

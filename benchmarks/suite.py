@@ -20,7 +20,7 @@ from classifiers.config import TrainConfig
 
 FOLDER = Path(__file__).parent / "suites"
 """Where the suites lie that come with the project."""
-OF_A_CELL = ("encoder", "head", "loss", "seed", "max_steps", "evaluate_steps", "evaluate_epochs", "augmentation")
+OF_A_CELL = ("encoder", "head", "loss", "seed", "max_steps", "evaluate_steps", "evaluate_by", "augmentation")
 """Settings of a training that a suite does not set for all: its grid and its arms do, and the equal steps."""
 
 Names = Annotated[list[str], Field(min_length=1)]
@@ -239,7 +239,7 @@ def _config(
         raise InputError(f"The suite {suite.name!r}, arm {arm.name!r}: {error}") from None
     steps = math.ceil(rows / (asked.batch_size * asked.gradient_accumulation)) * asked.epochs
     between = max(1, round(steps / suite.evaluations))
-    equal = {"max_steps": between * suite.evaluations, "evaluate_steps": between, "evaluate_epochs": False}
+    equal = {"max_steps": between * suite.evaluations, "evaluate_steps": between, "evaluate_by": "steps"}
     return asked.model_copy(update=equal)
 
 

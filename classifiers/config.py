@@ -176,9 +176,9 @@ class TrainConfig(Settings):
     """Of everything that is drawn; the same one gives the same weights on the same machine."""
     evaluate_steps: Count | None = None
     """Evaluate every so many steps."""
-    evaluate_epochs: bool = True
-    """Evaluate after every epoch as well. False, with `evaluate_steps`: trainings on more and on fewer rows choose
-    their best weights among equally many."""
+    evaluate_by: Literal["epochs", "steps"] = "epochs"
+    """epochs: after each one, and every `evaluate_steps` besides. steps: every `evaluate_steps` alone, so that
+    trainings on more and on fewer rows choose their best weights among equally many."""
     train_sample: Count = 2000
     """Most original training rows, and most synthetic ones, that are evaluated each time; always the same."""
     patience: Count | None = None
@@ -236,8 +236,8 @@ class TrainConfig(Settings):
 
     @model_validator(mode="after")
     def _goes_together(self) -> TrainConfig:
-        if not self.evaluate_epochs and self.evaluate_steps is None:
-            raise InputError("A training is evaluated after every epoch or every so many steps. Give evaluate_steps.")
+        if self.evaluate_by == "steps" and self.evaluate_steps is None:
+            raise InputError("A training that is evaluated by steps needs to know how many. Give evaluate_steps.")
         recurrent = self.head != "linear"
         if self.freeze_encoder and recurrent and isinstance(self.augmentation, Features):
             raise InputError(

@@ -292,7 +292,7 @@ def fit(
     config, checkpoint, model = setting.config, setting.checkpoint, setting.model
     folder, keep = setting.folder / phase, setting.keep
     validated, cpu = "validation" in evaluated, checkpoint.device.type == "cpu"
-    every = "epoch" if config.evaluate_epochs else "steps"
+    every = "epoch" if config.evaluate_by == "epochs" else "steps"
     saves = every if keep or validated else "no"
     arguments = TrainingArguments(
         output_dir=str(folder),
@@ -348,7 +348,7 @@ def fit(
         callbacks=[*setting.callbacks],
     )
     trainer.remove_callback(PrinterCallback)
-    if config.evaluate_steps is not None and config.evaluate_epochs:
+    if config.evaluate_steps is not None and every == "epoch":
         trainer.add_callback(_EvaluateEvery(config.evaluate_steps))
     if config.patience is not None and validated:
         trainer.add_callback(EarlyStoppingCallback(config.patience))

@@ -75,8 +75,8 @@ def test_the_suites_are_those_that_were_asked_for():
 def test_all_arms_take_the_same_steps_and_are_evaluated_at_the_same():
     suite = Suite(name="own", tasks=["sst3"], arms=list(ASKED_FOR), seeds=2, training={"epochs": 3.0, "batch_size": 16})
     found = laid_out(suite)
-    steps = {(cell.config.max_steps, cell.config.evaluate_steps, cell.config.evaluate_epochs) for cell in found}
-    assert steps == {(20, 5, False)}  # 7 steps an epoch, three of them, in four parts of equal length
+    steps = {(cell.config.max_steps, cell.config.evaluate_steps, cell.config.evaluate_by) for cell in found}
+    assert steps == {(20, 5, "steps")}  # 7 steps an epoch, three of them, in four parts of equal length
     assert {cell.config.seed for cell in found} == {0, 1}
 
 

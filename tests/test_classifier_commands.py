@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 from test_training import RARE, TRAIN, VALIDATION
 
@@ -245,7 +246,8 @@ def test_evaluate_gives_the_scores_that_training_recorded(place, model):
     (found,) = json.loads(run("evaluate", model, "dev.csv", "--json", "-q").stdout)
     best = json.loads((model / "training.json").read_text())["best"]["validation"]
     assert found["macro_f1"] == pytest.approx(best["macro_f1"])
-    assert found["loss"] == pytest.approx(best["loss"], rel=1e-4)
+    half = torch.cpu._is_avx512_bf16_supported()  # then "auto" computes in bfloat16, and batches are padded otherwise
+    assert found["loss"] == pytest.approx(best["loss"], rel=5e-3 if half else 1e-4)
     assert sum(map(sum, found["confusion"])) == found["rows"] == len(VALIDATION[0])
     assert sum(bin_["rows"] for bin_ in found["reliability"]) == found["rows"]
 

@@ -64,7 +64,7 @@ def test_every_architecture_is_saved_and_opened_again_in_all_ways(folder, head, 
         for kind in (EncoderClassifier, AutoModelForSequenceClassification):
             again = kind.from_pretrained(path)
             assert type(again) is EncoderClassifier
-            assert torch.equal(again(**batch).logits, logits)
+            torch.testing.assert_close(again(**batch).logits, logits)  # weights may lie elsewhere, for other kernels
             assert again.config.id2label == dict(enumerate(CLASSES))
     assert json.loads((path / "config.json").read_text())["encoder"].get("_name_or_path", "") == ""
     told = pipeline("text-classification", model=str(path), top_k=None)(TEXTS[0])[0]

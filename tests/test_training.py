@@ -207,7 +207,7 @@ def test_evaluation_every_so_many_steps_comes_beside_that_of_every_epoch(config)
 
 
 def test_trainings_on_more_and_on_fewer_rows_can_be_evaluated_at_the_same_steps(config):
-    equal = config(max_steps=12, evaluate_steps=4, evaluate_epochs=False)
+    equal = config(max_steps=12, evaluate_steps=4, evaluate_by="steps")
     for data in (RARE, TRAIN):
         result = train(equal, data, VALIDATION)
         assert [record["step"] for record in result.history] == [4, 8, 12]
@@ -216,7 +216,7 @@ def test_trainings_on_more_and_on_fewer_rows_can_be_evaluated_at_the_same_steps(
 
 def test_a_training_that_would_never_be_evaluated_is_refused():
     with pytest.raises(InputError, match="Give evaluate_steps"):
-        TrainConfig(evaluate_epochs=False)
+        TrainConfig(evaluate_by="steps")
 
 
 def test_steps_can_be_given_so_that_trainings_on_more_rows_take_as_many(config):
