@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -277,6 +278,16 @@ def conclusions(group: GroupResults) -> list[str]:
     return said
 
 
+def environments(results: Results) -> list[str]:
+    """Say what the cells were computed with, and how many with each, and what identifies the suite's files."""
+    counted: Counter[str] = Counter()
+    for record in results.done.values():
+        on = f"{record['hardware']['device']}, {record['hardware']['threads']} threads"
+        counted[f"{record['model'].get('dtype', '')} on {on}; {_pairs(record['versions'])}"] += 1
+    said = [f"{cells:,} cells: {what}." for what, cells in sorted(counted.items())]
+    return [*said, f"SHA-256, from the front: {_pairs(results.files)}."]
+
+
 # Formats
 
 
@@ -313,11 +324,10 @@ def _html(results: Results, found: Sequence[GroupResults], drawn: Sequence[tuple
         "benchmark.html.j2",
         {},
         name=results.suite.get("name", ""),
-        files=results.files,
+        environments=environments(results),
         sections=sections,
         grids=[Markup(figure.svg()) for of, figure in drawn if of is None],
         failed=_failed(results),
-        record=found[0].arms[0].any,
         source=FILE,
     )
 
@@ -326,10 +336,9 @@ def _markdown(
     results: Results, found: Sequence[GroupResults], drawn: Sequence[tuple[GroupResults | None, Figure]]
 ) -> str:
     """Lay the report out as Markdown beside its figures."""
-    record = found[0].arms[0].any
     lines = [f"# Benchmark {results.suite.get('name', '')}", ""]
     for group in found:
-        rows = record["rows"] if group is found[0] else group.arms[0].any["rows"]
+        rows = group.arms[0].any["rows"]
         own = [figure for of, figure in drawn if of is group]
         lines += [f"## {group.title}", ""]
         lines += [
@@ -361,13 +370,7 @@ def _markdown(
             lines += [f"![{figure.label}]({FIGURES}/{figure.name}.png)", ""]
     if failed := _failed(results):
         lines += ["## Cells that failed", "", *(f"- {line}" for line in failed), ""]
-    lines += [
-        "## With what",
-        "",
-        f"- Versions: {_pairs(record['versions'])}",
-        f"- Hardware: {_pairs(record['hardware'])}",
-    ]
-    lines += [f"- SHA-256, from the front: {_pairs(results.files)}", ""]
+    lines += ["## With what", "", *(f"- {said}" for said in environments(results)), ""]
     return "\n".join(lines)
 
 
