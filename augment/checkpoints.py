@@ -285,10 +285,28 @@ def _identity(source: str, revision: str | None) -> str:
     """Hash a folder's model files by content, or take the commit of the hub's files, which stand under it."""
     from huggingface_hub import try_to_load_from_cache
 
-    folder = Path(source)
+    if found := folder_hash(source):
+        return found
+    there = try_to_load_from_cache(source, "config.json", revision=revision)
+    return Path(there).parent.name if isinstance(there, str) else str(revision)
+
+
+def folder_hash(name: str) -> str:
+    """Return what identifies the content of a model's folder; nothing for a hub id.
+
+    Parameters
+    ----------
+    name : str
+        A folder, a hub id, or a bundled name.
+
+    Returns
+    -------
+    str
+        ``sha256:…`` of its configuration, weights and tokenizer.
+    """
+    folder = Path(BUNDLED.get(name, name)).expanduser()
     if not folder.is_dir():
-        found = try_to_load_from_cache(source, "config.json", revision=revision)
-        return Path(found).parent.name if isinstance(found, str) else str(revision)
+        return ""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.suffix in (".json", ".safetensors", ".txt", ".model") and path.is_file():

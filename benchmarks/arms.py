@@ -7,13 +7,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from augment.errors import InputError, did_you_mean
 from augment.registry import STRATEGIES
 from augment.validation import Settings, problems
 
 BUILT_IN = Path(__file__).parent / "arms.yaml"
+ALIKE = (
+    *("encoder", "revision", "head", "pooling", "max_length", "seed", "device", "dtype"),
+    *("epochs", "max_steps", "batch_size", "gradient_accumulation"),
+    *("evaluate_by", "evaluate_steps", "train_sample", "patience", "report_to", "cache_dir"),
+)
+"""Settings of a training that are the same for all arms: steps, looks at the validation rows, and the model."""
 
 
 class Arm(Settings):
@@ -35,14 +41,39 @@ class Arm(Settings):
         except ValidationError as error:
             raise InputError(problems(error, Arm, f"The arm {values.get('name', '')!r}")) from None
 
+    @classmethod
+    def of(cls, name: Any, values: Any) -> Arm:
+        """Return the arm that a piece of YAML describes.
+
+        Raises
+        ------
+        InputError
+            If it is no arm.
+        """
+        if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
+            raise InputError(f"The arm {name!r} must have keys and values, e.g. training: {{…}}. Got {values!r:.60}.")
+        return cls(**{**values, "name": str(name)})
+
+    @model_validator(mode="after")
+    def _does_what_it_says(self) -> Arm:
+        for key in ALIKE:
+            if key in self.training:
+                raise InputError(f"The arm {self.name!r} sets {key!r}, which is the same for all. The suite sets it.")
+        if self.model != "encoder" and (self.training or self.rows != "given"):
+            raise InputError(f"The arm {self.name!r} is no encoder, so `training` and `rows` would do nothing.")
+        if self.rows != "given" and self.training.get("augmentation"):
+            raise InputError(f"The arm {self.name!r} adds rows in two ways. Leave `rows` or its augmentation out.")
+        return self
+
     @property
     def augmentation(self) -> Mapping[str, Any]:
         """The settings of its augmentation; empty without one."""
-        return self.training.get("augmentation") or {}
+        found = self.training.get("augmentation")
+        return found if isinstance(found, Mapping) else {}
 
     @property
-    def shares_encoder(self) -> bool:
-        """Whether only the head is trained, on an encoder that is fine-tuned once for all such arms."""
+    def trains_head_anew(self) -> bool:
+        """Whether its head is trained anew on the fine-tuned encoder as it is."""
         return self.augmentation.get("mode") == "features" and not self.training.get("freeze_encoder")
 
     @property
@@ -52,13 +83,14 @@ class Arm(Settings):
             return True
         if self.augmentation.get("mode", "static") == "balanced" or not self.augmentation:
             return False
-        strategy = self.augmentation.get("strategy", "fillmask" if not self.shares_encoder else "smote")
+        vectors = self.augmentation.get("mode") == "features"
+        strategy = self.augmentation.get("strategy", "smote" if vectors else "fillmask")
         return strategy is not None and not getattr(STRATEGIES.find(strategy), "copies", False)
 
 
 def built_in() -> dict[str, Arm]:
     """Return the arms that come with the project, by name, in the order of their file."""
-    return {name: Arm(name=name, **values) for name, values in load_mapping(BUILT_IN).items()}
+    return {name: Arm.of(name, values) for name, values in load_mapping(BUILT_IN).items()}
 
 
 def resolve(asked: Sequence[str | Mapping[str, Any]], own: Mapping[str, Mapping[str, Any]]) -> list[Arm]:
@@ -81,11 +113,11 @@ def resolve(asked: Sequence[str | Mapping[str, Any]], own: Mapping[str, Mapping[
     InputError
         If there is no such arm, one is named twice, or a key of one is unknown.
     """
-    known = built_in() | {name: Arm(name=name, **values) for name, values in own.items()}
+    known = built_in() | {str(name): Arm.of(name, values) for name, values in own.items()}
     found: list[Arm] = []
     for entry in asked:
         if isinstance(entry, Mapping):
-            found += [Arm(name=str(name), **(values or {})) for name, values in entry.items()]
+            found += [Arm.of(name, values) for name, values in entry.items()]
         elif entry in known:
             found.append(known[entry])
         elif entry in STRATEGIES.names():

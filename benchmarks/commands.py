@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from augment.errors import CounterpoiseError, InputError
+from augment.errors import CounterpoiseError, InputError, ModelError
 
 if TYPE_CHECKING:
     from benchmarks.results import Record, Results
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 def _listed(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
     """Split a list at its commas."""
-    return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+    found = None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+    if found == []:
+        raise click.BadParameter("names none.")
+    return found
 
 
 @click.command("run")
@@ -110,11 +113,14 @@ def _run(
     from benchmarks.runner import run
 
     cores = os.cpu_count() or 1
-    with appending(folder) as (results, appender, repaired):
-        if repaired:
+    with appending(folder) as (results, appender):
+        if results.cut:
             click.echo(f"{results.path}: the last line was cut short and has been taken away.", err=True)
-        appender.begin(suite.identity, files)
+        _check_arms(cells, results)
+        appender.begin(suite.identity | {"data": {task.title: task.fingerprints() for task in data}}, files)
         for task in data:
+            if task.absent and not quiet:
+                click.echo(f"{task.title}: not tested on {', '.join(task.absent)}, whose rows are not there.", err=True)
             if task.shared and not quiet:
                 parts = ", ".join(f"{count:,} of {part}" for part, count in task.shared.items())
                 click.echo(f"{task.title}: training rows that nearly equal others are taken out: {parts}.", err=True)
@@ -123,6 +129,22 @@ def _run(
         with shown(cells, results, quiet=quiet) as told:
             failed = run(cells, data, results, appender, folder, jobs=jobs, threads=max(1, cores // jobs), told=told)
     return failed, results
+
+
+def _check_arms(cells: Sequence[Cell], results: Results) -> None:
+    """Refuse to put numbers of one arm beside each other that were measured in two ways."""
+    from augment.journal import difference
+
+    for cell in cells:
+        before = results.done.get(cell.place)
+        if before is not None and before["key"] != cell.key:
+            now = cell.config.model_dump(mode="json") | {"device": before["config"]["device"]}
+            differs = difference(before["config"], now)
+            raise InputError(
+                f"{results.path}: the arm {cell.arm.name!r} was measured there in another way"
+                f" ({differs or 'other rows, another encoder of that name, or another version'}). Give it another name,"
+                " or another folder as --out."
+            )
 
 
 def _default_jobs(device: str) -> int:
@@ -155,7 +177,7 @@ def _show_grid(suite: Suite, data: Sequence[TaskData], cells: Sequence[Cell], fo
     show_table("tasks", ["", "training rows", "validation", "test rows"], rows)
     click.echo()
     arms = {cell.arm.name: cell.arm for cell in cells}
-    done = set(found.done) if found else set()
+    done = found.done if found else {}
     show_table(
         "arms",
         ["", "", "cells", "done"],
@@ -164,7 +186,7 @@ def _show_grid(suite: Suite, data: Sequence[TaskData], cells: Sequence[Cell], fo
                 name,
                 arm.summary,
                 sum(c.arm.name == name for c in cells),
-                sum(c.key in done and c.arm.name == name for c in cells),
+                sum(c.place in done and c.arm.name == name for c in cells),
             ]
             for name, arm in arms.items()
         ],
@@ -174,8 +196,11 @@ def _show_grid(suite: Suite, data: Sequence[TaskData], cells: Sequence[Cell], fo
         f"\n{len(cells):,} cells: {', '.join(suite.encoders)} × {', '.join(suite.heads)} × {', '.join(suite.losses)};"
         f" {' to '.join(f'{n:,}' for n in dict.fromkeys((steps[0], steps[-1])))} steps each."
     )
-    seconds = estimated(cells, data, found, jobs)
-    click.echo(f"About {duration(seconds)} with {jobs} at a time.")
+    try:
+        seconds = estimated(cells, data, found, jobs)
+        click.echo(f"About {duration(seconds)} with {jobs} at a time.")
+    except ModelError as error:
+        click.echo(f"How long it takes cannot be said: {error}")
 
 
 def _show_arms(results: Results) -> None:
@@ -195,11 +220,20 @@ def _show_arms(results: Results) -> None:
 @click.option("-o", "--out", type=Path, metavar="DIR2", help="Where it is written.  [default: DIR]")
 def report_command(folder: Path, out: Path | None) -> None:
     """Write what the results in DIR say: report.html, report.md with its figures, report.tex, arms.csv, cells.csv."""
-    from benchmarks import results
     from benchmarks.report import write
 
-    for path in write(results.read(folder), out or folder):
+    for path in write(_read(folder), out or folder):
         click.echo(path)
+
+
+def _read(folder: Path) -> Results:
+    """Read results, and say if the last of them is cut short."""
+    from benchmarks.results import read
+
+    found = read(folder)
+    if found.cut:
+        click.echo(f"{found.path}: the last line is cut short and is left out.", err=True)
+    return found
 
 
 @click.command("compare")
@@ -209,10 +243,9 @@ def report_command(folder: Path, out: Path | None) -> None:
 def compare_command(before: Path, after: Path, as_json: bool) -> None:
     """Show what changed from the results in DIR_A to those in DIR_B, arm by arm, and whether it may be noise."""
     from augment.console import show_table
-    from benchmarks import results
     from benchmarks.comparison import compare
 
-    found = compare(results.read(before), results.read(after))
+    found = compare(_read(before), _read(after))
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
         return

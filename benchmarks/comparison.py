@@ -9,7 +9,7 @@ from typing import Any
 from augment.errors import InputError
 from augment.journal import difference
 from benchmarks.results import Record, Results
-from benchmarks.significance import Interval, holm, paired_interval
+from benchmarks.significance import LEAST_SEEDS, Interval, holm, paired_interval
 from benchmarks.summary import ArmResults, gap, groups, test_f1
 
 
@@ -33,10 +33,10 @@ class Change:
     @property
     def verdict(self) -> str:
         """What the change is."""
-        if self.f1 is None or self.adjusted is None:
-            return "one seed: nothing can be said"
-        if self.f1.mean == 0 == self.f1.high:
+        if self.f1 is not None and self.f1.mean == 0 == self.f1.high:
             return "the same"
+        if self.f1 is None or self.adjusted is None or self.seeds < LEAST_SEEDS:
+            return f"fewer than {LEAST_SEEDS} seeds"
         if self.adjusted > 0.05:
             return "may be noise"
         return "better" if self.f1.mean > 0 else "worse"
@@ -116,9 +116,10 @@ def compare(before: Results, after: Results) -> Changes:
         notes += [f"{old.title} · {arm.name}: only before." for arm in old.arms if (old.title, arm.name) not in new]
     if not pairs:
         raise InputError(f"{before.path} and {after.path} have no arm in common with the same seed.")
-    for what in ("versions", "hardware"):
-        if differs := difference(pairs[0][1].any[what], pairs[0][2].any[what]):
-            notes.append(f"The {what} differ: {differs}.")
+    for title, earlier_arm, arm, seeds in pairs:
+        for what in ("data", "config", "versions", "hardware"):
+            if differs := difference(earlier_arm.cells[seeds[0]][what], arm.cells[seeds[0]][what]):
+                notes.append(f"{title} · {arm.name}: the {what} differ: {differs}.")
     f1 = [_change(test_f1, old, new, seeds) for _, old, new, seeds in pairs]
     adjusted = iter(holm([found.p for found in f1 if found is not None]))
     changes = [

@@ -12,7 +12,7 @@ import numpy as np
 
 from augment.charts import NEW, ORIGINAL, OTHER, svg
 from augment.output import replacing
-from benchmarks.paper_numbers import PAPER
+from benchmarks.paper_numbers import of_the_paper
 from benchmarks.significance import Interval, paired_interval
 from benchmarks.summary import BASE, ArmResults, GroupResults, own_test
 
@@ -177,7 +177,7 @@ def grid(groups: Sequence[GroupResults], test: str, number: int) -> Figure | Non
         arm = group.arm(BASE)
         if arm is not None and test in arm.any["tests"]:
             value = arm.mean(lambda record: 100 * record["tests"][test]["macro_f1"])
-            found.append((" · ".join(group.key[1:]), value or 0.0, PAPER.get((*group.key[1:], test))))
+            found.append((" · ".join(group.key[1:]), value or 0.0, of_the_paper(group.key, test)))
     if not found:
         return None
 

@@ -53,7 +53,7 @@ def shown(cells: Sequence[Cell], results: Results, *, quiet: bool) -> Iterator[T
     callable
         See `Told`.
     """
-    done = sum(cell.key in results.done for cell in cells)
+    done = sum(cell.place in results.done for cell in cells)
     if quiet:
         yield lambda record, left, seconds: None
         return
@@ -93,7 +93,7 @@ def _table(cells: Sequence[Cell], results: Results, seconds: float | None, passe
     from rich.table import Table
     from rich.text import Text
 
-    ended = sum(cell.key in results.cells for cell in cells)
+    ended = sum(cell.place in results.cells for cell in cells)
     left = f", about {duration(seconds)} left" if seconds else ""
     caption = f"{ended:,} of {len(cells):,} cells, {duration(passed)}{left}"
     table = Table(caption=caption, caption_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
@@ -106,7 +106,7 @@ def _table(cells: Sequence[Cell], results: Results, seconds: float | None, passe
         name = " · ".join((*cell.group, cell.arm.name)) if several else cell.arm.name
         lines.setdefault(name, []).append(cell)
     for name, own in lines.items():
-        found = [results.cells[cell.key] for cell in own if cell.key in results.cells]
+        found = [results.cells[cell.place] for cell in own if cell.place in results.cells]
         done = [record for record in found if record["status"] == "done"]
         table.add_row(
             Text(name),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import platform
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -19,9 +21,13 @@ from benchmarks.peak_memory import forget_peak, peak_mb
 from benchmarks.results import Record, packed
 from benchmarks.suite import Cell
 from benchmarks.tasks import Rows, TaskData
-from classifiers.config import TrainConfig
+from classifiers.config import Features, TrainConfig
 from classifiers.metrics import scores
+from classifiers.output_folder import RECORD
 from classifiers.splits import near_copies
+
+if TYPE_CHECKING:
+    from classifiers.result import TrainResult
 
 
 class Trained(NamedTuple):
@@ -67,12 +73,14 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
     CounterpoiseError
         If rows cannot be made, or the training fails.
     """
+    train, reserve = data.drawn(cell.seed)
+    if cell.shares_encoder and not (shared / cell.base_key / RECORD).is_file():
+        _fine_tuned(cell.base, data, train, Rows(), shared / cell.base_key)
     forget_peak()
     start = time.perf_counter()
-    train, reserve = data.drawn(cell.seed)
     if cell.arm.model == "tfidf-svm":
         found = _tfidf_svm(cell, data, train)
-    elif cell.arm.shares_encoder and cell.head == "linear":
+    elif cell.shares_encoder:
         found = _head_on_shared_encoder(cell, data, train, shared)
     else:
         added = _added_rows(cell, data, train, reserve)
@@ -111,7 +119,7 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
         "peak_mb": round(peak_mb()),
         "model": found.model,
         "versions": versions(),
-        "hardware": hardware(),
+        "hardware": hardware(found.model["device"]),
     }
 
 
@@ -138,21 +146,36 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), "counterpoise": __version__} | {name: version(name) for name in names}
 
 
-def hardware() -> dict[str, Any]:
+def hardware(device: str) -> dict[str, Any]:
     """Return what it was computed on."""
     import torch
 
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
-    return {"device": device, "threads": torch.get_num_threads(), "cores": os.cpu_count()}
+    found = torch.cuda.get_device_name() if device.startswith("cuda") else _cpu()
+    return {"device": found, "threads": torch.get_num_threads(), "cores": os.cpu_count()}
+
+
+def _cpu() -> str:
+    """Return the name of the processor, of which Python knows the architecture alone."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _fine_tuned(config: TrainConfig, data: TaskData, train: Rows, added: Rows, keep_in: Path | None) -> TrainResult:
+    """Train a classifier, and keep it if there is a folder for it."""
+    from classifiers.training import train as fit
+
+    held_out = (list(data.validation.texts), list(data.validation.labels))
+    return fit(config, _table(train, added), held_out, output_dir=keep_in, overwrite=keep_in is not None)
 
 
 def _encoder(config: TrainConfig, data: TaskData, train: Rows, added: Rows, keep_in: Path | None) -> Trained:
     """Train an encoder with its head."""
     from augment.scoring import TextScorer
-    from classifiers.training import train as fit
 
-    held_out = (list(data.validation.texts), list(data.validation.labels))
-    result = fit(config, _table(train, added), held_out, output_dir=keep_in, overwrite=keep_in is not None)
+    result = _fine_tuned(config, data, train, added, keep_in)
     scorer = TextScorer(result.checkpoint, max_length=config.max_length)
     probabilities = {name: scorer.probabilities(list(rows.texts)) for name, rows in data.tests.items()}
     return _trained(result, probabilities, dict(result.rows))
@@ -163,22 +186,24 @@ def _head_on_shared_encoder(cell: Cell, data: TaskData, train: Rows, shared: Pat
     import torch
 
     from classifiers.inputs import FrozenFeatures
-    from classifiers.training import train as fit
 
-    folder = shared / cell.base_key
-    if not (folder / "training.json").is_file():
-        _encoder(cell.base, data, train, Rows(), folder)
+    folder, asked, ways = shared / cell.base_key, cell.config, cell.config.augmentation
+    assert isinstance(ways, Features)
+    vectors_seen = len(train)
+    if ways.strategy is not None:
+        counts: dict[Any, int] = dict(train.counts)
+        vectors_seen += sum(rows_to_make(ways.sampling_strategy, counts).values())
+    steps = math.ceil(vectors_seen / asked.batch_size) * ways.head_epochs
+    looks = (asked.max_steps or 1) // (asked.evaluate_steps or 1)  # at the validation rows, as many as other arms get
     changes = {
         "encoder": str(folder),
         "freeze_encoder": True,
         "cache_dir": str(folder / "features"),
         "max_steps": None,
-        "evaluate_steps": None,
-        "evaluate_by": "epochs",
+        "evaluate_steps": math.ceil(steps / looks),
     }
-    config = cell.config.model_copy(update=changes)
-    held_out = (list(data.validation.texts), list(data.validation.labels))
-    result = fit(config, _table(train, Rows()), held_out)
+    result = _fine_tuned(asked.model_copy(update=changes), data, train, Rows(), None)
+    config = result.config
     features = FrozenFeatures(result.model, result.checkpoint, config.max_length, folder / "features")
     probabilities = {}
     for name, rows in data.tests.items():

@@ -14,7 +14,7 @@ from augment.errors import InputError, OutputError
 from augment.output import replacing
 from benchmarks import figures
 from benchmarks.figures import Figure
-from benchmarks.paper_numbers import PAPER
+from benchmarks.paper_numbers import of_the_paper
 from benchmarks.results import FILE, Record, Results
 from benchmarks.significance import Comparison, Interval
 from benchmarks.summary import (
@@ -192,12 +192,19 @@ def cross_domain(group: GroupResults) -> Table | None:
     return ["arm", *tests], rows
 
 
+def taken_out(group: GroupResults) -> str:
+    """Say which training rows were taken out since they stand elsewhere."""
+    shared = group.arms[0].any["shared_rows"]
+    parts = ", ".join(f"{count:,} of {part}" for part, count in shared.items())
+    return f"Training rows that equal or nearly equal others were taken out: {parts or 'there were none'}."
+
+
 def published(group: GroupResults) -> list[str]:
     """Return a sentence for each number of the paper that belongs to a group."""
     said = []
     arm = group.arm(BASE)
     for test in arm.any["tests"] if arm is not None else ():
-        number = PAPER.get((*group.key[1:], test))
+        number = of_the_paper(group.key, test)
         if number is not None and arm is not None:
             own = arm.mean(lambda record, test=test: 100 * record["tests"][test]["macro_f1"])  # type: ignore[misc]
             said.append(f"{test}: {own:.1f} here, {number:g} in the paper.")
@@ -268,13 +275,10 @@ def conclusions(group: GroupResults) -> list[str]:
     }
     said += [f"{meaning}: {', '.join(verdicts[word])}." for word, meaning in meant.items() if word in verdicts]
     best = group.best_without_rows
-    if best is not None and group.against_best:
+    if best is not None and any(found.verdict for found in group.against_best.values()):
         ahead = [name for name, found in group.against_best.items() if found.verdict.startswith("helps")]
-        if any(found.verdict for found in group.against_best.values()):
-            said.append(
-                f"The best arm without new rows, chosen on validation, is {best.name}. Shown to be better than it:"
-                f" {', '.join(ahead) or 'none'}."
-            )
+        shown = f"Shown to be better than it: {', '.join(ahead)}." if ahead else "No arm is shown to be better than it."
+        said.append(f"The best arm without new rows, chosen on validation, is {best.name}. {shown}")
     return said
 
 
@@ -285,7 +289,7 @@ def environments(results: Results) -> list[str]:
         on = f"{record['hardware']['device']}, {record['hardware']['threads']} threads"
         counted[f"{record['model'].get('dtype', '')} on {on}; {_pairs(record['versions'])}"] += 1
     said = [f"{cells:,} cells: {what}." for what, cells in sorted(counted.items())]
-    return [*said, f"SHA-256, from the front: {_pairs(results.files)}."]
+    return said + [f"SHA-256, from the front: {_pairs(files)}." for files in results.files]
 
 
 # Formats
@@ -302,7 +306,7 @@ def _html(results: Results, found: Sequence[GroupResults], drawn: Sequence[tuple
             {
                 "group": group,
                 "rows": group.arms[0].any["rows"],
-                "shared": group.arms[0].any["shared_rows"],
+                "taken_out": taken_out(group),
                 "conclusions": conclusions(group),
                 "overview": overview(group),
                 "published": published(group),
@@ -344,6 +348,7 @@ def _markdown(
         lines += [
             f"Training rows: {_counts(rows['train'])} (the first seed's). Validation: {_counts(rows['validation'])}."
         ]
+        lines += [taken_out(group)]
         lines += ["", *(f"- {said}" for said in (*conclusions(group), *published(group))), ""]
         lines += _md_table(overview(group))
         for figure in own:

@@ -17,9 +17,34 @@ import numpy as np
 
 from augment.errors import InputError, OutputError
 from augment.journal import difference
+from benchmarks.suite import Place
 
 FILE = "results.jsonl"
 SCHEMA = 1
+PLACE = ("task", "encoder", "head", "loss", "arm", "seed")
+REQUIRED: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("run", ""): ("suite", "files"),
+    ("test", ""): ("fingerprint", "name", "classes", "codes"),
+    ("cell", "failed"): (*PLACE, "key", "reason"),
+    ("cell", "done"): (
+        *(
+            *PLACE,
+            "key",
+            "makes_rows",
+            "classes",
+            "rare",
+            "config",
+            "rows",
+            "shared_rows",
+            "data",
+            "tests",
+            "predicted",
+        ),
+        *("best", "last", "mean_gap", "curve", "made", "seconds", "rows_per_second", "peak_mb", "model", "versions"),
+        "hardware",
+    ),
+}
+"""What a line has, by its kind and status."""
 Record = dict[str, Any]
 """One cell: what `benchmarks.measure.measure` returns, or why it has failed."""
 
@@ -47,17 +72,19 @@ class Results:
     path: Path
     suite: dict[str, Any] = field(default_factory=dict)
     """The `identity` of the suite, under `name` and so on."""
-    files: dict[str, str] = field(default_factory=dict)
-    """What identifies the YAML of suite and arms, by name: of the run that began the file."""
+    files: list[dict[str, str]] = field(default_factory=list)
+    """What identifies the YAML of suite and arms, by name: of every run in which it was another."""
     tests: dict[str, Record] = field(default_factory=dict)
     """Of each test set, by its fingerprint, `name`, `classes` and `codes`."""
-    cells: dict[str, Record] = field(default_factory=dict)
-    """By key, the last of each."""
+    cells: dict[Place, Record] = field(default_factory=dict)
+    """By their places, the last of each."""
+    cut: bool = False
+    """Whether the last line was cut short, and is left out."""
 
     @property
-    def done(self) -> dict[str, Record]:
-        """The cells that have not failed, in the order of their keys' first lines."""
-        return {key: record for key, record in self.cells.items() if record["status"] == "done"}
+    def done(self) -> dict[Place, Record]:
+        """The cells that have not failed."""
+        return {place: record for place, record in self.cells.items() if record["status"] == "done"}
 
     def truth(self, record: Mapping[str, Any], test: str) -> np.ndarray:
         """Return the true classes of a cell's test set, as codes in its order of classes; int64, (n,)."""
@@ -94,7 +121,7 @@ def read(folder: Path) -> Results:
 
 
 @contextmanager
-def appending(folder: Path) -> Iterator[tuple[Results, Appender, bool]]:
+def appending(folder: Path) -> Iterator[tuple[Results, Appender]]:
     """Open the results in a folder, or begin some, for one run alone.
 
     Parameters
@@ -105,9 +132,8 @@ def appending(folder: Path) -> Iterator[tuple[Results, Appender, bool]]:
     Yields
     ------
     results : Results
+        Its `cut` says whether a last line was cut short; it has been taken away.
     appender : Appender
-    repaired : bool
-        Whether a last line that was cut short has been taken away.
 
     Raises
     ------
@@ -132,7 +158,7 @@ def appending(folder: Path) -> Iterator[tuple[Results, Appender, bool]]:
         results, end = _parsed(path, content)
         if end < len(content):
             file.truncate(end)
-        yield results, Appender(file, results), end < len(content)
+        yield results, Appender(file, results)
 
 
 class Appender:
@@ -161,12 +187,14 @@ class Appender:
         plain = json.loads(json.dumps(suite))
         before = self.results.suite
         if not before:
-            self._write({"kind": "run", "suite": plain, "files": files})
-            self.results.suite, self.results.files = plain, files
+            self.results.suite = plain
         elif differs := difference(before, plain):
             raise InputError(
                 f"{self.results.path}: holds results of another benchmark: {differs}. Give another folder as --out."
             )
+        if not before or files not in self.results.files:
+            self._write({"kind": "run", "suite": plain, "files": files})
+            self.results.files.append(files)
 
     def add_test(self, fingerprint: str, name: str, labels: tuple[str, ...]) -> None:
         """Write the true classes of a test set, once."""
@@ -181,7 +209,7 @@ class Appender:
     def add_cell(self, record: Record) -> None:
         """Write what a cell came to."""
         self._write({"kind": "cell", **record})
-        self.results.cells[record["key"]] = record
+        self.results.cells[place_of(record)] = record
 
     def _write(self, record: Mapping[str, Any]) -> None:
         line = json.dumps({"schema": SCHEMA, **record}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
@@ -197,6 +225,12 @@ class Appender:
                 f"{self.results.path}: cannot be written ({error.strerror}); free the disk, and give the same command"
                 " again to go on."
             ) from None
+
+
+def place_of(record: Record) -> Place:
+    """Return where a cell's record belongs."""
+    task, encoder, head, loss, arm, seed = (record[name] for name in PLACE)
+    return task, encoder, head, loss, arm, seed
 
 
 def _parsed(path: Path, content: bytes) -> tuple[Results, int]:
@@ -220,11 +254,18 @@ def _parsed(path: Path, content: bytes) -> tuple[Results, int]:
                 " the version that wrote it, or give another folder."
             )
         end += len(line)
-        kind = record.get("kind")
+        kind = str(record.get("kind"))
+        needed = REQUIRED.get((kind, str(record.get("status", ""))))
+        if needed is None or not set(needed) <= set(record):
+            raise InputError(
+                f"{path}: line {number + 1} is no record of a benchmark. Take it out, or give another folder."
+            )
         if kind == "run":
-            results.suite, results.files = record["suite"], record["files"]
+            results.suite = results.suite or record["suite"]
+            results.files.append(record["files"])
         elif kind == "test":
             results.tests[record["fingerprint"]] = record
-        elif kind == "cell":
-            results.cells[record["key"]] = record
+        else:
+            results.cells[place_of(record)] = record
+    results.cut = end < len(content)
     return results, end

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import shutil
@@ -23,8 +24,8 @@ from benchmarks.results import Appender, Record, Results
 from benchmarks.suite import Cell
 from benchmarks.tasks import TaskData
 
-SHARED = "encoders"
-"""Folder for encoders that several arms take up, while there are such arms to run."""
+SHARED = ".encoders"
+"""Folder, beside the results, for encoders that several arms take up, while there are such arms to run."""
 
 
 class Pace:
@@ -38,19 +39,21 @@ class Pace:
 
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
-        self.seconds: dict[str, list[float]] = {}
+        self.seconds: dict[tuple[str, ...], list[float]] = {}
 
     def add(self, record: Record) -> None:
-        """Take a finished cell into account."""
-        if record["status"] == "done":
-            self.seconds.setdefault(record["arm"], []).append(record["seconds"])
+        """Take a finished cell into account, if it trained an encoder."""
+        if record["status"] == "done" and record["model"]["model"] == record["encoder"]:
+            where = tuple(record[part] for part in ("task", "encoder", "head", "loss", "arm"))
+            self.seconds.setdefault(where, []).append(record["seconds"])
 
     def left(self, cells: Sequence[Cell]) -> float | None:
-        """Return the seconds that cells will take, None as long as nothing has ended; arms not seen yet at the mean."""
+        """Return the seconds that cells will take, None as long as none has ended; those not seen yet at the mean."""
         if not self.seconds:
             return None
         typical = mean(mean(times) for times in self.seconds.values())
-        return sum(mean(self.seconds.get(cell.arm.name, [typical])) for cell in cells) / self.jobs
+        trained = [cell for cell in cells if cell.arm.model == "encoder"]
+        return sum(mean(self.seconds.get((*c.group, c.arm.name), [typical])) for c in trained) / self.jobs
 
 
 def run(
@@ -94,7 +97,7 @@ def run(
     OutputError
         If a result cannot be written.
     """
-    waiting = [cell for cell in cells if results.cells.get(cell.key, {}).get("status") != "done"]
+    waiting = [cell for cell in cells if cell.place not in results.done]
     pace, failed = Pace(jobs), []
     for record in results.cells.values():
         pace.add(record)
@@ -107,7 +110,7 @@ def run(
                 if slot.busy or (cell := _next(waiting, [c for c, _ in running.values()])) is None:
                     continue
                 waiting.remove(cell)
-                keep = any(c.arm.shares_encoder and c.base_key == cell.key for c in waiting)
+                keep = any(c.shares_encoder and c.base_key == cell.key for c in waiting)
                 running[slot.submit(cell, shared, keep)] = (cell, slot)
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 cell, slot = running.pop(future)
@@ -117,18 +120,19 @@ def run(
                 if record["status"] == "failed":
                     failed.append(record)
                 left = [*waiting, *(c for c, _ in running.values())]
-                if not any(c.arm.shares_encoder and c.base_key == cell.base_key for c in left):
+                if not any(c.shares_encoder and c.base_key == cell.base_key for c in left):
                     shutil.rmtree(shared / cell.base_key, ignore_errors=True)
                 told(record, left, pace.left(left))
     except KeyboardInterrupt:
-        done = sum(cell.key in results.done for cell in cells)
+        done = sum(cell.place in results.done for cell in cells)
         raise Interrupted(
             f"Interrupted: {done:,} of {len(cells):,} cells are done; the same command goes on with the others."
         ) from None
     finally:
         for slot in slots:
             slot.close()
-    shutil.rmtree(shared, ignore_errors=True)
+    with contextlib.suppress(OSError):  # it is not there, or encoders of another command are in it
+        shared.rmdir()
     return failed
 
 
@@ -139,7 +143,7 @@ def _next(waiting: Sequence[Cell], running: Sequence[Cell]) -> Cell | None:
 
 
 def _has_encoder_in_common(cell: Cell) -> bool:
-    return cell.arm.shares_encoder or cell.key == cell.base_key
+    return cell.shares_encoder or cell.key == cell.base_key
 
 
 class _Slot:
@@ -162,7 +166,12 @@ class _Slot:
         """Have a cell measured."""
         self.busy = True
         with without_interrupts():
-            return self._pool.submit(_measured, cell, shared, keep)
+            try:
+                return self._pool.submit(_measured, cell, shared, keep)
+            except BrokenProcessPool:  # it has died while it had nothing to do
+                self.close()
+                self._start()
+                return self._pool.submit(_measured, cell, shared, keep)
 
     def record(self, cell: Cell, future: Future[Record]) -> Record:
         """Return what a cell came to."""
@@ -227,7 +236,7 @@ def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results 
     -------
     float
     """
-    left = [cell for cell in cells if results is None or cell.key not in results.done]
+    left = [cell for cell in cells if results is None or cell.place not in results.done]
     pace = Pace(jobs)
     for record in results.done.values() if results else ():
         pace.add(record)
@@ -238,6 +247,8 @@ def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results 
     total = 0.0
     for cell in left:
         task = data[cell.task]
+        if cell.arm.model != "encoder":
+            continue
         if (cell.encoder, cell.task) not in rates:
             rates[cell.encoder, cell.task] = _rows_per_second(cell, task)
         total += _passes(cell, task) / rates[cell.encoder, cell.task]
@@ -247,10 +258,8 @@ def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results 
 def _passes(cell: Cell, data: TaskData) -> float:
     """Return how many rows' forward passes a cell costs: a training step counts as three."""
     config, evaluated = cell.config, len(data.validation) + cell.config.train_sample
-    if cell.arm.model != "encoder":
-        return 0.0
     tests = sum(map(len, data.tests.values()))
-    if cell.arm.shares_encoder:
+    if cell.shares_encoder:
         return (tests + len(data.validation) + len(data.train)) / 3  # shared with others
     steps = (config.max_steps or 0) * config.batch_size * config.gradient_accumulation
     return (

@@ -12,11 +12,16 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
+from augment import __version__
+from augment.checkpoints import folder_hash
 from augment.errors import InputError, did_you_mean
+from augment.guards.selection import parse
+from augment.registry import STRATEGIES
 from augment.validation import Settings, problems
 from benchmarks.arms import Arm, load_mapping, resolve
-from benchmarks.tasks import Task, TaskData, check_name, load
-from classifiers.config import TrainConfig
+from benchmarks.tasks import Rows, Task, TaskData, check_name, load
+from classifiers.augmentation import vector_sampler
+from classifiers.config import Features, Static, TrainConfig
 
 FOLDER = Path(__file__).parent / "suites"
 """Where the suites lie that come with the project."""
@@ -42,7 +47,7 @@ class Suite(Settings):
     encoders: Names = ["mini"]  # noqa: RUF012 -- pydantic copies it
     heads: Names = ["linear"]  # noqa: RUF012
     losses: Names = ["cross-entropy"]  # noqa: RUF012
-    arms: list[str | dict[str, Any]]
+    arms: Annotated[list[str | dict[str, Any]], Field(min_length=1)]
     """Names, or ``{name: {…}}`` in the form of `benchmarks/arms.yaml`."""
     seeds: Annotated[int, Field(ge=1)] = 10
     """How many: 0, 1, 2, …"""
@@ -68,8 +73,11 @@ class Suite(Settings):
         return self.model_dump(mode="json", exclude={"description", "arms", "seeds", "encoders", "heads", "losses"})
 
     def changed(self, tasks: Sequence[str], encoders: Sequence[str]) -> Suite:
-        """Return the suite with other tasks or encoders, if there are any."""
-        changes: dict[str, Any] = {"tasks": list(tasks)} if tasks else {}
+        """Return the suite with other tasks, at the same imbalance, or other encoders, if there are any."""
+        ratios = dict.fromkeys(task.ratio for task in self.tasks)
+        changes: dict[str, Any] = {}
+        if tasks:
+            changes = {"tasks": [{"name": name, "ratio": ratio} for name in tasks for ratio in ratios], "tests": None}
         changes |= {"encoders": list(encoders)} if encoders else {}
         return Suite(**(self.model_dump() | changes)) if changes else self
 
@@ -136,6 +144,10 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+Place = tuple[str, str, str, str, str, int]
+"""Task, encoder, head, loss, arm, seed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     """One training and its tests."""
@@ -152,7 +164,7 @@ class Cell:
     config: TrainConfig
     """Everything that the training is asked for."""
     key: str
-    """What identifies it: a hash of whatever determines its numbers."""
+    """A hash of whatever determines its numbers."""
     base_key: str
     """The key of the same training without augmentation, whose encoder an arm in feature space takes."""
 
@@ -160,6 +172,19 @@ class Cell:
     def group(self) -> tuple[str, str, str, str]:
         """What its arms are compared within."""
         return self.title, self.encoder, self.head, self.loss
+
+    @property
+    def place(self) -> Place:
+        """Where its result belongs: there is one at most."""
+        return (*self.group, self.arm.name, self.seed)
+
+    @property
+    def shares_encoder(self) -> bool:
+        """Whether its head is trained anew on an encoder that is fine-tuned once for all such arms.
+
+        A recurrent head is a part of what is fine-tuned, and so is trained on its own.
+        """
+        return self.arm.trains_head_anew and self.head == "linear"
 
     @property
     def base(self) -> TrainConfig:
@@ -202,18 +227,21 @@ def cells(
     InputError
         If an arm is unknown, or a setting of one cannot be used.
     """
-    chosen = sorted(resolve(arms, own_arms), key=lambda arm: arm.shares_encoder)
+    chosen = sorted(resolve(arms, own_arms), key=lambda arm: arm.trains_head_anew)
+    contents = {encoder: folder_hash(encoder) for encoder in suite.encoders}
     for seed in range(seeds):
         for number, task in enumerate(data):
-            rows = len(task.drawn(seed)[0])
+            drawn, reserve = task.drawn(seed)
+            rows = len(drawn)
             for encoder in suite.encoders:
                 for head in suite.heads:
                     for loss in suite.losses:
                         for arm in chosen:
+                            if arm.rows == "real" and not real_rows(drawn, reserve):
+                                continue
                             config = _config(suite, arm, encoder, head, loss, seed, rows, device)
-                            base = Arm(
-                                name="base", training={k: v for k, v in arm.training.items() if k != "augmentation"}
-                            )
+                            base = config.model_copy(update={"augmentation": None})
+                            content = contents[encoder]
                             yield Cell(
                                 task=number,
                                 title=task.title,
@@ -223,9 +251,21 @@ def cells(
                                 arm=arm,
                                 seed=seed,
                                 config=config,
-                                key=_key(task, arm, config),
-                                base_key=_key(task, base, config.model_copy(update={"augmentation": None})),
+                                key=_key(task, config, content, arm.rows, arm.model),
+                                base_key=_key(task, base, content),
                             )
+
+
+def _check_augmentation(ways: Any) -> None:
+    """See that there are such a strategy and such guards, before anything is trained."""
+    if isinstance(ways, Features) and ways.strategy is not None:
+        vector_sampler(ways)
+    elif isinstance(ways, Static):
+        if isinstance(ways.strategy, str):
+            STRATEGIES.find(ways.strategy)
+        for guard in ways.guards or ():
+            if guard != "none":
+                parse(guard)
 
 
 def _config(
@@ -235,6 +275,7 @@ def _config(
     settings = {"encoder": encoder, "head": head, "loss": loss, "device": device, **suite.training, **arm.training}
     try:
         asked = TrainConfig(**settings, seed=seed)
+        _check_augmentation(asked.augmentation)
     except InputError as error:
         raise InputError(f"The suite {suite.name!r}, arm {arm.name!r}: {error}") from None
     steps = math.ceil(rows / (asked.batch_size * asked.gradient_accumulation)) * asked.epochs
@@ -243,12 +284,22 @@ def _config(
     return asked.model_copy(update=equal)
 
 
-def _key(task: TaskData, arm: Arm, config: TrainConfig) -> str:
+def real_rows(drawn: Rows, reserve: Rows) -> dict[str, int]:
+    """Return, for each class that lacks rows, how many of the lacking ones the data set has besides."""
+    most, there = max(drawn.counts.values()), reserve.counts
+    lacking = {name: min(most - count, there.get(name, 0)) for name, count in drawn.counts.items()}
+    return {name: count for name, count in lacking.items() if count}
+
+
+def _key(task: TaskData, config: TrainConfig, encoder: str, rows: str = "given", model: str = "encoder") -> str:
     """Hash whatever determines the numbers of a cell."""
     content = {
+        "version": __version__,
         "task": task.task.model_dump(mode="json"),
         "data": task.fingerprints(),
-        "arm": arm.model_dump(mode="json", exclude={"name", "summary"}),
+        "encoder": encoder,
+        "rows": rows,
+        "model": model,
         "config": config.model_dump(mode="json", exclude={"device", "report_to", "cache_dir"}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

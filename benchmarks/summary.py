@@ -115,9 +115,9 @@ class GroupResults:
     def best_without_rows(self) -> ArmResults | None:
         """The arm without new rows whose mean macro-F1 on the *validation* rows is highest, of those with most seeds.
 
-        Two seeds at least; None without such an arm.
+        It may be `none`. Two seeds at least; None without such an arm.
         """
-        plain = [arm for arm in self.arms if not arm.makes_rows and arm.name != BASE and len(arm.seeds) > 1]
+        plain = [arm for arm in self.arms if not arm.makes_rows and len(arm.seeds) > 1]
         most = max((len(arm.seeds) for arm in plain), default=0)
         return max(
             (arm for arm in plain if len(arm.seeds) == most), key=lambda arm: arm.mean(validation_f1) or 0, default=None

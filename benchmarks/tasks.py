@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -75,7 +76,7 @@ class Rows:
         """The rows of each class, in sorted order of the names."""
         return dict(sorted(Counter(self.labels).items()))
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """What identifies the content: the front of a SHA-256 of texts and labels."""
         content = json.dumps([self.texts, self.labels], ensure_ascii=False).encode("utf-8", "surrogatepass")
@@ -232,16 +233,15 @@ def at_hand(name: str, data_dir: Path | None) -> list[str]:
     """
     if name not in SOURCES:
         return [name]
-    found = [name]
-    for other in CROSS_DOMAIN:
-        source = SOURCES[other]
-        if data_dir is None:
-            there = bool(source.hub)
-        else:
-            there = all(_is_there(data_dir, file) for file in source.files["test"])
-        if other not in found and there:
-            found.append(other)
-    return found
+    return [name, *(other for other in CROSS_DOMAIN if other != name and has_test_rows(other, data_dir))]
+
+
+def has_test_rows(name: str, data_dir: Path | None) -> bool:
+    """Tell whether the test rows of a task are in the data folder or, without one, on the hub."""
+    if name not in SOURCES:
+        return True
+    source = SOURCES[name]
+    return bool(source.hub) if data_dir is None else all(_is_there(data_dir, file) for file in source.files["test"])
 
 
 @dataclass(frozen=True)
@@ -258,6 +258,8 @@ class TaskData:
     """By name; the task's own is the first."""
     shared: Mapping[str, int]
     """Training rows that were taken out since they equal or nearly equal a row of the part: "dev", or a test set."""
+    absent: Sequence[str] = ()
+    """Test sets that were named, and are not to be had."""
 
     @property
     def title(self) -> str:
@@ -331,7 +333,8 @@ def load(task: Task, data_dir: Path | None, tests: Sequence[str] | None = None) 
         If a part cannot be read, or the rare class is none of its classes.
     """
     names = at_hand(task.name, data_dir) if tests is None else [task.name, *(n for n in tests if n != task.name)]
-    test_rows = {name: read_split(name, "test", data_dir) for name in names}
+    there = [name for name in names if name == task.name or has_test_rows(name, data_dir)]
+    test_rows = {name: read_split(name, "test", data_dir) for name in there}
     if task.train_from == "dev":
         train, validation = _halves(read_split(task.name, "dev", data_dir))
     else:
@@ -354,7 +357,7 @@ def load(task: Task, data_dir: Path | None, tests: Sequence[str] | None = None) 
             what = f"has the class {unknown[0]!r}, which the training rows lack" if unknown else "has no rows"
             raise InputError(f"The task {task.name!r}: its part {name!r} {what}.")
     shared = {part: int(copies.sum()) for part, copies in found.items() if copies.any()}
-    return TaskData(task, rare, train, validation, test_rows, shared)
+    return TaskData(task, rare, train, validation, test_rows, shared, [name for name in names if name not in there])
 
 
 def _read(source: str, layout: Layout) -> Rows:

@@ -18,11 +18,16 @@ SUITE = {"name": "own", "training": {"epochs": 4.0}}
 
 
 def record(key: str, status: str = "done") -> dict:
-    return {"key": key, "status": status, "arm": "none", "seed": 0}
+    filled_in = {name: {} for name in results.REQUIRED["cell", status]}
+    return filled_in | {"key": key, "status": status, "task": key} | dict.fromkeys(results.PLACE[1:5], "") | {"seed": 0}
+
+
+def keys(found: results.Results) -> list[str]:
+    return [cell["key"] for cell in found.done.values()]
 
 
 def filled(folder: Path, *keys: str) -> Path:
-    with appending(folder) as (_, appender, _):
+    with appending(folder) as (_, appender):
         appender.begin(SUITE, {"own.yaml": "abc"})
         appender.add_test("f00", "sst3", ("no", "yes", "no"))
         for key in keys:
@@ -38,8 +43,8 @@ def test_codes_come_back_as_they_were(codes):
 def test_what_is_written_is_read_again(tmp_path):
     filled(tmp_path, "a", "b")
     found = results.read(tmp_path)
-    assert list(found.done) == ["a", "b"]
-    assert (found.suite, found.files) == (SUITE, {"own.yaml": "abc"})
+    assert keys(found) == ["a", "b"]
+    assert (found.suite, found.files) == (SUITE, [{"own.yaml": "abc"}])
     cell = record("a") | {"classes": ["yes", "no"], "data": {"tests": {"sst3": "f00"}}}
     assert found.truth(cell, "sst3").tolist() == [1, 0, 1]
 
@@ -49,10 +54,11 @@ def test_a_last_line_that_was_cut_short_is_taken_away_and_said(tmp_path, cut):
     path = filled(tmp_path, "a", "b")
     whole = path.read_bytes()
     path.write_bytes(whole[:-cut])
-    assert list(results.read(tmp_path).done) == ["a"]
-    with appending(tmp_path) as (found, appender, repaired):
-        assert repaired
-        assert list(found.done) == ["a"]
+    assert keys(results.read(tmp_path)) == ["a"]
+    assert results.read(tmp_path).cut
+    with appending(tmp_path) as (found, appender):
+        assert found.cut
+        assert keys(found) == ["a"]
         appender.add_cell(record("b"))
     assert path.read_bytes() == whole
 
@@ -78,7 +84,7 @@ def test_another_schema_is_refused(tmp_path):
 
 def test_another_benchmark_is_refused(tmp_path):
     filled(tmp_path, "a")
-    with appending(tmp_path) as (_, appender, _):
+    with appending(tmp_path) as (_, appender):
         appender.begin(SUITE, {"own.yaml": "changed"})
         with pytest.raises(InputError, match=r"another benchmark: training\.epochs was 4\.0 and is 5\.0 now"):
             appender.begin({"name": "own", "training": {"epochs": 5.0}}, {})
@@ -90,12 +96,31 @@ def test_two_runs_do_not_write_to_one_file(tmp_path):
 
 
 def test_a_cell_that_failed_and_then_went_well_is_done(tmp_path):
-    with appending(tmp_path) as (_, appender, _):
+    with appending(tmp_path) as (_, appender):
         appender.add_cell(record("a", "failed"))
         appender.add_cell(record("b", "failed"))
         appender.add_cell(record("a"))
     found = results.read(tmp_path)
-    assert (list(found.cells), list(found.done)) == (["a", "b"], ["a"])
+    assert (len(found.cells), keys(found)) == (2, ["a"])
+
+
+@pytest.mark.parametrize(
+    "line", ['{"kind": "cell"}', '{"kind": "run"}', '{"kind": "cell", "status": "done", "key": "x"}', "{}"]
+)
+def test_a_line_that_is_no_record_is_refused(tmp_path, line):
+    path = filled(tmp_path, "a")
+    with path.open("a") as file:
+        file.write(json.dumps({"schema": 1} | json.loads(line)) + "\n")
+    with pytest.raises(InputError, match="line 4 is no record of a benchmark"):
+        results.read(tmp_path)
+
+
+def test_other_files_of_a_later_sitting_are_noted(tmp_path):
+    filled(tmp_path, "a")
+    for files in ({"own.yaml": "abc"}, {"own.yaml": "changed"}):
+        with appending(tmp_path) as (_, appender):
+            appender.begin(SUITE, files)
+    assert results.read(tmp_path).files == [{"own.yaml": "abc"}, {"own.yaml": "changed"}]
 
 
 def test_no_results_are_one_line(tmp_path):
@@ -109,7 +134,7 @@ def test_no_results_are_one_line(tmp_path):
 def test_a_full_disk_leaves_whole_lines(tmp_path):
     path = filled(tmp_path, "a")
     before = path.read_bytes()
-    with appending(tmp_path) as (_, appender, _):
+    with appending(tmp_path) as (_, appender):
 
         class Full:
             """A file on a disk that takes ten bytes more."""

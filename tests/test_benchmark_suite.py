@@ -58,7 +58,7 @@ def test_every_suite_of_the_project_can_be_laid_out(name):
     suite = suites.read(name)
     found = laid_out(suite, *(data(6000, task) for task in suite.tasks))
     grid = len(suite.tasks) * len(suite.encoders) * len(suite.heads) * len(suite.losses)
-    assert len(found) == grid * len(suite.arms) * suite.seeds
+    assert len({cell.place for cell in found}) == len(found) == grid * len(suite.arms) * suite.seeds
     assert len({cell.key for cell in found}) == len(found)
 
 
@@ -88,6 +88,7 @@ def test_seeds_come_one_after_another_and_arms_that_share_an_encoder_last():
     none, focal, smote, crt = found[:4]
     assert smote.base_key == crt.base_key == none.key == none.base_key
     assert focal.base_key == focal.key != none.key
+    assert len({cell.place for cell in found}) == len(found)
 
 
 def test_a_key_follows_from_whatever_determines_the_numbers_and_from_nothing_else():
@@ -132,6 +133,26 @@ def test_ones_own_arms_and_the_strategies_of_plugins_are_found(monkeypatch):
         ({"arms": ["none", "none"]}, "The arm 'none' is named twice"),
         ({"arms": [{"odd": {"trainin": {}}}]}, "The arm 'odd' has no key 'trainin'.*Did you mean 'training'"),
         ({"arms": [{"odd": {"training": {"losss": "focal"}}}]}, "arm 'odd': A training has no key 'losss'"),
+        ({"arms": []}, "'arms' must"),
+        ({"arms": [{"odd": 3}]}, "The arm 'odd' must have keys and values"),
+        ({"arms": [{"odd": None}]}, "The arm 'odd' must have keys and values"),
+        ({"arms": [{"odd": {"training": {"epochs": 40.0}}}]}, "The arm 'odd' sets 'epochs', which is the same for all"),
+        ({"arms": [{"odd": {"training": {"encoder": "x"}}}]}, "The arm 'odd' sets 'encoder'"),
+        ({"arms": [{"odd": {"training": {"augmentation": "smote"}}}]}, "The augmentation must be a mapping"),
+        (
+            {"arms": [{"odd": {"training": {"augmentation": {"strategy": "fillmsk"}}}}]},
+            "fillmsk.*Did you mean 'fillmask'",
+        ),
+        (
+            {"arms": [{"odd": {"training": {"augmentation": {"mode": "features", "strategy": "fillmask"}}}}]},
+            "makes texts, and the mode 'features' takes vectors",
+        ),
+        ({"arms": [{"odd": {"training": {"augmentation": {"guards": ["polarty"]}}}}]}, "polarty"),
+        (
+            {"arms": [{"odd": {"rows": "real", "training": {"augmentation": {"mode": "balanced"}}}}]},
+            "adds rows in two ways",
+        ),
+        ({"arms": [{"odd": {"model": "tfidf-svm", "rows": "real"}}]}, "`training` and `rows` would do nothing"),
         ({"training": {"seed": 3}}, "sets 'seed' for all"),
         ({"training": {"learning_rat": 3}}, "no key 'learning_rat'.*Did you mean 'learning_rate'"),
         ({"heads": ["liner"]}, "'head' must be .*Got 'liner'"),
@@ -140,6 +161,41 @@ def test_ones_own_arms_and_the_strategies_of_plugins_are_found(monkeypatch):
 def test_what_is_wrong_in_a_suite_is_one_sentence(values, message):
     with pytest.raises(InputError, match=message):
         laid_out(Suite(**({"name": "own", "tasks": ["sst3"], "arms": ["none"], "seeds": 1} | values)))
+
+
+def test_other_tasks_keep_the_imbalance_and_lose_what_belongs_to_the_suites_own():
+    changed = suites.read("imbalance").changed(["csv:own.csv"], ["another"])
+    assert [(task.name, task.ratio, task.label, task.train_rows) for task in changed.tasks] == [
+        ("csv:own.csv", 0.05, None, None),
+        ("csv:own.csv", 0.1, None, None),
+    ]
+    assert (changed.tests, changed.encoders) == (None, ["another"])
+
+
+def test_real_rows_are_left_out_where_there_are_none():
+    suite = Suite(name="own", tasks=["sst3"], arms=["none", "real"], seeds=1)
+    assert [cell.arm.name for cell in laid_out(suite)] == ["none"]
+    assert [cell.arm.name for cell in laid_out(suite, data(100, Task(name="sst3", ratio=0.1)))] == ["none", "real"]
+
+
+def test_a_loss_of_an_arm_and_one_of_the_grid_are_two_cells():
+    suite = Suite(name="own", tasks=["sst3"], losses=["cross-entropy", "focal"], arms=["none", "focal"], seeds=1)
+    found = laid_out(suite)
+    assert len({cell.place for cell in found}) == len(found) == 4
+
+
+def test_the_content_of_an_encoders_folder_is_part_of_a_key(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    suite = Suite(name="own", tasks=["sst3"], encoders=[str(tmp_path)], arms=["none"], seeds=1)
+    before = laid_out(suite)[0].key
+    assert laid_out(suite)[0].key == before
+    (tmp_path / "config.json").write_text('{"changed": true}')
+    assert laid_out(suite)[0].key != before
+
+
+def test_a_recurrent_head_is_trained_on_its_own():
+    suite = Suite(name="own", tasks=["sst3"], heads=["linear", "bigru"], arms=["crt"], seeds=1)
+    assert [cell.shares_encoder for cell in laid_out(suite)] == [True, False]
 
 
 def test_a_suite_is_a_name_or_a_yaml_file(tmp_path: Path):
