@@ -220,6 +220,10 @@ def arm_rows(found: Sequence[GroupResults]) -> Table:
         "train_macro_f1": train_f1,
         "gap": gap,
         "gap_last": last_gap,
+        "nll": lambda record: own_test(record)["loss"],
+        "ece": lambda record: 100 * own_test(record)["ece"],
+        "rows_made": lambda record: sum(record["made"]["made"].values()),
+        "seconds": lambda record: record["seconds"],
     }
     headings = ["task", "encoder", "head", "loss", "arm", "seeds"]
     headings += [f"{name}_{part}" for name in numbers for part in ("mean", "sd")]
@@ -241,7 +245,9 @@ def cell_rows(results: Results) -> Table:
     """Return a line of plain numbers for each cell, those that failed with their reason."""
     tests = list(dict.fromkeys(test for record in results.done.values() for test in record["tests"]))
     headings = ["task", "encoder", "head", "loss", "arm", "seed", "status", "validation", "train", "gap", "gap_last"]
-    headings += ["mean_gap", "best_step", "seconds", "rows_per_second", "peak_mb", *tests, "reason"]
+    classes = sorted({name for record in results.done.values() for name in record["classes"]})
+    headings += ["mean_gap", "best_step", "seconds", "rows_per_second", "peak_mb", *tests]
+    headings += [*(f"f1_{name}" for name in classes), "reason"]
     rows = []
     for record in sorted(
         results.cells.values(), key=lambda r: (r["task"], r["encoder"], r["head"], r["loss"], r["arm"], r["seed"])
@@ -251,6 +257,8 @@ def cell_rows(results: Results) -> Table:
             row += [validation_f1(record), train_f1(record), gap(record), last_gap(record), record["mean_gap"]]
             row += [record["best"]["step"], *(record[n] for n in ("seconds", "rows_per_second", "peak_mb"))]
             row += [100 * record["tests"][t]["macro_f1"] if t in record["tests"] else "" for t in tests]
+            f1 = own_test(record)["f1"]
+            row += [100 * f1[name] if name in f1 else "" for name in classes]
         rows.append(
             [_plain(value) for value in row] + [""] * (len(headings) - 1 - len(row)) + [record.get("reason", "")]
         )

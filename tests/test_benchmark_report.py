@@ -184,6 +184,7 @@ def test_tables_for_programs_hold_every_arm_and_every_cell(ten, tmp_path):
     assert len(cells) == 10 * len(EFFECTS)
     mean = np.mean([float(row["sst3"]) for row in cells if row["arm"] == "fillmask-cure"])
     assert float(cure["macro_f1_mean"]) == pytest.approx(mean, abs=1e-3)
+    assert all(0 < float(row["f1_neutral"]) < 100 for row in cells)
     latex = (tmp_path / "report.tex").read_text()
     assert "own\\_arm" in latex
     assert latex.count("\\\\") == 1 + len(EFFECTS)
