@@ -285,8 +285,8 @@ def _identity(source: str, revision: str | None) -> str:
     """Hash a folder's model files by content, or take the commit of the hub's files, which stand under it."""
     from huggingface_hub import try_to_load_from_cache
 
-    if found := folder_hash(source):
-        return found
+    if Path(source).is_dir():
+        return _hashed(Path(source))
     there = try_to_load_from_cache(source, "config.json", revision=revision)
     return Path(there).parent.name if isinstance(there, str) else str(revision)
 
@@ -305,8 +305,11 @@ def folder_hash(name: str) -> str:
         ``sha256:…`` of its configuration, weights and tokenizer.
     """
     folder = Path(BUNDLED.get(name, name)).expanduser()
-    if not folder.is_dir():
-        return ""
+    return _hashed(folder) if folder.is_dir() else ""
+
+
+def _hashed(folder: Path) -> str:
+    """Hash the files of a model's folder that determine what it computes."""
     digest = hashlib.sha256()
     for path in sorted(folder.iterdir()):
         if path.suffix in (".json", ".safetensors", ".txt", ".model") and path.is_file():

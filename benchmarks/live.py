@@ -25,7 +25,7 @@ def duration(seconds: float) -> str:
     Examples
     --------
     >>> duration(45), duration(150), duration(7300)
-    ('45 s', '2 min 30 s', '2 h 2 min')
+    ('45 s', '2 min 30 s', '2 h 1 min')
     """
     whole = round(seconds)
     if whole < 60:

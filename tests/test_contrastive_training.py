@@ -224,7 +224,8 @@ def trainer_of(bert, tmp_path, config, rows):
     """A trainer that has not begun, and a batch of all these rows."""
     from classifiers.pretraining import arguments
 
-    checkpoint = open_encoder(str(bert), config, device="cpu")
+    # Elsewhere "auto" is bfloat16, which losses by hand would have to be computed in as well.
+    checkpoint = replace(open_encoder(str(bert), config, device="cpu"), dtype=torch.float32)
     make_ready(checkpoint, config)
     tokenizer = checkpoint.tokenizer
     masks = WordMasks(tokenizer.mask_token_id, tokenizer.pad_token_id, config.mask_ratio, 0.0, 0)
