@@ -10,7 +10,7 @@ from augment.errors import InputError
 from augment.journal import difference
 from benchmarks.results import Record, Results
 from benchmarks.significance import LEAST_SEEDS, Interval, holm, paired_interval
-from benchmarks.summary import ArmResults, gap, groups, test_f1
+from benchmarks.summary import ArmResults, f1_on_test, gap, groups
 
 
 @dataclass(frozen=True)
@@ -120,15 +120,15 @@ def compare(before: Results, after: Results) -> Changes:
         for what in ("data", "config", "versions", "hardware"):
             if differs := difference(earlier_arm.cells[seeds[0]][what], arm.cells[seeds[0]][what]):
                 notes.append(f"{title} · {arm.name}: the {what} differ: {differs}.")
-    f1 = [_change(test_f1, old, new, seeds) for _, old, new, seeds in pairs]
+    f1 = [_change(f1_on_test, old, new, seeds) for _, old, new, seeds in pairs]
     adjusted = iter(holm([found.p for found in f1 if found is not None]))
     changes = [
         Change(
             title,
             new.name,
             len(seeds),
-            sum(old.values(test_f1, seeds)) / len(seeds),
-            sum(new.values(test_f1, seeds)) / len(seeds),
+            sum(old.values(f1_on_test, seeds)) / len(seeds),
+            sum(new.values(f1_on_test, seeds)) / len(seeds),
             found,
             _change(gap, old, new, seeds),
             None if found is None else next(adjusted),

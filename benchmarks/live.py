@@ -13,7 +13,7 @@ import click
 
 from benchmarks.results import Record, Results
 from benchmarks.suite import Cell
-from benchmarks.summary import gap, test_f1
+from benchmarks.summary import f1_on_test, gap
 
 Told = Callable[[Record, Sequence[Cell], float | None], None]
 """Given the record of a cell that has ended, the cells that are left, and the seconds that they may take."""
@@ -82,7 +82,7 @@ def _line(record: Record, done: int, total: int, seconds: float | None) -> str:
     if record["status"] == "failed":
         what = f"failed: {record['reason']}"
     else:
-        what = f"macro-F1 {test_f1(record):.1f}, gap {gap(record):.1f}, {duration(record['seconds'])}"
+        what = f"macro-F1 {f1_on_test(record):.1f}, gap {gap(record):.1f}, {duration(record['seconds'])}"
     left = f"; about {duration(seconds)} left" if seconds else ""
     return f"{done:,} of {total:,}: {where} · seed {record['seed']}: {what}{left}"
 
@@ -111,7 +111,7 @@ def _table(cells: Sequence[Cell], results: Results, seconds: float | None, passe
         table.add_row(
             Text(name),
             f"{len(done)} of {len(own)}",
-            f"{fmean(map(test_f1, done)):.1f}" if done else "",
+            f"{fmean(map(f1_on_test, done)):.1f}" if done else "",
             f"{fmean(map(gap, done)):.1f}" if done else "",
             str(len(found) - len(done) or ""),
         )

@@ -21,12 +21,12 @@ from benchmarks.summary import (
     BASE,
     ArmResults,
     GroupResults,
+    f1_on_test,
     gap,
     groups,
     last_gap,
     own_test,
     rare_f1,
-    test_f1,
     train_f1,
     validation_f1,
 )
@@ -108,7 +108,7 @@ def overview(group: GroupResults) -> Table:
             [
                 arm.name,
                 len(arm.seeds),
-                _plus_minus(arm, test_f1),
+                _plus_minus(arm, f1_on_test),
                 _interval(against.f1 if against else None),
                 _plus_minus(arm, rare_f1),
                 _number(arm.mean(train_f1)),
@@ -214,7 +214,7 @@ def published(group: GroupResults) -> list[str]:
 def arm_rows(found: Sequence[GroupResults]) -> Table:
     """Return a line of plain numbers for each arm of each group."""
     numbers: dict[str, Callable[[Record], float | None]] = {
-        "macro_f1": test_f1,
+        "macro_f1": f1_on_test,
         "rare_f1": rare_f1,
         "validation_macro_f1": validation_f1,
         "train_macro_f1": train_f1,

@@ -59,7 +59,7 @@ class ArmResults:
         return stdev(values) if len(values) > 1 else None
 
 
-def test_f1(record: Record) -> float:
+def f1_on_test(record: Record) -> float:
     """Return macro-F1 on the task's own test rows, in points."""
     return 100 * own_test(record)["macro_f1"]
 
@@ -143,7 +143,7 @@ class GroupResults:
             if arm is not other and (only is None or arm.name in only)
         }
         pairs = {name: (arm, seeds) for name, (arm, seeds) in pairs.items() if len(seeds) > 1}
-        f1 = {n: paired_interval(a.values(test_f1, s), other.values(test_f1, s)) for n, (a, s) in pairs.items()}
+        f1 = {n: paired_interval(a.values(f1_on_test, s), other.values(f1_on_test, s)) for n, (a, s) in pairs.items()}
         adjusted = dict(zip(f1, holm([found.p for found in f1.values()]), strict=True))
         found = {}
         for name, (arm, seeds) in pairs.items():
@@ -154,7 +154,7 @@ class GroupResults:
                 gap=paired_interval(own, others),
                 gap_upper=upper_bound(own, others),
                 bootstrap=self._bootstrap(arm, other, seeds),
-                wilcoxon=wilcoxon(arm.values(test_f1, seeds), other.values(test_f1, seeds)),
+                wilcoxon=wilcoxon(arm.values(f1_on_test, seeds), other.values(f1_on_test, seeds)),
                 adjusted=adjusted[name],
             )
         return found
