@@ -107,27 +107,27 @@ def overview(group: GroupResults) -> Table:
         rows.append(
             [
                 arm.name,
-                len(arm.seeds),
+                _said(against),
                 _plus_minus(arm, f1_on_test),
                 _interval(against.f1 if against else None),
-                _plus_minus(arm, rare_f1),
-                _number(arm.mean(train_f1)),
                 _plus_minus(arm, gap),
                 _interval(against.gap if against else None),
-                _said(against),
+                _number(arm.mean(train_f1)),
+                _plus_minus(arm, rare_f1),
+                len(arm.seeds),
             ]
         )
     rare = group.arms[0].any["rare"]
     headings = [
         "arm",
-        "seeds",
+        "verdict",
         "macro-F1",
         f"less {BASE}",
-        f"F1 {rare}",
-        "train F1",
         "gap",
         f"gap less {BASE}",
-        "verdict",
+        "train F1",
+        f"F1 {rare}",
+        "seeds",
     ]
     return headings, rows
 
@@ -393,7 +393,7 @@ def _latex(group: GroupResults) -> str:
     lines = [
         "\\begin{table}",
         f"\\caption{{{_tex(group.title)}: mean and standard deviation over seeds, in points.}}",
-        "\\begin{tabular}{l" + "r" * (len(headings) - 2) + "l}",
+        "\\begin{tabular}{ll" + "r" * (len(headings) - 2) + "}",
         "\\toprule",
         " & ".join(map(_tex, headings)) + " \\\\",
         "\\midrule",
