@@ -241,7 +241,6 @@ def _load_hub(name: str, split: str) -> Dataset:
     import datasets
 
     given, _, configuration = name.partition(":")
-
     try:
         with _silenced("datasets", "huggingface_hub"):  # each retry, of up to 24 s in all, logs a line
             return datasets.load_dataset(given, *[configuration] * bool(configuration), split=split)

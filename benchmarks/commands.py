@@ -72,6 +72,8 @@ def run_command(
     cells = list(
         suites.cells(suite, data, seeds=seeds or suite.seeds, arms=arms or suite.arms, own_arms=own_arms, device=device)
     )
+    if not cells:
+        raise InputError("No arm is left: 'real' needs rows that the task leaves out, by train_rows or a ratio.")
     folder = out or Path(f"benchmark-{suite.name}")
     jobs = jobs or _default_jobs(device)
     if dry_run:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationError
 
 from augment import __version__
+from augment.budget import rows_to_make
 from augment.checkpoints import folder_hash
 from augment.errors import InputError, did_you_mean
 from augment.guards.selection import parse
@@ -191,9 +192,6 @@ class Cell:
         """The training without augmentation whose encoder it takes, if its arm shares one."""
         return self.config.model_copy(update={"augmentation": None})
 
-    def __str__(self) -> str:
-        return f"{self.title} · {self.encoder} · {self.head} · {self.loss} · {self.arm.name} · seed {self.seed}"
-
 
 def cells(
     suite: Suite,
@@ -286,9 +284,10 @@ def _config(
 
 def real_rows(drawn: Rows, reserve: Rows) -> dict[str, int]:
     """Return, for each class that lacks rows, how many of the lacking ones the data set has besides."""
-    most, there = max(drawn.counts.values()), reserve.counts
-    lacking = {name: min(most - count, there.get(name, 0)) for name, count in drawn.counts.items()}
-    return {name: count for name, count in lacking.items() if count}
+    counts: dict[Any, int] = dict(drawn.counts)
+    there = reserve.counts
+    found = {str(n): min(lacking, there.get(str(n), 0)) for n, lacking in rows_to_make("auto", counts).items()}
+    return {name: count for name, count in found.items() if count}
 
 
 def _key(task: TaskData, config: TrainConfig, encoder: str, rows: str = "given", model: str = "encoder") -> str:

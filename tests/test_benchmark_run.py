@@ -238,6 +238,8 @@ def test_a_dry_run_shows_the_grid_and_writes_nothing(suite_file, tmp_path):
     [
         (["--suite", "nuetral"], "There is no suite 'nuetral'"),
         (["--arms", "nonne"], "There is no arm 'nonne'"),
+        (["--arms", "real"], "No arm is left: 'real' needs rows"),
+        (["--arms", "real", "--dry-run"], "No arm is left: 'real' needs rows"),
         (["--task", "sst4"], "There is no task 'sst4'"),
         (["--task", "csv:absent.csv"], "absent.csv: no such file"),
         (["--data-dir", "absent"], "absent: there is no such folder"),
