@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -116,7 +116,8 @@ def load(source: str | Path, layout: Layout) -> Dataset:
         if suffix not in _READERS:
             raise unknown_format(path)
         try:
-            table = from_arrow(spooled(map(_decoded, _READERS[suffix](path, layout))), str(path))
+            with contextlib.closing(_READERS[suffix](path, layout)) as batches:
+                table = from_arrow(spooled(map(_decoded, batches)), str(path))
         except UnicodeDecodeError:
             raise _not_utf8(path) from None
         except OutputError:
@@ -265,7 +266,7 @@ def _silenced(*names: str) -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _read_csv(path: Path, layout: Layout) -> Iterator[pa.RecordBatch]:
+def _read_csv(path: Path, layout: Layout) -> Generator[pa.RecordBatch]:
     """Yield the rows of a csv or tsv file, all columns as strings."""
     import pyarrow as pa
 
@@ -354,7 +355,7 @@ def _lines(handle: Iterable[str], path: Path) -> Iterator[str]:
         yield line
 
 
-def _read_jsonl(path: Path, layout: Layout) -> Iterator[pa.RecordBatch]:
+def _read_jsonl(path: Path, layout: Layout) -> Generator[pa.RecordBatch]:
     """Yield the rows of a file of one JSON object per line; a type holds its batch, and fits those before."""
     import pyarrow as pa
 
@@ -429,7 +430,7 @@ def _mixed_types(path: Path, name: str, lines: list[int], values: list[Any], kno
     )
 
 
-def _read_parquet(path: Path, layout: Layout) -> Iterator[pa.RecordBatch]:
+def _read_parquet(path: Path, layout: Layout) -> Generator[pa.RecordBatch]:
     """Yield the rows of a parquet file; of an empty one, a batch without any."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -446,7 +447,7 @@ def _read_parquet(path: Path, layout: Layout) -> Iterator[pa.RecordBatch]:
         ) from None
 
 
-_READERS: dict[str, Callable[[Path, Layout], Iterator[pa.RecordBatch]]] = {
+_READERS: dict[str, Callable[[Path, Layout], Generator[pa.RecordBatch]]] = {
     ".csv": _read_csv,
     ".tsv": _read_csv,
     ".jsonl": _read_jsonl,

@@ -62,18 +62,21 @@ def run_command(
 ) -> None:
     """Train every arm of a suite with every seed, and test it; go on where an interrupted run stopped."""
     from benchmarks import suite as suites
-    from benchmarks.arms import BUILT_IN, load_mapping
+    from benchmarks.arms import BUILT_IN, load_mapping, resolve
 
     if data_dir is not None and not data_dir.is_dir():
         raise InputError(f"{data_dir}: there is no such folder. Give the one that holds sst3, dynasent-v1.1, ….")
     suite = suites.read(name).changed(tasks, encoders)
     own_arms = {} if arm_file is None else load_mapping(arm_file)
+    chosen = resolve(arms or suite.arms, own_arms)
     data = suites.load_tasks(suite, data_dir)
-    cells = list(
-        suites.cells(suite, data, seeds=seeds or suite.seeds, arms=arms or suite.arms, own_arms=own_arms, device=device)
-    )
+    cells = list(suites.cells(suite, data, chosen, seeds=seeds or suite.seeds, device=device))
     if not cells:
         raise InputError("No arm is left: 'real' needs rows that the task leaves out, by train_rows or a ratio.")
+    for number, task in enumerate(data):
+        there = {cell.arm.name for cell in cells if cell.task == number}
+        if (absent := [arm.name for arm in chosen if arm.name not in there]) and not quiet:
+            click.echo(f"{task.title}: without {', '.join(absent)}, since no row was left out of the draw.", err=True)
     folder = out or Path(f"benchmark-{suite.name}")
     jobs = jobs or _default_jobs(device)
     if dry_run:

@@ -32,6 +32,31 @@ from benchmarks.summary import (
 )
 
 FIGURES = "figures"
+VERDICTS = {
+    "helps and generalises": (
+        "macro-F1 is up, with p ≤ .05 after Holm over the arms and an interval above 0, and the gap is known, with 95 % "
+        "confidence, not to have grown by more than half a point."
+    ),
+    "helps but overfits": "macro-F1 is up in the same sense, and the gap has grown, or may have.",
+    "hurts": "macro-F1 is down in the same sense.",
+    "no evidence": "anything else. It does not say that there is no effect.",
+}
+"""What each verdict of `benchmarks.significance.verdict` takes."""
+NOTES = (
+    "A verdict takes ten seeds. Under-fitting shrinks any gap: look at “train F1” beside it.",
+    "“bootstrap” resamples seeds and test rows together; it shows what another test set might have given, and decides "
+    "nothing.",
+)
+TABLE_NOTE = (
+    "Mean ± standard deviation over the seeds, in points; differences with 95 % intervals, paired by seed. Macro-F1 and "
+    "F1 are of the task's own test rows. The gap is macro-F1 on original training rows (“train F1”) less that on "
+    "validation rows, of the weights that did best on validation."
+)
+MEASURES_NOTE = (
+    "Accuracy, NLL (nats) and ECE on the task's own test rows. Rows made and rejected are of all sets of a training "
+    "together. Seconds are of a whole cell with its tests; of arms in feature space without the fine-tuning that they "
+    "share."
+)
 Table = tuple[list[str], list[list[Any]]]
 """Headings and cells."""
 
@@ -341,6 +366,10 @@ def _html(results: Results, found: Sequence[GroupResults], drawn: Sequence[tuple
         grids=[Markup(figure.svg()) for of, figure in drawn if of is None],
         failed=_failed(results),
         source=FILE,
+        verdicts=VERDICTS,
+        notes=NOTES,
+        table_note=TABLE_NOTE,
+        measures_note=MEASURES_NOTE,
     )
 
 
@@ -358,7 +387,7 @@ def _markdown(
         ]
         lines += [taken_out(group)]
         lines += ["", *(f"- {said}" for said in (*conclusions(group), *published(group))), ""]
-        lines += _md_table(overview(group))
+        lines += [*_md_table(overview(group)), TABLE_NOTE, ""]
         for figure in own:
             if not figure.name.startswith("curves"):
                 lines += [f"![{figure.label}]({FIGURES}/{figure.name}.png)", ""]
@@ -369,7 +398,7 @@ def _markdown(
             lines += [title, "", *_md_table(statistics(group, group.against_best))]
         if (table := cross_domain(group)) is not None:
             lines += ["### Macro-F1 on other test sets", "", *_md_table(table)]
-        lines += ["### What else was measured", "", *_md_table(measures(group))]
+        lines += ["### What else was measured", "", *_md_table(measures(group)), MEASURES_NOTE, ""]
         lines += [
             "### Learning curves",
             "",
@@ -383,6 +412,8 @@ def _markdown(
             lines += [f"![{figure.label}]({FIGURES}/{figure.name}.png)", ""]
     if failed := _failed(results):
         lines += ["## Cells that failed", "", *(f"- {line}" for line in failed), ""]
+    lines += ["## How to read it", "", *(f"- *{word}*: {meaning}" for word, meaning in VERDICTS.items()), ""]
+    lines += [" ".join(NOTES), ""]
     lines += ["## With what", "", *(f"- {said}" for said in environments(results)), ""]
     return "\n".join(lines)
 

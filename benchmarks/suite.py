@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ from augment.errors import InputError, did_you_mean
 from augment.guards.selection import parse
 from augment.registry import STRATEGIES
 from augment.validation import Settings, problems
-from benchmarks.arms import Arm, load_mapping, resolve
+from benchmarks.arms import Arm, load_mapping
 from benchmarks.tasks import Rows, Task, TaskData, check_name, load
 from classifiers.augmentation import vector_sampler
 from classifiers.config import Features, Static, TrainConfig
@@ -196,10 +196,9 @@ class Cell:
 def cells(
     suite: Suite,
     data: Sequence[TaskData],
+    arms: Sequence[Arm],
     *,
     seeds: int,
-    arms: Sequence[str | Mapping[str, Any]],
-    own_arms: Mapping[str, Mapping[str, Any]],
     device: str = "auto",
 ) -> Iterator[Cell]:
     """Lay out a suite, seed by seed, so that an interrupted run has all arms of its first seeds.
@@ -209,23 +208,24 @@ def cells(
     suite : Suite
     data : sequence of TaskData
         Of its tasks.
+    arms : sequence of Arm
+        What `benchmarks.arms.resolve` returns.
     seeds : int
-    arms, own_arms
-        See `benchmarks.arms.resolve`.
     device : str, default="auto"
         Of `classifiers.TrainConfig`; it is no part of what identifies a cell.
 
     Yields
     ------
     Cell
-        Arms that share an encoder after the others of their group and seed.
+        Arms that share an encoder after the others of their group and seed; an arm that needs rows besides the drawn
+        ones only where there are any.
 
     Raises
     ------
     InputError
-        If an arm is unknown, or a setting of one cannot be used.
+        If a setting of an arm cannot be used.
     """
-    chosen = sorted(resolve(arms, own_arms), key=lambda arm: arm.trains_head_anew)
+    chosen = sorted(arms, key=lambda arm: arm.trains_head_anew)
     contents = {encoder: folder_hash(encoder) for encoder in suite.encoders}
     for seed in range(seeds):
         for number, task in enumerate(data):

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from augment.words import folded
 from benchmarks import results
+from benchmarks.arms import resolve
 from benchmarks.cli import main
 from benchmarks.measure import measure
 from benchmarks.results import unpacked
@@ -193,7 +194,7 @@ def test_more_seeds_and_fewer_arms_are_added_to_what_is_there(done, suite_file):
 def test_a_cell_comes_to_the_same_numbers_whoever_runs_it(done, suite_file, tmp_path):
     suite = Suite(name="own", **yaml.safe_load(suite_file.read_text()))
     task = load(suite.tasks[0], None)
-    laid_out = cells(suite, [task], seeds=1, arms=["none", "crt"], own_arms={}, device="cpu")
+    laid_out = cells(suite, [task], resolve(["none", "crt"], {}), seeds=1, device="cpu")
     found = records(done[0])
     for cell in laid_out:
         again = measure(cell, task, tmp_path, keep=False)
@@ -208,7 +209,7 @@ def test_added_rows_are_none_of_the_validation_rows(suite_file):
 
     suite = Suite(name="own", **yaml.safe_load(suite_file.read_text()))
     task = load(suite.tasks[0], None)
-    for cell in cells(suite, [task], seeds=1, arms=["wrong-label", "real"], own_arms={}, device="cpu"):
+    for cell in cells(suite, [task], resolve(["wrong-label", "real"], {}), seeds=1, device="cpu"):
         train, reserve = task.drawn(cell.seed)
         added = _added_rows(cell, task, train, reserve)
         held_out = set(map(folded, task.validation.texts))
@@ -231,6 +232,14 @@ def test_a_dry_run_shows_the_grid_and_writes_nothing(suite_file, tmp_path):
     assert "27 cells" in ended.output
     assert "About " in ended.output
     assert not (tmp_path / "out").exists()
+
+
+def test_an_arm_that_needs_rows_which_are_not_there_is_said_to_be_left_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = CliRunner().invoke(main, ["run", "--arms", "none,real", "--seeds", "1", "--dry-run"])
+    assert ended.exit_code == 0, ended.output
+    assert ended.stderr == "sample: without real, since no row was left out of the draw.\n"
+    assert "1 cells" in ended.stdout
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,9 @@ def data(rows: int = 100, task: Task | None = None) -> TaskData:
     return TaskData(task or Task(name="sst3"), "so", own, own.taken(range(20)), {"sst3": own.taken(range(30))}, {})
 
 
-def laid_out(suite: Suite, *tasks: TaskData, **changes):
-    asked = {"seeds": suite.seeds, "arms": suite.arms, "own_arms": {}} | changes
-    return list(cells(suite, tasks or [data()], **asked))
+def laid_out(suite: Suite, *tasks: TaskData, arms=None, own_arms=None, device="auto"):
+    chosen = resolve(arms or suite.arms, own_arms or {})
+    return list(cells(suite, tasks or [data()], chosen, seeds=suite.seeds, device=device))
 
 
 ASKED_FOR = (
