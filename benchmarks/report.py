@@ -34,8 +34,8 @@ from benchmarks.summary import (
 FIGURES = "figures"
 VERDICTS = {
     "helps and generalises": (
-        "macro-F1 is up, with p ≤ .05 after Holm over the arms and an interval above 0, and the gap is known, with 95 % "
-        "confidence, not to have grown by more than half a point."
+        "macro-F1 is up, with p ≤ .05 after Holm over the arms and an interval above 0, and the gap is known, with "
+        "95 % confidence, not to have grown by more than half a point."
     ),
     "helps but overfits": "macro-F1 is up in the same sense, and the gap has grown, or may have.",
     "hurts": "macro-F1 is down in the same sense.",
@@ -48,8 +48,8 @@ NOTES = (
     "nothing.",
 )
 TABLE_NOTE = (
-    "Mean ± standard deviation over the seeds, in points; differences with 95 % intervals, paired by seed. Macro-F1 and "
-    "F1 are of the task's own test rows. The gap is macro-F1 on original training rows (“train F1”) less that on "
+    "Mean ± standard deviation over the seeds, in points; differences with 95 % intervals, paired by seed. Macro-F1 "
+    "and F1 are of the task's own test rows. The gap is macro-F1 on original training rows (“train F1”) less that on "
     "validation rows, of the weights that did best on validation."
 )
 MEASURES_NOTE = (
