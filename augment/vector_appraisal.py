@@ -6,15 +6,13 @@ import dataclasses
 import math
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from augment import quality
 from augment.errors import CounterpoiseError
-
-if TYPE_CHECKING:
-    from augment.appraisal import Output
+from augment.written_output import WrittenOutput
 
 MOST = 2000
 """Rows of a class, of either kind, that are measured at most; of all other classes together four times as many."""
@@ -58,12 +56,12 @@ class VectorFindings:
     """Why there is nothing held out to compare with, as a sentence."""
 
 
-def appraise_vectors(table: Output, names: Sequence[str]) -> VectorFindings:
+def appraise_vectors(table: WrittenOutput, names: Sequence[str]) -> VectorFindings:
     """Measure the new vectors of some classes.
 
     Parameters
     ----------
-    table : Output
+    table : WrittenOutput
         What `augment upsample` has written.
     names : sequence of str
         The classes.
@@ -106,7 +104,7 @@ def appraise_vectors(table: Output, names: Sequence[str]) -> VectorFindings:
 
 
 def _fidelity(
-    table: Output,
+    table: WrittenOutput,
     name: str,
     train: np.ndarray,
     own: np.ndarray,

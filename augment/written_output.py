@@ -1,0 +1,162 @@
+"""An output of upsampling as it was written: its manifest, its table, and rows drawn of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from augment.errors import InputError
+from augment.manifest import SCHEMA, manifest_path
+from augment.seeding import generator
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from datasets import Dataset
+
+_NEEDED = ("input", "strategy", "guards", "counts_before", "counts_after", "made", "missing", "rejected")
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read the manifest of an output.
+
+    Parameters
+    ----------
+    path : Path
+        The output.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    InputError
+        If the output or its manifest is missing, or the latter is none.
+    """
+    if not os.path.exists(path):
+        raise InputError(f"{path}: no such file or folder; give what `augment upsample` has written.")
+    place = manifest_path(path)
+    try:
+        manifest = json.loads(place.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path}: its manifest {place.name} cannot be read ({error.strerror}); expected an output of"
+            " `augment upsample` with its manifest beside it."
+        ) from None
+    except (ValueError, RecursionError):
+        manifest = None
+    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA or not all(n in manifest for n in _NEEDED):
+        raise InputError(f"{place}: is no manifest of schema {SCHEMA}; run `augment upsample` again to get one.")
+    return manifest
+
+
+class WrittenOutput:
+    """A table that was written, with the few columns that every row has a part in held as arrays."""
+
+    def __init__(self, path: Path, manifest: Mapping[str, Any], seed: int) -> None:
+        from augment.formats import Layout, load
+
+        self.path, self.manifest, self.seed = path, manifest, seed
+        self.table = load(path, Layout())
+        self.text_column: str = manifest["input"]["text_column"]
+        label_column: str = manifest["input"]["label_column"]
+        for name in (self.text_column, label_column, "is_synthetic", "source_row"):
+            if name not in self.table.column_names:
+                raise InputError(
+                    f"{path}: has no column {name!r}, which its manifest speaks of; expected the table as"
+                    " `augment upsample` wrote it."
+                )
+        encoded = self._whole(label_column).combine_chunks().dictionary_encode()
+        classes = getattr(self.table.features[label_column], "names", None)
+        values = encoded.dictionary.to_pylist()
+        self.names = [classes[value] if classes and 0 <= value < len(classes) else str(value) for value in values]
+        self.codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        synthetic = self._as(path, "is_synthetic", "bool", False)
+        self.source_rows = self._as(path, "source_row", "int64", -1)
+        made = sum(manifest["made"].values())
+        self.expected = made + (0 if manifest.get("only_synthetic") else manifest["input"]["rows"])
+        # An input may hold rows that were made earlier; those of this run are the last.
+        last = np.arange(len(synthetic)) >= len(synthetic) - made
+        self.is_new = last if len(synthetic) == self.expected and synthetic[last].all() else synthetic
+        self.is_original = ~synthetic
+
+    def _whole(self, name: str) -> pa.ChunkedArray:
+        return self.table.with_format("arrow", columns=[name])[:].column(name)
+
+    def _as(self, path: Path, name: str, dtype: str, null: Any) -> np.ndarray:
+        """Return a column that csv may have made strings of."""
+        import pyarrow as pa
+
+        try:
+            return self._whole(name).cast(pa.type_for_alias(dtype)).fill_null(null).to_numpy()
+        except pa.ArrowException:
+            raise InputError(
+                f"{path}: column {name!r} must hold {dtype} values; expected the table as `augment upsample` wrote it."
+            ) from None
+
+    def codes_of(self, names: Sequence[str]) -> list[int]:
+        """Return the codes of some classes."""
+        return [i for i, name in enumerate(self.names) if name in names]
+
+    def rows_of(self, name: str, *, new: bool) -> np.ndarray:
+        """Return the new rows of a class, or its originals."""
+        return np.flatnonzero(np.isin(self.codes, self.codes_of([name])) & (self.is_new if new else self.is_original))
+
+    def draw(self, rows: np.ndarray, purpose: int, most: int, name: str = "") -> np.ndarray:
+        """Draw some of these rows that have a text, in random order, the same whatever else is drawn."""
+        number = sorted(self.manifest["counts_before"]).index(name) if name else 0
+        drawn = generator(self.seed, "report", purpose, number).permutation(rows)[:most]
+        if not len(drawn) or "vector" in self.table.column_names:  # new vectors have no text
+            return drawn
+        return drawn[[bool(text.strip()) for text in self.texts(drawn)]]
+
+    def vectors(self, rows: np.ndarray) -> np.ndarray:
+        """Return the vectors of some rows, (n, d) float32, as a vector strategy has written them."""
+        if "vector" not in self.table.column_names:
+            raise InputError(
+                f"{self.path}: has no column 'vector', which its manifest speaks of; expected the table as"
+                " `augment upsample` wrote it."
+            )
+        column = self.table.with_format("arrow", columns=["vector"])
+        width = self.table.features["vector"].length
+        flat = (
+            column[rows.tolist()].column("vector").combine_chunks().flatten() if len(rows) else np.zeros(0, np.float32)
+        )
+        return np.asarray(flat, dtype=np.float32).reshape(-1, width)
+
+    def texts(self, rows: np.ndarray) -> list[str]:
+        """Return the texts of some rows, empty where there is none."""
+        return [text or "" for text in self.cells(self.text_column, rows)]
+
+    def cells(self, name: str, rows: np.ndarray) -> list[Any]:
+        """Return the cells of some rows in one column."""
+        return cells_of(self.table, name, rows)
+
+    def warnings(self) -> list[str]:
+        """Say where the table and its manifest differ."""
+        if len(self.codes) != self.expected:
+            return [
+                f"The table has {len(self.codes):,} rows, but its manifest speaks of {self.expected:,}:"
+                " one of them was changed since, and what follows may not fit together."
+            ]
+        key = "made" if self.manifest.get("only_synthetic") else "counts_after"
+        counts = dict.fromkeys(self.names, 0)
+        for code, rows in zip(*np.unique(self.codes, return_counts=True), strict=True):
+            if code >= 0:
+                counts[self.names[code]] += int(rows)
+        told = {name: rows for name, rows in self.manifest[key].items() if rows}
+        if told == counts:
+            return []
+        return ["The classes of the table have other numbers of rows than its manifest says: one was changed since."]
+
+
+def cells_of(table: Dataset, name: str, rows: np.ndarray) -> list[Any]:
+    """Return some cells of one column, in the order asked for."""
+    if not len(rows):
+        return []
+    return table.with_format("arrow", columns=[name])[rows.tolist()].column(name).to_pylist()
