@@ -12,7 +12,15 @@ import numpy as np
 
 from benchmarks.arms import built_in
 from benchmarks.results import Record, Results, unpacked
-from benchmarks.significance import Comparison, hierarchical_bootstrap, holm, paired_interval, upper_bound, wilcoxon
+from benchmarks.significance import (
+    Comparison,
+    Interval,
+    hierarchical_bootstrap,
+    holm,
+    paired_interval,
+    upper_bound,
+    wilcoxon,
+)
 
 BASE = "none"
 """The arm that the others are compared with."""
@@ -94,6 +102,17 @@ def last_gap(record: Record) -> float:
     return float(record["last"]["gap"])
 
 
+def last_loss_gap(record: Record) -> float:
+    """Return the loss on validation rows less that on original training rows, at the last evaluation, in nats."""
+    return float(record["last"]["loss_gap"])
+
+
+def mean_gap(record: Record) -> float | None:
+    """Return the overfitting gap over the whole training: the area between its curves by their length, in points."""
+    found: float | None = record["mean_gap"]
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class GroupResults:
     """The arms that were trained and tested on the same rows."""
@@ -122,6 +141,15 @@ class GroupResults:
         return max(
             (arm for arm in plain if len(arm.seeds) == most), key=lambda arm: arm.mean(validation_f1) or 0, default=None
         )
+
+    def change(self, name: str, of: Callable[[Record], float | None]) -> Interval | None:
+        """Return how a number of an arm differs from that of `none`, paired by seed; None if too few seeds have it."""
+        arm, base = self.arm(name), self.arm(BASE)
+        if arm is None or base is None:
+            return None
+        pairs = [(of(arm.cells[seed]), of(base.cells[seed])) for seed in arm.seeds if seed in base.cells]
+        known = [(one, other) for one, other in pairs if one is not None and other is not None]
+        return paired_interval(*zip(*known, strict=True)) if len(known) > 1 else None
 
     @cached_property
     def against_base(self) -> dict[str, Comparison]:

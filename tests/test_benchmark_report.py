@@ -15,7 +15,7 @@ from augment.errors import InputError
 from benchmarks import results
 from benchmarks.cli import main
 from benchmarks.comparison import compare
-from benchmarks.report import write
+from benchmarks.report import overfitting, write
 from benchmarks.results import appending, packed
 from benchmarks.summary import groups
 from classifiers.metrics import scores
@@ -47,10 +47,11 @@ def cell(arm: str, seed: int, *, tests=("sst3", "yelp"), shift: float = 0.0, dra
     validation = 0.6 + effect / 100 + rng.normal(0, 0.004)
     train = validation + (20 + gap + rng.normal(0, 0.4)) / 100
 
-    def evaluation(step):
+    def evaluation(step, more=0.0):
         plain = scores(np.eye(3), np.arange(3), CLASSES).to_dict()
         own = {"train": plain | {"macro_f1": train}, "validation": plain | {"macro_f1": validation}, "synthetic": None}
-        return own | {"step": step, "gap": 100 * (train - validation), "loss_gap": 0.3, "gap_synthetic": None}
+        numbers = {"gap": 100 * (train - validation) + more, "loss_gap": 0.3 + gap / 20, "gap_synthetic": None}
+        return own | {"step": step} | numbers
 
     return {
         "key": f"{arm}-{seed}-{'-'.join(group.values())}",
@@ -70,7 +71,7 @@ def cell(arm: str, seed: int, *, tests=("sst3", "yelp"), shift: float = 0.0, dra
         "tests": found,
         "predicted": predicted,
         "best": evaluation(8),
-        "last": evaluation(16),
+        "last": evaluation(16, more=gap),
         "mean_gap": 17.0,
         "curve": [["train", 8, train - 0.1, validation - 0.02, 0.4, 0.8], ["train", 16, train, validation, 0.2, 0.9]],
         "made": {"made": {"neutral": 698 * makes_rows}, "missing": {}, "rejected": {"polarity": 12 * makes_rows}},
@@ -145,6 +146,32 @@ def test_nine_seeds_give_numbers_and_no_verdict(tmp_path):
     assert "Fewer than ten seeds give no verdict" in text
     assert "helps" not in text.split("## How to read it")[0]
     assert re.search(r"\| fillmask-cure \|  \| \d+\.\d ± \d+\.\d \| \+\d+\.\d \(", text)
+
+
+def test_overfitting_is_told_at_the_kept_weights_and_at_the_end(ten):
+    (group,) = groups(results.read(ten))
+    headings, rows = overfitting(group)
+    assert headings == ["arm", "gap", "train F1", "gap at the end", "mean gap", "loss gap at the end"]
+    found = {row[0]: dict(zip(headings, row, strict=True)) for row in rows}
+    assert set(found) == set(EFFECTS) - {"none"}
+    for name, (effect, change, _) in EFFECTS.items():
+        if name == "none":
+            continue
+        for column, truth, off in (
+            ("gap", change, 1),
+            ("gap at the end", 2 * change, 1),
+            ("train F1", effect + change, 2),
+        ):
+            middle, low, high = map(float, re.findall(r"[+-]\d+\.\d", found[name][column]))
+            assert low <= middle <= high
+            assert abs(middle - truth) < off
+        assert found[name]["loss gap at the end"].startswith(f"{change / 20:+.2f} (")
+        assert found[name]["mean gap"] == "+0.0 (+0.0 to +0.0)"
+    by_hand = [
+        100 * (c["best"]["train"]["macro_f1"] - n["best"]["train"]["macro_f1"])
+        for c, n in zip(group.arm("crt").cells.values(), group.arm("none").cells.values(), strict=True)
+    ]
+    assert found["crt"]["train F1"].startswith(f"{np.mean(by_hand):+.1f} (")
 
 
 def test_the_report_is_the_same_bytes_again_and_says_what_was_found(ten, tmp_path):
