@@ -157,4 +157,7 @@ def load_mapping(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: is no YAML ({' '.join(str(error).split())}).") from None
     if not isinstance(found, dict):
         raise InputError(f"{path}: must hold keys and values. Got {type(found).__name__}.")
+    for key in found:
+        if not isinstance(key, str):  # in YAML `on` and `no` are truth values, and 3 is a number
+            raise InputError(f"{path}: has the key {key!r}, which is no text. Put it in quotes.")
     return found

@@ -82,8 +82,8 @@ def run_command(
     if dry_run:
         _show_grid(suite, data, cells, folder, jobs)
         return
-    files = [suites.path_of(name), BUILT_IN, *([] if arm_file is None else [arm_file])]
-    hashes = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files}
+    files = {"suite": suites.path_of(name), "arms": BUILT_IN} | ({} if arm_file is None else {"own arms": arm_file})
+    hashes = {what: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for what, path in files.items()}
     failed, results = _run(suite, data, cells, folder, jobs, quiet, hashes)
     if not quiet:
         _show_arms(results)

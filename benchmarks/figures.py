@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 GOOD = "#3a9a5b"
 """Where F1 is up and the gap down."""
-MARKS = "osD^vP*Xh<>p"
+FURTHER = ("#8c6bb1", "#b59b2f", "#3fa7b5", "#96594a", "#c75f9b")
+"""Colours of classes beyond four."""
+MARKS = "osD^vP*Xh<>pd8"
 
 
 class Figure:
@@ -78,21 +80,22 @@ def plane(group: GroupResults, number: int) -> Figure | None:
     def draw(axes: Axes) -> None:
         axes.axhline(0, color=OTHER, linewidth=0.8)
         axes.axvline(0, color=OTHER, linewidth=0.8)
-        for name, mark in zip(compared, cycle(MARKS), strict=False):
-            found = compared[name]
-            arm = group.arm(name)
-            colour = NEW if arm is not None and arm.makes_rows else ORIGINAL
+        marks = {NEW: cycle(MARKS), ORIGINAL: cycle(MARKS)}
+        for arm in group.arms:
+            if (found := compared.get(arm.name)) is None:
+                continue
+            colour = NEW if arm.makes_rows else ORIGINAL
             axes.errorbar(
                 found.gap.mean,
                 found.f1.mean,
                 xerr=[[found.gap.mean - found.gap.low], [found.gap.high - found.gap.mean]],
                 yerr=[[found.f1.mean - found.f1.low], [found.f1.high - found.f1.mean]],
-                fmt=mark,
+                fmt=next(marks[colour]),
                 color=colour,
                 markersize=6,
                 linewidth=1,
                 alpha=0.85,
-                label=name,
+                label=arm.name,
             )
         axes.set_xlim(*_span([found.gap for found in compared.values()]))
         axes.set_ylim(*_span([found.f1 for found in compared.values()]))
@@ -128,7 +131,8 @@ def curves(group: GroupResults, arm: ArmResults, number: int) -> Figure:
         axes.set_xlabel("steps")
         axes.set_ylabel("macro-F1")
 
-    return Figure(f"curves-{number}-{_slug(arm.name)}", f"Learning curves of {arm.name}", draw, width=3.2, height=2.2)
+    name = f"curves-{number}-{group.arms.index(arm)}-{_slug(arm.name)}"
+    return Figure(name, f"Learning curves of {arm.name}", draw, width=3.2, height=2.2)
 
 
 def _limits(group: GroupResults) -> tuple[float, float]:
@@ -143,7 +147,7 @@ def class_bars(group: GroupResults, number: int) -> Figure:
 
     def draw(axes: Axes) -> None:
         height = 0.8 / len(classes)
-        colours = (OTHER, NEW, ORIGINAL, GOOD)
+        colours = cycle((OTHER, ORIGINAL, GOOD, *FURTHER))
         rare = group.arms[0].any["rare"]
         order = [*(name for name in classes if name != rare), rare]
         for place, name in enumerate(order):
@@ -154,7 +158,7 @@ def class_bars(group: GroupResults, number: int) -> Figure:
                 interval = paired_interval(found, [0.0] * len(found)) if len(found) > 1 else Interval(0, 0, 0, 1)
                 errors.append(interval.high - interval.mean)
             rows = np.arange(len(group.arms)) + (place - (len(classes) - 1) / 2) * height
-            colour = NEW if name == rare else [c for c in colours if c != NEW][place % 3]
+            colour = NEW if name == rare else next(colours)
             axes.barh(rows, means, height=height, xerr=errors, color=colour, label=name, error_kw={"linewidth": 0.7})
         axes.set_yticks(range(len(group.arms)), [arm.name for arm in group.arms])
         axes.invert_yaxis()

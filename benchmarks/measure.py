@@ -193,7 +193,7 @@ def _head_on_shared_encoder(cell: Cell, data: TaskData, train: Rows, shared: Pat
     if ways.strategy is not None:
         counts: dict[Any, int] = dict(train.counts)
         vectors_seen += sum(rows_to_make(ways.sampling_strategy, counts).values())
-    steps = math.ceil(vectors_seen / asked.batch_size) * ways.head_epochs
+    steps = math.ceil(vectors_seen / (asked.batch_size * asked.gradient_accumulation)) * ways.head_epochs
     looks = (asked.max_steps or 1) // (asked.evaluate_steps or 1)  # at the validation rows, as many as other arms get
     changes = {
         "encoder": str(folder),
@@ -278,7 +278,7 @@ def _added_rows(cell: Cell, data: TaskData, train: Rows, reserve: Rows) -> Rows:
         texts += own
         names += [str(name)] * len(own)
     if not texts:
-        raise InputError("There are no rows besides the training rows. Give the task train_rows or a ratio.")
+        raise InputError("No class lacks rows, so there are none to add. Give the task a ratio.")
     clear = np.flatnonzero(~near_copies(texts, data.validation.texts))
     return Rows(tuple(texts), tuple(names)).taken(clear)
 

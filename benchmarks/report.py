@@ -58,13 +58,14 @@ GAP_NOTE = (
     "Changes against none, with 95 % intervals. The gap and “train F1” are of the weights that were kept, which the "
     "validation rows chose: where they chose an early evaluation the gap is small, so it varies much between seeds. "
     "The gap at the end is of the last evaluation, after equal steps, and varies less; the mean gap is the area "
-    "between the curves by their length. Arms in feature space begin with an encoder that is fine-tuned already, so "
-    "their mean gap is of another kind. The loss gap, in nats, grows long before the others do."
+    "between the curves by their length; the loss gap, in nats, grows long before the others do. Arms in feature "
+    "space begin with the kept encoder of none and train its head further, so that what they have at the end, and "
+    "in the mean, is of another kind."
 )
 MEASURES_NOTE = (
     "Accuracy, NLL (nats) and ECE on the task's own test rows. Rows made and rejected are of all sets of a training "
-    "together. Seconds are of a whole cell with its tests; of arms in feature space without the fine-tuning that they "
-    "share."
+    "together. Seconds are of a whole cell with its tests; those of arms in feature space are without the fine- "
+    "tuning that they share, and the first of them to run turns the texts into features for the others, too."
 )
 Table = tuple[list[str], list[list[Any]]]
 """Headings and cells."""
@@ -322,8 +323,9 @@ def conclusions(group: GroupResults) -> list[str]:
         verdicts.setdefault(found.verdict, []).append(name)
     if group.arm(BASE) is None:
         said.append(f"The arm {BASE!r} is not among them, so nothing is compared.")
-    if verdicts.pop("", None):
-        said.append("Fewer than ten seeds give no verdict: look at the numbers as a first impression.")
+    if few := verdicts.pop("", None):
+        whose = f" ({', '.join(few)})" if verdicts else ""
+        said.append(f"Fewer than ten seeds{whose} give no verdict: look at the numbers as a first impression.")
     meant = {
         "helps and generalises": f"Better than {BASE} without a larger gap",
         "helps but overfits": f"Better than {BASE}, at a larger gap or one that may be larger",

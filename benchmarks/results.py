@@ -73,7 +73,7 @@ class Results:
     suite: dict[str, Any] = field(default_factory=dict)
     """The `identity` of the suite, under `name` and so on."""
     files: list[dict[str, str]] = field(default_factory=list)
-    """What identifies the YAML of suite and arms, by name: of every run in which it was another."""
+    """What identifies the YAML of the suite and of arms: of every run in which it was another."""
     tests: dict[str, Record] = field(default_factory=dict)
     """Of each test set, by its fingerprint, `name`, `classes` and `codes`."""
     cells: dict[Place, Record] = field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -141,16 +141,17 @@ def hierarchical_bootstrap(
     rng = np.random.Generator(np.random.Philox(key=np.array([0, 0], np.uint64)))
     rows, seeds = len(truth[0]), len(truth)
     differences = np.empty(resamples)
-    # Confusion matrices are sums over rows, so that a resample is a product with how often each row was drawn.
-    tables = [
-        np.stack([_one_hot(t * classes + p, classes**2) for t, p in zip(truth, predicted, strict=True)])
-        for predicted in (arm, other)
-    ]
-    both = np.concatenate(tables).transpose(1, 0, 2).reshape(rows, -1)
+    # What F1 needs are sums over rows, so that a resample is a product with how often each row was drawn.
+    counted = np.empty((rows, 2, seeds, 3, classes), dtype=np.float32)
+    for i, predicted in enumerate((arm, other)):
+        for j, (t, p) in enumerate(zip(truth, predicted, strict=True)):
+            counted[:, i, j] = np.stack([_one_hot(t, classes), _one_hot(p, classes), _one_hot(t, classes)], axis=1)
+            counted[t != p, i, j, 0] = 0
+    both = counted.reshape(rows, -1)
     for start in range(0, resamples, 100):
         count = min(100, resamples - start)
         weights = rng.multinomial(rows, np.full(rows, 1 / rows), size=count).astype(np.float32)
-        f1 = _macro_f1((weights @ both).reshape(count, 2, seeds, classes, classes))
+        f1 = _macro_f1((weights @ both).reshape(count, 2, seeds, 3, classes))
         drawn = rng.integers(seeds, size=(count, seeds))
         paired = (f1[:, 0] - f1[:, 1])[np.arange(count)[:, None], drawn]
         differences[start : start + count] = 100 * paired.mean(axis=1)
@@ -233,10 +234,13 @@ def _one_hot(codes: np.ndarray, width: int) -> np.ndarray:
     return found
 
 
-def _macro_f1(confusion: Any) -> np.ndarray:
-    """Return the mean F1 of the classes that are true or predicted: (…, classes, classes) to (…)."""
-    right = np.diagonal(confusion, axis1=-2, axis2=-1)
-    either = confusion.sum(axis=-1) + confusion.sum(axis=-2)
+def _macro_f1(counts: np.ndarray) -> np.ndarray:
+    """Return the mean F1 of the classes that are true or predicted.
+
+    `counts` are, for each class, the rows that are it and predicted as it, those predicted, and those that are it:
+    (…, 3, classes) to (…).
+    """
+    right, either = counts[..., 0, :], counts[..., 1, :] + counts[..., 2, :]
     occurs = either > 0
     f1 = np.where(occurs, 2 * right / np.where(occurs, either, 1), 0.0)
     return f1.sum(axis=-1) / occurs.sum(axis=-1)

@@ -26,8 +26,11 @@ from classifiers.config import Features, Static, TrainConfig
 
 FOLDER = Path(__file__).parent / "suites"
 """Where the suites lie that come with the project."""
-OF_A_CELL = ("encoder", "head", "loss", "seed", "max_steps", "evaluate_steps", "evaluate_by", "augmentation")
-"""Settings of a training that a suite does not set for all: its grid and its arms do, and the equal steps."""
+OF_A_CELL = (
+    *("encoder", "head", "loss", "seed", "augmentation", "device"),
+    *("max_steps", "evaluate_steps", "evaluate_by", "patience"),
+)
+"""Settings of a training that a suite does not set for all: its grid, its arms and the command do, and equal steps."""
 
 Names = Annotated[list[str], Field(min_length=1)]
 
@@ -66,7 +69,9 @@ class Suite(Settings):
             check_name(name)
         taken = [name for name in OF_A_CELL if name in self.training]
         if taken:
-            raise InputError(f"The suite {self.name!r} sets {taken[0]!r} for all; its grid and its arms set that.")
+            raise InputError(
+                f"The suite {self.name!r} sets {taken[0]!r} for all; its grid, arms or --device do, or none."
+            )
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -56,9 +56,13 @@ class Task(Settings):
     def title(self, rare: str) -> str:
         """Name the task in tables."""
         notes = [f"{self.train_rows:,} rows"] if self.train_rows is not None else []
-        notes += [f"{rare} at {self.ratio:g}".replace("0.", ".")] if self.ratio is not None else []
+        notes += [f"{rare} at {f'{self.ratio:g}'.removeprefix('0')}"] if self.ratio is not None else []
         notes += ["trained on dev"] if self.train_from == "dev" else []
         return ", ".join([self.name, *notes])
+
+
+MOST_CLASSES = 256
+"""Of a task: predictions are kept as bytes."""
 
 
 @dataclass(frozen=True)
@@ -345,6 +349,8 @@ def load(task: Task, data_dir: Path | None, tests: Sequence[str] | None = None) 
     counts = train.counts
     if len(counts) < 2:
         raise InputError(f"The task {task.name!r} has training rows of {len(counts)} class; it takes two or more.")
+    if len(counts) > MOST_CLASSES:
+        raise InputError(f"The task {task.name!r} has {len(counts)} classes; a benchmark takes {MOST_CLASSES} at most.")
     rare = task.label or min(counts, key=lambda name: (counts[name], name))
     if rare not in counts:
         raise InputError(

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from augment.errors import InputError
 from benchmarks import results
 from benchmarks.cli import main
 from benchmarks.comparison import compare
-from benchmarks.report import overfitting, write
+from benchmarks.figures import curves, plane
+from benchmarks.report import conclusions, overfitting, write
 from benchmarks.results import appending, packed
 from benchmarks.summary import groups
 from classifiers.metrics import scores
@@ -172,6 +174,31 @@ def test_overfitting_is_told_at_the_kept_weights_and_at_the_end(ten):
         for c, n in zip(group.arm("crt").cells.values(), group.arm("none").cells.values(), strict=True)
     ]
     assert found["crt"]["train F1"].startswith(f"{np.mean(by_hand):+.1f} (")
+
+
+def test_arms_with_fewer_seeds_are_named_beside_those_that_have_a_verdict(tmp_path):
+    folder = made(tmp_path, arms=("none", "fillmask-cure"))
+    made(folder, seeds=3, arms=("crt", "class-weights"))
+    (group,) = groups(results.read(folder))
+    said = conclusions(group)
+    assert said[0] == (
+        "Fewer than ten seeds (class-weights, crt) give no verdict: look at the numbers as a first impression."
+    )
+    assert said[1] == "Better than none without a larger gap: fillmask-cure."
+
+
+def test_every_arm_of_the_plane_and_every_figure_can_be_told_apart(tmp_path, monkeypatch):
+    names = [f"{kind}{i}" for i in range(12) for kind in ("plain", "rows")] + ["a-b", "a_b"]
+    for name in names:
+        monkeypatch.setitem(EFFECTS, name, (0.0, 0.0, name.startswith("rows")))
+    folder = made(tmp_path, seeds=2, arms=("none", *names))
+    (group,) = groups(results.read(folder))
+    axes = MagicMock()
+    axes.get_xlim.return_value = axes.get_ylim.return_value = (-1, 1)
+    plane(group, 0).draw(axes)
+    drawn = [(call.kwargs["fmt"], call.kwargs["color"]) for call in axes.errorbar.call_args_list]
+    assert len(set(drawn)) == len(drawn) == len(names)
+    assert len({curves(group, arm, 0).name for arm in group.arms}) == len(group.arms)
 
 
 def test_the_report_is_the_same_bytes_again_and_says_what_was_found(ten, tmp_path):

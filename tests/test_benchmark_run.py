@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from click.testing import CliRunner
 
 from augment.words import folded
 from benchmarks import results
-from benchmarks.arms import resolve
+from benchmarks.arms import BUILT_IN, resolve
 from benchmarks.cli import main
 from benchmarks.measure import measure
 from benchmarks.results import unpacked
@@ -232,6 +233,14 @@ def test_a_dry_run_shows_the_grid_and_writes_nothing(suite_file, tmp_path):
     assert "27 cells" in ended.output
     assert "About " in ended.output
     assert not (tmp_path / "out").exists()
+
+
+def test_the_hashes_of_all_yaml_stand_in_the_results_whatever_the_files_are_called(suite_file, tmp_path):
+    ended = run(suite_file, tmp_path / "out", "--arms", "tfidf-svm", "--seeds", "1")
+    assert ended.exit_code == 0, ended.output
+    (files,) = results.read(tmp_path / "out").files
+    own = {"suite": suite_file, "arms": BUILT_IN, "own arms": suite_file.with_name("arms.yaml")}
+    assert files == {name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for name, path in own.items()}
 
 
 def test_an_arm_that_needs_rows_which_are_not_there_is_said_to_be_left_out(tmp_path, monkeypatch):

@@ -154,6 +154,8 @@ def test_ones_own_arms_and_the_strategies_of_plugins_are_found(monkeypatch):
         ),
         ({"arms": [{"odd": {"model": "tfidf-svm", "rows": "real"}}]}, "`training` and `rows` would do nothing"),
         ({"training": {"seed": 3}}, "sets 'seed' for all"),
+        ({"training": {"patience": 1}}, "sets 'patience' for all"),
+        ({"training": {"device": "cpu"}}, "sets 'device' for all"),
         ({"training": {"learning_rat": 3}}, "no key 'learning_rat'.*Did you mean 'learning_rate'"),
         ({"heads": ["liner"]}, "'head' must be .*Got 'liner'"),
     ],
@@ -161,6 +163,13 @@ def test_ones_own_arms_and_the_strategies_of_plugins_are_found(monkeypatch):
 def test_what_is_wrong_in_a_suite_is_one_sentence(values, message):
     with pytest.raises(InputError, match=message):
         laid_out(Suite(**({"name": "own", "tasks": ["sst3"], "arms": ["none"], "seeds": 1} | values)))
+
+
+def test_a_key_that_yaml_reads_as_something_else_is_said(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("tasks: [sst3]\narms: [none]\non: 3\n")
+    with pytest.raises(InputError, match=r"own\.yaml: has the key True, which is no text\. Put it in quotes"):
+        suites.read(str(path))
 
 
 def test_other_tasks_keep_the_imbalance_and_lose_what_belongs_to_the_suites_own():
