@@ -1,4 +1,4 @@
-"""Several processes that try draws side by side; one process accepts, in the order of the plan."""
+"""Processes beside the main one: those that end with it, and those that try draws while it accepts them in order."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sklearn.base import clone
 
@@ -22,6 +22,73 @@ from augment.guards.guard import Guard
 
 if TYPE_CHECKING:
     from augment.strategy import TextStrategy
+
+Result = TypeVar("Result")
+
+
+class Processes:
+    """Processes that never see Ctrl-C, and end with the main one, however that ends.
+
+    Parameters
+    ----------
+    count : int
+    start : callable, optional
+        Called in each before all else, with `given`.
+    given : object
+    """
+
+    def __init__(self, count: int, start: Callable[..., None] | None = None, *given: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        # Its other end closes when this process ends, however it does, or lets go of it.
+        self._lifeline, self._lifeline_here = context.Pipe(duplex=False)
+        initial = (self._lifeline, start, given)
+        self._pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=initial)
+
+    def submit(self, do: Callable[..., Result], *given: Any) -> Future[Result]:
+        """Have a function called in one of them.
+
+        Raises
+        ------
+        BrokenProcessPool
+            If one of them has died; so does the future's `result`.
+        """
+        with _without_interrupts():
+            return self._pool.submit(do, *given)
+
+    def close(self, *, at_once: bool) -> None:
+        """End them, after what they are at, or in the midst of it."""
+        if at_once:
+            self._lifeline_here.close()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._lifeline_here.close()
+        self._lifeline.close()
+
+
+def _begin(lifeline: Connection, start: Callable[..., None] | None, given: Sequence[Any]) -> None:
+    """Prepare a process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends this one
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    if start is not None:
+        start(*given)
+
+
+def _end_with(lifeline: Connection) -> None:
+    """End this process when the main one lets go of the other end, or is killed and cannot tell it so."""
+    wait([lifeline])
+    os._exit(1)
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Have the processes that start meanwhile never see Ctrl-C, which a terminal sends to all of them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Workers:
@@ -41,30 +108,18 @@ class Workers:
     """
 
     def __init__(self, strategy: TextStrategy, guards: Sequence[Guard], count: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        numbers = context.SimpleQueue()
+        numbers = multiprocessing.get_context("spawn").SimpleQueue()
         for number in range(count):
             numbers.put(number)
         self.count = count
-        # Its other end closes when this process ends, however it does, or lets go of it.
-        self._lifeline, self._lifeline_here = context.Pipe(duplex=False)
-        self._pool = ProcessPoolExecutor(
-            count,
-            mp_context=context,
-            initializer=_start,
-            initargs=(clone(strategy), list(guards), numbers, count, self._lifeline),
-        )
+        self._processes = Processes(count, _start, clone(strategy), list(guards), numbers, count)
 
     def __enter__(self) -> Workers:
         return self
 
     def __exit__(self, kind: object, *exception: object) -> None:
         """End the processes: at once after an error or Ctrl-C, since nobody waits for what they are at."""
-        if kind is not None:
-            self._lifeline_here.close()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._lifeline_here.close()
-        self._lifeline.close()
+        self._processes.close(at_once=kind is not None)
 
     def __call__(self, draws: Sequence[Draw]) -> list[Trial]:
         """Try draws, in their order.
@@ -78,10 +133,9 @@ class Workers:
         shares = [[i for i, draw in enumerate(draws) if draw.source % self.count == n] for n in range(self.count)]
         trials: dict[int, Trial] = {}
         try:
-            with without_interrupts():
-                parts = self._pool.map(_try, [[draws[i] for i in share] for share in shares])
+            parts = [self._processes.submit(_try, [draws[i] for i in share]) for share in shares]
             for share, part in zip(shares, parts, strict=True):
-                trials.update(zip(share, part, strict=True))
+                trials.update(zip(share, part.result(), strict=True))
             return [trials[i] for i in range(len(draws))]
         except BrokenProcessPool as error:
             raise CounterpoiseError(
@@ -97,23 +151,8 @@ class _Here:
     guards: list[Guard]
 
 
-@contextmanager
-def without_interrupts() -> Iterator[None]:
-    """Have the processes that start meanwhile never see Ctrl-C, which a terminal sends to all of them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int, lifeline: Connection) -> None:
+def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int) -> None:
     """Prepare a worker process: once, before its first draws."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends this one
-    threading.Thread(target=end_with, args=(lifeline,), daemon=True).start()
     number = numbers.get()
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
@@ -154,9 +193,3 @@ def device_of(name: str, number: int) -> str:
 
 def _try(draws: Sequence[Draw]) -> list[Trial]:
     return try_draws(_Here.strategy, _Here.guards, draws)
-
-
-def end_with(lifeline: Connection) -> None:
-    """End this process when the main one lets go of the other end, or is killed and cannot tell it so."""
-    wait([lifeline])
-    os._exit(1)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 from augment.errors import CounterpoiseError, Interrupted
-from augment.workers import end_with, without_interrupts
+from augment.workers import Processes
 from benchmarks.measure import failure, measure
 from benchmarks.results import Appender, Record, Results
 from benchmarks.suite import Cell
@@ -156,22 +152,17 @@ class _Slot:
         self._start()
 
     def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        # Its other end closes when this process ends, however it does, or lets go of it.
-        self._lifeline, self._lifeline_here = context.Pipe(duplex=False)
-        initial = (self.data, self.threads, self._lifeline)
-        self._pool = ProcessPoolExecutor(1, mp_context=context, initializer=_begin, initargs=initial)
+        self._process = Processes(1, _begin, self.data, self.threads)
 
     def submit(self, cell: Cell, shared: Path, keep: bool) -> Future[Record]:
         """Have a cell measured."""
         self.busy = True
-        with without_interrupts():
-            try:
-                return self._pool.submit(_measured, cell, shared, keep)
-            except BrokenProcessPool:  # it has died while it had nothing to do
-                self.close()
-                self._start()
-                return self._pool.submit(_measured, cell, shared, keep)
+        try:
+            return self._process.submit(_measured, cell, shared, keep)
+        except BrokenProcessPool:  # it has died while it had nothing to do
+            self.close()
+            self._start()
+            return self._process.submit(_measured, cell, shared, keep)
 
     def record(self, cell: Cell, future: Future[Record]) -> Record:
         """Return what a cell came to."""
@@ -185,9 +176,7 @@ class _Slot:
 
     def close(self) -> None:
         """End the process, and what it is at."""
-        self._lifeline_here.close()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._lifeline.close()
+        self._process.close(at_once=True)
 
 
 class _Here:
@@ -196,10 +185,8 @@ class _Here:
     data: Sequence[TaskData]
 
 
-def _begin(data: Sequence[TaskData], threads: int, lifeline: Connection) -> None:
+def _begin(data: Sequence[TaskData], threads: int) -> None:
     """Prepare a process: once, before its first cell."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends this one
-    threading.Thread(target=end_with, args=(lifeline,), daemon=True).start()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     import torch
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,10 +14,11 @@ import numpy as np
 
 from augment import __version__
 from augment.budget import rows_to_make
-from augment.errors import InputError
+from augment.errors import InputError, TrainingError
 from augment.output import replacing
 from augment.registry import STRATEGIES
 from augment.seeding import generator
+from augment.workers import Processes
 from classifiers.config import Features, Static
 from classifiers.splits import SOFT_LABELS, Split, TrainingData, near_copies
 
@@ -179,8 +181,8 @@ class Sets:
         self.count = count
         self.folder = folder
         self.made: dict[int, Made] = {}
-        self._pool: Any = None
-        self._ahead: dict[int, Any] = {}
+        self._process: Processes | None = None
+        self._ahead: dict[int, Future[Made]] = {}
 
     def get(self, number: int) -> Made:
         """Return a set.
@@ -203,7 +205,7 @@ class Sets:
             with PartialState().main_process_first():
                 found = self._read(number)
                 if found is None:
-                    found = self._ahead.pop(number).get() if number in self._ahead else self._make(number)
+                    found = self._made_ahead(number) if number in self._ahead else self._make(number)
                     self._write(number, found)
             if not len(found.rows):
                 raise InputError(
@@ -221,9 +223,9 @@ class Sets:
         if self.count is not None or not PartialState().is_main_process:
             return
         if number not in self._ahead and number not in self.made and self._read(number) is None:
-            if self._pool is None:
-                self._pool = multiprocessing.get_context("spawn").Pool(1)
-            self._ahead[number] = self._pool.apply_async(_make, (self.synthesis, number))
+            if self._process is None:
+                self._process = Processes(1)
+            self._ahead[number] = self._process.submit(_make, self.synthesis, number)
 
     def told(self) -> dict[str, Any]:
         """Return what is told of the sets that were used, and of rows that could be no sources."""
@@ -232,8 +234,18 @@ class Sets:
 
     def close(self) -> None:
         """End the process that makes sets, and what it is at."""
-        if self._pool is not None:
-            self._pool.terminate()
+        if self._process is not None:
+            self._process.close(at_once=True)
+
+    def _made_ahead(self, number: int) -> Made:
+        """Wait for a set that is being made in the background."""
+        try:
+            return self._ahead.pop(number).result()
+        except BrokenProcessPool:
+            raise TrainingError(
+                "The process that makes new rows has died: for want of memory, or since the script that trains does not"
+                ' stand under `if __name__ == "__main__":`. Mend that, or give a number of variants.'
+            ) from None
 
     def _make(self, number: int) -> Made:
         """Make a set, now."""

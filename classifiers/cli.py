@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +15,8 @@ from click.core import ParameterSource
 from augment import __version__
 from augment.cli import layout_of, layout_options
 from augment.console import Commands
-from augment.errors import InputError, ModelError, OutputError
-from classifiers.commands import evaluate_command, predict_command, train_command
+from augment.errors import InputError, Interrupted, ModelError, OutputError
+from classifiers.commands import evaluate_command, predict_command, text_lines, train_command
 
 if TYPE_CHECKING:
     from augment.corpus import Layout
@@ -133,6 +135,7 @@ def pretrain_command(
     settings = {name: options.pop(name) for name in SETTINGS}
     given = {name: value for name, value in settings.items() if value is not None}
     layout = layout_of(**options)
+    click.get_current_context().with_resource(_resumable(output_dir))
     smaller = {"vocabulary": vocabulary, "layers": layers, "positions": positions}
     if objective == "mlm":
         config = PretrainConfig(**given)
@@ -171,6 +174,19 @@ def pretrain_command(
     click.echo(f"The model is in {output_dir}.")
 
 
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """Say after Ctrl-C how an unfinished training goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not (folder / "training").is_dir():
+            raise
+        raise Interrupted(
+            f"Interrupted: what is finished is kept in {folder}; give the same command with --resume to go on."
+        ) from None
+
+
 def _refuse_foreign(objective: str) -> None:
     """Refuse options of the command line that the objective would not look at."""
     context = click.get_current_context()
@@ -193,7 +209,7 @@ def _read(sources: tuple[str, ...], layout: Layout, *, labelled: bool) -> tuple[
     from augment.corpus import read, read_texts
 
     if not labelled:
-        texts = [_lines(source) if source.endswith(".txt") else read_texts(source, layout) for source in sources]
+        texts = [text_lines(source) if source.endswith(".txt") else read_texts(source, layout) for source in sources]
         return list(chain.from_iterable(texts)), None
     for source in sources:
         if source.endswith(".txt"):
@@ -205,13 +221,3 @@ def _read(sources: tuple[str, ...], layout: Layout, *, labelled: bool) -> tuple[
         if text and not made
     ]
     return [text for text, _ in rows], [label for _, label in rows]
-
-
-def _lines(path: str) -> list[str]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return [line.rstrip("\n") for line in file]
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file {path!r}. Give a text file with a sentence a line, or a table.") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 (byte {error.start}). Convert it.") from error

@@ -30,7 +30,7 @@ def setting_options(command: Any) -> Any:
             continue
         sentence = (field.description or "").partition(". ")[0].replace("\n", " ").rstrip(".:")
         default = field.get_default(call_default_factory=True)
-        shown = "" if default in (None, False, []) else f"  [default: {default}]"
+        shown = "" if default is None or default is False or default == [] else f"  [default: {default}]"
         options: dict[str, Any] = {"default": None, "help": f"{sentence}.{shown}", **_kind(name, field.annotation)}
         command = click.option(f"--{name.replace('_', '-')}", name, **options)(command)
     return command
@@ -320,22 +320,34 @@ def predict_command(
 
 def _texts(source: str, layout: Any) -> Iterator[str]:
     """Yield the texts of a file or of the standard input; what is wrong with a table is said at once."""
-    if source == "-":
-        return _lines(sys.stdin.buffer, "The standard input")
-    if source.endswith(".txt"):
-        path = Path(source)
-        if not path.is_file():
-            raise InputError(f"There is no file {source!r}. Give a file, or - for the standard input.")
-        return _lines(path.open("rb"), source)
+    if source == "-" or source.endswith(".txt"):
+        return text_lines(source)
     from augment.corpus import open_texts
 
     return (text or "" for text in open_texts(source, layout))
 
 
+def text_lines(source: str) -> Iterator[str]:
+    """Yield the lines of a text file, or of the standard input for ``-``, as they come.
+
+    Raises
+    ------
+    InputError
+        At once if there is no such file; later if it is not UTF-8.
+    """
+    if source == "-":
+        return _lines(sys.stdin.buffer, "The standard input")
+    path = Path(source)
+    if not path.is_file():
+        raise InputError(f"There is no file {source!r}. Give a text file with a sentence a line, or a table.")
+    return _lines(path.open("rb"), source)
+
+
 def _lines(file: IO[bytes], name: str) -> Iterator[str]:
-    """Yield the lines of a file as they come."""
+    """Yield the lines of a file."""
     try:
-        for line in io.TextIOWrapper(file, encoding="utf-8-sig"):
-            yield line.rstrip("\n")
+        with io.TextIOWrapper(file, encoding="utf-8-sig") as text:
+            for line in text:
+                yield line.rstrip("\n")
     except UnicodeDecodeError as error:
         raise InputError(f"{name} is not UTF-8 (byte {error.start} of what was read last). Convert it.") from None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_serializer, field_validator, model_validator
@@ -31,7 +31,12 @@ class Augmentation(Settings):
 def _plain_strategy(value: Any) -> Any:
     """Return a sampling strategy as plain data, its classes by name."""
     if isinstance(value, Mapping):
-        return {str(name): operator.index(total) for name, total in value.items()}
+        for name, total in value.items():
+            if not isinstance(total, Integral):
+                raise InputError(
+                    f"The sampling_strategy gives class {name!r} a total of {total!r:.60}. Give a whole number."
+                )
+        return {str(name): int(total) for name, total in value.items()}
     if not isinstance(value, (str, float)):
         raise InputError(f"The sampling_strategy must be a word, a share, or totals by class. Got {value!r:.60}.")
     return value
@@ -211,7 +216,7 @@ class TrainConfig(Settings):
             return value
         if isinstance(value, Mapping):
             weights = {str(name): weight for name, weight in value.items()}
-            wrong = [w for w in weights.values() if isinstance(w, bool) or not isinstance(w, (int, float)) or not w > 0]
+            wrong = [w for w in weights.values() if isinstance(w, bool) or not isinstance(w, Real) or not float(w) > 0]
             if wrong:
                 raise InputError(f"A weight of a class must be above 0. Got {wrong[0]!r:.60}.")
             return {name: float(weight) for name, weight in weights.items()}

@@ -30,6 +30,7 @@ from classifiers.pretraining import (
     masked_loss,
     pooled_vectors,
     save,
+    sizes,
 )
 from classifiers.sentences import Tuples, Views, WordMasks
 from classifiers.unfinished import last_checkpoint, note, refuse_another
@@ -339,6 +340,7 @@ def pretrain_by_contrast(
     identity = {
         "config": config.record(),
         "model": checkpoint.revision,
+        "sizes": sizes(checkpoint),
         "texts": digest([text for row in train for text in row]),
     }
     refuse_another(training, identity)

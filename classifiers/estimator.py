@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from augment.errors import InputError
 from augment.scoring import TextScorer
 from augment.strategy import columns, has_text
+from augment.words import folded
 from classifiers.config import TrainConfig
 
 
@@ -159,7 +160,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         if len(set(names)) < len(names):
             raise InputError(f"The labels must differ as text. Got {', '.join(names)}.")
         config = TrainConfig(**self._settings())
-        kept, held_out = self._parts(np.flatnonzero(usable), codes)
+        kept, held_out = self._parts(np.flatnonzero(usable), texts, codes)
 
         def pair(chosen: np.ndarray) -> tuple[list[str], list[str]]:
             return [texts[i] for i in chosen], [names[codes[i]] for i in chosen]
@@ -208,16 +209,23 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
             found["class_weights"] = {str(label): float(weight) for label, weight in self.class_weights.items()}
         return found
 
-    def _parts(self, rows: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Part rows in those to learn from and those to choose the weights on, the same share of each class."""
+    def _parts(self, rows: np.ndarray, texts: Any, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Part rows in those to learn from and those to choose the weights on, the same share of each class.
+
+        Rows of one text, folded, are on one side; the first of them stands for their class.
+        """
         if not self.validation_fraction:
             return rows, rows[:0]
         from sklearn.model_selection import train_test_split
 
+        first: dict[str, int] = {}
+        leaders = np.array([first.setdefault(folded(texts[row]), row) for row in rows])
+        distinct = np.array(list(first.values()))
         try:
-            kept, held_out = train_test_split(
-                rows, test_size=self.validation_fraction, stratify=codes[rows], random_state=self.random_state
+            _, held_out = train_test_split(
+                distinct, test_size=self.validation_fraction, stratify=codes[distinct], random_state=self.random_state
             )
         except ValueError as error:
             raise InputError(f"No validation rows can be held out: {error} Lower validation_fraction.") from None
-        return np.sort(kept), np.sort(held_out)
+        is_held_out = np.isin(leaders, held_out)
+        return rows[~is_held_out], rows[is_held_out]

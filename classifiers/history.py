@@ -46,9 +46,13 @@ def recorded(
     -------
     dict
         Plain data: `phase`, `step`, `epoch`, `training_loss`, the three scores (None where there are none), and `gap`,
-        `loss_gap`, `gap_synthetic`: see `classifiers.metrics`.
+        `loss_gap`, `gap_synthetic`: see `classifiers.metrics`; the last is None too if a class with synthetic rows has
+        no validation row.
     """
     train, validation, synthetic = (scores.get(name) for name in ("train", "validation", "synthetic"))
+    comparable = (
+        synthetic and validation and all(validation.support[n] for n, rows in synthetic.support.items() if rows)
+    )
     return {
         "phase": phase,
         "step": step,
@@ -56,7 +60,9 @@ def recorded(
         "training_loss": training_loss,
         "gap": metrics.gap(train, validation) if train and validation else None,
         "loss_gap": metrics.loss_gap(train, validation) if train and validation else None,
-        "gap_synthetic": metrics.gap_synthetic(synthetic, validation) if synthetic and validation else None,
+        "gap_synthetic": metrics.gap_synthetic(synthetic, validation)
+        if synthetic and validation and comparable
+        else None,
         "train": train.to_dict() if train else None,
         "synthetic": synthetic.to_dict() if synthetic else None,
         "validation": validation.to_dict() if validation else None,

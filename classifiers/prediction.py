@@ -39,10 +39,13 @@ def predictions(scorer: TextScorer, texts: Iterable[str], *, chunk: int = CHUNK)
 
 def write_csv(rows: Iterable[dict[str, Any]], file: TextIO, classes: Iterable[str]) -> None:
     """Write rows as csv with a header, each chunk as it comes."""
-    writer = csv.DictWriter(file, ["text", "label", *(f"p_{name}" for name in classes)], lineterminator="\n")
-    writer.writeheader()
+    names = ["text", "label", *(f"p_{name}" for name in classes)]
+    minimal = csv.DictWriter(file, names, lineterminator="\n")
+    # The csv module quotes only what would end a line of its own, and so forgets a lone carriage return.
+    quoted = csv.DictWriter(file, names, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    minimal.writeheader()
     for row in rows:
-        writer.writerow(row)
+        (quoted if "\r" in row["text"] else minimal).writerow(row)
 
 
 def write_jsonl(rows: Iterable[dict[str, Any]], file: TextIO) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,10 +20,11 @@ from augment.batches import LENGTH_STEP
 from augment.checkpoints import Checkpoint
 from augment.errors import InputError
 from augment.masked_lm import HeadStates, States
+from augment.output import replacing
 from augment.seeding import global_generators
 from augment.upsampling import digest
 from classifiers.sentences import IGNORED, LengthGroups, Sentences, WordMasks
-from classifiers.unfinished import last_checkpoint, note, refuse_another
+from classifiers.unfinished import last_checkpoint, note, refuse_another, writing
 
 MASKS_STEP = 64
 """Batches are padded to few lengths and few numbers of masks. On CPUs every new shape of a matrix product has a kernel
@@ -55,6 +58,9 @@ class LoopConfig:
                 raise InputError(f"The {name} must lie between {low:g} and {high:g}. Got {value!r}.")
         if not 0 <= self.dropout < 1:
             raise InputError(f"The dropout must be at least 0 and below 1. Got {self.dropout!r}.")
+        for name, least in (("batch_size", 1), ("max_length", 3), ("save_steps", 1), ("seed", 0), ("weight_decay", 0)):
+            if not getattr(self, name) >= least:
+                raise InputError(f"The {name} must be at least {least}. Got {getattr(self, name)!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +74,7 @@ class PretrainConfig(LoopConfig):
     max_length: int = 128
     mask_ratio: float = 0.2
     whole_share: float = 0.15
-    """Share of the sentences that are shown unmasked, for the teacher's vectors alone; in [0, 1)."""
+    """Share of the sentences that are shown unmasked, for the teacher's vectors alone; in [0, 1), unused without."""
     distillation_weight: float = 2.0
     """Weight of the distance to the teacher's vectors; 0 or larger, unused without a teacher."""
 
@@ -76,6 +82,8 @@ class PretrainConfig(LoopConfig):
         super().__post_init__()
         if not 0 <= self.whole_share < 1:
             raise InputError(f"The whole_share must be at least 0 and below 1. Got {self.whole_share!r}.")
+        if not self.distillation_weight >= 0:
+            raise InputError(f"The distillation_weight must be at least 0. Got {self.distillation_weight!r}.")
 
 
 class SentenceTrainer(Trainer):
@@ -228,6 +236,7 @@ def pretrain(
     identity = {
         "config": asdict(config),
         "model": checkpoint.revision,
+        "sizes": sizes(checkpoint),
         "teacher": None if teacher is None else teacher.revision,
         "texts": digest(texts),
     }
@@ -243,13 +252,23 @@ def pretrain(
             processing_class=tokenizer,
             train_dataset=Sentences(tokenizer, texts, starts, min(config.max_length, checkpoint.longest())),
             data_collator=WordMasks(
-                tokenizer.mask_token_id, tokenizer.pad_token_id, config.mask_ratio, config.whole_share, config.seed
+                tokenizer.mask_token_id,
+                tokenizer.pad_token_id,
+                config.mask_ratio,
+                0.0 if teacher is None else config.whole_share,
+                config.seed,
             ),
             vectors=vectors,
             distillation_weight=config.distillation_weight,
         )
         trainer.train(resume_from_checkpoint=last_checkpoint(training) if resume else None)
     save(checkpoint, output_dir)
+
+
+def sizes(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return the sizes of a model that `classifiers.shrinking` may have changed."""
+    names = ("num_hidden_layers", "vocab_size", "max_position_embeddings")
+    return {name: getattr(checkpoint.model.config, name, None) for name in names}
 
 
 def arguments(checkpoint: Checkpoint, training: Path, config: LoopConfig, **more: Any) -> TrainingArguments:
@@ -287,9 +306,18 @@ def make_ready(checkpoint: Checkpoint, config: LoopConfig) -> None:
 
 
 def save(checkpoint: Checkpoint, output_dir: Path) -> None:
-    """Write a trained model, in half precision, and its tokenizer."""
-    checkpoint.model.half().save_pretrained(output_dir)
-    checkpoint.tokenizer.save_pretrained(output_dir)
+    """Write a trained model, in half precision, and its tokenizer; ``config.json`` last, so that where it is, all is.
+
+    Raises
+    ------
+    OutputError
+        If there is no room; the training can be resumed.
+    """
+    with writing(output_dir), tempfile.TemporaryDirectory(dir=output_dir, prefix=".model-") as new:
+        checkpoint.model.half().save_pretrained(new)
+        checkpoint.tokenizer.save_pretrained(new)
+        for path in sorted(Path(new).iterdir(), key=lambda path: path.name == "config.json"):
+            os.replace(path, output_dir / path.name)
 
 
 def pooled_vectors(
@@ -317,6 +345,6 @@ def _teacher_vectors(teacher: Checkpoint, texts: Sequence[str], folder: Path) ->
     vectors = np.zeros((len(texts), teacher.model.config.hidden_size), dtype=np.float16)
     for positions, batch in pooled_vectors(teacher, texts):
         vectors[positions] = batch
-    with path.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.save(file, vectors)
     return vectors

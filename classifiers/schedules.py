@@ -77,15 +77,29 @@ class Redrawn:
         return self.file_rows + self.wanted
 
     def parts(self, epoch: int) -> list[np.ndarray]:
-        """Return the rows of the file and those of the epoch's set; of a set that is short, some are taken again."""
+        """Return the rows of the file and those of the epoch's set.
+
+        Of a class of which the set is short, its rows are taken again; of one of which it has none, rows of the file.
+        """
         made = self.sets.get(epoch).rows
         number = epoch if self.sets.count is None else epoch % self.sets.count
         if number not in self._places:
             start = len(self.rows)
             self.rows.extend(self.prepared(made.texts), made, self.classes, weight=self.weight)
-            self._places[number] = np.arange(start, len(self.rows))
+            self._places[number] = self._filled_up(np.arange(start, len(self.rows)))
         self.sets.begin(epoch + 1)
-        return [np.concatenate([np.arange(self.file_rows), np.resize(self._places[number], self.wanted)])]
+        return [np.concatenate([np.arange(self.file_rows), self._places[number]])]
+
+    def _filled_up(self, places: np.ndarray) -> np.ndarray:
+        """Return the places of a set's rows, and more of the classes that it lacks, so that each has its budget."""
+        parts, codes = [places], self.rows.codes
+        for name, wanted in self.sets.synthesis.budget.items():
+            code = list(self.sets.synthesis.classes).index(name)
+            own = places[codes[places] == code]
+            if len(own) < wanted:
+                pool = own if len(own) else np.flatnonzero(codes[: self.file_rows] == code)
+                parts.append(np.resize(pool, wanted)[len(own) :])
+        return np.concatenate(parts)
 
 
 class ClassBalanced:

@@ -214,11 +214,15 @@ def cut_positions(model: PreTrainedModel, length: int) -> None:
     ------
     InputError
         If the model has fewer positions.
+    ModelError
+        If it has none that were learned.
     """
     import torch
 
     embeddings: Any = model.base_model.embeddings
-    table = embeddings.position_embeddings
+    table = getattr(embeddings, "position_embeddings", None)
+    if table is None:
+        raise ModelError(f"The model {type(model).__name__} has no learned positions to cut. Leave the positions out.")
     if not 8 <= length <= table.num_embeddings:
         raise InputError(f"The number of positions must be between 8 and {table.num_embeddings}. Got {length}.")
     table.weight = torch.nn.Parameter(table.weight.data[:length].clone())

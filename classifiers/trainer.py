@@ -210,6 +210,23 @@ class _EvaluateEvery(TrainerCallback):
             control.should_save = args.save_strategy != "no"
 
 
+class _EvaluateWhenStopped(TrainerCallback):
+    """Evaluates where a training by steps is stopped between two evaluations, as by a rule of one's own."""
+
+    def __init__(self) -> None:
+        self.evaluated = -1
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.evaluated = state.global_step
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if control.should_training_stop and self.evaluated != state.global_step:
+            control.should_evaluate = True
+            control.should_save = args.save_strategy != "no"
+
+    on_epoch_end = on_step_end
+
+
 class _Progress(TrainerCallback):
     """Shows how many steps were taken."""
 
@@ -326,6 +343,8 @@ def fit(
         remove_unused_columns=False,
         seed=config.seed,
     )
+    if arguments.n_gpu > 1:  # one process trains on one device; several are for torchrun
+        arguments._n_gpu = 1
     if setting.resume and (folder / DONE / "best_step.json").exists():
         model.load_state_dict(load_file(folder / DONE / "model.safetensors"), strict=False)
         setting.history.go_back_to(phase, sys.maxsize)
@@ -350,6 +369,8 @@ def fit(
     trainer.remove_callback(PrinterCallback)
     if config.evaluate_steps is not None and every == "epoch":
         trainer.add_callback(_EvaluateEvery(config.evaluate_steps))
+    if every == "steps":
+        trainer.add_callback(_EvaluateWhenStopped())
     if config.patience is not None and validated:
         trainer.add_callback(EarlyStoppingCallback(config.patience))
     if setting.progress is not None and trainer.is_world_process_zero():

@@ -16,7 +16,7 @@ from accelerate import PartialState
 from transformers.integrations import get_available_reporting_integrations
 
 from augment import __version__
-from augment.checkpoints import Checkpoint, load_encoder, quiet
+from augment.checkpoints import Checkpoint, folder_hash, load_encoder, quiet
 from augment.errors import InputError
 from augment.seeding import global_generators
 from classifiers import history as histories
@@ -109,7 +109,7 @@ def train(
     )
     synthesis = _checked(config, data)
     with contextlib.ExitStack() as stack:
-        identity = _identity(config, data)
+        identity = {} if output_dir is None else _identity(config, data)
         if output_dir is not None:
             output_folder.check(Path(output_dir), identity, resume=resume, overwrite=overwrite)
         elif PartialState().num_processes > 1:
@@ -171,7 +171,9 @@ def _checked(config: TrainConfig, data: TrainingData) -> Synthesis | None:
     loss_of(config, np.ones(len(data.classes)), data.classes)
     if config.patience is not None and data.validation is None:
         raise InputError("The patience counts evaluations on validation rows, and there are none. Give some.")
-    if (config.real_only or config.synthetic_weight != 1) and not (len(data.synthetic) or isinstance(ways, Static)):
+    makes_texts, makes_vectors = isinstance(ways, Static), isinstance(ways, Features) and ways.strategy is not None
+    weighed = config.synthetic_weight != 1 and not makes_vectors
+    if (config.real_only or weighed) and not (len(data.synthetic) or makes_texts):
         name = "real_only" if config.real_only else "synthetic_weight"
         raise InputError(f"There are no synthetic rows that {name} could be for. Leave it out, or add some.")
     if isinstance(ways, Features):
@@ -189,6 +191,7 @@ def _identity(config: TrainConfig, data: TrainingData) -> dict[str, Any]:
     """Return whatever determines the weights, as plain data."""
     return {
         "version": __version__,
+        "encoder": folder_hash(config.encoder),
         "config": config.model_dump(mode="json", exclude={"report_to", "cache_dir"}),
         "data": data.fingerprints,
         "processes": PartialState().num_processes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
@@ -326,6 +327,13 @@ def test_predict_takes_lines_and_gives_lines(place, model):
     assert "out.jsonl exists already" in refused("predict", model, "lines.txt", "-o", "out.jsonl")
 
 
+def test_predict_quotes_a_lone_carriage_return(place, model):
+    (place / "odd.jsonl").write_text(json.dumps({"text": "fine\rbut slow"}) + "\n")
+    rows = list(csv.DictReader(io.StringIO(run("predict", model, "odd.jsonl").stdout, newline="")))
+    assert [row["text"] for row in rows] == ["fine\rbut slow"]
+    assert rows[0]["label"] in ("neutral", "positive")
+
+
 def test_predict_streams_lines_from_a_pipe_and_stops_quietly_when_it_closes(place, model):
     feed = "\n".join(TRAIN[0] * 200)
     process = subprocess.Popen(
@@ -375,3 +383,4 @@ def test_every_setting_has_an_option_with_help():
     for name in set(TrainConfig.model_fields) - {"augmentation"}:
         assert f"--{name.replace('_', '-')}" in text
         assert TrainConfig.model_fields[name].description
+    assert "[default: 0]" in text.partition("--seed")[2].partition("--")[0]

@@ -51,6 +51,19 @@ def test_a_finished_model_is_not_trained_over_and_an_unfinished_one_only_on_requ
     assert pretrain(corpus, "-o", begun, "--model", bert, "--resume").exit_code == 0
 
 
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_with_resume_does(bert, corpus, tmp_path, monkeypatch) -> None:
+    from classifiers.pretraining import PretrainTrainer
+
+    model = tmp_path / "model"
+    with monkeypatch.context() as patch:
+        patch.setattr(PretrainTrainer, "training_step", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        stopped = pretrain(corpus, "-o", model, "--model", bert)
+    assert stopped.exit_code == 130
+    assert f"what is finished is kept in {model}; give the same command with --resume" in stopped.stderr
+    assert "another" in refusal(pretrain(corpus, "-o", model, "--model", bert, "--layers", 1, "--resume"))
+    assert pretrain(corpus, "-o", model, "--model", bert, "--resume").exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [(None, "no file"), (b"caf\xe9\n", "not UTF-8"), (b"\n \n", "no text to train on")],
@@ -70,6 +83,9 @@ def test_a_text_file_that_cannot_be_used_is_refused(bert, tmp_path, content, say
         (("--layers", "9"), "number of layers must be between 1 and"),
         (("--vocabulary", "3"), "vocabulary size must be at least"),
         (("--device", "abacus"), "'abacus'"),
+        (("--batch-size", "0"), "batch_size must be at least 1. Got 0"),
+        (("--max-length", "2"), "max_length must be at least 3. Got 2"),
+        (("--seed", "-1"), "seed must be at least 0. Got -1"),
     ],
 )
 def test_an_option_out_of_range_is_refused(bert, corpus, tmp_path, options, says) -> None:

@@ -106,6 +106,15 @@ def test_a_part_of_each_class_is_held_out_where_it_is_asked_for(classifier):
     assert rows["validation"] == {"neutral": 6, "positive": 24}
 
 
+def test_copies_of_a_text_are_not_held_out_from_themselves(classifier):
+    texts, labels = [*RARE[0], *(text.upper() for text in RARE[0])], [*RARE[1], *RARE[1]]
+    classifier.set_params(validation_fraction=0.25)
+    kept, held_out = classifier._parts(np.arange(len(texts)), texts, np.unique(labels, return_inverse=True)[1])
+    assert sorted([*kept, *held_out]) == list(range(len(texts)))
+    assert {texts[i].lower() for i in kept}.isdisjoint(texts[i].lower() for i in held_out)
+    assert len(held_out) == len(texts) // 4
+
+
 def test_augmentation_reaches_the_training(classifier):
     classifier.set_params(augmentation={"strategy": "random"}, epochs=1.0).fit(*RARE)
     assert classifier.result_.rows["made"][0]["made"] == {"neutral": 72}

@@ -43,6 +43,18 @@ def test_what_was_not_evaluated_is_none():
     assert found["validation"] is found["synthetic"] is found["gap"] is found["gap_synthetic"] is None
 
 
+def test_a_class_with_synthetic_rows_alone_leaves_their_gap_open_and_nothing_else():
+    found = recorded(
+        "train",
+        5,
+        1.0,
+        {"train": scored(1.0), "validation": scored(0.5, [0, 2] * 4), "synthetic": scored(1.0, [1] * 8)},
+    )
+    assert found["gap_synthetic"] is None
+    assert found["gap"] is not None
+    assert found["synthetic"]["recall"]["neutral"] == 1.0
+
+
 def test_the_macro_f1_of_synthetic_rows_is_that_of_the_classes_that_have_some():
     found = record("train", 5, synthetic=0.7)
     assert macro_f1(found, "synthetic") == pytest.approx(100 * found["synthetic"]["f1"]["neutral"])

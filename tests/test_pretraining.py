@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import random
 import shutil
 from dataclasses import replace
@@ -395,6 +397,31 @@ def test_without_whole_sentences_a_teacher_changes_nothing(bert, teacher, tmp_pa
     assert all(torch.equal(alone[name], taught[name]) for name in alone)
 
 
+def test_without_a_teacher_every_sentence_is_masked(bert, tmp_path):
+    for name, share in (("none", 0.0), ("most", 0.9)):
+        pretrain(opened(bert), TEXTS, tmp_path / name, replace(QUICK, epochs=0.5, whole_share=share))
+    none, most = (load_file(tmp_path / name / "model.safetensors") for name in ("none", "most"))
+    assert all(torch.equal(none[name], most[name]) for name in none)
+
+
+def test_a_model_that_could_not_be_written_whole_is_none_and_the_training_goes_on(bert, tmp_path, monkeypatch):
+    config, model = replace(QUICK, epochs=0.5), tmp_path / "model"
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", full_disk)
+        with pytest.raises(OutputError, match="go on with --resume"):
+            pretrain(opened(bert), TEXTS, model, config)
+    assert not {"config.json", "model.safetensors"} & {path.name for path in model.iterdir()}
+    assert not list(model.glob(".*"))
+    pretrain(opened(bert), TEXTS, model, config, resume=True)
+    assert {"config.json", "model.safetensors", "tokenizer.json"} < {path.name for path in model.iterdir()}
+
+
+def full_disk(*given):
+    if str(given[1]).endswith(("config.json", "model.safetensors")) and "training" not in str(given[1]):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    os.rename(*given)
+
+
 def test_a_teacher_draws_the_sentence_vectors_near(bert, teacher, tmp_path):
     def likeness(path):
         columns = []
@@ -465,6 +492,12 @@ def test_a_text_longer_than_the_model_takes_is_cut(bert, sentences, tmp_path):
         ("epochs", float("inf")),
         ("whole_share", 1.0),
         ("whole_share", -0.1),
+        ("batch_size", 0),
+        ("max_length", 2),
+        ("seed", -1),
+        ("save_steps", 0),
+        ("weight_decay", -0.1),
+        ("distillation_weight", float("nan")),
     ],
 )
 def test_a_configuration_out_of_range_is_refused(name, value):
@@ -615,6 +648,12 @@ def test_cut_positions_of_a_roberta_take_texts_as_long_as_they_say(tiny):
     batch = small.tokenizer("shop " * 50, truncation=True, return_tensors="pt")
     assert batch["input_ids"].shape[1] == small.tokenizer.model_max_length
     small.model(**batch)
+
+
+def test_positions_that_were_not_learned_cannot_be_cut(checkpoint):
+    del checkpoint.model.base_model.embeddings.position_embeddings
+    with pytest.raises(ModelError, match="has no learned positions to cut"):
+        cut_positions(checkpoint.model, 16)
 
 
 @pytest.mark.parametrize("length", [7, 65, 0])

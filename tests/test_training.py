@@ -214,6 +214,35 @@ def test_trainings_on_more_and_on_fewer_rows_can_be_evaluated_at_the_same_steps(
         assert result.best["validation"]["macro_f1"] == max(r["validation"]["macro_f1"] for r in result.history)
 
 
+class StopAt(TrainerCallback):
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_end(self, args, state, control, **kwargs):
+        control.should_training_stop = control.should_training_stop or state.global_step >= self.step
+
+
+@pytest.mark.parametrize(("stop", "evaluated"), [(1, [1]), (8, [4, 8]), (10, [4, 8, 10])])
+def test_a_training_by_steps_that_a_rule_of_ones_own_stops_is_evaluated_there(config, tmp_path, stop, evaluated):
+    by_steps = config(max_steps=12, evaluate_steps=4, evaluate_by="steps")
+    result = train(by_steps, TRAIN, VALIDATION, callbacks=[StopAt(stop)], output_dir=tmp_path / "model")
+    assert [record["step"] for record in result.history] == evaluated
+    assert result.best["validation"]["macro_f1"] == max(r["validation"]["macro_f1"] for r in result.history)
+
+
+def test_one_process_trains_on_one_of_several_devices(config, monkeypatch):
+    from transformers import TrainingArguments
+
+    monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: getattr(self, "_n_gpu", 2) or 2))
+    found = []
+    monkeypatch.setattr(
+        "classifiers.trainer.ClassifierTrainer.train", lambda self, **how: found.append(self.args.train_batch_size)
+    )
+    with pytest.raises(IndexError):
+        train(config(batch_size=32), TRAIN, VALIDATION)
+    assert found == [32]
+
+
 def test_a_training_that_would_never_be_evaluated_is_refused():
     with pytest.raises(InputError, match="Give evaluate_steps"):
         TrainConfig(evaluate_by="steps")
@@ -465,6 +494,14 @@ def test_settings_that_do_not_suit_the_data_are_refused_before_anything_is_train
     with pytest.raises(ValueError, match=message):
         train(config(**values), balanced, VALIDATION, output_dir=tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_totals_and_weights_may_be_numbers_of_numpy_and_must_be_whole_or_positive():
+    assert TrainConfig(class_weights={"a": np.float32(2), "b": 1}).class_weights == {"a": 2.0, "b": 1.0}
+    ways = {"strategy": "random", "sampling_strategy": {"neutral": np.int64(9)}}
+    assert TrainConfig(augmentation=ways).augmentation.sampling_strategy == {"neutral": 9}
+    with pytest.raises(InputError, match=r"gives class 'neutral' a total of 1000\.0\. Give a whole number"):
+        TrainConfig(augmentation=ways | {"sampling_strategy": {"neutral": 1e3}})
 
 
 def test_patience_without_validation_rows_is_refused(config):

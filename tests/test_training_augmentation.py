@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +18,7 @@ from transformers import TrainerCallback
 
 from augment import upsample
 from augment.corpus import read
-from augment.errors import InputError
+from augment.errors import InputError, TrainingError
 from classifiers.augmentation import Sets, Synthesis
 from classifiers.batching import Rows
 from classifiers.config import Redraw, Static, TrainConfig
@@ -158,16 +161,64 @@ def test_sets_are_kept_in_the_folder_and_not_made_twice(tmp_path):
 def test_of_a_set_that_came_out_short_some_rows_are_taken_again():
     class Short:
         count, begin = 1, staticmethod(lambda number: None)
-        synthesis = type("S", (), {"budget": {"neutral": 5}})
+        synthesis = SimpleNamespace(budget={"neutral": 5}, classes=["neutral", "positive"])
 
         def get(self, number):
-            return type("M", (), {"rows": Split(["a", "b"], np.array([0, 0]))})
+            return SimpleNamespace(rows=Split(["a", "b"], np.array([0, 0])))
 
     rows = Rows([[1], [2], [3]], Split(["x", "y", "z"], np.array([0, 1, 1])), 2)
     schedule = Redrawn(rows, Short(), lambda texts: [[9]] * len(texts), 2, 0.5)
     assert len(schedule) == 8
     assert Counter(schedule.parts(0)[0].tolist()) == {0: 1, 1: 1, 2: 1, 3: 3, 4: 2}
     assert rows.weights.tolist() == [1, 1, 1, 0.5, 0.5]
+
+
+def test_a_short_set_is_filled_up_class_by_class_and_with_rows_of_the_file_where_it_has_none():
+    class Short:
+        count, begin = 1, staticmethod(lambda number: None)
+        synthesis = SimpleNamespace(budget={"a": 2, "b": 4, "c": 3}, classes=["a", "b", "c"])
+
+        def get(self, number):
+            return SimpleNamespace(rows=Split(["1", "2", "3"], np.array([0, 1, 0])))
+
+    file = Split([*"uvwxyz"], np.array([0, 1, 2, 2, 2, 2]))
+    rows = Rows([[1]] * 6, file, 3)
+    (part,) = Redrawn(rows, Short(), lambda texts: [[9]] * len(texts), 3, 0.5).parts(0)
+    assert part[:6].tolist() == list(range(6))
+    assert Counter(rows.codes[part[6:]].tolist()) == {0: 2, 1: 4, 2: 3}
+    assert Counter(part[6:].tolist()) == {6: 1, 8: 1, 7: 4, 2: 1, 3: 1, 4: 1}
+
+
+def ends(code, number):
+    os._exit(code)
+
+
+def sleeps(seconds, number):
+    time.sleep(seconds)
+
+
+def test_the_process_in_the_background_may_die_and_that_is_said(monkeypatch):
+    from classifiers import augmentation
+
+    monkeypatch.setattr(augmentation, "_make", ends)
+    monkeypatch.setattr(Sets, "_read", lambda self, number: None)
+    sets = Sets(9, None)
+    sets.begin(1)
+    with pytest.raises(TrainingError, match="The process that makes new rows has died"):
+        sets._made_ahead(1)
+    sets.close()
+
+
+def test_the_process_in_the_background_ends_in_the_midst_of_a_set(monkeypatch):
+    from classifiers import augmentation
+
+    monkeypatch.setattr(augmentation, "_make", sleeps)
+    monkeypatch.setattr(Sets, "_read", lambda self, number: None)
+    sets = Sets(600, None)
+    sets.begin(1)
+    start = time.monotonic()
+    sets.close()
+    assert time.monotonic() - start < 60
 
 
 def test_the_last_steps_see_original_rows_alone(config, watch):
@@ -239,6 +290,23 @@ def test_the_head_is_trained_anew_on_resampled_features_and_the_encoder_stays(co
     codes = np.array([["neutral", "positive"].index(label) for label in VALIDATION[1]])
     by_text = (result.predict_proba(VALIDATION[0]).argmax(axis=1) == codes).mean()
     assert by_text == pytest.approx(result.best["validation"]["accuracy"])
+
+
+def test_new_vectors_can_weigh_less(config):
+    ways = {"mode": "features", "strategy": "smote"}
+    full, half = (
+        train(config(augmentation=ways, synthetic_weight=w, epochs=1.0), RARE, VALIDATION) for w in (1.0, 0.5)
+    )
+    assert not same(weights(full), weights(half))
+    with pytest.raises(InputError, match="no synthetic rows that synthetic_weight could be for"):
+        train(config(augmentation={"mode": "features", "strategy": None}, synthetic_weight=0.5), RARE, VALIDATION)
+
+
+def test_a_class_without_validation_rows_stops_no_training(config, tmp_path):
+    only = [text for text, label in zip(*VALIDATION, strict=True) if label == "positive"]
+    result = train(config(augmentation=WORDS, epochs=1.0), RARE, (only, ["positive"] * len(only)))
+    assert result.last["gap_synthetic"] is None
+    assert result.last["synthetic"]["recall"]["neutral"] > 0
 
 
 def test_without_a_strategy_the_features_are_drawn_in_balance(config):

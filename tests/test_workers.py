@@ -118,7 +118,7 @@ def test_an_error_does_not_wait_for_what_the_workers_are_at():
     with contextlib.suppress(KeyboardInterrupt), Workers(Marked(), [], 1) as workers:
         workers(draws(1))
         begun = time.monotonic()
-        workers._pool.submit(time.sleep, 60)
+        workers._processes.submit(time.sleep, 60)
         time.sleep(0.2)
         raise KeyboardInterrupt
     assert time.monotonic() - begun < 30
