@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from types import MappingProxyType
@@ -97,7 +98,8 @@ def extended_batches(
         for part in batches(corpus.table):
             n = len(part)
             for name, dtype in added.items():
-                part = part.append_column(name, pa.array(np.zeros(n, bool)) if dtype == "bool" else pa.nulls(n, dtype))
+                original = pa.array(np.zeros(n, bool)) if name == "is_synthetic" else pa.nulls(n, dtype)
+                part = part.append_column(name, original)
             yield from part.select(schema.names).cast(schema).combine_chunks().to_batches()
 
     def new() -> Iterator[pa.RecordBatch]:
@@ -115,6 +117,8 @@ def extended_batches(
             }
             for name in extra:
                 values = [row.columns.get(name) for row in chunk]
+                if pa.types.is_string(schema.field(name).type) and extra[name] != "string":  # as csv has it
+                    values = [value if value is None else json.dumps(value) for value in values]
                 with contextlib.suppress(pa.ArrowException):  # of a column of that name that held something else
                     written[name] = pa.array(values, schema.field(name).type)
             arrays = [written.get(field.name, pa.nulls(len(chunk), field.type)) for field in schema]

@@ -92,7 +92,7 @@ def _from_word(word: str, counts: Counts) -> dict[Label, int]:
 def _from_share(share: float, counts: Counts) -> dict[Label, int]:
     if not 0 < share <= 1:
         raise InputError(f"The sampling_strategy as a share of the largest class must lie in (0, 1]. Got {share:g}.")
-    total = math.floor(share * max(counts.values()))
+    total = math.floor(round(share * max(counts.values()), 9))  # .29 · 100 is a little less than 29
     wanted = {label: total - count for label, count in counts.items() if count < total}
     if not wanted and share < 1:
         raise InputError(

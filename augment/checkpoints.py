@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from augment.errors import InputError, ModelError
+from augment.errors import CounterpoiseError, InputError, ModelError
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 BUNDLED = {"mini": Path(__file__).parent / "models" / "mini"}
 MODEL_TYPES = "counterpoise.model_types"
 """Entry-point group: a `model_type` of transformers, and the module whose import makes it known."""
+SAFE = {"use_safetensors": True, "trust_remote_code": False}
+"""No pickles, and no code that lies beside a model."""
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 
 
@@ -128,10 +131,10 @@ def load_masked_lm(
 
     place = _device(device)
     computed_in = _dtype(dtype, place, or_int8=True)
-    source = _source(name)
     with quiet(), _one_line(name):
+        source = _source(name)
         model, report = AutoModelForMaskedLM.from_pretrained(
-            source, revision=revision, dtype="float32", use_safetensors=True, output_loading_info=True
+            source, revision=revision, dtype="float32", **SAFE, output_loading_info=True
         )
         tokenizer = _fast_tokenizer(source, revision)
     missing = sorted(report["missing_keys"])
@@ -172,14 +175,14 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
 
     place = _device(device)
     computed_in = _dtype(dtype, place)
-    source = _source(name)
     with quiet(), _one_line(name):
+        source = _source(name)
         _announce(source, revision)
         # What is missing is drawn from the global generator: the same every time, and as if it had not been.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             model, report = AutoModel.from_pretrained(
-                source, revision=revision, dtype="float32", use_safetensors=True, output_loading_info=True
+                source, revision=revision, dtype="float32", **SAFE, output_loading_info=True
             )
         tokenizer = _fast_tokenizer(source, revision)
     untrained = sorted(report["missing_keys"])
@@ -218,11 +221,11 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
 
     place = _device(device)
     computed_in = _dtype(dtype, place)
-    source = _source(name)
     with quiet(), _one_line(name):
+        source = _source(name)
         _announce(source, revision)
         model, report = AutoModelForSequenceClassification.from_pretrained(
-            source, revision=revision, dtype="float32", use_safetensors=True, output_loading_info=True
+            source, revision=revision, dtype="float32", **SAFE, output_loading_info=True
         )
         tokenizer = _fast_tokenizer(source, revision)
     missing = sorted(report["missing_keys"])
@@ -258,7 +261,7 @@ def _source(name: str) -> str:
     """Return the folder of a bundled name, an existing folder, or a hub id as it is."""
     if name in BUNDLED:
         return str(BUNDLED[name])
-    folder = Path(name).expanduser()
+    folder = Path(os.path.expanduser(name))
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             raise ModelError(
@@ -273,7 +276,7 @@ def _source(name: str) -> str:
 def _fast_tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFast:
     from transformers import AutoTokenizer
 
-    tokenizer: Any = AutoTokenizer.from_pretrained(source, revision=revision)
+    tokenizer: Any = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
     if not tokenizer.is_fast:
         raise ModelError(f"The tokenizer of {source!r} gives no character offsets. A fast tokenizer is needed.")
     if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
@@ -304,7 +307,7 @@ def folder_hash(name: str) -> str:
     str
         ``sha256:…`` of its configuration, weights and tokenizer.
     """
-    folder = Path(BUNDLED.get(name, name)).expanduser()
+    folder = Path(os.path.expanduser(BUNDLED.get(name, name)))
     return _hashed(folder) if folder.is_dir() else ""
 
 
@@ -344,7 +347,11 @@ def _dtype(name: str, device: torch.device, *, or_int8: bool = False) -> torch.d
         raise InputError(f"The dtype 'int8' needs a CPU with VNNI instructions, and {device} is none. Give 'auto'.")
     if name != "auto":
         return getattr(torch, name)
-    if torch.cuda.is_bf16_supported() if device.type == "cuda" else torch.cpu._is_avx512_bf16_supported():
+    if (
+        torch.cuda.is_bf16_supported(including_emulation=False)
+        if device.type == "cuda"
+        else torch.cpu._is_avx512_bf16_supported()
+    ):
         return torch.bfloat16
     return torch.int8 if or_int8 and int8 else torch.float32
 
@@ -368,13 +375,11 @@ def quiet() -> Iterator[None]:
 @contextlib.contextmanager
 def _one_line(name: str) -> Iterator[None]:
     """Turn what transformers raises while loading into one line that names the model."""
-    from safetensors import SafetensorError
-
     try:
         yield
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        if isinstance(error, ModelError):
-            raise
+    except CounterpoiseError:
+        raise
+    except Exception as error:
         reason = " ".join(str(error).split())
         if "AutoModelForMaskedLM" in reason:
             raise ModelError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,13 @@ LAYOUT = ("text_column", "label_column", "columns", "label_map", "labels", "drop
 @click.version_option(__version__, prog_name="augment")
 def main() -> None:
     """Make new, different, checked rows for the rare classes of a labelled text file."""
+
+
+def _named(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Refuse a path that ends in no name, as `.` does: others are put together of it."""
+    if value is not None and not value.name:
+        raise click.BadParameter(f"{str(value)!r} has no name of its own. Give that of a file or a folder.")
+    return value
 
 
 def layout_options(command: Any) -> Any:
@@ -43,7 +51,9 @@ def layout_options(command: Any) -> Any:
 
 @main.command("upsample")
 @click.argument("source", metavar="INPUT", required=False)
-@click.option("-o", "--output", type=Path, help="File to write: .csv, .tsv, .jsonl, .parquet, or a folder.")
+@click.option(
+    "-o", "--output", type=Path, callback=_named, help="File to write: .csv, .tsv, .jsonl, .parquet, or a folder."
+)
 @click.option(
     "--config",
     type=Path,
@@ -123,6 +133,7 @@ def upsample_command(
         # Unfinished work is that of the same command: an output beside it was the last thing that one wrote.
         replace = overwrite or (resume and journal_path(output).exists())
         files.check_output(output, overwrite=replace)
+        files.check_writable(manifest_path(output))
         if not replace and manifest_path(output).exists():
             raise OutputError(
                 f"{manifest_path(output)} exists already; give --overwrite to replace it, or another name."
@@ -136,6 +147,8 @@ def upsample_command(
     asked = run_config.settle(config, options, given | ({"header"} & {name.removeprefix("no_") for name in given}))
     if asked.encoder is not None:
         _check_for_vectors(asked, output, workers)
+    if output is not None:
+        _check_is_no_input(output, (asked.source, *asked.against))
     job = plan_job(
         asked.read_input(),
         asked.strategy,
@@ -158,6 +171,7 @@ def upsample_command(
         if report is not None:
             _report(output, report, overwrite=overwrite, seed=asked.seed, quiet=quiet)
         return
+    files.check_storable(job.corpus.table, output)
     run = Run(job, workers=workers)
     asked.check_models(run.guards)
     _say_versions(asked, config, quiet)
@@ -198,6 +212,13 @@ def upsample_command(
         _show_result(job, manifest, output, shown)
     if report is not None:
         _report(output, report, overwrite=overwrite, seed=asked.seed, quiet=quiet)
+
+
+def _check_is_no_input(output: Path, sources: Iterable[str]) -> None:
+    """Refuse to replace what is read."""
+    for source in sources:
+        if output.exists() and os.path.exists(source) and output.samefile(source):
+            raise OutputError(f"{output}: is an input of this run and is not replaced; choose another output.")
 
 
 def _check_for_vectors(asked: Any, output: Path | None, workers: int) -> None:
@@ -260,13 +281,18 @@ def _say_versions(asked: Any, config: Path | None, quiet: bool) -> None:
 def _report(output: Path, report: Path, *, overwrite: bool, seed: int, quiet: bool) -> None:
     from augment.report import write_report
 
-    write_report(output, report, overwrite=overwrite, seed=seed)
+    try:
+        write_report(output, report, overwrite=overwrite, seed=seed)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Interrupted: {output} is written whole; `augment report {output} -o {report}` makes its report."
+        ) from None
     if not quiet:
         click.echo(f"\nReport: {report}")
 
 
 @main.command("report")
-@click.argument("output", metavar="OUTPUT", type=Path)
+@click.argument("output", metavar="OUTPUT", type=Path, callback=_named)
 @click.option("-o", "--output", "path", type=Path, metavar="FILE", help="HTML file.  [default: OUTPUT.report.html]")
 @click.option("--overwrite", is_flag=True, help="Replace an existing report.")
 @click.option("--sample", type=int, metavar="N", help="Most texts that are looked at.  [default: 10000]")

@@ -305,7 +305,7 @@ def _measured(
             two_sample_mlp=mlp,
             density=density,
             coverage=coverage,
-            variance_ratio=_variance_ratio(rows, train),
+            variance_ratio=variance_ratio(rows, train),
             nearest_train=float(np.median(_nearest(rows, train, leave_one_out=is_train))),
             nearest_heldout=float(np.median(_nearest(rows, heldout))),
             tstr_f1=math.nan if others is None else _transfer_f1(_cut(rows, len(train), seed), heldout, *others),
@@ -377,7 +377,11 @@ def _nearest(rows: np.ndarray, others: np.ndarray, *, leave_one_out: bool = Fals
     return nearest
 
 
-def _variance_ratio(rows: np.ndarray, others: np.ndarray) -> float:
+def variance_ratio(rows: np.ndarray, others: np.ndarray) -> float:
+    """Return the total variance of rows over that of others, two or more of each.
+
+    Where the others have none: infinite, or 1 if the rows have none either.
+    """
     # Less the first row, so that equal values have no variance at all, and not one of rounding.
     own, real = ((values - values[0]).var(axis=0, ddof=1).sum() for values in (rows, others))
     return float(own / real) if real else (math.inf if own else 1.0)

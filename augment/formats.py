@@ -169,12 +169,14 @@ def from_arrow(table: pa.Table, name: str) -> Dataset:
 
 
 def _decoded(table: Any) -> Any:
-    """Return a table or batch with plain values in place of dictionaries, the categories of pandas."""
+    """Return a table or batch with plain values in place of dictionaries, the categories of pandas, and of views."""
     import pyarrow as pa
 
     for place, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            table = table.set_column(place, field.name, table.column(place).cast(field.type.value_type))
+        plain = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        plain = pa.string() if pa.types.is_string_view(plain) else plain
+        if plain != field.type:
+            table = table.set_column(place, field.name, table.column(place).cast(plain))
     return table
 
 

@@ -20,7 +20,7 @@ from augment.neighbors import Metric, first_rows, row_keys
 from augment.one_hot import checked_groups, crossed
 from augment.seeding import generator, global_generators, seed_of
 from augment.smote import SmallClass, Smote
-from augment.vector_sampler import Drawn, Rows, Sphere, VectorSampler, at_length
+from augment.vector_sampler import ROUNDS, Drawn, Rows, Sphere, VectorSampler, at_length
 
 GeneratorInput = Literal["residual", "smote", "noise"]
 
@@ -56,8 +56,8 @@ class GANSMOTE(VectorSampler):
     - ``"noise"``: noise: the plain GAN that Scott and Plested used in place of SMOTE. One for each class; for one-hot
       rows too.
 
-    A class with fewer than `min_rows` different rows is left to SMOTE, with a warning. Collapse is looked for after the
-    training, and reported.
+    A class with fewer than `min_rows` different rows is left to SMOTE, with a warning; of one-hot rows repeats count.
+    Collapse is looked for after the training, and reported.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ class GANSMOTE(VectorSampler):
     patience : int, default=4
         Looks, one every 25 steps, at which fewer may be reached before it is stopped.
     min_rows : int, default=100
-        Different rows of a class below which no network is trained, 30 or more.
+        Different rows of a class (one-hot: rows) below which no network is trained, 30 or more.
     on_collapse : {"warn", "raise"}, default="warn"
         What is done about a collapse.
 
@@ -212,10 +212,20 @@ class GANSMOTE(VectorSampler):
         trained = sorted(code for code in made if len(rows.of(code)) >= self.min_rows)
         for code in sorted({*made} - {*trained}):
             warnings.warn(
-                f"The class {rows.label(code)!r} has {len(rows.of(code))} different rows, and {type(self).__name__}"
-                f" trains no network on fewer than min_rows={self.min_rows}: its new rows are those of SMOTE.",
+                f"The class {rows.label(code)!r} has {len(rows.of(code))}{'' if self._groups else ' different'} rows,"
+                f" and {type(self).__name__} trains no network on fewer than min_rows={self.min_rows}: its new rows are"
+                " those of SMOTE.",
                 stacklevel=7,  # where fit_resample was called
             )
+        for code in trained if self.generator_input == "residual" and self.small_class == "raise" else ():
+            there = len(rows.of(code))
+            kept = there - int(HELD_ASIDE * there)
+            if self.k_neighbors >= kept:
+                raise InputError(
+                    f"`k_neighbors` of {type(self).__name__} must be smaller than {kept}: of the {there} different rows"
+                    f" of class {rows.label(code)!r} a fifth is held aside. Got {self.k_neighbors}. Lower it, or give"
+                    " small_class='lower'."
+                )
         self._rows, self._smote = rows, self._smote_of(rows)
         self._generators: dict[int, Any] = {}
         self.history_: list[dict[str, Any]] = []
@@ -272,7 +282,8 @@ class GANSMOTE(VectorSampler):
         if label not in known or count < 1:
             raise InputError(f"Rows can be made of {', '.join(map(repr, known))}, 1 or more. Got {count} of {label!r}.")
         code = int(np.searchsorted(self._rows.labels, label))
-        child = int(generator(seed_of(random_state), "vectors", code).integers(2**32))
+        # A turn that fit_resample never comes to, whose rows these would be otherwise.
+        child = int(generator(seed_of(random_state), "vectors", code, ROUNDS).integers(2**32))
         return self.draw(self._rows, code, count, child).vectors
 
     def save(self, folder: str | Path) -> None:
@@ -347,7 +358,7 @@ class GANSMOTE(VectorSampler):
             made._groups, made._made, made.history_ = config["groups"], config["made"], config["history"]
             for look in made.history_:
                 if "coverage" in look:  # whose classes JSON has made texts of
-                    look["coverage"] = {label: look["coverage"][str(label)] for label in look["classes"]}
+                    look["coverage"] = dict(zip(look["classes"], look["coverage"].values(), strict=True))
             made.collapse_ = dict(config["collapse"])
             made._smote = made._smote_of(made._rows)
             made._generators = {}

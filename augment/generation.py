@@ -77,6 +77,8 @@ class Tally:
     """Candidates rejected, by class and by the guard that did."""
     barren: Counter[Any] = field(default_factory=Counter)
     """Sources in which the strategy found nothing to work on, by class."""
+    used_up: set[Any] = field(default_factory=set)
+    """Classes whose sources have had as many slots each as are allowed."""
 
     def add(self, outcome: Outcome) -> None:
         """Count what became of a chunk."""
@@ -89,7 +91,9 @@ class Tally:
         reasons = [f"{count} candidates rejected as {name}" for name, count in self.rejected[label].most_common()]
         if self.barren[label]:
             reasons.insert(0, f"{self.barren[label]} sources without anything to replace")
-        return ", ".join(reasons) or "no more new rows are allowed of each source"
+        if label in self.used_up:
+            reasons.append("no more new rows are allowed of each source")
+        return ", ".join(reasons)
 
     def rejections(self) -> Counter[str]:
         """Return candidates rejected by guard, over all classes."""
@@ -202,6 +206,7 @@ def generate(
             fertile = (slot for slot in plan if slot.source not in barren)
             chunk = list(islice(fertile, min(CHUNK, wanted - tally.made[label])))
             if not chunk:
+                tally.used_up.add(label)
                 break
             outcome = next(earlier, None)
             if outcome is None:

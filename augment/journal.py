@@ -84,7 +84,7 @@ class Journal:
                 self._file.truncate(0)
             self._read_up(plain)
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) and not there:  # as `__exit__` would, which is not reached
+            if not there and not isinstance(error.__context__, BlockingIOError):  # as `__exit__`, which is not reached
                 self.path.unlink(missing_ok=True)
             self._file.close()
             raise
@@ -147,9 +147,13 @@ class Journal:
     def _lock(self) -> None:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise OutputError(
                 f"{self.path}: another run is writing this output; wait for it, or choose another."
+            ) from None
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: cannot be locked ({error.strerror}); choose an output on another file system."
             ) from None
 
     def _read_up(self, identity: Mapping[str, Any]) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datasets import Dataset, Features
 
 _RANDOM = "[0-9a-f]" * 8  # what temporary names are told apart by
-_SAVED = ("dataset_info.json", "dataset_dict.json")  # what tells a folder saved by `datasets` from any other
+_SAVED = "dataset_info.json"  # what tells a table saved by `datasets` from any other folder
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
@@ -54,9 +54,47 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     _check_replaceable(path)
     if os.path.exists(path) and not overwrite:
         raise OutputError(f"{path}: exists already; give --overwrite to replace it, or choose another output.")
+    check_writable(path)
+
+
+def check_writable(path: Path) -> None:
+    """Try whether a file of this name can be written.
+
+    Raises
+    ------
+    OutputError
+        If not.
+    """
     with replacing(path) as temporary:
         temporary.touch(exist_ok=False)
         temporary.unlink()
+
+
+def check_storable(table: Dataset, path: Path) -> None:
+    """See that a table's texts can be written in the format of `path`, before rows are made for it.
+
+    Raises
+    ------
+    OutputError
+        If one holds a NUL character and the format is csv or tsv.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        return
+    start = 0
+    for part in batches(table):
+        for column in part.columns:
+            if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                found = pc.index(pc.match_substring(column, "\0"), True).as_py()
+                if found >= 0:
+                    raise OutputError(f"{path}, {_holds_nul(start + found)}")
+        start += len(part)
+
+
+def _holds_nul(row: int) -> str:
+    return f"row {row}: holds a NUL character, which csv and tsv cannot; write .jsonl instead."
 
 
 def write(table: Dataset, path: Path) -> None:
@@ -127,6 +165,7 @@ def clear_leftovers(path: Path) -> None:
     path : Path
         The output.
     """
+    path = _place(path)
     name = glob.escape(f".{path.name}.")
     for old in path.parent.glob(f"{name}{_RANDOM}.old"):
         if path.exists():
@@ -171,7 +210,7 @@ def staged_text(text: str, path: Path) -> Iterator[None]:
     """
     with replacing(path) as temporary:
         with open(temporary, "xb") as handle:
-            handle.write(text.encode())
+            handle.write(text.encode(errors="backslashreplace"))  # a file's name may be no text
             _flush(handle)
         yield
 
@@ -202,6 +241,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     import pyarrow as pa
 
+    path = _place(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         yield temporary
@@ -222,6 +262,11 @@ def replacing(path: Path) -> Iterator[Path]:
         else:
             with contextlib.suppress(OSError):
                 temporary.unlink()
+
+
+def _place(path: Path) -> Path:
+    """Return where a path leads, so that what is written takes the place of a link's target and not of the link."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 def _swap_folders(new: Path, path: Path) -> None:
@@ -246,9 +291,9 @@ def _check_replaceable(path: Path) -> None:
             f"{path}: is a file, but a name without a suffix is written as a folder; "
             f"add a suffix ({', '.join(SUFFIXES)}), or choose another output."
         )
-    if not path.suffix and os.path.isdir(path) and any(path.iterdir()) and not any((path / n).exists() for n in _SAVED):
+    if not path.suffix and os.path.isdir(path) and any(path.iterdir()) and not (path / _SAVED).exists():
         raise OutputError(
-            f"{path}: is a folder that holds other things than a saved data set, and is not replaced; "
+            f"{path}: is a folder that holds other things than one saved table, and is not replaced; "
             f"choose another output."
         )
 
@@ -306,9 +351,7 @@ def _write_csv(features: Features, tables: Iterable[pa.Table], handle: BinaryIO,
             for row, cells in enumerate(rows, start):
                 joined = "".join(cells)
                 if "\0" in joined:
-                    raise OutputError(
-                        f"row {row}: holds a NUL character, which csv and tsv cannot; write .jsonl instead."
-                    )
+                    raise OutputError(_holds_nul(row))
                 (quoted if "\r" in joined else minimal).writerow(cells)
             written = text.getvalue()
         handle.write(written.encode())

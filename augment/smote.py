@@ -119,6 +119,10 @@ class SmoteFamily(VectorSampler, abc.ABC):
         """
         return wanted
 
+    def stream(self, seed: int) -> int | np.random.RandomState:
+        """Return the random state of the sampler for one class."""
+        return seed
+
     def settle(self, rows: Rows, seed: int) -> None:  # noqa: D102 -- see the base
         self._vectors = for_search(rows.vectors, self.metric)
 
@@ -131,7 +135,7 @@ class SmoteFamily(VectorSampler, abc.ABC):
             return Drawn(rows.vectors[chosen], parents, np.full(wanted, np.nan))
         total = len(own) + self.ask(wanted, len(own))
         sampler = self.sampler(rows, code, neighbors, seed)
-        sampler.set_params(sampling_strategy={code: total}, random_state=seed)
+        sampler.set_params(sampling_strategy={code: total}, random_state=self.stream(seed))
         identity = sparse.identity(len(rows.codes), format="csr")
         try:
             drawn, _ = sampler.fit_resample(identity, rows.codes)
@@ -406,6 +410,10 @@ class KMeansSmote(SmoteFamily):
         )
         self.n_clusters = n_clusters
         self.least_share = least_share
+
+    def stream(self, seed: int) -> np.random.RandomState:
+        """Return one that goes on: with a number imbalanced-learn would begin anew in every cluster."""
+        return np.random.RandomState(seed)
 
     def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
         if self.n_clusters > len(rows.codes):

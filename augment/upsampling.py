@@ -370,10 +370,11 @@ def upsample(
     made = run.make(only_synthetic=only_synthetic)
     rows = list(made.rows)
     if isinstance(data, (tuple, list)):
-        originals = ([], []) if only_synthetic else data
+        texts, labels = list(data[0]), list(data[1])  # a pandas.Series is indexed by its labels, a list by position
+        originals = ([], []) if only_synthetic else (texts, labels)
         return (
             [*originals[0], *(row.text for row in rows)],
-            [*originals[1], *(data[1][row.source] for row in rows)],
+            [*originals[1], *(labels[row.source] for row in rows)],
         ), made.manifest
     if hasattr(data, "iloc"):
         frame = extended_frame(data, corpus, rows, chosen.name, only_synthetic=only_synthetic, extra=run.columns())

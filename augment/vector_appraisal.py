@@ -12,6 +12,7 @@ import numpy as np
 
 from augment import quality
 from augment.errors import CounterpoiseError
+from augment.fidelity import variance_ratio
 from augment.written_output import WrittenOutput
 
 MOST = 2000
@@ -95,7 +96,7 @@ def appraise_vectors(table: WrittenOutput, names: Sequence[str]) -> VectorFindin
                 new=len(new[name]),
                 heldout=len(own),
                 fidelity=_fidelity(table, name, originals[name], own, new[name], heldout),
-                variance_ratio=_variance_ratio(new[name], originals[name]),
+                variance_ratio=_spread(new[name], originals[name]),
                 map_originals=points[1 + 2 * number],
                 map_new=points[2 + 2 * number],
             )
@@ -155,14 +156,19 @@ def _heldout(manifest: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], str | 
         for text, label, there in zip(corpus.texts, corpus.named_labels(), corpus.has_text, strict=True):
             if there:
                 texts.setdefault(label, []).append(str(text))
+    identity = manifest["encoder"]["identity"]
     parameters = {key: value for key, value in manifest["encoder"].items() if key != "identity"}
-    encoder = TextEncoder(**parameters)
+    encoder = TextEncoder(**parameters | {"dtype": identity["dtype"]})
+    if encoder.identity()["revision"] != identity["revision"]:
+        return {}, (
+            f"The encoder {identity['model']!r} is another than the one that made the new rows, so that held-out rows"
+            " cannot be compared with them."
+        )
     return {label: encoder.encode(some[:MOST]) for label, some in texts.items()}, None
 
 
-def _variance_ratio(new: np.ndarray, originals: np.ndarray) -> float:
-    """Return how far new rows spread, over how far originals do."""
+def _spread(new: np.ndarray, originals: np.ndarray) -> float:
+    """Return how far new rows spread, over how far originals do; nan if there are too few."""
     if min(len(new), len(originals)) < 2:
         return math.nan
-    spread = [float(rows.var(axis=0, dtype=np.float64).sum()) for rows in (new, originals)]
-    return spread[0] / spread[1] if spread[1] else math.nan
+    return variance_ratio(new.astype(np.float64), originals.astype(np.float64))

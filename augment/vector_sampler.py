@@ -5,12 +5,13 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from imblearn.over_sampling.base import BaseOverSampler
 from scipy import sparse
-from sklearn.utils._param_validation import InvalidParameterError, StrOptions
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from threadpoolctl import threadpool_limits
 
 from augment.errors import InputError
@@ -20,7 +21,8 @@ from augment.seeding import generator, seed_of
 Sphere = Literal["auto", "none", "renormalize"]
 Interpolation = Literal["auto", "none", "renormalize", "slerp"]
 
-_ROUNDS = 20  # of draws, until there are as many rows as are wanted
+ROUNDS = 20
+"""Draws at most, until there are as many rows as are wanted."""
 _BLOCK = 4096  # rows that are interpolated at a time
 _UNIT = 1e-3  # how far the length of a unit vector may be from 1
 
@@ -117,8 +119,8 @@ class VectorSampler(BaseOverSampler, abc.ABC):
     source_indices_ : ndarray of int64, shape (m, 2)
         Row numbers of the parents of each new row, the nearer first; -1 where there is none.
     weights_ : ndarray of float64, shape (m,)
-        Of the second parent; nan where there is none. Before it is brought to length, a new row is
-        ``(1 - weight) * first + weight * second``.
+        Of the second parent; nan where there is none. Before it is brought to length, or moved by a network, a new row
+        is ``(1 - weight) * first + weight * second``; on an arc, the weight is the share of it.
     """
 
     name: ClassVar[str]
@@ -131,7 +133,12 @@ class VectorSampler(BaseOverSampler, abc.ABC):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseOverSampler._parameter_constraints,
-        "random_state": ["random_state", np.random.Generator],
+        "random_state": [
+            Interval(Integral, 0, 2**64 - 1, closed="both"),
+            np.random.Generator,
+            np.random.RandomState,
+            None,
+        ],
         "sphere": [StrOptions({"auto", "none", "renormalize"})],
     }
 
@@ -226,8 +233,8 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         InputError
             If X holds no finite numbers, is sparse, or a class is too small.
         """
-        if hasattr(X, "iloc"):  # else imbalanced-learn would cut new rows to whole numbers, column by column
-            whole = X.select_dtypes("integer").columns
+        if hasattr(X, "iloc"):  # else imbalanced-learn would cut new rows to whole numbers, or to True, by column
+            whole = X.select_dtypes("integer" if self.takes_repeats() else ["integer", "bool"]).columns
             X = X.astype(dict.fromkeys(whole, np.float64)) if len(whole) else X
         return super().fit_resample(X, y, **params)
 
@@ -270,7 +277,7 @@ class VectorSampler(BaseOverSampler, abc.ABC):
     def _exactly(self, rows: Rows, code: int, wanted: int, seed: int, real: np.ndarray) -> Drawn:
         """Draw until there are enough rows that equal no real one, and leave a random surplus out."""
         parts: list[Drawn] = []
-        for turn in range(_ROUNDS):
+        for turn in range(ROUNDS):
             child = int(generator(seed, "vectors", code, turn).integers(2**32))
             drawn = self.draw(rows, code, wanted - sum(map(len, parts)), child)
             unasked = np.isin(row_keys(drawn.vectors), real) & ~drawn.are_copies()

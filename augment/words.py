@@ -18,9 +18,9 @@ WORD = re.compile(rf"{RUN}(?:(?:{APOSTROPHE}|-){RUN})*")
 CLITIC = re.compile(rf"\s?{APOSTROPHE}(s|d|m|ll|re|ve)$", re.IGNORECASE)
 SENTENCE_START = re.compile(r"(?:^|[.!?…][\"'”’)\]]*\s)[\"'“‘(\[\s]*$")
 ALPHANUMERIC = re.compile(RUN)
-CONTRACTED = re.compile(rf"\s*(?:(n){APOSTROPHE}(t)|{APOSTROPHE}(s|d|m|ll|re|ve))\b", re.IGNORECASE)
+CONTRACTED = re.compile(rf"(?<!\s)\s*(?:(n){APOSTROPHE}(t)|{APOSTROPHE}(s|d|m|ll|re|ve))\b", re.IGNORECASE)
 
-LITERAL = re.compile(r"(?:https?://|www\.)\S+|\S+@\S+|(?<!\w)[@#]\w+|</?[A-Za-z][^<>]*>")
+LITERAL = re.compile(r"(?:https?://|www\.)\S+|(?:(?<!\S)|(?<=>))\S+@\S+|(?<!\w)[@#]\w+|</?[A-Za-z][^<>]*>")
 """Addresses, user names, tags of either kind: never replaced, since a part of one is no word."""
 
 NEGATIONS = (

@@ -111,9 +111,10 @@ class WrittenOutput:
         """Draw some of these rows that have a text, in random order, the same whatever else is drawn."""
         number = sorted(self.manifest["counts_before"]).index(name) if name else 0
         drawn = generator(self.seed, "report", purpose, number).permutation(rows)[:most]
-        if not len(drawn) or "vector" in self.table.column_names:  # new vectors have no text
+        if not len(drawn):
             return drawn
-        return drawn[[bool(text.strip()) for text in self.texts(drawn)]]
+        is_vector = self.is_new[drawn] if "vector" in self.table.column_names else np.zeros(len(drawn), dtype=bool)
+        return drawn[is_vector | [bool(text.strip()) for text in self.texts(drawn)]]  # new vectors have no text
 
     def vectors(self, rows: np.ndarray) -> np.ndarray:
         """Return the vectors of some rows, (n, d) float32, as a vector strategy has written them."""

@@ -218,6 +218,29 @@ def test_a_broken_configuration(copy, content):
     assert repr(str(copy)) in refusal(copy)
 
 
+@pytest.mark.parametrize(("file", "change"), [("tokenizer_config.json", []), ("config.json", {"hidden_size": "x"})])
+def test_a_folder_that_is_broken_in_ways_nobody_thought_of(copy, file, change):
+    there = json.loads((copy / file).read_text())
+    (copy / file).write_text(json.dumps(change if isinstance(change, list) else there | change))
+    refusal(copy)
+
+
+def test_the_home_of_nobody():
+    refusal("~nobody-of-this-name/model")
+
+
+def test_code_that_lies_beside_a_model_is_not_run_nor_asked_about(copy, monkeypatch, capsys):
+    config = json.loads((copy / "config.json").read_text()) | {
+        "model_type": "evil",
+        "auto_map": dict.fromkeys(("AutoConfig", "AutoModel", "AutoModelForMaskedLM"), "evil.Evil"),
+    }
+    (copy / "config.json").write_text(json.dumps(config))
+    (copy / "evil.py").write_text("raise SystemExit('run')\n")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asked"))
+    refusal(copy)
+    assert capsys.readouterr().out == ""
+
+
 def test_an_encoder_without_a_masked_lm_head(bert, tmp_path, shape):
     from transformers import BertConfig, BertModel
 

@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -917,6 +918,66 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_done(no_
         Path(name).mkdir()
         Path(name, "mine.txt").write_text("precious")
     refused(f"upsample in.csv -o {output} --strategy fillmask", *says)
+
+
+def test_an_output_without_a_name_of_its_own_is_refused(no_model):
+    refused("upsample in.csv -o . --overwrite", "'.' has no name of its own")
+    refused("upsample in.csv -o . --resume", "'.' has no name of its own")
+    refused("report .", "'.' has no name of its own")
+
+
+@pytest.mark.parametrize("output", ["in.csv", "link.csv", "held.csv"])
+def test_what_is_read_is_not_replaced(no_model, output):
+    Path("link.csv").symlink_to("in.csv")
+    table("held.csv", ROWS[:3])
+    refused(
+        f"upsample in.csv -o {output} --against held.csv --overwrite --only-synthetic",
+        output,
+        "is an input of this run",
+    )
+
+
+def test_a_nul_is_refused_before_rows_are_made_for_a_csv(no_model):
+    Path("in.jsonl").write_text("".join(json.dumps(row | {"note": "a\0b"}) + "\n" for row in ROWS))
+    refused("upsample in.jsonl -o out.csv", "out.csv, row 0: holds a NUL character", ".jsonl")
+    augment("upsample in.jsonl -o out.jsonl")
+
+
+def test_a_name_too_long_for_the_manifest_is_refused_before_anything_is_done(no_model):
+    refused(f"upsample in.csv -o {'a' * 232}.csv", "cannot be written", "name too long")
+
+
+def test_an_input_whose_name_is_no_text_is_upsampled():
+    shutil.copy("in.csv", b"caf\xe9.csv")
+    done = subprocess.run(
+        [str(COMMAND).encode(), b"upsample", b"caf\xe9.csv", b"-o", b"out.csv", b"--strategy", b"random"],
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(Path("out.csv.manifest.json").read_text())["input"]["name"] == "caf\udce9.csv"
+
+
+def test_ctrl_c_in_the_report_says_that_the_output_is_written(monkeypatch):
+    import augment.report
+
+    monkeypatch.setattr(augment.report, "write_report", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    result = invoke("upsample in.csv -o out.csv --report out.html --strategy swap")
+    assert result.exit_code == 130
+    assert "out.csv is written whole; `augment report out.csv -o out.html` makes its report" in result.stderr
+    assert Path("out.csv").exists()
+
+
+@pytest.mark.parametrize("column", ["label", "text"])
+def test_columns_of_string_views_are_read(column):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = pa.Table.from_pylist(ROWS)
+    place = rows.schema.get_field_index(column)
+    pq.write_table(rows.set_column(place, column, rows.column(place).cast(pa.string_view())), "in.parquet")
+    augment("upsample in.parquet -o out.csv --drop-unlabelled")
+    augment("upsample in.csv -o expected.csv")
+    assert cells("out.csv") == cells("expected.csv")
 
 
 def test_an_output_must_be_named():

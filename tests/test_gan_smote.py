@@ -708,6 +708,30 @@ def test_more_rows_are_like_those_that_were_made_and_none_without_a_seed_is_the_
     assert sampler.sample("rare", 1, random_state=0).shape == (1, 8)
 
 
+@pytest.mark.parametrize("mode", QUICK)
+def test_more_rows_are_none_of_those_that_were_made_whatever_the_seed(mode):
+    X, y = normal()
+    sampler = quick(mode)
+    made = new_rows(sampler, X, y)
+    more = sampler.sample("rare", len(made), random_state=0)
+    assert not {row.tobytes() for row in made} & {row.tobytes() for row in more}
+
+
+@pytest.mark.parametrize("mode", QUICK)
+def test_boolean_classes_come_back_as_booleans(mode, tmp_path):
+    sampler = fitted(quick(mode), *normal({True: 130, False: 260}))
+    sampler.save(tmp_path)
+    back = GANSMOTE.load(tmp_path)
+    assert np.array_equal(back.sample(True, 5, random_state=0), sampler.sample(True, 5, random_state=0))
+    assert back.history_ == sampler.history_
+
+
+def test_neighbours_must_be_fewer_than_the_rows_that_are_trained_on():
+    X, y = normal({"often": 60, "rare": 40})
+    with pytest.raises(InputError, match="must be smaller than 32: of the 40 different rows of class 'rare' a fifth"):
+        quick(k_neighbors=35, min_rows=30).fit_resample(X, y)
+
+
 def test_nothing_is_made_or_saved_before_there_is_something_learnt(tmp_path):
     for act in (lambda: GANSMOTE().sample("rare", 1), lambda: GANSMOTE().save(tmp_path / "none")):
         with pytest.raises(NotFittedError, match="GANSMOTE has learnt nothing yet: call fit_resample"):

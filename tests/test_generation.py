@@ -320,6 +320,15 @@ def test_why_missing_names_barren_sources_first_and_then_guards_by_what_they_rej
     )
 
 
+def test_why_missing_names_the_limit_beside_what_was_rejected():
+    strategy = Scripted(lambda draw: numbered(draw) if draw.source % 2 else draw.text)
+    _, tally = run(strategy, {"neutral": 200}, guards=fitted(), max_per_source=1)
+    assert tally.missing["neutral"] > 100
+    said = tally.why_missing("neutral")
+    assert "candidates rejected as" in said
+    assert said.endswith(", no more new rows are allowed of each source")
+
+
 # Guards
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import resource
@@ -257,6 +258,16 @@ def test_a_second_run_is_refused_while_the_first_holds_the_journal(path, resume)
         journal.append(OUTCOMES[1])
         assert list(journal.outcomes()) == OUTCOMES[:2]
     opened(path)._file.close()
+
+
+def test_a_file_system_without_locks_is_said_and_leaves_no_journal(path, monkeypatch):
+    def refuse(*given):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(OutputError, match=r"cannot be locked \(Function not implemented\)"):
+        opened(path)
+    assert not path.exists()
 
 
 def test_a_refused_journal_can_be_opened_again_in_the_same_process(path):

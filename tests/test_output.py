@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import fingerprint
-from datasets import ClassLabel, Dataset, Features, Value
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,7 +26,7 @@ from augment.assembly import extended_frame, extended_table
 from augment.corpus import PROVENANCE, Layout, from_table, read
 from augment.errors import CounterpoiseError, InputError, OutputError
 from augment.generation import Row
-from augment.output import check_output, clear_leftovers, staged_text, write, write_batches
+from augment.output import check_output, check_storable, clear_leftovers, staged_text, write, write_batches
 
 FILES = ("t.csv", "t.tsv", "t.jsonl", "t.parquet")
 FORMATS = (*FILES, "folder")
@@ -220,7 +220,7 @@ def test_an_output_is_extended_again_in_every_format(tmp_path: Path, name: str) 
     assert found["source_row"][:] == [None, None, 0, 1, 0]
     assert found["strategy"][:] == [None, None, "random", "random", "more"]
     if name.endswith("sv"):
-        assert found["label_probs"][:] == [None, None, "[0.25, 0.75]", None, None]
+        assert found["label_probs"][:] == [None, None, "[0.25, 0.75]", None, "[1.0]"]
     else:
         assert found["label_probs"][:] == [None, None, [0.25, 0.75], None, [1.0]]
 
@@ -255,7 +255,7 @@ def test_output_is_checked_before_any_work(tmp_path: Path) -> None:
     assert message(file) == "T/old.csv: exists already; give --overwrite to replace it, or choose another output."
     assert "exists already" in message(tmp_path / "saved")
     assert message(tmp_path / "t.jsonll").endswith("Did you mean '.jsonl'?")
-    assert "holds other things than a saved data set" in message(tmp_path / "mine", overwrite=True)
+    assert "holds other things than one saved table" in message(tmp_path / "mine", overwrite=True)
     assert "T/d.csv: is a folder; expected a file" in message(tmp_path / "d.csv", overwrite=True)
     assert "T/plain: is a file, but a name without a suffix" in message(tmp_path / "plain", overwrite=True)
     before = sorted(tmp_path.iterdir())
@@ -351,6 +351,42 @@ def test_a_nul_cannot_be_written_to_csv_and_can_to_jsonl(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
     write(labelled(["a", "b\0"]), tmp_path / "t.jsonl")
     assert read(tmp_path / "t.jsonl").texts == ["a", "b\0"]
+
+
+def test_a_nul_is_found_before_rows_are_made(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("augment.corpus.BATCH", 2)
+    table = Dataset.from_dict({"text": ["a", "b", "c", "d\0"], "label": ["x"] * 4})
+    with pytest.raises(OutputError, match=r"t\.csv, row 3: holds a NUL character"):
+        check_storable(table, tmp_path / "t.csv")
+    check_storable(table, tmp_path / "t.jsonl")
+    check_storable(table.select(range(3)), tmp_path / "t.tsv")
+
+
+def test_what_a_link_names_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    for name, old in (("folder", None), ("t.csv", "old")):
+        real, link = tmp_path / "real" / name, tmp_path / name
+        real.mkdir() if old is None else real.write_text(old)
+        if old is None:
+            write(labelled(["before"]), real)
+        link.symlink_to(real)
+        write(labelled(["after"]), link)
+        assert link.is_symlink()
+        assert read(real).texts[:] == ["after"]
+    assert {path.name for path in tmp_path.iterdir()} == {"real", "folder", "t.csv"}
+    assert {path.name for path in (tmp_path / "real").iterdir()} == {"folder", "t.csv"}
+
+
+def test_a_name_that_is_no_text_is_written_with_escapes(tmp_path: Path) -> None:
+    with staged_text('{"name": "caf\udce9.csv"}', tmp_path / "m.json"):
+        pass
+    assert json.loads((tmp_path / "m.json").read_text(encoding="utf-8")) == {"name": "caf\udce9.csv"}
+
+
+def test_several_splits_are_not_replaced_by_one_table(tmp_path: Path) -> None:
+    DatasetDict({"train": labelled(["a"]), "test": labelled(["b"])}).save_to_disk(tmp_path / "d")
+    with pytest.raises(OutputError, match="holds other things than one saved table"):
+        check_output(tmp_path / "d", overwrite=True)
 
 
 def test_text_is_written_as_it_is(tmp_path: Path) -> None:

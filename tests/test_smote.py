@@ -14,6 +14,7 @@ from imblearn.pipeline import make_pipeline
 from imblearn.utils.estimator_checks import parametrize_with_checks
 from scipy import stats
 from sklearn.base import BaseEstimator, clone
+from sklearn.cluster import MiniBatchKMeans
 from sklearn.datasets import make_blobs, make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import pairwise_distances
@@ -79,7 +80,10 @@ def test_it_is_an_over_sampler_as_imbalanced_learn_judges_them(estimator, check)
         (BorderlineSmote(m_neighbors=8), BorderlineSMOTE(m_neighbors=8)),
         (SvmSmote(out_step=0.3), SVMSMOTE(out_step=0.3)),
         (Adasyn(), ADASYN()),
-        (KMeansSmote(n_clusters=4, least_share=0.2), KMeansSMOTE(kmeans_estimator=4, cluster_balance_threshold=0.2)),
+        (
+            KMeansSmote(n_clusters=4, least_share=0.2),
+            KMeansSMOTE(kmeans_estimator=MiniBatchKMeans(4, random_state=7), cluster_balance_threshold=0.2),
+        ),
     ],
     ids=lambda sampler: type(sampler).__name__,
 )
@@ -89,7 +93,8 @@ def test_drawn_from_the_same_seed_the_rows_are_those_of_imbalanced_learn(ours, t
     ours.sampling_strategy_ = {"c0": 80}
     ours.settle(rows, 0)
     drawn = ours.draw(rows, 0, 80, 7)
-    expected = theirs.set_params(sampling_strategy={"c0": 120}, random_state=7).fit_resample(X, y)[0][130:]
+    theirs.set_params(sampling_strategy={"c0": 120}, random_state=ours.stream(7))
+    expected = theirs.fit_resample(X, y)[0][130:]
     assert drawn.vectors.shape == expected.shape
     assert np.allclose(drawn.vectors, expected, rtol=0, atol=1e-12)
 
@@ -637,6 +642,16 @@ def test_kmeans_smote_stays_within_clusters_in_which_the_class_is_frequent():
     assert (first == second).all()
     first, second = (blob[smote.source_indices_[:, i]] for i in (0, 1))
     assert (first != second).any(), "which SMOTE does not mind"
+
+
+def test_clusters_draw_weights_of_their_own():
+    rng = np.random.default_rng(0)
+    rare = np.concatenate([rng.normal(center, 0.3, (16, 2)) for center in (0, 20)])
+    X = np.concatenate([rare, rng.normal(10, 1, (64, 2))])
+    y = np.repeat(["rare", "often"], [32, 64])
+    sampler = KMeansSmote(n_clusters=3, random_state=0)
+    sampler.fit_resample(X, y)
+    assert len(np.unique(sampler.weights_)) == 32
 
 
 def test_kmeans_smote_has_more_rows_made_where_the_class_is_sparser():

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
@@ -135,6 +136,15 @@ def test_a_pair_of_lists_comes_back_as_one_with_the_originals_first_and_untouche
     assert (new_texts[:12], new_labels[:12]) == (SHUFFLED, SHUFFLED_LABELS)
     assert Counter(new_labels) == {"neutral": 7, "negative": 7, "positive": 7} == manifest.counts_after
     assert len(new_texts) == len(new_labels) == 21
+
+
+def test_labels_of_a_series_are_read_by_position_whatever_its_index():
+    order = np.random.default_rng(0).permutation(len(SHUFFLED))
+    frame = pd.DataFrame({"text": SHUFFLED, "label": SHUFFLED_LABELS}).iloc[order]
+    series = upsample((frame.text, frame.label), strategy=Swap())
+    lists = upsample((frame.text.tolist(), frame.label.tolist()), strategy=Swap())
+    assert series[0] == lists[0]
+    assert Counter(series[0][1]) == series[1].counts_after
 
 
 def test_integer_labels_of_a_pair_stay_integers():

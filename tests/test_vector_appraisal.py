@@ -55,6 +55,36 @@ def test_new_vectors_are_measured_by_held_out_rows_of_their_class(written):
     assert len(neutral.map_originals) == neutral.originals
 
 
+def test_originals_without_a_text_are_no_real_rows(written, tmp_path, monkeypatch):
+    rows = [{"text": f"The shop number {i} opens at nine.", "label": "neutral"} for i in range(14)]
+    rows += [{"text": "", "label": "neutral"}] * 12
+    rows += [{"text": f"I loved shop {i} more than number {i * 7}.", "label": "positive"} for i in range(40)]
+    monkeypatch.chdir(tmp_path)
+    with open("in.csv", "w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(handle, ["text", "label"])
+        writer.writeheader()
+        writer.writerows(rows)
+    done = CliRunner().invoke(main, ["upsample", "in.csv", "--strategy", "smote", "-o", "out.parquet"])
+    assert done.exit_code == 0, done.stderr
+    found = appraise(Path("out.parquet")).vectors
+    assert found is not None
+    (neutral,) = (one for one in found.classes if one.name == "neutral")
+    assert (neutral.originals, neutral.new) == (14, 14)
+
+
+def test_held_out_rows_are_not_encoded_by_another_encoder(written, tmp_path):
+    for path in (written, manifest_path(written)):
+        shutil.copy(path, tmp_path / path.name)
+    there = manifest_path(tmp_path / written.name)
+    manifest = json.loads(there.read_text(encoding="utf-8"))
+    manifest["encoder"]["identity"]["revision"] = "sha256:0000"
+    there.write_text(json.dumps(manifest), encoding="utf-8")
+    found = appraise(tmp_path / written.name).vectors
+    assert found is not None
+    assert found.no_heldout is not None
+    assert "is another than the one that made the new rows" in found.no_heldout
+
+
 def test_the_measures_are_those_of_the_table_and_the_held_out_file(written):
     import pyarrow.parquet as pq
 

@@ -320,6 +320,21 @@ def test_integers_become_floats_since_new_rows_are_no_integers():
     assert (vectors[40:] % 1 != 0).all()
 
 
+def test_columns_of_booleans_become_floats_too():
+    frame = pd.DataFrame(reviews()[0], columns=["a", "b", "c"]).assign(b=np.arange(40) % 3 == 0)
+    vectors, _ = Wander(random_state=0).fit_resample(frame, reviews()[1])
+    assert vectors.dtypes.tolist() == [np.float64] * 3
+    assert not set(vectors["b"][40:]) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("seed", [2**32, 2**64 - 1])
+def test_a_seed_may_have_64_bits(seed):
+    X, y = reviews()
+    one, other = (Wander(random_state=s).fit_resample(X, y)[0] for s in (seed, seed - 1))
+    assert np.array_equal(one, Wander(random_state=seed).fit_resample(X, y)[0])
+    assert not np.array_equal(one, other)
+
+
 @pytest.mark.parametrize("columns", [["a", "b", "c"], ["b"]])
 def test_columns_of_integers_in_a_frame_become_floats_too(columns):
     frame = pd.DataFrame(np.arange(120).reshape(40, 3), columns=["a", "b", "c"]).astype(float)
@@ -392,7 +407,10 @@ def test_what_is_no_table_of_two_classes_is_refused(X, y, message):
     ("parameters", "message"),
     [
         ({"sphere": "slerp"}, "'sphere' parameter of Wander must be a str among"),
-        ({"random_state": -1}, r"'random_state' parameter of Wander must be an int in the range \[0, 4294967295\]"),
+        (
+            {"random_state": -1},
+            r"'random_state' parameter of Wander must be an int in the range \[0, 18446744073709551615\]",
+        ),
         ({"random_state": "now"}, "'random_state' parameter"),
         ({"sampling_strategy": "most"}, "'sampling_strategy' parameter"),
         ({"sampling_strategy": 1.5}, "'sampling_strategy' parameter"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import example, given, settings
@@ -251,6 +252,27 @@ def test_replaceable_words_are_words_with_a_letter_outside_every_protected_match
         if any(c.isalpha() for c in text[slice(*span)]) and protected.isdisjoint(range(*span))
     ]
     assert replaceable(text, patterns) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("mail a.b@c.de or @me <b>x@y.z</b>", ["a.b@c.de", "@me", "<b>x@y.z</b>"]),
+        ("<a href='x y'>me@home.org now", ["<a href='x y'>", "me@home.org"]),
+        ("see(me@home.org)!", ["see(me@home.org)!"]),
+    ],
+)
+def test_addresses_and_tags_are_found(text, found):
+    assert [match[0] for match in LITERAL.finditer(text)] == found
+
+
+def test_a_huge_cell_takes_no_time():
+    start = time.process_time()
+    for text in ("a" * 200_000, " " * 200_000, "a@" * 50_000, "it 's " * 30_000):
+        folded(text)
+        word_spans(text)
+        list(LITERAL.finditer(text))
+    assert time.process_time() - start < 20
 
 
 # Case
