@@ -97,31 +97,11 @@ def _holds_nul(row: int) -> str:
     return f"row {row}: holds a NUL character, which csv and tsv cannot; write .jsonl instead."
 
 
-def write(table: Dataset, path: Path) -> None:
-    """Write a table in the format that the suffix names; an old output is replaced in one step.
-
-    csv and tsv cannot tell an empty string from null: both become the empty field. In csv, tsv and
-    jsonl a ClassLabel becomes its name, and in csv and tsv a nested value becomes JSON.
-
-    Parameters
-    ----------
-    table : Dataset
-        The table.
-    path : Path
-        A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, or a folder (no suffix).
-
-    Raises
-    ------
-    InputError
-        If the suffix is of no known format.
-    OutputError
-        If it cannot be written; then nothing is left behind, and an old output stays as it was.
-    """
-    write_batches(table.features, batches(table), path)
-
-
 def write_batches(features: Features, tables: Iterable[pa.Table | pa.RecordBatch], path: Path) -> None:
-    """Write a table that comes part by part, as `write` does; what is written does not follow the parts.
+    """Write a table that comes part by part, in the format that the suffix names, in place of an old output if any.
+
+    What is written does not follow the parts. csv and tsv cannot tell an empty string from null: both become the empty
+    field. In csv, tsv and jsonl a ClassLabel becomes its name, and in csv and tsv a nested value becomes JSON.
 
     Parameters
     ----------

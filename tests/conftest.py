@@ -328,6 +328,14 @@ def one_and_two_threads() -> Iterator[tuple[int, int]]:
     torch.set_num_threads(before)
 
 
+def write(table: Any, path: Path) -> None:
+    """Write a whole table."""
+    from augment.corpus import batches
+    from augment.output import write_batches
+
+    write_batches(table.features, batches(table), path)
+
+
 def fingerprint(table):
     """Return the fingerprint of a whole table."""
     from augment import corpus

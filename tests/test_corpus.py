@@ -12,12 +12,11 @@ import datasets
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import fingerprint
+from conftest import fingerprint, write
 from datasets import ClassLabel, Dataset, Features, Value
 
 from augment.corpus import Corpus, Layout, from_table, read, read_texts
 from augment.errors import InputError
-from augment.output import write
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 DEFAULT = Layout()

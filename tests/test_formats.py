@@ -10,12 +10,12 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import write
 from datasets import Dataset, DatasetDict
 
 from augment import formats, spool
 from augment.errors import InputError, OutputError
 from augment.formats import Layout, load
-from augment.output import write
 
 DEFAULT = Layout()
 
