@@ -22,7 +22,7 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
     sampling_strategy : str, float, mapping or callable
         - ``"minority"``, ``"not minority"``, ``"not majority"`` (``"auto"``), ``"all"``: raise these
           classes to the size of the largest;
-        - a float in (0, 1]: raise every class to at least this share of the largest. For two
+        - a float in (0, 1]: raise every class to this share of the largest, less a fraction of a row. For two
           classes it is imbalanced-learn's ratio; for more, imbalanced-learn has none;
         - a mapping of class to total: how many rows the class is to have afterwards;
         - a callable that takes the counts and returns such a mapping.
@@ -92,11 +92,11 @@ def _from_word(word: str, counts: Counts) -> dict[Label, int]:
 def _from_share(share: float, counts: Counts) -> dict[Label, int]:
     if not 0 < share <= 1:
         raise InputError(f"The sampling_strategy as a share of the largest class must lie in (0, 1]. Got {share:g}.")
-    total = math.floor(round(share * max(counts.values()), 9))  # .29 · 100 is a little less than 29
+    total = math.floor(share * max(counts.values()))
     wanted = {label: total - count for label, count in counts.items() if count < total}
     if not wanted and share < 1:
         raise InputError(
-            f"Every class has at least {share:g} of the largest class's rows already, so there is nothing to make."
+            f"Every class has at least {share:g} of the largest class's rows, in whole ones, so there is nothing to make."
             f" The smallest has {min(counts.values()) / max(counts.values()):.3g}: give a larger share."
         )
     return wanted

@@ -147,7 +147,7 @@ def upsample_command(
     asked = run_config.settle(config, options, given | ({"header"} & {name.removeprefix("no_") for name in given}))
     if asked.encoder is not None:
         _check_for_vectors(asked, output, workers)
-    if output is not None:
+    if output is not None and not dry_run:
         _check_is_no_input(output, (asked.source, *asked.against))
     job = plan_job(
         asked.read_input(),

@@ -856,7 +856,7 @@ def test_a_category_that_the_class_never_has_never_appears(min_rows):
 def test_a_class_of_too_few_rows_is_crossed_from_two_parents():
     X, y = monk(40)
     sampler = categorical()
-    with pytest.warns(UserWarning, match="The class 'rare' has 40 different rows, and GANSMOTE trains no network"):
+    with pytest.warns(UserWarning, match="The class 'rare' has 40 rows, and GANSMOTE trains no network"):
         new = new_rows(sampler, X, y)
     assert are_one_hot(new)
     first, second = (categories(X[sampler.source_indices_[:, i]]) for i in (0, 1))
