@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +13,8 @@ from click.core import ParameterSource
 from augment import __version__
 from augment.cli import layout_of, layout_options
 from augment.console import Commands
-from augment.errors import InputError, Interrupted, ModelError, OutputError
-from classifiers.commands import evaluate_command, predict_command, text_lines, train_command
+from augment.errors import InputError, ModelError, OutputError
+from classifiers.commands import evaluate_command, predict_command, resumable, text_lines, train_command
 
 if TYPE_CHECKING:
     from augment.corpus import Layout
@@ -135,7 +133,7 @@ def pretrain_command(
     settings = {name: options.pop(name) for name in SETTINGS}
     given = {name: value for name, value in settings.items() if value is not None}
     layout = layout_of(**options)
-    click.get_current_context().with_resource(_resumable(output_dir))
+    click.get_current_context().with_resource(resumable(output_dir, "training"))
     smaller = {"vocabulary": vocabulary, "layers": layers, "positions": positions}
     if objective == "mlm":
         config = PretrainConfig(**given)
@@ -172,19 +170,6 @@ def pretrain_command(
         before, after = (report[when][measure] for when in ("before", "after"))
         click.echo(f"{measure}, {report['held_out']} held-out rows: {before:.3f} before, {after:.3f} after.")
     click.echo(f"The model is in {output_dir}.")
-
-
-@contextmanager
-def _resumable(folder: Path) -> Iterator[None]:
-    """Say after Ctrl-C how an unfinished training goes on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        if not (folder / "training").is_dir():
-            raise
-        raise Interrupted(
-            f"Interrupted: what is finished is kept in {folder}; give the same command with --resume to go on."
-        ) from None
 
 
 def _refuse_foreign(objective: str) -> None:

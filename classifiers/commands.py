@@ -7,7 +7,7 @@ import json
 import sys
 import typing
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
@@ -128,7 +128,7 @@ def train_command(
     layout = layout_of(**others)
     rows = read(source, layout)
     held_out = None if validation is None else read(validation, layout)
-    try:
+    with resumable(output_dir, "checkpoints"):
         result = train(
             config,
             rows,
@@ -139,12 +139,6 @@ def train_command(
             progress=lambda steps: progress(steps, "steps", quiet=quiet),
             said=None if quiet else partial(click.echo, err=True),
         )
-    except KeyboardInterrupt:
-        if not (output_dir / "checkpoints").is_dir():
-            raise
-        raise Interrupted(
-            f"Interrupted: what is finished is kept in {output_dir}; give the same command with --resume to go on."
-        ) from None
     from accelerate import PartialState
 
     if not PartialState().is_main_process:
@@ -153,6 +147,19 @@ def train_command(
         click.echo(json.dumps(result.record(), indent=2, ensure_ascii=False))
     elif not quiet:
         _show(result, output_dir)
+
+
+@contextmanager
+def resumable(folder: Path, unfinished: str) -> Iterator[None]:
+    """Say after Ctrl-C how a training goes on, if a folder of that name holds what is unfinished."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not (folder / unfinished).is_dir():
+            raise
+        raise Interrupted(
+            f"Interrupted: what is finished is kept in {folder}; give the same command with --resume to go on."
+        ) from None
 
 
 def _settings(others: dict[str, Any]) -> dict[str, Any]:
