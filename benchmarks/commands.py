@@ -211,7 +211,7 @@ def _show_grid(suite: Suite, data: Sequence[TaskData], cells: Sequence[Cell], fo
 def _show_arms(results: Results) -> None:
     """Print each group's arms, their means and what is proved."""
     from augment.console import show_table
-    from benchmarks.report import brief
+    from benchmarks.findings import brief
     from benchmarks.summary import groups
 
     for group in groups(results):

@@ -17,7 +17,8 @@ from benchmarks import results
 from benchmarks.cli import main
 from benchmarks.comparison import compare
 from benchmarks.figures import curves, plane
-from benchmarks.report import conclusions, overfitting, write
+from benchmarks.findings import conclusions, overfitting
+from benchmarks.report import write
 from benchmarks.results import appending, packed
 from benchmarks.summary import groups
 from classifiers.metrics import scores
