@@ -223,11 +223,12 @@ def _show_arms(results: Results) -> None:
 @click.command("report")
 @click.argument("folder", type=Path, metavar="DIR")
 @click.option("-o", "--out", type=Path, metavar="DIR2", help="Where it is written.  [default: DIR]")
-def report_command(folder: Path, out: Path | None) -> None:
+@click.option("--against", metavar="ARM", help="Compare all arms with this one, too.")
+def report_command(folder: Path, out: Path | None, against: str | None) -> None:
     """Write what the results in DIR say: report.html, report.md with its figures, report.tex, arms.csv, cells.csv."""
     from benchmarks.report import write
 
-    for path in write(_read(folder), out or folder):
+    for path in write(_read(folder), out or folder, against):
         click.echo(path)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.paper_numbers import of_the_paper
@@ -45,7 +46,7 @@ TABLE_NOTE = (
     "validation rows, of the weights that did best on validation."
 )
 GAP_NOTE = (
-    "Changes against none, with 95 % intervals. The gap and “train F1” are of the weights that were kept, which the "
+    "Changes of overfitting, with 95 % intervals. The gap and “train F1” are of the weights that were kept, which the "
     "validation rows chose: where they chose an early evaluation the gap is small, so it varies much between seeds. "
     "The gap at the end is of the last evaluation, after equal steps, and varies less; the mean gap is the area "
     "between the curves by their length; the loss gap, in nats, grows long before the others do. Arms in feature "
@@ -101,7 +102,44 @@ def brief(group: GroupResults) -> Table:
     return [headings[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
-def statistics(group: GroupResults, against: Mapping[str, Comparison]) -> Table:
+@dataclass(frozen=True)
+class Opponent:
+    """An arm that others are compared with, and what came of it."""
+
+    name: str
+    why: str
+    """Beside its name; may be empty."""
+    statistics: Table
+    overfitting: Table
+
+
+def opponents(group: GroupResults, against: str | None = None) -> list[Opponent]:
+    """Return the comparisons of a group: with `none`, with the best arm without new rows, and with one that was named.
+
+    Parameters
+    ----------
+    group : GroupResults
+    against : str, optional
+        An arm that all others are compared with, too.
+
+    Returns
+    -------
+    list of Opponent
+        Without those that are not among the arms, or have no two seeds in common with another.
+    """
+    found = [(BASE, "", group.against_base)]
+    if (best := group.best_without_rows) is not None:
+        found.append((best.name, "the best arm without new rows, chosen on validation rows", group.against_best))
+    if against is not None:
+        found.append((against, "", group.against(group.arm(against))))
+    return [
+        Opponent(name, why, _statistics(compared), _overfitting(group, name, compared))
+        for name, why, compared in found
+        if compared
+    ]
+
+
+def _statistics(against: Mapping[str, Comparison]) -> Table:
     """Return what each comparison rests on."""
     rows = [
         [
@@ -121,8 +159,8 @@ def statistics(group: GroupResults, against: Mapping[str, Comparison]) -> Table:
     return headings, rows
 
 
-def overfitting(group: GroupResults) -> Table:
-    """Return how each arm changes what is known of overfitting, at the weights that are kept and beyond."""
+def _overfitting(group: GroupResults, base: str, arms: Iterable[str]) -> Table:
+    """Return how arms change what is known of overfitting, at the weights that are kept and beyond."""
     columns: list[tuple[str, Callable[[Record], float | None], int]] = [
         ("gap", gap, 1),
         ("train F1", train_f1, 1),
@@ -130,9 +168,7 @@ def overfitting(group: GroupResults) -> Table:
         ("mean gap", mean_gap, 1),
         ("loss gap at the end", last_loss_gap, 2),
     ]
-    rows = [
-        [name, *(_interval(group.change(name, of), places) for _, of, places in columns)] for name in group.against_base
-    ]
+    rows = [[name, *(_interval(group.change(name, base, of), places) for _, of, places in columns)] for name in arms]
     return ["arm", *(name for name, _, _ in columns)], rows
 
 

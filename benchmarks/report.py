@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from augment import page
-from augment.errors import InputError, OutputError
+from augment.errors import InputError, OutputError, did_you_mean
 from augment.output import replacing
 from benchmarks import figures
 from benchmarks.figures import Figure
@@ -26,19 +26,18 @@ from benchmarks.findings import (
     cross_domain,
     environments,
     measures,
-    overfitting,
+    opponents,
     overview,
     published,
-    statistics,
     taken_out,
 )
 from benchmarks.results import FILE, Results
-from benchmarks.summary import BASE, GroupResults, groups
+from benchmarks.summary import GroupResults, groups
 
 FIGURES = "figures"
 
 
-def write(results: Results, folder: Path) -> list[Path]:
+def write(results: Results, folder: Path, against: str | None = None) -> list[Path]:
     """Write the report.
 
     Parameters
@@ -46,6 +45,8 @@ def write(results: Results, folder: Path) -> list[Path]:
     results : Results
     folder : Path
         It is made; what an earlier report has left there is replaced.
+    against : str, optional
+        An arm that all others are compared with, beside `none` and the best arm without new rows.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def write(results: Results, folder: Path) -> list[Path]:
     Raises
     ------
     InputError
-        If nothing was measured yet, or what draws is not installed.
+        If nothing was measured yet, `against` is no arm that was measured, or what draws is not installed.
     OutputError
         If they cannot be written.
     """
@@ -63,13 +64,17 @@ def write(results: Results, folder: Path) -> list[Path]:
     found = groups(results)
     if not found:
         raise InputError(f"{results.path}: no cell is done yet. Run the benchmark first.")
+    names = list(dict.fromkeys(arm.name for group in found for arm in group.arms))
+    if against is not None and against not in names:
+        close = did_you_mean(against, names) or f" There are: {', '.join(names)}."
+        raise InputError(f"{results.path}: no cell of an arm {against!r} is done.{close}")
     drawn = list(_figures(results, found))
     try:
         (folder / FIGURES).mkdir(parents=True, exist_ok=True)
         pictures = [figure.write(folder / FIGURES) for _, figure in drawn]
         texts = {
-            "report.html": _html(results, found, drawn),
-            "report.md": _markdown(results, found, drawn),
+            "report.html": _html(results, found, drawn, against),
+            "report.md": _markdown(results, found, drawn, against),
             "report.tex": "\n".join(map(_latex, found)),
             "arms.csv": _csv(*arm_rows(found)),
             "cells.csv": _csv(*cell_rows(results)),
@@ -98,7 +103,12 @@ def _figures(results: Results, found: Sequence[GroupResults]) -> Iterator[tuple[
                 yield None, drawn
 
 
-def _html(results: Results, found: Sequence[GroupResults], drawn: Sequence[tuple[GroupResults | None, Figure]]) -> str:
+def _html(
+    results: Results,
+    found: Sequence[GroupResults],
+    drawn: Sequence[tuple[GroupResults | None, Figure]],
+    against: str | None,
+) -> str:
     """Lay the report out as one page that needs nothing else."""
     from markupsafe import Markup
 
@@ -113,10 +123,7 @@ def _html(results: Results, found: Sequence[GroupResults], drawn: Sequence[tuple
                 "conclusions": conclusions(group),
                 "overview": overview(group),
                 "published": published(group),
-                "against_base": statistics(group, group.against_base) if group.against_base else None,
-                "best": group.best_without_rows,
-                "overfitting": overfitting(group) if group.against_base else None,
-                "against_best": statistics(group, group.against_best) if group.against_best else None,
+                "opponents": opponents(group, against),
                 "cross_domain": cross_domain(group),
                 "measures": measures(group),
                 "large": [Markup(f.svg()) for f in own if not f.name.startswith("curves")],
@@ -146,7 +153,10 @@ def _html(results: Results, found: Sequence[GroupResults], drawn: Sequence[tuple
 
 
 def _markdown(
-    results: Results, found: Sequence[GroupResults], drawn: Sequence[tuple[GroupResults | None, Figure]]
+    results: Results,
+    found: Sequence[GroupResults],
+    drawn: Sequence[tuple[GroupResults | None, Figure]],
+    against: str | None,
 ) -> str:
     """Lay the report out as Markdown beside its figures."""
     lines = [f"# Benchmark {results.suite.get('name', '')}", ""]
@@ -163,12 +173,12 @@ def _markdown(
         for figure in own:
             if not figure.name.startswith("curves"):
                 lines += [f"![{figure.label}]({FIGURES}/{figure.name}.png)", ""]
-        if group.against_base:
-            lines += [f"### Against {BASE}", "", *_md_table(statistics(group, group.against_base))]
-            lines += ["### Overfitting", "", *_md_table(overfitting(group)), GAP_NOTE, ""]
-        if group.best_without_rows is not None and group.against_best:
-            title = f"### Against {group.best_without_rows.name}, the best arm without new rows (chosen on validation)"
-            lines += [title, "", *_md_table(statistics(group, group.against_best))]
+        compared = opponents(group, against)
+        for other in compared:
+            lines += ["### Against " + ", ".join(filter(None, (other.name, other.why))), ""]
+            lines += [*_md_table(other.statistics), "Overfitting:", "", *_md_table(other.overfitting)]
+        if compared:
+            lines += [GAP_NOTE, ""]
         if (table := cross_domain(group)) is not None:
             lines += ["### Macro-F1 on other test sets", "", *_md_table(table)]
         lines += ["### What else was measured", "", *_md_table(measures(group)), MEASURES_NOTE, ""]

@@ -142,27 +142,40 @@ class GroupResults:
             (arm for arm in plain if len(arm.seeds) == most), key=lambda arm: arm.mean(validation_f1) or 0, default=None
         )
 
-    def change(self, name: str, of: Callable[[Record], float | None]) -> Interval | None:
-        """Return how a number of an arm differs from that of `none`, paired by seed; None if too few seeds have it."""
-        arm, base = self.arm(name), self.arm(BASE)
-        if arm is None or base is None:
+    def change(self, name: str, base: str, of: Callable[[Record], float | None]) -> Interval | None:
+        """Return how a number of an arm differs from that of another, paired by seed; None if too few seeds have it."""
+        arm, other = self.arm(name), self.arm(base)
+        if arm is None or other is None:
             return None
-        pairs = [(of(arm.cells[seed]), of(base.cells[seed])) for seed in arm.seeds if seed in base.cells]
+        pairs = [(of(arm.cells[seed]), of(other.cells[seed])) for seed in arm.seeds if seed in other.cells]
         known = [(one, other) for one, other in pairs if one is not None and other is not None]
         return paired_interval(*zip(*known, strict=True)) if len(known) > 1 else None
 
     @cached_property
     def against_base(self) -> dict[str, Comparison]:
         """Each arm against `none`, by its name."""
-        return self._compared(self.arm(BASE))
+        return self.against(self.arm(BASE))
 
     @cached_property
     def against_best(self) -> dict[str, Comparison]:
         """Each arm that makes rows against the best that makes none, by its name."""
-        return self._compared(self.best_without_rows, only=[arm.name for arm in self.arms if arm.makes_rows])
+        return self.against(self.best_without_rows, only=[arm.name for arm in self.arms if arm.makes_rows])
 
-    def _compared(self, other: ArmResults | None, only: Sequence[str] | None = None) -> dict[str, Comparison]:
-        """Compare arms with another, over the seeds that both have; of those with fewer than two there is nothing."""
+    def against(self, other: ArmResults | None, only: Sequence[str] | None = None) -> dict[str, Comparison]:
+        """Compare arms with another, over the seeds that both have; of those with fewer than two there is nothing.
+
+        Parameters
+        ----------
+        other : ArmResults or None
+            None compares nothing.
+        only : sequence of str, optional
+            Names of arms; all by default. Holm's correction is over them.
+
+        Returns
+        -------
+        dict of str to Comparison
+            By the arm's name.
+        """
         if other is None:
             return {}
         pairs = {

@@ -17,10 +17,10 @@ from benchmarks import results
 from benchmarks.cli import main
 from benchmarks.comparison import compare
 from benchmarks.figures import curves, plane
-from benchmarks.findings import conclusions, overfitting
+from benchmarks.findings import conclusions, opponents
 from benchmarks.report import write
 from benchmarks.results import appending, packed
-from benchmarks.summary import groups
+from benchmarks.summary import f1_on_test, gap, groups, last_gap
 from classifiers.metrics import scores
 
 CLASSES = ["negative", "neutral", "positive"]
@@ -153,7 +153,7 @@ def test_nine_seeds_give_numbers_and_no_verdict(tmp_path):
 
 def test_overfitting_is_told_at_the_kept_weights_and_at_the_end(ten):
     (group,) = groups(results.read(ten))
-    headings, rows = overfitting(group)
+    headings, rows = opponents(group)[0].overfitting
     assert headings == ["arm", "gap", "train F1", "gap at the end", "mean gap", "loss gap at the end"]
     found = {row[0]: dict(zip(headings, row, strict=True)) for row in rows}
     assert set(found) == set(EFFECTS) - {"none"}
@@ -175,6 +175,28 @@ def test_overfitting_is_told_at_the_kept_weights_and_at_the_end(ten):
         for c, n in zip(group.arm("crt").cells.values(), group.arm("none").cells.values(), strict=True)
     ]
     assert found["crt"]["train F1"].startswith(f"{np.mean(by_hand):+.1f} (")
+
+
+def test_all_arms_are_compared_with_one_that_is_named(ten, tmp_path):
+    found = results.read(ten)
+    write(found, tmp_path, against="fillmask-static")
+    text = (tmp_path / "report.md").read_text()
+    parts = text.split("### Against ")
+    assert [part.split("\n")[0] for part in parts[1:]] == [
+        "none",
+        "crt, the best arm without new rows, chosen on validation rows",
+        "fillmask-static",
+    ]
+    (group,) = groups(found)
+    arm, other = group.arm("fillmask-cure"), group.arm("fillmask-static")
+    statistics, overfitting = (part.split("\n") for part in parts[3].split("\n### ")[0].split("Overfitting:"))
+    for rows, column, of in ((statistics, 2, f1_on_test), (overfitting, 1, gap), (overfitting, 3, last_gap)):
+        (cure,) = (row.split(" | ") for row in rows if row.startswith("| fillmask-cure |"))
+        change = np.mean(np.subtract(arm.values(of), other.values(of)))
+        assert cure[column].startswith(f"{change:+.1f} ("), column
+        assert not any(row.startswith("| fillmask-static |") for row in rows)
+        assert any(row.startswith("| none |") for row in rows)
+    assert (tmp_path / "report.html").read_text().count("<h3>Against") == 3
 
 
 def test_arms_with_fewer_seeds_are_named_beside_those_that_have_a_verdict(tmp_path):
@@ -225,7 +247,7 @@ def test_the_page_stands_by_itself_and_what_is_no_markup_is_escaped(ten, tmp_pat
     assert "<b>&|own_arm" not in text
     assert "&lt;b&gt;&amp;|own_arm" in text
     assert text.count("<svg") == 2 + len(EFFECTS)
-    assert "chosen by its macro-F1 on validation rows" in text
+    assert re.search(r"Against <span[^>]*>crt</span>, the best arm without new rows, chosen on validation rows", text)
 
 
 def test_tables_for_programs_hold_every_arm_and_every_cell(ten, tmp_path):
@@ -300,6 +322,9 @@ def test_what_cannot_be_reported_is_one_line(tmp_path):
     ended = CliRunner().invoke(main, ["report", str(tmp_path / "empty")])
     assert (ended.exit_code, "no cell is done yet" in ended.output) == (2, True)
     folder = made(tmp_path / "some", seeds=1, arms=("none",))
+    ended = CliRunner().invoke(main, ["report", str(folder), "--against", "nome"])
+    assert (ended.exit_code, "no cell of an arm 'nome' is done. Did you mean 'none'?" in ended.output) == (2, True)
+    assert [path.name for path in folder.iterdir()] == [results.FILE]
     (tmp_path / "file").write_text("")
     ended = CliRunner().invoke(main, ["report", str(folder), "--out", str(tmp_path / "file")])
     assert (ended.exit_code, "cannot be written" in ended.output) == (2, True)
