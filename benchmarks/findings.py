@@ -18,6 +18,7 @@ from benchmarks.summary import (
     gap,
     last_gap,
     last_loss_gap,
+    last_train_f1,
     mean_gap,
     own_test,
     rare_f1,
@@ -133,13 +134,13 @@ def opponents(group: GroupResults, against: str | None = None) -> list[Opponent]
     if against is not None:
         found.append((against, "", group.against(group.arm(against))))
     return [
-        Opponent(name, why, _statistics(compared), _overfitting(group, name, compared))
+        Opponent(name, why, _statistics(group, name, compared), _overfitting(group, name, compared))
         for name, why, compared in found
         if compared
     ]
 
 
-def _statistics(against: Mapping[str, Comparison]) -> Table:
+def _statistics(group: GroupResults, base: str, against: Mapping[str, Comparison]) -> Table:
     """Return what each comparison rests on."""
     rows = [
         [
@@ -151,12 +152,13 @@ def _statistics(against: Mapping[str, Comparison]) -> Table:
             _p(found.adjusted),
             _p(found.wilcoxon),
             f"{found.gap_upper:+.1f}",
+            _interval(group.change(name, base, rare_f1)),
             _said(found),
         ]
         for name, found in against.items()
     ]
-    headings = ["arm", "seeds", "macro-F1", "bootstrap", "p", "p, Holm", "p, Wilcoxon", "gap, at most", "verdict"]
-    return headings, rows
+    headings = ["arm", "seeds", "macro-F1", "bootstrap", "p", "p, Holm", "p, Wilcoxon", "gap, at most"]
+    return [*headings, f"F1 {group.arms[0].any['rare']}", "verdict"], rows
 
 
 def _overfitting(group: GroupResults, base: str, arms: Iterable[str]) -> Table:
@@ -165,8 +167,9 @@ def _overfitting(group: GroupResults, base: str, arms: Iterable[str]) -> Table:
         ("gap", gap, 1),
         ("train F1", train_f1, 1),
         ("gap at the end", last_gap, 1),
+        ("train F1 there", last_train_f1, 1),
+        ("loss gap there", last_loss_gap, 2),
         ("mean gap", mean_gap, 1),
-        ("loss gap at the end", last_loss_gap, 2),
     ]
     rows = [[name, *(_interval(group.change(name, base, of), places) for _, of, places in columns)] for name in arms]
     return ["arm", *(name for name, _, _ in columns)], rows

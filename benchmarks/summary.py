@@ -102,6 +102,11 @@ def last_gap(record: Record) -> float:
     return float(record["last"]["gap"])
 
 
+def last_train_f1(record: Record) -> float:
+    """Return macro-F1 on original training rows of the last evaluation, in points."""
+    return 100 * record["last"]["train"]["macro_f1"]
+
+
 def last_loss_gap(record: Record) -> float:
     """Return the loss on validation rows less that on original training rows, at the last evaluation, in nats."""
     return float(record["last"]["loss_gap"])

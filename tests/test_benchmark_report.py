@@ -20,7 +20,7 @@ from benchmarks.figures import curves, plane
 from benchmarks.findings import conclusions, opponents
 from benchmarks.report import write
 from benchmarks.results import appending, packed
-from benchmarks.summary import f1_on_test, gap, groups, last_gap
+from benchmarks.summary import f1_on_test, gap, groups, last_gap, rare_f1
 from classifiers.metrics import scores
 
 CLASSES = ["negative", "neutral", "positive"]
@@ -154,7 +154,7 @@ def test_nine_seeds_give_numbers_and_no_verdict(tmp_path):
 def test_overfitting_is_told_at_the_kept_weights_and_at_the_end(ten):
     (group,) = groups(results.read(ten))
     headings, rows = opponents(group)[0].overfitting
-    assert headings == ["arm", "gap", "train F1", "gap at the end", "mean gap", "loss gap at the end"]
+    assert headings == ["arm", "gap", "train F1", "gap at the end", "train F1 there", "loss gap there", "mean gap"]
     found = {row[0]: dict(zip(headings, row, strict=True)) for row in rows}
     assert set(found) == set(EFFECTS) - {"none"}
     for name, (effect, change, _) in EFFECTS.items():
@@ -168,7 +168,8 @@ def test_overfitting_is_told_at_the_kept_weights_and_at_the_end(ten):
             middle, low, high = map(float, re.findall(r"[+-]\d+\.\d", found[name][column]))
             assert low <= middle <= high
             assert abs(middle - truth) < off
-        assert found[name]["loss gap at the end"].startswith(f"{change / 20:+.2f} (")
+        assert found[name]["loss gap there"].startswith(f"{change / 20:+.2f} (")
+        assert found[name]["train F1 there"] == found[name]["train F1"]  # as the records were made
         assert found[name]["mean gap"] == "+0.0 (+0.0 to +0.0)"
     by_hand = [
         100 * (c["best"]["train"]["macro_f1"] - n["best"]["train"]["macro_f1"])
@@ -190,7 +191,12 @@ def test_all_arms_are_compared_with_one_that_is_named(ten, tmp_path):
     (group,) = groups(found)
     arm, other = group.arm("fillmask-cure"), group.arm("fillmask-static")
     statistics, overfitting = (part.split("\n") for part in parts[3].split("\n### ")[0].split("Overfitting:"))
-    for rows, column, of in ((statistics, 2, f1_on_test), (overfitting, 1, gap), (overfitting, 3, last_gap)):
+    for rows, column, of in (
+        (statistics, 2, f1_on_test),
+        (statistics, 8, rare_f1),
+        (overfitting, 1, gap),
+        (overfitting, 3, last_gap),
+    ):
         (cure,) = (row.split(" | ") for row in rows if row.startswith("| fillmask-cure |"))
         change = np.mean(np.subtract(arm.values(of), other.values(of)))
         assert cure[column].startswith(f"{change:+.1f} ("), column
