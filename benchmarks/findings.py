@@ -112,6 +112,8 @@ class Opponent:
     """Beside its name; may be empty."""
     statistics: Table
     overfitting: Table
+    elsewhere: Table | None
+    """On the test sets of other tasks; None if there is none."""
 
 
 def opponents(group: GroupResults, against: str | None = None) -> list[Opponent]:
@@ -134,7 +136,13 @@ def opponents(group: GroupResults, against: str | None = None) -> list[Opponent]
     if against is not None:
         found.append((against, "", group.against(group.arm(against))))
     return [
-        Opponent(name, why, _statistics(group, name, compared), _overfitting(group, name, compared))
+        Opponent(
+            name,
+            why,
+            _statistics(group, name, compared),
+            _overfitting(group, name, compared),
+            _elsewhere(group, name, compared),
+        )
         for name, why, compared in found
         if compared
     ]
@@ -175,6 +183,15 @@ def _overfitting(group: GroupResults, base: str, arms: Iterable[str]) -> Table:
     return ["arm", *(name for name, _, _ in columns)], rows
 
 
+def _elsewhere(group: GroupResults, base: str, arms: Iterable[str]) -> Table | None:
+    """Return how arms change macro-F1 on the other test sets; None if there is none."""
+    tests = _other_tests(group)
+    if not tests:
+        return None
+    rows = [[name, *(_interval(group.change(name, base, _f1_on(test))) for test in tests)] for name in arms]
+    return ["arm", *tests], rows
+
+
 def measures(group: GroupResults) -> Table:
     """Return what else was measured of each arm."""
     columns: list[tuple[str, Callable[[Record], float | None], int]] = [
@@ -198,13 +215,10 @@ def measures(group: GroupResults) -> Table:
 
 def cross_domain(group: GroupResults) -> Table | None:
     """Return macro-F1 on the other test sets; None if there is none."""
-    tests = list(group.arms[0].any["tests"])[1:]
+    tests = _other_tests(group)
     if not tests:
         return None
-    rows = [
-        [arm.name, *(_plus_minus(arm, lambda r, test=test: 100 * r["tests"][test]["macro_f1"]) for test in tests)]  # type: ignore[misc]
-        for arm in group.arms
-    ]
+    rows = [[arm.name, *(_plus_minus(arm, _f1_on(test)) for test in tests)] for arm in group.arms]
     return ["arm", *tests], rows
 
 
@@ -222,7 +236,7 @@ def published(group: GroupResults) -> list[str]:
     for test in arm.any["tests"] if arm is not None else ():
         number = of_the_paper(group.key, test)
         if number is not None and arm is not None:
-            own = arm.mean(lambda record, test=test: 100 * record["tests"][test]["macro_f1"])  # type: ignore[misc]
+            own = arm.mean(_f1_on(test))
             said.append(f"{test}: {own:.1f} here, {number:g} in the paper.")
     return said
 
@@ -315,6 +329,16 @@ def environments(results: Results) -> list[str]:
         counted[f"{record['model'].get('dtype', '')} on {on}; {_pairs(record['versions'])}"] += 1
     said = [f"{cells:,} cells: {what}." for what, cells in sorted(counted.items())]
     return said + [f"SHA-256, from the front: {_pairs(files)}." for files in results.files]
+
+
+def _other_tests(group: GroupResults) -> list[str]:
+    """Return the names of the test sets beside the task's own."""
+    return list(group.arms[0].any["tests"])[1:]
+
+
+def _f1_on(test: str) -> Callable[[Record], float]:
+    """Return what reads macro-F1 on a test set, in points."""
+    return lambda record: 100 * float(record["tests"][test]["macro_f1"])
 
 
 def _pairs(found: Mapping[str, Any]) -> str:

@@ -177,6 +177,8 @@ def _markdown(
         for other in compared:
             lines += ["### Against " + ", ".join(filter(None, (other.name, other.why))), ""]
             lines += [*_md_table(other.statistics), "Overfitting:", "", *_md_table(other.overfitting)]
+            if other.elsewhere is not None:
+                lines += ["Macro-F1 on other test sets:", "", *_md_table(other.elsewhere)]
         if compared:
             lines += [GAP_NOTE, ""]
         if (table := cross_domain(group)) is not None:

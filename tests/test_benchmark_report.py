@@ -88,6 +88,10 @@ def cell(arm: str, seed: int, *, tests=("sst3", "yelp"), shift: float = 0.0, dra
     }
 
 
+def on_yelp(record: dict) -> float:
+    return 100 * record["tests"]["yelp"]["macro_f1"]
+
+
 def truths(test: str) -> np.ndarray:
     return np.random.default_rng(len(test)).integers(0, 3, 900)
 
@@ -190,12 +194,15 @@ def test_all_arms_are_compared_with_one_that_is_named(ten, tmp_path):
     ]
     (group,) = groups(found)
     arm, other = group.arm("fillmask-cure"), group.arm("fillmask-static")
-    statistics, overfitting = (part.split("\n") for part in parts[3].split("\n### ")[0].split("Overfitting:"))
+    statistics, overfitting, elsewhere = (
+        part.split("\n") for part in re.split("Overfitting:|Macro-F1 on other", parts[3].split("\n### ")[0])
+    )
     for rows, column, of in (
         (statistics, 2, f1_on_test),
         (statistics, 8, rare_f1),
         (overfitting, 1, gap),
         (overfitting, 3, last_gap),
+        (elsewhere, 1, on_yelp),
     ):
         (cure,) = (row.split(" | ") for row in rows if row.startswith("| fillmask-cure |"))
         change = np.mean(np.subtract(arm.values(of), other.values(of)))
