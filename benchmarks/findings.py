@@ -133,7 +133,7 @@ def opponents(group: GroupResults, against: str | None = None) -> list[Opponent]
     found = [(BASE, "", group.against_base)]
     if (best := group.best_without_rows) is not None:
         found.append((best.name, "the best arm without new rows, chosen on validation rows", group.against_best))
-    if against is not None:
+    if against not in (None, BASE):
         found.append((against, "", group.against(group.arm(against))))
     return [
         Opponent(

@@ -182,6 +182,11 @@ def test_overfitting_is_told_at_the_kept_weights_and_at_the_end(ten):
     assert found["crt"]["train F1"].startswith(f"{np.mean(by_hand):+.1f} (")
 
 
+def test_a_comparison_with_none_is_shown_once(ten):
+    (group,) = groups(results.read(ten))
+    assert [one.name for one in opponents(group, "none")] == [one.name for one in opponents(group)] == ["none", "crt"]
+
+
 def test_all_arms_are_compared_with_one_that_is_named(ten, tmp_path):
     found = results.read(ten)
     write(found, tmp_path, against="fillmask-static")
