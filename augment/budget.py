@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Hashable, Mapping
 from numbers import Real
 from typing import TypeAlias
@@ -22,6 +23,8 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
     sampling_strategy : str, float, mapping or callable
         - ``"minority"``, ``"not minority"``, ``"not majority"`` (``"auto"``), ``"all"``: raise these
           classes to the size of the largest;
+        - ``"2x"``, or another whole number: every class to so many times its rows, so that they keep their
+          proportions;
         - a float in (0, 1]: raise every class to this share of the largest, less a fraction of a row. For two
           classes it is imbalanced-learn's ratio; for more, imbalanced-learn has none;
         - a mapping of class to total: how many rows the class is to have afterwards;
@@ -52,6 +55,8 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
     {'neu': 3}
     >>> rows_to_make(0.5, {"neg": 5, "neu": 2, "pos": 6})
     {'neu': 1}
+    >>> rows_to_make("2x", {"neg": 5, "neu": 2, "pos": 6})
+    {'neg': 5, 'neu': 2, 'pos': 6}
     """
     if len(counts) < 2:
         raise InputError(
@@ -73,6 +78,8 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
 
 
 def _from_word(word: str, counts: Counts) -> dict[Label, int]:
+    if times := re.fullmatch(r"0*([1-9][0-9]{0,5})x", word):
+        return {label: (int(times[1]) - 1) * count for label, count in counts.items()}
     largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     chosen = {
         "minority": {smallest},
@@ -83,8 +90,8 @@ def _from_word(word: str, counts: Counts) -> dict[Label, int]:
     chosen["auto"] = chosen["not majority"]
     if word not in chosen:
         raise InputError(
-            f"The sampling_strategy must be one of {', '.join(map(repr, chosen))}, a share in (0, 1], or totals"
-            f" by class. Got {word!r}.{did_you_mean(word, chosen)}"
+            f"The sampling_strategy must be one of {', '.join(map(repr, chosen))}, '2x' or so, a share in (0, 1], or"
+            f" totals by class. Got {word!r}.{did_you_mean(word, chosen)}"
         )
     return {label: counts[largest] - count for label, count in counts.items() if label in chosen[word]}
 

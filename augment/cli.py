@@ -66,7 +66,7 @@ def layout_options(command: Any) -> Any:
     default="auto",
     show_default=True,
     metavar="WHICH",
-    help="auto, minority, 'not minority', 'not majority', all, a share of the largest class, or class=total,…",
+    help="auto, minority, 'not minority', 'not majority', all, a share of the largest class, 2x, or class=total,…",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--against", multiple=True, metavar="FILE", help="Held-out file that no new row may equal; repeatable.")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +25,15 @@ from classifiers.splits import Split, TrainingData
 Inputs = Tokens | FrozenFeatures
 
 
+class Finish(NamedTuple):
+    """The end of a training, which sees original rows alone."""
+
+    step: int
+    """How many steps are taken before it."""
+    mass: np.ndarray
+    """What its rows of each class weigh together; float64, shape (classes,)."""
+
+
 @dataclass(frozen=True, eq=False)
 class Feed:
     """What a model learns from in one phase."""
@@ -40,6 +49,8 @@ class Feed:
     """The synthetic rows that are evaluated."""
     sets: Sets | None = None
     """What makes new texts."""
+    finish: Finish | None = None
+    """What comes after the rows of `schedule` are no longer mixed, if that is to be."""
 
 
 def text_feed(
@@ -92,17 +103,20 @@ def text_feed(
         schedule = Redrawn(rows, sets, inputs, classes, weight)
         mass = mass + weight * np.array([sets.synthesis.budget.get(name, 0) for name in data.classes])
     mean_weight = float(mass.sum() / len(schedule))
+    finish = None
     if config.real_only:
-        schedule = RealAtLast(schedule, len(data.originals), _rows_before_the_end(config, len(schedule)), config.seed)
-    return Feed(rows, schedule, inputs.collate, mass, mean_weight, new if len(new) else None, sets)
+        steps, taken = _before_the_finish(config, len(schedule))
+        schedule = RealAtLast(schedule, len(data.originals), taken, config.seed)
+        finish = Finish(steps, np.bincount(data.originals.codes, minlength=classes).astype(np.float64))
+    return Feed(rows, schedule, inputs.collate, mass, mean_weight, new if len(new) else None, sets, finish)
 
 
-def _rows_before_the_end(config: TrainConfig, epoch: int) -> int:
-    """Return how many rows are taken before only original ones are, in whole steps of epochs of so many rows."""
+def _before_the_finish(config: TrainConfig, epoch: int) -> tuple[int, int]:
+    """Return how many steps, of epochs of so many rows, come before only original rows do, and the rows they take."""
     step = config.batch_size * config.gradient_accumulation * PartialState().num_processes
     steps = math.ceil(epoch / step)
     mixed = math.floor((config.max_steps or math.ceil(config.epochs * steps)) * (1 - config.real_only))
-    return mixed // steps * epoch + mixed % steps * step
+    return mixed, mixed // steps * epoch + mixed % steps * step
 
 
 def evaluated_rows(

@@ -10,7 +10,7 @@ import numpy as np
 from classifiers.augmentation import resampled_vectors
 from classifiers.batching import Rows, vectors
 from classifiers.config import Features
-from classifiers.feeding import Feed, evaluated_rows, loss_of
+from classifiers.feeding import Feed, evaluated_rows
 from classifiers.inputs import FrozenFeatures
 from classifiers.schedules import ClassBalanced, EveryRow, Schedule
 from classifiers.splits import Split, TrainingData
@@ -78,7 +78,6 @@ def retrain_head(
         replace(setting, resume=False),
         Feed(rows, schedule, vectors, mass, float(mass.sum() / len(rows))),
         evaluated,
-        loss_of(config, mass, classes),
         phase="head",
         learning_rate=ways.head_learning_rate,
         epochs=ways.head_epochs,

@@ -30,12 +30,11 @@ from augment.errors import TrainingError
 from augment.output import replacing
 from classifiers.batching import Rows
 from classifiers.config import TrainConfig
-from classifiers.feeding import Feed
+from classifiers.feeding import Feed, loss_of
 from classifiers.history import History, Phase, recorded
-from classifiers.losses import Loss
 from classifiers.metrics import Scores, scores
 from classifiers.model import EncoderClassifier
-from classifiers.schedules import Bucketed, Schedule
+from classifiers.schedules import Bucketed
 from classifiers.unfinished import last_checkpoint, writing
 
 CHOSEN_BY = "eval_validation_macro_f1"
@@ -56,13 +55,12 @@ class ClassifierTrainer(Trainer):
     ----------
     *args, **kwargs
         Of `transformers.Trainer`; the evaluation data are a dict with "train" and perhaps "validation", "synthetic".
-    loss : Loss
-        What is minimised, summed over rows. A batch's sum is divided by its number of rows and their mean weight in an
-        epoch, so that what a row weighs does not depend on what it meets in its batch.
-    schedule : Schedule
-        Which rows of the training data an epoch takes.
-    mean_weight : float
-        Of the rows of an epoch.
+    feed : Feed
+        What it learns from. A batch's loss, summed over its rows, is divided by their number and by their mean weight
+        in an epoch, so that what a row weighs does not depend on what it meets in its batch. Class weights and logit
+        adjustment are those of the rows that are seen: in the finish, of the original ones.
+    config : TrainConfig
+        Of the loss.
     history : History
         Where each evaluation is recorded.
     classes : sequence of str
@@ -73,22 +71,21 @@ class ClassifierTrainer(Trainer):
     def __init__(
         self,
         *args: Any,
-        loss: Loss,
-        schedule: Schedule,
-        mean_weight: float,
+        feed: Feed,
+        config: TrainConfig,
         history: History,
         classes: Sequence[str],
         phase: Phase,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.loss = loss
-        self.mean_weight = mean_weight
+        self.feed = feed
+        self.loss = loss_of(config, feed.mass, classes)
+        self.loss_at_last = None if feed.finish is None else loss_of(config, feed.finish.mass, classes)
         self.history = history
         self.classes = list(classes)
         self.phase = phase
-        rows: Any = self.train_dataset
-        self.sampler = Bucketed(schedule, rows.lengths, self.args.train_batch_size, self.args.seed)
+        self.sampler = Bucketed(feed.schedule, feed.rows.lengths, self.args.train_batch_size, self.args.seed)
         self.add_callback(_Follow(self.sampler))
         self._found: dict[str, Scores] = {}
         self._minimised = torch.zeros((), device=self.args.device)
@@ -107,13 +104,16 @@ class ClassifierTrainer(Trainer):
             logits = model(**given).logits
             loss = nn.functional.cross_entropy(logits.float(), inputs["labels"])
             return (loss, {"logits": logits}) if return_outputs else loss
+        minimised, finish = self.loss, self.feed.finish
+        if self.loss_at_last is not None and finish is not None and self.state.global_step >= finish.step:
+            minimised = self.loss_at_last
         target, twin = inputs.get("targets", inputs["labels"]), None
-        if self.loss.alpha:  # both passes in one: each row twice, under dropouts of its own
+        if minimised.alpha:  # both passes in one: each row twice, under dropouts of its own
             given = {name: torch.cat([values, values]) for name, values in given.items()}
             logits, twin = model(**given).logits.chunk(2)
         else:
             logits = model(**given).logits
-        loss = self.loss(logits, target, inputs["weights"], twin) / (len(logits) * self.mean_weight)
+        loss = minimised(logits, target, inputs["weights"], twin) / (len(logits) * self.feed.mean_weight)
         self._minimised += loss.detach()
         self._batches += 1
         return (loss, {"logits": logits}) if return_outputs else loss
@@ -273,7 +273,6 @@ def fit(
     setting: Setting,
     feed: Feed,
     evaluated: Mapping[str, Rows],
-    loss: Loss,
     *,
     phase: Phase,
     learning_rate: float,
@@ -289,8 +288,6 @@ def fit(
         The rows to learn from.
     evaluated : mapping of str to Rows
         "train", and perhaps "validation" and "synthetic".
-    loss : Loss
-        What is minimised.
     phase : {"train", "head"}
         It has a folder of its own.
     learning_rate, epochs, max_steps
@@ -358,9 +355,8 @@ def fit(
         train_dataset=feed.rows,
         eval_dataset=dict(evaluated),
         data_collator=feed.collate,
-        loss=loss,
-        schedule=feed.schedule,
-        mean_weight=feed.mean_weight,
+        feed=feed,
+        config=config,
         history=setting.history,
         classes=model.classes,
         phase=phase,

@@ -259,7 +259,6 @@ def _fit_on_texts(
             setting,
             feed,
             evaluated_rows(config, len(classes), kinds),
-            loss_of(config, feed.mass, classes),
             phase="train",
             learning_rate=config.learning_rate,
             epochs=config.epochs,

@@ -115,6 +115,18 @@ def test_a_share_raises_every_class_to_it_and_no_further(counts, share):
         assert label not in made or after <= share * largest
 
 
+@THOROUGHLY
+@given(COUNTS, st.integers(1, 9))
+def test_a_multiple_leaves_the_classes_their_proportions(counts, times):
+    made = ours(f"{times}x", counts)
+    assert {label: count + made[label] for label, count in counts.items()} == {k: times * n for k, n in counts.items()}
+
+
+@pytest.mark.parametrize("word", ["0x", "x", "2.5x", "-2x", "2 x", "2X", "2xx", "٢x", "9999999x"])
+def test_a_multiple_is_a_whole_number_of_times(word):
+    assert "'2x' or so" in refusal(word, REVIEWS)
+
+
 def test_a_share_of_one_of_balanced_classes_makes_nothing():
     assert rows_to_make(1.0, {"a": 4, "b": 4}) == {}
 
@@ -164,14 +176,14 @@ def test_the_inputs_are_left_as_they_are():
         (
             "minorty",
             REVIEWS,
-            "The sampling_strategy must be one of 'minority', 'not minority', 'not majority', 'all', 'auto', a share in"
-            " (0, 1], or totals by class. Got 'minorty'. Did you mean 'minority'?",
+            "The sampling_strategy must be one of 'minority', 'not minority', 'not majority', 'all', 'auto', '2x' or"
+            " so, a share in (0, 1], or totals by class. Got 'minorty'. Did you mean 'minority'?",
         ),
         (
             "xyz",
             REVIEWS,
-            "The sampling_strategy must be one of 'minority', 'not minority', 'not majority', 'all', 'auto', a share in"
-            " (0, 1], or totals by class. Got 'xyz'.",
+            "The sampling_strategy must be one of 'minority', 'not minority', 'not majority', 'all', 'auto', '2x' or"
+            " so, a share in (0, 1], or totals by class. Got 'xyz'.",
         ),
         (0.0, REVIEWS, "The sampling_strategy as a share of the largest class must lie in (0, 1]. Got 0."),
         (1.5, REVIEWS, "The sampling_strategy as a share of the largest class must lie in (0, 1]. Got 1.5."),
@@ -234,6 +246,7 @@ def test_a_refusal_says_what_was_expected_what_came_and_the_mend(sampling_strate
         ("0.5", 0.5),
         (".5", 0.5),
         ("1", 1.0),
+        ("2x", "2x"),
         ("neutral=3610", {"neutral": 3610}),
         (" neutral = 10 , very negative=20 ", {"neutral": 10, "very negative": 20}),
         ("a=b=3", {"a=b": 3}),

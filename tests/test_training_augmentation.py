@@ -22,6 +22,7 @@ from augment.errors import InputError, TrainingError
 from classifiers.augmentation import Sets, Synthesis
 from classifiers.batching import Rows
 from classifiers.config import Redraw, Static, TrainConfig
+from classifiers.losses import Loss
 from classifiers.schedules import ClassBalanced, EveryRow, RealAtLast, Redrawn
 from classifiers.splits import Split, described, near_copies, training_data
 from classifiers.training import train
@@ -240,6 +241,22 @@ def test_real_rows_at_last_come_once_before_any_comes_again():
     (last,) = schedule.parts(2)
     assert sorted(last[:6].tolist()) == list(range(6))
     assert len(set(last[6:].tolist())) == 4
+
+
+@pytest.mark.parametrize("values", [{"logit_adjustment": 1.0}, {"class_weights": "balanced"}])
+def test_at_last_the_loss_is_mended_for_the_classes_of_real_rows(config, monkeypatch, values):
+    """Mixed rows are in balance here and need no correction; the real ones that follow are 24 to 96."""
+    corrections = []
+    whole = Loss.__call__
+
+    def watched(loss, *args):
+        found = loss.prior if "logit_adjustment" in values else 1 / loss.class_weights
+        corrections.append((found[1] / found[0]).item())
+        return whole(loss, *args)
+
+    monkeypatch.setattr(Loss, "__call__", watched)
+    train(config(augmentation=WORDS, real_only=0.25, max_steps=16, **values), RARE)
+    assert corrections == pytest.approx([1.0] * 12 + [4.0] * 4)
 
 
 # Drawn in balance
