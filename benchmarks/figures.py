@@ -24,6 +24,8 @@ GOOD = "#3a9a5b"
 FURTHER = ("#8c6bb1", "#b59b2f", "#3fa7b5", "#96594a", "#c75f9b")
 """Colours of classes beyond four."""
 MARKS = "osD^vP*Xh<>pd8"
+KINDS = ("plane", "classes", "curves", "grid")
+"""What the names of figures begin with."""
 
 
 class Figure:

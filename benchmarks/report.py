@@ -72,6 +72,9 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
     try:
         (folder / FIGURES).mkdir(parents=True, exist_ok=True)
         pictures = [figure.write(folder / FIGURES) for _, figure in drawn]
+        for kind in figures.KINDS:  # of an earlier report, on other arms
+            for picture in set((folder / FIGURES).glob(f"{kind}-*.png")) - set(pictures):
+                picture.unlink()
         texts = {
             "report.html": _html(results, found, drawn, against),
             "report.md": _markdown(results, found, drawn, against),

@@ -257,6 +257,14 @@ def test_the_report_is_the_same_bytes_again_and_says_what_was_found(ten, tmp_pat
         assert (tmp_path / "first" / picture).read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_report_leaves_no_figure_of_an_earlier_one(tmp_path):
+    write(results.read(made(tmp_path / "many", seeds=2, arms=("none", "crt", "fillmask-cure"))), tmp_path)
+    kept = tmp_path / "figures" / "drawing.png"
+    kept.write_bytes(b"one's own")
+    written = write(results.read(made(tmp_path / "few", seeds=2, arms=("none", "fillmask-cure"))), tmp_path)
+    assert set((tmp_path / "figures").iterdir()) == {kept, *(path for path in written if path.parent.name == "figures")}
+
+
 def test_the_page_stands_by_itself_and_what_is_no_markup_is_escaped(ten, tmp_path):
     write(results.read(ten), tmp_path)
     text = (tmp_path / "report.html").read_text()
