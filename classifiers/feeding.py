@@ -50,7 +50,7 @@ class Feed:
     sets: Sets | None = None
     """What makes new texts."""
     finish: Finish | None = None
-    """What comes after the rows of `schedule` are no longer mixed, if that is to be."""
+    """How `schedule` ends, if it ends on original rows alone."""
 
 
 def text_feed(

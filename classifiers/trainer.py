@@ -30,7 +30,7 @@ from augment.errors import TrainingError
 from augment.output import replacing
 from classifiers.batching import Rows
 from classifiers.config import TrainConfig
-from classifiers.feeding import Feed, loss_of
+from classifiers.feeding import Feed, Finish, loss_of
 from classifiers.history import History, Phase, recorded
 from classifiers.metrics import Scores, scores
 from classifiers.model import EncoderClassifier
@@ -81,7 +81,8 @@ class ClassifierTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self.feed = feed
         self.loss = loss_of(config, feed.mass, classes)
-        self.loss_at_last = None if feed.finish is None else loss_of(config, feed.finish.mass, classes)
+        finish = feed.finish or Finish(sys.maxsize, feed.mass)
+        self.finish_step, self.loss_at_last = finish.step, loss_of(config, finish.mass, classes)
         self.history = history
         self.classes = list(classes)
         self.phase = phase
@@ -104,9 +105,7 @@ class ClassifierTrainer(Trainer):
             logits = model(**given).logits
             loss = nn.functional.cross_entropy(logits.float(), inputs["labels"])
             return (loss, {"logits": logits}) if return_outputs else loss
-        minimised, finish = self.loss, self.feed.finish
-        if self.loss_at_last is not None and finish is not None and self.state.global_step >= finish.step:
-            minimised = self.loss_at_last
+        minimised = self.loss if self.state.global_step < self.finish_step else self.loss_at_last
         target, twin = inputs.get("targets", inputs["labels"]), None
         if minimised.alpha:  # both passes in one: each row twice, under dropouts of its own
             given = {name: torch.cat([values, values]) for name, values in given.items()}
