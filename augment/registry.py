@@ -93,6 +93,38 @@ class Registry:
         """
         return self._built(name, {}, values)
 
+    def parse(self, text: str) -> Any:
+        """Build one from ``"name"`` or ``"name:key=value,key=value"``.
+
+        A value goes up to the next ``,key=``, so it may hold commas.
+
+        Raises
+        ------
+        InputError
+            If the name or a parameter is unknown, or a value is of a wrong type.
+
+        Examples
+        --------
+        >>> guard = GUARDS.parse("length_ratio:low=.8,high=1.5")
+        >>> guard.low, guard.high
+        (0.8, 1.5)
+        """
+        name, _, rest = text.partition(":")
+        values: dict[str, str] = {}
+        last = ""
+        for part in rest.split(",") if rest else ():
+            key, equals, value = part.partition("=")
+            if equals and key.strip().isidentifier():
+                last = key.strip()
+                if last in values:
+                    raise InputError(f"The {self.what} {text!r} names the parameter {last!r} twice. Name it once.")
+                values[last] = value
+            elif last:
+                values[last] += "," + part
+            else:
+                raise InputError(f"A {self.what} is written NAME or NAME:key=value,…. Got {text!r}.")
+        return self.create(name.strip(), values)
+
     def to_config(self, thing: Any) -> dict[str, Any]:
         """Return the name and the parameters of one as plain data, which `from_config` takes back.
 

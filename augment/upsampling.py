@@ -40,6 +40,21 @@ class HeldOut(NamedTuple):
     texts: list[str]
 
 
+def held_out_texts(against: Sequence[str]) -> list[str]:
+    """Return the texts that were given as `against`.
+
+    Raises
+    ------
+    InputError
+        If they are no texts.
+    """
+    if isinstance(against, str) or not all(isinstance(text, str) for text in against):
+        raise InputError(
+            "`against` must be a sequence of texts; augment.corpus.read_texts(FILE) reads them from a file."
+        )
+    return list(against)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """What is to be made, settled before anything is: `plan_job` makes it, `run` carries it out."""
@@ -346,10 +361,7 @@ def upsample(
     >>> manifest.counts_after
     {'neutral': 3, 'positive': 3}
     """
-    if isinstance(against, str) or not all(isinstance(text, str) for text in against):
-        raise InputError(
-            "`against` must be a sequence of texts; augment.corpus.read_texts(FILE) reads them from a file."
-        )
+    never = held_out_texts(against)
     chosen: TextStrategy = registry.STRATEGIES.create(strategy, {}) if isinstance(strategy, str) else strategy
     if not isinstance(chosen, TextStrategy):
         raise InputError(
@@ -362,7 +374,7 @@ def upsample(
         chosen,
         sampling_strategy=sampling_strategy,
         seed=seed,
-        held_out=[HeldOut("against", list(against))] if len(against) else (),
+        held_out=[HeldOut("against", never)] if never else (),
         guards=guards,
         max_per_source=max_per_source,
     )

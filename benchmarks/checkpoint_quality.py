@@ -153,6 +153,8 @@ def similarity_correlation(
     """
     from scipy.stats import spearmanr
 
+    if len(texts) < 2:
+        raise InputError(f"Pairs are of two different sentences, and there is {len(texts)}. Give more.")
     rng = generator(seed, "draw")
     first = rng.integers(len(texts), size=pairs)
     second = (first + rng.integers(1, len(texts), size=pairs)) % len(texts)

@@ -14,7 +14,7 @@ import click
 from augment.errors import CounterpoiseError, InputError, ModelError
 
 if TYPE_CHECKING:
-    from benchmarks.results import Record, Results
+    from benchmarks.results import Record, Results, RunRecord
     from benchmarks.suite import Cell, Suite
     from benchmarks.tasks import TaskData
 
@@ -63,6 +63,7 @@ def run_command(
     """Train every arm of a suite with every seed, and test it; go on where an interrupted run stopped."""
     from benchmarks import suite as suites
     from benchmarks.arms import BUILT_IN, load_mapping, resolve
+    from benchmarks.results import FILE, Results, RunRecord, read
 
     if data_dir is not None and not data_dir.is_dir():
         raise InputError(f"{data_dir}: there is no such folder. Give the one that holds sst3, dynasent-v1.1, ….")
@@ -79,14 +80,20 @@ def run_command(
             click.echo(f"{task.title}: without {', '.join(absent)}, since no row was left out of the draw.", err=True)
     folder = out or Path(f"benchmark-{suite.name}")
     jobs = jobs or _default_jobs(device)
-    if dry_run:
-        _show_grid(suite, data, cells, folder, jobs)
-        return
     files = {"suite": suites.path_of(name), "arms": BUILT_IN} | ({} if arm_file is None else {"own arms": arm_file})
-    hashes = {what: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for what, path in files.items()}
-    failed, results = _run(suite, data, cells, folder, jobs, quiet, hashes)
+    asked = RunRecord(
+        suite=suite.identity | {"data": {task.title: task.fingerprints() for task in data}},
+        files={what: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for what, path in files.items()},
+        encoders=suites.contents(suite.encoders),
+    )
+    if dry_run:
+        found = read(folder) if (folder / FILE).exists() else Results(folder / FILE)
+        found.check(asked, cells)
+        _show_grid(suite, data, cells, found, jobs)
+        return
+    failed, found = _run(asked, data, cells, folder, jobs, quiet)
     if not quiet:
-        _show_arms(results)
+        _show_arms(found)
         click.echo(f"\nThe report: benchmarks report {folder}")
     for record in failed:
         where = " · ".join(record[part] for part in ("task", "encoder", "head", "loss", "arm"))
@@ -104,13 +111,7 @@ class _CellsFailed(CounterpoiseError):
 
 
 def _run(
-    suite: Suite,
-    data: Sequence[TaskData],
-    cells: Sequence[Cell],
-    folder: Path,
-    jobs: int,
-    quiet: bool,
-    files: dict[str, str],
+    asked: RunRecord, data: Sequence[TaskData], cells: Sequence[Cell], folder: Path, jobs: int, quiet: bool
 ) -> tuple[list[Record], Results]:
     """Run what is not done yet."""
     from benchmarks.live import shown
@@ -121,8 +122,8 @@ def _run(
     with appending(folder) as (results, appender):
         if results.cut:
             click.echo(f"{results.path}: the last line was cut short and has been taken away.", err=True)
-        _check_arms(cells, results)
-        appender.begin(suite.identity | {"data": {task.title: task.fingerprints() for task in data}}, files)
+        results.check(asked, cells)
+        appender.begin(asked)
         for task in data:
             if task.absent and not quiet:
                 click.echo(f"{task.title}: not tested on {', '.join(task.absent)}, whose rows are not there.", err=True)
@@ -136,22 +137,6 @@ def _run(
     return failed, results
 
 
-def _check_arms(cells: Sequence[Cell], results: Results) -> None:
-    """Refuse to put numbers of one arm beside each other that were measured in two ways."""
-    from augment.journal import difference
-
-    for cell in cells:
-        before = results.done.get(cell.place)
-        if before is not None and before["key"] != cell.key:
-            now = cell.config.model_dump(mode="json") | {"device": before["config"]["device"]}
-            differs = difference(before["config"], now)
-            raise InputError(
-                f"{results.path}: the arm {cell.arm.name!r} was measured there in another way"
-                f" ({differs or 'other rows, another encoder of that name, or another version'}). Give it another name,"
-                " or another folder as --out."
-            )
-
-
 def _default_jobs(device: str) -> int:
     """Return one for each core, at most four; on a GPU one."""
     import torch
@@ -160,14 +145,12 @@ def _default_jobs(device: str) -> int:
     return 1 if on_gpu else min(4, os.cpu_count() or 1)
 
 
-def _show_grid(suite: Suite, data: Sequence[TaskData], cells: Sequence[Cell], folder: Path, jobs: int) -> None:
+def _show_grid(suite: Suite, data: Sequence[TaskData], cells: Sequence[Cell], results: Results, jobs: int) -> None:
     """Print what would be run."""
     from augment.console import show_table
-    from benchmarks import results
     from benchmarks.live import duration
     from benchmarks.runner import estimated
 
-    found = results.read(folder) if (folder / results.FILE).exists() else None
     rows = []
     for task in data:
         drawn = task.drawn(0)[0].counts
@@ -182,7 +165,7 @@ def _show_grid(suite: Suite, data: Sequence[TaskData], cells: Sequence[Cell], fo
     show_table("tasks", ["", "training rows", "validation", "test rows"], rows)
     click.echo()
     arms = {cell.arm.name: cell.arm for cell in cells}
-    done = found.done if found else {}
+    done = results.done
     show_table(
         "arms",
         ["", "", "cells", "done"],
@@ -202,7 +185,7 @@ def _show_grid(suite: Suite, data: Sequence[TaskData], cells: Sequence[Cell], fo
         f" {' to '.join(f'{n:,}' for n in dict.fromkeys((steps[0], steps[-1])))} steps each."
     )
     try:
-        seconds = estimated(cells, data, found, jobs)
+        seconds = estimated(cells, data, results, jobs)
         click.echo(f"About {duration(seconds)} with {jobs} at a time.")
     except ModelError as error:
         click.echo(f"How long it takes cannot be said: {error}")

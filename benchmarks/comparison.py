@@ -107,19 +107,24 @@ def compare(before: Results, after: Results) -> Changes:
         for arm in group.arms:
             other = earlier[group.key].arm(arm.name) if group.key in earlier else None
             seeds = [seed for seed in arm.seeds if other is not None and seed in other.cells]
-            if other is None or not seeds:
+            if other is None:
                 notes.append(f"{group.title} · {arm.name}: only after.")
+            elif not seeds:
+                notes.append(f"{group.title} · {arm.name}: no seed is in both.")
             else:
                 pairs.append((group.title, other, arm, seeds))
     for old in earlier.values():
-        new = {(title, arm.name) for title, _, arm, _ in pairs}
-        notes += [f"{old.title} · {arm.name}: only before." for arm in old.arms if (old.title, arm.name) not in new]
+        new = {arm.name for group in groups(after) if group.key == old.key for arm in group.arms}
+        notes += [f"{old.title} · {arm.name}: only before." for arm in old.arms if arm.name not in new]
     if not pairs:
         raise InputError(f"{before.path} and {after.path} have no arm in common with the same seed.")
     for title, earlier_arm, arm, seeds in pairs:
-        for what in ("data", "config", "versions", "hardware"):
-            if differs := difference(earlier_arm.cells[seeds[0]][what], arm.cells[seeds[0]][what]):
-                notes.append(f"{title} · {arm.name}: the {what} differ: {differs}.")
+        for what in ("data", "config", "model", "versions", "hardware"):
+            said = {seed: difference(earlier_arm.cells[seed][what], arm.cells[seed][what]) for seed in seeds}
+            apart = [seed for seed in seeds if said[seed]]
+            if apart:
+                where = f"seed {apart[0]}" + (f" and {len(apart) - 1} more" if len(apart) > 1 else "")
+                notes.append(f"{title} · {arm.name}: in {what}, at {where}: {said[apart[0]]}.")
     f1 = [_change(f1_on_test, old, new, seeds) for _, old, new, seeds in pairs]
     adjusted = iter(holm([found.p for found in f1 if found is not None]))
     changes = [

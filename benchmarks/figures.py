@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -24,8 +25,8 @@ GOOD = "#3a9a5b"
 FURTHER = ("#8c6bb1", "#b59b2f", "#3fa7b5", "#96594a", "#c75f9b")
 """Colours of classes beyond four."""
 MARKS = "osD^vP*Xh<>pd8"
-KINDS = ("plane", "classes", "curves", "grid")
-"""What the names of figures begin with."""
+FILE = re.compile(r"(plane|classes|grid|curves-\d+)-\d+(-.*)?\.png")
+"""What the files of figures are called."""
 
 
 class Figure:

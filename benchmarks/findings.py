@@ -208,9 +208,11 @@ def measures(group: GroupResults) -> Table:
         ("seconds", lambda r: r["seconds"], 0),
         ("rows/s", lambda r: r["rows_per_second"], 0),
         ("peak MiB", lambda r: r["peak_mb"], 0),
+        ("peak GPU MiB", lambda r: r.get("peak_gpu_mb"), 0),
     ]
-    rows = [[arm.name, *(_number(arm.mean(of), places) for _, of, places in columns)] for arm in group.arms]
-    return ["arm", *(name for name, _, _ in columns)], rows
+    there = [one for one in columns if any(arm.mean(one[1]) is not None for arm in group.arms)]
+    rows = [[arm.name, *(_number(arm.mean(of), places) for _, of, places in there)] for arm in group.arms]
+    return ["arm", *(name for name, _, _ in there)], rows
 
 
 def cross_domain(group: GroupResults) -> Table | None:
@@ -276,7 +278,7 @@ def cell_rows(results: Results) -> Table:
     tests = list(dict.fromkeys(test for record in results.done.values() for test in record["tests"]))
     headings = ["task", "encoder", "head", "loss", "arm", "seed", "status", "validation", "train", "gap", "gap_last"]
     classes = sorted({name for record in results.done.values() for name in record["classes"]})
-    headings += ["mean_gap", "best_step", "seconds", "rows_per_second", "peak_mb", *tests]
+    headings += ["mean_gap", "best_step", "seconds", "rows_per_second", "peak_mb", "peak_gpu_mb", *tests]
     headings += [*(f"f1_{name}" for name in classes), "reason"]
     rows = []
     for record in sorted(
@@ -286,6 +288,7 @@ def cell_rows(results: Results) -> Table:
         if record["status"] == "done":
             row += [validation_f1(record), train_f1(record), gap(record), last_gap(record), record["mean_gap"]]
             row += [record["best"]["step"], *(record[n] for n in ("seconds", "rows_per_second", "peak_mb"))]
+            row += [record.get("peak_gpu_mb")]
             row += [100 * record["tests"][t]["macro_f1"] if t in record["tests"] else "" for t in tests]
             f1 = own_test(record)["f1"]
             row += [100 * f1[name] if name in f1 else "" for name in classes]

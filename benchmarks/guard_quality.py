@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,8 @@ from augment.corpus import Corpus
 from augment.encoding import Encoders, TextEncoder
 from augment.errors import InputError
 from augment.guards.guard import Guard, Originals
-from augment.guards.selection import parse
 from augment.plan import slots
+from augment.registry import GUARDS
 from augment.strategy import TextStrategy
 
 CONTRADICTED = 0.2
@@ -29,9 +30,9 @@ class Verdict:
     rejected: float
     """Share of the candidates that the guard rejects."""
     own: float
-    """Mean probability that the judge gives the class."""
+    """Mean probability that the judge gives the class; nan without rows."""
     contradicted: float
-    """Share of rows whose class the judge gives less than `CONTRADICTED`."""
+    """Share of rows whose class the judge gives less than `CONTRADICTED`; nan without rows."""
 
 
 class Judge:
@@ -56,6 +57,8 @@ class Judge:
 
     def own(self, texts: Sequence[str], label: str) -> np.ndarray:
         """Return the probability of a class for each text, (n,)."""
+        if not texts:
+            return np.zeros(0)
         return self.fitted.predict_proba(self.encoder.encode(texts))[:, list(self.fitted.classes_).index(label)]
 
 
@@ -89,23 +92,31 @@ def guard_quality(
     Raises
     ------
     InputError
-        If the class has no row.
+        If the class has no row in either file, or nothing can be made of it.
     """
     labels = corpus.named_labels()
     pairs = list(zip(corpus.texts, labels, strict=True))
     own = [i for i, (text, name) in enumerate(pairs) if name == label and text]
     if not own:
         raise InputError(f"{corpus.name}: no row of class {label!r}; there are {', '.join(sorted(set(labels)))}.")
+    if label not in judge.fitted.classes_:
+        raise InputError(
+            f"The rows that are judged on hold no class {label!r}; there are {', '.join(judge.fitted.classes_)}."
+        )
     strategy.check()
     strategy.prepare()
     plan = slots(own, seed=seed, stream=0, wanted=rows)
     chosen = [next(plan) for _ in range(rows)]
     draws = [Draw(str(pairs[slot.source][0]), label, slot.source, slot.variant, 0, seed) for slot in chosen]
     made = [(d, c) for d, c in zip(draws, strategy.candidates(draws), strict=True) if c is not None]
+    if not made:
+        raise InputError(f"{corpus.name}: the strategy {strategy.name!r} can make nothing of the class {label!r}.")
     originals, encoders = Originals([text for text, _ in pairs], labels, [], seed), Encoders()
 
     def verdict(name: str, texts: Sequence[str], rejected: float = 0.0) -> Verdict:
         scores = judge.own(texts, label)
+        if not len(scores):
+            return Verdict(name, 0, rejected, math.nan, math.nan)
         return Verdict(name, len(texts), rejected, float(scores.mean()), float((scores < CONTRADICTED).mean()))
 
     found = [
@@ -114,7 +125,7 @@ def guard_quality(
         verdict("candidates, no guard", [candidate.text for _, candidate in made]),
     ]
     for name in guards:
-        kept = _kept(parse(name), made, originals, encoders)
+        kept = _kept(GUARDS.parse(name), made, originals, encoders)
         found.append(verdict(name, [candidate.text for candidate in kept], 1 - len(kept) / len(made)))
     return found
 

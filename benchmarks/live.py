@@ -68,10 +68,11 @@ def shown(cells: Sequence[Cell], results: Results, *, quiet: bool) -> Iterator[T
     from rich.live import Live
 
     start = time.perf_counter()
-    with Live(_table(cells, results, None, 0.0), console=Console(stderr=True), refresh_per_second=2) as live:
+    with Live(_view(cells, results, done, None, 0.0), console=Console(stderr=True), refresh_per_second=2) as live:
 
         def told(record: Record, left: Sequence[Cell], seconds: float | None) -> None:
-            live.update(_table(cells, results, seconds if left else None, time.perf_counter() - start))
+            passed = time.perf_counter() - start
+            live.update(_view(cells, results, len(cells) - len(left), seconds if left else None, passed))
 
         yield told
 
@@ -87,16 +88,15 @@ def _line(record: Record, done: int, total: int, seconds: float | None) -> str:
     return f"{done:,} of {total:,}: {where} · seed {record['seed']}: {what}{left}"
 
 
-def _table(cells: Sequence[Cell], results: Results, seconds: float | None, passed: float) -> Any:
-    """Return the table of the arms so far."""
+def _view(cells: Sequence[Cell], results: Results, ended: int, seconds: float | None, passed: float) -> Any:
+    """Return how far the run is, and under it, as far as the terminal has lines, the table of the arms so far."""
     from rich import box
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    ended = sum(cell.place in results.cells for cell in cells)
     left = f", about {duration(seconds)} left" if seconds else ""
-    caption = f"{ended:,} of {len(cells):,} cells, {duration(passed)}{left}"
-    table = Table(caption=caption, caption_justify="left", box=box.SIMPLE_HEAD, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     table.add_column("arm")
     for name in ("cells", "macro-F1", "gap", "failed"):
         table.add_column(name, justify="right")
@@ -115,4 +115,4 @@ def _table(cells: Sequence[Cell], results: Results, seconds: float | None, passe
             f"{fmean(map(gap, done)):.1f}" if done else "",
             str(len(found) - len(done) or ""),
         )
-    return table
+    return Group(Text(f"{ended:,} of {len(cells):,} cells, {duration(passed)}{left}"), table)

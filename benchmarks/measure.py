@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
+import hashlib
+import importlib.resources
+import json
 import math
 import os
 import platform
@@ -21,7 +26,7 @@ from benchmarks.peak_memory import forget_peak, peak_mb
 from benchmarks.results import Record, packed
 from benchmarks.suite import Cell
 from benchmarks.tasks import Rows, TaskData
-from classifiers.config import Features, TrainConfig
+from classifiers.config import Features, Static, TrainConfig
 from classifiers.metrics import scores
 from classifiers.output_folder import RECORD
 from classifiers.splits import near_copies
@@ -76,7 +81,7 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
     train, reserve = data.drawn(cell.seed)
     if cell.shares_encoder and not (shared / cell.base_key / RECORD).is_file():
         _fine_tuned(cell.base, data, train, Rows(), shared / cell.base_key)
-    forget_peak()
+    _forget_peaks()
     start = time.perf_counter()
     if cell.arm.model == "tfidf-svm":
         found = _tfidf_svm(cell, data, train)
@@ -117,10 +122,22 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
         "training_seconds": round(found.seconds, 2),
         "rows_per_second": round(found.rows_seen / found.seconds, 1),
         "peak_mb": round(peak_mb()),
+        "peak_gpu_mb": _gpu_peak_mb(found.model["device"]),
         "model": found.model,
         "versions": versions(),
         "hardware": hardware(found.model["device"]),
     }
+
+
+def _forget_peaks() -> None:
+    """Give back what earlier cells have left, and have the peaks of memory count from now on."""
+    import torch
+
+    gc.collect()
+    forget_peak()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
 
 
 def failure(cell: Cell, reason: str) -> Record:
@@ -143,7 +160,20 @@ def versions() -> dict[str, str]:
     from importlib.metadata import version
 
     names = ("torch", "transformers", "imbalanced-learn", "scikit-learn", "numpy")
-    return {"python": platform.python_version(), "counterpoise": __version__} | {name: version(name) for name in names}
+    own = {"python": platform.python_version(), "counterpoise": __version__, "source": source_hash()}
+    return own | {name: version(name) for name in names}
+
+
+@functools.cache
+def source_hash() -> str:
+    """Return what identifies the code of our packages; between two releases the version does not."""
+    digest = hashlib.sha256()
+    for package in ("augment", "benchmarks", "classifiers"):
+        root = Path(str(importlib.resources.files(package)))
+        for path in sorted(root.rglob("*.py")):
+            digest.update(f"{package}/{path.relative_to(root).as_posix()}".encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
 
 
 def hardware(device: str) -> dict[str, Any]:
@@ -152,6 +182,13 @@ def hardware(device: str) -> dict[str, Any]:
 
     found = torch.cuda.get_device_name() if device.startswith("cuda") else _cpu()
     return {"device": found, "threads": torch.get_num_threads(), "cores": os.cpu_count()}
+
+
+def _gpu_peak_mb(device: str) -> int | None:
+    """Return the most memory that tensors have had on a GPU, in MiB; None on a CPU."""
+    import torch
+
+    return round(torch.cuda.max_memory_allocated() / 2**20) if device.startswith("cuda") else None
 
 
 def _cpu() -> str:
@@ -168,7 +205,14 @@ def _fine_tuned(config: TrainConfig, data: TaskData, train: Rows, added: Rows, k
     from classifiers.training import train as fit
 
     held_out = (list(data.validation.texts), list(data.validation.labels))
-    return fit(config, _table(train, added), held_out, output_dir=keep_in, overwrite=keep_in is not None)
+    return fit(
+        config,
+        _table(train, added),
+        held_out,
+        against=data.test_texts if isinstance(config.augmentation, Static) else (),
+        output_dir=keep_in,
+        overwrite=keep_in is not None,
+    )
 
 
 def _encoder(config: TrainConfig, data: TaskData, train: Rows, added: Rows, keep_in: Path | None) -> Trained:
@@ -211,7 +255,8 @@ def _head_on_shared_encoder(cell: Cell, data: TaskData, train: Rows, shared: Pat
             vectors = torch.from_numpy(features(list(rows.texts))).to(result.checkpoint.device)
             probabilities[name] = result.model.classify(vectors).float().softmax(dim=1).cpu().numpy()
     found = _trained(result, probabilities, dict(result.rows))
-    return found._replace(model=found.model | {"model": cell.encoder})
+    tuned = json.loads((folder / RECORD).read_text(encoding="utf-8"))["encoder"]
+    return found._replace(model=found.model | {"model": tuned["model"], "revision": tuned["revision"]})
 
 
 def _trained(result: Any, probabilities: dict[str, np.ndarray], rows: dict[str, Any]) -> Trained:
@@ -255,7 +300,7 @@ def _summed(counts: Any) -> dict[str, int]:
 
 
 def _added_rows(cell: Cell, data: TaskData, train: Rows, reserve: Rows) -> Rows:
-    """Return the rows of an arm that are none of the task's training rows, and none of its validation rows'."""
+    """Return the rows of an arm that are none of the task's training rows, and come near none of its held-out ones."""
     if cell.arm.rows == "given":
         return Rows()
     counts: dict[Any, int] = dict(train.counts)
@@ -279,7 +324,7 @@ def _added_rows(cell: Cell, data: TaskData, train: Rows, reserve: Rows) -> Rows:
         names += [str(name)] * len(own)
     if not texts:
         raise InputError("No class lacks rows, so there are none to add. Give the task a ratio.")
-    clear = np.flatnonzero(~near_copies(texts, data.validation.texts))
+    clear = np.flatnonzero(~near_copies(texts, [*data.validation.texts, *data.test_texts]))
     return Rows(tuple(texts), tuple(names)).taken(clear)
 
 
@@ -304,6 +349,7 @@ def _tfidf_svm(cell: Cell, data: TaskData, train: Rows) -> Trained:
     from sklearn.pipeline import make_pipeline
     from sklearn.svm import LinearSVC
 
+    from classifiers.feeding import evaluated_sample
     from classifiers.history import recorded
 
     start = time.perf_counter()
@@ -319,6 +365,7 @@ def _tfidf_svm(cell: Cell, data: TaskData, train: Rows) -> Trained:
     ).x
     model.fit(train.texts, train.labels)
     seconds = time.perf_counter() - start
+    seen = train.taken(evaluated_sample(cell.config, "train", len(train)))
 
     def predicted(rows: Rows) -> np.ndarray:
         return softmax(np.exp(scale) * _margins(model.decision_function(rows.texts)), axis=1)
@@ -329,7 +376,7 @@ def _tfidf_svm(cell: Cell, data: TaskData, train: Rows) -> Trained:
         0.0,
         {
             kind: scores(predicted(rows), _codes(rows, data.classes), data.classes)
-            for kind, rows in (("train", train), ("validation", data.validation))
+            for kind, rows in (("train", seen), ("validation", data.validation))
         },
     )
     return Trained(

@@ -1,6 +1,7 @@
 """The peak memory of a process; also imported by the scripts of the peers, which have nothing else of ours."""
 
 import contextlib
+import ctypes
 import resource
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ def peak_mb() -> float:
 
 
 def forget_peak() -> None:
-    """Have the peak count from now on, where the system can (Linux)."""
+    """Have the peak count from now on, where the system can (Linux), without what was freed but is still held."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library has no malloc_trim
+        ctypes.CDLL(None).malloc_trim(0)
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")

@@ -72,8 +72,8 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
     try:
         (folder / FIGURES).mkdir(parents=True, exist_ok=True)
         pictures = [figure.write(folder / FIGURES) for _, figure in drawn]
-        for kind in figures.KINDS:  # of an earlier report, on other arms
-            for picture in set((folder / FIGURES).glob(f"{kind}-*.png")) - set(pictures):
+        for picture in (folder / FIGURES).iterdir():
+            if figures.FILE.fullmatch(picture.name) and picture not in pictures:  # of an earlier report, on other arms
                 picture.unlink()
         texts = {
             "report.html": _html(results, found, drawn, against),

@@ -7,17 +7,17 @@ import fcntl
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from augment.errors import InputError, OutputError
 from augment.journal import difference
-from benchmarks.suite import Place
+from benchmarks.suite import Cell, Place
 
 FILE = "results.jsonl"
 SCHEMA = 1
@@ -65,15 +65,28 @@ def unpacked(text: str) -> np.ndarray:
     return np.frombuffer(zlib.decompress(base64.b85decode(text)), dtype=np.uint8).astype(np.int64)
 
 
+class RunRecord(NamedTuple):
+    """What a run is of."""
+
+    suite: dict[str, Any]
+    """The `identity` of the suite, and what identifies its data."""
+    files: dict[str, str]
+    """What identifies the YAML of the suite and of arms."""
+    encoders: dict[str, str]
+    """What identifies the content of each encoder that lies in a folder, by its name."""
+
+
 @dataclass
 class Results:
     """All that a folder's file holds."""
 
     path: Path
     suite: dict[str, Any] = field(default_factory=dict)
-    """The `identity` of the suite, under `name` and so on."""
+    """See `RunRecord`."""
     files: list[dict[str, str]] = field(default_factory=list)
-    """What identifies the YAML of the suite and of arms: of every run in which it was another."""
+    """Those of every run in which they were others."""
+    encoders: dict[str, str] = field(default_factory=dict)
+    """Those of all runs."""
     tests: dict[str, Record] = field(default_factory=dict)
     """Of each test set, by its fingerprint, `name`, `classes` and `codes`."""
     cells: dict[Place, Record] = field(default_factory=dict)
@@ -81,10 +94,46 @@ class Results:
     cut: bool = False
     """Whether the last line was cut short, and is left out."""
 
+    def take(self, run: RunRecord) -> None:
+        """Keep up with a run that began."""
+        self.suite = self.suite or run.suite
+        if run.files not in self.files:
+            self.files.append(run.files)
+        self.encoders |= run.encoders
+
     @property
     def done(self) -> dict[Place, Record]:
         """The cells that have not failed."""
         return {place: record for place, record in self.cells.items() if record["status"] == "done"}
+
+    def check(self, asked: RunRecord, cells: Sequence[Cell]) -> None:
+        """See that the results of cells may stand beside those that there are.
+
+        Raises
+        ------
+        InputError
+            If these are of another suite or other data, or an encoder or an arm of the same name was another one.
+        """
+        if self.suite and (differs := difference(self.suite, asked.suite)):
+            raise InputError(
+                f"{self.path}: holds results of another benchmark: {differs}. Give another folder as --out."
+            )
+        for name, content in asked.encoders.items():
+            if self.encoders.get(name, content) != content:
+                raise InputError(
+                    f"{self.path}: the encoder {name!r} was another one there. Give it another name, or another folder"
+                    " as --out."
+                )
+        done = self.done
+        for cell in cells:
+            before = done.get(cell.place)
+            if before is not None and before["key"] != cell.key:
+                now = cell.config.model_dump(mode="json") | {"device": before["config"]["device"]}
+                how = difference(before["config"], now) or "other rows, another encoder, or another version"
+                raise InputError(
+                    f"{self.path}: the arm {cell.arm.name!r} was measured there in another way ({how}). Give it another"
+                    " name, or another folder as --out."
+                )
 
     def truth(self, record: Mapping[str, Any], test: str) -> np.ndarray:
         """Return the true classes of a cell's test set, as codes in its order of classes; int64, (n,)."""
@@ -176,25 +225,13 @@ class Appender:
         self.file = file
         self.results = results
 
-    def begin(self, suite: dict[str, Any], files: dict[str, str]) -> None:
-        """Say which suite the results are of, or see that they are of this one.
-
-        Raises
-        ------
-        InputError
-            If they are of another.
-        """
-        plain = json.loads(json.dumps(suite))
-        before = self.results.suite
-        if not before:
-            self.results.suite = plain
-        elif differs := difference(before, plain):
-            raise InputError(
-                f"{self.results.path}: holds results of another benchmark: {differs}. Give another folder as --out."
-            )
-        if not before or files not in self.results.files:
-            self._write({"kind": "run", "suite": plain, "files": files})
-            self.results.files.append(files)
+    def begin(self, asked: RunRecord) -> None:
+        """Say what the results are of, unless that was said already; see `Results.check` first."""
+        known = self.results
+        if known.suite and asked.files in known.files and asked.encoders.items() <= known.encoders.items():
+            return
+        self._write({"kind": "run", **asked._asdict()})
+        known.take(asked)
 
     def add_test(self, fingerprint: str, name: str, labels: tuple[str, ...]) -> None:
         """Write the true classes of a test set, once."""
@@ -261,8 +298,7 @@ def _parsed(path: Path, content: bytes) -> tuple[Results, int]:
                 f"{path}: line {number + 1} is no record of a benchmark. Take it out, or give another folder."
             )
         if kind == "run":
-            results.suite = results.suite or record["suite"]
-            results.files.append(record["files"])
+            results.take(RunRecord(record["suite"], record["files"], record.get("encoders", {})))
         elif kind == "test":
             results.tests[record["fingerprint"]] = record
         else:

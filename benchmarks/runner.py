@@ -208,14 +208,14 @@ def _measured(cell: Cell, shared: Path, keep: bool) -> Record:
         return failure(cell, f"{type(error).__name__}: {error}")
 
 
-def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results | None, jobs: int) -> float:
+def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results, jobs: int) -> float:
     """Return the seconds that cells will take, by those that are done, or else by a try of the encoder.
 
     Parameters
     ----------
     cells : sequence of Cell
     data : sequence of TaskData
-    results : Results or None
+    results : Results
         Of earlier runs.
     jobs : int
 
@@ -223,9 +223,9 @@ def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results 
     -------
     float
     """
-    left = [cell for cell in cells if results is None or cell.place not in results.done]
+    left = [cell for cell in cells if cell.place not in results.done]
     pace = Pace(jobs)
-    for record in results.done.values() if results else ():
+    for record in results.done.values():
         pace.add(record)
     by_pace = pace.left(left)
     if by_pace is not None:

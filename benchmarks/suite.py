@@ -16,8 +16,7 @@ from augment import __version__
 from augment.budget import rows_to_make
 from augment.checkpoints import folder_hash
 from augment.errors import InputError, did_you_mean
-from augment.guards.selection import parse
-from augment.registry import STRATEGIES
+from augment.registry import GUARDS, STRATEGIES
 from augment.validation import Settings, problems
 from benchmarks.arms import Arm, load_mapping
 from benchmarks.tasks import Rows, Task, TaskData, check_name, load
@@ -195,7 +194,18 @@ class Cell:
     @property
     def base(self) -> TrainConfig:
         """The training without augmentation whose encoder it takes, if its arm shares one."""
-        return self.config.model_copy(update={"augmentation": None})
+        return _without_new_rows(self.config)
+
+
+def contents(encoders: Sequence[str]) -> dict[str, str]:
+    """Return what identifies the content of encoders, by their names; those on the hub have no part in it."""
+    found = {encoder: folder_hash(encoder) for encoder in encoders}
+    return {encoder: content for encoder, content in found.items() if content}
+
+
+def _without_new_rows(config: TrainConfig) -> TrainConfig:
+    """Return the same training without augmentation, and without what is said of new rows."""
+    return config.model_copy(update={"augmentation": None, "synthetic_weight": 1.0})
 
 
 def cells(
@@ -231,7 +241,7 @@ def cells(
         If a setting of an arm cannot be used.
     """
     chosen = sorted(arms, key=lambda arm: arm.trains_head_anew)
-    contents = {encoder: folder_hash(encoder) for encoder in suite.encoders}
+    hashes = contents(suite.encoders)
     for seed in range(seeds):
         for number, task in enumerate(data):
             drawn, reserve = task.drawn(seed)
@@ -243,8 +253,7 @@ def cells(
                             if arm.rows == "real" and not real_rows(drawn, reserve):
                                 continue
                             config = _config(suite, arm, encoder, head, loss, seed, rows, device)
-                            base = config.model_copy(update={"augmentation": None})
-                            content = contents[encoder]
+                            content = hashes.get(encoder, "")
                             yield Cell(
                                 task=number,
                                 title=task.title,
@@ -255,7 +264,7 @@ def cells(
                                 seed=seed,
                                 config=config,
                                 key=_key(task, config, content, arm.rows, arm.model),
-                                base_key=_key(task, base, content),
+                                base_key=_key(task, _without_new_rows(config), content),
                             )
 
 
@@ -268,7 +277,7 @@ def _check_augmentation(ways: Any) -> None:
             STRATEGIES.find(ways.strategy)
         for guard in ways.guards or ():
             if guard != "none":
-                parse(guard)
+                GUARDS.parse(guard)
 
 
 def _config(

@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.arms import built_in
 from benchmarks.results import Record, Results, unpacked
 from benchmarks.significance import (
+    LEAST_SEEDS,
     Comparison,
     Interval,
     hierarchical_bootstrap,
@@ -137,15 +138,15 @@ class GroupResults:
 
     @cached_property
     def best_without_rows(self) -> ArmResults | None:
-        """The arm without new rows whose mean macro-F1 on the *validation* rows is highest, of those with most seeds.
+        """The arm without new rows whose mean macro-F1 on the *validation* rows is highest.
 
-        It may be `none`. Two seeds at least; None without such an arm.
+        Of those with seeds enough for a verdict, or else of those with two, over the seeds that all of them have. It
+        may be `none`; None if they have no seed in common.
         """
         plain = [arm for arm in self.arms if not arm.makes_rows and len(arm.seeds) > 1]
-        most = max((len(arm.seeds) for arm in plain), default=0)
-        return max(
-            (arm for arm in plain if len(arm.seeds) == most), key=lambda arm: arm.mean(validation_f1) or 0, default=None
-        )
+        plain = [arm for arm in plain if len(arm.seeds) >= LEAST_SEEDS] or plain
+        common = sorted(set.intersection(*(set(arm.seeds) for arm in plain))) if plain else []
+        return max(plain, key=lambda arm: fmean(arm.values(validation_f1, common))) if common else None
 
     def change(self, name: str, base: str, of: Callable[[Record], float | None]) -> Interval | None:
         """Return how a number of an arm differs from that of another, paired by seed; None if too few seeds have it."""
@@ -163,30 +164,28 @@ class GroupResults:
 
     @cached_property
     def against_best(self) -> dict[str, Comparison]:
-        """Each arm that makes rows against the best that makes none, by its name."""
-        return self.against(self.best_without_rows, only=[arm.name for arm in self.arms if arm.makes_rows])
+        """Each arm against the best that makes no rows, by its name."""
+        return self.against(self.best_without_rows)
 
-    def against(self, other: ArmResults | None, only: Sequence[str] | None = None) -> dict[str, Comparison]:
+    def against(self, other: ArmResults | None) -> dict[str, Comparison]:
         """Compare arms with another, over the seeds that both have; of those with fewer than two there is nothing.
 
         Parameters
         ----------
         other : ArmResults or None
             None compares nothing.
-        only : sequence of str, optional
-            Names of arms; all by default. Holm's correction is over them.
 
         Returns
         -------
         dict of str to Comparison
-            By the arm's name.
+            By the arm's name. Holm's correction is over all of them.
         """
         if other is None:
             return {}
         pairs = {
             arm.name: (arm, [seed for seed in arm.seeds if seed in other.cells])
             for arm in self.arms
-            if arm is not other and (only is None or arm.name in only)
+            if arm is not other
         }
         pairs = {name: (arm, seeds) for name, (arm, seeds) in pairs.items() if len(seeds) > 1}
         f1 = {n: paired_interval(a.values(f1_on_test, s), other.values(f1_on_test, s)) for n, (a, s) in pairs.items()}

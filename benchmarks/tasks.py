@@ -310,6 +310,11 @@ class TaskData:
             chosen[generator(seed, "subset", number).permutation(found)[: keep[name]]] = True
         return self.train.taken(np.flatnonzero(chosen)), self.train.taken(np.flatnonzero(~chosen))
 
+    @property
+    def test_texts(self) -> list[str]:
+        """Those of all test sets."""
+        return [text for rows in self.tests.values() for text in rows.texts]
+
     def fingerprints(self) -> dict[str, Any]:
         """Return what identifies the content of each part."""
         tests = {name: rows.fingerprint for name, rows in self.tests.items()}

@@ -113,11 +113,9 @@ def _sampler(asked: str) -> Any:
 
     if asked == DUPLICATES:
         return RandomOverSampler()
-    name, _, given = asked.partition(":")
-    values = dict(pair.split("=", 1) for pair in given.split(",") if "=" in pair)
-    if name not in STRATEGIES.names("vector"):
-        raise InputError(f"There is no vector strategy {name!r}. There are {', '.join(STRATEGIES.names('vector'))}.")
-    return STRATEGIES.create(name, values)
+    if asked.partition(":")[0] not in STRATEGIES.names("vector"):
+        raise InputError(f"There is no vector strategy {asked!r}. There are {', '.join(STRATEGIES.names('vector'))}.")
+    return STRATEGIES.parse(asked)
 
 
 def _mean(runs: Sequence[Fidelity], reference: Fidelity) -> Fidelity:

@@ -16,7 +16,7 @@ from augment import __version__
 from augment.budget import rows_to_make
 from augment.errors import InputError, TrainingError
 from augment.output import replacing
-from augment.registry import STRATEGIES
+from augment.registry import GUARDS, STRATEGIES
 from augment.seeding import generator
 from augment.workers import Processes
 from classifiers.config import Features, Static
@@ -38,7 +38,7 @@ class Made(NamedTuple):
 class Synthesis:
     """Makes sets of new texts from the original rows of a training: one set, or one after another.
 
-    An original that equals or nearly equals a validation row is no source, and no new row equals or nearly equals one.
+    An original that equals or nearly equals a held-out row is no source, and no new row equals or nearly equals one.
 
     Parameters
     ----------
@@ -69,16 +69,15 @@ class Synthesis:
                 f" {augmentation.sampling_strategy!r} asks for. Ask for more, e.g. {{{min(counts)!r}: …}}, or leave the"
                 " augmentation out."
             )
-        held_out = [] if data.validation is None else data.validation.texts
-        sources = np.flatnonzero(~near_copies(data.originals.texts, held_out))
+        self.held_out = data.held_out
+        sources = np.flatnonzero(~near_copies(data.originals.texts, self.held_out))
         self.no_sources = len(data.originals) - len(sources)
         self.sources = data.originals.taken(sources)
-        self.held_out = held_out
         for name, left in self.sources.counts(data.classes).items():
             if not left and self.budget.get(name):
                 raise InputError(
-                    f"Each original row of the class {name!r} equals or nearly equals a validation row, so no new row"
-                    " may be made of it. Give validation rows that are not training rows."
+                    f"Each original row of the class {name!r} equals or nearly equals a held-out row, so no new row"
+                    " may be made of it. Give held-out rows that are not training rows."
                 )
         self.identity = hashlib.sha256(
             json.dumps([__version__, augmentation.model_dump(), self.budget, seed, data.fingerprints]).encode()
@@ -127,15 +126,17 @@ class Synthesis:
     def _job(self, number: int) -> Job:
         """Plan a set, and say what is wrong before anything is made."""
         from augment.corpus import from_table
-        from augment.guards.selection import ALWAYS, parse, select
+        from augment.guards.selection import ALWAYS, select
         from augment.upsampling import HeldOut, as_table, plan_job
 
         asked, strategy = self.augmentation, self._strategy()
         guards: list[Any] | None = asked.guards
-        if asked.soft_labels and not any(parse(g).columns for g in guards or () if g != "none"):
+        if asked.soft_labels and not any(GUARDS.parse(g).columns for g in guards or () if g != "none"):
             whole = len(self.sources) + sum(self.budget.values())
             chosen = select(guards, strategy.own_guards(), budget=self.budget, rows=whole)
-            guards = [g for g in chosen if g.name not in (*ALWAYS, "agreement")] + [parse("agreement:soft_labels=true")]
+            guards = [g for g in chosen if g.name not in (*ALWAYS, "agreement")] + [
+                GUARDS.parse("agreement:soft_labels=true")
+            ]
         names = [self.classes[code] for code in self.sources.codes]
         counts = self.sources.counts(self.classes)
         return plan_job(
@@ -143,7 +144,7 @@ class Synthesis:
             strategy,
             sampling_strategy={name: counts[name] + rows for name, rows in self.budget.items() if rows},
             seed=self.seed if asked.mode == "static" else int(generator(self.seed, "redraw", number).integers(2**63)),
-            held_out=[HeldOut("the validation rows", self.held_out)] if self.held_out else (),
+            held_out=[HeldOut("the held-out rows", self.held_out)] if self.held_out else (),
             guards=guards,
             max_per_source=asked.max_per_source,
         )

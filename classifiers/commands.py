@@ -102,6 +102,9 @@ def augment_options(command: Any) -> Any:
 @click.command("train")
 @click.argument("source", metavar="TRAIN")
 @click.option("--validation", metavar="FILE", help="Labelled rows that the best weights are chosen on.")
+@click.option(
+    "--against", multiple=True, metavar="FILE", help="Held-out file that no new text may come near; repeatable."
+)
 @click.option("-o", "--output-dir", type=Path, required=True, help="Folder for the model and its record.")
 @click.option("--resume", is_flag=True, help="Go on with what an interrupted training of the same command has left.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing model, and unfinished work.")
@@ -113,6 +116,7 @@ def augment_options(command: Any) -> Any:
 def train_command(
     source: str,
     validation: str | None,
+    against: tuple[str, ...],
     output_dir: Path,
     resume: bool,
     overwrite: bool,
@@ -122,17 +126,19 @@ def train_command(
 ) -> None:
     """Train an encoder with a classification head on TRAIN: a file, a saved folder, a hub id, or `sample`."""
     config = TrainConfig(**_settings(others))  # what is wrong with it is said before torch is loaded
-    from augment.corpus import read
+    from augment.corpus import read, read_texts
     from classifiers.training import train
 
     layout = layout_of(**others)
     rows = read(source, layout)
     held_out = None if validation is None else read(validation, layout)
+    never = [text for name in against for text in read_texts(name, layout)]
     with resumable(output_dir, "checkpoints"):
         result = train(
             config,
             rows,
             held_out,
+            against=never,
             output_dir=output_dir,
             resume=resume,
             overwrite=overwrite,

@@ -23,6 +23,8 @@ from classifiers.schedules import ClassBalanced, EveryRow, RealAtLast, Redrawn, 
 from classifiers.splits import Split, TrainingData
 
 Inputs = Tokens | FrozenFeatures
+KINDS = ("train", "synthetic", "validation")
+"""What is evaluated: original training rows, synthetic ones, held-out ones."""
 
 
 class Finish(NamedTuple):
@@ -139,16 +141,28 @@ def evaluated_rows(
         Of training and synthetic rows a sample of `config.train_sample`; kinds without rows are left out.
     """
     found = {}
-    for number, (kind, (split, inputs_of)) in enumerate(kinds.items()):
+    for kind, (split, inputs_of) in kinds.items():
         if split is None or not len(split):
             continue
-        rows = np.arange(len(split))
-        if kind != "validation" and len(split) > config.train_sample:
-            rows = np.sort(generator(config.seed, "sample", number).permutation(len(split))[: config.train_sample])
+        rows = evaluated_sample(config, kind, len(split))
         found[kind] = Rows(
             inputs_of(rows), Split([split.texts[i] for i in rows], split.codes[rows]), classes
         ).by_length()
     return found
+
+
+def evaluated_sample(config: TrainConfig, kind: str, rows: int) -> np.ndarray:
+    """Return which rows of a kind, of so many, are evaluated: at most `config.train_sample`, or all of "validation".
+
+    Returns
+    -------
+    ndarray of int64
+        Ascending.
+    """
+    if kind == "validation" or rows <= config.train_sample:
+        return np.arange(rows)
+    order = generator(config.seed, "sample", KINDS.index(kind)).permutation(rows)
+    return np.sort(order[: config.train_sample])
 
 
 def loss_of(config: TrainConfig, mass: np.ndarray, classes: Sequence[str]) -> Loss:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -78,11 +79,18 @@ class TrainingData:
     synthetic: Split
     """Rows that `augment` has made, as the file says; often none."""
     validation: Split | None
+    against: list[str]
+    """Other held-out texts, such as those of a test file, that no row made while training may come near."""
     fingerprints: dict[str, str]
-    """What identifies the content of the two files."""
+    """What identifies the content of the files."""
+
+    @property
+    def held_out(self) -> list[str]:
+        """All texts that nothing may be learnt of."""
+        return [*(self.validation.texts if self.validation is not None else ()), *self.against]
 
 
-def training_data(training: Corpus, validation: Corpus | None) -> TrainingData:
+def training_data(training: Corpus, validation: Corpus | None, against: list[str] | None = None) -> TrainingData:
     """Sort out the rows of a training and a validation table.
 
     Parameters
@@ -90,6 +98,8 @@ def training_data(training: Corpus, validation: Corpus | None) -> TrainingData:
     training : Corpus
         Rows that `augment upsample` has added are told from others by the column ``is_synthetic``.
     validation : Corpus, optional
+    against : list of str, optional
+        Other held-out texts.
 
     Returns
     -------
@@ -121,13 +131,12 @@ def training_data(training: Corpus, validation: Corpus | None) -> TrainingData:
     if held_out is not None and len(synthetic):
         parents = _parents(training, np.flatnonzero(usable & ~made), np.flatnonzero(usable & made))
         _refuse_leaks(training.name, synthetic, originals.taken(np.flatnonzero(parents)), held_out)
-    return TrainingData(
-        classes,
-        originals,
-        synthetic,
-        held_out,
-        {"training": training.fingerprint} | ({} if validation is None else {"validation": validation.fingerprint}),
-    )
+    fingerprints = {"training": training.fingerprint}
+    if validation is not None:
+        fingerprints["validation"] = validation.fingerprint
+    if against:
+        fingerprints["against"] = f"sha256:{hashlib.sha256(json.dumps(against).encode()).hexdigest()}"
+    return TrainingData(classes, originals, synthetic, held_out, against or [], fingerprints)
 
 
 def _check_texts(corpus: Corpus) -> None:

@@ -19,6 +19,7 @@ from augment import __version__
 from augment.checkpoints import Checkpoint, folder_hash, load_encoder, quiet
 from augment.errors import InputError
 from augment.seeding import global_generators
+from augment.upsampling import held_out_texts
 from classifiers import history as histories
 from classifiers import output_folder
 from classifiers.augmentation import Synthesis, vector_sampler
@@ -41,6 +42,7 @@ def train(
     train_dataset: Any,
     validation_dataset: Any = None,
     *,
+    against: Sequence[str] = (),
     output_dir: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
@@ -58,6 +60,9 @@ def train(
         Rows that ``augment upsample`` has added are told from others by their column ``is_synthetic``.
     validation_dataset : the same, optional
         Rows that weights are chosen on, and that nothing is learnt from. Without them the last weights are kept.
+    against : sequence of str, default=()
+        Other held-out texts, such as those of a test file: no text that is made while training equals or nearly equals
+        one. `augment.corpus.read_texts` reads them from a file.
     output_dir : str or Path, optional
         Folder for the model, its tokenizer, ``training.json``, ``history.jsonl`` and, if matplotlib is installed,
         ``curves.png``. None: nothing is kept on the disk.
@@ -106,6 +111,7 @@ def train(
     data = training_data(
         described(train_dataset, "the training data"),
         None if validation_dataset is None else described(validation_dataset, "the validation data"),
+        held_out_texts(against),
     )
     synthesis = _checked(config, data)
     with contextlib.ExitStack() as stack:
@@ -176,6 +182,8 @@ def _checked(config: TrainConfig, data: TrainingData) -> Synthesis | None:
     if (config.real_only or weighed) and not (len(data.synthetic) or makes_texts):
         name = "real_only" if config.real_only else "synthetic_weight"
         raise InputError(f"There are no synthetic rows that {name} could be for. Leave it out, or add some.")
+    if data.against and not makes_texts:
+        raise InputError("Nothing makes new texts, which `against` is for. Leave it out, or add an augmentation.")
     if isinstance(ways, Features):
         if len(data.synthetic):
             raise InputError(

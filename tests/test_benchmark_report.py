@@ -19,7 +19,7 @@ from benchmarks.comparison import compare
 from benchmarks.figures import curves, plane
 from benchmarks.findings import conclusions, opponents
 from benchmarks.report import write
-from benchmarks.results import appending, packed
+from benchmarks.results import RunRecord, appending, packed
 from benchmarks.summary import f1_on_test, gap, groups, last_gap, rare_f1
 from classifiers.metrics import scores
 
@@ -82,7 +82,7 @@ def cell(arm: str, seed: int, *, tests=("sst3", "yelp"), shift: float = 0.0, dra
         "training_seconds": 250.0,
         "rows_per_second": 45.0,
         "peak_mb": 1100,
-        "model": {},
+        "model": {"model": "mini", "revision": "sha256:0", "device": "cpu", "dtype": "bfloat16"},
         "versions": {"python": "3.11", "torch": "2.13.0"},
         "hardware": {"device": "x86_64", "threads": 1},
     }
@@ -100,7 +100,7 @@ def made(
     folder: Path, seeds: int = 10, arms=tuple(EFFECTS), name: str = "own", shift: float = 0.0, draw: int = 0, **group
 ) -> Path:
     with appending(folder) as (_, appender):
-        appender.begin({"name": name, "training": {}}, {"own.yaml": "0123"})
+        appender.begin(RunRecord({"name": name, "training": {}}, {"own.yaml": "0123"}, {}))
         for test in ("sst3", "yelp", "dynasent-r1"):
             appender.add_test(test, test, tuple(CLASSES[code] for code in truths(test)))
         for seed in range(seeds):
@@ -144,6 +144,27 @@ def test_the_best_arm_without_rows_is_chosen_on_validation_and_not_on_test(tmp_p
     (folder / results.FILE).write_text("".join(changed))
     (group,) = groups(results.read(folder))
     assert group.best_without_rows.name == "class-weights"
+
+
+def test_an_arm_that_is_a_few_seeds_ahead_is_not_the_best_for_that(tmp_path):
+    folder = made(tmp_path / "ten", seeds=10, arms=("none", "crt"))
+    assert groups(results.read(made(folder, seeds=12, arms=("none",))))[0].best_without_rows.name == "crt"
+    folder = made(tmp_path / "two", seeds=2, arms=("none", "crt"))
+    assert groups(results.read(made(folder, seeds=3, arms=("none",))))[0].best_without_rows.name == "crt"
+    assert groups(results.read(made(folder, seeds=1, arms=("class-weights",))))[0].best_without_rows.name == "crt"
+
+
+def test_memory_of_a_gpu_is_shown_where_there_was_one(tmp_path):
+    folder = made(tmp_path / "cpu", seeds=2, arms=("none",))
+    write(results.read(folder), folder)
+    assert "GPU" not in (folder / "report.md").read_text()
+    lines = (folder / results.FILE).read_text().splitlines()
+    changed = [json.loads(line) | ({"peak_gpu_mb": 5200} if '"kind":"cell"' in line else {}) for line in lines]
+    (folder / results.FILE).write_text("".join(json.dumps(line) + "\n" for line in changed))
+    write(results.read(folder), folder)
+    assert re.search(
+        r"peak MiB \| peak GPU MiB \|\n.*\n\| none \|.*\| 1,100 \| 5,200 \|", (folder / "report.md").read_text()
+    )
 
 
 def test_nine_seeds_give_numbers_and_no_verdict(tmp_path):
@@ -259,10 +280,11 @@ def test_the_report_is_the_same_bytes_again_and_says_what_was_found(ten, tmp_pat
 
 def test_a_report_leaves_no_figure_of_an_earlier_one(tmp_path):
     write(results.read(made(tmp_path / "many", seeds=2, arms=("none", "crt", "fillmask-cure"))), tmp_path)
-    kept = tmp_path / "figures" / "drawing.png"
-    kept.write_bytes(b"one's own")
+    kept = {tmp_path / "figures" / name for name in ("drawing.png", "curves-loss.png", "grid-search.png", "plane.png")}
+    for path in kept:
+        path.write_bytes(b"one's own")
     written = write(results.read(made(tmp_path / "few", seeds=2, arms=("none", "fillmask-cure"))), tmp_path)
-    assert set((tmp_path / "figures").iterdir()) == {kept, *(path for path in written if path.parent.name == "figures")}
+    assert set((tmp_path / "figures").iterdir()) == kept | {path for path in written if path.parent.name == "figures"}
 
 
 def test_the_page_stands_by_itself_and_what_is_no_markup_is_escaped(ten, tmp_path):
@@ -319,7 +341,7 @@ def test_the_papers_numbers_stand_beside_those_of_its_grid(tmp_path):
     encoder = "princeton-nlp/unsup-simcse-roberta-base"
     folder = tmp_path / "paper"
     with appending(folder) as (_, appender):
-        appender.begin({"name": "paper"}, {})
+        appender.begin(RunRecord({"name": "paper"}, {}, {}))
         for test in ("sst3", "dynasent-r1"):
             appender.add_test(test, test, tuple(CLASSES[code] for code in truths(test)))
         for head, loss in (("linear", "cross-entropy"), ("bilstm", "focal")):
@@ -377,7 +399,26 @@ def test_a_comparison_says_what_is_not_in_both_and_what_else_differs(tmp_path):
     assert "fillmask-cure: only after" in ended.output
     assert "crt: only before" in ended.output
     assert "fewer than 10 seeds" in ended.output
+    assert "crt: only after" not in ended.output
     found = json.loads(CliRunner().invoke(main, ["compare", "--json", str(before), str(after)]).output)
     assert [change["arm"] for change in found["changes"]] == ["none"]
     with pytest.raises(InputError, match="no arm in common"):
         compare(results.read(before), results.read(made(tmp_path / "other", seeds=1, encoder="another")))
+
+
+def test_a_comparison_sees_another_encoder_of_the_same_name_in_any_sitting_and_seeds_that_do_not_meet(tmp_path):
+    before = results.read(made(tmp_path / "before", seeds=3, arms=("none", "crt")))
+    after = results.read(made(tmp_path / "after", seeds=3, arms=("none", "crt")))
+    for (*_, arm, seed), record in after.cells.items():
+        if arm == "none" and seed > 0:
+            record["model"]["revision"] = "sha256:1"
+    (note,) = compare(before, after).notes
+    assert note == (
+        "sst3 · mini · linear · cross-entropy · none: in model, at seed 1 and 1 more:"
+        ' revision was "sha256:0" and is "sha256:1" now.'
+    )
+    for place in [place for place in after.cells if place[4] == "crt"]:
+        after.cells[(*place[:5], place[5] + 10)] = after.cells.pop(place) | {"seed": place[5] + 10}
+    notes = compare(before, after).notes
+    assert "sst3 · mini · linear · cross-entropy · crt: no seed is in both." in notes
+    assert len(notes) == 2

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from augment.errors import InputError, OutputError
 from benchmarks import results
-from benchmarks.results import appending, packed, unpacked
+from benchmarks.results import RunRecord, appending, packed, unpacked
 
 SUITE = {"name": "own", "training": {"epochs": 4.0}}
+RUN = RunRecord(SUITE, {"own.yaml": "abc"}, {"bert": "sha256:0"})
 
 
 def record(key: str, status: str = "done") -> dict:
@@ -28,7 +29,7 @@ def keys(found: results.Results) -> list[str]:
 
 def filled(folder: Path, *keys: str) -> Path:
     with appending(folder) as (_, appender):
-        appender.begin(SUITE, {"own.yaml": "abc"})
+        appender.begin(RUN)
         appender.add_test("f00", "sst3", ("no", "yes", "no"))
         for key in keys:
             appender.add_cell(record(key))
@@ -44,7 +45,7 @@ def test_what_is_written_is_read_again(tmp_path):
     filled(tmp_path, "a", "b")
     found = results.read(tmp_path)
     assert keys(found) == ["a", "b"]
-    assert (found.suite, found.files) == (SUITE, [{"own.yaml": "abc"}])
+    assert (found.suite, found.files, found.encoders) == (SUITE, [{"own.yaml": "abc"}], {"bert": "sha256:0"})
     cell = record("a") | {"classes": ["yes", "no"], "data": {"tests": {"sst3": "f00"}}}
     assert found.truth(cell, "sst3").tolist() == [1, 0, 1]
 
@@ -84,10 +85,28 @@ def test_another_schema_is_refused(tmp_path):
 
 def test_another_benchmark_is_refused(tmp_path):
     filled(tmp_path, "a")
-    with appending(tmp_path) as (_, appender):
-        appender.begin(SUITE, {"own.yaml": "changed"})
-        with pytest.raises(InputError, match=r"another benchmark: training\.epochs was 4\.0 and is 5\.0 now"):
-            appender.begin({"name": "own", "training": {"epochs": 5.0}}, {})
+    found = results.read(tmp_path)
+    found.check(RUN._replace(files={"own.yaml": "changed"}, encoders={"roberta": "sha256:1"}), [])
+    with pytest.raises(InputError, match=r"another benchmark: training\.epochs was 4\.0 and is 5\.0 now"):
+        found.check(RUN._replace(suite={"name": "own", "training": {"epochs": 5.0}}), [])
+
+
+def test_another_encoder_of_the_same_name_is_refused(tmp_path):
+    filled(tmp_path, "a")
+    with appending(tmp_path) as (found, appender):
+        appender.begin(RUN._replace(encoders={"roberta": "sha256:1"}))
+        for encoders in ({"bert": "sha256:2"}, {"roberta": "sha256:0"}):
+            with pytest.raises(InputError, match="was another one there"):
+                found.check(RUN._replace(encoders=encoders), [])
+    results.read(tmp_path).check(RUN._replace(encoders={"bert": "sha256:0", "roberta": "sha256:1"}), [])
+
+
+def test_results_that_name_no_encoders_can_be_added_to(tmp_path):
+    path = filled(tmp_path, "a")
+    path.write_text(path.read_text().replace(',"encoders":{"bert":"sha256:0"}', ""))
+    found = results.read(tmp_path)
+    assert found.encoders == {}
+    found.check(RUN, [])
 
 
 def test_two_runs_do_not_write_to_one_file(tmp_path):
@@ -119,7 +138,7 @@ def test_other_files_of_a_later_sitting_are_noted(tmp_path):
     filled(tmp_path, "a")
     for files in ({"own.yaml": "abc"}, {"own.yaml": "changed"}):
         with appending(tmp_path) as (_, appender):
-            appender.begin(SUITE, files)
+            appender.begin(RUN._replace(files=files))
     assert results.read(tmp_path).files == [{"own.yaml": "abc"}, {"own.yaml": "changed"}]
 
 

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from click.testing import CliRunner
+from rich.console import Console
 
 from augment.words import folded
-from benchmarks import results
+from benchmarks import live, results
 from benchmarks.arms import BUILT_IN, resolve
 from benchmarks.cli import main
-from benchmarks.measure import measure
+from benchmarks.measure import failure, measure
 from benchmarks.results import unpacked
 from benchmarks.suite import Suite, cells
 from benchmarks.tasks import load
@@ -53,10 +58,12 @@ WORDS = [
     "garden",
     "river",
 ]
-ARMS = ["none", "random", "r-drop", "fillmask-cure", "wrong-label", "real", "tfidf-svm", "crt", "smote", "broken"]
-BROKEN = {
-    "broken": {"training": {"augmentation": {"strategy": "fillmask", "parameters": {"model": "/nowhere/at-all"}}}}
+ARMS = ["none", "random", "r-drop", "fillmask-cure", "wrong-label", "real", "tfidf-svm", "crt", "light-smote", "broken"]
+OWN_ARMS = {
+    "broken": {"training": {"augmentation": {"strategy": "fillmask", "parameters": {"model": "/nowhere/at-all"}}}},
+    "light-smote": {"training": {"augmentation": {"mode": "features", "strategy": "smote"}, "synthetic_weight": 0.5}},
 }
+IN_FEATURE_SPACE = ("crt", "light-smote")
 
 
 @pytest.fixture(scope="module")
@@ -83,14 +90,20 @@ def suite_file(tmp_path_factory: pytest.TempPathFactory, data: Path, bert: Path)
     suite = {
         "tasks": [{"name": f"csv:{data}", "ratio": 0.4, "label": "neutral"}],
         "encoders": [str(bert)],
-        "arms": ARMS[:-1],
+        "arms": [arm for arm in ARMS if arm not in OWN_ARMS],
         "seeds": 2,
         "evaluations": 2,
-        "training": {"epochs": 2.0, "learning_rate": 3e-3, "dtype": "float32", "batch_size": 32},
+        "training": {
+            "epochs": 2.0,
+            "learning_rate": 3e-3,
+            "dtype": "float32",
+            "batch_size": 32,
+            "train_sample": 100,
+        },
     }
     path = tmp_path_factory.mktemp("suite") / "own.yaml"
     path.write_text(yaml.safe_dump(suite))
-    path.with_name("arms.yaml").write_text(yaml.safe_dump(BROKEN))
+    path.with_name("arms.yaml").write_text(yaml.safe_dump(OWN_ARMS))
     return path
 
 
@@ -142,10 +155,11 @@ def test_what_a_cell_records_follows_from_its_predictions(done):
 
 def test_arms_take_equal_steps_and_the_gap_is_of_the_same_rows(done):
     found = {key: record for key, record in records(done[0]).items() if record["status"] == "done"}
-    texts_only = [r for (arm, _), r in found.items() if arm not in ("tfidf-svm", "crt", "smote")]
+    texts_only = [r for (arm, _), r in found.items() if arm not in ("tfidf-svm", *IN_FEATURE_SPACE)]
     assert {tuple(point[1] for point in record["curve"]) for record in texts_only} == {(8, 16)}
     for seed in (0, 1):
         supports = [r["best"]["train"]["support"] for (_, s), r in found.items() if s == seed]
+        assert sum(supports[0].values()) == 100
         assert all(support == supports[0] for support in supports)
     assert found["none", 0]["data"]["drawn"] != found["none", 1]["data"]["drawn"]
 
@@ -154,7 +168,7 @@ def test_arms_make_the_rows_that_they_should(done):
     found = records(done[0])
     counts = found["none", 0]["rows"]["train"]
     budget = {name: max(counts.values()) - count for name, count in counts.items() if count < max(counts.values())}
-    for arm in ("random", "smote"):
+    for arm in ("random", "light-smote"):
         made = {name: n for name, n in found[arm, 0]["made"]["made"].items() if n}
         assert made == {name: n for name, n in budget.items() if n}
     assert found["fillmask-cure", 0]["made"]["sets"] == 2
@@ -195,14 +209,31 @@ def test_more_seeds_and_fewer_arms_are_added_to_what_is_there(done, suite_file):
 def test_a_cell_comes_to_the_same_numbers_whoever_runs_it(done, suite_file, tmp_path):
     suite = Suite(name="own", **yaml.safe_load(suite_file.read_text()))
     task = load(suite.tasks[0], None)
-    laid_out = cells(suite, [task], resolve(["none", "crt"], {}), seeds=1, device="cpu")
+    laid_out = cells(suite, [task], resolve(["none", "crt", "random"], {}), seeds=2, device="cpu")
     found = records(done[0])
-    for cell in laid_out:
-        again = measure(cell, task, tmp_path, keep=False)
-        there = found[cell.arm.name, 0]
-        assert again["key"] == there["key"]
-        (name,) = again["tests"]
-        assert again["tests"][name]["macro_f1"] == pytest.approx(there["tests"][name]["macro_f1"], abs=0.03)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(found["none", 0]["hardware"]["threads"])
+    try:
+        for cell in laid_out:
+            again, there = measure(cell, task, tmp_path, keep=False), found[cell.arm.name, cell.seed]
+            for what in ("key", "predicted", "best", "curve", "model", "data"):
+                assert again[what] == there[what], (cell.arm.name, what)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_arms_that_share_an_encoder_say_which_it_is(done):
+    found = records(done[0])
+    assert {found[arm, seed]["model"]["revision"] for arm in ("none", *IN_FEATURE_SPACE) for seed in (0, 1)} == {
+        found["none", 0]["model"]["revision"]
+    }
+    assert found["crt", 0]["model"]["model"] == found["none", 0]["model"]["model"]
+
+
+def test_a_cell_is_not_charged_with_what_earlier_ones_have_left(done):
+    peaks = {key: record["peak_mb"] for key, record in records(done[0]).items() if record["status"] == "done"}
+    assert peaks["light-smote", 1] < peaks["fillmask-cure", 0]
+    assert all(record["peak_gpu_mb"] is None for record in records(done[0]).values() if record["status"] == "done")
 
 
 def test_added_rows_are_none_of_the_validation_rows(suite_file):
@@ -213,7 +244,7 @@ def test_added_rows_are_none_of_the_validation_rows(suite_file):
     for cell in cells(suite, [task], resolve(["wrong-label", "real"], {}), seeds=1, device="cpu"):
         train, reserve = task.drawn(cell.seed)
         added = _added_rows(cell, task, train, reserve)
-        held_out = set(map(folded, task.validation.texts))
+        held_out = set(map(folded, [*task.validation.texts, *task.test_texts]))
         assert len(added)
         assert held_out.isdisjoint(map(folded, added.texts))
         if cell.arm.name == "real":
@@ -230,9 +261,55 @@ def test_added_rows_are_none_of_the_validation_rows(suite_file):
 def test_a_dry_run_shows_the_grid_and_writes_nothing(suite_file, tmp_path):
     ended = run(suite_file, tmp_path / "out", "--dry-run", "--seeds", "3")
     assert ended.exit_code == 0, ended.output
-    assert "27 cells" in ended.output
+    assert "24 cells" in ended.output
     assert "About " in ended.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_results_of_another_arm_or_encoder_of_the_same_name_are_refused(suite_file, tiny, bert, tmp_path, options):
+    out, arms, encoder = tmp_path / "out", tmp_path / "arms.yaml", tmp_path / "encoder"
+    shutil.copytree(bert, encoder)
+
+    def again(*more: str):
+        own = ["--suite", str(suite_file), "--arm-file", str(arms), "--encoder", str(encoder), "--device", "cpu"]
+        return CliRunner().invoke(main, ["run", *own, "--out", str(out), "--seeds", "1", *more])
+
+    arms.write_text(yaml.safe_dump({"mine": {"training": {"label_smoothing": 0.1}}}))
+    ended = again("--arms", "mine")
+    assert ended.exit_code == 0, ended.output
+    before = (out / results.FILE).read_bytes()
+    arms.write_text(yaml.safe_dump({"mine": {"training": {"label_smoothing": 0.2}}}))
+    refused = again("--arms", "mine", *options)
+    assert refused.exit_code == 2
+    assert "the arm 'mine' was measured there in another way (label_smoothing was 0.1 and is 0.2 now)" in refused.output
+    configuration = json.loads((encoder / "config.json").read_text())
+    (encoder / "config.json").write_text(json.dumps(configuration | {"layer_norm_eps": 1e-6}))
+    refused = again("--arms", "none", *options)
+    assert refused.exit_code == 2
+    assert f"the encoder '{encoder}' was another one there" in refused.output
+    assert (out / results.FILE).read_bytes() == before
+
+
+def test_on_a_terminal_the_progress_stands_above_the_arms(suite_file, monkeypatch):
+    suite = Suite(name="own", **yaml.safe_load(suite_file.read_text()))
+    task = load(suite.tasks[0], None)
+    laid_out = list(cells(suite, [task], resolve(["none", "focal"], {}), seeds=2, device="cpu"))
+    found = results.Results(Path("results.jsonl"))
+    monkeypatch.setattr(live.sys.stderr, "isatty", lambda: True, raising=False)
+    screen = io.StringIO()
+    monkeypatch.setattr(
+        "rich.console.Console",
+        partial(Console, file=screen, force_terminal=True, width=90, height=4, color_system=None),
+    )
+    for number, cell in enumerate(laid_out):  # an earlier run, in which all have failed
+        found.cells[cell.place] = failure(cell, f"for want of {number}")
+    with live.shown(laid_out, found, quiet=False) as told:
+        told(found.cells[laid_out[0].place], laid_out[1:], 90.0)
+    last = screen.getvalue().rsplit("of 4 cells", 1)
+    assert last[0].endswith("1 ")
+    assert "about 1 min 30 s left" in last[1].splitlines()[0]
+    assert "0 of 4 cells" in screen.getvalue()
 
 
 def test_the_hashes_of_all_yaml_stand_in_the_results_whatever_the_files_are_called(suite_file, tmp_path):
@@ -343,3 +420,12 @@ def test_a_process_that_dies_takes_its_cell_with_it_and_no_other(suite_file, tmp
     status = {(r["arm"], r["seed"]): r["status"] for r in results.read(tmp_path / "out").cells.values()}
     assert {arm for (arm, _), state in status.items() if state == "done"} == {"none", "tfidf-svm"}
     assert len(status) == 6
+
+
+@pytest.mark.slow
+def test_the_default_is_a_look_at_every_kind_of_arm_and_a_report(tmp_path):
+    for words in (["run"], ["report", "benchmark-smoke"]):
+        ended = subprocess.run([str(COMMAND), *words], cwd=tmp_path, capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+    assert len(results.read(tmp_path / "benchmark-smoke").done) == 12
+    assert (tmp_path / "benchmark-smoke" / "report.html").stat().st_size > 10_000

@@ -91,6 +91,17 @@ def test_seeds_come_one_after_another_and_arms_that_share_an_encoder_last():
     assert len({cell.place for cell in found}) == len(found)
 
 
+def test_an_arm_whose_vectors_weigh_less_takes_the_same_encoder():
+    light = {
+        "light": {"training": {"augmentation": {"mode": "features", "strategy": "smote"}, "synthetic_weight": 0.5}}
+    }
+    suite = Suite(name="own", tasks=["sst3"], arms=["none", "light"], seeds=1)
+    none, cell = laid_out(suite, own_arms=light)
+    assert cell.base_key == none.key
+    assert cell.base == none.config
+    assert cell.config.synthetic_weight == 0.5
+
+
 def test_a_key_follows_from_whatever_determines_the_numbers_and_from_nothing_else():
     suite = Suite(name="own", tasks=["sst3"], arms=["none", "focal"], seeds=1)
     keys = [cell.key for cell in laid_out(suite)]

@@ -109,6 +109,11 @@ def test_a_model_correlates_perfectly_with_itself_and_not_with_noise(bert, tiny,
     assert similarity_correlation(encoder, other, sentences, pairs=200) < 0.9
 
 
+def test_a_pair_takes_two_sentences(bert):
+    with pytest.raises(InputError, match="Pairs are of two different sentences, and there is 1"):
+        similarity_correlation(opened(bert), opened(bert), ["The shop opens at nine ."])
+
+
 def test_correlation_is_that_of_a_slow_count(bert, tiny, sentences):
     from scipy.stats import spearmanr
 

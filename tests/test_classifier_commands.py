@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from test_training import RARE, TRAIN, VALIDATION
 
 from classifiers.cli import main
+from classifiers.splits import near_copies
 
 PROGRAM = Path(sys.executable).parent / "classifiers"
 
@@ -142,6 +143,15 @@ def test_train_works_on_what_augment_upsample_wrote(place, quick):
     assert json.loads(found.stdout)["rows"]["synthetic"] == {"neutral": 72, "positive": 0}
 
 
+def test_rows_that_stand_in_a_test_file_too_are_no_sources(place, quick):
+    written(place / "test.csv", (RARE[0][:2], RARE[1][:2]))
+    found = run(
+        "train", "rare.csv", "-o", "model", "-q", "--json", "--augment", "random", "--against", "test.csv", *quick
+    )
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["rows"]["no_sources"] == near_copies(RARE[0], RARE[0][:2]).sum() >= 2
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -156,6 +166,8 @@ def test_train_works_on_what_augment_upsample_wrote(place, quick):
         (["--augment", "random", "--augment-mode", "redraw", "--variants", "few"], "a number of sets, or 'background'"),
         (["--augment", "random", "--param", "x=1"], "x"),
         (["--patience", "2"], "there are none"),
+        (["--against", "dev.csv"], "Nothing makes new texts"),
+        (["--augment", "random", "--against", "nowhere.csv"], "nowhere.csv: no such file"),
         (["--encoder", "nowhere/at/all"], "There is no model folder"),
         (["--encoder", "."], "holds no model"),
         (["--text-column", "label"], "two different columns"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -54,6 +55,29 @@ def test_the_judge_sees_what_turned_and_the_agreement_guard_takes_it_out():
     assert agreed.contradicted < 0.1
     assert agreed.rows == round(28 * (1 - agreed.rejected))
     assert (length.rejected, length.rows, length.own) == (0.0, 28, unguarded.own)
+
+
+def test_a_guard_that_leaves_nothing_is_shown_without_numbers():
+    judge = Judge(corpus(HELD), "mini")
+    *_, found = guard_quality(corpus(TRAIN), "negative", Turncoat(), ["similarity:low=-1,high=-.99"], judge, rows=8)
+    assert (found.rows, found.rejected) == (0, 1.0)
+    assert np.isnan([found.own, found.contradicted]).all()
+
+
+def test_a_judge_that_knows_no_such_class_and_a_strategy_that_makes_nothing_are_refused():
+    judge = Judge(corpus(HELD), "mini")
+    judge.fitted.classes_ = np.array(["bad", "positive"])
+    with pytest.raises(InputError, match="hold no class 'negative'; there are bad, positive"):
+        guard_quality(corpus(TRAIN), "negative", Turncoat(), ["length_ratio"], judge, rows=8)
+
+    class Idle(Turncoat):
+        name, summary = "idle", "make nothing"
+
+        def candidates(self, draws):
+            return [None for _ in draws]
+
+    with pytest.raises(InputError, match="the strategy 'idle' can make nothing of the class 'negative'"):
+        guard_quality(corpus(TRAIN), "negative", Idle(), ["length_ratio"], Judge(corpus(HELD), "mini"), rows=8)
 
 
 def test_a_class_without_rows_is_refused():

@@ -18,7 +18,7 @@ from transformers import TrainerCallback
 
 from augment import upsample
 from augment.corpus import read
-from augment.errors import InputError, TrainingError
+from augment.errors import InputError, OutputError, TrainingError
 from classifiers.augmentation import Sets, Synthesis
 from classifiers.batching import Rows
 from classifiers.config import Redraw, Static, TrainConfig
@@ -42,10 +42,11 @@ def config(bert):
     return made
 
 
-def data(training=RARE, validation=VALIDATION):
+def data(training=RARE, validation=VALIDATION, against=None):
     return training_data(
         described(training, "the training data"),
         None if validation is None else described(validation, "the validation data"),
+        against,
     )
 
 
@@ -462,6 +463,38 @@ def test_rows_near_a_validation_row_are_no_sources_and_no_new_row_is_near_one():
     made = synthesis.make(0)
     assert made.rows.texts
     assert not near_copies(made.rows.texts, near).any()
+
+
+def test_rows_near_a_text_of_a_test_file_are_no_sources_and_no_new_row_is_near_one():
+    free = Synthesis(Static(**WORDS), data(), 0, "cpu").make(0).rows.texts
+    near = [RARE[0][0].upper(), *free[:6]]
+    synthesis = Synthesis(Static(**WORDS), data(against=near), 0, "cpu")
+    assert RARE[0][0] not in synthesis.sources.texts
+    made = synthesis.make(0).rows.texts
+    assert made
+    assert not near_copies(made, near).any()
+
+
+def test_a_training_is_not_resumed_with_another_test_file(config, tmp_path):
+    asked, watch = config(augmentation=Static(**WORDS), evaluate_steps=1), Stop(2)
+    with pytest.raises(KeyboardInterrupt):
+        train(asked, RARE, VALIDATION, against=["It opens at ten ."], output_dir=tmp_path, callbacks=[watch])
+    with pytest.raises(OutputError, match=r"is another one: data.against was"):
+        train(asked, RARE, VALIDATION, against=["It opens at two ."], output_dir=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "against", "said"),
+    [
+        (None, ["It opens at ten ."], "Nothing makes new texts"),
+        ("smote", ["It opens at ten ."], "Nothing makes new texts"),
+        (Static(**WORDS), "test.csv", "must be a sequence of texts"),
+    ],
+)
+def test_held_out_texts_that_are_of_no_use_are_refused(config, augmentation, against, said):
+    ways = {"mode": "features", "strategy": "smote"} if augmentation == "smote" else augmentation
+    with pytest.raises(InputError, match=said):
+        train(config(augmentation=ways), RARE, VALIDATION, against=against)
 
 
 def test_a_class_whose_rows_all_stand_in_validation_cannot_be_augmented():

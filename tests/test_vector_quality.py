@@ -43,7 +43,11 @@ def test_the_numbers_are_means_over_seeds(judged):
 
 @pytest.mark.parametrize(
     ("strategies", "says"),
-    [(["fillmask"], "no vector strategy 'fillmask'"), (["smote:k=3"], "no parameter 'k'")],
+    [
+        (["fillmask"], "no vector strategy 'fillmask'"),
+        (["smote:k=3"], "no parameter 'k'"),
+        (["smote:k_neighbors"], "NAME:key=value"),
+    ],
 )
 def test_what_makes_no_vectors_is_refused(strategies, says):
     corpus = read("sample")

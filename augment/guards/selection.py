@@ -52,7 +52,7 @@ def select(
         if len(names) > 1:
             raise InputError("The guard 'none' stands alone: it means no others than those that are always asked.")
         names = []
-    guards = [parse(guard) if isinstance(guard, str) else guard for guard in names]
+    guards = [GUARDS.parse(guard) if isinstance(guard, str) else guard for guard in names]
     if chosen is None and budget is not None:
         guards = [guard for guard in guards if guard.suits(budget, rows)]
     given = [guard.name for guard in guards]
@@ -63,37 +63,3 @@ def select(
     guards += [guard for guard in own if guard.name not in given]
     order = {name: place for place, name in enumerate(GUARDS.own)}
     return sorted(guards, key=lambda guard: order.get(guard.name, len(order)))
-
-
-def parse(text: str) -> Guard:
-    """Build a guard from ``"name"`` or ``"name:key=value,key=value"``.
-
-    A value goes up to the next ``,key=``, so it may hold commas.
-
-    Raises
-    ------
-    InputError
-        If the name or a parameter is unknown, or a value is of a wrong type.
-
-    Examples
-    --------
-    >>> guard = parse("length_ratio:low=.8,high=1.5")
-    >>> guard.low, guard.high
-    (0.8, 1.5)
-    """
-    name, _, rest = text.partition(":")
-    values: dict[str, str] = {}
-    last = ""
-    for part in rest.split(",") if rest else ():
-        key, equals, value = part.partition("=")
-        if equals and key.strip().isidentifier():
-            last = key.strip()
-            if last in values:
-                raise InputError(f"The guard {text!r} names the parameter {last!r} twice. Name it once.")
-            values[last] = value
-        elif last:
-            values[last] += "," + part
-        else:
-            raise InputError(f"A guard is written NAME or NAME:key=value,…, e.g. similarity:low=.7. Got {text!r}.")
-    guard: Guard = GUARDS.create(name.strip(), values)
-    return guard
