@@ -27,8 +27,8 @@ LABEL_COLUMNS = ("label", "gold_label", "sentiment")
 """Names that a label column is looked for under, first match first."""
 PROVENANCE = {"is_synthetic": "bool", "source_row": "int64", "strategy": "string", "variant": "int64"}
 """The columns that upsampling adds, and their types."""
-UNLABELLED = frozenset({"", "mixed"})
-"""Label names that, like null, stand for no label. ("mixed" is DynaSent's word for no majority.)"""
+NO_MAJORITY = {"gold_label": "mixed"}
+"""Label columns with a name that, like null and an empty one, stands for no label: DynaSent's."""
 STARS = {"1": "negative", "2": "negative", "3": "neutral", "4": "positive", "5": "positive"}
 BATCH = 10_000
 """Rows that are in memory at a time. The fingerprint follows it, and files of parquet do."""
@@ -422,12 +422,13 @@ def _usable(table: Dataset, name: str, column: str, layout: Layout) -> np.ndarra
                 f"{', '.join(map(repr, known[:20])) or 'no label at all'}: correct --labels."
                 f"{did_you_mean(label, known)}"
             )
-    wanted = set(layout.labels or ()) or set(known) - UNLABELLED
+    wanted = set(layout.labels or ()) or set(known) - {NO_MAJORITY.get(column)}
     keep = np.array([label in wanted for label in names], dtype=bool)[codes]
     if not keep.all() and not layout.labels and not layout.drop_unlabelled:
+        nothing = f"null, empty or {NO_MAJORITY[column]!r}" if column in NO_MAJORITY else "null or empty"
         raise InputError(
             f"{name}: {np.count_nonzero(~keep)} of {len(keep)} rows have no usable label in column {column!r} "
-            f"(null, empty or 'mixed'), the first is row {np.argmin(keep)}; give --drop-unlabelled to keep them out, "
+            f"({nothing}), the first is row {np.argmin(keep)}; give --drop-unlabelled to keep them out, "
             f"or --labels to name the classes."
         )
     if not keep.any():

@@ -25,6 +25,8 @@ from augment.words import Replacement, Span
 
 TRIES = 8
 """Edits of one draw; by chance an edit may change nothing but case and punctuation."""
+EAGER_TRIES = 2
+"""Edits of every word, after those, that tell such a chance from a text in which nothing can be edited."""
 CLITIC = re.compile(rf"\s?{words.APOSTROPHE}(?:s|d|m|ll|re|ve)\b", re.IGNORECASE)
 """What stands right after a word and cannot do without it."""
 
@@ -150,14 +152,12 @@ class NlpAugEdit(TextStrategy):
                 f"The strategy {self.name!r} needs the package nlpaug, which cannot be imported: {error}."
                 " Run: pip install 'nlpaug>=1.1.11,<2'"
             ) from error
-        prefix = "aug_word_" if module == "char" else "aug_"
         self._protected = words.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
-        self._augmenter = getattr(package, attribute)(
-            **{prefix + "p": self.aug_p, prefix + "min": self.aug_min, prefix + "max": self.aug_max},
-            tokenizer=str.splitlines,
-            reverse_tokenizer="\n".join,
-            **self._options(),
-        )
+        prefix, most = ("aug_word_", {"aug_char_p": 1.0, "aug_char_max": None}) if module == "char" else ("aug_", {})
+        fixed = {"tokenizer": str.splitlines, "reverse_tokenizer": "\n".join, **self._options()}
+        asked = {prefix + "p": self.aug_p, prefix + "min": self.aug_min, prefix + "max": self.aug_max}
+        self._augmenter = getattr(package, attribute)(**asked, **fixed)
+        self._eager = getattr(package, attribute)(**{prefix + "p": 1.0, prefix + "max": None}, **most, **fixed)
 
     def identity(self) -> dict[str, Any]:
         """Return the version of nlpaug, whose lists and rules make the edits."""
@@ -174,27 +174,32 @@ class NlpAugEdit(TextStrategy):
         ]
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
-        """Edit one text for each draw; None where no edit of it is found."""
+        """Edit one text for each draw; None where nothing in it can be edited."""
         # One fence around them all, since it costs more than an edit; inside it, every draw seeds its own tries.
         with global_generators(0, torch_too=False):
             return [self._candidate(draw) for draw in draws]
 
     def _candidate(self, draw: Draw) -> Candidate | None:
-        """Edit until more than case and punctuation has changed."""
+        """Edit until more than case and punctuation has changed; the text as it is where chance has edited nothing."""
         spans = words.replaceable(draw.text, self._protected)
-        old = [draw.text[start:end] for start, end in spans]
-        if not old:
+        if not spans:
             return None
-        for seed in draw.generator().integers(2**32, size=TRIES).tolist():
-            random.seed(seed)
-            np.random.seed(seed)  # noqa: NPY002 -- nlpaug draws from both global generators
-            (edited,) = self._augmenter.augment("\n".join(old))
-            new = self._matched(old, edited.splitlines())
-            made = tuple(replacements(draw.text, spans, new))
-            text = words.splice(draw.text, made)
-            if words.folded(text, " ") != words.folded(draw.text, " "):
-                return Candidate(text, made)
+        numbers = draw.generator()
+        for augmenter, tries in ((self._augmenter, TRIES), (self._eager, EAGER_TRIES)):
+            for seed in numbers.integers(2**32, size=tries).tolist():
+                edit = self._edit(augmenter, draw.text, spans, seed)
+                if words.folded(edit.text, " ") != words.folded(draw.text, " "):
+                    return edit if augmenter is self._augmenter else Candidate(draw.text)
         return None
+
+    def _edit(self, augmenter: Any, text: str, spans: Sequence[Span], seed: int) -> Candidate:
+        """Edit words of a text once."""
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 -- nlpaug draws from both global generators
+        old = [text[start:end] for start, end in spans]
+        (edited,) = augmenter.augment("\n".join(old))
+        made = tuple(replacements(text, spans, self._matched(old, edited.splitlines())))
+        return Candidate(words.splice(text, made), made)
 
     def _options(self) -> dict[str, Any]:
         """Return what the augmenter is built with besides."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -208,7 +209,8 @@ class FillMask(TextStrategy):
             positions.append(len(ids))
             ids.append(self._engine.mask_id)
             end = pieces[mask].end
-        return _Masking(wording.spans, masks, (*ids, *old[end:]), positions, [wording.spans.index(m) for m in masks])
+        places = [bisect_left(wording.spans, mask) for mask in masks]
+        return _Masking(wording.spans, masks, (*ids, *old[end:]), positions, places)
 
     def _fill(self, turns: Sequence[tuple[_Task, range]]) -> None:
         """Fill these masks of each text, left to right; texts that are masked alike share one forward pass."""

@@ -56,7 +56,7 @@ class Layout:
     labels : tuple of str, optional
         Names of the usable classes; every other row is kept out.
     drop_unlabelled : bool, default=False
-        Keep rows out whose label is null, empty or "mixed".
+        Keep rows out whose label is null or empty, or in a column `gold_label` "mixed".
     split : str, default="train"
         Which split of a saved `DatasetDict` or of a hub id.
     """

@@ -178,6 +178,12 @@ class TextStrategy(BaseEstimator, abc.ABC):
         return extended(texts, [row.text for row in made]), extended(y, [row.label for row in made])
 
 
+def model_device(strategy: TextStrategy) -> str:
+    """Return where the models of a strategy run, of a composition those of its first part that names a device."""
+    given = strategy.get_params()
+    return next((given[name] for name in given if name.rpartition("__")[2] == "device"), "auto")
+
+
 def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Originals) -> list[Guard]:
     """Prepare and fit the guards that bind a strategy, and return them in their order.
 
@@ -187,7 +193,7 @@ def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Or
         If a guard cannot open its model, or cannot be fitted on these rows.
     """
     asked = binding(guards, copies=strategy.copies)
-    encoders = Encoders(device=strategy.get_params(deep=False).get("device", "auto"))
+    encoders = Encoders(device=model_device(strategy))
     for guard in asked:
         guard.prepare(encoders)
         guard.fit(originals)

@@ -23,7 +23,7 @@ from augment.generation import Row, Tally, Try, generate, try_draws
 from augment.guards.guard import Guard, Originals
 from augment.guards.selection import select
 from augment.journal import Journal
-from augment.manifest import Manifest
+from augment.manifest import Manifest, installed_versions
 from augment.strategy import TextStrategy, check_sources, fitted_guards, usable_sources
 from augment.workers import Workers
 
@@ -204,6 +204,7 @@ class Run:
                 job.corpus.named_labels(),
                 [text for file in job.held_out for text in file.texts],
                 job.seed,
+                job.corpus.is_synthetic,
             ),
         )
 
@@ -217,6 +218,7 @@ class Run:
         parameters = registry.STRATEGIES.to_config(strategy)["parameters"]
         return {
             "version": __version__,
+            "versions": installed_versions(),
             "input": job.corpus.fingerprint,
             "text_column": job.corpus.text_column,
             "label_column": job.corpus.label_column,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 MARKS = "".join(c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c).startswith("M"))
@@ -20,8 +22,16 @@ SENTENCE_START = re.compile(r"(?:^|[.!?…][\"'”’)\]]*\s)[\"'“‘(\[\s]*$"
 ALPHANUMERIC = re.compile(RUN)
 CONTRACTED = re.compile(rf"(?<!\s)\s*(?:(n){APOSTROPHE}(t)|{APOSTROPHE}(s|d|m|ll|re|ve))\b", re.IGNORECASE)
 
-LITERAL = re.compile(r"(?:https?://|www\.)\S+|(?:(?<!\S)|(?<=>))\S+@\S+|(?<!\w)[@#]\w+|</?[A-Za-z][^<>]*>")
-"""Addresses, user names, tags of either kind: never replaced, since a part of one is no word."""
+LITERAL = re.compile(
+    r"(?:https?://|www\.)\S+"
+    r"|(?<![^\s<>])[^\s<>]+@[^\s<>]+"
+    r"|(?<!\w)[@#]\w+"
+    r"|</?[A-Za-z][^<>]*>"
+    r"|(?<!\w)\w*(?:&(?:[A-Za-z]\w*|#\d+|#[xX][0-9A-Fa-f]+);\w*)+"
+    r"|\\[A-Za-z]\w*"
+)
+"""Addresses, user names, tags of either kind, words with a character reference (``&amp;``) and words after a backslash,
+as a line break that is written out has them: never replaced, since a part of one is no word."""
 
 NEGATIONS = (
     r"\b(?:ai|are|ca|could|dare|did|do|does|had|has|have|is|may|might|must|need|ought|sha|should|was|were|wo|would)"
@@ -136,12 +146,17 @@ def replaceable(text: str, protected: Iterable[re.Pattern[str]], spans: Sequence
     >>> [text[start:end] for start, end in replaceable(text, protection(["LIKE"]))]
     ['I', 'the', 'films']
     """
-    kept = [Span(*match.span()) for pattern in (LITERAL, *protected) for match in pattern.finditer(text) if match[0]]
+    kept = sorted(match.span() for pattern in (LITERAL, *protected) for match in pattern.finditer(text) if match[0])
+    starts, ends = [start for start, _ in kept], list(accumulate((end for _, end in kept), max))
+
+    def is_free(word: Span) -> bool:
+        before = bisect_left(starts, word.end)  # protected spans that begin before the word ends
+        return not before or ends[before - 1] <= word.start
+
     return [
         word
         for word in (word_spans(text) if spans is None else spans)
-        if any(map(str.isalpha, text[word.start : word.end]))
-        and not any(word.start < span.end and span.start < word.end for span in kept)
+        if any(map(str.isalpha, text[word.start : word.end])) and is_free(word)
     ]
 
 
@@ -235,7 +250,7 @@ def folded_words(text: str) -> list[str]:
     return list(_folded_words(text))
 
 
-@lru_cache(maxsize=16_384)  # every guard folds the same candidates
+@lru_cache(maxsize=2_048)  # every guard folds the same candidates, of one chunk
 def _folded_words(text: str) -> tuple[str, ...]:
     joined = CONTRACTED.sub(lambda match: "".join(filter(None, match.groups())), unicodedata.normalize("NFKC", text))
     return tuple(ALPHANUMERIC.findall(joined.casefold()))

@@ -130,7 +130,9 @@ class Workers:
             If a process has died, or could not open its model.
         """
         # By source, so that what a process knows of one serves its other variants and later tries as well.
-        shares = [[i for i, draw in enumerate(draws) if draw.source % self.count == n] for n in range(self.count)]
+        shares = [
+            [i for i, draw in enumerate(draws) if share_of(draw.source, self.count) == n] for n in range(self.count)
+        ]
         trials: dict[int, Trial] = {}
         try:
             parts = [self._processes.submit(_try, [draws[i] for i in share]) for share in shares]
@@ -158,12 +160,13 @@ def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[number % len(cores) :: count] or cores)
     from augment.encoding import Encoders
+    from augment.strategy import model_device
 
     given = strategy.get_params()  # those of a composition's parts among them
     devices = {name: device_of(given[name], number) for name in given if name.rpartition("__")[2] == "device"}
     strategy.set_params(**devices)
     strategy.prepare()
-    encoders = Encoders(device=next(iter(devices.values()), "auto"))
+    encoders = Encoders(device=model_device(strategy))
     for guard in guards:
         guard.prepare(encoders)
     _Here.strategy, _Here.guards = strategy, guards
@@ -189,6 +192,17 @@ def device_of(name: str, number: int) -> str:
 
     devices = torch.cuda.device_count()
     return f"cuda:{number % devices}" if devices > 1 else name
+
+
+def share_of(source: int, count: int) -> int:
+    """Return which of so many processes a source belongs to, whatever order the classes of a file stand in.
+
+    Examples
+    --------
+    >>> [share_of(source, 2) for source in range(0, 16, 2)]
+    [0, 0, 0, 1, 1, 1, 0, 0]
+    """
+    return ((source * 0x9E3779B97F4A7C15) % 2**64 >> 32) % count
 
 
 def _try(draws: Sequence[Draw]) -> list[Trial]:

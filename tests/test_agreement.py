@@ -340,3 +340,13 @@ def test_a_guard_with_a_model_leaves_it_behind_too(teacher):
     sent = pickle.loads(pickle.dumps(guard))
     sent.prepare(Encoders(device="cpu"))
     assert judged(sent, RIGHT) == judged(guard, RIGHT)
+
+
+def test_rows_of_an_earlier_run_teach_nothing(encoders):
+    # They stand in other folds than their parents, so a teacher would have seen near copies of what it judges.
+    more = [(f"{text} indeed", NEXT[label]) for label in TEXTS for text in TEXTS[label]]
+    known = originals("food", "road", "tool", more=more)
+    made = np.arange(len(known.texts)) >= len(known.texts) - len(more)
+    kept_out, never_there = ready(encoders, known._replace(is_synthetic=made)), ready(encoders)
+    assert np.array_equal(kept_out.weights_, never_there.weights_)
+    assert kept_out.recall_ == never_there.recall_ != ready(encoders, known).recall_

@@ -320,7 +320,7 @@ def test_held_out_rows_are_kept_clear_of():
 
 
 def test_source_row_counts_the_rows_of_the_input_even_where_rows_were_dropped():
-    rows = [{"text": f"No label has row number {i} here", "label": label} for i, label in enumerate(["", "mixed", ""])]
+    rows = [{"text": f"No label has row number {i} here", "label": label} for i, label in enumerate(["", "", ""])]
     rows = [rows[0], *ROWS_WITHOUT_ID[:3], rows[1], *ROWS_WITHOUT_ID[3:], rows[2]]
     table("gaps.csv", rows)
     augment("upsample gaps.csv -o out.csv --drop-unlabelled")
@@ -768,7 +768,7 @@ DATA = {
     "single": ["text,label", "good one,x", "good two,x"],
     "lonely": ["text,label", "good one,x", "bad one,y", "bad two,y"],
     "blank": ["text,label", "good one,x", ",x", "good two,x", "bad one,y", "bad two,y"],
-    "unlabelled": ["text,label", "good one,x", "bad one,y", "so so,mixed", "what,"],
+    "unlabelled": ["text,gold_label", "good one,x", "bad one,y", "so so,mixed", "what,"],
     "stars": ["text,label", "good one,5", "bad one,2", "odd one,6"],
     "own": ["text,label,variant", "good one,x,1", "bad one,y,1"],
     "flags": ["text,label,is_synthetic", "good one,x,no", "bad one,y,no"],
@@ -994,6 +994,21 @@ def test_a_command_that_there_is_not_is_refused():
 
 def environment(site: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252"])
+def test_a_terminal_that_lacks_a_character_shows_its_number(tmp_path, encoding):
+    (tmp_path / "in.csv").write_text(
+        "text,label\n"
+        + "".join(f"“Good” 食 {i} one here,{label}\n" for i, label in enumerate(["中性", "b", "b", "中性", "b"]))
+    )
+    for words in (["--help"], ["upsample", "in.csv", "-o", "out.csv", "--strategy", "nlpaug:keyboard", "--show", "1"]):
+        done = subprocess.run(
+            [COMMAND, *words], cwd=tmp_path, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding}
+        )
+        assert done.returncode == 0, done.stderr
+    assert b"\\u4e2d\\u6027" in done.stdout
+    assert (tmp_path / "out.csv").read_text().count("中性") == 3
 
 
 def start(arguments: str, site: Path, **options: Any) -> subprocess.Popen:

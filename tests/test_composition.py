@@ -22,7 +22,7 @@ from augment.errors import InputError
 from augment.fill_mask import FillMask
 from augment.guards.guard import Guard
 from augment.registry import GUARDS, STRATEGIES
-from augment.strategy import TextStrategy
+from augment.strategy import TextStrategy, model_device
 from augment.vector_sampler import VectorSampler
 from augment.words import Replacement, splice
 
@@ -391,3 +391,10 @@ def test_a_configuration_of_another_class_is_refused():
         TextStrategy.from_config({"name": "smote"})
     with pytest.raises(InputError, match="is of 'changed', which is no LengthRatio"):
         GUARDS.find("length_ratio").from_config({"name": "changed"})
+
+
+def test_guards_of_a_composition_run_where_its_first_model_does():
+    made = Sequential(steps=[KeyboardEdit(), FillMask(device="cpu")])
+    assert model_device(made) == "cpu"
+    assert model_device(FillMask(device="cuda")) == "cuda"
+    assert model_device(STRATEGIES.create("random", {})) == "auto"

@@ -93,10 +93,12 @@ def test_importing_loads_no_heavy_library() -> None:
 
 def test_rows_without_a_usable_label_are_an_error_until_the_caller_decides() -> None:
     table = labelled(["a", "b", "c", "d", "e"], ["x", None, "mixed", "", "y"])
+    assert from_table(table, "t", Layout(drop_unlabelled=True)).labels == ["x", "mixed", "y"]
+    table = table.rename_column("label", "gold_label")
     with pytest.raises(InputError) as caught:
         from_table(table, "t")
     assert str(caught.value) == (
-        "t: 3 of 5 rows have no usable label in column 'label' (null, empty or 'mixed'), the first is row 1; "
+        "t: 3 of 5 rows have no usable label in column 'gold_label' (null, empty or 'mixed'), the first is row 1; "
         "give --drop-unlabelled to keep them out, or --labels to name the classes."
     )
     kept = from_table(table, "t", Layout(drop_unlabelled=True))
@@ -106,7 +108,9 @@ def test_rows_without_a_usable_label_are_an_error_until_the_caller_decides() -> 
     assert kept.rows.dtype == np.int64
     assert kept.rows.tolist() == [0, 4]
     assert from_table(table, "t", Layout(labels=("mixed", "y"))).rows.tolist() == [2, 4]
-    with pytest.raises(InputError, match="no row has the label 'Y'; column 'label' holds 'mixed', 'x', 'y': correct"):
+    with pytest.raises(
+        InputError, match="no row has the label 'Y'; column 'gold_label' holds 'mixed', 'x', 'y': correct"
+    ):
         from_table(table, "t", Layout(labels=("x", "Y")))
 
 
@@ -118,7 +122,8 @@ def test_nothing_usable_is_an_error_even_when_rows_may_be_dropped() -> None:
 def test_a_class_label_of_minus_one_is_no_label_and_names_choose_classes() -> None:
     table = classed().to_dict() | {"label": [1, -1, 2]}
     table = Dataset.from_dict(table, features=classed().features)
-    assert from_table(table, "t", Layout(drop_unlabelled=True)).labels == [1]
+    assert from_table(table, "t", Layout(drop_unlabelled=True)).labels == [1, 2]
+    assert from_table(table.rename_column("label", "gold_label"), "t", Layout(drop_unlabelled=True)).labels == [1]
     assert from_table(table, "t", Layout(labels=("mixed",))).labels == [2]
     assert from_table(table, "t", Layout(labels=("neutral",))).label_names == {1: "neutral"}
 

@@ -230,7 +230,16 @@ def test_any_text_gives_none_or_a_change_of_words_that_may_be_edited(edit, text)
     for candidate in edit.candidates(draws(text, 3)):
         if candidate is not None:
             assert words.splice(text, candidate.replacements) == candidate.text
-            assert words.folded(candidate.text, " ") != words.folded(text, " ")
+            assert candidate.text == text or words.folded(candidate.text, " ") != words.folded(text, " ")
+
+
+def test_a_text_that_chance_leaves_as_it_is_is_not_said_to_allow_no_edit():
+    edit = OcrEdit()
+    edit.prepare()
+    found = edit.candidates(draws("We ate the ham at noon.", 60))  # of these words one alone has a letter to mistake
+    assert None not in found
+    assert 10 < sum(candidate.text != "We ate the ham at noon." for candidate in found) < 60
+    assert edit.candidates(draws("We ate the ham.", 20)) == [None] * 20
 
 
 def test_a_deleted_word_leaves_no_gap_and_takes_its_clitic_along():

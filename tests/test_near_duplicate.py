@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -251,3 +252,11 @@ def test_the_command_line_can_name_it_and_its_version_is_on_record():
 def test_importing_it_loads_no_index_library():
     code = "import sys, augment.guards.near_duplicate; sys.exit('rensa' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_rows_of_an_earlier_run_are_not_nearly_repeated_and_real_rows_may_be():
+    guard = NearDuplicate()
+    guard.fit(Originals([LONG, UNLIKE], ["neutral", "neutral"], [], 0, np.array([True, False])))
+    assert admitted(guard, [ONE_WORD_OFF, UNLIKE]) == [False, True]
+    guard.fit(Originals([LONG, UNLIKE], ["neutral", "neutral"], [], 0))
+    assert admitted(guard, [ONE_WORD_OFF]) == [True]

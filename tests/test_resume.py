@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import random
+import re
 import shlex
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from augment.cli import main
 from augment.corpus import Layout, read
 from augment.generation import CHUNK
 from augment.journal import Journal, journal_path
+from augment.manifest import installed_versions
 from augment.registry import STRATEGIES
 from augment.upsampling import Run, plan_job
 
@@ -399,6 +401,15 @@ def test_unfinished_work_of_another_command_is_refused_and_kept(plugged, unfinis
     (line,) = stderr.splitlines()
     assert "out.csv.journal: belongs to another run: " in line
     assert says in line
+    assert Path("out.csv.journal").read_bytes() == unfinished
+
+
+def test_unfinished_work_of_another_version_of_what_computes_is_refused(plugged, unfinished, monkeypatch):
+    found = installed_versions()
+    monkeypatch.setattr("augment.upsampling.installed_versions", lambda: found | {"torch": "9.9"})
+    code, _, stderr = invoked(upsample(3000, "--resume"))
+    assert code == 2
+    assert re.search(r'versions\.torch was "[\d.]+\+?\w*" and is "9\.9" now', stderr)
     assert Path("out.csv.journal").read_bytes() == unfinished
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from augment.guards.changed import Changed
 from augment.guards.guard import Guard, Judgement
 from augment.strategy import TextStrategy
 from augment.upsampling import upsample
-from augment.workers import Workers, device_of
+from augment.workers import Workers, device_of, share_of
 
 COMMAND = Path(sys.executable).parent / "augment"
 
@@ -200,3 +201,12 @@ def test_the_command_writes_the_same_bytes_whatever_changes_only_the_speed(tiny,
         outputs.add((tmp_path / f"{n}.jsonl").read_bytes())
     assert len(outputs) == 1
     assert b"label_probs" in outputs.pop()
+
+
+def test_sources_are_shared_out_evenly_whatever_order_the_classes_of_a_file_stand_in():
+    for step in (1, 2, 3, 4, 6, 8):
+        for count in (2, 3, 4, 8):
+            shares = Counter(share_of(source, count) for source in range(0, 1000 * step, step))
+            assert set(shares) == set(range(count)), (step, count)
+            assert max(shares.values()) < 1.3 * min(shares.values()), (step, count)
+    assert len({share_of(5, 4) for _ in range(3)}) == 1

@@ -146,7 +146,7 @@ class Agreement(Guard):
         """Draw the rows to fit on: of each class the same number, or all that it has."""
         by_class: dict[Any, list[int]] = defaultdict(list)
         for i, (text, label) in enumerate(zip(originals.texts, originals.labels, strict=True)):
-            if text and text.strip():
+            if text and text.strip() and originals.is_real(i):  # what was made before, the fold would not keep apart
                 by_class[label].append(i)
         share = max(1, self.max_rows // len(self.classes_))
         chosen = []

@@ -10,6 +10,8 @@ from augment.errors import InputError
 from augment.registry import GUARDS
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from augment.encoding import Encoders
 
 
@@ -24,6 +26,12 @@ class Originals(NamedTuple):
     """Texts that no new row may come near to."""
     seed: int
     """Of the run."""
+    is_synthetic: np.ndarray | None = None
+    """Of bool: whether an earlier run has made the row, for every row. None if none has."""
+
+    def is_real(self, row: int) -> bool:
+        """Tell whether no earlier run has made a row."""
+        return self.is_synthetic is None or not self.is_synthetic[row]
 
 
 class Judgement(NamedTuple):

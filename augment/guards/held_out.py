@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Sequence
 from typing import ClassVar
+
+import numpy as np
 
 from augment.candidates import Candidate, Draw
 from augment.errors import InputError
 from augment.guards.guard import Guard, Judgement, Originals
 from augment.words import folded, folded_words, key
+
+MODULUS = 2**61 - 1
+BASE = 0x9E3779B97F4A7C15 % MODULUS
+"""Of the polynomials that identify texts: any large number."""
 
 
 class HeldOut(Guard):
@@ -36,28 +43,73 @@ class HeldOut(Guard):
         if near_words < 2:
             raise InputError(f"The held_out guard needs near_words of at least 2. Got {near_words}.")
         self.near_words = near_words
-        self.equal_: set[int] = set()
-        self.near_: set[int] = set()
 
     def fit(self, originals: Originals) -> None:
-        """Index the held-out texts."""
-        self.equal_, self.near_ = set(), set()
+        """Index the held-out texts, at 8 bytes for each word."""
+        equal, near = array("Q"), array("Q")
         for text in originals.held_out:
-            self.equal_.add(key(folded(text)))
-            self.near_.update(self._keys(text))
+            equal.append(key(folded(text)))
+            near.extend(self._keys(text))
+        self.equal_, self.near_ = (np.unique(np.asarray(found, dtype=np.uint64)) for found in (equal, near))
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Look each candidate and its one-word deletions up."""
-        if not self.equal_:
+        if not len(self.equal_):
             return Judgement([True] * len(candidates))
         return Judgement(
-            [key(folded(c.text)) not in self.equal_ and self.near_.isdisjoint(self._keys(c.text)) for c in candidates]
+            [
+                not (_any_in([key(folded(c.text))], self.equal_) or _any_in(self._keys(c.text), self.near_))
+                for c in candidates
+            ]
         )
 
-    def _keys(self, text: str) -> Iterator[int]:
-        """Yield what identifies the text and each text with one word less; only if it is long enough."""
+    def _keys(self, text: str) -> list[int]:
+        """Return what identifies the text and each text with one word less; nothing if it is too short."""
         words = folded_words(text)
-        if len(words) >= self.near_words:
-            yield key(" ".join(words))
-            for i in range(len(words)):
-                yield key(" ".join([*words[:i], *words[i + 1 :]]))
+        return with_deletions(words) if len(words) >= self.near_words else []
+
+
+def with_deletions(words: Sequence[str]) -> list[int]:
+    """Return what identifies a sequence of words, and each that has one word less.
+
+    Parameters
+    ----------
+    words : sequence of str
+        n of them.
+
+    Returns
+    -------
+    list of int
+        n + 1 numbers below 2**61, in a time that grows with n: polynomials of the words' keys, of which one without a
+        word is put together of what stands before it and after it.
+
+    Examples
+    --------
+    >>> with_deletions(["a", "fine", "day"])[2] == with_deletions(["a", "day"])[0]
+    True
+
+    References
+    ----------
+    Karp and Rabin 1987, "Efficient randomized pattern-matching algorithms".
+    """
+    codes = [key(word) % MODULUS for word in words]
+    after, power, rest = [0], 1, []
+    for code in reversed(codes):
+        after.append((after[-1] + code * power) % MODULUS)
+        rest.append(power)
+        power = power * BASE % MODULUS
+    before, found = 0, [after[-1]]
+    for i, code in enumerate(codes):
+        left = len(codes) - 1 - i  # words behind it
+        found.append((before * rest[left] + after[left]) % MODULUS)
+        before = (before * BASE + code) % MODULUS
+    return found
+
+
+def _any_in(numbers: Sequence[int], index: np.ndarray) -> bool:
+    """Tell whether one of some numbers is in a sorted array."""
+    if not len(index):
+        return False
+    wanted = np.array(numbers, dtype=np.uint64)
+    places = np.minimum(np.searchsorted(index, wanted), len(index) - 1)
+    return bool((index[places] == wanted).any())

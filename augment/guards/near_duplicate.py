@@ -86,11 +86,14 @@ class NearDuplicate(Guard):
         return rows <= self.max_rows
 
     def fit(self, originals: Originals) -> None:
-        """Index the held-out texts, and forget what was made."""
+        """Index the held-out texts, and of what was made what an earlier run has left in the data."""
         self.held_out_ = _Index(self.threshold, self.permutations)
         self.made_ = _Index(self.threshold, self.permutations)
         for text in originals.held_out:
             self.held_out_.add(shingles(text, self.shingle))
+        for row, there in enumerate(originals.texts):
+            if there and not originals.is_real(row):
+                self.remember(there)
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Compare with the held-out texts."""
