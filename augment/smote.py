@@ -50,8 +50,8 @@ class SmoteFamily(VectorSampler, abc.ABC):
     """
 
     speed_only = ("n_jobs",)
-    nothing: ClassVar[str] = "its neighbours leave no place for them. Leave the class out."
-    """Why there may be no new rows of a class, and what to do, as the end of a message."""
+    nothing: ClassVar[str] = ""
+    """Why a class may have no place for new rows, and what to do; empty where each has."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **VectorSampler._parameter_constraints,
@@ -60,7 +60,7 @@ class SmoteFamily(VectorSampler, abc.ABC):
         "sphere": [StrOptions({"auto", "none", "renormalize", "slerp"})],
         "small_class": [StrOptions({"raise", "lower", "duplicate"})],
         "search": [HasMethods(["fit", "kneighbors", "get_params"]), None],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, 1, None, closed="left"), Interval(Integral, None, -1, closed="right"), None],
     }
 
     def __init__(
@@ -139,7 +139,9 @@ class SmoteFamily(VectorSampler, abc.ABC):
         identity = sparse.identity(len(rows.codes), format="csr")
         try:
             drawn, _ = sampler.fit_resample(identity, rows.codes)
-        except (RuntimeError, ValueError) as error:  # of those that find no place for new rows
+        except (RuntimeError, ValueError) as error:
+            if not self.nothing:
+                raise
             raise self._nothing(label) from error
         weights = drawn[len(rows.codes) :].tocsr()
         if not weights.shape[0]:

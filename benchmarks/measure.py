@@ -26,7 +26,7 @@ from benchmarks.peak_memory import forget_peak, peak_mb
 from benchmarks.results import Record, packed
 from benchmarks.suite import Cell
 from benchmarks.tasks import Rows, TaskData
-from classifiers.config import Features, Static, TrainConfig
+from classifiers.config import Features, TrainConfig, makes_rows
 from classifiers.metrics import scores
 from classifiers.output_folder import RECORD
 from classifiers.splits import near_copies
@@ -209,7 +209,7 @@ def _fine_tuned(config: TrainConfig, data: TaskData, train: Rows, added: Rows, k
         config,
         _table(train, added),
         held_out,
-        against=data.test_texts if isinstance(config.augmentation, Static) else (),
+        against=data.test_texts if makes_rows(config.augmentation) else (),
         output_dir=keep_in,
         overwrite=keep_in is not None,
     )
@@ -365,7 +365,7 @@ def _tfidf_svm(cell: Cell, data: TaskData, train: Rows) -> Trained:
     ).x
     model.fit(train.texts, train.labels)
     seconds = time.perf_counter() - start
-    seen = train.taken(evaluated_sample(cell.config, "train", len(train)))
+    seen = train.taken(evaluated_sample(cell.config, "train", _codes(train, data.classes)))
 
     def predicted(rows: Rows) -> np.ndarray:
         return softmax(np.exp(scale) * _margins(model.decision_function(rows.texts)), axis=1)

@@ -289,7 +289,7 @@ class Sets:
 
 
 def resampled_vectors(
-    augmentation: Features, vectors: np.ndarray, split: Split, classes: Sequence[str], seed: int
+    augmentation: Features, vectors: np.ndarray, split: Split, sources: np.ndarray, classes: Sequence[str], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Make vectors of the rare classes.
 
@@ -301,6 +301,8 @@ def resampled_vectors(
         Features of original rows.
     split : Split
         Those rows.
+    sources : ndarray of bool, shape (n,)
+        Which of them vectors may be made of: those that have no near copy among held-out rows.
     classes : sequence of str
     seed : int
 
@@ -326,7 +328,7 @@ def resampled_vectors(
         )
     sampler.set_params(random_state=seed)
     labels = [classes[code] for code in split.codes]
-    new = resampled(sampler, vectors, labels, np.ones(len(vectors), dtype=bool), budget)
+    new = resampled(sampler, vectors, labels, sources, budget)
     return new.vectors, np.array([list(classes).index(label) for label in new.labels], dtype=np.int64)
 
 

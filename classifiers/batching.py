@@ -72,6 +72,13 @@ class Rows(torch.utils.data.Dataset):
         if self.targets is not None:
             self.targets = np.concatenate([self.targets, split.targets(classes)])
 
+    def cut(self, count: int) -> None:
+        """Keep the first rows alone."""
+        del self.inputs[count:]
+        self.codes, self.weights = self.codes[:count], self.weights[:count]
+        if self.targets is not None:
+            self.targets = self.targets[:count]
+
     def by_length(self) -> Rows:
         """Return the same rows, the shortest first: cheaper to evaluate, with the same result."""
         order = np.argsort(self.lengths(), kind="stable")

@@ -117,6 +117,13 @@ AUGMENTATIONS: Mapping[str, type[Augmentation]] = {
 }
 
 
+def makes_rows(augmentation: Any) -> bool:
+    """Tell whether an augmentation makes texts or vectors, and does not draw alone."""
+    return isinstance(augmentation, Static) or (
+        isinstance(augmentation, Features) and augmentation.strategy is not None
+    )
+
+
 class TrainConfig(Settings):
     """How to train an encoder with a classification head.
 

@@ -21,7 +21,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     """An encoder with a classification head, fitted on texts.
 
     Its parameters are those of `classifiers.config.TrainConfig`, which says what each means, and are checked when it is
-    fitted. What is not among them (checkpoints, curves, reports) `classifiers.training.train` has.
+    fitted. What is not among them (checkpoints, curves, reports, when it is evaluated, test texts to keep away from)
+    `classifiers.training.train` has.
 
     Parameters
     ----------
@@ -182,7 +183,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         texts, _ = columns(X, X)
         has_text(texts)
-        scorer = TextScorer(self.result_.checkpoint, max_length=self.max_length)
+        scorer = TextScorer(self.result_.checkpoint, max_length=self.result_.config.max_length)
         found = scorer.probabilities([text or "" for text in texts])
         return found[:, [scorer.classes.index(str(label)) for label in self.classes_]]
 

@@ -28,7 +28,7 @@ KINDS = ("train", "synthetic", "validation")
 
 
 class Finish(NamedTuple):
-    """The end of a training, which sees original rows alone."""
+    """The end of a training, which sees original rows alone; each of them weighs 1."""
 
     step: int
     """How many steps are taken before it."""
@@ -144,25 +144,37 @@ def evaluated_rows(
     for kind, (split, inputs_of) in kinds.items():
         if split is None or not len(split):
             continue
-        rows = evaluated_sample(config, kind, len(split))
+        rows = evaluated_sample(config, kind, split.codes)
         found[kind] = Rows(
             inputs_of(rows), Split([split.texts[i] for i in rows], split.codes[rows]), classes
         ).by_length()
     return found
 
 
-def evaluated_sample(config: TrainConfig, kind: str, rows: int) -> np.ndarray:
-    """Return which rows of a kind, of so many, are evaluated: at most `config.train_sample`, or all of "validation".
+def evaluated_sample(config: TrainConfig, kind: str, codes: np.ndarray) -> np.ndarray:
+    """Return which rows of a kind are evaluated: at most `config.train_sample`, or all of "validation".
+
+    Parameters
+    ----------
+    config : TrainConfig
+    kind : str
+        One of `KINDS`.
+    codes : ndarray of int64, shape (n,)
+        The rows' classes.
 
     Returns
     -------
     ndarray of int64
-        Ascending.
+        Ascending. Each class at its share, rounded up, so that none is left out.
     """
-    if kind == "validation" or rows <= config.train_sample:
-        return np.arange(rows)
-    order = generator(config.seed, "sample", KINDS.index(kind)).permutation(rows)
-    return np.sort(order[: config.train_sample])
+    if kind == "validation" or len(codes) <= config.train_sample:
+        return np.arange(len(codes))
+    order = generator(config.seed, "sample", KINDS.index(kind)).permutation(len(codes))
+    place = np.empty(len(codes))  # of each row among those of its class, from 0 to 1
+    for code in np.unique(codes):
+        own = order[codes[order] == code]
+        place[own] = np.arange(len(own)) / len(own)
+    return np.sort(order[np.argsort(place[order], kind="stable")[: config.train_sample]])
 
 
 def loss_of(config: TrainConfig, mass: np.ndarray, classes: Sequence[str]) -> Loss:

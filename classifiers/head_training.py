@@ -13,7 +13,7 @@ from classifiers.config import Features
 from classifiers.feeding import Feed, evaluated_rows
 from classifiers.inputs import FrozenFeatures
 from classifiers.schedules import ClassBalanced, EveryRow, Schedule
-from classifiers.splits import Split, TrainingData
+from classifiers.splits import Split, TrainingData, near_copies
 from classifiers.trainer import Setting, fit
 
 
@@ -55,7 +55,8 @@ def retrain_head(
     own = np.asarray(features(data.originals.texts))
     new, codes = own[:0], data.originals.codes[:0]
     if ways.strategy is not None:
-        new, codes = resampled_vectors(ways, own, data.originals, classes, config.seed)
+        sources = ~near_copies(data.originals.texts, data.held_out)
+        new, codes = resampled_vectors(ways, own, data.originals, sources, classes, config.seed)
     made = Split([""] * len(new), codes)
     split = data.originals.joined(made)
     weights = np.repeat(np.array([1.0, config.synthetic_weight], dtype=np.float32), [len(own), len(new)])

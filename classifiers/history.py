@@ -118,18 +118,23 @@ class History:
         A file with a record in JSON on each line; None to keep them in memory alone.
     said : callable, optional
         Told of each in a sentence.
+    writes : bool, default=True
+        Whether this process writes the file; of several that train one model all read it, and one writes.
     """
 
-    def __init__(self, path: Path | None = None, said: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(
+        self, path: Path | None = None, said: Callable[[str], None] = lambda line: None, *, writes: bool = True
+    ) -> None:
         self.path = path
         self.said = said
+        self.writes = writes
         self.records: list[Record] = []
 
     def add(self, record: Record) -> None:
         """Append a record."""
         self.records.append(record)
         self.said(sentence(record))
-        if self.path is not None:
+        if self.path is not None and self.writes:
             try:
                 with self.path.open("a", encoding="utf-8") as file:
                     file.write(line(record))
@@ -152,7 +157,7 @@ class History:
         self.records = [
             record for record in found if (order.index(record["phase"]), record["step"]) <= (order.index(phase), step)
         ]
-        if self.path is not None:
+        if self.path is not None and self.writes:
             with replacing(self.path) as temporary:
                 temporary.write_text("".join(map(line, self.records)), encoding="utf-8")
 

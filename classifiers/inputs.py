@@ -49,7 +49,7 @@ class Tokens:
 
 
 class FrozenFeatures:
-    """Makes features of texts, with an encoder that stays as it is; those of a text are computed once.
+    """Makes features of texts, with an encoder that stays as it is; those of a list of texts are computed once.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def features_cache(folder: str | None) -> Path:
     ----------
     folder : str or None
         The one that was asked for; None for ``counterpoise/features`` under ``$XDG_CACHE_HOME``, which is
-        ``~/.cache`` if that is not set.
+        ``~/.cache`` if that is not set. Nothing in it is ever deleted.
 
     Returns
     -------

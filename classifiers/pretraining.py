@@ -24,6 +24,7 @@ from augment.output import replacing
 from augment.seeding import global_generators
 from augment.upsampling import digest
 from classifiers.sentences import IGNORED, LengthGroups, Sentences, WordMasks
+from classifiers.trainer import on_one_device
 from classifiers.unfinished import last_checkpoint, note, refuse_another, writing
 
 MASKS_STEP = 64
@@ -273,7 +274,7 @@ def sizes(checkpoint: Checkpoint) -> dict[str, Any]:
 
 def arguments(checkpoint: Checkpoint, training: Path, config: LoopConfig, **more: Any) -> TrainingArguments:
     """Return the arguments of a trainer whose checkpoints go into the folder `training`."""
-    return TrainingArguments(
+    found = TrainingArguments(
         output_dir=str(training),
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch_size,
@@ -293,6 +294,8 @@ def arguments(checkpoint: Checkpoint, training: Path, config: LoopConfig, **more
         disable_tqdm=True,
         **more,
     )
+    on_one_device(found)
+    return found
 
 
 def make_ready(checkpoint: Checkpoint, config: LoopConfig) -> None:

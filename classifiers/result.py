@@ -34,6 +34,8 @@ class TrainResult:
     """Area between the curves of training and validation macro-F1 over the steps, in points."""
     rows: dict[str, Any]
     """Rows by kind and class, and what was told of those that were made."""
+    data: dict[str, str]
+    """What identifies the training rows, the validation rows and other held-out texts, as far as there were any."""
     seconds: float
 
     @property
@@ -53,6 +55,7 @@ class TrainResult:
             "encoder": self.checkpoint.identity(),
             "classes": self.classes,
             "rows": self.rows,
+            "data": self.data,
             "best": self.best,
             "last": self.last,
             "mean_gap": self.mean_gap,

@@ -84,6 +84,9 @@ class Redrawn:
         made = self.sets.get(epoch).rows
         number = epoch if self.sets.count is None else epoch % self.sets.count
         if number not in self._places:
+            if self.sets.count is None:  # no earlier set comes again
+                self.rows.cut(self.file_rows)
+                self._places.clear()
             start = len(self.rows)
             self.rows.extend(self.prepared(made.texts), made, self.classes, weight=self.weight)
             self._places[number] = self._filled_up(np.arange(start, len(self.rows)))
@@ -216,8 +219,8 @@ class Bucketed(torch.utils.data.Sampler[int]):
 def bucketed(rows: np.ndarray, lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> np.ndarray:
     """Shuffle rows so that batches cut from the front hold rows of like length.
 
-    The rows are shuffled, sorted by length within every `MEGABATCH` batches, and whole batches shuffled again, so that
-    short and long ones take turns. A batch that is not full comes last.
+    The rows are shuffled, sorted by length within every `MEGABATCH` batches, and the batches shuffled again, so that
+    short and long ones take turns. Rows that fill no batch come last: any, since in a small one each weighs more.
 
     Parameters
     ----------
@@ -231,10 +234,9 @@ def bucketed(rows: np.ndarray, lengths: np.ndarray, batch_size: int, rng: np.ran
     ndarray of int, shape (n,)
         The same rows.
     """
-    order = rng.permutation(len(rows))
-    wide = MEGABATCH * batch_size
+    full, wide = len(rows) // batch_size, MEGABATCH * batch_size
+    order, rest = np.split(rng.permutation(len(rows)), [full * batch_size])
     chunks = [order[start : start + wide] for start in range(0, len(order), wide)]
     order = np.concatenate([chunk[np.argsort(lengths[chunk], kind="stable")] for chunk in chunks] or [order])
-    full = len(order) // batch_size
     batches = rng.permutation(full)[:, None] * batch_size + np.arange(batch_size)
-    return rows[np.concatenate([order[batches.ravel()], order[full * batch_size :]])]
+    return rows[np.concatenate([order[batches.ravel()], rest])]

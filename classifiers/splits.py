@@ -80,7 +80,7 @@ class TrainingData:
     """Rows that `augment` has made, as the file says; often none."""
     validation: Split | None
     against: list[str]
-    """Other held-out texts, such as those of a test file, that no row made while training may come near."""
+    """Other held-out texts, such as those of a test file, that no synthetic row may come near."""
     fingerprints: dict[str, str]
     """What identifies the content of the files."""
 
@@ -109,7 +109,7 @@ def training_data(training: Corpus, validation: Corpus | None, against: list[str
     ------
     InputError
         If there are fewer than two classes, a class has no text, the texts are numbers, the validation data has a
-        class of its own or synthetic rows, or a synthetic row or its parent has a near copy in the validation data.
+        class of its own or synthetic rows, or a synthetic row or its parent has a near copy among the held-out texts.
     """
     classes = training.classes
     if len(classes) < 2:
@@ -128,9 +128,10 @@ def training_data(training: Corpus, validation: Corpus | None, against: list[str
                 " with --labels."
             )
     held_out = None if validation is None else _validation(training, validation, classes)
-    if held_out is not None and len(synthetic):
+    never = [*(held_out.texts if held_out is not None else ()), *(against or ())]
+    if never and len(synthetic):
         parents = _parents(training, np.flatnonzero(usable & ~made), np.flatnonzero(usable & made))
-        _refuse_leaks(training.name, synthetic, originals.taken(np.flatnonzero(parents)), held_out)
+        _refuse_leaks(training.name, synthetic, originals.taken(np.flatnonzero(parents)), never)
     fingerprints = {"training": training.fingerprint}
     if validation is not None:
         fingerprints["validation"] = validation.fingerprint
@@ -239,16 +240,16 @@ def _parents(training: Corpus, originals: np.ndarray, synthetic: np.ndarray) -> 
     return is_parent[originals]
 
 
-def _refuse_leaks(name: str, synthetic: Split, parents: Split, validation: Split) -> None:
-    """Refuse synthetic rows that stand near a validation row, or whose parents do."""
+def _refuse_leaks(name: str, synthetic: Split, parents: Split, held_out: Sequence[str]) -> None:
+    """Refuse synthetic rows that stand near a held-out row, or whose parents do."""
     families = [*parents.texts, *synthetic.texts]
-    found = near_copies(families, validation.texts)
+    found = near_copies(families, held_out)
     if found.any():
         of_parents = int(found[: len(parents)].sum())
         raise InputError(
             f"{name}: {int(found.sum()) - of_parents:,} synthetic rows and {of_parents:,} rows that such were made of"
-            f" equal or nearly equal a validation row, e.g. {families[int(found.argmax())]!r:.80}. Take them out of"
-            " what is upsampled, and upsample it with --against the validation file."
+            f" equal or nearly equal a held-out row, e.g. {families[int(found.argmax())]!r:.80}. Take them out of what"
+            " is upsampled, and upsample it with --against the held-out file."
         )
 
 

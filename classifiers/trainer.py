@@ -57,8 +57,8 @@ class ClassifierTrainer(Trainer):
         Of `transformers.Trainer`; the evaluation data are a dict with "train" and perhaps "validation", "synthetic".
     feed : Feed
         What it learns from. A batch's loss, summed over its rows, is divided by their number and by their mean weight
-        in an epoch, so that what a row weighs does not depend on what it meets in its batch. Class weights and logit
-        adjustment are those of the rows that are seen: in the finish, of the original ones.
+        in an epoch, so that what a row weighs does not depend on what it meets in its batch. That weight, class weights
+        and logit adjustment are those of the rows that are seen: in the finish, of the original ones.
     config : TrainConfig
         Of the loss.
     history : History
@@ -81,8 +81,8 @@ class ClassifierTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self.feed = feed
         self.loss = loss_of(config, feed.mass, classes)
-        finish = feed.finish or Finish(sys.maxsize, feed.mass)
-        self.finish_step, self.loss_at_last = finish.step, loss_of(config, finish.mass, classes)
+        self.finish = feed.finish or Finish(sys.maxsize, feed.mass)
+        self.loss_at_last = loss_of(config, self.finish.mass, classes)
         self.history = history
         self.classes = list(classes)
         self.phase = phase
@@ -105,14 +105,16 @@ class ClassifierTrainer(Trainer):
             logits = model(**given).logits
             loss = nn.functional.cross_entropy(logits.float(), inputs["labels"])
             return (loss, {"logits": logits}) if return_outputs else loss
-        minimised = self.loss if self.state.global_step < self.finish_step else self.loss_at_last
+        minimised, mean_weight = self.loss, self.feed.mean_weight
+        if self.state.global_step >= self.finish.step:
+            minimised, mean_weight = self.loss_at_last, 1.0
         target, twin = inputs.get("targets", inputs["labels"]), None
         if minimised.alpha:  # both passes in one: each row twice, under dropouts of its own
             given = {name: torch.cat([values, values]) for name, values in given.items()}
             logits, twin = model(**given).logits.chunk(2)
         else:
             logits = model(**given).logits
-        loss = minimised(logits, target, inputs["weights"], twin) / (len(logits) * self.feed.mean_weight)
+        loss = minimised(logits, target, inputs["weights"], twin) / (len(logits) * mean_weight)
         self._minimised += loss.detach()
         self._batches += 1
         return (loss, {"logits": logits}) if return_outputs else loss
@@ -339,8 +341,7 @@ def fit(
         remove_unused_columns=False,
         seed=config.seed,
     )
-    if arguments.n_gpu > 1:  # one process trains on one device; several are for torchrun
-        arguments._n_gpu = 1
+    on_one_device(arguments)
     if setting.resume and (folder / DONE / "best_step.json").exists():
         model.load_state_dict(load_file(folder / DONE / "model.safetensors"), strict=False)
         setting.history.go_back_to(phase, sys.maxsize)
@@ -383,6 +384,12 @@ def fit(
             with replacing(folder / DONE / "best_step.json") as temporary:
                 temporary.write_text(json.dumps(best))
     return best
+
+
+def on_one_device(arguments: TrainingArguments) -> None:
+    """See that one process trains on one device; several are for torchrun."""
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1
 
 
 def _ended(checkpoint: str) -> bool:

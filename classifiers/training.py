@@ -23,7 +23,7 @@ from augment.upsampling import held_out_texts
 from classifiers import history as histories
 from classifiers import output_folder
 from classifiers.augmentation import Synthesis, vector_sampler
-from classifiers.config import Features, Static, TrainConfig
+from classifiers.config import Features, Static, TrainConfig, makes_rows
 from classifiers.feeding import evaluated_rows, loss_of, text_feed
 from classifiers.head_training import retrain_head
 from classifiers.history import History
@@ -61,11 +61,11 @@ def train(
     validation_dataset : the same, optional
         Rows that weights are chosen on, and that nothing is learnt from. Without them the last weights are kept.
     against : sequence of str, default=()
-        Other held-out texts, such as those of a test file: no text that is made while training equals or nearly equals
-        one. `augment.corpus.read_texts` reads them from a file.
+        Other held-out texts, such as those of a test file: no synthetic row equals or nearly equals one, or is made of
+        a row that does. `augment.corpus.read_texts` reads them from a file.
     output_dir : str or Path, optional
         Folder for the model, its tokenizer, ``training.json``, ``history.jsonl`` and, if matplotlib is installed,
-        ``curves.png``. None: nothing is kept on the disk.
+        ``curves.png``. None: nothing is kept on the disk but the features of a frozen encoder (see `cache_dir`).
     resume : bool, default=False
         Go on with the unfinished training in `output_dir`, which must have been asked for the same.
     overwrite : bool, default=False
@@ -133,7 +133,7 @@ def train(
             config=config,
             checkpoint=checkpoint,
             model=model,
-            history=History(work / histories.FILE if PartialState().is_main_process else None, said=say),
+            history=History(work / histories.FILE, said=say, writes=PartialState().is_main_process),
             folder=work,
             keep=output_dir is not None,
             resume=resume,
@@ -155,6 +155,7 @@ def train(
             rows={"original": data.originals.counts(data.classes), "synthetic": data.synthetic.counts(data.classes)}
             | ({} if data.validation is None else {"validation": data.validation.counts(data.classes)})
             | told,
+            data=data.fingerprints,
             seconds=time.perf_counter() - start,
             **setting.history.summary(best),
         )
@@ -177,13 +178,16 @@ def _checked(config: TrainConfig, data: TrainingData) -> Synthesis | None:
     loss_of(config, np.ones(len(data.classes)), data.classes)
     if config.patience is not None and data.validation is None:
         raise InputError("The patience counts evaluations on validation rows, and there are none. Give some.")
-    makes_texts, makes_vectors = isinstance(ways, Static), isinstance(ways, Features) and ways.strategy is not None
+    makes_texts = isinstance(ways, Static)
+    makes_vectors = makes_rows(ways) and not makes_texts
     weighed = config.synthetic_weight != 1 and not makes_vectors
     if (config.real_only or weighed) and not (len(data.synthetic) or makes_texts):
         name = "real_only" if config.real_only else "synthetic_weight"
         raise InputError(f"There are no synthetic rows that {name} could be for. Leave it out, or add some.")
-    if data.against and not makes_texts:
-        raise InputError("Nothing makes new texts, which `against` is for. Leave it out, or add an augmentation.")
+    if data.against and not (len(data.synthetic) or makes_rows(ways)):
+        raise InputError("There are no synthetic rows that `against` could be for. Leave it out, or add some.")
+    if config.dtype == "float16" and PartialState().device.type == "cpu":
+        raise InputError("In float16 a classifier is trained on a GPU alone. Give bfloat16, float32 or auto.")
     if isinstance(ways, Features):
         if len(data.synthetic):
             raise InputError(

@@ -166,7 +166,7 @@ def test_rows_that_stand_in_a_test_file_too_are_no_sources(place, quick):
         (["--augment", "random", "--augment-mode", "redraw", "--variants", "few"], "a number of sets, or 'background'"),
         (["--augment", "random", "--param", "x=1"], "x"),
         (["--patience", "2"], "there are none"),
-        (["--against", "dev.csv"], "Nothing makes new texts"),
+        (["--against", "dev.csv"], "There are no synthetic rows that `against` could be for"),
         (["--augment", "random", "--against", "nowhere.csv"], "nowhere.csv: no such file"),
         (["--encoder", "nowhere/at/all"], "There is no model folder"),
         (["--encoder", "."], "holds no model"),

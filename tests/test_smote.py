@@ -911,3 +911,12 @@ def test_its_parameters_are_searched_in_a_pipeline():
     assert search.best_estimator_[0].source_indices_.shape == (50, 2)
     twin = pickle.loads(pickle.dumps(search))
     assert np.array_equal(twin.predict(X), search.predict(X))
+
+
+def test_what_is_wrong_with_the_search_is_not_said_of_the_data():
+    vectors = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+    labels = [0] * 10 + [1] * 30
+    with pytest.raises(ValueError, match="n_jobs"):
+        Smote(n_jobs=0).fit_resample(vectors, labels)
+    with pytest.raises(ValueError, match=r"[Cc]osine"):
+        Smote(search=NearestNeighbors(algorithm="kd_tree", metric="cosine")).fit_resample(vectors, labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import signal
@@ -18,9 +19,12 @@ from datasets import Dataset
 from transformers import AutoModelForSequenceClassification, TrainerCallback, pipeline
 
 import classifiers.model  # noqa: F401 -- makes the architecture known
+from augment.checkpoints import load_encoder
 from augment.errors import InputError, OutputError, TrainingError
 from classifiers.config import TrainConfig
+from classifiers.feeding import evaluated_sample
 from classifiers.history import read
+from classifiers.pretraining import PretrainConfig, arguments
 from classifiers.training import train
 
 WHO = ("the doctor", "my sister", "the waiter", "our guide", "the old man", "the staff")
@@ -230,10 +234,20 @@ def test_a_training_by_steps_that_a_rule_of_ones_own_stops_is_evaluated_there(co
     assert result.best["validation"]["macro_f1"] == max(r["validation"]["macro_f1"] for r in result.history)
 
 
-def test_one_process_trains_on_one_of_several_devices(config, monkeypatch):
+@pytest.fixture
+def two_devices(monkeypatch):
+    """A machine with two devices, as transformers sees it."""
     from transformers import TrainingArguments
 
     monkeypatch.setattr(TrainingArguments, "n_gpu", property(lambda self: getattr(self, "_n_gpu", 2) or 2))
+
+
+def test_one_process_pretrains_on_one_of_several_devices(bert, tmp_path, two_devices):
+    found = arguments(load_encoder(str(bert), device="cpu"), tmp_path, PretrainConfig(batch_size=32))
+    assert found.train_batch_size == 32
+
+
+def test_one_process_trains_on_one_of_several_devices(config, monkeypatch, two_devices):
     found = []
     monkeypatch.setattr(
         "classifiers.trainer.ClassifierTrainer.train", lambda self, **how: found.append(self.args.train_batch_size)
@@ -264,6 +278,28 @@ def test_a_training_that_stops_in_the_middle_of_an_epoch_evaluates_no_step_twice
     steps = [record["step"] for record in result.history]
     assert steps == sorted(set(steps))
     assert steps[-1] < 20 * 6
+
+
+@pytest.mark.parametrize("rare", [1, 45, 900])
+def test_the_rows_that_are_evaluated_hold_every_class_at_its_share(rare):
+    codes = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [40_000, 50_000, rare]))
+    config = TrainConfig(train_sample=2000)
+    chosen = evaluated_sample(config, "train", codes)
+    assert len(chosen) == len(set(chosen.tolist())) == 2000
+    assert (np.diff(chosen) > 0).all()
+    counts = np.bincount(codes[chosen], minlength=3)
+    assert counts[2] == math.ceil(rare * 2000 / len(codes) - 0.01)
+    assert counts[0] / counts[1] == pytest.approx(0.8, rel=0.01)
+    assert np.array_equal(chosen, evaluated_sample(config, "train", codes))
+    other = evaluated_sample(config.model_copy(update={"seed": 1}), "train", codes)
+    assert not np.array_equal(chosen, other)
+    assert len(evaluated_sample(config, "validation", codes)) == len(codes)
+
+
+def test_half_precision_of_sixteen_bits_is_refused_on_a_cpu(config, tmp_path):
+    with pytest.raises(InputError, match="In float16 a classifier is trained on a GPU alone"):
+        train(config(dtype="float16"), TRAIN, VALIDATION, output_dir=tmp_path / "model")
+    assert not (tmp_path / "model").exists()
 
 
 def test_only_so_many_training_rows_are_evaluated_and_always_the_same(config):
@@ -426,6 +462,31 @@ def test_a_folder_of_that_name_which_is_not_ours_is_left_alone(config, tmp_path)
         with pytest.raises(OutputError, match="has a folder 'checkpoints' that is not of a training"):
             train(config(), TRAIN, VALIDATION, output_dir=tmp_path / "model", **more)
     assert (tmp_path / "model" / "checkpoints" / "mine.txt").exists()
+
+
+def test_accumulated_gradients_are_those_of_one_batch(config):
+    """Of the same 32 rows, in one batch and in four; they are too small to be clipped."""
+
+    class Gradients(TrainerCallback):
+        def on_pre_optimizer_step(self, args, state, control, model=None, **kwargs):
+            self.found = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+    texts, labels = TRAIN
+    found = []
+    for accumulated in (1, 4):
+        watch = Gradients()
+        asked = config(batch_size=32 // accumulated, gradient_accumulation=accumulated, dropout=0.0, max_steps=1)
+        train(
+            asked.model_copy(update={"freeze_encoder": True, "head": "bigru", "label_smoothing": 0.9}),
+            (texts[::6], labels[::6]),
+            callbacks=[watch],
+        )
+        found.append(watch.found)
+    one, four = found
+    assert one.keys() == four.keys()
+    assert 1e-4 < torch.cat([g.flatten() for g in one.values()]).norm() < 0.95
+    for name in one:
+        torch.testing.assert_close(one[name], four[name], rtol=1e-3, atol=1e-6)
 
 
 def test_gradient_accumulation_changes_nothing_in_the_loss_that_is_told(config):

@@ -19,11 +19,12 @@ from transformers import TrainerCallback
 from augment import upsample
 from augment.corpus import read
 from augment.errors import InputError, OutputError, TrainingError
+from classifiers import head_training
 from classifiers.augmentation import Sets, Synthesis
 from classifiers.batching import Rows
-from classifiers.config import Redraw, Static, TrainConfig
+from classifiers.config import Features, Redraw, Static, TrainConfig
 from classifiers.losses import Loss
-from classifiers.schedules import ClassBalanced, EveryRow, RealAtLast, Redrawn
+from classifiers.schedules import ClassBalanced, EveryRow, RealAtLast, Redrawn, bucketed
 from classifiers.splits import Split, described, near_copies, training_data
 from classifiers.training import train
 
@@ -137,6 +138,20 @@ def test_sets_made_in_the_background_are_those_that_would_have_been_made_before(
         train(config(augmentation=WORDS | {"mode": "redraw", "variants": n}), RARE, VALIDATION) for n in (3, None)
     )
     assert same(weights(before), weights(meanwhile))
+
+
+def test_sets_that_do_not_come_again_are_not_kept_among_the_rows(config):
+    schedules, whole = [], Redrawn.parts
+
+    def watched(schedule, epoch):
+        schedules.append(schedule)
+        return whole(schedule, epoch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Redrawn, "parts", watched)
+        train(config(augmentation=Redraw(**WORDS, variants=None), epochs=4.0), RARE)
+    assert len(schedules) >= 4
+    assert len(schedules[-1].rows) == len(schedules[-1].rows.codes) == len(RARE[0]) + 72
 
 
 @pytest.mark.parametrize("variants", [2, None])
@@ -258,6 +273,12 @@ def test_at_last_the_loss_is_mended_for_the_classes_of_real_rows(config, monkeyp
     monkeypatch.setattr(Loss, "__call__", watched)
     train(config(augmentation=WORDS, real_only=0.25, max_steps=16, **values), RARE)
     assert corrections == pytest.approx([1.0] * 12 + [4.0] * 4)
+
+
+def test_at_last_a_row_weighs_what_it_weighs_without_synthetic_rows(config):
+    asked = {"evaluate_by": "steps", "evaluate_steps": 4, "max_steps": 16, "dropout": 0.0, "learning_rate": 1e-12}
+    mixed = train(config(augmentation=WORDS, real_only=0.25, synthetic_weight=0.3, **asked), RARE)
+    assert mixed.last["training_loss"] == pytest.approx(mixed.last["train"]["loss"], rel=0.05)
 
 
 # Drawn in balance
@@ -414,7 +435,7 @@ def test_a_file_whose_synthetic_rows_have_parents_in_validation_is_refused(upsam
     parents = [row for row in upsampled["source_row"] if row is not None]
     text = upsampled["text"][parents[0]]
     for copy in (text, text.upper(), text.replace("the", "a", 1)):
-        with pytest.raises(InputError, match="rows that such were made of equal or nearly equal a validation row"):
+        with pytest.raises(InputError, match="rows that such were made of equal or nearly equal a held-out row"):
             data(upsampled, ([*VALIDATION[0], copy], [*VALIDATION[1], "neutral"]))
 
 
@@ -475,6 +496,38 @@ def test_rows_near_a_text_of_a_test_file_are_no_sources_and_no_new_row_is_near_o
     assert not near_copies(made, near).any()
 
 
+def test_synthetic_rows_of_a_file_keep_away_from_a_test_file_too(config, upsampled):
+    made = next(text for text, new in zip(upsampled["text"], upsampled["is_synthetic"], strict=True) if new)
+    for text in (made.upper(), RARE[0][0]):
+        with pytest.raises(InputError, match="equal or nearly equal a held-out row"):
+            train(config(epochs=1.0), upsampled, against=[text])
+    with pytest.raises(InputError, match="equal or nearly equal a held-out row"):
+        train(config(epochs=1.0, augmentation=Static(**WORDS)), upsampled, VALIDATION, against=[made])
+
+
+def test_no_vector_is_made_of_a_row_that_stands_in_validation_too(monkeypatch, config):
+    asked = []
+    whole = head_training.resampled_vectors
+    monkeypatch.setattr(head_training, "resampled_vectors", lambda *args: asked.append(args[3]) or whole(*args))
+    texts, labels = VALIDATION
+    train(config(augmentation=FEATURES, epochs=1.0), RARE, ([*texts, RARE[0][0]], [*labels, RARE[1][0]]))
+    assert asked[0].dtype == bool
+    assert (~asked[0]).sum() == near_copies(RARE[0], [*texts, RARE[0][0]]).sum() >= 1
+    vectors = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+    vectors[0] = 1000.0
+    split = Split([""] * 40, np.array([0] * 10 + [1] * 30))
+    new, codes = whole(Features(strategy="smote"), vectors, split, np.arange(40) > 0, ["a", "b"], 0)
+    assert (codes == 0).sum() == 20
+    assert np.abs(new).max() < 100
+
+
+def test_a_training_says_what_it_was_made_of_and_kept_away_from(config, tmp_path):
+    asked = config(augmentation=Static(**WORDS), epochs=1.0)
+    result = train(asked, RARE, VALIDATION, against=["It opens at ten ."], output_dir=tmp_path)
+    assert set(result.data) == {"training", "validation", "against"}
+    assert json.loads((tmp_path / "training.json").read_text())["data"] == result.data
+
+
 def test_a_training_is_not_resumed_with_another_test_file(config, tmp_path):
     asked, watch = config(augmentation=Static(**WORDS), evaluate_steps=1), Stop(2)
     with pytest.raises(KeyboardInterrupt):
@@ -486,13 +539,13 @@ def test_a_training_is_not_resumed_with_another_test_file(config, tmp_path):
 @pytest.mark.parametrize(
     ("augmentation", "against", "said"),
     [
-        (None, ["It opens at ten ."], "Nothing makes new texts"),
-        ("smote", ["It opens at ten ."], "Nothing makes new texts"),
+        (None, ["It opens at ten ."], "There are no synthetic rows that `against` could be for"),
+        ("none", ["It opens at ten ."], "There are no synthetic rows that `against` could be for"),
         (Static(**WORDS), "test.csv", "must be a sequence of texts"),
     ],
 )
 def test_held_out_texts_that_are_of_no_use_are_refused(config, augmentation, against, said):
-    ways = {"mode": "features", "strategy": "smote"} if augmentation == "smote" else augmentation
+    ways = {"mode": "features", "strategy": None} if augmentation == "none" else augmentation
     with pytest.raises(InputError, match=said):
         train(config(augmentation=ways), RARE, VALIDATION, against=against)
 
@@ -503,6 +556,15 @@ def test_a_class_whose_rows_all_stand_in_validation_cannot_be_augmented():
 
 
 # The weights of rows
+
+
+def test_rows_that_fill_no_batch_are_any_and_not_the_longest():
+    lengths = np.arange(97)
+    orders = [bucketed(np.arange(97), lengths, 32, np.random.default_rng(seed)) for seed in range(60)]
+    assert all(sorted(order.tolist()) == list(range(97)) for order in orders)
+    assert len({order[-1] for order in orders}) > 30
+    for order in orders:  # the full batches hold like lengths all the same
+        assert sorted(np.ptp(order[start : start + 32]) for start in (0, 32, 64)) <= [32, 32, 32]
 
 
 def test_every_row_is_in_one_epoch_once_and_batches_hold_like_lengths():

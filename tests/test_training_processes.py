@@ -17,7 +17,7 @@ from classifiers.history import read
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo")
 
 
-def launched(folder, config, *, processes=2, more=""):
+def launched(folder, config, *, processes=2, more="", before="pass"):
     """Train under torchrun."""
     script = folder / "script.py"
     script.write_text(
@@ -28,6 +28,7 @@ def launched(folder, config, *, processes=2, more=""):
         from classifiers import TrainConfig, train
 
         if __name__ == "__main__":
+            {before}
             config = TrainConfig(**{config!r})
             train(config, RARE, VALIDATION, output_dir={str(folder / "model")!r}, said=print{more})
         """)
@@ -77,3 +78,16 @@ def test_two_processes_train_one_model_write_once_and_are_resumed(config, tmp_pa
     assert read(cut / "model" / "history.jsonl") == records
     one, other = (load_file(folder / "model" / "model.safetensors") for folder in (whole, cut))
     assert all((one[name] == other[name]).all() for name in one)
+
+
+def test_a_training_of_two_processes_that_could_not_be_saved_is_resumed(config, tmp_path):
+    full = "import classifiers.training as t; t.output_folder.save = lambda *args: 1 / 0"
+    stopped = launched(tmp_path, config, before=full)
+    assert stopped.returncode != 0
+    assert "ZeroDivisionError" in stopped.stderr
+    assert not (tmp_path / "model" / "training.json").exists()
+    resumed = launched(tmp_path, config, more=", resume=True")
+    assert resumed.returncode == 0, resumed.stderr[-3000:]
+    records = read(tmp_path / "model" / "history.jsonl")
+    assert [record["step"] for record in records] == [6, 12, 18]
+    assert json.loads((tmp_path / "model" / "training.json").read_text())["last"] == records[-1]
