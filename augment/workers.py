@@ -200,7 +200,7 @@ def share_of(source: int, count: int) -> int:
     Examples
     --------
     >>> [share_of(source, 2) for source in range(0, 16, 2)]
-    [0, 0, 0, 1, 1, 1, 0, 0]
+    [0, 0, 1, 0, 1, 0, 1, 0]
     """
     return ((source * 0x9E3779B97F4A7C15) % 2**64 >> 32) % count
 
