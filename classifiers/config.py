@@ -192,8 +192,8 @@ class TrainConfig(Settings):
     """epochs: after each one, and every `evaluate_steps` besides. steps: every `evaluate_steps` alone, so that
     trainings on more and on fewer rows choose their best weights among equally many."""
     train_sample: Count = 2000
-    """Most original training rows, and most synthetic ones, that are evaluated each time: each class at its share, always
-    the same."""
+    """Most original training rows, and most synthetic ones, that are evaluated each time: each class at its share,
+    always the same."""
     patience: Count | None = None
     """Stop after so many evaluations in which the validation macro-F1 has not risen."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
