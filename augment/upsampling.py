@@ -41,13 +41,7 @@ class HeldOut(NamedTuple):
 
 
 def held_out_texts(against: Sequence[str]) -> list[str]:
-    """Return the texts that were given as `against`.
-
-    Raises
-    ------
-    InputError
-        If they are no texts.
-    """
+    """Return the texts that were given as `against`; anything else is an InputError."""
     if isinstance(against, str) or not all(isinstance(text, str) for text in against):
         raise InputError(
             "`against` must be a sequence of texts; augment.corpus.read_texts(FILE) reads them from a file."
