@@ -7,10 +7,11 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from augment.cli import layout_of, layout_options
 from augment.errors import CounterpoiseError, InputError, ModelError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def _listed(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Show the grid and the time it may take, and run nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+@layout_options
 def run_command(
     name: str,
     seeds: int | None,
@@ -59,18 +61,27 @@ def run_command(
     device: str,
     dry_run: bool,
     quiet: bool,
+    **columns: Any,
 ) -> None:
-    """Train every arm of a suite with every seed, and test it; go on where an interrupted run stopped."""
+    """Train every arm of a suite with every seed, and test it; go on where an interrupted run stopped.
+
+    The options on columns, labels and splits are those of csv:FILE.
+    """
+    from augment.formats import Layout
     from benchmarks import suite as suites
     from benchmarks.arms import BUILT_IN, load_mapping, resolve
     from benchmarks.results import FILE, Results, RunRecord, read
+    from benchmarks.tasks import OWN
 
     if data_dir is not None and not data_dir.is_dir():
         raise InputError(f"{data_dir}: there is no such folder. Give the one that holds sst3, dynasent-v1.1, ….")
     suite = suites.read(name).changed(tasks, encoders)
     own_arms = {} if arm_file is None else load_mapping(arm_file)
     chosen = resolve(arms or suite.arms, own_arms)
-    data = suites.load_tasks(suite, data_dir)
+    layout = layout_of(**columns)
+    if layout != Layout() and not any(task.name.startswith(OWN) for task in suite.tasks):
+        raise InputError("Options on columns, labels and splits are of --task csv:FILE, and no task is such a file.")
+    data = suites.load_tasks(suite, data_dir, layout)
     cells = list(suites.cells(suite, data, chosen, seeds=seeds or suite.seeds, device=device))
     if not cells:
         raise InputError("No arm is left: 'real' needs rows that the task leaves out, by train_rows or a ratio.")

@@ -16,6 +16,7 @@ from augment import __version__
 from augment.budget import rows_to_make
 from augment.checkpoints import folder_hash
 from augment.errors import InputError, did_you_mean
+from augment.formats import Layout
 from augment.registry import GUARDS, STRATEGIES
 from augment.validation import Settings, problems
 from benchmarks.arms import Arm, load_mapping
@@ -87,15 +88,15 @@ class Suite(Settings):
         return Suite(**(self.model_dump() | changes)) if changes else self
 
 
-def load_tasks(suite: Suite, data_dir: Path | None) -> list[TaskData]:
-    """Read the tasks of a suite.
+def load_tasks(suite: Suite, data_dir: Path | None, layout: Layout | None = None) -> list[TaskData]:
+    """Read the tasks of a suite; `layout` is that of one's own files.
 
     Raises
     ------
     InputError
         If two have one title, or see `benchmarks.tasks.load`.
     """
-    found = [load(task, data_dir, suite.tests) for task in suite.tasks]
+    found = [load(task, data_dir, suite.tests, layout) for task in suite.tasks]
     titles = [task.title for task in found]
     for title in titles:
         if titles.count(title) > 1:

@@ -164,7 +164,7 @@ CROSS_DOMAIN = ("sst3", "dynasent-r1", "dynasent-r2", "yelp", "amazon")
 """Tests of the known tasks, beside their own, in the order of tables."""
 
 
-def read_split(name: str, split: Split, data_dir: Path | None) -> Rows:
+def read_split(name: str, split: Split, data_dir: Path | None, layout: Layout | None = None) -> Rows:
     """Read one split of a task.
 
     Parameters
@@ -174,6 +174,8 @@ def read_split(name: str, split: Split, data_dir: Path | None) -> Rows:
     split : {"train", "dev", "test"}
     data_dir : Path or None
         Where the known data sets lie; None for the hub.
+    layout : Layout, optional
+        Of one's own file.
 
     Returns
     -------
@@ -188,7 +190,7 @@ def read_split(name: str, split: Split, data_dir: Path | None) -> Rows:
     """
     check_name(name)
     if name not in SOURCES:
-        return _own_split(name, split)
+        return _own_split(name, split, layout or Layout())
     source = SOURCES[name]
     if split not in source.files:
         raise InputError(f"The task {name!r} is tested on alone: it has no {split} rows. Train on another one.")
@@ -198,8 +200,9 @@ def read_split(name: str, split: Split, data_dir: Path | None) -> Rows:
     for file in source.files[split]:
         with _opened(data_dir, file) as path:
             if path is None:
+                missing = [one for files in source.files.values() for one in files if not _is_there(data_dir, one)]
                 raise InputError(
-                    f"{data_dir}: the task {name!r} needs {', '.join(source.files[split])} there. Get it from"
+                    f"{data_dir}: lacks {', '.join(missing)} of the task {name!r}. Get what lacks from"
                     f" {source.origin}, or leave --data-dir out for the hub."
                 )
             found = found.joined(_read(str(path), source.layout))
@@ -214,6 +217,8 @@ def check_name(name: str) -> None:
     InputError
         With the name that may have been meant.
     """
+    if name.strip() == OWN:
+        raise InputError("The task 'csv:' names no file. Give its path behind the colon, e.g. csv:reviews.csv.")
     if name != "sample" and not name.startswith(OWN) and name not in SOURCES:
         known = (*SOURCES, "sample")
         raise InputError(
@@ -298,7 +303,12 @@ class TaskData:
             keep = {name: max(2, round(n * limit / len(labels))) for name, n in keep.items()}
         if self.task.ratio is not None:
             most = max(n for name, n in keep.items() if name != self.rare)
-            wanted = max(2, round(self.task.ratio * most))
+            wanted = round(self.task.ratio * most)
+            if wanted < 2:
+                raise InputError(
+                    f"The task {self.task.name!r} has {most:,} training rows of its largest class, and a ratio of"
+                    f" {self.task.ratio:g} would leave {wanted} of {self.rare!r}; 2 are needed. Give a larger ratio."
+                )
             if wanted > keep[self.rare]:
                 raise InputError(
                     f"The task {self.task.name!r} has {keep[self.rare]:,} training rows of {self.rare!r}, and a ratio"
@@ -321,7 +331,9 @@ class TaskData:
         return {"train": self.train.fingerprint, "validation": self.validation.fingerprint, "tests": tests}
 
 
-def load(task: Task, data_dir: Path | None, tests: Sequence[str] | None = None) -> TaskData:
+def load(
+    task: Task, data_dir: Path | None, tests: Sequence[str] | None = None, layout: Layout | None = None
+) -> TaskData:
     """Read a task.
 
     Parameters
@@ -331,6 +343,8 @@ def load(task: Task, data_dir: Path | None, tests: Sequence[str] | None = None) 
         Where the known data sets lie; None for the hub.
     tests : sequence of str, optional
         Names of the tasks whose test rows are tested on beside its own; None for what is at hand.
+    layout : Layout, optional
+        Of one's own file.
 
     Returns
     -------
@@ -343,11 +357,11 @@ def load(task: Task, data_dir: Path | None, tests: Sequence[str] | None = None) 
     """
     names = at_hand(task.name, data_dir) if tests is None else [task.name, *(n for n in tests if n != task.name)]
     there = [name for name in names if name == task.name or has_test_rows(name, data_dir)]
-    test_rows = {name: read_split(name, "test", data_dir) for name in there}
+    test_rows = {name: read_split(name, "test", data_dir, layout) for name in there}
     if task.train_from == "dev":
-        train, validation = _halves(read_split(task.name, "dev", data_dir))
+        train, validation = _halves(read_split(task.name, "dev", data_dir, layout))
     else:
-        train, validation = (read_split(task.name, split, data_dir) for split in ("train", "dev"))
+        train, validation = (read_split(task.name, split, data_dir, layout) for split in ("train", "dev"))
     held_out = {"dev": validation, **test_rows}
     found = {part: near_copies(train.texts, rows.texts) for part, rows in held_out.items()}
     train = train.taken(np.flatnonzero(~np.any([*found.values()], axis=0)))
@@ -430,16 +444,16 @@ def _opened(data_dir: Path, file: str, *, read: bool = True) -> Iterator[Path | 
         yield None
 
 
-def _own_split(name: str, split: Split) -> Rows:
+def _own_split(name: str, split: Split, layout: Layout) -> Rows:
     """Read a split of one's own data: a folder with a file for each, or one file that is split here."""
     source = name.removeprefix(OWN)
     folder = Path(source)
     if folder.is_dir() and any((folder / f"{part}{suffix}").is_file() for part in SPLITS for suffix in SUFFIXES):
         for suffix in SUFFIXES:
             if (folder / f"{split}{suffix}").is_file():
-                return _read(str(folder / f"{split}{suffix}"), Layout(drop_unlabelled=True))
+                return _read(str(folder / f"{split}{suffix}"), layout)
         raise InputError(f"{folder}: has no file for the {split} rows; expected {split}.csv beside the others.")
-    return _split_by_group(_read(source, Layout(drop_unlabelled=True)), source)[split]
+    return _split_by_group(_read(source, layout), source)[split]
 
 
 def _split_by_group(rows: Rows, name: str) -> dict[Split, Rows]:

@@ -12,6 +12,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
 from augment.errors import InputError
+from augment.formats import Layout
 from augment.words import folded
 from benchmarks.tasks import CROSS_DOMAIN, Rows, Task, at_hand, load, read_split
 
@@ -75,6 +76,8 @@ def test_a_controlled_imbalance_is_the_share_of_the_largest_class(sst3):
     assert other.drawn(3)[0].counts == {"negative": 60, "neutral": 40, "positive": 3}
     with pytest.raises(InputError, match=r"40 training rows of 'neutral', and a ratio of 0\.9 takes 72"):
         load(Task(name="sst3", ratio=0.9), sst3).drawn(0)
+    with pytest.raises(InputError, match=r"would leave 1 of 'neutral'; 2 are needed"):
+        load(Task(name="sst3", ratio=0.01), sst3).drawn(0)
 
 
 def test_training_rows_that_stand_in_another_split_are_taken_out_and_counted(sst3):
@@ -90,10 +93,12 @@ def test_training_rows_that_stand_in_another_split_are_taken_out_and_counted(sst
 
 
 def test_a_folder_without_the_files_is_told_which_and_where_to_get_them(sst3):
-    with pytest.raises(InputError, match=r"needs dynasent-v1\.1/dynasent-v1\.1-round01-yelp-test\.jsonl .*github"):
+    with pytest.raises(
+        InputError, match=r"lacks (dynasent-v1\.1/\S+-round01-yelp-(train|dev|test)\.jsonl,? ){3}.*github"
+    ):
         load(Task(name="dynasent-r1"), sst3)
     (sst3 / "sst3/dev.csv").unlink()
-    with pytest.raises(InputError, match=r"the task 'sst3' needs sst3/dev\.csv there"):
+    with pytest.raises(InputError, match=r"lacks sst3/dev\.csv of the task 'sst3'"):
         load(Task(name="sst3"), sst3)
 
 
@@ -102,6 +107,8 @@ def test_unknown_and_untrainable_tasks_are_refused(sst3):
         read_split("sst2", "train", sst3)
     with pytest.raises(InputError, match="'yelp' is tested on alone"):
         read_split("yelp", "train", sst3)
+    with pytest.raises(InputError, match="names no file"):
+        read_split("csv:", "train", None)
     with pytest.raises(InputError, match=r"no training rows of the class 'nuetral'.*Did you mean 'neutral'"):
         load(Task(name="sst3", label="nuetral"), sst3)
 
@@ -190,6 +197,15 @@ def test_ones_own_folder_is_taken_as_it_is_split(tmp_path):
     (tmp_path / "test.csv").unlink()
     with pytest.raises(InputError, match=r"has no file for the test rows; expected test\.csv"):
         load(Task(name=f"csv:{tmp_path}"), None)
+
+
+def test_ones_own_file_is_read_as_its_layout_says(tmp_path):
+    rows = [(text, {"no": "1", "yes": "5"}[label]) for text, label in sentences("no", 20) + sentences("yes", 20)]
+    path = put(tmp_path / "own.csv", rows, ("utterance", "rating"))
+    with pytest.raises(InputError, match="has no text column"):
+        load(Task(name=f"csv:{path}"), None)
+    layout = Layout(text_column="utterance", label_column="rating", label_map="stars")
+    assert load(Task(name=f"csv:{path}"), None, layout=layout).classes == ["negative", "positive"]
 
 
 def test_a_file_of_ones_own_that_is_too_small_is_refused(tmp_path):
