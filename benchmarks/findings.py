@@ -50,7 +50,8 @@ GAP_NOTE = (
     "Changes of overfitting, with 95 % intervals. The gap and “train F1” are of the weights that were kept, which the "
     "validation rows chose: where they chose an early evaluation the gap is small, so it varies much between seeds. "
     "The gap at the end is of the last evaluation, after equal steps, and varies less; the mean gap is the area "
-    "between the curves by their length; the loss gap, in nats, grows long before the others do. Arms in feature "
+    "between the curves by their length; the loss gap, in nats, grows long before the others do. At equal steps an arm "
+    "that adds rows sees each of them less often, and that alone makes a gap smaller. Arms in feature "
     "space begin with the kept encoder of none and train its head further, so that what they have at the end, and "
     "in the mean, is of another kind."
 )
@@ -200,6 +201,7 @@ def measures(group: GroupResults) -> Table:
         ("NLL", lambda r: own_test(r)["loss"], 3),
         ("ECE", lambda r: 100 * own_test(r)["ece"], 1),
         ("gap at the end", last_gap, 1),
+        ("train F1 there", last_train_f1, 1),
         ("loss gap", lambda r: r["best"]["loss_gap"], 3),
         ("mean gap", mean_gap, 1),
         ("gap, synthetic", lambda r: r["best"]["gap_synthetic"], 1),
@@ -224,11 +226,13 @@ def cross_domain(group: GroupResults) -> Table | None:
     return ["arm", *tests], rows
 
 
-def taken_out(group: GroupResults) -> str:
-    """Say which training rows were taken out since they stand elsewhere."""
-    shared = group.arms[0].any["shared_rows"]
-    parts = ", ".join(f"{count:,} of {part}" for part, count in shared.items())
-    return f"Training rows that equal or nearly equal others were taken out: {parts or 'there were none'}."
+def about_rows(group: GroupResults) -> str:
+    """Say which training rows were taken out since they stand elsewhere, and how many of the others are evaluated."""
+    record = group.arms[0].any
+    parts = ", ".join(f"{count:,} of {part}" for part, count in record["shared_rows"].items())
+    said = f"Training rows that equal or nearly equal others were taken out: {parts or 'there were none'}."
+    evaluated, rows = record["last"]["train"]["rows"], sum(record["rows"]["train"].values())
+    return said if evaluated == rows else f"{said} Train F1 and the gaps are of {evaluated:,} training rows."
 
 
 def published(group: GroupResults) -> list[str]:

@@ -20,6 +20,7 @@ from benchmarks.findings import (
     TABLE_NOTE,
     VERDICTS,
     Table,
+    about_rows,
     arm_rows,
     cell_rows,
     conclusions,
@@ -29,7 +30,6 @@ from benchmarks.findings import (
     opponents,
     overview,
     published,
-    taken_out,
 )
 from benchmarks.results import FILE, Results
 from benchmarks.summary import GroupResults, groups
@@ -122,7 +122,7 @@ def _html(
             {
                 "group": group,
                 "rows": group.arms[0].any["rows"],
-                "taken_out": taken_out(group),
+                "about_rows": about_rows(group),
                 "conclusions": conclusions(group),
                 "overview": overview(group),
                 "published": published(group),
@@ -170,7 +170,7 @@ def _markdown(
         lines += [
             f"Training rows: {_counts(rows['train'])} (the first seed's). Validation: {_counts(rows['validation'])}."
         ]
-        lines += [taken_out(group)]
+        lines += [about_rows(group)]
         lines += ["", *(f"- {said}" for said in (*conclusions(group), *published(group))), ""]
         lines += [*_md_table(overview(group)), TABLE_NOTE, ""]
         for figure in own:

@@ -17,7 +17,7 @@ from benchmarks import results
 from benchmarks.cli import main
 from benchmarks.comparison import compare
 from benchmarks.figures import curves, plane
-from benchmarks.findings import conclusions, opponents
+from benchmarks.findings import about_rows, conclusions, opponents
 from benchmarks.report import write
 from benchmarks.results import RunRecord, appending, packed
 from benchmarks.summary import f1_on_test, gap, groups, last_gap, rare_f1
@@ -165,6 +165,15 @@ def test_memory_of_a_gpu_is_shown_where_there_was_one(tmp_path):
     assert re.search(
         r"peak MiB \| peak GPU MiB \|\n.*\n\| none \|.*\| 1,100 \| 5,200 \|", (folder / "report.md").read_text()
     )
+
+
+def test_it_is_said_of_how_many_training_rows_the_gap_is(tmp_path):
+    folder = made(tmp_path / "one", seeds=1, arms=("none",))
+    (group,) = groups(results.read(folder))
+    taken = "Training rows that equal or nearly equal others were taken out: 3 of dev."
+    assert about_rows(group) == f"{taken} Train F1 and the gaps are of 3 training rows."
+    group.arms[0].any["rows"]["train"] = {"negative": 2, "neutral": 1}
+    assert about_rows(group) == taken
 
 
 def test_nine_seeds_give_numbers_and_no_verdict(tmp_path):
