@@ -15,6 +15,8 @@ from augment.errors import InputError, ModelError
 from augment.guards.agreement import Agreement
 from augment.guards.guard import Originals
 
+pytestmark = pytest.mark.numeric
+
 FOOD = ("soup", "bread", "cake", "pasta", "cheese", "salad", "pie", "stew", "rice", "fish", "ham", "fruit")
 ROADS = ("train", "bus", "tram", "ferry", "taxi", "plane", "car", "bike", "truck", "boat", "metro", "van")
 TOOLS = ("hammer", "drill", "saw", "wrench", "screw", "nail", "ladder", "paint", "glue", "rope", "file", "plane")
@@ -66,6 +68,7 @@ WRONG = [(text, NEXT[label]) for text, label in RIGHT]
 
 def test_right_labels_pass_and_wrong_ones_do_not_where_the_classes_are_easy(encoders):
     guard = ready(encoders)
+    # Right labels get .94 or more, wrong ones .04 at most, in float32 and in bfloat16; the bound is .2.
     assert judged(guard, RIGHT).passed == [True] * 6
     assert judged(guard, WRONG).passed == [False] * 6
     assert min(guard.identity()["recall"].values()) > 0.9
@@ -194,7 +197,7 @@ def test_a_row_whose_label_only_its_own_words_betray_is_not_vouched_for_by_itsel
     guard.fit(originals("food", "road", more=[(odd, "food"), (odd.upper(), "food"), (f"{odd}..", "food")]))
     elsewhere = next(text for text in TEXTS["road"] if guard._fold(text) != guard._fold(odd))
     own, other = judged(guard, [(odd, "food")] * 2, [odd, elsewhere]).columns["label_probs"]
-    assert own[0] < 0.2 < other[0]
+    assert own[0] < 0.2 < other[0]  # .09 and .74, in float32 and in bfloat16
 
 
 def test_copies_of_one_text_share_a_fold():
@@ -286,15 +289,17 @@ def probabilities(teacher, texts):
         )
 
 
-def test_a_models_labels_are_matched_without_case_and_its_probabilities_are_its_own(teacher):
+def test_a_models_labels_are_matched_without_case_and_its_probabilities_are_its_own(teacher, monkeypatch):
+    # In float32 on every processor: in bfloat16 the shares of this one were off by .009, and others round otherwise.
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
     guard = ready(Encoders(device="cpu"), teacher=str(teacher), soft_labels=True, least=0.3)
     judgement = judged(guard, RIGHT)
     expected = probabilities(teacher, [text for text, _ in RIGHT])[:, [2, 0, 1]]  # food, road, tool
     own = [expected[i, sorted(TEXTS).index(label)] for i, (_, label) in enumerate(RIGHT)]
     assert 0 < sum(judgement.passed) < 6, "some pass and some do not"
-    assert [bool(p >= 0.3) for p in own] == list(judgement.passed)
+    assert [bool(p >= 0.3) for p in own] == list(judgement.passed)  # the nearest ones are .23 and .37
     shares = expected / expected.sum(axis=1, keepdims=True)
-    assert np.allclose(judgement.columns["label_probs"], shares, atol=1e-2)  # its products may run in bfloat16
+    assert np.allclose(judgement.columns["label_probs"], shares, atol=1e-4)
     assert np.allclose(np.sum(judgement.columns["label_probs"], axis=1), 1, atol=1e-5)
 
 

@@ -26,10 +26,10 @@ from augment.words import folded
 from benchmarks import live, results
 from benchmarks.arms import BUILT_IN, resolve
 from benchmarks.cli import main
-from benchmarks.measure import failure, measure
+from benchmarks.measure import _added_rows, failure, measure
 from benchmarks.results import unpacked
 from benchmarks.suite import Suite, cells
-from benchmarks.tasks import load
+from benchmarks.tasks import Rows, load
 from classifiers.metrics import scores
 
 COMMAND = Path(sys.executable).parent / "benchmarks"
@@ -134,6 +134,7 @@ def test_every_arm_is_measured_and_the_one_that_fails_is_recorded_and_ends_the_r
     assert sorted(path.name for path in out.iterdir()) == [results.FILE]
 
 
+@pytest.mark.numeric
 def test_what_a_cell_records_follows_from_its_predictions(done):
     out, _ = done
     found = results.read(out)
@@ -164,6 +165,7 @@ def test_arms_take_equal_steps_and_the_gap_is_of_the_same_rows(done):
     assert found["none", 0]["data"]["drawn"] != found["none", 1]["data"]["drawn"]
 
 
+@pytest.mark.numeric
 def test_arms_make_the_rows_that_they_should(done):
     found = records(done[0])
     counts = found["none", 0]["rows"]["train"]
@@ -173,19 +175,80 @@ def test_arms_make_the_rows_that_they_should(done):
         assert made == {name: n for name, n in budget.items() if n}
     assert found["fillmask-cure", 0]["made"]["sets"] == 2
     assert found["none", 0]["made"]["made"] == {}
-    assert found["wrong-label", 0]["made"]["made"] == budget
+    assert found["wrong-label", 0]["made"]["made"] == budget  # of 10 seeds no filling came near a held-out row
     real = found["real", 0]["made"]["made"]
     assert 0 < sum(real.values()) == found["real", 0]["best"]["synthetic"]["rows"]
     assert all(real[name] <= budget[name] for name in real)
 
 
-def test_the_controls_move_the_measure(done):
+class Reached(Exception):
+    """Ends a training before its first step."""
+
+
+def given_to_the_training(monkeypatch, cell, task, folder):
+    """The rows that a cell hands to its training: those of the task, and those that were added."""
+
+    def caught(config, data, *others, **more):
+        raise Reached(data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("classifiers.training.train", caught)
+        with pytest.raises(Reached) as reached:
+            measure(cell, task, folder, keep=False)
+    (table,) = reached.value.args
+    if isinstance(table, tuple):
+        return Rows(*map(tuple, table)), Rows()
+    whole = list(zip(table["text"], table["label"], table["is_synthetic"], strict=True))
+    return tuple(
+        Rows(
+            tuple(text for text, _, new in whole if new is made), tuple(label for _, label, new in whole if new is made)
+        )
+        for made in (False, True)
+    )
+
+
+@pytest.mark.numeric
+def test_the_rows_of_the_controls_reach_the_training(done, suite_file, tmp_path, monkeypatch):
+    """Their number, labels and content are compared, and no score: what a tiny model learns follows the processor."""
     found = records(done[0])
+    suite = Suite(name="own", **yaml.safe_load(suite_file.read_text()))
+    task = load(suite.tasks[0], None)
+    added = {}
+    for cell in cells(suite, [task], resolve(["none", "wrong-label", "real"], {}), seeds=2, device="cpu"):
+        record, (train, reserve) = found[cell.arm.name, cell.seed], task.drawn(cell.seed)
+        given, more = given_to_the_training(monkeypatch, cell, task, tmp_path)
+        assert given.fingerprint == train.fingerprint == record["data"]["drawn"]
+        assert more.fingerprint == _added_rows(cell, task, train, reserve).fingerprint
+        added[cell.arm.name, cell.seed] = more.fingerprint
+        assert record["made"]["made"] == more.counts
+        if cell.arm.name == "none":
+            assert not len(more)
+            assert record["best"]["synthetic"] is None
+        else:  # the training counted them under these labels
+            assert len(more) > 10
+            assert record["best"]["synthetic"]["rows"] == len(more)
+            assert record["best"]["synthetic"]["support"] == dict.fromkeys(task.classes, 0) | more.counts
+    assert len(set(added.values())) == 5, "each control and each seed has rows of its own, and `none` has none"
 
-    def f1(arm):
-        return np.mean([next(iter(found[arm, seed]["tests"].values()))["macro_f1"] for seed in (0, 1)])
 
-    assert f1("wrong-label") < f1("real")
+@pytest.mark.parametrize("name", ["wrong-label", "real"])
+def test_the_labels_of_the_controls_are_wrong_or_right_row_by_row(suite_file, tmp_path, monkeypatch, name):
+    """Of a filling that leaves the texts as they are, the source of each row is known."""
+    monkeypatch.setattr("benchmarks.measure._filled", lambda texts, seed, device: texts)
+    suite = Suite(name="own", **yaml.safe_load(suite_file.read_text()))
+    task = load(suite.tasks[0], None)
+    verbs = {verb: label for label, words in DID.items() for verb in words}
+    for cell in cells(suite, [task], resolve([name], {}), seeds=2, device="cpu"):
+        train, reserve = task.drawn(cell.seed)
+        given, added = given_to_the_training(monkeypatch, cell, task, tmp_path)
+        sources = reserve if name == "real" else train
+        assert len(added) > 10
+        assert set(added.texts) <= set(sources.texts)
+        assert set(added.labels) < set(task.classes), "the largest class gets none"
+        for rows, right in ((given, True), (added, name == "real")):
+            for text, label in zip(rows.texts, rows.labels, strict=True):
+                (own,) = {verbs[verb] for verb in verbs if f" {verb} the " in text}
+                assert (own == label) is right, (text, label)
 
 
 def test_the_same_command_runs_only_what_failed(done, suite_file):
@@ -198,14 +261,15 @@ def test_the_same_command_runs_only_what_failed(done, suite_file):
     assert [json.loads(line)["arm"] for line in added] == ["broken"] * 2
 
 
-def test_more_seeds_and_fewer_arms_are_added_to_what_is_there(done, suite_file):
-    out, _ = done
+def test_more_seeds_and_fewer_arms_are_added_to_what_is_there(done, suite_file, tmp_path):
+    out = shutil.copytree(done[0], tmp_path / "more")  # other tests count the cells of the first run
     ended = run(suite_file, out, "--arms", "tfidf-svm", "--seeds", "3")
     assert ended.exit_code == 0, ended.output
     assert "2 of 3 cells are done already." in ended.output
     assert ("tfidf-svm", 2) in records(out)
 
 
+@pytest.mark.numeric
 def test_a_cell_comes_to_the_same_numbers_whoever_runs_it(done, suite_file, tmp_path):
     suite = Suite(name="own", **yaml.safe_load(suite_file.read_text()))
     task = load(suite.tasks[0], None)
@@ -237,8 +301,6 @@ def test_a_cell_is_not_charged_with_what_earlier_ones_have_left(done):
 
 
 def test_added_rows_are_none_of_the_validation_rows(suite_file):
-    from benchmarks.measure import _added_rows
-
     suite = Suite(name="own", **yaml.safe_load(suite_file.read_text()))
     task = load(suite.tasks[0], None)
     for cell in cells(suite, [task], resolve(["wrong-label", "real"], {}), seeds=1, device="cpu"):
@@ -358,6 +420,7 @@ def command(suite_file: Path, out: Path) -> list[str]:
     return [str(COMMAND), "run", "--suite", str(suite_file), *options]
 
 
+@pytest.mark.numeric
 @pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
 def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_numbers(suite_file, tmp_path, stop):

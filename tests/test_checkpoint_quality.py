@@ -14,6 +14,8 @@ from augment.errors import InputError
 from augment.seeding import generator
 from benchmarks.checkpoint_quality import similarity_correlation, word_accuracy
 
+pytestmark = pytest.mark.numeric
+
 
 def opened(folder):
     return load_masked_lm(str(folder), device="cpu", dtype="float32")

@@ -209,6 +209,7 @@ def test_a_model_is_not_overwritten_unasked(place, quick, model):
     assert "holds a model already" in refused("train", "train.csv", "-o", model, *quick)
 
 
+@pytest.mark.numeric
 def test_ctrl_c_says_how_to_go_on_and_resume_goes_on(place, quick):
     command = [PROGRAM, "train", "train.csv", "--validation", "dev.csv", "-o", "model", *quick, "--epochs", "60"]
     code = (
@@ -255,9 +256,11 @@ def test_evaluate_shows_tables_for_each_file(place, model):
         assert text in found.stdout
 
 
+@pytest.mark.numeric
 def test_evaluate_gives_the_scores_that_training_recorded(place, model):
     (found,) = json.loads(run("evaluate", model, "dev.csv", "--json", "-q").stdout)
     best = json.loads((model / "training.json").read_text())["best"]["validation"]
+    # The nearest row lies .07 from .5, and bfloat16 moves a row by .009 at most.
     assert found["macro_f1"] == pytest.approx(best["macro_f1"])
     half = torch.cpu._is_avx512_bf16_supported()  # then "auto" computes in bfloat16, and batches are padded otherwise
     assert found["loss"] == pytest.approx(best["loss"], rel=5e-3 if half else 1e-4)
@@ -279,10 +282,13 @@ def test_evaluate_reads_star_files_as_they_are_published(place, quick):
     ]
 
 
+@pytest.mark.numeric
 def test_classes_that_differ_in_case_alone_are_kept_apart(place, quick):
     texts, labels = TRAIN
     written(place / "case.csv", (texts, [{"neutral": "pos", "positive": "Pos"}[label] for label in labels]))
-    assert run("train", "case.csv", "--validation", "case.csv", "-o", "case", "-q", *quick).exit_code == 0
+    # After 8 epochs each row is sure; after 2 some lie so near .5 that bfloat16, which evaluates here, turns them.
+    asked = (*quick, "--epochs", 8)
+    assert run("train", "case.csv", "--validation", "case.csv", "-o", "case", "-q", *asked).exit_code == 0
     (found,) = json.loads(run("evaluate", "case", "case.csv", "--json", "-q").stdout)
     best = json.loads((place / "case" / "training.json").read_text())["best"]["validation"]
     assert found["macro_f1"] == pytest.approx(best["macro_f1"])
@@ -298,6 +304,7 @@ def test_a_class_name_that_looks_like_markup_is_shown_as_it_is(place, quick):
     assert "[/red]" in run("evaluate", "odd", "odd.csv", "-q").stdout
 
 
+@pytest.mark.numeric
 def test_evaluate_matches_labels_without_case_and_refuses_others(place, model):
     written(place / "upper.csv", (VALIDATION[0], [label.upper() for label in VALIDATION[1]]))
     same, plain = (json.loads(run("evaluate", model, f, "--json", "-q").stdout)[0] for f in ("upper.csv", "dev.csv"))

@@ -20,6 +20,8 @@ from classifiers import heads
 from classifiers.heads import HEADS
 from classifiers.model import EncoderClassifier, EncoderClassifierConfig
 
+pytestmark = pytest.mark.numeric
+
 CLASSES = ["negative", "neutral", "positive"]
 TEXTS = ["The shop opens at nine.", "It was the best film of the year and the best day of my life, you know?", "Good."]
 
@@ -264,7 +266,7 @@ def test_a_stock_trainer_trains_it_and_divides_the_loss_when_it_accumulates(enco
     model = EncoderClassifier.from_encoder(encoder, CLASSES)
     arguments = TrainingArguments(
         str(tmp_path),
-        num_train_epochs=8,
+        num_train_epochs=16,
         per_device_train_batch_size=3,
         gradient_accumulation_steps=2,
         learning_rate=5e-3,
@@ -278,7 +280,7 @@ def test_a_stock_trainer_trains_it_and_divides_the_loss_when_it_accumulates(enco
     trainer.train()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     assert losses[0] == pytest.approx(1.1, abs=0.25)  # log 3, and not twice that
-    assert losses[-1] < 0.3
+    assert losses[-1] < 0.3  # of 5 seeds .014 at most
 
 
 def test_gradient_checkpointing_gives_the_same_gradients(encoder):

@@ -643,6 +643,7 @@ def test_integer_labels_are_named_by_their_digits():
 # One seed, one result
 
 
+@pytest.mark.numeric
 def test_a_seed_gives_the_same_bytes_for_any_batch_size_and_another_seed_others(mini):
     outputs = []
     for seed, sizes in enumerate([(1, 64), (2, 3), (5, 7), (4, 13), (11, 256)]):
@@ -659,6 +660,7 @@ def test_a_seed_gives_the_same_bytes_for_any_batch_size_and_another_seed_others(
     assert len(set(outputs)) == 5
 
 
+@pytest.mark.numeric
 def test_the_bundled_model_is_what_an_option_a_parameter_and_the_default_name(mini):
     augment("upsample in.csv -o a.csv --strategy fillmask --param mask_ratio=.3 --param top_k=none")
     augment("upsample in.csv -o b.csv --strategy fillmask --param mask_ratio=.3 --param top_k=none --model mini")

@@ -19,6 +19,8 @@ from classifiers.cli import main as classifiers
 from classifiers.pretraining import PretrainConfig, pretrain
 from classifiers.sentences import IGNORED, Sentences, WordMasks
 
+pytestmark = pytest.mark.numeric
+
 LABELS = ("positive", "neutral", "very_negative", "not-so good", "Ärger", -1)
 QUICK = PretrainConfig(epochs=1, batch_size=8, learning_rate=1e-3, max_length=32)
 
@@ -158,6 +160,8 @@ def share_right(folder, *, shown, asked=None):
 
 
 def test_the_fill_follows_the_label_that_stands_before_the_text(models):
+    # Of 5 seeds it was 1.0 where labels were learnt and shown, and .13 at most where they were shown alone. A text
+    # without its label has one fill for both labels: .5 is the most.
     assert share_right(models["label"], shown=True) > 0.9
     assert share_right(models["label"], shown=False) <= 0.5
     assert share_right(models["none"], shown=True) < 0.7

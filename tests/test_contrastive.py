@@ -15,6 +15,8 @@ from torch import nn
 from augment.seeding import generator
 from classifiers.contrastive import NegativeQueue, alignment, follow, info_nce, repeated, same_text, uniformity
 
+pytestmark = pytest.mark.numeric
+
 
 def some(rows, width=8, seed=0):
     return torch.randn(rows, width, generator=torch.Generator().manual_seed(seed))

@@ -11,6 +11,8 @@ from augment import pooling
 from augment.encoding import Encoders, TextEncoder
 from augment.errors import InputError, ModelError
 
+pytestmark = pytest.mark.numeric
+
 ODD = ["", " ", "x", "été, déjà vu", "No spaces" + "!" * 40, "日本語"]
 
 

@@ -17,6 +17,8 @@ from test_training import RARE, TRAIN, VALIDATION
 from augment.errors import InputError
 from classifiers import TextClassifier
 
+pytestmark = pytest.mark.numeric
+
 TEXTS, LABELS = TRAIN
 SEEN = ["the waiter adored the music .", "the waiter opens the shop ."]
 
@@ -27,7 +29,8 @@ def classifier(bert):
 
 
 def test_it_learns_and_predicts_labels_of_the_type_that_it_was_given(classifier):
-    classifier.fit(TEXTS, LABELS)
+    # Of 6 seeds all came to 1.0 after 8 epochs, and these two rows to .8 or more.
+    classifier.set_params(epochs=8.0).fit(TEXTS, LABELS)
     assert classifier.classes_.tolist() == ["neutral", "positive"]
     assert classifier.predict(SEEN).tolist() == ["positive", "neutral"]
     shares = classifier.predict_proba(SEEN)
@@ -38,7 +41,7 @@ def test_it_learns_and_predicts_labels_of_the_type_that_it_was_given(classifier)
 
 def test_numbers_are_ordered_as_numbers_and_come_back_as_numbers(classifier):
     codes = np.where(np.array(LABELS) == "neutral", 2, 10)
-    classifier.fit(TEXTS, codes)
+    classifier.set_params(epochs=8.0).fit(TEXTS, codes)
     assert classifier.classes_.tolist() == [2, 10]
     assert classifier.predict(SEEN).tolist() == [10, 2]
     assert classifier.predict_proba(SEEN).argmax(axis=1).tolist() == [1, 0]

@@ -11,6 +11,8 @@ import pytest
 from augment.errors import InputError
 from augment.quality import Fidelity, density_coverage, reference_fidelity, two_sample_test, vector_fidelity
 
+pytestmark = pytest.mark.numeric
+
 WIDTH = 8
 
 
@@ -52,7 +54,7 @@ def test_rows_of_the_same_distribution_look_like_real_ones(alike: Fidelity, refe
     for found in (alike, reference):
         assert found.two_sample_knn == pytest.approx(0.5, abs=0.07)
         assert found.two_sample_knn_real == pytest.approx(0.5, abs=0.12)
-        assert found.two_sample_mlp == pytest.approx(0.5, abs=0.07)
+        assert found.two_sample_mlp == pytest.approx(0.5, abs=0.1)  # learnt: of 4 seeds .50 to .55
         assert found.density == pytest.approx(1, abs=0.2)  # lemma 1 of Naeem et al.
         assert found.coverage == pytest.approx(1 - 2**-5, abs=0.03)  # lemma 2
         assert found.tstr_f1 > 0.8
@@ -67,8 +69,8 @@ def test_more_rows_of_one_kind_do_not_make_it_easier_to_guess() -> None:
     for classifier in ("knn", "mlp"):
         for real, synthetic in ((rows(40, 6), rows(200, 7)), (rows(200, 7), rows(40, 6))):
             accuracy, recall = two_sample_test(real, synthetic, classifier=classifier)
-            assert accuracy == pytest.approx(0.5, abs=0.12)
-            assert recall == pytest.approx(0.5, abs=0.25)
+            assert accuracy == pytest.approx(0.5, abs=0.15)  # of 3 seeds .49 to .58; .83 if the numbers gave it away
+            assert recall == pytest.approx(0.5, abs=0.25)  # of 3 seeds .44 to .64
 
 
 # Rows that differ
@@ -213,18 +215,18 @@ def test_distances_beyond_the_first_block_are_right_too() -> None:
 
 def test_rows_of_another_class_teach_the_wrong_thing(reference: Fidelity) -> None:
     wrong = others(240, 13)[0][:240]
-    assert of(wrong, reference, **OTHERS).tstr_f1 < reference.tstr_f1 - 0.1
+    assert of(wrong, reference, **OTHERS).tstr_f1 < reference.tstr_f1 - 0.1  # .36 below
 
 
 def test_label_noise_falls_below_real_rows(reference: Fidelity) -> None:
     noisy = np.concatenate([TRAIN[:60], others(240, 14)[0][:180]])
-    assert of(noisy, reference, **OTHERS).tstr_f1 < reference.tstr_f1 - 0.05
+    assert of(noisy, reference, **OTHERS).tstr_f1 < reference.tstr_f1 - 0.05  # .12 below; a row is .001
 
 
 def test_no_more_synthetic_rows_are_learnt_from_than_there_are_real_ones(reference: Fidelity) -> None:
     made = rows(240, 15)
     few, many = (vector_fidelity(TRAIN[:n], HELDOUT, made, **OTHERS, reference=reference).tstr_f1 for n in (10, 240))
-    assert many > few + 0.1  # a prior of 2 in 100 hides the class
+    assert many > few + 0.1  # a prior of 2 in 100 hides the class: .18 more
     assert many == pytest.approx(reference.tstr_f1, abs=0.05)
 
 

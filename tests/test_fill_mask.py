@@ -93,6 +93,7 @@ def test_a_fill_is_one_word_neither_the_old_one_nor_its_neighbours(folder, fill)
             assert folded(final[i]) not in [folded(word) for word in (*final[max(i - 1, 0) : i], *final[i + 1 : i + 2])]
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("fill", ["parallel", "sequential"])
 @pytest.mark.parametrize("name", ["bert", "roberta", "distilbert", "deberta", "albert"])
 @pytest.mark.parametrize(
@@ -264,6 +265,7 @@ def test_a_long_text_is_filled_everywhere_and_keeps_its_length(folder, sentences
     assert hit == set(range(20)), "some twentieth of the text was never touched"
 
 
+@pytest.mark.numeric
 def test_a_mask_in_a_long_text_sees_its_surroundings(bert, sentences):
     """Two words before the mask are changed, deep in the text: the likeliest fills change with them."""
     engine = strategy(bert)._engine
@@ -282,6 +284,7 @@ def test_a_mask_in_a_long_text_sees_its_surroundings(bert, sentences):
 # Sequential
 
 
+@pytest.mark.numeric
 def test_sequential_fills_every_mask_each_seeing_the_last(bert):
     import torch
 
@@ -303,6 +306,7 @@ def test_sequential_fills_every_mask_each_seeing_the_last(bert):
         assert [int(ids[i + 1]) for i in others] == [tokens.ids[i] for i in others]
 
 
+@pytest.mark.numeric
 def test_parallel_is_one_pass_and_differs_from_sequential(folder, sentences):
     texts = sentences[:12]
     parallel = [c for _, c in candidates(strategy(folder, mask_ratio=0.6), texts)]
@@ -392,6 +396,7 @@ def test_a_draw_stays_within_the_cut(logits, u, top_k, top_p, temperature):
     assert pick(cumulative, 0.0) == 0
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize(
     ("top_k", "top_p", "temperature"), [(5, 1.0, 1.0), (None, 0.6, 1.0), (4, 0.9, 2.0)], ids=["top-k", "top-p", "all"]
 )
@@ -438,6 +443,7 @@ def mixed(sentences):
     return [*sentences[:10], *ODD, "Good day", " ".join(sentences[:8]), "film " * 150]
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("fill", ["parallel", "sequential"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_batch_size_does_not_change_a_byte(folder, sentences, fill, dtype):
@@ -449,6 +455,7 @@ def test_batch_size_does_not_change_a_byte(folder, sentences, fill, dtype):
     assert None not in found[0]
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", ["bert", "roberta", "deberta"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_logits_are_bit_identical_over_batch_sizes_and_threads(tiny, sentences, name, dtype, one_and_two_threads):
@@ -466,6 +473,7 @@ def test_logits_are_bit_identical_over_batch_sizes_and_threads(tiny, sentences, 
         assert np.array_equal(logits, found[0][1])
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_batch_size_does_not_change_a_bit_of_a_model_wide_enough_for_kernels_to_differ(
     tiny, tmp_path, sentences, dtype
@@ -493,6 +501,7 @@ def test_batch_size_does_not_change_a_bit_of_a_model_wide_enough_for_kernels_to_
         assert np.array_equal(logits, found[0][1])
 
 
+@pytest.mark.numeric
 def test_threads_do_not_change_a_byte(bert, sentences, one_and_two_threads):
     import torch
 
@@ -503,6 +512,7 @@ def test_threads_do_not_change_a_byte(bert, sentences, one_and_two_threads):
     assert found[0] == found[1]
 
 
+@pytest.mark.numeric
 @pytest.mark.slow
 @pytest.mark.parametrize("fill", ["parallel", "sequential"])
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -656,6 +666,7 @@ def test_a_class_with_nothing_to_replace_at_all_is_reported_short(bert, sentence
     assert made.shortfall_ == {"few": 2}
 
 
+@pytest.mark.numeric
 def test_the_seed_alone_decides_whatever_the_batch_size(bert, sentences):
     def resampled(**parameters):
         return FillMask(model=str(bert), device="cpu", **parameters).fit_resample(*small(sentences))[0]
@@ -707,6 +718,7 @@ def test_a_negation_is_never_inserted_unless_negations_are_left_alone(tiny, sent
     assert not inserted(True) & negations
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("share", [1, 3, 4])
 def test_so_many_variants_share_their_masks_and_one_pass_and_are_filled_apart(bert, sentences, share, monkeypatch):
     made = strategy(bert, share_masks=share, mask_ratio=0.4)
@@ -724,6 +736,7 @@ def test_so_many_variants_share_their_masks_and_one_pass_and_are_filled_apart(be
     assert [made.candidates([draw])[0] for draw in draws] == found, "alone as together"
 
 
+@pytest.mark.numeric
 def test_a_label_before_the_text_is_seen_and_never_masked(bert, sentences):
     with pytest.warns(UserWarning, match="was not trained with labels"):
         made = strategy(bert, condition="prefix", mask_ratio=1.0)
@@ -740,6 +753,7 @@ def test_a_label_before_the_text_is_seen_and_never_masked(bert, sentences):
     assert made.candidates(draws[:3]) == found[-1][:3]
 
 
+@pytest.mark.numeric
 def test_a_try_again_is_masked_as_before_filled_anew_and_costs_no_pass(bert, sentences, monkeypatch):
     made = strategy(bert, share_masks=4, mask_ratio=0.4)
     passed = []

@@ -32,7 +32,10 @@ from augment.gan_training import Settings, train_residual
 from augment.quality import reference_fidelity, vector_fidelity
 from augment.smote import Smote
 
-pytestmark = pytest.mark.filterwarnings("ignore:The network of class")  # most here are trained for an instant
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The network of class"),
+    pytest.mark.numeric,
+]  # most here are trained for an instant
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -367,32 +370,64 @@ def test_the_floor_is_what_smote_reaches_of_every_class():
     assert [look["chosen"] for look in sampler.history_] == [place == len(holds) - 3 for place in range(len(holds))]
 
 
-def test_a_training_that_was_stopped_gives_the_rows_of_one_that_ended_there():
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[list[float]], Iterator[float]]], list[list[float]]]:
+    """Have the looks report what is told, made from the floor, in place of what was learnt; return the floors."""
+
+    def telling(told: Callable[[list[float]], Iterator[float]]) -> list[list[float]]:
+        floors: list[list[float]] = []
+
+        def train(network: Any, real: Any, pools: Any, covered: Any, floor: list[float], settings: Settings) -> Any:
+            floors.append(floor)
+            values = told(floor)
+
+            def report(generator: Any) -> list[float]:
+                covered(generator)
+                return [next(values)] * len(floor)
+
+            return train_residual(network, real, pools, report, floor, settings)
+
+        monkeypatch.setattr("augment.gan_training.train_residual", train)
+        return floors
+
+    return telling
+
+
+def test_a_training_that_was_stopped_gives_the_rows_of_one_that_ended_there(shown):
+    """The coverage is told and not learnt: above the floor at the start and at step 25, below it at step 50."""
     X, y = normal()
+    shown(lambda floor: iter([1.0, 1.0, min(floor) - 0.1]))
     stopped = quick(n_steps=1000, learning_rate=0.03, patience=1, random_state=3)
     rows = new_rows(stopped, X, y)
-    (chosen,) = (look["step"] for look in stopped.history_ if look["chosen"])
-    assert 0 < chosen < stopped.history_[-1]["step"] < 1000
-    assert np.array_equal(rows, new_rows(quick(n_steps=chosen, learning_rate=0.03, random_state=3), X, y))
+    assert [(look["step"], look["chosen"]) for look in stopped.history_] == [(0, False), (25, True), (50, False)]
+    shown(lambda floor: iter([1.0, 1.0]))
+    assert np.array_equal(rows, new_rows(quick(n_steps=25, learning_rate=0.03, random_state=3), X, y))
+    assert not np.array_equal(rows, new_rows(Smote(random_state=3), X, y))
 
 
-def test_stopping_at_real_rows_is_never_earlier_and_sometimes_later_than_at_smote():
+def test_stopping_at_real_rows_is_never_earlier_and_sometimes_later_than_at_smote(shown, monkeypatch):
+    """Coverages are told: .9 by SMOTE, then .8, while real rows reach .7, which only one of the two stops at."""
     X, y = normal({"often": 300, "rare": 200})
-    ends = []
-    for seed in (2, 3):
-        pair = []
+    ends, histories = {}, []
+    for reached in (0.7, 1.0):
         for stop_at in ("smote", "real"):
-            sampler = quick(n_steps=100, learning_rate=0.01, patience=1, stop_at=stop_at, random_state=seed)
-            sampler.fit_resample(X, y)
+            floors = shown(lambda floor: iter([0.9, *[0.8] * 4]))
+            covered = iter([(1.0, 0.9), (1.0, reached)])  # of SMOTE, and of real rows where they are asked for
+            with monkeypatch.context() as patch:
+                patch.setattr("augment.gan_smote.density_coverage", lambda *rows: next(covered, (1.0, 1.0)))
+                sampler = quick(n_steps=100, learning_rate=0.01, patience=1, stop_at=stop_at)
+                sampler.fit_resample(X, y)
             (chosen,) = (look["step"] for look in sampler.history_ if look["chosen"])
-            pair.append((chosen, sampler.history_[-1]["step"], sampler.history_))
-        smote, real = pair
-        assert real[:2] >= smote[:2]
-        assert [{**look, "chosen": None} for look in real[2][: len(smote[2])]] == [
-            {**look, "chosen": None} for look in smote[2]
-        ], "until one of them stops they are the same"
-        ends.append((smote[1], real[1]))
-    assert any(smote < real for smote, real in ends)
+            ends[reached, stop_at] = floors, chosen, sampler.history_[-1]["step"]
+            histories.append([{**look, "chosen": None} for look in sampler.history_])
+    assert ends == {
+        (0.7, "smote"): ([[0.9]], 0, 25),
+        (0.7, "real"): ([[0.7]], 100, 100),
+        (1.0, "smote"): ([[0.9]], 0, 25),
+        (1.0, "real"): ([[0.9]], 0, 25),
+    }
+    assert len(histories[1]) == 5
+    assert all(history == histories[1][:2] for history in (histories[0], *histories[2:])), "the same until they stop"
 
 
 # Which classes
@@ -529,8 +564,8 @@ def test_a_healthy_network_is_not_called_collapsed(on_collapse):
         sampler.fit_resample(X, y)
     assert {label: {*found} for label, found in sampler.collapse_.items()} == {"rare": {"distance_ratio", "coverage"}}
     found = sampler.collapse_["rare"]
-    assert 0.7 < found["distance_ratio"] < 1.2
-    assert 0.7 < found["coverage"] <= 1
+    assert 0.7 < found["distance_ratio"] < 1.2  # of 5 seeds .82 to .85, and of those that collapse .12 at most
+    assert 0.7 < found["coverage"] <= 1  # .99 or more
     assert {type(value) for value in found.values()} == {float}
 
 
@@ -551,6 +586,7 @@ def test_rows_spread_more_like_real_ones_than_those_of_smote():
         name: vector_fidelity(real, held, new_rows(sampler, X, y), reference=reference)
         for name, sampler in samplers.items()
     }
+    # Of 5 seeds: .73 to .81 for SMOTE, .09 to .15 more for the other, whose coverage was .94 or more.
     assert found["smote"].variance_ratio < 0.85, "SMOTE is too narrow"
     assert found["smote"].variance_ratio + 0.04 < found["gan"].variance_ratio < 1.1
     assert found["gan"].coverage > 0.85
@@ -565,7 +601,7 @@ def test_the_published_networks_come_nearer_to_the_class(mode):
     for n_steps in (few, many):
         new = new_rows(quick(mode, n_steps=n_steps, learning_rate=1e-3), X, y)
         off.append(np.abs(np.log(new.std(axis=0) / real.std(axis=0))).mean())
-    assert off[1] < 0.5 * off[0]
+    assert off[1] < 0.5 * off[0]  # of 4 seeds .22 of it at most
 
 
 # More rows later, and from a folder
@@ -704,7 +740,7 @@ def test_more_rows_are_like_those_that_were_made_and_none_without_a_seed_is_the_
     sampler = fitted(quick(n_steps=50), X, y)
     more = sampler.sample("rare", 200)
     assert not np.array_equal(more, sampler.sample("rare", 200))
-    assert np.abs(more.std(axis=0) / new_rows(sampler, X, y).std(axis=0) - 1).max() < 0.35
+    assert np.abs(more.std(axis=0) / new_rows(sampler, X, y).std(axis=0) - 1).max() < 0.35  # of 5 seeds .24 at most
     assert sampler.sample("rare", 1, random_state=0).shape == (1, 8)
 
 
@@ -823,7 +859,7 @@ def test_categories_are_as_frequent_as_in_the_class(n_steps):
     new = new_rows(categorical(n_steps=n_steps, sampling_strategy={"rare": 2130}), X, y)
     shares, others = (X[y == label].mean(axis=0) for label in ("rare", "often"))
     for group in GROUPS:
-        assert chisquare(new[:, group].sum(axis=0), 2000 * shares[group]).pvalue > 0.001
+        assert chisquare(new[:, group].sum(axis=0), 2000 * shares[group]).pvalue > 0.001  # of 8 seeds .025 or more
     assert chisquare(new[:, GROUPS[4]].sum(axis=0), 2000 * others[GROUPS[4]] + 1e-9).pvalue < 1e-6, "it could fail"
 
 

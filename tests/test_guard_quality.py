@@ -13,6 +13,8 @@ from augment.strategy import TextStrategy
 from benchmarks.cli import main
 from benchmarks.guard_quality import Judge, guard_quality
 
+pytestmark = pytest.mark.numeric
+
 
 class Turncoat(TextStrategy):
     """Half of the new rows keep the source's word, half say the opposite."""
@@ -48,6 +50,7 @@ def test_the_judge_sees_what_turned_and_the_agreement_guard_takes_it_out():
     found = guard_quality(corpus(TRAIN), "negative", Turncoat(), guards, judge, rows=28)
     real, others, unguarded, agreed, length = found
     assert [v.rows for v in found[:3]] == [14, 14, 28]
+    # In float32 as in bfloat16: .88 and .14 here, 0 and 1 on the next line, .5 and .5, and 0 after the guard.
     assert real.own > 0.7 > 0.3 > others.own
     assert real.contradicted < 0.2 < 0.8 < others.contradicted
     assert 0.35 < unguarded.contradicted < 0.65, "half of them turned"

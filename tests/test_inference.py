@@ -13,6 +13,8 @@ import torch
 from augment.checkpoints import load_encoder
 from augment.inference import Inference
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture(scope="module")
 def checkpoint(bert):

@@ -15,6 +15,8 @@ from torch.nn import functional
 from augment.errors import InputError
 from classifiers.losses import LOSSES, Loss, adjusted, balanced_class_weights, cross_entropy, focal, r_drop
 
+pytestmark = pytest.mark.numeric
+
 BOTH = pytest.mark.parametrize("loss", [cross_entropy, focal], ids=["cross_entropy", "focal"])
 THREE_TO_ONE = torch.log(torch.tensor([[3.0, 1.0]]))  # softmax: 3/4, 1/4
 HARD, SOFT = torch.tensor([0]), torch.tensor([[0.5, 0.5]])

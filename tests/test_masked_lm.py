@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from augment.masked_lm import HeadStates, MaskedLM, Tokens, passages
 from augment.words import Span, folded, word_spans
 
+pytestmark = pytest.mark.numeric
+
 settings.register_profile("engine", deadline=None, max_examples=150)
 THOROUGHLY = settings(settings.get_profile("engine"))
 

@@ -204,6 +204,7 @@ def test_the_shipped_list_holds_no_function_word_and_no_negation():
     assert not [word for word in words for pattern in negations if pattern.fullmatch(word)]
 
 
+@pytest.mark.numeric
 def test_of_a_real_strategy_it_rejects_what_praises_or_blames_and_nothing_else():
     strategy = FillMask(mask_ratio=0.3)
     strategy.prepare()
@@ -211,7 +212,7 @@ def test_of_a_real_strategy_it_rejects_what_praises_or_blames_and_nothing_else()
     draws = [Draw(text, "neutral", i, n, 0, 0) for i, text in enumerate(texts) for n in range(40)]
     candidates = [candidate for candidate in strategy.candidates(draws) if candidate]
     passed = prepared().judge(draws, candidates).passed
-    assert 0.5 < sum(passed) / len(passed) < 1
+    assert 0.5 < sum(passed) / len(passed) < 1  # of 3 seeds 62 to 72 of 80, in float32 and in bfloat16
     for candidate, passing in zip(candidates, passed, strict=True):
         new = {word for replacement in candidate.replacements for word in folded_words(replacement.new)}
         assert passing == new.isdisjoint(read_words(None))

@@ -20,6 +20,8 @@ from classifiers.pretraining import PretrainConfig, PretrainTrainer, pooled_vect
 from classifiers.sentences import IGNORED, Sentences, WordMasks
 from classifiers.shrinking import cut_positions, cut_vocabulary, drop_layers, frequent_pieces, shrink
 
+pytestmark = pytest.mark.numeric
+
 WHO = ("the doctor", "my sister", "the waiter", "our guide", "the old man")
 DID = ("opens", "closes", "knew", "asked for", "loved")
 WHAT = ("the shop", "a good book", "the blue bus", "a quiet room", "the story", "a table", "the music", "the view")
@@ -300,7 +302,7 @@ def generator_states():
 def test_training_lowers_the_masked_loss(trained):
     folder, before, _ = trained
     after = masked_loss(opened(folder))
-    assert after < 0.6 * before, (before, after)
+    assert after < 0.6 * before, (before, after)  # of 4 seeds .43 of it
     history = json.loads((folder / "training" / "checkpoint-21" / "trainer_state.json").read_text())
     assert history["global_step"] == 21
 
@@ -434,6 +436,7 @@ def test_a_teacher_draws_the_sentence_vectors_near(bert, teacher, tmp_path):
 
     config = replace(QUICK, distillation_weight=5.0)
     pretrain(opened(bert), TEXTS, tmp_path / "out", config, teacher=teacher)
+    # Of 4 seeds .52 or more above, and the masked loss at .53 of what it was at most.
     assert likeness(tmp_path / "out") > likeness(bert) + 0.3
     assert len(list((tmp_path / "out" / "training").glob("teacher-*.npy"))) == 1
     assert masked_loss(opened(tmp_path / "out")) < masked_loss(opened(bert))

@@ -13,6 +13,8 @@ from augment.encoding import Encoders, TextEncoder
 from augment.errors import InputError
 from augment.guards.similarity import Similarity
 
+pytestmark = pytest.mark.numeric
+
 PAIRS = [
     ("The shop opens at nine.", "The shop opens at nine."),
     ("The shop opens at nine.", "The shop opens at ten."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import time
 from importlib import import_module
 
 import numpy as np
@@ -120,9 +121,10 @@ def test_sources_are_of_the_class_and_guards_see_the_whole_input(setting):
 
 @pytest.mark.parametrize("guards", [None, ("none",), ("similarity:low=-1,high=1",)])
 def test_ours_makes_the_rows_it_is_timed_for(setting, guards):
+    begun = time.perf_counter()
     made, seconds, before = fill_mask_speed._fill_mask(setting, guards, 4, 16, "auto", 1)
     assert made == setting.rows
-    assert 0 < seconds < 60
+    assert 0 < seconds < time.perf_counter() - begun
     assert before > 0
 
 
@@ -186,9 +188,10 @@ def test_ours_encodes_the_texts_that_it_is_timed_for(asked, monkeypatch):
         return vectors
 
     monkeypatch.setattr(TextEncoder, "encode", spied)
+    begun = time.perf_counter()
     made, seconds, before = encoding_speed._encoding(found[0].setting)
     assert made == 60
-    assert 0 < seconds < 60
+    assert 0 < seconds < time.perf_counter() - begun
     assert before > 0
     assert encoded == [(60, 60, 32, "float32", "mean", False)] * 2, "once to warm up, once on the clock"
 
@@ -226,6 +229,7 @@ def test_what_does_not_give_the_same_vectors_is_not_timed(asked, monkeypatch, sh
         contests(encoding_speed, Asked(**{**vars(asked), "encoder_python": "python"}))
 
 
+@pytest.mark.numeric
 @pytest.mark.skipif(not PEER, reason="sentence-transformers is not installed")
 def test_sentence_transformers_gives_the_same_vectors(asked):
     setting = EncodingSetting(texts=tuple(read("sample").texts[:40]), model="mini", batch_size=7, threads=1)
@@ -305,6 +309,7 @@ def test_every_contest_is_offered_by_name_and_can_be_put_together():
 # Training
 
 
+@pytest.mark.numeric
 def test_ours_and_the_stock_trainer_train_the_same_rows_and_tell_of_their_losses(bert):
     from benchmarks import training_speed
 

@@ -27,6 +27,8 @@ from classifiers.history import read
 from classifiers.pretraining import PretrainConfig, arguments
 from classifiers.training import train
 
+pytestmark = pytest.mark.numeric
+
 WHO = ("the doctor", "my sister", "the waiter", "our guide", "the old man", "the staff")
 DID = {"neutral": ("opens", "closes", "asked for", "works in"), "positive": ("loved", "enjoyed", "adored", "praised")}
 WHAT = ("the shop", "a good book", "the blue bus", "a quiet room", "the story", "a table", "the music", "the view")
@@ -50,6 +52,7 @@ def rows(start, step, neutral=1.0):
 TRAIN = rows(0, 2)
 VALIDATION = rows(1, 6)
 RARE = rows(0, 2, neutral=0.25)
+HALF = rows(0, 2, neutral=0.5)
 
 
 @pytest.fixture
@@ -64,8 +67,8 @@ def config(bert):
 @pytest.fixture(scope="module")
 def plain(bert):
     """The weights of a training with nothing but defaults."""
-    config = TrainConfig(encoder=str(bert), learning_rate=3e-3, epochs=12.0, device="cpu", dtype="float32")
-    return weights(train(config, RARE, VALIDATION))
+    config = TrainConfig(encoder=str(bert), learning_rate=3e-3, epochs=16.0, device="cpu", dtype="float32")
+    return weights(train(config, HALF, VALIDATION))
 
 
 def weights(result):
@@ -81,7 +84,8 @@ def same(one, other):
 
 @pytest.mark.parametrize("head", ["linear", "bigru", "bilstm"])
 def test_every_head_learns_what_the_verbs_say(config, head):
-    result = train(config(head=head, epochs=4.0), TRAIN, VALIDATION)
+    # Of 6 seeds all came to 1.0, and the two rows to .76 or more; after 4 epochs some stood at .905.
+    result = train(config(head=head, epochs=8.0), TRAIN, VALIDATION)
     assert result.best["validation"]["macro_f1"] > 0.9
     assert result.predict_proba(["the waiter adored the music .", "the waiter opens the shop ."]).argmax(
         1
@@ -102,10 +106,11 @@ def test_a_gpu_is_taken_where_there_is_one(config, head):
 
 @pytest.mark.parametrize("head", ["linear", "bilstm"])
 def test_half_precision_learns_too_and_keeps_weights_in_float32(config, head):
-    result = train(config(head=head, epochs=4.0, dtype="bfloat16"), TRAIN, VALIDATION)
+    # Of 4 seeds all came to 1.0.
+    result = train(config(head=head, epochs=8.0, dtype="bfloat16"), TRAIN, VALIDATION)
     assert result.best["validation"]["macro_f1"] > 0.9
     assert {value.dtype for value in weights(result).values()} == {torch.float32}
-    assert not same(weights(result), weights(train(config(head=head, epochs=4.0), TRAIN, VALIDATION)))
+    assert not same(weights(result), weights(train(config(head=head, epochs=8.0), TRAIN, VALIDATION)))
 
 
 @pytest.mark.parametrize(
@@ -124,7 +129,8 @@ def test_half_precision_learns_too_and_keeps_weights_in_float32(config, head):
     ],
 )
 def test_every_setting_changes_the_weights_and_still_learns(config, plain, values):
-    other = train(config(epochs=12.0, **values), RARE, VALIDATION)
+    # The least of 6 seeds of the slowest five settings was .92; a guess comes to .5.
+    other = train(config(epochs=16.0, **values), HALF, VALIDATION)
     assert not same(plain, weights(other))
     assert other.best["validation"]["macro_f1"] > 0.6
 

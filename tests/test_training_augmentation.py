@@ -28,6 +28,8 @@ from classifiers.schedules import ClassBalanced, EveryRow, RealAtLast, Redrawn, 
 from classifiers.splits import Split, described, near_copies, training_data
 from classifiers.training import train
 
+pytestmark = pytest.mark.numeric
+
 WORDS = {"strategy": "nlpaug:random_word", "guards": ["none"]}
 """A quick strategy."""
 VALIDATION = [f"and on monday {text[:-2]} in the old town ." for text in LIKE_TRAINING[0]], LIKE_TRAINING[1]
@@ -278,7 +280,8 @@ def test_at_last_the_loss_is_mended_for_the_classes_of_real_rows(config, monkeyp
 def test_at_last_a_row_weighs_what_it_weighs_without_synthetic_rows(config):
     asked = {"evaluate_by": "steps", "evaluate_steps": 4, "max_steps": 16, "dropout": 0.0, "learning_rate": 1e-12}
     mixed = train(config(augmentation=WORDS, real_only=0.25, synthetic_weight=0.3, **asked), RARE)
-    assert mixed.last["training_loss"] == pytest.approx(mixed.last["train"]["loss"], rel=0.05)
+    # Of 5 seeds the two differed by .071 at most, as a few rows come twice; with the weights of before by .26 or more.
+    assert mixed.last["training_loss"] == pytest.approx(mixed.last["train"]["loss"], rel=0.15)
 
 
 # Drawn in balance
@@ -302,6 +305,7 @@ def test_balanced_draws_take_every_class_as_often(undersample):
 
 @pytest.mark.parametrize("draw", ["sampler", "undersample"])
 def test_balanced_training_finds_the_rare_class_and_makes_no_rows(config, draw):
+    # Of 5 seeds the least was .92; a guess comes to .5.
     result = train(config(augmentation={"mode": "balanced", "draw": draw}, epochs=30.0), RARE, LIKE_TRAINING)
     assert result.best["validation"]["macro_f1"] > 0.6
     assert result.best["synthetic"] is None
@@ -374,10 +378,11 @@ def test_a_frozen_encoder_keeps_its_weights_with_either_kind_of_head(config, ber
 
     own = load_encoder(str(bert), device="cpu").model.state_dict()
     for head in ("linear", "bilstm"):
-        asked = config(freeze_encoder=True, head=head, cache_dir=str(tmp_path), learning_rate=1e-2)
+        asked = config(freeze_encoder=True, head=head, cache_dir=str(tmp_path), learning_rate=1e-2, epochs=6.0)
         result = train(asked, TRAIN, VALIDATION)
         encoder = result.model.encoder.state_dict()
         assert same(encoder, {name: own[name] for name in encoder})
+        # Of 6 seeds the last was .72 of the first at most.
         assert result.last["train"]["loss"] < result.history[0]["train"]["loss"]
 
 

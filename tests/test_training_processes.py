@@ -14,7 +14,7 @@ from test_training import RARE, VALIDATION
 
 from classifiers.history import read
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gloo")
+pytestmark = [pytest.mark.skipif(sys.platform == "win32", reason="gloo"), pytest.mark.numeric]
 
 
 def launched(folder, config, *, processes=2, more="", before="pass"):

@@ -18,6 +18,8 @@ from augment.manifest import manifest_path
 from augment.quality import reference_fidelity, vector_fidelity
 from augment.report import render
 
+pytestmark = pytest.mark.numeric
+
 SAMPLE = Path(__file__).parent.parent / "augment" / "samples" / "reviews.csv"
 
 

@@ -15,6 +15,8 @@ from benchmarks.cli import main
 from benchmarks.smote_speed import SmoteSetting, competitors
 from benchmarks.vector_quality import DUPLICATES, vector_quality
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture(scope="module")
 def judged():
@@ -29,7 +31,7 @@ def test_every_strategy_is_measured_beside_real_rows(judged):
     assert [one.name for one in judged] == ["real rows", DUPLICATES, "smote", "gaussian"]
     assert [one.rows for one in judged] == [45, 90, 90, 90]
     assert duplicates.fidelity.nearest_train == 0 < smote.fidelity.nearest_train < gaussian.fidelity.nearest_train
-    assert smote.fidelity.variance_ratio < gaussian.fidelity.variance_ratio
+    assert smote.fidelity.variance_ratio < gaussian.fidelity.variance_ratio  # .90 and .98, in bfloat16 too
     assert all(one.fidelity.reference is real.fidelity for one in judged[1:])
 
 

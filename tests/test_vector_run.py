@@ -169,6 +169,7 @@ def between(rows: pd.DataFrame, new: pd.DataFrame) -> np.ndarray:
 # What is written
 
 
+@pytest.mark.numeric
 def test_the_sample_is_balanced_by_vectors_with_the_originals_first_and_unchanged():
     done = run("upsample sample --strategy smote -o out.parquet --seed 3")
     schema = pq.read_schema("out.parquet")
@@ -268,6 +269,7 @@ def test_a_format_of_texts_is_refused_before_anything_is_read_and_the_message_sa
 # Where new vectors lie
 
 
+@pytest.mark.numeric
 def test_the_nearest_text_is_the_real_nearest():
     rows = made("--decode nearest")
     old, new = old_of(rows), new_of(rows)
@@ -282,6 +284,7 @@ def test_the_nearest_text_is_the_real_nearest():
     pd.testing.assert_frame_equal(without, rows[COLUMNS])
 
 
+@pytest.mark.numeric
 def test_without_normalizing_vectors_have_their_length_and_new_ones_lie_on_the_line(sentences):
     rows = made("--no-normalize")
     encoded = TextEncoder(model="./tiny").encode(sentences)
@@ -294,6 +297,7 @@ def test_without_normalizing_vectors_have_their_length_and_new_ones_lie_on_the_l
     assert made(output="default.parquet").equals(unit)
 
 
+@pytest.mark.numeric
 def test_pooling_and_encoder_are_those_that_were_named(sentences):
     found = {}
     for pooling in ("mean", "cls", "max"):
@@ -307,6 +311,7 @@ def test_pooling_and_encoder_are_those_that_were_named(sentences):
     assert np.array_equal(matrix(old_of(wide)), TextEncoder(normalize=True).encode(sentences))
 
 
+@pytest.mark.numeric
 def test_parameters_of_the_strategy_are_carried_out(sentences):
     rows = made("--param k_neighbors=3 --param sphere=slerp --sampling-strategy neutral=60,negative=60,positive=60")
     parameters = manifest("out.parquet")["strategy"]["parameters"]
@@ -328,6 +333,7 @@ def test_parameters_of_the_strategy_are_carried_out(sentences):
     assert np.abs(arc - line / lengths(line)[:, None]).max() > 1e-4, "it could be told from the line"
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("strategy", STRATEGIES.names("vector"))
 def test_every_vector_strategy_makes_exactly_what_was_asked_for(strategy):
     done = run(f"upsample sample -o out.parquet --strategy {strategy} --decode nearest {NEEDS.get(strategy, '')}")
@@ -447,6 +453,7 @@ def test_integer_labels_stay_integers(sentences):
 # One seed, one result
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("strategy", ["smote", "gaussian", "gan-smote --param n_steps=3 --param min_rows=30"])
 def test_a_seed_gives_the_same_bytes_for_any_batch_size_and_another_seed_others(strategy, sentences):
     rows = [{"text": f"{text} It is room {i}.", "label": row["label"]} for row in rows_of(sentences) for i in range(4)
@@ -460,6 +467,7 @@ def test_a_seed_gives_the_same_bytes_for_any_batch_size_and_another_seed_others(
     assert np.array_equal(matrix(read("a.parquet"))[:160], matrix(read("d.parquet"))[:160])
 
 
+@pytest.mark.numeric
 def test_the_bundled_encoder_gives_the_same_bytes_for_any_batch_size():
     for name, options in {"a": "", "b": "--batch-size 7"}.items():
         run(f"upsample sample --strategy smote -o {name}.parquet -q {options}")

@@ -27,6 +27,8 @@ from augment.gaussian import Gaussian
 from augment.smote import Adasyn, BorderlineSmote, Smote, SvmSmote
 from augment.vectors import Nearest, VectorUpsampler, adopted, nearest, resampled
 
+pytestmark = pytest.mark.numeric
+
 LABELS = ["neutral"] * 7 + ["positive"] * 15
 
 

@@ -159,6 +159,7 @@ def test_fewer_than_one_worker_is_refused(sentences, workers):
         upsample(rows(sentences), strategy="random", workers=workers)
 
 
+@pytest.mark.numeric
 def test_rows_and_soft_labels_are_the_same_for_any_workers_and_batch_sizes(bert, sentences):
     import pandas as pd
 
@@ -179,6 +180,7 @@ def test_rows_and_soft_labels_are_the_same_for_any_workers_and_batch_sizes(bert,
     assert found[0] == found[1]
 
 
+@pytest.mark.numeric
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["mini", "mpnet"])
 def test_the_command_writes_the_same_bytes_whatever_changes_only_the_speed(tiny, sentences, tmp_path, model):
