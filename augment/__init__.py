@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from augment.strategy import TextStrategy as TextStrategy
     from augment.upsampling import upsample as upsample
 
-__version__ = "0.1.0"
 __all__ = ["FillMask", "TextStrategy", "upsample"]
 
 _HOMES = {"FillMask": "augment.fill_mask", "TextStrategy": "augment.strategy", "upsample": "augment.upsampling"}

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from augment import __version__
+from augment._version import __version__
 from augment.console import Commands, progress, show_table
 from augment.errors import InputError, Interrupted, OutputError, ShortfallError
 
@@ -120,6 +120,7 @@ def upsample_command(
     from augment import output as files
     from augment import run_config
     from augment.assembly import extended_batches
+    from augment.files import check_writable, clear_leftovers, staged_text
     from augment.journal import Journal, check_no_journal, journal_path
     from augment.manifest import manifest_path
     from augment.report import check_report
@@ -133,7 +134,7 @@ def upsample_command(
         # Unfinished work is that of the same command: an output beside it was the last thing that one wrote.
         replace = overwrite or (resume and journal_path(output).exists())
         files.check_output(output, overwrite=replace)
-        files.check_writable(manifest_path(output))
+        check_writable(manifest_path(output))
         if not replace and manifest_path(output).exists():
             raise OutputError(
                 f"{manifest_path(output)} exists already; give --overwrite to replace it, or another name."
@@ -176,8 +177,8 @@ def upsample_command(
     asked.check_models(run.guards)
     _say_versions(asked, config, quiet)
     with Journal(journal_path(output), run.identity(), resume=resume) as journal:
-        files.clear_leftovers(output)
-        files.clear_leftovers(manifest_path(output))
+        clear_leftovers(output)
+        clear_leftovers(manifest_path(output))
         files.check_output(output, overwrite=replace)  # again: another run may have written it in the meantime
         try:
             with progress(sum(job.budget.values()), "rows", quiet=quiet) as advance:
@@ -188,7 +189,7 @@ def upsample_command(
                 raise ShortfallError(
                     f"{_shortfall(manifest)} Nothing was written, since --strict asks for all or nothing."
                 )
-            with files.staged_text(manifest.to_json(), manifest_path(output)):
+            with staged_text(manifest.to_json(), manifest_path(output)):
                 features, batches = extended_batches(
                     job.corpus,
                     made.rows,
@@ -240,6 +241,7 @@ def _make_vectors(
     """Carry out the job of a vector strategy."""
     from augment import output as files
     from augment import vector_run
+    from augment.files import clear_leftovers, staged_text
     from augment.manifest import manifest_path
 
     asked.check_models(())
@@ -249,9 +251,9 @@ def _make_vectors(
             job, asked.encoder, decode=asked.decode, only_synthetic=asked.only_synthetic, progress=advance
         )
     for path in (output, manifest_path(output)):
-        files.clear_leftovers(path)
+        clear_leftovers(path)
     files.check_output(output, overwrite=replace)
-    with files.staged_text(made.manifest.to_json(), manifest_path(output)):
+    with staged_text(made.manifest.to_json(), manifest_path(output)):
         features, batches = vector_run.vector_batches(job, made, only_synthetic=asked.only_synthetic)
         files.write_batches(features, batches, output)
     if not quiet:

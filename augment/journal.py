@@ -7,12 +7,12 @@ import json
 import os
 import zlib
 from collections.abc import Iterator, Mapping
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from augment.errors import InputError, OutputError
 from augment.generation import Outcome, Row
+from augment.identity import difference
 
 SCHEMA = 1
 
@@ -210,22 +210,3 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
         return None
     return json.loads(text.decode("utf-8", "surrogatepass"))
-
-
-def difference(before: Any, now: Any, name: str = "") -> str:
-    """Say where two identities differ first, or nothing."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in [*before, *(key for key in now if key not in before)]:
-            found = difference(before.get(key), now.get(key), f"{name}.{key}".lstrip("."))
-            if found:
-                return found
-        return ""
-    if isinstance(before, list) and isinstance(now, list):
-        differences = (difference(a, b, f"{name}[{i}]") for i, (a, b) in enumerate(zip_longest(before, now)))
-        return next(filter(None, differences), "")
-    return "" if before == now else f"{name} was {_short(before)} and is {_short(now)} now"
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import platform
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from augment.identity import installed_versions
+
 SCHEMA = 1
-RECORDED = (
-    *("counterpoise", "torch", "transformers", "tokenizers", "datasets", "pyarrow", "numpy"),
-    *("scikit-learn", "imbalanced-learn"),
-)
 
 
 @dataclass(kw_only=True)
@@ -61,14 +57,3 @@ def manifest_path(output: Path) -> Path:
     'out/balanced.csv.manifest.json'
     """
     return output.with_name(output.name + ".manifest.json")
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of Python and of what the result depends on, as far as it is installed."""
-    found = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in RECORDED:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

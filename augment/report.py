@@ -97,7 +97,7 @@ def write_report(
     CounterpoiseError
         See `check_report` and `augment.appraisal.appraise`.
     """
-    from augment.output import staged_text
+    from augment.files import staged_text
 
     check_report(path, overwrite=overwrite)
     with staged_text(render(appraise(output, sample=sample, seed=seed, model=model)), path):

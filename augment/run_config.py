@@ -17,12 +17,12 @@ from augment import budget, corpus
 from augment.corpus import Corpus, Layout
 from augment.errors import InputError, did_you_mean
 from augment.guards.guard import Guard
-from augment.journal import difference
-from augment.manifest import SCHEMA, Manifest, installed_versions
+from augment.identity import difference, digest, installed_versions
+from augment.manifest import SCHEMA, Manifest
 from augment.registry import GUARDS, STRATEGIES
+from augment.settings import Settings, problems
 from augment.strategy import TextStrategy
-from augment.upsampling import HeldOut, digest
-from augment.validation import Settings, problems
+from augment.upsampling import HeldOut
 
 if TYPE_CHECKING:
     from augment.encoding import TextEncoder

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from augment import __version__, registry
+from augment import registry
+from augment._version import __version__
 from augment.assembly import check_provenance_columns, extended_frame, extended_table
 from augment.budget import SamplingStrategy, rows_to_make
 from augment.corpus import Corpus, Layout, from_table
@@ -22,8 +21,9 @@ from augment.errors import InputError
 from augment.generation import Row, Tally, Try, generate, try_draws
 from augment.guards.guard import Guard, Originals
 from augment.guards.selection import select
+from augment.identity import digest, installed_versions
 from augment.journal import Journal
-from augment.manifest import Manifest, installed_versions
+from augment.manifest import Manifest
 from augment.strategy import TextStrategy, check_sources, fitted_guards, usable_sources
 from augment.workers import Workers
 
@@ -432,11 +432,6 @@ def as_table(data: Any) -> Dataset:
         "The data must be a datasets.Dataset, a pandas DataFrame, or a pair of equally long lists (texts, labels)."
         f" Got {type(data).__name__}."
     )
-
-
-def digest(texts: Sequence[str]) -> str:
-    """Return what identifies a list of texts."""
-    return "sha256:" + hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
 
 
 def _repeatable(job: Job) -> Any:

@@ -11,7 +11,7 @@ from pydantic import ValidationError, model_validator
 
 from augment.errors import InputError, did_you_mean
 from augment.registry import STRATEGIES
-from augment.validation import Settings, problems
+from augment.settings import Settings, problems
 
 BUILT_IN = Path(__file__).parent / "arms.yaml"
 ALIKE = (

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from augment import __version__
+from augment._version import __version__
 from augment.console import Commands
 from benchmarks.commands import compare_command, list_command, report_command, run_command
 

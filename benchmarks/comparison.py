@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from augment.errors import InputError
-from augment.journal import difference
+from augment.identity import difference
 from benchmarks.results import Record, Results
 from benchmarks.significance import LEAST_SEEDS, Interval, holm, paired_interval
 from benchmarks.summary import ArmResults, f1_on_test, gap, groups

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augment.charts import NEW, ORIGINAL, OTHER, svg
-from augment.output import replacing
+from augment.files import replacing
 from benchmarks.paper_numbers import of_the_paper
 from benchmarks.significance import Interval, paired_interval
 from benchmarks.summary import BASE, ArmResults, GroupResults, own_test

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from augment import __version__
+from augment._version import __version__
 from augment.budget import rows_to_make
 from augment.errors import InputError
 from augment.seeding import generator

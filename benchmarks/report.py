@@ -10,7 +10,7 @@ from typing import Any
 
 from augment import page
 from augment.errors import InputError, OutputError, did_you_mean
-from augment.output import replacing
+from augment.files import replacing
 from benchmarks import figures
 from benchmarks.figures import Figure
 from benchmarks.findings import (

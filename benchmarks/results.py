@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from augment.errors import InputError, OutputError
-from augment.journal import difference
+from augment.identity import difference
 from benchmarks.suite import Cell, Place
 
 FILE = "results.jsonl"

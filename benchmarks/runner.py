@@ -14,7 +14,7 @@ from statistics import mean
 from typing import Any
 
 from augment.errors import CounterpoiseError, Interrupted
-from augment.workers import Processes
+from augment.processes import Processes
 from benchmarks.measure import failure, measure
 from benchmarks.results import Appender, Record, Results
 from benchmarks.suite import Cell

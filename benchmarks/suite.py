@@ -12,13 +12,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from augment import __version__
+from augment._version import __version__
 from augment.budget import rows_to_make
 from augment.checkpoints import folder_hash
 from augment.errors import InputError, did_you_mean
 from augment.formats import Layout
 from augment.registry import GUARDS, STRATEGIES
-from augment.validation import Settings, problems
+from augment.settings import Settings, problems
 from benchmarks.arms import Arm, load_mapping
 from benchmarks.tasks import Rows, Task, TaskData, check_name, load
 from classifiers.augmentation import vector_sampler

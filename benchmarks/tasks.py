@@ -21,7 +21,7 @@ from pydantic import Field
 from augment.errors import InputError, did_you_mean
 from augment.formats import SUFFIXES, Layout
 from augment.seeding import generator
-from augment.validation import Settings
+from augment.settings import Settings
 from augment.words import folded
 from classifiers.splits import near_copies
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from augment import __version__
+from augment._version import __version__
 from augment.budget import rows_to_make
 from augment.errors import InputError, TrainingError
-from augment.output import replacing
+from augment.files import replacing
+from augment.processes import Processes
 from augment.registry import GUARDS, STRATEGIES
 from augment.seeding import generator
-from augment.workers import Processes
 from classifiers.config import Features, Static
 from classifiers.splits import SOFT_LABELS, Split, TrainingData, near_copies
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from augment import __version__
+from augment._version import __version__
 from augment.cli import layout_of, layout_options
 from augment.console import Commands
 from augment.errors import InputError, ModelError, OutputError

@@ -308,7 +308,7 @@ def predict_command(
     **others: Any,
 ) -> None:
     """Label texts by the classifier in DIR: those of a table's text column, or one on each line of a .txt FILE or -."""
-    from augment.output import replacing
+    from augment.files import replacing
     from classifiers.evaluation import open_scorer
     from classifiers.prediction import predictions, write_csv, write_jsonl
 

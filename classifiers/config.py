@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationError, field_serializer, field_validator, model_validator
 
 from augment.errors import InputError, did_you_mean
-from augment.validation import Settings, problems
+from augment.settings import Settings, problems
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]

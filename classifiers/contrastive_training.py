@@ -17,10 +17,10 @@ from transformers import PrinterCallback, TrainerCallback
 
 from augment.checkpoints import Checkpoint, load_encoder, load_masked_lm
 from augment.errors import InputError, ModelError, did_you_mean
+from augment.identity import digest
 from augment.masked_lm import HeadStates
 from augment.pooling import POOLERS
 from augment.seeding import generator, global_generators
-from augment.upsampling import digest
 from classifiers.contrastive import NegativeQueue, alignment, follow, info_nce, same_text, uniformity
 from classifiers.pretraining import (
     LoopConfig,

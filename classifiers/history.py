@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from augment.errors import InputError, OutputError
-from augment.output import replacing
+from augment.files import replacing
 from classifiers import metrics
 from classifiers.metrics import Scores
 

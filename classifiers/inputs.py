@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from augment.checkpoints import Checkpoint
+from augment.files import replacing
 from augment.inference import Inference
-from augment.output import replacing
 from classifiers.batching import Padded, vectors
 from classifiers.model import EncoderClassifier
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from accelerate import PartialState
 
 from augment.errors import OutputError
-from augment.output import replacing
+from augment.files import replacing
 from classifiers import history
 from classifiers.unfinished import ASKED, note, refuse_another, writing
 

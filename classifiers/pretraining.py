@@ -19,10 +19,10 @@ from augment import conditioning, pooling
 from augment.batches import LENGTH_STEP
 from augment.checkpoints import Checkpoint
 from augment.errors import InputError
+from augment.files import replacing
+from augment.identity import digest
 from augment.masked_lm import HeadStates, States
-from augment.output import replacing
 from augment.seeding import global_generators
-from augment.upsampling import digest
 from classifiers.sentences import IGNORED, LengthGroups, Sentences, WordMasks
 from classifiers.trainer import on_one_device
 from classifiers.unfinished import last_checkpoint, note, refuse_another, writing

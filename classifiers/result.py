@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from augment import __version__
+from augment._version import __version__
 from augment.checkpoints import Checkpoint
 from augment.scoring import TextScorer
 from classifiers.config import TrainConfig

@@ -27,7 +27,7 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from augment.checkpoints import Checkpoint
 from augment.errors import TrainingError
-from augment.output import replacing
+from augment.files import replacing
 from classifiers.batching import Rows
 from classifiers.config import TrainConfig
 from classifiers.feeding import Feed, Finish, loss_of

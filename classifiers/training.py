@@ -15,7 +15,7 @@ import torch
 from accelerate import PartialState
 from transformers.integrations import get_available_reporting_integrations
 
-from augment import __version__
+from augment._version import __version__
 from augment.checkpoints import Checkpoint, folder_hash, load_encoder, quiet
 from augment.errors import InputError
 from augment.seeding import global_generators

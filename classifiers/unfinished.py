@@ -14,8 +14,8 @@ from transformers import TrainerState
 from transformers.trainer_utils import get_last_checkpoint
 
 from augment.errors import OutputError
-from augment.journal import difference
-from augment.output import replacing
+from augment.files import replacing
+from augment.identity import difference
 
 ASKED = "asked.json"
 """In its folder: whatever determines the weights."""

@@ -260,13 +260,13 @@ def test_a_fitted_guard_leaves_the_model_behind_and_says_the_same_in_another_pro
 def teacher(bert, tmp_path_factory):
     """A text-classification model of four labels with random weights."""
     import torch
-    from conftest import _bert_shape
+    from tiny_models import bert_shape
     from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
     path = tmp_path_factory.mktemp("teacher")
     tokenizer = AutoTokenizer.from_pretrained(bert)
     labels = {0: "Road", 1: "TOOL", 2: "food", 3: "Weather"}
-    shape = _bert_shape(len(tokenizer), hidden_size=64)
+    shape = bert_shape(len(tokenizer), hidden_size=64)
     with torch.random.fork_rng():
         torch.manual_seed(1)
         BertForSequenceClassification(

@@ -48,9 +48,9 @@ def size(bert):
 
 @pytest.fixture
 def shape(size):
-    from conftest import _bert_shape
+    from tiny_models import bert_shape
 
-    return _bert_shape(size)
+    return bert_shape(size)
 
 
 # What is opened

@@ -12,8 +12,8 @@ import datasets
 import numpy as np
 import pyarrow as pa
 import pytest
-from conftest import fingerprint, write
 from datasets import ClassLabel, Dataset, Features, Value
+from tables import fingerprint, write
 
 from augment.corpus import Corpus, Layout, from_table, read, read_texts
 from augment.errors import InputError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import DTYPES, _bert_shape
+from tiny_models import DTYPES, bert_shape
 
 from augment import pooling
 from augment.encoding import Encoders, TextEncoder
@@ -60,7 +60,7 @@ def saved_encoder(path, bert, **shape):
     tokenizer = AutoTokenizer.from_pretrained(bert)
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        BertModel(BertConfig(**_bert_shape(len(tokenizer), **shape))).save_pretrained(path)
+        BertModel(BertConfig(**bert_shape(len(tokenizer), **shape))).save_pretrained(path)
     tokenizer.save_pretrained(path)
     return path
 

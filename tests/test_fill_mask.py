@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import DTYPES, in_order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
+from tiny_models import DTYPES, in_order
 
 from augment import words
 from augment.candidates import Draw
@@ -482,14 +482,14 @@ def test_batch_size_does_not_change_a_bit_of_a_model_wide_enough_for_kernels_to_
     import shutil
 
     import torch
-    from conftest import _bert_shape
+    from tiny_models import bert_shape
     from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
 
     path = shutil.copytree(tiny("bert"), tmp_path / "wide")
     size = len(AutoTokenizer.from_pretrained(path))
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        shape = _bert_shape(size, hidden_size=128, intermediate_size=512, initializer_range=0.08)
+        shape = bert_shape(size, hidden_size=128, intermediate_size=512, initializer_range=0.08)
         BertForMaskedLM(BertConfig(**shape)).save_pretrained(path)
     found = []
     for batch_size in (1, 7, 64):

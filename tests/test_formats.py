@@ -10,8 +10,8 @@ import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import write
 from datasets import Dataset, DatasetDict
+from tables import write
 
 from augment import formats, spool
 from augment.errors import InputError, OutputError

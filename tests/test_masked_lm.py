@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 import pytest
-from conftest import in_order
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tiny_models import in_order
 
 from augment.masked_lm import HeadStates, MaskedLM, Tokens, passages
 from augment.words import Span, folded, word_spans
@@ -324,7 +324,7 @@ def test_no_positions_in_a_long_row_need_no_passage():
 def test_the_window_is_what_the_model_takes_and_no_more(engine, masked_lm):
     """A full window runs through; one more would not fit or is not asked for."""
     import torch
-    from conftest import POSITIONS
+    from tiny_models import POSITIONS
 
     assert engine.window == POSITIONS - 2
     word = engine.tokenize(["the"])[0].ids[0]

@@ -16,17 +16,18 @@ import datasets
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import fingerprint, write
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tables import fingerprint, write
 
 from augment import output
 from augment.assembly import extended_frame, extended_table
 from augment.corpus import PROVENANCE, Layout, from_table, read
 from augment.errors import CounterpoiseError, InputError, OutputError
+from augment.files import clear_leftovers, staged_text
 from augment.generation import Row
-from augment.output import check_output, check_storable, clear_leftovers, staged_text, write_batches
+from augment.output import check_output, check_storable, write_batches
 
 FILES = ("t.csv", "t.tsv", "t.jsonl", "t.parquet")
 FORMATS = (*FILES, "folder")

@@ -379,14 +379,14 @@ def test_another_seed_gives_other_weights(trained, bert, tmp_path):
 @pytest.fixture(scope="module")
 def teacher(bert, tmp_path_factory):
     """An encoder of the tiny BERT's shape with other weights."""
-    from conftest import _bert_shape
+    from tiny_models import bert_shape
     from transformers import BertConfig, BertModel
 
     folder = tmp_path_factory.mktemp("teacher")
     tokenizer = opened(bert).tokenizer
     with torch.random.fork_rng():
         torch.manual_seed(5)
-        BertModel(BertConfig(**_bert_shape(len(tokenizer), hidden_size=64))).save_pretrained(folder)
+        BertModel(BertConfig(**bert_shape(len(tokenizer), hidden_size=64))).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return load_encoder(str(folder), device="cpu", dtype="float32")
 
@@ -586,11 +586,11 @@ def test_a_vocabulary_of_another_kind_is_refused(tiny):
 
 def deep(layers, name="bert"):
     """A BERT or DistilBERT of several layers."""
-    from conftest import _bert_shape
+    from tiny_models import bert_shape
     from transformers import BertConfig, BertForMaskedLM, DistilBertConfig, DistilBertForMaskedLM
 
     if name == "bert":
-        return BertForMaskedLM(BertConfig(**_bert_shape(30, num_hidden_layers=layers)))
+        return BertForMaskedLM(BertConfig(**bert_shape(30, num_hidden_layers=layers)))
     return DistilBertForMaskedLM(DistilBertConfig(vocab_size=30, dim=16, n_heads=2, hidden_dim=16, n_layers=layers))
 
 

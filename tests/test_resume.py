@@ -24,8 +24,8 @@ from click.testing import CliRunner
 from augment.cli import main
 from augment.corpus import Layout, read
 from augment.generation import CHUNK
+from augment.identity import installed_versions
 from augment.journal import Journal, journal_path
-from augment.manifest import installed_versions
 from augment.registry import STRATEGIES
 from augment.upsampling import Run, plan_job
 

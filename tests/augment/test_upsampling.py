@@ -28,7 +28,7 @@ from augment.strategy import TextStrategy
 from augment.upsampling import HeldOut, Run, plan_job, upsample
 from augment.words import Replacement, folded, folded_words, splice, word_spans
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PROVENANCE = ["is_synthetic", "source_row", "strategy", "variant"]
 TEXTS = [
     "The shop on the corner opens at nine.",

@@ -1,0 +1,155 @@
+"""Replace files and folders as a whole: what is written appears complete, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from augment.errors import OutputError
+
+_RANDOM = "[0-9a-f]" * 8  # what temporary names are told apart by
+
+
+def check_writable(path: Path) -> None:
+    """Try whether a file of this name can be written.
+
+    Raises
+    ------
+    OutputError
+        If not.
+    """
+    with replacing(path) as temporary:
+        temporary.touch(exist_ok=False)
+        temporary.unlink()
+
+
+def clear_leftovers(path: Path) -> None:
+    """Clear away what a killed run has left beside an output; nobody else may be writing it.
+
+    Half-written files go. An old folder that was moved aside, its successor not yet in place, comes back.
+
+    Parameters
+    ----------
+    path : Path
+        The output.
+    """
+    path = _place(path)
+    name = glob.escape(f".{path.name}.")
+    for old in path.parent.glob(f"{name}{_RANDOM}.old"):
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            os.replace(old, path)
+    for temporary in path.parent.glob(f"{name}{_RANDOM}.tmp"):
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def staged_text(text: str, path: Path) -> Iterator[None]:
+    """Write a small text file that appears, or replaces an old one, when the block is left without an error.
+
+    So a manifest and the table that is written within the block come together or not at all, as far as the
+    disk decides: what needs room has found it before either is given its name.
+
+    Parameters
+    ----------
+    text : str
+        The content, written in UTF-8 with its line ends as they are.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; then nothing is left behind, and an old file stays as it was.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp(), "manifest.json")
+    >>> with staged_text("{}", path):
+    ...     path.exists()
+    False
+    >>> path.read_text()
+    '{}'
+    """
+    with replacing(path) as temporary:
+        with open(temporary, "xb") as handle:
+            handle.write(text.encode(errors="backslashreplace"))  # a file's name may be no text
+            _flush(handle)
+        yield
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Lend a temporary name beside `path`; what stands there afterwards takes the place of `path`.
+
+    Parameters
+    ----------
+    path : Path
+
+    Yields
+    ------
+    Path
+        A file or a folder may be written there. If the block raises, nothing stays.
+
+    Raises
+    ------
+    OutputError
+        In place of an `OSError` within the block: `path` cannot be written.
+    """
+    import pyarrow as pa
+
+    path = _place(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        if temporary.is_dir() and path.is_dir():
+            _swap_folders(temporary, path)
+        elif temporary.exists():
+            os.replace(temporary, path)
+    except OutputError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise OutputError(
+            f"{path}: cannot be written ({reason}); free the disk or change its rights, or choose another output."
+        ) from None
+    finally:
+        if os.path.isdir(temporary):
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+
+def _place(path: Path) -> Path:
+    """Return where a path leads, so that what is written takes the place of a link's target and not of the link."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
+
+
+def _swap_folders(new: Path, path: Path) -> None:
+    """Put a folder in the place of an old one, which a rename alone can do only to empty folders."""
+    old = path.with_name(f".{path.name}.{secrets.token_hex(4)}.old")
+    os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except BaseException:
+        os.replace(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _flush(handle: BinaryIO) -> None:
+    """Wait until a file is on the disk."""
+    handle.flush()
+    os.fsync(handle.fileno())

@@ -1,0 +1,52 @@
+"""What makes two runs the same: digests, installed versions, and where two records differ."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from itertools import zip_longest
+from typing import Any
+
+
+def digest(texts: Sequence[str]) -> str:
+    """Return what identifies a list of texts."""
+    return "sha256:" + hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
+
+
+def difference(before: Any, now: Any, name: str = "") -> str:
+    """Say where two identities differ first, or nothing."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in [*before, *(key for key in now if key not in before)]:
+            found = difference(before.get(key), now.get(key), f"{name}.{key}".lstrip("."))
+            if found:
+                return found
+        return ""
+    if isinstance(before, list) and isinstance(now, list):
+        differences = (difference(a, b, f"{name}[{i}]") for i, (a, b) in enumerate(zip_longest(before, now)))
+        return next(filter(None, differences), "")
+    return "" if before == now else f"{name} was {_short(before)} and is {_short(now)} now"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+RECORDED = (
+    *("counterpoise", "torch", "transformers", "tokenizers", "datasets", "pyarrow", "numpy"),
+    *("scikit-learn", "imbalanced-learn"),
+)
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of Python and of what the result depends on, as far as it is installed."""
+    found = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in RECORDED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
