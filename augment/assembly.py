@@ -13,7 +13,7 @@ import numpy as np
 
 from augment.corpus import BATCH, PROVENANCE, Corpus, batches
 from augment.errors import InputError
-from augment.generation import Row
+from augment.generation.loop import Row
 
 if TYPE_CHECKING:
     import pandas as pd

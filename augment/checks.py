@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from augment.candidates import Candidate, Draw
+from augment.generation.candidates import Candidate, Draw
 from augment.strategy import TextStrategy
 from augment.words import folded, splice
 

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from augment.budget import SamplingStrategy
-from augment.candidates import Candidate, Draw
 from augment.errors import InputError
-from augment.guards.guard import Guard
+from augment.generation.budget import SamplingStrategy
+from augment.generation.candidates import Candidate, Draw
+from augment.guards.base import Guard
 from augment.registry import GUARDS
 from augment.seeding import generator
 from augment.strategy import TextStrategy

@@ -14,10 +14,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from augment import words
-from augment.budget import SamplingStrategy
-from augment.candidates import Candidate, Draw
 from augment.errors import InputError
-from augment.guards.guard import Guard
+from augment.generation.budget import SamplingStrategy
+from augment.generation.candidates import Candidate, Draw
+from augment.guards.base import Guard
 from augment.guards.protected import ProtectedSpan
 from augment.seeding import global_generators
 from augment.strategy import TextStrategy

@@ -14,12 +14,12 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from augment import words
-from augment.budget import SamplingStrategy
-from augment.candidates import Candidate, Draw
 from augment.checkpoints import load_masked_lm
 from augment.conditioning import RECORD, conditioned
 from augment.errors import InputError
-from augment.guards.guard import Guard
+from augment.generation.budget import SamplingStrategy
+from augment.generation.candidates import Candidate, Draw
+from augment.guards.base import Guard
 from augment.masked_lm import MaskedLM, Tokens
 from augment.seeding import generator
 from augment.strategy import TextStrategy

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import InputError, OutputError
-from augment.generation import Outcome, Row
+from augment.generation.loop import Outcome, Row
 from augment.identity import difference
 
 SCHEMA = 1

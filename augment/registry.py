@@ -285,7 +285,7 @@ STRATEGIES = Registry(
 GUARDS = Registry(
     "guard",
     "counterpoise.guards",
-    "augment.guards.guard:Guard",
+    "augment.guards.base:Guard",
     {
         "changed": "augment.guards.changed:Changed",
         "length_ratio": "augment.guards.length_ratio:LengthRatio",
@@ -298,7 +298,7 @@ GUARDS = Registry(
         "agreement": "augment.guards.agreement:Agreement",
     },
 )
-"""Guards: subclasses of `augment.guards.guard.Guard`, in the order in which they are asked."""
+"""Guards: subclasses of `augment.guards.base.Guard`, in the order in which they are asked."""
 
 
 def _loaded(path: str) -> type:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError, create_model
 
-from augment import budget, corpus
+from augment import corpus
 from augment.corpus import Corpus, Layout
 from augment.errors import InputError, did_you_mean
-from augment.guards.guard import Guard
+from augment.generation import budget
+from augment.guards.base import Guard
 from augment.identity import difference, digest, installed_versions
 from augment.manifest import SCHEMA, Manifest
 from augment.registry import GUARDS, STRATEGIES

@@ -11,12 +11,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from augment.budget import SamplingStrategy, rows_to_make
-from augment.candidates import Candidate, Draw
 from augment.encoding import Encoders
 from augment.errors import InputError
-from augment.generation import Row, Tally, binding, generate, try_draws
-from augment.guards.guard import Guard, Originals
+from augment.generation.budget import SamplingStrategy, rows_to_make
+from augment.generation.candidates import Candidate, Draw
+from augment.generation.loop import Row, Tally, binding, generate, try_draws
+from augment.generation.plan import check_sources, usable_sources
+from augment.guards.base import Guard, Originals
 from augment.guards.selection import select
 from augment.registry import STRATEGIES
 from augment.seeding import seed_of
@@ -32,7 +33,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
     Parameters
     ----------
     sampling_strategy : str, float, dict or callable, default="auto"
-        See `augment.budget.rows_to_make`. Used by `fit_resample` alone.
+        See `augment.generation.budget.rows_to_make`. Used by `fit_resample` alone.
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None, default=None
         The seed, or where to draw it from; None draws a fresh one. Used by `fit_resample` alone.
     guards : sequence of (str or Guard), optional
@@ -224,47 +225,6 @@ def class_counts(labels: Sequence[Any]) -> dict[Any, int]:
     if len(kinds) > 1:
         raise InputError(f"The labels must be of one type, strings or integers. Got {', '.join(sorted(kinds))}.")
     return {label: counts[label] for label in sorted(counts)}
-
-
-def usable_sources(usable: np.ndarray, codes: np.ndarray, classes: Sequence[Any]) -> dict[Any, np.ndarray]:
-    """Return the row numbers of each class that new rows may be made from.
-
-    Parameters
-    ----------
-    usable : ndarray of bool, shape (n,)
-        Which rows have a text, and may be sources.
-    codes : ndarray of int, shape (n,)
-        The place of each row's class in `classes`.
-    classes : sequence
-        The classes.
-
-    Returns
-    -------
-    dict of label to ndarray of int64
-        Ascending; empty for a class without any.
-
-    Examples
-    --------
-    >>> usable_sources(np.array([True, False, True]), np.array([1, 1, 0]), ["a", "b"])
-    {'a': array([2]), 'b': array([0])}
-    """
-    return {label: np.flatnonzero(usable & (codes == code)) for code, label in enumerate(classes)}
-
-
-def check_sources(sources: Mapping[Any, np.ndarray], budget: dict[Any, int]) -> None:
-    """Refuse to raise a class that has fewer than two texts to make new ones from.
-
-    Raises
-    ------
-    InputError
-        Naming the class.
-    """
-    for label, wanted in budget.items():
-        if wanted and len(sources[label]) < 2:
-            raise InputError(
-                f"The class {label!r} has {len(sources[label])} usable text{'s' * (len(sources[label]) != 1)} and at"
-                " least 2 are needed to make new ones. Add rows, or leave the class out of the sampling strategy."
-            )
 
 
 def has_text(texts: Sequence[Any]) -> np.ndarray:

@@ -15,16 +15,17 @@ import numpy as np
 from augment import registry
 from augment._version import __version__
 from augment.assembly import check_provenance_columns, extended_frame, extended_table
-from augment.budget import SamplingStrategy, rows_to_make
 from augment.corpus import Corpus, Layout, from_table
 from augment.errors import InputError
-from augment.generation import Row, Tally, Try, generate, try_draws
-from augment.guards.guard import Guard, Originals
+from augment.generation.budget import SamplingStrategy, rows_to_make
+from augment.generation.loop import Row, Tally, Try, generate, try_draws
+from augment.generation.plan import check_sources, usable_sources
+from augment.guards.base import Guard, Originals
 from augment.guards.selection import select
 from augment.identity import digest, installed_versions
 from augment.journal import Journal
 from augment.manifest import Manifest
-from augment.strategy import TextStrategy, check_sources, fitted_guards, usable_sources
+from augment.strategy import TextStrategy, fitted_guards
 from augment.workers import Workers
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def plan_job(
     strategy : TextStrategy or VectorSampler
         Makes the new texts, or vectors.
     sampling_strategy : str, float, dict or callable, default="auto"
-        See `augment.budget.rows_to_make`; classes go by their names.
+        See `augment.generation.budget.rows_to_make`; classes go by their names.
     seed : int, default=0
         0 to 2**64 - 1.
     held_out : sequence of HeldOut, default=()
@@ -319,7 +320,7 @@ def upsample(
     strategy : str or TextStrategy, default="fillmask"
         A registered name, or a configured strategy.
     sampling_strategy : str, float, dict or callable, default="auto"
-        See `augment.budget.rows_to_make`.
+        See `augment.generation.budget.rows_to_make`.
     seed : int, default=0
         The same seed and data give the same rows.
     against : sequence of str, default=()

@@ -10,9 +10,9 @@ import numpy as np
 from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE
 from sklearn.base import BaseEstimator, clone
 
-from augment.budget import rows_to_make
 from augment.encoding import TextEncoder
 from augment.errors import InputError
+from augment.generation.budget import rows_to_make
 from augment.smote import Adasyn, BorderlineSmote, Smote, SmoteFamily, SvmSmote
 from augment.strategy import class_counts, columns, extended, has_text
 from augment.vector_sampler import VectorSampler
@@ -51,7 +51,7 @@ class VectorUpsampler(BaseEstimator):
     sampler : sampler, optional
         A vector strategy of this package, by default `Smote()`, or any over-sampler of imbalanced-learn. Of its SMOTE,
         BorderlineSMOTE, SVMSMOTE and ADASYN the strategy of this package takes the place, with the same parameters.
-        The sampler's own `sampling_strategy` says how many rows are made; see `augment.budget.rows_to_make`.
+        The sampler's own `sampling_strategy` says how many rows are made; see `augment.generation.budget.rows_to_make`.
     encoder : str or TextEncoder, default="mini"
         A bundled name, a folder or a hub id, for unit vectors of mean pooling; or a configured encoder.
     decode : {"nearest"}, optional

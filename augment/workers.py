@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
-from augment.candidates import Draw
 from augment.errors import CounterpoiseError
-from augment.generation import Trial, try_draws
-from augment.guards.guard import Guard
+from augment.generation.candidates import Draw
+from augment.generation.loop import Trial, try_draws
+from augment.guards.base import Guard
 from augment.processes import Processes
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from augment.candidates import Candidate, Draw
 from augment.corpus import Corpus
 from augment.encoding import Encoders, TextEncoder
 from augment.errors import InputError
-from augment.guards.guard import Guard, Originals
-from augment.plan import slots
+from augment.generation.candidates import Candidate, Draw
+from augment.generation.plan import slots
+from augment.guards.base import Guard, Originals
 from augment.registry import GUARDS
 from augment.strategy import TextStrategy
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from augment._version import __version__
-from augment.budget import rows_to_make
 from augment.errors import InputError
+from augment.generation.budget import rows_to_make
 from augment.seeding import generator
 from benchmarks.peak_memory import forget_peak, peak_mb
 from benchmarks.results import Record, packed
@@ -330,8 +330,8 @@ def _added_rows(cell: Cell, data: TaskData, train: Rows, reserve: Rows) -> Rows:
 
 def _filled(texts: list[str], seed: int, device: str) -> list[str]:
     """Return each text with words replaced by the fill-mask strategy; those that it can do nothing with as they are."""
-    from augment.candidates import Draw
     from augment.fill_mask import FillMask
+    from augment.generation.candidates import Draw
 
     strategy = FillMask(device=device, random_state=seed)
     strategy.prepare()

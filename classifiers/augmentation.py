@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from augment._version import __version__
-from augment.budget import rows_to_make
 from augment.errors import InputError, TrainingError
 from augment.files import replacing
+from augment.generation.budget import rows_to_make
 from augment.processes import Processes
 from augment.registry import GUARDS, STRATEGIES
 from augment.seeding import generator

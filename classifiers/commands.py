@@ -185,7 +185,7 @@ def _settings(others: dict[str, Any]) -> dict[str, Any]:
     if others["variants"] is not None:
         ways["variants"] = _variants(others["variants"])
     if "sampling_strategy" in ways:
-        from augment.budget import parse
+        from augment.generation.budget import parse
 
         ways["sampling_strategy"] = parse(ways["sampling_strategy"])
     mode, strategy = others["augment_mode"], others["augment"]

@@ -43,7 +43,7 @@ def _plain_strategy(value: Any) -> Any:
 
 
 Strategy = Annotated[Any, BeforeValidator(_plain_strategy)]
-"""See `augment.budget.rows_to_make`."""
+"""See `augment.generation.budget.rows_to_make`."""
 
 
 class Balanced(Augmentation):
@@ -64,7 +64,7 @@ class Static(Augmentation):
     parameters: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
     """Of the strategy, by name."""
     sampling_strategy: Strategy = "auto"
-    """See `augment.budget.rows_to_make`."""
+    """See `augment.generation.budget.rows_to_make`."""
     guards: list[str] | None = None
     """See `augment.guards.selection.select`."""
     max_per_source: Count | None = None
@@ -102,7 +102,7 @@ class Features(Augmentation):
     parameters: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
     """Of the strategy, by name."""
     sampling_strategy: Strategy = "auto"
-    """See `augment.budget.rows_to_make`."""
+    """See `augment.generation.budget.rows_to_make`."""
     head_epochs: Positive = 10.0
     """Passes of the new head through the vectors."""
     head_learning_rate: Positive = 1e-3

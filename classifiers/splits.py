@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from augment.candidates import Candidate
 from augment.corpus import Corpus
 from augment.errors import InputError, did_you_mean
-from augment.guards.guard import Originals
+from augment.generation.candidates import Candidate
+from augment.guards.base import Originals
 from augment.guards.held_out import HeldOut
 from augment.guards.near_duplicate import NearDuplicate
 

@@ -44,7 +44,7 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-from augment.candidates import Candidate
+from augment.generation.candidates import Candidate
 from augment.errors import InputError
 from augment.strategy import TextStrategy
 from augment.words import Replacement, splice, word_spans

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from augment import checks
-from augment.candidates import Candidate, Draw
 from augment.composition import OneOf, Sequential, composed
 from augment.edits import KeyboardEdit, OcrEdit, Random, RandomCharEdit, RandomWordEdit
 from augment.errors import InputError
 from augment.fill_mask import FillMask
-from augment.guards.guard import Guard
+from augment.generation.candidates import Candidate, Draw
+from augment.guards.base import Guard
 from augment.registry import GUARDS, STRATEGIES
 from augment.strategy import TextStrategy, model_device
 from augment.vector_sampler import VectorSampler

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment import checks, registry, words
-from augment.candidates import Candidate, Draw
 from augment.edits import (
     KeyboardEdit,
     NlpAugEdit,
@@ -28,6 +27,7 @@ from augment.edits import (
     replacements,
 )
 from augment.errors import InputError
+from augment.generation.candidates import Candidate, Draw
 from augment.guards.protected import ProtectedSpan, protected_spans
 from augment.upsampling import upsample
 

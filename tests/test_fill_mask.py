@@ -15,9 +15,9 @@ from sklearn.base import clone
 from tiny_models import DTYPES, in_order
 
 from augment import words
-from augment.candidates import Draw
 from augment.errors import InputError
 from augment.fill_mask import FillMask, nucleus, pick
+from augment.generation.candidates import Draw
 from augment.words import folded, splice, word_spans
 
 ODD = (

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from augment.candidates import Candidate
 from augment.corpus import from_table
 from augment.errors import InputError
+from augment.generation.candidates import Candidate
 from augment.strategy import TextStrategy
 from benchmarks.cli import main
 from benchmarks.guard_quality import Judge, guard_quality

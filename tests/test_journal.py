@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from augment.errors import InputError, OutputError
-from augment.generation import Outcome, Row
+from augment.generation.loop import Outcome, Row
 from augment.journal import Journal, check_no_journal, journal_path
 
 IDENTITY = {

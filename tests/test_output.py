@@ -26,7 +26,7 @@ from augment.assembly import extended_frame, extended_table
 from augment.corpus import PROVENANCE, Layout, from_table, read
 from augment.errors import CounterpoiseError, InputError, OutputError
 from augment.files import clear_leftovers, staged_text
-from augment.generation import Row
+from augment.generation.loop import Row
 from augment.output import check_output, check_storable, write_batches
 
 FILES = ("t.csv", "t.tsv", "t.jsonl", "t.parquet")

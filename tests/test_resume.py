@@ -23,7 +23,7 @@ from click.testing import CliRunner
 
 from augment.cli import main
 from augment.corpus import Layout, read
-from augment.generation import CHUNK
+from augment.generation.loop import CHUNK
 from augment.identity import installed_versions
 from augment.journal import Journal, journal_path
 from augment.registry import STRATEGIES
@@ -40,7 +40,7 @@ import os
 import time
 from typing import Any, ClassVar
 
-from augment.candidates import Candidate
+from augment.generation.candidates import Candidate
 from augment.strategy import TextStrategy
 from augment.words import Replacement, splice, word_spans
 

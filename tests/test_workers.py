@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 import torch
 
-from augment.candidates import Candidate, Draw
 from augment.errors import CounterpoiseError, InputError
 from augment.fill_mask import FillMask
-from augment.generation import try_draws
+from augment.generation.candidates import Candidate, Draw, Judgement
+from augment.generation.loop import try_draws
+from augment.guards.base import Guard
 from augment.guards.changed import Changed
-from augment.guards.guard import Guard, Judgement
 from augment.strategy import TextStrategy
 from augment.upsampling import upsample
 from augment.workers import Workers, device_of, share_of

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from augment.candidates import Candidate, Draw
 from augment.errors import InputError
-from augment.guards.guard import Guard, Judgement, Originals
+from augment.generation.candidates import Candidate, Draw, Judgement
+from augment.guards.base import Guard, Originals
 from augment.seeding import generator
 from augment.words import folded, key
 

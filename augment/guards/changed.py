@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from augment.candidates import Candidate, Draw
-from augment.guards.guard import Guard, Judgement
+from augment.generation.candidates import Candidate, Draw, Judgement
+from augment.guards.base import Guard
 from augment.words import folded
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from augment.candidates import Candidate
-from augment.guards.guard import Guard, Originals
+from augment.generation.candidates import Candidate
+from augment.guards.base import Guard, Originals
 from augment.words import folded, key
 
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from augment.candidates import Candidate, Draw
 from augment.errors import InputError
-from augment.guards.guard import Guard, Judgement, Originals
+from augment.generation.candidates import Candidate, Draw, Judgement
+from augment.guards.base import Guard, Originals
 from augment.words import folded, folded_words, key
 
 MODULUS = 2**61 - 1

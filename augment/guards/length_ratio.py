@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from augment.candidates import Candidate, Draw
 from augment.errors import InputError
-from augment.guards.guard import Guard, Judgement
+from augment.generation.candidates import Candidate, Draw, Judgement
+from augment.guards.base import Guard
 
 
 class LengthRatio(Guard):

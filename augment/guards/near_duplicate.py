@@ -8,9 +8,9 @@ from functools import lru_cache
 from importlib.metadata import version
 from typing import Any, ClassVar
 
-from augment.candidates import Candidate, Draw
 from augment.errors import InputError
-from augment.guards.guard import Guard, Judgement, Originals
+from augment.generation.candidates import Candidate, Draw, Judgement
+from augment.guards.base import Guard, Originals
 from augment.words import folded, folded_words, key
 
 FOUND = 0.95

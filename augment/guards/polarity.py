@@ -8,9 +8,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from augment.candidates import Candidate, Draw
 from augment.errors import InputError, did_you_mean
-from augment.guards.guard import Guard, Judgement, Originals
+from augment.generation.candidates import Candidate, Draw, Judgement
+from augment.guards.base import Guard, Originals
 from augment.words import folded_words, key
 
 if TYPE_CHECKING:

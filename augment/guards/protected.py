@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from augment import words
-from augment.candidates import Candidate, Draw
 from augment.errors import InputError
-from augment.guards.guard import Guard, Judgement
+from augment.generation.candidates import Candidate, Draw, Judgement
+from augment.guards.base import Guard
 
 
 class ProtectedSpan(Guard):

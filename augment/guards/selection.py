@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from augment.errors import InputError
-from augment.guards.guard import Guard
+from augment.guards.base import Guard
 from augment.registry import GUARDS
 
 ALWAYS = ("changed", "length_ratio", "held_out", "duplicate")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from augment.candidates import Candidate, Draw
 from augment.errors import InputError
-from augment.guards.guard import Guard, Judgement
+from augment.generation.candidates import Candidate, Draw, Judgement
+from augment.guards.base import Guard
 
 if TYPE_CHECKING:
     from augment.encoding import Encoders

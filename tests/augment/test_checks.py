@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from augment import checks, registry
-from augment.candidates import Candidate, Draw
+from augment.generation.candidates import Candidate, Draw
 from augment.strategy import TextStrategy
 from augment.words import Replacement
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from augment.candidates import Candidate
+from augment.generation.candidates import Candidate
 from augment.strategy import TextStrategy
 
 

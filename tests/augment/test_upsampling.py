@@ -18,10 +18,10 @@ from datasets import ClassLabel, Dataset, Features, Value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augment.candidates import Candidate
 from augment.corpus import from_table
 from augment.errors import InputError
 from augment.formats import Layout
+from augment.generation.candidates import Candidate
 from augment.guards.selection import ALWAYS, DEFAULT
 from augment.inspection import inspect, suggest
 from augment.strategy import TextStrategy
@@ -587,7 +587,7 @@ def test_the_suggestion_raises_rare_classes_to_at_most_twice_their_rows(counts, 
 
 
 def test_what_an_inspection_suggests_can_be_asked_for():
-    from augment.budget import parse
+    from augment.generation.budget import parse
 
     table = from_table(Dataset.from_dict({"text": SHUFFLED, "label": SHUFFLED_LABELS}), "memory", Layout())
     suggestion = inspect(table).suggestion

@@ -9,11 +9,11 @@ import shutil
 import numpy as np
 import pytest
 
-from augment.candidates import Candidate, Draw
 from augment.encoding import Encoders, TextEncoder
 from augment.errors import InputError, ModelError
+from augment.generation.candidates import Candidate, Draw
 from augment.guards.agreement import Agreement
-from augment.guards.guard import Originals
+from augment.guards.base import Originals
 
 pytestmark = pytest.mark.numeric
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from imblearn.utils import check_sampling_strategy
 
-from augment.budget import parse, rows_to_make
 from augment.errors import CounterpoiseError, InputError
+from augment.generation.budget import parse, rows_to_make
 
 THOROUGHLY = settings(deadline=None, max_examples=80)
 WORDS = ("minority", "not minority", "not majority", "all", "auto")

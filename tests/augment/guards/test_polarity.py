@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from augment.candidates import Candidate, Draw
 from augment.encoding import Encoders
 from augment.errors import InputError
 from augment.fill_mask import FillMask
-from augment.guards.guard import Originals
+from augment.generation.candidates import Candidate, Draw
+from augment.guards.base import Originals
 from augment.guards.polarity import Polarity, read_words
 from augment.registry import GUARDS
 from augment.words import NEGATIONS, Replacement, folded_words, protection, splice
 
-SHIPPED = Path(__file__).parents[1] / "augment" / "guards" / "polarity_words.txt"
+SHIPPED = Path(__file__).parents[3] / "augment" / "guards" / "polarity_words.txt"
 SOURCE = "The film is good, the seats are red."
 # Words that hold a sentence together, and hedges and degrees that neutral texts are full of.
 FUNCTION_WORDS = folded_words(

@@ -6,8 +6,8 @@ import pytest
 
 from augment.errors import InputError
 from augment.guards.agreement import Agreement
+from augment.guards.base import Guard
 from augment.guards.changed import Changed
-from augment.guards.guard import Guard
 from augment.guards.length_ratio import LengthRatio
 from augment.guards.protected import ProtectedSpan
 from augment.guards.selection import ALWAYS, DEFAULT, select

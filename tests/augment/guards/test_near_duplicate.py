@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augment.candidates import Candidate, Draw
 from augment.errors import InputError
-from augment.guards.guard import Originals
+from augment.generation.candidates import Candidate, Draw
+from augment.guards.base import Originals
 from augment.guards.near_duplicate import NearDuplicate, banding, shingles
 from augment.registry import GUARDS
 
@@ -167,7 +167,7 @@ def test_texts_without_words_are_compared_by_their_characters():
 
 CHILD = """
 import json, pickle, sys
-from augment.candidates import Candidate, Draw
+from augment.generation.candidates import Candidate, Draw
 guard, texts = pickle.load(sys.stdin.buffer)
 draws = [Draw("any source", "neutral", 0, 0, 0, 0)] * len(texts)
 by_itself = guard.judge(draws, [Candidate(text) for text in texts]).passed

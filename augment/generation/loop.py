@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from augment.candidates import Candidate, Draw
-from augment.guards.guard import Guard
-from augment.plan import TOGETHER, Slot, slots
+from augment.generation.candidates import Candidate, Draw
+from augment.generation.plan import TOGETHER, Slot, slots
+from augment.guards.base import Guard
 
 CHUNK = 1024
 """Slots that are worked on together. Fixed, because what is worked on together must not depend on options."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-from augment.candidates import Candidate, Draw
 from augment.errors import InputError
+from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.registry import GUARDS
 
 if TYPE_CHECKING:
@@ -32,14 +32,6 @@ class Originals(NamedTuple):
     def is_real(self, row: int) -> bool:
         """Tell whether no earlier run has made a row."""
         return self.is_synthetic is None or not self.is_synthetic[row]
-
-
-class Judgement(NamedTuple):
-    """What a guard says of candidates, in their order."""
-
-    passed: Sequence[bool]
-    columns: Mapping[str, Sequence[Any]] = {}
-    """What it measured of them and is to be written beside the rows, by the names in `Guard.columns`."""
 
 
 class Guard:

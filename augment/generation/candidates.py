@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -38,3 +39,11 @@ class Candidate:
 
     text: str
     replacements: tuple[Replacement, ...] = ()
+
+
+class Judgement(NamedTuple):
+    """What a guard says of candidates, in their order."""
+
+    passed: Sequence[bool]
+    columns: Mapping[str, Sequence[Any]] = {}
+    """What it measured of them and is to be written beside the rows, by the names in `Guard.columns`."""

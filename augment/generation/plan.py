@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from augment.errors import InputError
 from augment.seeding import generator
 
 TOGETHER = 4
@@ -74,3 +75,44 @@ def slots(
     for variant in count(each) if limit is None else range(each, limit):
         for source in order[more if variant == each else 0 :]:
             yield Slot(int(source), first + variant)
+
+
+def usable_sources(usable: np.ndarray, codes: np.ndarray, classes: Sequence[Any]) -> dict[Any, np.ndarray]:
+    """Return the row numbers of each class that new rows may be made from.
+
+    Parameters
+    ----------
+    usable : ndarray of bool, shape (n,)
+        Which rows have a text, and may be sources.
+    codes : ndarray of int, shape (n,)
+        The place of each row's class in `classes`.
+    classes : sequence
+        The classes.
+
+    Returns
+    -------
+    dict of label to ndarray of int64
+        Ascending; empty for a class without any.
+
+    Examples
+    --------
+    >>> usable_sources(np.array([True, False, True]), np.array([1, 1, 0]), ["a", "b"])
+    {'a': array([2]), 'b': array([0])}
+    """
+    return {label: np.flatnonzero(usable & (codes == code)) for code, label in enumerate(classes)}
+
+
+def check_sources(sources: Mapping[Any, np.ndarray], budget: dict[Any, int]) -> None:
+    """Refuse to raise a class that has fewer than two texts to make new ones from.
+
+    Raises
+    ------
+    InputError
+        Naming the class.
+    """
+    for label, wanted in budget.items():
+        if wanted and len(sources[label]) < 2:
+            raise InputError(
+                f"The class {label!r} has {len(sources[label])} usable text{'s' * (len(sources[label]) != 1)} and at"
+                " least 2 are needed to make new ones. Add rows, or leave the class out of the sampling strategy."
+            )

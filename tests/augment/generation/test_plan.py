@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augment.plan import TOGETHER, Slot, slots
+from augment.generation.plan import TOGETHER, Slot, slots
 
 THOROUGHLY = settings(deadline=None, max_examples=80)
 SOURCES = st.lists(st.integers(0, 10**12), min_size=1, max_size=25, unique=True)

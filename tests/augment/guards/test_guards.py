@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augment.candidates import Candidate, Draw
 from augment.errors import InputError
+from augment.generation.candidates import Candidate, Draw
+from augment.guards.base import Guard, Originals
 from augment.guards.changed import Changed
 from augment.guards.duplicate import Duplicate
-from augment.guards.guard import Guard, Originals
 from augment.guards.held_out import HeldOut
 from augment.guards.length_ratio import LengthRatio
 from augment.registry import GUARDS

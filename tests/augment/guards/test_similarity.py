@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
-from augment.candidates import Candidate, Draw
 from augment.encoding import Encoders, TextEncoder
 from augment.errors import InputError
+from augment.generation.candidates import Candidate, Draw
 from augment.guards.similarity import Similarity
 
 pytestmark = pytest.mark.numeric

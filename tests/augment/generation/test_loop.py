@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augment.candidates import Candidate, Draw
-from augment.generation import CHUNK, Outcome, Row, Tally, binding, generate, try_draws
+from augment.generation.candidates import Candidate, Draw
+from augment.generation.loop import CHUNK, Outcome, Row, Tally, binding, generate, try_draws
+from augment.generation.plan import Slot, slots
+from augment.guards.base import Guard, Originals
 from augment.guards.changed import Changed
 from augment.guards.duplicate import Duplicate
-from augment.guards.guard import Guard, Originals
 from augment.guards.held_out import HeldOut
 from augment.guards.length_ratio import LengthRatio
 from augment.guards.selection import select
-from augment.plan import Slot, slots
 
 THOROUGHLY = settings(deadline=None, max_examples=80)
 NAMES = ["Anna", "Boris", "Chloe", "Dmitri", "Elena", "Farid", "Greta", "Hugo", "Ines", "Jonas"]

@@ -1,0 +1,12 @@
+from .agreement import Agreement as Agreement
+from .base import Guard as Guard
+from .base import Originals as Originals
+from .changed import Changed as Changed
+from .duplicate import Duplicate as Duplicate
+from .held_out import HeldOut as HeldOut
+from .length_ratio import LengthRatio as LengthRatio
+from .near_duplicate import NearDuplicate as NearDuplicate
+from .polarity import Polarity as Polarity
+from .protected import ProtectedSpan as ProtectedSpan
+from .selection import select as select
+from .similarity import Similarity as Similarity
