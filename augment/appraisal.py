@@ -223,8 +223,8 @@ def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "m
 
 def _sources(table: WrittenOutput) -> tuple[Callable[[np.ndarray], list[str]] | None, str | None]:
     """Return what gives the texts of the sources of new rows, or None and why there is nothing."""
-    from augment.corpus import read
-    from augment.formats import Layout
+    from augment.data.corpus import read
+    from augment.data.reading import Layout
 
     made_from = table.manifest["input"]
     new = np.flatnonzero(table.is_new)

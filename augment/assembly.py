@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from augment.corpus import BATCH, PROVENANCE, Corpus, batches
+from augment.data.corpus import BATCH, PROVENANCE, Corpus, batches
 from augment.errors import InputError
 from augment.generation.loop import Row
 

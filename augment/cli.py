@@ -117,9 +117,9 @@ def upsample_command(
     """Balance the classes of INPUT: a file, a saved folder, a hub id, or `sample`."""
     # Before pyarrow is imported: its own allocator keeps what was freed, a quarter of the peak at a million rows.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    from augment import output as files
     from augment import run_config
     from augment.assembly import extended_batches
+    from augment.data import writing as files
     from augment.files import check_writable, clear_leftovers, staged_text
     from augment.journal import Journal, check_no_journal, journal_path
     from augment.manifest import manifest_path
@@ -239,8 +239,8 @@ def _make_vectors(
     asked: Any, job: Any, output: Path, *, replace: bool, show: int, quiet: bool, config: Path | None
 ) -> None:
     """Carry out the job of a vector strategy."""
-    from augment import output as files
     from augment import vector_run
+    from augment.data import writing as files
     from augment.files import clear_leftovers, staged_text
     from augment.manifest import manifest_path
 
@@ -314,8 +314,8 @@ def report_command(output: Path, path: Path | None, overwrite: bool, sample: int
 @layout_options
 def inspect_command(source: str, **others: Any) -> None:
     """Show class counts, duplicates and lengths of INPUT, and suggest a sampling strategy."""
-    from augment import corpus
-    from augment.inspection import inspect
+    from augment.data import corpus
+    from augment.data.inspection import inspect
 
     found = inspect(corpus.read(source, layout_of(**others)))
     total = sum(found.counts.values())
@@ -363,7 +363,7 @@ def _show_registry(registry: Any) -> None:
 
 def layout_of(**others: Any) -> Any:
     """Build the layout from the options of `layout_options`."""
-    from augment.corpus import Layout
+    from augment.data.corpus import Layout
 
     for name in ("columns", "labels"):
         if others[name] is not None:

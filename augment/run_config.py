@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError, create_model
 
-from augment import corpus
-from augment.corpus import Corpus, Layout
+from augment.data import corpus
+from augment.data.corpus import Corpus, Layout
 from augment.errors import InputError, did_you_mean
 from augment.generation import budget
 from augment.guards.base import Guard

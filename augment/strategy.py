@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -11,6 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from augment.data.containers import class_counts, columns, extended, has_text
 from augment.encoding import Encoders
 from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy, rows_to_make
@@ -199,107 +199,3 @@ def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Or
         guard.prepare(encoders)
         guard.fit(originals)
     return asked
-
-
-def class_counts(labels: Sequence[Any]) -> dict[Any, int]:
-    """Count the rows of each class, in sorted order.
-
-    Parameters
-    ----------
-    labels : sequence of str or int
-
-    Returns
-    -------
-    dict of label to int
-
-    Raises
-    ------
-    InputError
-        If a label is missing, or strings and integers are mixed.
-    """
-    counts = Counter(labels)
-    for label in counts:
-        if label is None or label != label or label == "":
-            raise InputError(f"Row {labels.index(label)} has no label. Drop such rows, or give them one.")
-    kinds = {type(label).__name__ for label in counts}
-    if len(kinds) > 1:
-        raise InputError(f"The labels must be of one type, strings or integers. Got {', '.join(sorted(kinds))}.")
-    return {label: counts[label] for label in sorted(counts)}
-
-
-def has_text(texts: Sequence[Any]) -> np.ndarray:
-    """Return which rows have a text that is more than white space.
-
-    Parameters
-    ----------
-    texts : sequence of (str or None), shape (n,)
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-
-    Raises
-    ------
-    InputError
-        If one is neither a string nor None.
-    """
-    for i, text in enumerate(texts):
-        if text is not None and not isinstance(text, str):
-            raise InputError(f"Row {i} must hold a text. Got {type(text).__name__}: {text!r:.60}.")
-    return np.array([bool(text and text.strip()) for text in texts], dtype=bool)
-
-
-def columns(texts: Any, y: Any) -> tuple[list[Any], list[Any]]:
-    """Turn texts and their classes into lists of plain Python values.
-
-    Parameters
-    ----------
-    texts, y : list, tuple, ndarray or pandas.Series
-
-    Returns
-    -------
-    texts, y : list
-        Of one length.
-
-    Raises
-    ------
-    InputError
-        If one has other than one dimension, or their lengths differ.
-    """
-    rows, labels = _column(texts, "texts"), _column(y, "y")
-    if len(rows) != len(labels):
-        raise InputError(f"There must be one label for each text. Got {len(rows)} texts and {len(labels)} labels.")
-    return rows, labels
-
-
-def _column(values: Any, name: str) -> list[Any]:
-    """Turn a one-dimensional container into a list."""
-    if isinstance(values, (str, bytes)) or getattr(values, "ndim", 1) != 1:
-        raise InputError(f"`{name}` must be one-dimensional: a list, a numpy array or a pandas Series of values.")
-    return values.tolist() if hasattr(values, "tolist") else list(values)
-
-
-def extended(container: Any, new: list[Any]) -> Any:
-    """Return a container with new values after the old.
-
-    Parameters
-    ----------
-    container : list, tuple, ndarray or pandas.Series
-    new : list
-
-    Returns
-    -------
-    list, tuple, ndarray or pandas.Series
-        Of the type of `container`, which is not changed.
-    """
-    if isinstance(container, np.ndarray):
-        if container.dtype.kind in "iufb":
-            return np.concatenate([container, np.asarray(new, dtype=container.dtype)])
-        return np.concatenate([container, np.asarray(new, dtype=object if container.dtype == object else np.str_)])
-    if hasattr(container, "iloc"):
-        import pandas as pd
-
-        return pd.concat([container, pd.Series(new, dtype=container.dtype, name=container.name)], ignore_index=True)
-    if isinstance(container, tuple):
-        return (*container, *new)
-    return [*container, *new]

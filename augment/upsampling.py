@@ -15,7 +15,8 @@ import numpy as np
 from augment import registry
 from augment._version import __version__
 from augment.assembly import check_provenance_columns, extended_frame, extended_table
-from augment.corpus import Corpus, Layout, from_table
+from augment.data.containers import as_table, held_out_texts
+from augment.data.corpus import Corpus, Layout, from_table
 from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy, rows_to_make
 from augment.generation.loop import Row, Tally, Try, generate, try_draws
@@ -29,8 +30,6 @@ from augment.strategy import TextStrategy, fitted_guards
 from augment.workers import Workers
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-
     from augment.vector_sampler import VectorSampler
 
 
@@ -39,15 +38,6 @@ class HeldOut(NamedTuple):
 
     name: str
     texts: list[str]
-
-
-def held_out_texts(against: Sequence[str]) -> list[str]:
-    """Return the texts that were given as `against`; anything else is an InputError."""
-    if isinstance(against, str) or not all(isinstance(text, str) for text in against):
-        raise InputError(
-            "`against` must be a sequence of texts; augment.corpus.read_texts(FILE) reads them from a file."
-        )
-    return list(against)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -398,41 +388,6 @@ def _first_variants(corpus: Corpus) -> dict[str, int]:
     if "variant" in corpus.table.column_names:
         np.maximum.at(first, corpus.codes, corpus.column("variant").fill_null(-1).to_numpy() + 1)
     return dict(zip(corpus.classes, first.tolist(), strict=True))
-
-
-def as_table(data: Any) -> Dataset:
-    """Turn any of the kinds of data that are accepted into a table.
-
-    Parameters
-    ----------
-    data : datasets.Dataset, pandas.DataFrame, or (texts, labels)
-
-    Returns
-    -------
-    datasets.Dataset
-        Of a pair, with the columns ``text`` and ``label``.
-
-    Raises
-    ------
-    InputError
-        If it is none of these, or a column holds values of several types.
-    """
-    import datasets
-    import pyarrow as pa
-
-    try:
-        if isinstance(data, datasets.Dataset):
-            return data
-        if hasattr(data, "iloc"):
-            return datasets.Dataset.from_pandas(data, preserve_index=False)
-        if isinstance(data, (tuple, list)) and len(data) == 2 and len(data[0]) == len(data[1]):
-            return datasets.Dataset.from_dict({"text": list(data[0]), "label": list(data[1])})
-    except pa.ArrowException as error:
-        raise InputError(f"The data has a column of mixed types: {' '.join(str(error).split())}. Mend it.") from error
-    raise InputError(
-        "The data must be a datasets.Dataset, a pandas DataFrame, or a pair of equally long lists (texts, labels)."
-        f" Got {type(data).__name__}."
-    )
 
 
 def _repeatable(job: Job) -> Any:

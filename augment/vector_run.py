@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from augment.corpus import BATCH, PROVENANCE, batches
+from augment.data.corpus import BATCH, PROVENANCE, batches
 from augment.encoding import TextEncoder
 from augment.errors import InputError
 from augment.manifest import Manifest
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datasets import Features
 
 COLUMNS = ("vector", "neighbor_row", "neighbor_weight")
-"""What the output of a vector strategy has beside `augment.corpus.PROVENANCE`."""
+"""What the output of a vector strategy has beside `augment.data.corpus.PROVENANCE`."""
 DECODED = ("nearest_text", "nearest_distance")
 """What it has besides if vectors are decoded."""
 
@@ -123,7 +123,7 @@ def vector_batches(job: Job, made: Vectors, *, only_synthetic: bool) -> tuple[Fe
     Returns
     -------
     features : Features
-        The columns of the corpus, those of `augment.corpus.PROVENANCE` and `COLUMNS`, and, where vectors were decoded,
+        The columns of the corpus, those of `augment.data.corpus.PROVENANCE` and `COLUMNS`, and, where vectors were decoded,
         those of `DECODED`. ``vector`` is a list of float32 of fixed size.
     batches : iterator of pyarrow.RecordBatch
         New rows have no text; `source_row` and `neighbor_row` are the parents' row numbers in the input.

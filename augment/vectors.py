@@ -10,11 +10,11 @@ import numpy as np
 from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE
 from sklearn.base import BaseEstimator, clone
 
+from augment.data.containers import class_counts, columns, extended, has_text
 from augment.encoding import TextEncoder
 from augment.errors import InputError
 from augment.generation.budget import rows_to_make
 from augment.smote import Adasyn, BorderlineSmote, Smote, SmoteFamily, SvmSmote
-from augment.strategy import class_counts, columns, extended, has_text
 from augment.vector_sampler import VectorSampler
 
 

@@ -59,7 +59,7 @@ class WrittenOutput:
     """A table that was written, with the few columns that every row has a part in held as arrays."""
 
     def __init__(self, path: Path, manifest: Mapping[str, Any], seed: int) -> None:
-        from augment.formats import Layout, load
+        from augment.data.reading import Layout, load
 
         self.path, self.manifest, self.seed = path, manifest, seed
         self.table = load(path, Layout())

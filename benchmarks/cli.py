@@ -43,7 +43,7 @@ def checkpoint_command(
 ) -> None:
     """Measure MODEL as a masked language model and as a sentence encoder; prints JSON."""
     from augment.checkpoints import load_encoder, load_masked_lm
-    from augment.corpus import read_texts
+    from augment.data.corpus import read_texts
     from benchmarks.checkpoint_quality import similarity_correlation, word_accuracy
 
     masked_lm, texts = load_masked_lm(model, dtype=dtype), read_texts(word_file)
@@ -159,7 +159,7 @@ def guards_command(
 ) -> None:
     """Measure what each guard leaves of fill-mask candidates, by a judge that has seen neither."""
     from augment.console import show_table
-    from augment.corpus import read
+    from augment.data.corpus import read
     from augment.fill_mask import FillMask
     from benchmarks.guard_quality import Judge, guard_quality
 
@@ -187,7 +187,7 @@ def vectors_command(
 ) -> None:
     """Measure how like held-out real rows the vectors of each strategy are."""
     from augment.console import show_table
-    from augment.corpus import read
+    from augment.data.corpus import read
     from augment.encoding import TextEncoder
     from benchmarks.vector_quality import ALL, vector_quality
 

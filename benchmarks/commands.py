@@ -67,7 +67,7 @@ def run_command(
 
     The options on columns, labels and splits are those of csv:FILE.
     """
-    from augment.formats import Layout
+    from augment.data.reading import Layout
     from benchmarks import suite as suites
     from benchmarks.arms import BUILT_IN, load_mapping, resolve
     from benchmarks.results import FILE, Results, RunRecord, read

@@ -62,7 +62,7 @@ def contests(asked: Asked, said: Callable[[str], None]) -> list[Contest]:
     CounterpoiseError
         If the two do not give the same vectors.
     """
-    from augment.corpus import read
+    from augment.data.corpus import read
 
     texts = [text for text in read(asked.data).texts if text and text.strip()]
     if not texts:

@@ -55,7 +55,7 @@ def contests(asked: Asked, said: Callable[[str], None]) -> list[Contest]:
         If the model is no masked language model.
     """
     from augment.checkpoints import load_masked_lm
-    from augment.corpus import read
+    from augment.data.corpus import read
 
     corpus = read(asked.data)
     labelled = tuple(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from augment.corpus import Corpus
+from augment.data.corpus import Corpus
 from augment.encoding import Encoders, TextEncoder
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw

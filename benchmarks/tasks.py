@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from augment.data.reading import SUFFIXES, Layout
 from augment.errors import InputError, did_you_mean
-from augment.formats import SUFFIXES, Layout
 from augment.seeding import generator
 from augment.settings import Settings
 from augment.words import folded
@@ -387,7 +387,7 @@ def load(
 
 def _read(source: str, layout: Layout) -> Rows:
     """Read the rows of a table that have a text."""
-    from augment.corpus import read
+    from augment.data.corpus import read
 
     corpus = read(source, layout)
     pairs = [

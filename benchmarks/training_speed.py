@@ -55,7 +55,7 @@ def contests(asked: Asked, said: Callable[[str], None]) -> list[Contest]:
     ModelError
         If the model is no encoder.
     """
-    from augment.corpus import read
+    from augment.data.corpus import read
     from augment.encoding import TextEncoder
 
     corpus = read(asked.data)

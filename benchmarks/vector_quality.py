@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from augment.corpus import Corpus
+from augment.data.corpus import Corpus
 from augment.encoding import TextEncoder
 from augment.errors import InputError
 from augment.quality import Fidelity, reference_fidelity, vector_fidelity

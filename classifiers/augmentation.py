@@ -125,9 +125,10 @@ class Synthesis:
 
     def _job(self, number: int) -> Job:
         """Plan a set, and say what is wrong before anything is made."""
-        from augment.corpus import from_table
+        from augment.data.containers import as_table
+        from augment.data.corpus import from_table
         from augment.guards.selection import ALWAYS, select
-        from augment.upsampling import HeldOut, as_table, plan_job
+        from augment.upsampling import HeldOut, plan_job
 
         asked, strategy = self.augmentation, self._strategy()
         guards: list[Any] | None = asked.guards

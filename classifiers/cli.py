@@ -17,7 +17,7 @@ from augment.errors import InputError, ModelError, OutputError
 from classifiers.commands import evaluate_command, predict_command, resumable, text_lines, train_command
 
 if TYPE_CHECKING:
-    from augment.corpus import Layout
+    from augment.data.corpus import Layout
 
 CONTRASTIVE = ("simcse", "esimcse", "supervised-simcse")
 SETTINGS = (
@@ -191,7 +191,7 @@ def _refuse_foreign(objective: str) -> None:
 
 def _read(sources: tuple[str, ...], layout: Layout, *, labelled: bool) -> tuple[list[str], list[str] | None]:
     """Return all texts and, of tables, the names of their labels; labelled rows that upsampling made are left out."""
-    from augment.corpus import read, read_texts
+    from augment.data.corpus import read, read_texts
 
     if not labelled:
         texts = [text_lines(source) if source.endswith(".txt") else read_texts(source, layout) for source in sources]

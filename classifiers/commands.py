@@ -126,7 +126,7 @@ def train_command(
 ) -> None:
     """Train an encoder with a classification head on TRAIN: a file, a saved folder, a hub id, or `sample`."""
     config = TrainConfig(**_settings(others))  # what is wrong with it is said before torch is loaded
-    from augment.corpus import read, read_texts
+    from augment.data.corpus import read, read_texts
     from classifiers.training import train
 
     layout = layout_of(**others)
@@ -335,7 +335,7 @@ def _texts(source: str, layout: Any) -> Iterator[str]:
     """Yield the texts of a file or of the standard input; what is wrong with a table is said at once."""
     if source == "-" or source.endswith(".txt"):
         return text_lines(source)
-    from augment.corpus import open_texts
+    from augment.data.corpus import open_texts
 
     return (text or "" for text in open_texts(source, layout))
 

@@ -10,9 +10,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from augment.data.containers import columns, has_text
 from augment.errors import InputError
 from augment.scoring import TextScorer
-from augment.strategy import columns, has_text
 from augment.words import folded
 from classifiers.config import TrainConfig
 

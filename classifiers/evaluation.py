@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from augment.checkpoints import load_classifier
-from augment.corpus import Corpus, read
+from augment.data.corpus import Corpus, read
+from augment.data.reading import Layout
 from augment.errors import InputError, did_you_mean
-from augment.formats import Layout
 from augment.scoring import TextScorer
 from classifiers import output_folder
 from classifiers.metrics import Scores, confusion, reliability, scores

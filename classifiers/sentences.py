@@ -12,9 +12,9 @@ from torch import Tensor
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from augment.batches import LENGTH_STEP, padded
-from augment.corpus import Layout, Texts
+from augment.data.corpus import Layout, Texts
+from augment.data.reading import load
 from augment.errors import InputError
-from augment.formats import load
 from augment.seeding import generator
 from classifiers.contrastive import repeated
 

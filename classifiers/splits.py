@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from augment.corpus import Corpus
+from augment.data.corpus import Corpus
 from augment.errors import InputError, did_you_mean
 from augment.generation.candidates import Candidate
 from augment.guards.base import Originals
@@ -271,7 +271,7 @@ def described(data: Any, name: str) -> Any:
     InputError
         If it is none of these, or a column is missing.
     """
-    from augment.corpus import from_table
-    from augment.upsampling import as_table
+    from augment.data.containers import as_table
+    from augment.data.corpus import from_table
 
     return data if isinstance(data, Corpus) else from_table(as_table(data), name)

@@ -17,9 +17,9 @@ from transformers.integrations import get_available_reporting_integrations
 
 from augment._version import __version__
 from augment.checkpoints import Checkpoint, folder_hash, load_encoder, quiet
+from augment.data.containers import held_out_texts
 from augment.errors import InputError
 from augment.seeding import global_generators
-from augment.upsampling import held_out_texts
 from classifiers import history as histories
 from classifiers import output_folder
 from classifiers.augmentation import Synthesis, vector_sampler
@@ -62,7 +62,7 @@ def train(
         Rows that weights are chosen on, and that nothing is learnt from. Without them the last weights are kept.
     against : sequence of str, default=()
         Other held-out texts, such as those of a test file: no synthetic row equals or nearly equals one, or is made of
-        a row that does. `augment.corpus.read_texts` reads them from a file.
+        a row that does. `augment.data.corpus.read_texts` reads them from a file.
     output_dir : str or Path, optional
         Folder for the model, its tokenizer, ``training.json``, ``history.jsonl`` and, if matplotlib is installed,
         ``curves.png``. None: nothing is kept on the disk but the features of a frozen encoder (see `cache_dir`).

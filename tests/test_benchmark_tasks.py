@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
+from augment.data.reading import Layout
 from augment.errors import InputError
-from augment.formats import Layout
 from augment.words import folded
 from benchmarks.tasks import CROSS_DOMAIN, Rows, Task, at_hand, load, read_split
 

@@ -28,7 +28,7 @@ from click.testing import CliRunner, Result
 
 from augment import registry
 from augment.cli import main
-from augment.formats import Layout
+from augment.data.reading import Layout
 from augment.words import folded, word_spans
 
 ROOT = Path(__file__).parent.parent

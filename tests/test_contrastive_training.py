@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from safetensors.torch import load_file
 
 from augment.checkpoints import load_encoder, load_masked_lm
-from augment.corpus import Layout
+from augment.data.corpus import Layout
 from augment.errors import InputError, ModelError
 from augment.pooling import POOLERS
 from classifiers import contrastive_training

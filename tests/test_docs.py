@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from augment import registry
-from augment.corpus import read
+from augment.data.corpus import read
 
 ROOT = Path(__file__).parent.parent
 SST3 = ROOT.parent / "shared" / "data" / "sst3"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from augment.corpus import from_table
+from augment.data.corpus import from_table
 from augment.errors import InputError
 from augment.generation.candidates import Candidate
 from augment.strategy import TextStrategy

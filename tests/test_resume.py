@@ -22,7 +22,7 @@ import pytest
 from click.testing import CliRunner
 
 from augment.cli import main
-from augment.corpus import Layout, read
+from augment.data.corpus import Layout, read
 from augment.generation.loop import CHUNK
 from augment.identity import installed_versions
 from augment.journal import Journal, journal_path

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from augment.corpus import read
+from augment.data.corpus import read
 
 GIB = 2**30
 MEASURE = (

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from augment.corpus import read
+from augment.data.corpus import read
 from augment.encoding import TextEncoder
 from augment.errors import CounterpoiseError, InputError
 from benchmarks import cli, encoding_speed, fill_mask_speed

@@ -17,7 +17,7 @@ from test_training import VALIDATION as LIKE_TRAINING
 from transformers import TrainerCallback
 
 from augment import upsample
-from augment.corpus import read
+from augment.data.corpus import read
 from augment.errors import InputError, OutputError, TrainingError
 from classifiers import head_training
 from classifiers.augmentation import Sets, Synthesis
@@ -451,7 +451,7 @@ def test_a_file_whose_synthetic_rows_themselves_stand_in_validation_is_refused(u
 
 
 def test_parents_are_found_by_their_numbers_in_the_file_also_where_rows_are_kept_out():
-    from augment.corpus import Layout, from_table
+    from augment.data.corpus import Layout, from_table
 
     texts = [
         "no label here at all",

@@ -90,7 +90,7 @@ def test_held_out_rows_are_not_encoded_by_another_encoder(written, tmp_path):
 def test_the_measures_are_those_of_the_table_and_the_held_out_file(written):
     import pyarrow.parquet as pq
 
-    from augment.corpus import read
+    from augment.data.corpus import read
     from augment.encoding import TextEncoder
 
     rows = pq.read_table(written).to_pylist()

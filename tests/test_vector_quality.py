@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from augment.corpus import read
+from augment.data.corpus import read
 from augment.encoding import TextEncoder
 from augment.errors import InputError
 from benchmarks.cli import main

@@ -18,12 +18,12 @@ from datasets import ClassLabel, Dataset, Features, Value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augment.corpus import from_table
+from augment.data.corpus import from_table
+from augment.data.inspection import inspect, suggest
+from augment.data.reading import Layout
 from augment.errors import InputError
-from augment.formats import Layout
 from augment.generation.candidates import Candidate
 from augment.guards.selection import ALWAYS, DEFAULT
-from augment.inspection import inspect, suggest
 from augment.strategy import TextStrategy
 from augment.upsampling import HeldOut, Run, plan_job, upsample
 from augment.words import Replacement, folded, folded_words, splice, word_spans

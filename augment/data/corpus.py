@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from augment.data.fingerprint import fingerprint
+from augment.data.mapped_tables import release, spooled
+from augment.data.reading import Layout as Layout
+from augment.data.reading import from_arrow, load
 from augment.errors import InputError, did_you_mean
-from augment.fingerprint import fingerprint
-from augment.formats import Layout as Layout
-from augment.formats import from_arrow, load
-from augment.spool import release, spooled
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,7 +100,7 @@ class Corpus:
     dropped: int
     """How many rows were kept out."""
     fingerprint: str
-    """``sha256:…`` of the content of `table`, see `augment.fingerprint`."""
+    """``sha256:…`` of the content of `table`, see `augment.data.fingerprint`."""
     layout: Layout
     """How it was read."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from augment.corpus import Corpus
+from augment.data.corpus import Corpus
 from augment.words import folded, key, word_spans
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -40,7 +40,7 @@ def inspect(corpus: Corpus) -> Inspection:
     Parameters
     ----------
     corpus : Corpus
-        From `augment.corpus.read`.
+        From `augment.data.corpus.read`.
 
     Returns
     -------

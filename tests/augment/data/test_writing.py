@@ -21,13 +21,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tables import fingerprint, write
 
-from augment import output
 from augment.assembly import extended_frame, extended_table
-from augment.corpus import PROVENANCE, Layout, from_table, read
+from augment.data import writing
+from augment.data.corpus import PROVENANCE, Layout, from_table, read
+from augment.data.writing import check_output, check_storable, write_batches
 from augment.errors import CounterpoiseError, InputError, OutputError
 from augment.files import clear_leftovers, staged_text
 from augment.generation.loop import Row
-from augment.output import check_output, check_storable, write_batches
 
 FILES = ("t.csv", "t.tsv", "t.jsonl", "t.parquet")
 FORMATS = (*FILES, "folder")
@@ -142,7 +142,7 @@ def test_the_same_content_saved_twice_is_the_same_bytes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_is_written_does_not_follow_the_parts_it_came_in(tmp_path: Path, monkeypatch, name: str) -> None:
-    monkeypatch.setattr(output, "BATCH", 7)
+    monkeypatch.setattr(writing, "BATCH", 7)
     table = labelled([None if i == 3 else "a\r" if i == 9 else f"t{i}" for i in range(30)])
     arrow = table.with_format("arrow")[:]
     written = []
@@ -169,7 +169,7 @@ def test_a_saved_folder_has_the_fingerprint_of_its_content(tmp_path: Path) -> No
 
 
 def test_a_nul_far_down_is_named_by_its_row(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(output, "BATCH", 7)
+    monkeypatch.setattr(writing, "BATCH", 7)
     table = labelled(["b\0" if i == 17 else f"a{i}" for i in range(30)])
     with pytest.raises(OutputError, match=r"t\.csv, row 17: holds a NUL character"):
         write(table, tmp_path / "t.csv")
@@ -355,7 +355,7 @@ def test_a_nul_cannot_be_written_to_csv_and_can_to_jsonl(tmp_path: Path) -> None
 
 
 def test_a_nul_is_found_before_rows_are_made(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("augment.corpus.BATCH", 2)
+    monkeypatch.setattr("augment.data.corpus.BATCH", 2)
     table = Dataset.from_dict({"text": ["a", "b", "c", "d\0"], "label": ["x"] * 4})
     with pytest.raises(OutputError, match=r"t\.csv, row 3: holds a NUL character"):
         check_storable(table, tmp_path / "t.csv")

@@ -13,9 +13,9 @@ import pytest
 from datasets import Dataset, DatasetDict
 from tables import write
 
-from augment import formats, spool
+from augment.data import mapped_tables, reading
+from augment.data.reading import Layout, load
 from augment.errors import InputError, OutputError
-from augment.formats import Layout, load
 
 DEFAULT = Layout()
 
@@ -57,7 +57,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
 
 
 def test_a_file_longer_than_a_batch_is_whole_and_its_errors_name_the_line(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(formats, "_BATCH", 7)
+    monkeypatch.setattr(reading, "_BATCH", 7)
     path = put(tmp_path, "t.csv", "text,label\n" + "".join(f"t{i},x\n" for i in range(20)))
     assert texts(path) == [f"t{i}" for i in range(20)]
     rows = [{"text": f"t{i}", "label": i, **({"late": i / 2} if i > 15 else {})} for i in range(20)]
@@ -75,7 +75,7 @@ FORMATS = ("t.csv", "t.tsv", "t.jsonl", "t.parquet", "folder")
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_long_table_is_mapped_from_a_file_that_no_folder_shows(tmp_path: Path, monkeypatch, name: str) -> None:
-    monkeypatch.setattr(formats, "_BATCH", 7)
+    monkeypatch.setattr(reading, "_BATCH", 7)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     expected = [None if i == 5 else f"t{i}" for i in range(20)]
@@ -85,13 +85,13 @@ def test_a_long_table_is_mapped_from_a_file_that_no_folder_shows(tmp_path: Path,
     assert pa.total_allocated_bytes() == allocated, "nothing lies in memory"
     assert list((tmp_path / "temporary").iterdir()) == []
     assert table["text"][:] == expected
-    spool.release()
+    mapped_tables.release()
     assert table["text"][:] == expected
 
 
 def test_no_room_for_the_temporary_file_is_one_clear_line(tmp_path: Path, monkeypatch) -> None:
     path = put(tmp_path, "t.csv", "text,label\n" + "".join(f"{'a' * 500},{i}\n" for i in range(20)))
-    monkeypatch.setattr(formats, "_BATCH", 7)
+    monkeypatch.setattr(reading, "_BATCH", 7)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     with pytest.raises(OutputError) as caught:
         load(path, DEFAULT)
@@ -111,7 +111,7 @@ def test_no_room_for_the_temporary_file_is_one_clear_line(tmp_path: Path, monkey
 
 
 def test_types_that_change_after_a_batch_become_the_one_that_holds_all(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(formats, "_BATCH", 2)
+    monkeypatch.setattr(reading, "_BATCH", 2)
     rows = [{"x": None}, {"x": 1}, {"x": 2}, {"x": 0.5}, {"y": [], "x": 3}, {"y": [{"z": "a"}]}, {"y": None}]
     table = load(put(tmp_path, "t.jsonl", "".join(json.dumps(row) + "\n" for row in rows)), DEFAULT)
     assert table.to_dict() == {
@@ -129,7 +129,7 @@ def test_fields_longer_than_the_csv_module_allows_are_read_and_its_limit_is_put_
     path = put(tmp_path, "t.csv", f"text,label\n{'a' * 200_000},x\nb,x\n")
     assert texts(path) == ["a" * 200_000, "b"]
     assert csv.field_size_limit() == limit
-    monkeypatch.setattr(formats, "_BATCH", 1)
+    monkeypatch.setattr(reading, "_BATCH", 1)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     with pytest.raises(OutputError) as caught:  # its frames are kept alive, and must not keep the reader open
         load(path, DEFAULT)
@@ -153,7 +153,7 @@ def test_a_split_of_a_saved_dataset_dict_is_read(tmp_path: Path) -> None:
 
 def test_sample_is_the_bundled_file_unless_a_file_has_that_name(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(formats, "SAMPLE", put(tmp_path, "bundled.csv", "text,label\nbundled,x\n"))
+    monkeypatch.setattr(reading, "SAMPLE", put(tmp_path, "bundled.csv", "text,label\nbundled,x\n"))
     assert texts("sample") == ["bundled"]
     labelled(["own"]).save_to_disk("sample")
     assert texts("sample") == ["own"]

@@ -15,10 +15,10 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 from tables import fingerprint, write
 
-from augment.corpus import Corpus, Layout, from_table, read, read_texts
+from augment.data.corpus import Corpus, Layout, from_table, read, read_texts
 from augment.errors import InputError
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
+SHARED = Path(__file__).parents[4] / "shared" / "data"
 DEFAULT = Layout()
 HEADERLESS = Layout(header=False, columns=("stars", "body"), text_column="body")
 
@@ -84,7 +84,7 @@ def test_the_name_of_a_corpus_is_the_source_as_given(tmp_path: Path, monkeypatch
 
 def test_importing_loads_no_heavy_library() -> None:
     code = (
-        "import sys, augment.corpus, augment.formats, augment.output; "
+        "import sys, augment.data.corpus, augment.data.reading, augment.data.writing; "
         "print({'torch', 'datasets', 'pandas', 'pyarrow'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -286,7 +286,7 @@ def test_rows_with_nothing_but_white_space_have_no_text() -> None:
 
 
 def test_rows_that_are_kept_out_of_a_long_table_leave_it_mapped_and_typed(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("augment.corpus.BATCH", 7)
+    monkeypatch.setattr("augment.data.corpus.BATCH", 7)
     features = Features({"text": Value("string"), "label": ClassLabel(names=["x", "y"])})
     labels = [-1 if i % 3 == 0 or 7 <= i < 14 else i % 2 for i in range(40)]
     table = Dataset.from_dict({"text": [f"t{i}" for i in range(40)], "label": labels}, features=features)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from augment.corpus import BATCH, batches
+from augment.data.corpus import BATCH, batches
+from augment.data.fingerprint import fingerprint
+from augment.data.reading import SUFFIXES, unknown_format
 from augment.errors import OutputError
 from augment.files import _flush, check_writable, replacing
-from augment.fingerprint import fingerprint
-from augment.formats import SUFFIXES, unknown_format
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from augment.data.mapped_tables import mapped, spooled
 from augment.errors import InputError, OutputError, did_you_mean
-from augment.spool import mapped, spooled
 
 if TYPE_CHECKING:
     import pyarrow as pa
