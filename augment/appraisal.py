@@ -280,7 +280,7 @@ def _diversity(texts: Sequence[str]) -> Diversity:
 
 def _vectors(texts: Mapping[tuple[str, str], list[str]], model: str) -> tuple[dict[tuple[str, str], np.ndarray], int]:
     """Encode lists of texts, each text once, and say how many there were."""
-    from augment.encoding import TextEncoder
+    from augment.models.encoder import TextEncoder
 
     places = {text: i for i, text in enumerate(dict.fromkeys(text for some in texts.values() for text in some))}
     encoded = TextEncoder(model=model).encode(list(places))

@@ -14,13 +14,13 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from augment import words
-from augment.checkpoints import load_masked_lm
-from augment.conditioning import RECORD, conditioned
 from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
-from augment.masked_lm import MaskedLM, Tokens
+from augment.models.checkpoints import load_masked_lm
+from augment.models.label_prefix import RECORD, conditioned
+from augment.models.masked_lm import MaskedLM, Tokens
 from augment.seeding import generator
 from augment.strategy import TextStrategy
 from augment.words import Replacement, Span
@@ -51,7 +51,7 @@ class FillMask(TextStrategy):
         How many variants of one source, and how many tries at each, have the same words masked and so share a forward
         pass; 1 masks each anew. Their fills are drawn apart.
     condition : {"none", "prefix"}, default="none"
-        Whether the model sees the label's words before the text (`augment.conditioning`). They are never masked. It
+        Whether the model sees the label's words before the text (`augment.models.label_prefix`). They are never masked. It
         takes a model that was trained so, by ``classifiers pretrain --condition label``. Of a text longer than the
         model takes only the first window has them.
     top_k : int or None, default=50
@@ -70,7 +70,7 @@ class FillMask(TextStrategy):
         Rows of a forward pass. Changes memory and speed, not the result.
     device : str, default="auto"
     dtype : {"auto", "float32", "bfloat16", "float16", "int8"}, default="auto"
-        See `augment.checkpoints.load_masked_lm`.
+        See `augment.models.checkpoints.load_masked_lm`.
     sampling_strategy, random_state, guards
         See `TextStrategy`.
 

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from augment.errors import InputError, ModelError
 from augment.fidelity import density_coverage
-from augment.inference import one_thread_each
+from augment.models.inference import one_thread_each
 from augment.neighbors import Metric, first_rows, row_keys
 from augment.one_hot import checked_groups, crossed
 from augment.seeding import generator, global_generators, seed_of

@@ -26,7 +26,7 @@ from augment.strategy import TextStrategy
 from augment.upsampling import HeldOut
 
 if TYPE_CHECKING:
-    from augment.encoding import TextEncoder
+    from augment.models.encoder import TextEncoder
     from augment.vector_sampler import VectorSampler
 
 
@@ -378,7 +378,7 @@ def _encoder(
                 " give another strategy: see `augment strategies`."
             )
         return None, None
-    from augment.encoding import TextEncoder
+    from augment.models.encoder import TextEncoder
 
     if options["model"] is not None:
         raise InputError(f"The strategy {strategy.name!r} has no --model: name what makes the vectors with --encoder.")

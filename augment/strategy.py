@@ -11,7 +11,6 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from augment.data.containers import class_counts, columns, extended, has_text
-from augment.encoding import Encoders
 from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy, rows_to_make
 from augment.generation.candidates import Candidate, Draw
@@ -19,6 +18,7 @@ from augment.generation.loop import Row, Tally, binding, generate, try_draws
 from augment.generation.plan import check_sources, usable_sources
 from augment.guards.base import Guard, Originals
 from augment.guards.selection import select
+from augment.models.encoder import Encoders
 from augment.registry import STRATEGIES
 from augment.seeding import seed_of
 

@@ -137,7 +137,7 @@ def _heldout(manifest: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], str | 
     """Return the vectors of held-out rows by class, or nothing and why."""
     from augment.data.corpus import read
     from augment.data.reading import Layout
-    from augment.encoding import TextEncoder
+    from augment.models.encoder import TextEncoder
 
     if not manifest["against"]:
         return {}, "No held-out file was named with --against, so there is nothing to compare the new rows with."

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from augment.data.corpus import BATCH, PROVENANCE, batches
-from augment.encoding import TextEncoder
 from augment.errors import InputError
 from augment.manifest import Manifest
+from augment.models.encoder import TextEncoder
 from augment.neighbors import row_keys
 from augment.upsampling import Job, recorded
 from augment.vectors import Nearest, Resampled, nearest, resampled

@@ -11,9 +11,9 @@ from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE
 from sklearn.base import BaseEstimator, clone
 
 from augment.data.containers import class_counts, columns, extended, has_text
-from augment.encoding import TextEncoder
 from augment.errors import InputError
 from augment.generation.budget import rows_to_make
+from augment.models.encoder import TextEncoder
 from augment.smote import Adasyn, BorderlineSmote, Smote, SmoteFamily, SvmSmote
 from augment.vector_sampler import VectorSampler
 

@@ -88,7 +88,7 @@ def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[number % len(cores) :: count] or cores)
-    from augment.encoding import Encoders
+    from augment.models.encoder import Encoders
     from augment.strategy import model_device
 
     given = strategy.get_params()  # those of a composition's parts among them

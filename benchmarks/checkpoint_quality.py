@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from augment import words
-from augment.batches import LENGTH_STEP
-from augment.checkpoints import Checkpoint
 from augment.errors import InputError
-from augment.inference import Inference
-from augment.masked_lm import HeadStates
+from augment.models.checkpoints import Checkpoint
+from augment.models.inference import Inference
+from augment.models.length_batches import LENGTH_STEP
+from augment.models.masked_lm import HeadStates
 from augment.seeding import generator
 from classifiers.pretraining import pooled_vectors
 
@@ -48,7 +48,7 @@ def word_accuracy(
     Parameters
     ----------
     masked_lm : Checkpoint
-        From `augment.checkpoints.load_masked_lm`.
+        From `augment.models.checkpoints.load_masked_lm`.
     texts : sequence of str
         Sentences that the model has not seen.
     ratio : float, default=0.15
@@ -136,11 +136,11 @@ def similarity_correlation(
     Parameters
     ----------
     encoder, reference : Checkpoint
-        From `augment.checkpoints.load_encoder`.
+        From `augment.models.checkpoints.load_encoder`.
     texts : sequence of str
         The sentences.
     pooling : str, default="mean"
-        Of the encoder, one of `augment.pooling.POOLERS`; the reference is mean-pooled.
+        Of the encoder, one of `augment.models.pooling.POOLERS`; the reference is mean-pooled.
     pairs : int, default=2000
         How many pairs of two different sentences.
     seed : int, default=0

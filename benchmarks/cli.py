@@ -42,8 +42,8 @@ def checkpoint_command(
     model: str, word_file: str, pair_file: str, reference: str, pooling: str, dtype: str, seed: int
 ) -> None:
     """Measure MODEL as a masked language model and as a sentence encoder; prints JSON."""
-    from augment.checkpoints import load_encoder, load_masked_lm
     from augment.data.corpus import read_texts
+    from augment.models.checkpoints import load_encoder, load_masked_lm
     from benchmarks.checkpoint_quality import similarity_correlation, word_accuracy
 
     masked_lm, texts = load_masked_lm(model, dtype=dtype), read_texts(word_file)
@@ -188,7 +188,7 @@ def vectors_command(
     """Measure how like held-out real rows the vectors of each strategy are."""
     from augment.console import show_table
     from augment.data.corpus import read
-    from augment.encoding import TextEncoder
+    from augment.models.encoder import TextEncoder
     from benchmarks.vector_quality import ALL, vector_quality
 
     judged = vector_quality(

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from augment.encoding import TextEncoder
 from augment.errors import CounterpoiseError, InputError
+from augment.models.encoder import TextEncoder
 from benchmarks.throughput import Asked, Competitor, Contest, Measured, Setting, alone, elsewhere
 
 PEER = Path(__file__).parent / "sentence_transformers_peer.py"
@@ -123,7 +123,7 @@ def sentence_transformers(setting: EncodingSetting, *, python: str, vectors: str
     InputError
         If that interpreter cannot run it.
     """
-    from augment.checkpoints import BUNDLED
+    from augment.models.checkpoints import BUNDLED
 
     asked = {
         "texts": setting.texts,

@@ -54,8 +54,8 @@ def contests(asked: Asked, said: Callable[[str], None]) -> list[Contest]:
     ModelError
         If the model is no masked language model.
     """
-    from augment.checkpoints import load_masked_lm
     from augment.data.corpus import read
+    from augment.models.checkpoints import load_masked_lm
 
     corpus = read(asked.data)
     labelled = tuple(
@@ -142,7 +142,7 @@ def nlpaug(setting: FillMaskSetting, *, python: str) -> Measured:
     InputError
         If that interpreter cannot run it.
     """
-    from augment.checkpoints import BUNDLED
+    from augment.models.checkpoints import BUNDLED
 
     asked = {
         "texts": [setting.texts[i % len(setting.texts)] for i in range(setting.rows)],
@@ -201,7 +201,7 @@ def _pipeline(setting: FillMaskSetting, dtype: str, masks: str) -> tuple[int, fl
     from transformers import pipeline as transformers_pipeline
     from transformers.utils import logging
 
-    from augment.checkpoints import BUNDLED
+    from augment.models.checkpoints import BUNDLED
     from augment.words import Replacement, replaceable, splice
 
     logging.set_verbosity_error()

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from augment.data.corpus import Corpus
-from augment.encoding import Encoders, TextEncoder
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw
 from augment.generation.plan import slots
 from augment.guards.base import Guard, Originals
+from augment.models.encoder import Encoders, TextEncoder
 from augment.registry import GUARDS
 from augment.strategy import TextStrategy
 

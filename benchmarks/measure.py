@@ -217,7 +217,7 @@ def _fine_tuned(config: TrainConfig, data: TaskData, train: Rows, added: Rows, k
 
 def _encoder(config: TrainConfig, data: TaskData, train: Rows, added: Rows, keep_in: Path | None) -> Trained:
     """Train an encoder with its head."""
-    from augment.scoring import TextScorer
+    from augment.models.scorer import TextScorer
 
     result = _fine_tuned(config, data, train, added, keep_in)
     scorer = TextScorer(result.checkpoint, max_length=config.max_length)

@@ -258,7 +258,7 @@ def _passes(cell: Cell, data: TaskData) -> float:
 
 def _rows_per_second(cell: Cell, data: TaskData) -> float:
     """Try how fast an encoder is with all of the machine."""
-    from augment.encoding import TextEncoder
+    from augment.models.encoder import TextEncoder
 
     texts = list(data.train.texts[:256])
     encoder = TextEncoder(model=cell.encoder, device=cell.config.device)

@@ -13,10 +13,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationError
 
 from augment._version import __version__
-from augment.checkpoints import folder_hash
 from augment.data.reading import Layout
 from augment.errors import InputError, did_you_mean
 from augment.generation.budget import rows_to_make
+from augment.models.checkpoints import folder_hash
 from augment.registry import GUARDS, STRATEGIES
 from augment.settings import Settings, problems
 from benchmarks.arms import Arm, load_mapping

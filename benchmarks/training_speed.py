@@ -56,7 +56,7 @@ def contests(asked: Asked, said: Callable[[str], None]) -> list[Contest]:
         If the model is no encoder.
     """
     from augment.data.corpus import read
-    from augment.encoding import TextEncoder
+    from augment.models.encoder import TextEncoder
 
     corpus = read(asked.data)
     rows = np.flatnonzero(corpus.has_text)
@@ -148,7 +148,7 @@ def _ours(setting: TrainingSetting) -> tuple[int, float, float, tuple[float, ...
 def _stock(setting: TrainingSetting, padding: str) -> tuple[int, float, float, tuple[float, ...]]:
     from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
-    from augment.checkpoints import load_encoder
+    from augment.models.checkpoints import load_encoder
     from augment.seeding import global_generators
     from classifiers.model import EncoderClassifier
     from classifiers.trainer import LOG_STEPS

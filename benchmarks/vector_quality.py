@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from augment.data.corpus import Corpus
-from augment.encoding import TextEncoder
 from augment.errors import InputError
+from augment.models.encoder import TextEncoder
 from augment.quality import Fidelity, reference_fidelity, vector_fidelity
 from augment.registry import STRATEGIES
 from augment.vectors import resampled

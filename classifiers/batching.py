@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from augment.batches import padded, padded_length
+from augment.models.length_batches import padded, padded_length
 from classifiers.splits import Split
 
 

@@ -115,8 +115,8 @@ def pretrain_command(
 
     With --objective mlm it learns to find masked words, with the others to give like sentences like vectors.
     """
-    from augment.checkpoints import load_encoder, load_masked_lm
-    from augment.conditioning import conditioned
+    from augment.models.checkpoints import load_encoder, load_masked_lm
+    from augment.models.label_prefix import conditioned
     from augment.seeding import global_generators
     from classifiers.contrastive_training import ContrastiveConfig, open_encoder, pretrain_by_contrast
     from classifiers.pretraining import PretrainConfig, pretrain

@@ -151,7 +151,7 @@ class TrainConfig(Settings):
     head: Literal["linear", "bigru", "bilstm"] = "linear"
     """What stands between encoder and classes; see `classifiers.heads`."""
     pooling: Literal["mean", "cls", "cls_mlp", "max"] = "mean"
-    """What the linear head reads of the token states; see `augment.pooling`."""
+    """What the linear head reads of the token states; see `augment.models.pooling`."""
     freeze_encoder: bool = False
     """Train the head alone."""
     loss: Literal["cross-entropy", "focal"] = "cross-entropy"

@@ -15,11 +15,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PrinterCallback, TrainerCallback
 
-from augment.checkpoints import Checkpoint, load_encoder, load_masked_lm
 from augment.errors import InputError, ModelError, did_you_mean
 from augment.identity import digest
-from augment.masked_lm import HeadStates
-from augment.pooling import POOLERS
+from augment.models.checkpoints import Checkpoint, load_encoder, load_masked_lm
+from augment.models.masked_lm import HeadStates
+from augment.models.pooling import POOLERS
 from augment.seeding import generator, global_generators
 from classifiers.contrastive import NegativeQueue, alignment, follow, info_nce, same_text, uniformity
 from classifiers.pretraining import (
@@ -57,7 +57,7 @@ class ContrastiveConfig(LoopConfig):
     max_length: int = 32
     mask_ratio: float = 0.15
     pooling: str = "mean"
-    """What vector is contrasted, one of `augment.pooling.POOLERS`."""
+    """What vector is contrasted, one of `augment.models.pooling.POOLERS`."""
     temperature: float = 0.05
     """What cosines are divided by; above 0."""
     mlm_weight: float = 0.0

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from augment.data.containers import columns, has_text
 from augment.errors import InputError
-from augment.scoring import TextScorer
+from augment.models.scorer import TextScorer
 from augment.words import folded
 from classifiers.config import TrainConfig
 

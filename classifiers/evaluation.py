@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from augment.checkpoints import load_classifier
 from augment.data.corpus import Corpus, read
 from augment.data.reading import Layout
 from augment.errors import InputError, did_you_mean
-from augment.scoring import TextScorer
+from augment.models.checkpoints import load_classifier
+from augment.models.scorer import TextScorer
 from classifiers import output_folder
 from classifiers.metrics import Scores, confusion, reliability, scores
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from augment.checkpoints import Checkpoint
 from augment.files import replacing
-from augment.inference import Inference
+from augment.models.checkpoints import Checkpoint
+from augment.models.inference import Inference
 from classifiers.batching import Padded, vectors
 from classifiers.model import EncoderClassifier
 

@@ -17,9 +17,9 @@ from transformers import (
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from augment.checkpoints import Checkpoint
 from augment.errors import InputError, ModelError, did_you_mean
-from augment.pooling import POOLERS
+from augment.models.checkpoints import Checkpoint
+from augment.models.pooling import POOLERS
 from classifiers.heads import HEADS, RECURRENT, LinearHead, RecurrentHead
 
 HEAD_HIDDEN = 256
@@ -35,7 +35,7 @@ class EncoderClassifierConfig(PreTrainedConfig):
         Of the encoder; None, for what transformers does with an empty configuration, is a BERT of default size.
     head : {"linear", "bigru", "bilstm"}, default="linear"
     pooling : {"mean", "cls", "cls_mlp", "max"}, default="mean"
-        What the linear head reads; see `augment.pooling`. Recurrent heads read the token states.
+        What the linear head reads; see `augment.models.pooling`. Recurrent heads read the token states.
     head_hidden : int, default=256
         States of each direction of a recurrent head.
     dropout : float, default=0.1
@@ -133,7 +133,7 @@ class EncoderClassifier(PreTrainedModel):
         Parameters
         ----------
         checkpoint : Checkpoint
-            From `augment.checkpoints.load_encoder`; it is not changed.
+            From `augment.models.checkpoints.load_encoder`; it is not changed.
         classes : sequence of str
             Their names, two or more, in the order of the outputs.
         head, pooling, dropout

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, TextIO
 
-from augment.scoring import TextScorer
+from augment.models.scorer import TextScorer
 
 CHUNK = 512
 """Texts that are in memory at a time."""

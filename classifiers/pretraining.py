@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 from transformers import Trainer, TrainingArguments
 
-from augment import conditioning, pooling
-from augment.batches import LENGTH_STEP
-from augment.checkpoints import Checkpoint
 from augment.errors import InputError
 from augment.files import replacing
 from augment.identity import digest
-from augment.masked_lm import HeadStates, States
+from augment.models import label_prefix, pooling
+from augment.models.checkpoints import Checkpoint
+from augment.models.length_batches import LENGTH_STEP
+from augment.models.masked_lm import HeadStates, States
 from augment.seeding import global_generators
 from classifiers.sentences import IGNORED, LengthGroups, Sentences, WordMasks
 from classifiers.trainer import on_one_device
@@ -185,7 +185,7 @@ def pretrain(
     `vector_distance` between mean-pooled vectors (after Reimers and Gurevych 2020, equation 1). Only sentences shown
     whole are held against the teacher: what the masks hide of a sentence cannot be in its vector.
 
-    With labels, each text is preceded by the words of its label (`augment.conditioning`), which the model sees and
+    With labels, each text is preceded by the words of its label (`augment.models.label_prefix`), which the model sees and
     which are never masked, so that it learns what the words of a class are; its config records that.
 
     Parameters
@@ -230,9 +230,9 @@ def pretrain(
     if labels is None:
         texts, starts = [text for text, _ in rows], [0] * len(rows)
     else:
-        shown = [conditioning.conditioned(text, label) for text, label in rows]
+        shown = [label_prefix.conditioned(text, label) for text, label in rows]
         texts, starts = [text for text, _ in shown], [start for _, start in shown]
-        setattr(checkpoint.model.config, conditioning.RECORD, "prefix")
+        setattr(checkpoint.model.config, label_prefix.RECORD, "prefix")
     training = output_dir / "training"
     identity = {
         "config": asdict(config),

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from augment._version import __version__
-from augment.checkpoints import Checkpoint
-from augment.scoring import TextScorer
+from augment.models.checkpoints import Checkpoint
+from augment.models.scorer import TextScorer
 from classifiers.config import TrainConfig
 from classifiers.history import Record
 from classifiers.model import EncoderClassifier

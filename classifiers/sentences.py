@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
-from augment.batches import LENGTH_STEP, padded
 from augment.data.corpus import Layout, Texts
 from augment.data.reading import load
 from augment.errors import InputError
+from augment.models.length_batches import LENGTH_STEP, padded
 from augment.seeding import generator
 from classifiers.contrastive import repeated
 

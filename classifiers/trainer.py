@@ -25,9 +25,9 @@ from transformers import (
 )
 from transformers.trainer_utils import EvalLoopOutput
 
-from augment.checkpoints import Checkpoint
 from augment.errors import TrainingError
 from augment.files import replacing
+from augment.models.checkpoints import Checkpoint
 from classifiers.batching import Rows
 from classifiers.config import TrainConfig
 from classifiers.feeding import Feed, Finish, loss_of

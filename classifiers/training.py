@@ -16,9 +16,9 @@ from accelerate import PartialState
 from transformers.integrations import get_available_reporting_integrations
 
 from augment._version import __version__
-from augment.checkpoints import Checkpoint, folder_hash, load_encoder, quiet
 from augment.data.containers import held_out_texts
 from augment.errors import InputError
+from augment.models.checkpoints import Checkpoint, folder_hash, load_encoder, quiet
 from augment.seeding import global_generators
 from classifiers import history as histories
 from classifiers import output_folder

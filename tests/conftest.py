@@ -62,7 +62,7 @@ def folder(architecture: str, tiny: Callable[[str], Path]) -> Path:
 @pytest.fixture(scope="session")
 def masked_lm(folder: Path) -> Any:
     """A tiny model of each architecture in turn, opened on the CPU in float32. Not to be changed."""
-    from augment.checkpoints import load_masked_lm
+    from augment.models.checkpoints import load_masked_lm
 
     return load_masked_lm(str(folder), device="cpu", dtype="float32")
 

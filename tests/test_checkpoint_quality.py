@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from augment.checkpoints import load_encoder, load_masked_lm
 from augment.errors import InputError
+from augment.models.checkpoints import load_encoder, load_masked_lm
 from augment.seeding import generator
 from benchmarks.checkpoint_quality import similarity_correlation, word_accuracy
 

@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, Trainer, TrainingArguments, pipeline
 
-from augment.checkpoints import load_classifier, load_encoder
 from augment.errors import InputError, ModelError
-from augment.pooling import POOLERS
-from augment.scoring import TextScorer
+from augment.models.checkpoints import load_classifier, load_encoder
+from augment.models.pooling import POOLERS
+from augment.models.scorer import TextScorer
 from classifiers import config as settings
 from classifiers import heads
 from classifiers.heads import HEADS
@@ -90,7 +90,7 @@ def test_the_encoders_weights_are_those_of_the_checkpoint_and_the_checkpoint_sta
 def test_a_process_that_imports_only_augment_opens_it(encoder, tmp_path):
     path = saved(EncoderClassifier.from_encoder(encoder, CLASSES), encoder, tmp_path)
     code = (
-        "import sys; from augment.scoring import TextScorer; assert 'classifiers' not in sys.modules;"
+        "import sys; from augment.models.scorer import TextScorer; assert 'classifiers' not in sys.modules;"
         f"print(TextScorer({str(path)!r}, device='cpu').classes)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

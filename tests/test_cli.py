@@ -149,7 +149,7 @@ def mini(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @cache
 def opened(name: str, **options: Any) -> Any:
-    from augment.checkpoints import load_masked_lm
+    from augment.models.checkpoints import load_masked_lm
 
     return load_masked_lm(name, **options)
 

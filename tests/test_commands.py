@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from augment.checkpoints import load_masked_lm
+from augment.models.checkpoints import load_masked_lm
 from benchmarks.cli import main as benchmarks
 from classifiers.cli import main as classifiers
 

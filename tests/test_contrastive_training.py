@@ -13,10 +13,10 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
 
-from augment.checkpoints import load_encoder, load_masked_lm
 from augment.data.corpus import Layout
 from augment.errors import InputError, ModelError
-from augment.pooling import POOLERS
+from augment.models.checkpoints import load_encoder, load_masked_lm
+from augment.models.pooling import POOLERS
 from classifiers import contrastive_training
 from classifiers.cli import main
 from classifiers.contrastive import info_nce

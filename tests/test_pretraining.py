@@ -14,8 +14,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from augment.checkpoints import load_encoder, load_masked_lm
 from augment.errors import InputError, ModelError, OutputError
+from augment.models.checkpoints import load_encoder, load_masked_lm
 from classifiers.pretraining import PretrainConfig, PretrainTrainer, pooled_vectors, pretrain, vector_distance
 from classifiers.sentences import IGNORED, Sentences, WordMasks
 from classifiers.shrinking import cut_positions, cut_vocabulary, drop_layers, frequent_pieces, shrink

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from augment.data.corpus import read
-from augment.encoding import TextEncoder
 from augment.errors import CounterpoiseError, InputError
+from augment.models.encoder import TextEncoder
 from benchmarks import cli, encoding_speed, fill_mask_speed
 from benchmarks.cli import main
 from benchmarks.encoding_speed import EncodingSetting

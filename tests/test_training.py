@@ -19,8 +19,8 @@ from datasets import Dataset
 from transformers import AutoModelForSequenceClassification, TrainerCallback, pipeline
 
 import classifiers.model  # noqa: F401 -- makes the architecture known
-from augment.checkpoints import load_encoder
 from augment.errors import InputError, OutputError, TrainingError
+from augment.models.checkpoints import load_encoder
 from classifiers.config import TrainConfig
 from classifiers.feeding import evaluated_sample
 from classifiers.history import read

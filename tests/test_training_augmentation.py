@@ -374,7 +374,7 @@ def test_features_of_a_frozen_encoder_are_computed_once_and_kept(config, tmp_pat
 
 
 def test_a_frozen_encoder_keeps_its_weights_with_either_kind_of_head(config, bert, tmp_path):
-    from augment.checkpoints import load_encoder
+    from augment.models.checkpoints import load_encoder
 
     own = load_encoder(str(bert), device="cpu").model.state_dict()
     for head in ("linear", "bilstm"):
@@ -607,7 +607,7 @@ def test_reading_the_sample_and_training_on_it_by_name_works(config):
     ],
 )
 def test_classes_weigh_what_an_epoch_takes_of_them(config, bert, tmp_path, values, mass, mean):
-    from augment.checkpoints import load_encoder
+    from augment.models.checkpoints import load_encoder
     from classifiers.feeding import text_feed
     from classifiers.inputs import Tokens
 

@@ -91,7 +91,7 @@ def test_the_measures_are_those_of_the_table_and_the_held_out_file(written):
     import pyarrow.parquet as pq
 
     from augment.data.corpus import read
-    from augment.encoding import TextEncoder
+    from augment.models.encoder import TextEncoder
 
     rows = pq.read_table(written).to_pylist()
     dev = read(written.with_name("dev.csv"))

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from augment.data.corpus import read
-from augment.encoding import TextEncoder
 from augment.errors import InputError
+from augment.models.encoder import TextEncoder
 from benchmarks.cli import main
 from benchmarks.smote_speed import SmoteSetting, competitors
 from benchmarks.vector_quality import DUPLICATES, vector_quality

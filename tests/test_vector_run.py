@@ -28,8 +28,8 @@ from threadpoolctl import threadpool_limits
 
 from augment import upsample
 from augment.cli import main
-from augment.encoding import TextEncoder
 from augment.errors import InputError
+from augment.models.encoder import TextEncoder
 from augment.registry import STRATEGIES
 
 COMMAND = Path(sys.executable).parent / "augment"
@@ -51,7 +51,7 @@ def one_thread() -> Iterator[None]:
 
 @cache
 def opened(name: str, **options: Any) -> Any:
-    from augment.checkpoints import load_encoder
+    from augment.models.checkpoints import load_encoder
 
     return load_encoder(name, **options)
 
@@ -59,9 +59,9 @@ def opened(name: str, **options: Any) -> Any:
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentences: list[str], bert: Path) -> Path:
     """The working folder, with `in.csv` and the folder `tiny` of an encoder in it; each model is opened once."""
-    import augment.encoding
+    import augment.models.encoder
 
-    monkeypatch.setattr(augment.encoding, "load_encoder", opened)
+    monkeypatch.setattr(augment.models.encoder, "load_encoder", opened)
     monkeypatch.chdir(tmp_path)
     table("in.csv", rows_of(sentences))
     os.symlink(bert, "tiny")
@@ -71,9 +71,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentences: list[str],
 @pytest.fixture
 def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let any attempt to open a model fail the test."""
-    import augment.encoding
+    import augment.models.encoder
 
-    monkeypatch.setattr(augment.encoding, "load_encoder", lambda *a, **k: pytest.fail("a model was opened"))
+    monkeypatch.setattr(augment.models.encoder, "load_encoder", lambda *a, **k: pytest.fail("a model was opened"))
 
 
 def rows_of(sentences: list[str]) -> list[dict[str, str]]:

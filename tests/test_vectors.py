@@ -21,9 +21,9 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits
 
-from augment.encoding import TextEncoder
 from augment.errors import InputError, ModelError
 from augment.gaussian import Gaussian
+from augment.models.encoder import TextEncoder
 from augment.smote import Adasyn, BorderlineSmote, Smote, SvmSmote
 from augment.vectors import Nearest, VectorUpsampler, adopted, nearest, resampled
 

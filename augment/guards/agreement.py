@@ -15,8 +15,8 @@ from augment.seeding import generator
 from augment.words import folded, key
 
 if TYPE_CHECKING:
-    from augment.encoding import Encoders
-    from augment.scoring import TextScorer
+    from augment.models.encoder import Encoders
+    from augment.models.scorer import TextScorer
 
 
 class Agreement(Guard):
@@ -82,7 +82,7 @@ class Agreement(Guard):
 
     def prepare(self, encoders: Encoders) -> None:
         """Open the teacher, or the encoder under it."""
-        from augment.scoring import TextScorer
+        from augment.models.scorer import TextScorer
 
         self._encoders = encoders
         self._teacher: TextScorer | None = None

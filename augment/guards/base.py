@@ -12,7 +12,7 @@ from augment.registry import GUARDS
 if TYPE_CHECKING:
     import numpy as np
 
-    from augment.encoding import Encoders
+    from augment.models.encoder import Encoders
 
 
 class Originals(NamedTuple):

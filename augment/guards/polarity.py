@@ -14,7 +14,7 @@ from augment.guards.base import Guard, Originals
 from augment.words import folded_words, key
 
 if TYPE_CHECKING:
-    from augment.encoding import Encoders
+    from augment.models.encoder import Encoders
 
 
 class Polarity(Guard):

@@ -12,7 +12,7 @@ from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard
 
 if TYPE_CHECKING:
-    from augment.encoding import Encoders
+    from augment.models.encoder import Encoders
 
 
 class Similarity(Guard):

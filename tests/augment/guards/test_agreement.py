@@ -9,11 +9,11 @@ import shutil
 import numpy as np
 import pytest
 
-from augment.encoding import Encoders, TextEncoder
 from augment.errors import InputError, ModelError
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.agreement import Agreement
 from augment.guards.base import Originals
+from augment.models.encoder import Encoders, TextEncoder
 
 pytestmark = pytest.mark.numeric
 
@@ -311,7 +311,7 @@ def test_a_models_verdicts_do_not_depend_on_the_batch(teacher):
 
 
 def test_a_models_numbers_stand_for_its_labels(teacher):
-    from augment.scoring import TextScorer
+    from augment.models.scorer import TextScorer
 
     assert TextScorer(str(teacher), device="cpu").places([3, "1", "road"]) == [3, 1, 0]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from augment.encoding import Encoders
 from augment.errors import InputError
 from augment.fill_mask import FillMask
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Originals
 from augment.guards.polarity import Polarity, read_words
+from augment.models.encoder import Encoders
 from augment.registry import GUARDS
 from augment.words import NEGATIONS, Replacement, folded_words, protection, splice
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
-from augment.encoding import Encoders, TextEncoder
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.similarity import Similarity
+from augment.models.encoder import Encoders, TextEncoder
 
 pytestmark = pytest.mark.numeric
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import linear
 
-from augment.slabs import SLAB, FixedSlabs, quantized
+from augment.models.fixed_slabs import SLAB, FixedSlabs, quantized
 
 pytestmark = pytest.mark.numeric
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from augment.checkpoints import Checkpoint, load_classifier
 from augment.errors import InputError
-from augment.inference import Inference
+from augment.models.checkpoints import Checkpoint, load_classifier
+from augment.models.inference import Inference
 
 
 class TextScorer:
@@ -20,7 +20,7 @@ class TextScorer:
     Parameters
     ----------
     model : str or Checkpoint
-        A folder written by `save_pretrained`, a hub id, or what `augment.checkpoints.load_classifier` returned.
+        A folder written by `save_pretrained`, a hub id, or what `augment.models.checkpoints.load_classifier` returned.
     max_length : int, default=256
         Longest text in tokens; what is longer is cut.
     batch_size : int, default=64

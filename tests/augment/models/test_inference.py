@@ -10,8 +10,8 @@ import threading
 import pytest
 import torch
 
-from augment.checkpoints import load_encoder
-from augment.inference import Inference
+from augment.models.checkpoints import load_encoder
+from augment.models.inference import Inference
 
 pytestmark = pytest.mark.numeric
 
@@ -89,9 +89,9 @@ if threads:
     torch.set_num_threads(threads)
 else:
     threads = torch.get_num_threads()
-from augment.encoding import TextEncoder
-from augment.masked_lm import MaskedLM
-from augment.checkpoints import load_masked_lm
+from augment.models.encoder import TextEncoder
+from augment.models.masked_lm import MaskedLM
+from augment.models.checkpoints import load_masked_lm
 texts = [f"The {'old ' * (n % 23)}shop number {n} opens at nine." for n in range(150)]
 digest = hashlib.sha256()
 for dtype in ("float32", "bfloat16", *["int8"] * torch.cpu._is_vnni_supported()):

@@ -12,9 +12,9 @@ import torch
 from click.testing import CliRunner
 from transformers import AutoModelForMaskedLM
 
-from augment.checkpoints import load_encoder, load_masked_lm
-from augment.conditioning import RECORD, SEPARATOR, conditioned, prefix
 from augment.errors import InputError
+from augment.models.checkpoints import load_encoder, load_masked_lm
+from augment.models.label_prefix import RECORD, SEPARATOR, conditioned, prefix
 from classifiers.cli import main as classifiers
 from classifiers.pretraining import PretrainConfig, pretrain
 from classifiers.sentences import IGNORED, Sentences, WordMasks

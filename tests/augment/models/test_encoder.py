@@ -7,9 +7,9 @@ import pytest
 import torch
 from tiny_models import DTYPES, bert_shape
 
-from augment import pooling
-from augment.encoding import Encoders, TextEncoder
 from augment.errors import InputError, ModelError
+from augment.models import pooling
+from augment.models.encoder import Encoders, TextEncoder
 
 pytestmark = pytest.mark.numeric
 

@@ -11,8 +11,8 @@ import sys
 
 import pytest
 
-from augment.checkpoints import BUNDLED, load_classifier, load_encoder, load_masked_lm
 from augment.errors import CounterpoiseError, InputError, ModelError
+from augment.models.checkpoints import BUNDLED, load_classifier, load_encoder, load_masked_lm
 
 
 def refusal(name, expected=ModelError, opens=load_masked_lm, **parameters):
@@ -375,7 +375,7 @@ def test_a_bad_device_is_found_before_a_model_is_looked_for():
 def test_a_hub_id_without_a_network_is_one_line(name, tmp_path):
     """In a process of its own, since the switch is read on import."""
     code = (
-        "from augment.checkpoints import load_masked_lm\n"
+        "from augment.models.checkpoints import load_masked_lm\n"
         "from augment.errors import ModelError\n"
         "try:\n"
         f"    load_masked_lm({name!r}, device='cpu')\n"
@@ -497,7 +497,7 @@ def test_a_hub_id_is_identified_by_the_commit_that_it_was_loaded_from(bert, tmp_
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(commit)
     code = (
-        "from augment.checkpoints import load_encoder, load_masked_lm\n"
+        "from augment.models.checkpoints import load_encoder, load_masked_lm\n"
         "for load in (load_encoder, load_masked_lm):\n"
         "    for revision in (None, 'main'):\n"
         "        print(load('someone/tiny', revision=revision, device='cpu').revision)\n"

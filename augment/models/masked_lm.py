@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from augment import words
-from augment.batches import LengthBatch, length_batches, padded
-from augment.inference import Inference
+from augment.models.inference import Inference
+from augment.models.length_batches import LengthBatch, length_batches, padded
 from augment.words import Span
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-    from augment.checkpoints import Checkpoint
+    from augment.models.checkpoints import Checkpoint
 
 PROJECTED = 256
 """Masks whose logits are in memory together, for each core."""
@@ -200,12 +200,12 @@ class MaskedLM:
     """Finds the likeliest words at masks, to the bit the same whatever the batch size.
 
     Two things make it so: a row's padded length is a function of the row alone, and every matrix
-    product runs in slabs of one size, on one core (`augment.slabs`, `augment.inference`).
+    product runs in slabs of one size, on one core (`augment.models.fixed_slabs`, `augment.models.inference`).
 
     Parameters
     ----------
     checkpoint : Checkpoint
-        From `augment.checkpoints.load_masked_lm`.
+        From `augment.models.checkpoints.load_masked_lm`.
     batch_size : int
         Most rows of a forward pass.
     """

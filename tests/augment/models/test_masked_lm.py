@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import in_order
 
-from augment.masked_lm import HeadStates, MaskedLM, Tokens, passages
+from augment.models.masked_lm import HeadStates, MaskedLM, Tokens, passages
 from augment.words import Span, folded, word_spans
 
 pytestmark = pytest.mark.numeric
@@ -133,8 +133,8 @@ def test_each_row_comes_once_and_whole_also_one_of_several_windows(engine, sente
 def test_a_head_without_a_projection_of_its_own_is_filled_from_the_whole_vocabulary_or_refused(tiny, tmp_path):
     from transformers import AutoTokenizer, DebertaV2Config, DebertaV2ForMaskedLM
 
-    from augment.checkpoints import load_masked_lm
     from augment.errors import ModelError
+    from augment.models.checkpoints import load_masked_lm
 
     tokenizer = AutoTokenizer.from_pretrained(tiny("deberta"))
     config = DebertaV2Config.from_pretrained(tiny("deberta"), legacy=False)
@@ -176,7 +176,7 @@ def test_words_of_the_corpus_are_found_whole_in_the_vocabulary(engine, architect
 
 @pytest.mark.parametrize("name", ["roberta", "deberta", "albert"])
 def test_an_entry_counts_as_a_word_only_with_the_mark_of_a_words_start(name, tiny):
-    from augment.checkpoints import load_masked_lm
+    from augment.models.checkpoints import load_masked_lm
 
     checkpoint = load_masked_lm(str(tiny(name)), device="cpu", dtype="float32")
     vocabulary = MaskedLM(checkpoint, 1).vocabulary
@@ -185,7 +185,7 @@ def test_an_entry_counts_as_a_word_only_with_the_mark_of_a_words_start(name, tin
 
 
 def test_families_join_what_differs_in_case_alone(tiny):
-    from augment.checkpoints import load_masked_lm
+    from augment.models.checkpoints import load_masked_lm
 
     checkpoint = load_masked_lm(str(tiny("roberta")), device="cpu", dtype="float32")
     vocabulary = MaskedLM(checkpoint, 1).vocabulary
@@ -254,7 +254,7 @@ def test_offsets_ascend_and_cover_agrees_with_the_slow_way_on_any_text(text, any
 
 @pytest.fixture(scope="module")
 def any_engine(tiny):
-    from augment.checkpoints import load_masked_lm
+    from augment.models.checkpoints import load_masked_lm
 
     names = ("bert", "roberta", "distilbert", "deberta", "albert")
     return [MaskedLM(load_masked_lm(str(tiny(name)), device="cpu", dtype="float32"), 1) for name in names]

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from augment.checkpoints import load_encoder
 from augment.errors import InputError, did_you_mean
-from augment.inference import Inference
-from augment.pooling import POOLERS
+from augment.models.checkpoints import load_encoder
+from augment.models.inference import Inference
+from augment.models.pooling import POOLERS
 
 if TYPE_CHECKING:
-    from augment.checkpoints import Checkpoint
+    from augment.models.checkpoints import Checkpoint
 
 
 class TextEncoder:
@@ -39,7 +39,7 @@ class TextEncoder:
         Texts of a forward pass. Changes memory and speed, not the result.
     device : str, default="auto"
     dtype : {"auto", "float32", "bfloat16", "float16", "int8"}, default="auto"
-        See `augment.checkpoints.load_encoder`.
+        See `augment.models.checkpoints.load_encoder`.
 
     References
     ----------

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from augment.batches import LengthBatch, length_batches, padded
+from augment.models.length_batches import LengthBatch, length_batches, padded
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from augment.checkpoints import Checkpoint
+    from augment.models.checkpoints import Checkpoint
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
@@ -53,7 +53,7 @@ class Inference:
         """
         import torch
 
-        from augment.slabs import FixedSlabs
+        from augment.models.fixed_slabs import FixedSlabs
 
         int8 = self.checkpoint.dtype is torch.int8
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-BUNDLED = {"mini": Path(__file__).parent / "models" / "mini"}
+BUNDLED = {"mini": Path(__file__).parent / "mini"}
 MODEL_TYPES = "counterpoise.model_types"
 """Entry-point group: a `model_type` of transformers, and the module whose import makes it known."""
 SAFE = {"use_safetensors": True, "trust_remote_code": False}
@@ -38,7 +38,7 @@ class Checkpoint:
     tokenizer: PreTrainedTokenizerFast
     device: torch.device
     dtype: torch.dtype
-    """What the linear maps are computed in: float32, a half type by autocast, or int8 (see `augment.slabs`)."""
+    """What the linear maps are computed in: float32, a half type by autocast, or int8 (see `augment.models.fixed_slabs`)."""
     untrained: tuple[str, ...] = ()
     """Parameters that the checkpoint lacks, and that so hold random numbers, by name: those of an encoder's pooler."""
 
