@@ -6,13 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from augment.fill_mask import FillMask as FillMask
-    from augment.strategy import TextStrategy as TextStrategy
+    from augment.text.base import TextStrategy as TextStrategy
+    from augment.text.fill_mask import FillMask as FillMask
     from augment.upsampling import upsample as upsample
 
 __all__ = ["FillMask", "TextStrategy", "upsample"]
 
-_HOMES = {"FillMask": "augment.fill_mask", "TextStrategy": "augment.strategy", "upsample": "augment.upsampling"}
+_HOMES = {"FillMask": "augment.text.fill_mask", "TextStrategy": "augment.text.base", "upsample": "augment.upsampling"}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import clone
 
 from augment.generation.candidates import Candidate, Draw
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
 from augment.words import folded, splice
 
 TEXTS = (

@@ -255,19 +255,19 @@ class Registry:
 STRATEGIES = Registry(
     "strategy",
     "counterpoise.strategies",
-    "augment.strategy:TextStrategy",
+    "augment.text.base:TextStrategy",
     {
-        "fillmask": "augment.fill_mask:FillMask",
-        "random": "augment.edits:Random",
-        "nlpaug:keyboard": "augment.edits:KeyboardEdit",
-        "nlpaug:ocr": "augment.edits:OcrEdit",
-        "nlpaug:random_char": "augment.edits:RandomCharEdit",
-        "nlpaug:random_word": "augment.edits:RandomWordEdit",
-        "nlpaug:spelling": "augment.edits:SpellingEdit",
-        "nlpaug:split": "augment.edits:SplitEdit",
-        "nlpaug:synonym": "augment.edits:SynonymEdit",
-        "sequential": "augment.composition:Sequential",
-        "one_of": "augment.composition:OneOf",
+        "fillmask": "augment.text.fill_mask:FillMask",
+        "random": "augment.text.duplication:Random",
+        "nlpaug:keyboard": "augment.text.nlpaug_edits:KeyboardEdit",
+        "nlpaug:ocr": "augment.text.nlpaug_edits:OcrEdit",
+        "nlpaug:random_char": "augment.text.nlpaug_edits:RandomCharEdit",
+        "nlpaug:random_word": "augment.text.nlpaug_edits:RandomWordEdit",
+        "nlpaug:spelling": "augment.text.nlpaug_edits:SpellingEdit",
+        "nlpaug:split": "augment.text.nlpaug_edits:SplitEdit",
+        "nlpaug:synonym": "augment.text.nlpaug_edits:SynonymEdit",
+        "sequential": "augment.text.composition:Sequential",
+        "one_of": "augment.text.composition:OneOf",
         "smote": "augment.smote:Smote",
         "borderline-smote": "augment.smote:BorderlineSmote",
         "svm-smote": "augment.smote:SvmSmote",
@@ -278,7 +278,7 @@ STRATEGIES = Registry(
     },
     left_out=("sampling_strategy", "random_state", "guards", "search"),
 )
-"""Strategies. Those of kind ``"text"`` are subclasses of `augment.strategy.TextStrategy`, those of kind ``"vector"`` of
+"""Strategies. Those of kind ``"text"`` are subclasses of `augment.text.base.TextStrategy`, those of kind ``"vector"`` of
 `augment.vector_sampler.VectorSampler`.
 """
 

@@ -22,7 +22,7 @@ from augment.identity import difference, digest, installed_versions
 from augment.manifest import SCHEMA, Manifest
 from augment.registry import GUARDS, STRATEGIES
 from augment.settings import Settings, problems
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
 from augment.upsampling import HeldOut
 
 if TYPE_CHECKING:

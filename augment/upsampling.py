@@ -26,7 +26,7 @@ from augment.guards.selection import select
 from augment.identity import digest, installed_versions
 from augment.journal import Journal
 from augment.manifest import Manifest
-from augment.strategy import TextStrategy, fitted_guards
+from augment.text.base import TextStrategy, fitted_guards
 from augment.workers import Workers
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from augment.guards.base import Guard
 from augment.processes import Processes
 
 if TYPE_CHECKING:
-    from augment.strategy import TextStrategy
+    from augment.text.base import TextStrategy
 
 
 class Workers:
@@ -89,7 +89,7 @@ def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[number % len(cores) :: count] or cores)
     from augment.models.encoder import Encoders
-    from augment.strategy import model_device
+    from augment.text.base import model_device
 
     given = strategy.get_params()  # those of a composition's parts among them
     devices = {name: device_of(given[name], number) for name in given if name.rpartition("__")[2] == "device"}

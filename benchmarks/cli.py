@@ -160,7 +160,7 @@ def guards_command(
     """Measure what each guard leaves of fill-mask candidates, by a judge that has seen neither."""
     from augment.console import show_table
     from augment.data.corpus import read
-    from augment.fill_mask import FillMask
+    from augment.text.fill_mask import FillMask
     from benchmarks.guard_quality import Judge, guard_quality
 
     asked = guards or ("similarity", "agreement", "near_duplicate", "polarity")

@@ -155,11 +155,11 @@ def nlpaug(setting: FillMaskSetting, *, python: str) -> Measured:
 def _fill_mask(
     setting: FillMaskSetting, guards: Sequence[str] | None, share_masks: int, batch_size: int, dtype: str, workers: int
 ) -> tuple[int, float, float]:
-    from augment.fill_mask import FillMask
     from augment.generation.loop import Tally, generate, try_draws
     from augment.guards.base import Originals
     from augment.guards.selection import select
-    from augment.strategy import fitted_guards
+    from augment.text.base import fitted_guards
+    from augment.text.fill_mask import FillMask
     from augment.workers import Workers
 
     start = time.perf_counter()

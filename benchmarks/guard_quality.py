@@ -15,7 +15,7 @@ from augment.generation.plan import slots
 from augment.guards.base import Guard, Originals
 from augment.models.encoder import Encoders, TextEncoder
 from augment.registry import GUARDS
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
 
 CONTRADICTED = 0.2
 """A row whose class the judge gives less than this is contradicted."""

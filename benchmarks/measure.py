@@ -330,8 +330,8 @@ def _added_rows(cell: Cell, data: TaskData, train: Rows, reserve: Rows) -> Rows:
 
 def _filled(texts: list[str], seed: int, device: str) -> list[str]:
     """Return each text with words replaced by the fill-mask strategy; those that it can do nothing with as they are."""
-    from augment.fill_mask import FillMask
     from augment.generation.candidates import Draw
+    from augment.text.fill_mask import FillMask
 
     strategy = FillMask(device=device, random_state=seed)
     strategy.prepare()

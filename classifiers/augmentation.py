@@ -23,7 +23,7 @@ from classifiers.config import Features, Static
 from classifiers.splits import SOFT_LABELS, Split, TrainingData, near_copies
 
 if TYPE_CHECKING:
-    from augment.strategy import TextStrategy
+    from augment.text.base import TextStrategy
     from augment.upsampling import Job
 
 
@@ -107,7 +107,7 @@ class Synthesis:
 
     def _strategy(self) -> TextStrategy:
         """Build the strategy."""
-        from augment.strategy import TextStrategy
+        from augment.text.base import TextStrategy
 
         strategy, parameters = self.augmentation.strategy, dict(self.augmentation.parameters)
         if isinstance(strategy, str):

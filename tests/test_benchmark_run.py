@@ -461,7 +461,7 @@ def test_a_process_that_dies_takes_its_cell_with_it_and_no_other(suite_file, tmp
     plugin = tmp_path / "deadly_plugin.py"
     plugin.write_text(
         "import os\n"
-        "from augment.strategy import TextStrategy\n"
+        "from augment.text.base import TextStrategy\n"
         "class Deadly(TextStrategy):\n"
         "    name, summary = 'deadly', 'ends its process'\n"
         "    def prepare(self):\n"

@@ -46,7 +46,7 @@ from typing import Any, Literal
 
 from augment.generation.candidates import Candidate
 from augment.errors import InputError
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
 from augment.words import Replacement, splice, word_spans
 
 
@@ -142,9 +142,9 @@ def place(site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def mini(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open the bundled model once for all tests of this process."""
-    import augment.fill_mask
+    import augment.text.fill_mask
 
-    monkeypatch.setattr(augment.fill_mask, "load_masked_lm", opened)
+    monkeypatch.setattr(augment.text.fill_mask, "load_masked_lm", opened)
 
 
 @cache
@@ -157,9 +157,9 @@ def opened(name: str, **options: Any) -> Any:
 @pytest.fixture
 def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let any attempt to open a model fail the test."""
-    import augment.fill_mask
+    import augment.text.fill_mask
 
-    monkeypatch.setattr(augment.fill_mask, "load_masked_lm", lambda *a, **k: pytest.fail("a model was opened"))
+    monkeypatch.setattr(augment.text.fill_mask, "load_masked_lm", lambda *a, **k: pytest.fail("a model was opened"))
 
 
 def table(name: str, rows: list[dict[str, Any]], *, delimiter: str = ",") -> Path:

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from augment.data.corpus import from_table
 from augment.errors import InputError
 from augment.generation.candidates import Candidate
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
 from benchmarks.cli import main
 from benchmarks.guard_quality import Judge, guard_quality
 

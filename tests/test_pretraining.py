@@ -666,8 +666,8 @@ def test_a_number_of_positions_out_of_range_is_refused(checkpoint, length):
 
 
 def test_a_shrunken_model_fills_masks(checkpoint, sentences, tmp_path):
-    from augment.fill_mask import FillMask
     from augment.generation.candidates import Draw
+    from augment.text.fill_mask import FillMask
 
     small = shrink(checkpoint, sentences, vocabulary=280, layers=1, positions=24)
     small.model.save_pretrained(tmp_path)

@@ -41,7 +41,7 @@ import time
 from typing import Any, ClassVar
 
 from augment.generation.candidates import Candidate
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
 from augment.words import Replacement, splice, word_spans
 
 

@@ -12,11 +12,11 @@ from click.testing import CliRunner, Result
 
 from augment import upsample
 from augment.cli import main
-from augment.composition import OneOf, Sequential
-from augment.edits import KeyboardEdit, OcrEdit, RandomWordEdit
 from augment.errors import InputError
 from augment.manifest import Manifest
 from augment.run_config import OUTCOME, RunConfig, read
+from augment.text.composition import OneOf, Sequential
+from augment.text.nlpaug_edits import KeyboardEdit, OcrEdit, RandomWordEdit
 
 NEUTRAL = [
     "The shop on the corner opens at nine.",

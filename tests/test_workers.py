@@ -18,12 +18,12 @@ import pytest
 import torch
 
 from augment.errors import CounterpoiseError, InputError
-from augment.fill_mask import FillMask
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.generation.loop import try_draws
 from augment.guards.base import Guard
 from augment.guards.changed import Changed
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
+from augment.text.fill_mask import FillMask
 from augment.upsampling import upsample
 from augment.workers import Workers, device_of, share_of
 

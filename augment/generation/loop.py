@@ -19,7 +19,7 @@ CHUNK = 1024
 
 
 class CandidateSource(Protocol):
-    """What makes candidates; `augment.strategy.TextStrategy` is one."""
+    """What makes candidates; `augment.text.base.TextStrategy` is one."""
 
     def candidates(self, draws: Sequence[Draw]) -> Sequence[Candidate | None]:
         """Give one candidate for each draw, or None where the source can never give any."""

@@ -10,7 +10,7 @@ import pytest
 
 from augment import checks, registry
 from augment.generation.candidates import Candidate, Draw
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
 from augment.words import Replacement
 
 FILLS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")

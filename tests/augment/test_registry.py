@@ -9,7 +9,7 @@ import pytest
 
 from augment import registry
 from augment.errors import InputError
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
 from augment.vector_sampler import VectorSampler
 
 PLUGIN = """
@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from augment.generation.candidates import Candidate
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
 
 
 class Shout(TextStrategy):
@@ -173,7 +173,7 @@ def test_a_broken_plugins_error_keeps_its_cause(site):
 
 def test_our_own_name_cannot_be_taken_by_a_plugin(site):
     install(site, "thief", "fillmask = loudness_plugin:Shout", {})
-    assert registry.STRATEGIES.find("fillmask").__module__ == "augment.fill_mask"
+    assert registry.STRATEGIES.find("fillmask").__module__ == "augment.text.fill_mask"
     assert registry.STRATEGIES.names().count("fillmask") == 1
 
 

@@ -24,7 +24,7 @@ from augment.data.reading import Layout
 from augment.errors import InputError
 from augment.generation.candidates import Candidate
 from augment.guards.selection import ALWAYS, DEFAULT
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
 from augment.upsampling import HeldOut, Run, plan_job, upsample
 from augment.words import Replacement, folded, folded_words, splice, word_spans
 

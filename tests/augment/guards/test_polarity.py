@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from augment.errors import InputError
-from augment.fill_mask import FillMask
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Originals
 from augment.guards.polarity import Polarity, read_words
 from augment.models.encoder import Encoders
 from augment.registry import GUARDS
+from augment.text.fill_mask import FillMask
 from augment.words import NEGATIONS, Replacement, folded_words, protection, splice
 
 SHIPPED = Path(__file__).parents[3] / "augment" / "guards" / "polarity_words.txt"

@@ -20,7 +20,7 @@ from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
 from augment.guards.protected import ProtectedSpan
 from augment.seeding import global_generators
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
 from augment.words import Replacement, Span
 
 TRIES = 8
@@ -29,27 +29,6 @@ EAGER_TRIES = 2
 """Edits of every word, after those, that tell such a chance from a text in which nothing can be edited."""
 CLITIC = re.compile(rf"\s?{words.APOSTROPHE}(?:s|d|m|ll|re|ve)\b", re.IGNORECASE)
 """What stands right after a word and cannot do without it."""
-
-
-class Random(TextStrategy):
-    """Duplicate rows of the class: the baseline that every other strategy has to beat.
-
-    Examples
-    --------
-    >>> texts = ["The shop opens at nine.", "We sat by the door.", "A lovely meal.", "Great staff!", "I loved it."]
-    >>> y = ["neutral", "neutral", "positive", "positive", "positive"]
-    >>> new_texts, new_y = Random(random_state=0).fit_resample(texts, y)
-    >>> new_texts[5] in texts[:2], new_y[5:]
-    (True, ['neutral'])
-    """
-
-    name: ClassVar[str] = "random"
-    summary: ClassVar[str] = "duplicate rows as they are, the baseline"
-    copies = True
-
-    def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
-        """Give the source text of each draw."""
-        return [Candidate(draw.text) for draw in draws]
 
 
 class NlpAugEdit(TextStrategy):

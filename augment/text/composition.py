@@ -17,7 +17,7 @@ from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
 from augment.registry import GUARDS
 from augment.seeding import generator
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
 from augment.words import Replacement, splice
 
 
@@ -134,7 +134,7 @@ class Sequential(Composition):
 
     Examples
     --------
-    >>> from augment.edits import KeyboardEdit, RandomWordEdit
+    >>> from augment.text.nlpaug_edits import KeyboardEdit, RandomWordEdit
     >>> strategy = Sequential(steps=[RandomWordEdit(action="swap"), KeyboardEdit()])
     >>> strategy.prepare()
     >>> strategy.candidates([Draw("The shop opens at nine.", "neutral", 0, 0, 0, 0)])[0].text
@@ -192,7 +192,7 @@ class OneOf(Composition):
 
     Examples
     --------
-    >>> from augment.edits import KeyboardEdit, RandomWordEdit
+    >>> from augment.text.nlpaug_edits import KeyboardEdit, RandomWordEdit
     >>> strategy = OneOf(choices=[RandomWordEdit(), KeyboardEdit()], weights=(1, 3))
     >>> strategy.prepare()
     >>> draws = [Draw("The shop opens at nine.", "neutral", 0, variant, 0, 0) for variant in range(3)]

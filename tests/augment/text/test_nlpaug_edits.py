@@ -14,11 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment import checks, registry, words
-from augment.edits import (
+from augment.errors import InputError
+from augment.generation.candidates import Candidate, Draw
+from augment.guards.protected import ProtectedSpan, protected_spans
+from augment.text.duplication import Random
+from augment.text.nlpaug_edits import (
     KeyboardEdit,
     NlpAugEdit,
     OcrEdit,
-    Random,
     RandomCharEdit,
     RandomWordEdit,
     SpellingEdit,
@@ -26,9 +29,6 @@ from augment.edits import (
     SynonymEdit,
     replacements,
 )
-from augment.errors import InputError
-from augment.generation.candidates import Candidate, Draw
-from augment.guards.protected import ProtectedSpan, protected_spans
 from augment.upsampling import upsample
 
 EDITS = (
@@ -112,7 +112,7 @@ def test_random_copies_no_text_that_is_held_out():
 def test_random_needs_neither_torch_nor_nlpaug():
     code = (
         "import sys\n"
-        "from augment.edits import Random\n"
+        "from augment.text.nlpaug_edits import Random\n"
         "texts, y = Random(random_state=0).fit_resample(['a b', 'c d', 'e', 'f', 'g'], [0, 0, 1, 1, 1])\n"
         "assert texts[5] in ('a b', 'c d')\n"
         "assert not {'torch', 'nlpaug', 'transformers'} & set(sys.modules)\n"

@@ -22,7 +22,7 @@ from augment.models.checkpoints import load_masked_lm
 from augment.models.label_prefix import RECORD, conditioned
 from augment.models.masked_lm import MaskedLM, Tokens
 from augment.seeding import generator
-from augment.strategy import TextStrategy
+from augment.text.base import TextStrategy
 from augment.words import Replacement, Span
 
 _MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks among them, and which positions are read

@@ -16,8 +16,8 @@ from tiny_models import DTYPES, in_order
 
 from augment import words
 from augment.errors import InputError
-from augment.fill_mask import FillMask, nucleus, pick
 from augment.generation.candidates import Draw
+from augment.text.fill_mask import FillMask, nucleus, pick
 from augment.words import folded, splice, word_spans
 
 ODD = (

@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 
 from augment import checks
-from augment.composition import OneOf, Sequential, composed
-from augment.edits import KeyboardEdit, OcrEdit, Random, RandomCharEdit, RandomWordEdit
 from augment.errors import InputError
-from augment.fill_mask import FillMask
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
 from augment.registry import GUARDS, STRATEGIES
-from augment.strategy import TextStrategy, model_device
+from augment.text.base import TextStrategy, model_device
+from augment.text.composition import OneOf, Sequential, composed
+from augment.text.duplication import Random
+from augment.text.fill_mask import FillMask
+from augment.text.nlpaug_edits import KeyboardEdit, OcrEdit, RandomCharEdit, RandomWordEdit
 from augment.vector_sampler import VectorSampler
 from augment.words import Replacement, splice
 

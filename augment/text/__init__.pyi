@@ -1,0 +1,13 @@
+from .base import TextStrategy as TextStrategy
+from .composition import OneOf as OneOf
+from .composition import Sequential as Sequential
+from .duplication import Random as Random
+from .fill_mask import FillMask as FillMask
+from .nlpaug_edits import KeyboardEdit as KeyboardEdit
+from .nlpaug_edits import NlpAugEdit as NlpAugEdit
+from .nlpaug_edits import OcrEdit as OcrEdit
+from .nlpaug_edits import RandomCharEdit as RandomCharEdit
+from .nlpaug_edits import RandomWordEdit as RandomWordEdit
+from .nlpaug_edits import SpellingEdit as SpellingEdit
+from .nlpaug_edits import SplitEdit as SplitEdit
+from .nlpaug_edits import SynonymEdit as SynonymEdit
