@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from augment.fidelity import Fidelity as Fidelity
-from augment.fidelity import density_coverage as density_coverage
-from augment.fidelity import reference_fidelity as reference_fidelity
-from augment.fidelity import two_sample_test as two_sample_test
-from augment.fidelity import vector_fidelity as vector_fidelity
+from augment.vectors.fidelity import Fidelity as Fidelity
+from augment.vectors.fidelity import density_coverage as density_coverage
+from augment.vectors.fidelity import reference_fidelity as reference_fidelity
+from augment.vectors.fidelity import two_sample_test as two_sample_test
+from augment.vectors.fidelity import vector_fidelity as vector_fidelity
 from augment.words import WORD, folded_words
 
 SMOOTHING = 0.1

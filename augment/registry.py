@@ -268,18 +268,18 @@ STRATEGIES = Registry(
         "nlpaug:synonym": "augment.text.nlpaug_edits:SynonymEdit",
         "sequential": "augment.text.composition:Sequential",
         "one_of": "augment.text.composition:OneOf",
-        "smote": "augment.smote:Smote",
-        "borderline-smote": "augment.smote:BorderlineSmote",
-        "svm-smote": "augment.smote:SvmSmote",
-        "adasyn": "augment.smote:Adasyn",
-        "kmeans-smote": "augment.smote:KMeansSmote",
-        "gaussian": "augment.gaussian:Gaussian",
-        "gan-smote": "augment.gan_smote:GANSMOTE",
+        "smote": "augment.vectors.smote:Smote",
+        "borderline-smote": "augment.vectors.smote:BorderlineSmote",
+        "svm-smote": "augment.vectors.smote:SvmSmote",
+        "adasyn": "augment.vectors.smote:Adasyn",
+        "kmeans-smote": "augment.vectors.smote:KMeansSmote",
+        "gaussian": "augment.vectors.gaussian:Gaussian",
+        "gan-smote": "augment.vectors.gan.sampler:GANSMOTE",
     },
     left_out=("sampling_strategy", "random_state", "guards", "search"),
 )
 """Strategies. Those of kind ``"text"`` are subclasses of `augment.text.base.TextStrategy`, those of kind ``"vector"`` of
-`augment.vector_sampler.VectorSampler`.
+`augment.vectors.base.VectorSampler`.
 """
 
 GUARDS = Registry(

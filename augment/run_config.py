@@ -27,7 +27,7 @@ from augment.upsampling import HeldOut
 
 if TYPE_CHECKING:
     from augment.models.encoder import TextEncoder
-    from augment.vector_sampler import VectorSampler
+    from augment.vectors.base import VectorSampler
 
 
 _FIELDS: dict[str, Any] = {

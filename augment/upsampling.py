@@ -30,7 +30,7 @@ from augment.text.base import TextStrategy, fitted_guards
 from augment.workers import Workers
 
 if TYPE_CHECKING:
-    from augment.vector_sampler import VectorSampler
+    from augment.vectors.base import VectorSampler
 
 
 class HeldOut(NamedTuple):
@@ -352,7 +352,7 @@ def upsample(
     chosen: TextStrategy = registry.STRATEGIES.create(strategy, {}) if isinstance(strategy, str) else strategy
     if not isinstance(chosen, TextStrategy):
         raise InputError(
-            f"The strategy {chosen.name!r} makes vectors and no texts. Give it to augment.vectors.VectorUpsampler as"
+            f"The strategy {chosen.name!r} makes vectors and no texts. Give it to augment.vectors.upsampler.VectorUpsampler as"
             " the sampler, or take a text strategy, such as 'fillmask'."
         )
     corpus = from_table(as_table(data), "the data", Layout(text_column=text_column, label_column=label_column))

@@ -12,7 +12,7 @@ import numpy as np
 
 from augment import quality
 from augment.errors import CounterpoiseError
-from augment.fidelity import variance_ratio
+from augment.vectors.fidelity import variance_ratio
 from augment.written_output import WrittenOutput
 
 MOST = 2000
@@ -22,7 +22,7 @@ MAPPED = 400
 FEWEST = 11
 """Rows of each kind below which a class is not compared with held-out ones."""
 
-_ORIGINALS, _NEW, _OTHERS = range(7, 10)  # what rows are drawn for; `augment.fidelity` has the numbers below
+_ORIGINALS, _NEW, _OTHERS = range(7, 10)  # what rows are drawn for; `augment.vectors.fidelity` has the numbers below
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ from augment.data.corpus import BATCH, PROVENANCE, batches
 from augment.errors import InputError
 from augment.manifest import Manifest
 from augment.models.encoder import TextEncoder
-from augment.neighbors import row_keys
 from augment.upsampling import Job, recorded
-from augment.vectors import Nearest, Resampled, nearest, resampled
+from augment.vectors.row_keys import row_keys
+from augment.vectors.upsampler import Nearest, Resampled, nearest, resampled
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,4 +1,4 @@
-"""`augment.smote.Smote` against imbalanced-learn's bare SMOTE: rows per second and memory on made vectors."""
+"""`augment.vectors.smote.Smote` against imbalanced-learn's bare SMOTE: rows per second and memory on made vectors."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _smote(setting: SmoteSetting, of: str) -> tuple[int, float, float]:
     sampler: Any
     start = time.perf_counter()
     if of == "augment":
-        from augment.smote import Smote
+        from augment.vectors.smote import Smote
 
         sampler = Smote(random_state=0)
     else:

@@ -15,7 +15,7 @@ from augment.errors import InputError
 from augment.models.encoder import TextEncoder
 from augment.quality import Fidelity, reference_fidelity, vector_fidelity
 from augment.registry import STRATEGIES
-from augment.vectors import resampled
+from augment.vectors.upsampler import resampled
 
 DUPLICATES = "duplicates"
 """Copies of the class's rows, drawn by chance: what is not a strategy and should look worst by nearest train row."""

@@ -317,7 +317,7 @@ def resampled_vectors(
     InputError
         If the strategy is unknown or makes texts, or there is nothing to make.
     """
-    from augment.vectors import resampled
+    from augment.vectors.upsampler import resampled
 
     sampler = vector_sampler(augmentation)
     counts: dict[Any, int] = split.counts(classes)

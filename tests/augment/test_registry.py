@@ -10,7 +10,7 @@ import pytest
 from augment import registry
 from augment.errors import InputError
 from augment.text.base import TextStrategy
-from augment.vector_sampler import VectorSampler
+from augment.vectors.base import VectorSampler
 
 PLUGIN = """
 from __future__ import annotations

@@ -24,7 +24,7 @@ from augment.text.composition import OneOf, Sequential, composed
 from augment.text.duplication import Random
 from augment.text.fill_mask import FillMask
 from augment.text.nlpaug_edits import KeyboardEdit, OcrEdit, RandomCharEdit, RandomWordEdit
-from augment.vector_sampler import VectorSampler
+from augment.vectors.base import VectorSampler
 from augment.words import Replacement, splice
 
 TEXT = "The shop on the corner opens at nine and closes at six."

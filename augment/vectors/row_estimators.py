@@ -5,74 +5,18 @@ from __future__ import annotations
 from typing import Any, Literal, Self
 
 import numpy as np
+from imblearn.over_sampling import KMeansSMOTE
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 
-from augment.seeding import generator
-
 Metric = Literal["euclidean", "cosine"]
-
-_BLOCK = 1024  # rows that are hashed at a time
-_MIX = np.uint64(0xBF58476D1CE4E5B9)  # of SplitMix64
-
-
-def row_keys(vectors: np.ndarray) -> np.ndarray:
-    """Give every row a number that equal rows share, and other rows do not.
-
-    Parameters
-    ----------
-    vectors : ndarray of float, shape (n, d)
-        -0.0 counts as 0.0.
-
-    Returns
-    -------
-    ndarray of uint64, shape (n,)
-        Two different rows share theirs with a probability of about 2**-64.
-    """
-    n, width = vectors.shape
-    factors = generator(0, "vectors", width).integers(0, 2**64, width, dtype=np.uint64) | np.uint64(1)
-    keys = np.empty(n, dtype=np.uint64)
-    for start in range(0, n, _BLOCK):
-        part = np.ascontiguousarray(vectors[start : start + _BLOCK]) + 0.0
-        if part.itemsize > 8:
-            part = part.astype(np.float64)
-        bits = part.view(f"u{part.itemsize}").astype(np.uint64)
-        # Mixed first: the low bits of short numbers are all 0, and a product would leave them so.
-        bits ^= bits >> np.uint64(29)
-        bits *= _MIX
-        bits ^= bits >> np.uint64(32)
-        keys[start : start + _BLOCK] = (bits * factors).sum(axis=1, dtype=np.uint64)
-    return keys
-
-
-def first_rows(vectors: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Return the rows that no earlier row of the same class equals.
-
-    Parameters
-    ----------
-    vectors : ndarray of float, shape (n, d)
-    codes : ndarray of int, shape (n,)
-        The class of each row.
-
-    Returns
-    -------
-    ndarray of int64
-        Row numbers, ascending.
-
-    Examples
-    --------
-    >>> first_rows(np.array([[1.0], [2.0], [1.0], [1.0]]), np.array([0, 0, 0, 1]))
-    array([0, 1, 3])
-    """
-    keys = row_keys(vectors) ^ (codes.astype(np.uint64) * _MIX)
-    return np.sort(np.unique(keys, return_index=True)[1])
 
 
 class RowNeighbors(BaseEstimator):
     """A nearest-neighbour search that takes rows of an identity matrix in the place of vectors.
 
     imbalanced-learn's samplers ask such an object for neighbours and then only interpolate. Given the identity
-    matrix they so give, for each new row, the weights of the rows that it is made of; see `augment.smote`.
+    matrix they so give, for each new row, the weights of the rows that it is made of; see `augment.vectors.smote`.
 
     Parameters
     ----------
@@ -187,3 +131,56 @@ def for_search(vectors: np.ndarray, metric: Metric) -> np.ndarray:
         return vectors
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.where(norms == 0, 1, norms)
+
+
+class _RowKMeans(BaseEstimator):
+    """k-means that takes rows of the identity matrix in the place of vectors."""
+
+    def __init__(self, vectors: np.ndarray, n_clusters: int, random_state: Any = None) -> None:
+        self.vectors = vectors
+        self.n_clusters = n_clusters
+        self.random_state = random_state
+
+    def __sklearn_clone__(self) -> _RowKMeans:
+        return _RowKMeans(self.vectors, self.n_clusters, self.random_state)
+
+    def fit(self, X: sparse.csr_matrix, y: Any = None) -> Self:
+        from sklearn.cluster import MiniBatchKMeans
+
+        self.clusters_ = MiniBatchKMeans(self.n_clusters, random_state=self.random_state).fit(self.vectors[X.indices])
+        return self
+
+    def predict(self, X: sparse.csr_matrix) -> np.ndarray:
+        return self.clusters_.predict(self.vectors[X.indices])
+
+    def fit_predict(self, X: sparse.csr_matrix, y: Any = None) -> np.ndarray:
+        return self.fit(X, y).predict(X)
+
+
+class _RowKMeansSmote(KMeansSMOTE):
+    """imbalanced-learn's, with the sparsity of a cluster that of the vectors behind the identity matrix."""
+
+    def _find_cluster_sparsity(self, X: sparse.csr_matrix) -> float:
+        # In float64, since it is a high power of a distance; and not 0, of rows that are all in one place.
+        found = super()._find_cluster_sparsity(self.kmeans_estimator_.vectors[X.indices].astype(np.float64))
+        return max(found, np.finfo(np.float64).tiny)
+
+
+class _RowSvm(BaseEstimator):
+    """A support vector machine that takes rows of the identity matrix in the place of vectors."""
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        self.vectors = vectors
+
+    def __sklearn_clone__(self) -> _RowSvm:
+        return _RowSvm(self.vectors)
+
+    def fit(self, X: sparse.csr_matrix, y: Any) -> Self:
+        from sklearn.svm import SVC
+
+        self.svm_ = SVC(gamma="scale").fit(self.vectors[X.indices], y)
+        self.support_ = self.svm_.support_
+        return self
+
+    def predict(self, X: sparse.csr_matrix) -> np.ndarray:
+        return self.svm_.predict(self.vectors[X.indices])

@@ -14,7 +14,8 @@ from scipy import sparse
 
 from augment.errors import InputError
 from augment.seeding import generator
-from augment.vector_sampler import Drawn, VectorSampler, at_length, between
+from augment.vectors.base import Drawn, VectorSampler
+from augment.vectors.interpolation import at_length, between
 
 THOROUGHLY = settings(deadline=None, max_examples=60)
 

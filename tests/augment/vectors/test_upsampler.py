@@ -22,10 +22,10 @@ from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits
 
 from augment.errors import InputError, ModelError
-from augment.gaussian import Gaussian
 from augment.models.encoder import TextEncoder
-from augment.smote import Adasyn, BorderlineSmote, Smote, SvmSmote
-from augment.vectors import Nearest, VectorUpsampler, adopted, nearest, resampled
+from augment.vectors.gaussian import Gaussian
+from augment.vectors.smote import Adasyn, BorderlineSmote, Smote, SvmSmote
+from augment.vectors.upsampler import Nearest, VectorUpsampler, adopted, nearest, resampled
 
 pytestmark = pytest.mark.numeric
 
@@ -586,7 +586,7 @@ def test_the_neighbours_are_searched_over_on_vectors(vectors):
 
 def test_no_vector_strategy_loads_torch_before_it_is_needed():
     code = (
-        "import sys, augment.smote, augment.vectors, augment.gaussian, augment.gan_smote\n"
+        "import sys, augment.vectors.smote, augment.vectors.upsampler, augment.vectors.gaussian, augment.vectors.gan.sampler\n"
         "print(*sorted({'torch', 'transformers'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from augment.errors import InputError
 from augment.seeding import generator
-from augment.vector_sampler import Drawn, Rows
+from augment.vectors.base import Drawn, Rows
 
 
 def checked_groups(groups: Any, rows: Rows) -> list[list[int]]:

@@ -23,9 +23,9 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from augment.errors import InputError
-from augment.gaussian import Gaussian
-from augment.smote import Adasyn, BorderlineSmote, KMeansSmote, Smote, SvmSmote
-from augment.vector_sampler import Rows
+from augment.vectors.base import Rows
+from augment.vectors.gaussian import Gaussian
+from augment.vectors.smote import Adasyn, BorderlineSmote, KMeansSmote, Smote, SvmSmote
 
 FAMILY = (Smote, BorderlineSmote, SvmSmote, Adasyn, KMeansSmote)
 EVERY = (*FAMILY, Gaussian)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.covariance import OAS, LedoitWolf
 
 from augment.errors import InputError
-from augment.gaussian import Gaussian
+from augment.vectors.gaussian import Gaussian
 
 
 def few_and_many(few, *, width=4, dtype=np.float64, seed=0):

@@ -1,4 +1,4 @@
-"""How the generators of `augment.gan_smote` are trained, and when the training stops."""
+"""How the generators of `augment.vectors.gan.sampler` are trained, and when the training stops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from augment.gan_networks import (
+from augment.vectors.gan.networks import (
     SCOTT,
     SMOTED,
     NoiseGenerator,
@@ -36,7 +36,7 @@ Look = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How long and how fast is trained; see `augment.gan_smote.GANSMOTE`."""
+    """How long and how fast is trained; see `augment.vectors.gan.sampler.GANSMOTE`."""
 
     n_steps: int
     batch_size: int

@@ -14,8 +14,8 @@ from augment.data.containers import class_counts, columns, extended, has_text
 from augment.errors import InputError
 from augment.generation.budget import rows_to_make
 from augment.models.encoder import TextEncoder
-from augment.smote import Adasyn, BorderlineSmote, Smote, SmoteFamily, SvmSmote
-from augment.vector_sampler import VectorSampler
+from augment.vectors.base import VectorSampler
+from augment.vectors.smote import Adasyn, BorderlineSmote, Smote, SmoteFamily, SvmSmote
 
 
 class Nearest(NamedTuple):
@@ -64,7 +64,7 @@ class VectorUpsampler(BaseEstimator):
     source_indices_ : ndarray of int64, shape (m, 2)
         Row numbers of the parents of each new vector, -1 where there is none.
     weights_ : ndarray of float64, shape (m,)
-        Of the second parent, see `augment.vector_sampler.VectorSampler`.
+        Of the second parent, see `augment.vectors.base.VectorSampler`.
     nearest_ : Nearest
         Only with ``decode="nearest"``.
     nearest_texts_ : list of str

@@ -26,11 +26,11 @@ from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
 from augment.errors import InputError, ModelError
-from augment.gan_networks import ResidualGenerator
-from augment.gan_smote import GANSMOTE
-from augment.gan_training import Settings, train_residual
 from augment.quality import reference_fidelity, vector_fidelity
-from augment.smote import Smote
+from augment.vectors.gan.networks import ResidualGenerator
+from augment.vectors.gan.sampler import GANSMOTE
+from augment.vectors.gan.training import Settings, train_residual
+from augment.vectors.smote import Smote
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The network of class"),
@@ -387,7 +387,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[list[float]], 
 
             return train_residual(network, real, pools, report, floor, settings)
 
-        monkeypatch.setattr("augment.gan_training.train_residual", train)
+        monkeypatch.setattr("augment.vectors.gan.training.train_residual", train)
         return floors
 
     return telling
@@ -414,7 +414,7 @@ def test_stopping_at_real_rows_is_never_earlier_and_sometimes_later_than_at_smot
             floors = shown(lambda floor: iter([0.9, *[0.8] * 4]))
             covered = iter([(1.0, 0.9), (1.0, reached)])  # of SMOTE, and of real rows where they are asked for
             with monkeypatch.context() as patch:
-                patch.setattr("augment.gan_smote.density_coverage", lambda *rows: next(covered, (1.0, 1.0)))
+                patch.setattr("augment.vectors.gan.sampler.density_coverage", lambda *rows: next(covered, (1.0, 1.0)))
                 sampler = quick(n_steps=100, learning_rate=0.01, patience=1, stop_at=stop_at)
                 sampler.fit_resample(X, y)
             (chosen,) = (look["step"] for look in sampler.history_ if look["chosen"])

@@ -13,7 +13,8 @@ from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
-from augment.neighbors import RowNeighbors, first_rows, for_search, row_keys
+from augment.vectors.row_estimators import RowNeighbors, for_search
+from augment.vectors.row_keys import first_rows, row_keys
 
 THOROUGHLY = settings(deadline=None, max_examples=150)
 FLOATS = ("float16", "float32", "float64")

@@ -1,4 +1,4 @@
-"""The generators of `augment.gan_smote`: SMOTE rows or noise in, new rows out."""
+"""The generators of `augment.vectors.gan.sampler`: SMOTE rows or noise in, new rows out."""
 
 from __future__ import annotations
 

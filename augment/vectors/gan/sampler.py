@@ -14,13 +14,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from augment.errors import InputError, ModelError
-from augment.fidelity import density_coverage
 from augment.models.inference import one_thread_each
-from augment.neighbors import Metric, first_rows, row_keys
-from augment.one_hot import checked_groups, crossed
 from augment.seeding import generator, global_generators, seed_of
-from augment.smote import SmallClass, Smote
-from augment.vector_sampler import ROUNDS, Drawn, Rows, Sphere, VectorSampler, at_length
+from augment.vectors.base import ROUNDS, Drawn, Rows, VectorSampler
+from augment.vectors.fidelity import density_coverage
+from augment.vectors.gan.one_hot import checked_groups, crossed
+from augment.vectors.interpolation import Sphere, at_length
+from augment.vectors.row_estimators import Metric
+from augment.vectors.row_keys import first_rows, row_keys
+from augment.vectors.smote import SmallClass, Smote
 
 GeneratorInput = Literal["residual", "smote", "noise"]
 
@@ -62,7 +64,7 @@ class GANSMOTE(VectorSampler):
     Parameters
     ----------
     sampling_strategy, random_state
-        See `augment.vector_sampler.VectorSampler`.
+        See `augment.vectors.base.VectorSampler`.
     generator_input : {"residual", "smote", "noise"}, default="residual"
         What the generator is given, see above.
     output : {"continuous", "onehot"}, default="continuous"
@@ -70,9 +72,9 @@ class GANSMOTE(VectorSampler):
     groups : sequence of sequences of int, optional
         Columns of which exactly one is 1 in every row.
     k_neighbors, metric, small_class
-        Of the SMOTE rows, see `augment.smote.SmoteFamily`.
+        Of the SMOTE rows, see `augment.vectors.smote.SmoteFamily`.
     sphere : {"auto", "none", "renormalize"}, default="auto"
-        See `augment.vector_sampler.VectorSampler`.
+        See `augment.vectors.base.VectorSampler`.
     n_components : int, default=128
         Principal components that the default mode moves rows in; fewer if there are not as many.
     n_steps : int, optional
@@ -103,7 +105,7 @@ class GANSMOTE(VectorSampler):
     sampling_strategy_ : dict
         Class → rows to make.
     source_indices_, weights_
-        Of the SMOTE rows that went in, see `augment.vector_sampler.VectorSampler`. The new rows are not between them.
+        Of the SMOTE rows that went in, see `augment.vectors.base.VectorSampler`. The new rows are not between them.
     history_ : list of dict
         Of every look during training: ``classes``, ``step``, ``critic_loss``, ``generator_loss`` (means since the last
         look), and in the default mode ``coverage``, by class, of the rows held aside; at step 0 that of SMOTE. The look
@@ -389,7 +391,7 @@ class GANSMOTE(VectorSampler):
 
     def _settings(self, rows: int) -> Any:
         """Return how is trained on so many rows."""
-        from augment.gan_training import Settings
+        from augment.vectors.gan.training import Settings
 
         n_steps, batch_size, learning_rate = _DEFAULTS[self.generator_input]
         batch_size = self.batch_size or min(batch_size, rows)
@@ -405,8 +407,8 @@ class GANSMOTE(VectorSampler):
 
     def _train_residual(self, rows: Rows, trained: Sequence[int], seed: int) -> None:
         """Train the one network of the default mode."""
-        from augment.gan_networks import ResidualGenerator
-        from augment.gan_training import train_residual
+        from augment.vectors.gan.networks import ResidualGenerator
+        from augment.vectors.gan.training import train_residual
 
         if not trained:
             return
@@ -444,8 +446,7 @@ class GANSMOTE(VectorSampler):
 
     def _train_plain(self, rows: Rows, code: int, seed: int) -> None:
         """Train the network of one class."""
-        from augment import gan_networks as networks
-        from augment import gan_training as training
+        from augment.vectors.gan import networks, training
 
         own = rows.vectors[rows.of(code)]
         settings = self._settings(len(own))
@@ -494,6 +495,6 @@ class GANSMOTE(VectorSampler):
 
 def _networks() -> dict[str, Any]:
     """Return the generator of each mode."""
-    from augment.gan_networks import NoiseGenerator, ResidualGenerator, TranslatingGenerator
+    from augment.vectors.gan.networks import NoiseGenerator, ResidualGenerator, TranslatingGenerator
 
     return {"residual": ResidualGenerator, "smote": TranslatingGenerator, "noise": NoiseGenerator}

@@ -9,7 +9,8 @@ from sklearn.utils._param_validation import StrOptions
 
 from augment.errors import InputError
 from augment.seeding import generator
-from augment.vector_sampler import Drawn, Rows, Sphere, VectorSampler, at_length
+from augment.vectors.base import Drawn, Rows, VectorSampler
+from augment.vectors.interpolation import Sphere, at_length
 
 Shrinkage = Literal["ledoit-wolf", "oas"]
 
@@ -22,7 +23,7 @@ class Gaussian(VectorSampler):
     Parameters
     ----------
     sampling_strategy, random_state, sphere
-        See `augment.vector_sampler.VectorSampler`.
+        See `augment.vectors.base.VectorSampler`.
     shrinkage : {"ledoit-wolf", "oas"}, default="ledoit-wolf"
         How much of the covariance is replaced by a multiple of the identity, since its estimate from few rows in many
         dimensions is singular.

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import abc
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE, KMeansSMOTE
+from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE
 from scipy import sparse
-from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from augment.errors import InputError
-from augment.neighbors import Metric, RowNeighbors, for_search
 from augment.seeding import generator
-from augment.vector_sampler import Drawn, Interpolation, Rows, VectorSampler, between
+from augment.vectors.base import Drawn, Rows, VectorSampler
+from augment.vectors.interpolation import Interpolation, between
+from augment.vectors.row_estimators import Metric, RowNeighbors, _RowKMeans, _RowKMeansSmote, _RowSvm, for_search
 
 SmallClass = Literal["raise", "lower", "duplicate"]
 
@@ -31,7 +31,7 @@ class SmoteFamily(VectorSampler, abc.ABC):
     Parameters
     ----------
     sampling_strategy, random_state
-        See `augment.vector_sampler.VectorSampler`.
+        See `augment.vectors.base.VectorSampler`.
     k_neighbors : int, default=5
         Neighbours of a row that a new one may lie towards.
     metric : {"euclidean", "cosine"}, default="euclidean"
@@ -432,59 +432,6 @@ class KMeansSmote(SmoteFamily):
             cluster_balance_threshold=share,
             n_jobs=self.n_jobs,
         )
-
-
-class _RowKMeans(BaseEstimator):
-    """k-means that takes rows of the identity matrix in the place of vectors."""
-
-    def __init__(self, vectors: np.ndarray, n_clusters: int, random_state: Any = None) -> None:
-        self.vectors = vectors
-        self.n_clusters = n_clusters
-        self.random_state = random_state
-
-    def __sklearn_clone__(self) -> _RowKMeans:
-        return _RowKMeans(self.vectors, self.n_clusters, self.random_state)
-
-    def fit(self, X: sparse.csr_matrix, y: Any = None) -> Self:
-        from sklearn.cluster import MiniBatchKMeans
-
-        self.clusters_ = MiniBatchKMeans(self.n_clusters, random_state=self.random_state).fit(self.vectors[X.indices])
-        return self
-
-    def predict(self, X: sparse.csr_matrix) -> np.ndarray:
-        return self.clusters_.predict(self.vectors[X.indices])
-
-    def fit_predict(self, X: sparse.csr_matrix, y: Any = None) -> np.ndarray:
-        return self.fit(X, y).predict(X)
-
-
-class _RowKMeansSmote(KMeansSMOTE):
-    """imbalanced-learn's, with the sparsity of a cluster that of the vectors behind the identity matrix."""
-
-    def _find_cluster_sparsity(self, X: sparse.csr_matrix) -> float:
-        # In float64, since it is a high power of a distance; and not 0, of rows that are all in one place.
-        found = super()._find_cluster_sparsity(self.kmeans_estimator_.vectors[X.indices].astype(np.float64))
-        return max(found, np.finfo(np.float64).tiny)
-
-
-class _RowSvm(BaseEstimator):
-    """A support vector machine that takes rows of the identity matrix in the place of vectors."""
-
-    def __init__(self, vectors: np.ndarray) -> None:
-        self.vectors = vectors
-
-    def __sklearn_clone__(self) -> _RowSvm:
-        return _RowSvm(self.vectors)
-
-    def fit(self, X: sparse.csr_matrix, y: Any) -> Self:
-        from sklearn.svm import SVC
-
-        self.svm_ = SVC(gamma="scale").fit(self.vectors[X.indices], y)
-        self.support_ = self.svm_.support_
-        return self
-
-    def predict(self, X: sparse.csr_matrix) -> np.ndarray:
-        return self.svm_.predict(self.vectors[X.indices])
 
 
 def _pairs(weights: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
