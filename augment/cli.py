@@ -123,7 +123,7 @@ def upsample_command(
     from augment.files import check_writable, clear_leftovers, staged_text
     from augment.journal import Journal, check_no_journal, journal_path
     from augment.manifest import manifest_path
-    from augment.report import check_report
+    from augment.report.html import check_report
     from augment.upsampling import Run, plan_job
 
     if others["source"] is None and config is None:
@@ -281,7 +281,7 @@ def _say_versions(asked: Any, config: Path | None, quiet: bool) -> None:
 
 
 def _report(output: Path, report: Path, *, overwrite: bool, seed: int, quiet: bool) -> None:
-    from augment.report import write_report
+    from augment.report.html import write_report
 
     try:
         write_report(output, report, overwrite=overwrite, seed=seed)
@@ -302,7 +302,7 @@ def _report(output: Path, report: Path, *, overwrite: bool, seed: int, quiet: bo
 @click.option("--model", default="mini", show_default=True, metavar="NAME", help="Encoder of the similarities.")
 def report_command(output: Path, path: Path | None, overwrite: bool, sample: int | None, seed: int, model: str) -> None:
     """Write an HTML report about OUTPUT, a table that `augment upsample` has written."""
-    from augment.report import SAMPLE, write_report
+    from augment.report.html import SAMPLE, write_report
 
     path = path or output.with_name(f"{output.name}.report.html")
     write_report(output, path, overwrite=overwrite, sample=SAMPLE if sample is None else sample, seed=seed, model=model)

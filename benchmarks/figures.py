@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from augment.charts import NEW, ORIGINAL, OTHER, svg
 from augment.files import replacing
+from augment.report.charts import NEW, ORIGINAL, OTHER, svg
 from benchmarks.paper_numbers import of_the_paper
 from benchmarks.significance import Interval, paired_interval
 from benchmarks.summary import BASE, ArmResults, GroupResults, own_test

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from augment import page
 from augment.errors import InputError, OutputError, did_you_mean
 from augment.files import replacing
+from augment.report import page
 from benchmarks import figures
 from benchmarks.figures import Figure
 from benchmarks.findings import (

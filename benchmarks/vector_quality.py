@@ -13,8 +13,8 @@ import numpy as np
 from augment.data.corpus import Corpus
 from augment.errors import InputError
 from augment.models.encoder import TextEncoder
-from augment.quality import Fidelity, reference_fidelity, vector_fidelity
 from augment.registry import STRATEGIES
+from augment.report.text_measures import Fidelity, reference_fidelity, vector_fidelity
 from augment.vectors.upsampler import resampled
 
 DUPLICATES = "duplicates"

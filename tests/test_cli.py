@@ -960,9 +960,9 @@ def test_an_input_whose_name_is_no_text_is_upsampled():
 
 
 def test_ctrl_c_in_the_report_says_that_the_output_is_written(monkeypatch):
-    import augment.report
+    import augment.report.html
 
-    monkeypatch.setattr(augment.report, "write_report", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(augment.report.html, "write_report", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
     result = invoke("upsample in.csv -o out.csv --report out.html --strategy swap")
     assert result.exit_code == 130
     assert "out.csv is written whole; `augment report out.csv -o out.html` makes its report" in result.stderr

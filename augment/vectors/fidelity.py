@@ -21,7 +21,9 @@ LARGEST = 2000
 _FEWEST = 10  # two of each kind in every fold of a two-sample test
 _FOLDS = 5
 _BLOCK = 1024  # rows whose distances are held at a time
-_DRAWN, _FOLDED, _WEIGHTS, _CUT = range(3, 7)  # what randomness is for; `augment.appraisal` has the numbers below
+_DRAWN, _FOLDED, _WEIGHTS, _CUT = range(
+    3, 7
+)  # what randomness is for; `augment.report.text_findings` has the numbers below
 
 Pair = tuple[Any, Any]
 """Rows, shape (n, d), and their labels, shape (n,)."""

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from augment.errors import InputError
-from augment.quality import Fidelity, density_coverage, reference_fidelity, two_sample_test, vector_fidelity
+from augment.report.text_measures import (
+    Fidelity,
+    density_coverage,
+    reference_fidelity,
+    two_sample_test,
+    vector_fidelity,
+)
 
 pytestmark = pytest.mark.numeric
 

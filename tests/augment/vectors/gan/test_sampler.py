@@ -26,7 +26,7 @@ from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
 from augment.errors import InputError, ModelError
-from augment.quality import reference_fidelity, vector_fidelity
+from augment.report.text_measures import reference_fidelity, vector_fidelity
 from augment.vectors.gan.networks import ResidualGenerator
 from augment.vectors.gan.sampler import GANSMOTE
 from augment.vectors.gan.training import Settings, train_residual

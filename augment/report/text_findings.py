@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from augment import quality
 from augment.errors import CounterpoiseError, InputError
-from augment.vector_appraisal import VectorFindings, appraise_vectors
-from augment.written_output import WrittenOutput, cells_of, read_manifest
+from augment.report import text_measures
+from augment.report.vector_findings import VectorFindings, appraise_vectors
+from augment.report.written_table import WrittenOutput, cells_of, read_manifest
 
 SAMPLE = 10_000
 """Most texts whose words are looked at, by default; a fifth as many are turned into vectors."""
@@ -41,8 +41,8 @@ class Example(NamedTuple):
 
     label: str
     source_row: int
-    source: list[quality.Piece]
-    new: list[quality.Piece]
+    source: list[text_measures.Piece]
+    new: list[text_measures.Piece]
     cosine: float
 
 
@@ -169,7 +169,7 @@ def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "m
         texts["sources", name] = source_texts(new[name][:paired]) if source_texts else []
     vectors, encoded = _vectors(texts, model)
     on_map = [key for key in vectors if key[0] != "sources"]
-    plane, shares = quality.project(np.concatenate([vectors[key] for key in on_map]))
+    plane, shares = text_measures.project(np.concatenate([vectors[key] for key in on_map]))
     points = dict(zip(on_map, np.split(plane, np.cumsum([len(vectors[key]) for key in on_map])[:-1]), strict=True))
 
     classes, examples = [], []
@@ -178,13 +178,13 @@ def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "m
         compared = min(len(before), len(after)) if before else len(after)
         cosines = np.zeros(0)
         if source_texts:
-            cosines = quality.paired_cosines(vectors["new", name], vectors["sources", name])
+            cosines = text_measures.paired_cosines(vectors["new", name], vectors["sources", name])
             shown = sorted(range(min(len(cosines), -(-EXAMPLES // len(names)))), key=lambda i: int(new[name][i]))
             examples += [
                 Example(
                     name,
                     int(table.source_rows[new[name][i]]),
-                    *quality.changed_words(texts["sources", name][i], texts["new", name][i]),
+                    *text_measures.changed_words(texts["sources", name][i], texts["new", name][i]),
                     float(cosines[i]),
                 )
                 for i in shown
@@ -195,8 +195,8 @@ def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "m
                 compared=compared,
                 originals=_diversity(before[:compared]),
                 new=_diversity(after[:compared]),
-                lengths_originals=quality.word_counts(before),
-                lengths_new=quality.word_counts(after),
+                lengths_originals=text_measures.word_counts(before),
+                lengths_new=text_measures.word_counts(after),
                 cosines=cosines,
                 agreement=agreement.get(name, np.zeros(0)),
                 map_originals=points["originals", name],
@@ -275,7 +275,7 @@ def _agreement(table: WrittenOutput, new: Mapping[str, np.ndarray]) -> tuple[dic
 
 def _diversity(texts: Sequence[str]) -> Diversity:
     """Measure the diversity of texts."""
-    return Diversity(quality.distinct(texts, 1), quality.distinct(texts, 2), quality.self_bleu(texts))
+    return Diversity(text_measures.distinct(texts, 1), text_measures.distinct(texts, 2), text_measures.self_bleu(texts))
 
 
 def _vectors(texts: Mapping[tuple[str, str], list[str]], model: str) -> tuple[dict[tuple[str, str], np.ndarray], int]:

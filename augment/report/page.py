@@ -45,7 +45,7 @@ def render(package: str, template: str, filters: Mapping[str, Callable[..., str]
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     page = Environment(
-        loader=ChoiceLoader([PackageLoader(package), PackageLoader("augment")]),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("augment.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from augment.appraisal import appraise
 from augment.cli import main
 from augment.errors import InputError
 from augment.manifest import manifest_path
-from augment.quality import reference_fidelity, vector_fidelity
-from augment.report import render
+from augment.report.html import render
+from augment.report.text_findings import appraise
+from augment.report.text_measures import reference_fidelity, vector_fidelity
 
 pytestmark = pytest.mark.numeric
 
-SAMPLE = Path(__file__).parent.parent / "augment" / "samples" / "reviews.csv"
+SAMPLE = Path(__file__).parents[3] / "augment" / "data" / "samples" / "reviews.csv"
 
 
 @pytest.fixture(scope="module")

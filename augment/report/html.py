@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from augment import page
-from augment.appraisal import SAMPLE, Appraisal, appraise
 from augment.errors import InputError, OutputError
-from augment.quality import Piece
+from augment.report import page
+from augment.report.text_findings import SAMPLE, Appraisal, appraise
+from augment.report.text_measures import Piece
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -33,7 +33,7 @@ MEASURES = (
     ("nearest held-out row", "", "nearest_heldout"),
     ("transfer F1", "", "tstr_f1"),
 )
-"""Of vectors: what they are called, what is ideal, and where they stand in `augment.quality.Fidelity`."""
+"""Of vectors: what they are called, what is ideal, and where they stand in `augment.report.text_measures.Fidelity`."""
 
 
 def check_report(path: Path, *, overwrite: bool) -> None:
@@ -90,12 +90,12 @@ def write_report(
     overwrite : bool, default=False
         Replace an existing file.
     sample, seed, model
-        See `augment.appraisal.appraise`.
+        See `augment.report.text_findings.appraise`.
 
     Raises
     ------
     CounterpoiseError
-        See `check_report` and `augment.appraisal.appraise`.
+        See `check_report` and `augment.report.text_findings.appraise`.
     """
     from augment.files import staged_text
 
@@ -119,7 +119,7 @@ def render(found: Appraisal) -> str:
     filters: Mapping[str, Any] = {"count": _count, "decimal": _decimal, "shortened": _shortened, "setting": _setting}
     made, rejected = sum(found.manifest["made"].values()), sum(found.manifest["rejected"].values())
     return page.render(
-        "augment",
+        "augment.report",
         "report.html.j2",
         filters,
         found=found,
@@ -170,7 +170,7 @@ def _figures(found: Appraisal) -> dict[str, list[Markup]]:
     """Draw the figures, one of each kind for each class."""
     from markupsafe import Markup
 
-    from augment import charts
+    from augment.report import charts
 
     manifest = found.manifest
     missing = {name: lack["rows"] for name, lack in manifest["missing"].items()}
@@ -233,7 +233,7 @@ def _figures(found: Appraisal) -> dict[str, list[Markup]]:
 
 def _map(number: int, one: Any, others: Sequence[np.ndarray], shares: np.ndarray) -> str:
     """Draw where the rows of a class lie."""
-    from augment import charts
+    from augment.report import charts
 
     return charts.scatter(
         f"map-{number}",

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from augment import appraisal
-from augment.appraisal import appraise
 from augment.cli import main
 from augment.errors import InputError
 from augment.manifest import manifest_path
-from augment.report import check_report, render, write_report
+from augment.report import text_findings
+from augment.report.html import check_report, render, write_report
+from augment.report.text_findings import appraise
 
 HOSTILE = "<script>alert(1)</script> & \"quotes\" 'too' $\\frac{"
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -205,7 +205,7 @@ def test_the_measurements_are_those_of_the_rows(html: str, out: Path, bert: Path
     assert [one.name for one in found.classes] == sorted(["naïve 中", HOSTILE])
     for one in found.classes:
         texts = [row["text"] for row in rows_of(out) if row["label"] == one.name and row["is_synthetic"] == "true"]
-        assert sorted(one.lengths_new) == sorted(appraisal.quality.word_counts(texts))
+        assert sorted(one.lengths_new) == sorted(text_findings.quality.word_counts(texts))
         assert one.compared == min(len(texts), len(one.lengths_originals))
         assert len(one.cosines) == len(texts)
         assert [one.name, *(f"{q:.2f}" for q in np.quantile(one.cosines, (0.05, 0.25, 0.5, 0.75, 0.95)))] in read.rows
@@ -228,7 +228,7 @@ def test_the_same_input_gives_the_same_bytes(html: str, out: Path, bert: Path, t
 
 
 def test_a_seed_draws_other_examples(made: Path, bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(appraisal, "EXAMPLES", 4)
+    monkeypatch.setattr(text_findings, "EXAMPLES", 4)
     first, again, other = (appraise(made, model=str(bert), seed=seed).examples for seed in (0, 0, 1))
     assert first == again
     assert first != other

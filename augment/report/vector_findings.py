@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from augment import quality
 from augment.errors import CounterpoiseError
+from augment.report import text_measures
+from augment.report.written_table import WrittenOutput
 from augment.vectors.fidelity import variance_ratio
-from augment.written_output import WrittenOutput
 
 MOST = 2000
 """Rows of a class, of either kind, that are measured at most; of all other classes together four times as many."""
@@ -34,7 +34,7 @@ class VectorQuality:
     new: int
     heldout: int
     """Rows of each kind that were looked at."""
-    fidelity: quality.Fidelity | None
+    fidelity: text_measures.Fidelity | None
     """With its reference; None if there are too few rows of a kind."""
     variance_ratio: float
     """Total variance over that of the originals; nan if they are not there."""
@@ -84,7 +84,7 @@ def appraise_vectors(table: WrittenOutput, names: Sequence[str]) -> VectorFindin
     elsewhere = table.is_original & ~np.isin(table.codes, table.codes_of(names))
     others = table.vectors(table.draw(np.flatnonzero(elsewhere), _OTHERS, MAPPED))
     shown = [others, *(rows[name][:MAPPED] for name in names for rows in (originals, new))]
-    plane, shares = quality.project(np.concatenate(shown))
+    plane, shares = text_measures.project(np.concatenate(shown))
     points = np.split(plane, np.cumsum([len(rows) for rows in shown])[:-1])
     classes = []
     for number, name in enumerate(names):
@@ -111,7 +111,7 @@ def _fidelity(
     own: np.ndarray,
     new: np.ndarray,
     heldout: Mapping[str, np.ndarray],
-) -> quality.Fidelity | None:
+) -> text_measures.Fidelity | None:
     """Compare new rows with held-out ones, if there are enough of each."""
     if min(len(train), len(own), len(new)) < FEWEST:
         return None
@@ -130,7 +130,7 @@ def _fidelity(
         }
         if min(len(drawn), len(others["others_heldout"][0])) < FEWEST:
             others = {}
-    return quality.vector_fidelity(train, own, new, seed=table.seed, **others)
+    return text_measures.vector_fidelity(train, own, new, seed=table.seed, **others)
 
 
 def _heldout(manifest: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], str | None]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from augment.quality import changed_words, distinct, paired_cosines, project, self_bleu, word_counts
+from augment.report.text_measures import changed_words, distinct, paired_cosines, project, self_bleu, word_counts
 from augment.words import folded_words
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=7).map(" ".join)
