@@ -117,14 +117,15 @@ def upsample_command(
     """Balance the classes of INPUT: a file, a saved folder, a hub id, or `sample`."""
     # Before pyarrow is imported: its own allocator keeps what was freed, a quarter of the peak at a million rows.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
-    from augment import run_config
-    from augment.assembly import extended_batches
     from augment.data import writing as files
     from augment.files import check_writable, clear_leftovers, staged_text
-    from augment.journal import Journal, check_no_journal, journal_path
-    from augment.manifest import manifest_path
     from augment.report.html import check_report
-    from augment.upsampling import Run, plan_job
+    from augment.run import config
+    from augment.run.job import plan_job
+    from augment.run.journal import Journal, check_no_journal, journal_path
+    from augment.run.manifest import manifest_path
+    from augment.run.text_run import Run
+    from augment.run.text_table import extended_batches
 
     if others["source"] is None and config is None:
         raise click.UsageError("Give INPUT (a file, a saved folder, a hub id, `sample`), or a --config that names it.")
@@ -145,7 +146,7 @@ def upsample_command(
             check_report(report, overwrite=overwrite)
     given = {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     options = {**others, "layout": layout_of(**others), "parameters": values_of(params)}
-    asked = run_config.settle(config, options, given | ({"header"} & {name.removeprefix("no_") for name in given}))
+    asked = config.settle(config, options, given | ({"header"} & {name.removeprefix("no_") for name in given}))
     if asked.encoder is not None:
         _check_for_vectors(asked, output, workers)
     if output is not None and not dry_run:
@@ -161,7 +162,7 @@ def upsample_command(
         strict=strict,
     )
     if asked.encoder is not None:
-        from augment.vector_run import check_columns  # imbalanced-learn, which text strategies do without
+        from augment.run.vector_table import check_columns  # imbalanced-learn, which text strategies do without
 
         check_columns(job, asked.decode)
     if dry_run or output is None:
@@ -239,10 +240,10 @@ def _make_vectors(
     asked: Any, job: Any, output: Path, *, replace: bool, show: int, quiet: bool, config: Path | None
 ) -> None:
     """Carry out the job of a vector strategy."""
-    from augment import vector_run
     from augment.data import writing as files
     from augment.files import clear_leftovers, staged_text
-    from augment.manifest import manifest_path
+    from augment.run import vector_run, vector_table
+    from augment.run.manifest import manifest_path
 
     asked.check_models(())
     _say_versions(asked, config, quiet)
@@ -254,7 +255,7 @@ def _make_vectors(
         clear_leftovers(path)
     files.check_output(output, overwrite=replace)
     with staged_text(made.manifest.to_json(), manifest_path(output)):
-        features, batches = vector_run.vector_batches(job, made, only_synthetic=asked.only_synthetic)
+        features, batches = vector_table.vector_batches(job, made, only_synthetic=asked.only_synthetic)
         files.write_batches(features, batches, output)
     if not quiet:
         _show_result(job, made.manifest, output, [])

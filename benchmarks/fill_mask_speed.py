@@ -158,9 +158,9 @@ def _fill_mask(
     from augment.generation.loop import Tally, generate, try_draws
     from augment.guards.base import Originals
     from augment.guards.selection import select
+    from augment.run.workers import Workers
     from augment.text.base import fitted_guards
     from augment.text.fill_mask import FillMask
-    from augment.workers import Workers
 
     start = time.perf_counter()
     strategy = FillMask(model=setting.model, device="cpu", dtype=dtype, share_masks=share_masks, batch_size=batch_size)

@@ -23,8 +23,8 @@ from classifiers.config import Features, Static
 from classifiers.splits import SOFT_LABELS, Split, TrainingData, near_copies
 
 if TYPE_CHECKING:
+    from augment.run.job import Job
     from augment.text.base import TextStrategy
-    from augment.upsampling import Job
 
 
 class Made(NamedTuple):
@@ -92,7 +92,7 @@ class Synthesis:
         number : int
             0 or more; the same number gives the same rows.
         """
-        from augment.upsampling import Run
+        from augment.run.text_run import Run
 
         made = Run(self._job(number)).make()
         rows, manifest = list(made.rows), made.manifest
@@ -128,7 +128,7 @@ class Synthesis:
         from augment.data.containers import as_table
         from augment.data.corpus import from_table
         from augment.guards.selection import ALWAYS, select
-        from augment.upsampling import HeldOut, plan_job
+        from augment.run.job import HeldOut, plan_job
 
         asked, strategy = self.augmentation, self._strategy()
         guards: list[Any] | None = asked.guards

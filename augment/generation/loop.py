@@ -161,7 +161,7 @@ def generate(
     Parameters
     ----------
     attempt : callable
-        `try_draws` with a strategy and guards, or `augment.workers.Workers`.
+        `try_draws` with a strategy and guards, or `augment.run.workers.Workers`.
     texts : mapping of int to str, or sequence
         Row number to text, for every source.
     sources : mapping of label to sequence of int

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.errors import InputError
-from augment.manifest import SCHEMA, manifest_path
+from augment.run.manifest import SCHEMA, manifest_path
 from augment.seeding import generator
 
 if TYPE_CHECKING:

@@ -24,8 +24,10 @@ from augment.data.reading import Layout
 from augment.errors import InputError
 from augment.generation.candidates import Candidate
 from augment.guards.selection import ALWAYS, DEFAULT
+from augment.run.job import HeldOut, plan_job
+from augment.run.text_run import Run
 from augment.text.base import TextStrategy
-from augment.upsampling import HeldOut, Run, plan_job, upsample
+from augment.upsampling import upsample
 from augment.words import Replacement, folded, folded_words, splice, word_spans
 
 ROOT = Path(__file__).parents[2]

@@ -21,13 +21,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tables import fingerprint, write
 
-from augment.assembly import extended_frame, extended_table
 from augment.data import writing
 from augment.data.corpus import PROVENANCE, Layout, from_table, read
 from augment.data.writing import check_output, check_storable, write_batches
 from augment.errors import CounterpoiseError, InputError, OutputError
 from augment.files import clear_leftovers, staged_text
 from augment.generation.loop import Row
+from augment.run.text_table import extended_frame, extended_table
 
 FILES = ("t.csv", "t.tsv", "t.jsonl", "t.parquet")
 FORMATS = (*FILES, "folder")

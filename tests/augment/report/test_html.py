@@ -18,10 +18,10 @@ from click.testing import CliRunner, Result
 
 from augment.cli import main
 from augment.errors import InputError
-from augment.manifest import manifest_path
 from augment.report import text_findings
 from augment.report.html import check_report, render, write_report
 from augment.report.text_findings import appraise
+from augment.run.manifest import manifest_path
 
 HOSTILE = "<script>alert(1)</script> & \"quotes\" 'too' $\\frac{"
 VOID = {"meta", "br", "link", "img", "input", "hr"}

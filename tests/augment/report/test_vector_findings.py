@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from augment.cli import main
 from augment.errors import InputError
-from augment.manifest import manifest_path
 from augment.report.html import render
 from augment.report.text_findings import appraise
 from augment.report.text_measures import reference_fidelity, vector_fidelity
+from augment.run.manifest import manifest_path
 
 pytestmark = pytest.mark.numeric
 

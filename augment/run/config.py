@@ -19,11 +19,11 @@ from augment.errors import InputError, did_you_mean
 from augment.generation import budget
 from augment.guards.base import Guard
 from augment.identity import difference, digest, installed_versions
-from augment.manifest import SCHEMA, Manifest
 from augment.registry import GUARDS, STRATEGIES
+from augment.run.job import HeldOut
+from augment.run.manifest import SCHEMA, Manifest
 from augment.settings import Settings, problems
 from augment.text.base import TextStrategy
-from augment.upsampling import HeldOut
 
 if TYPE_CHECKING:
     from augment.models.encoder import TextEncoder

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from augment import upsample
 from augment.cli import main
 from augment.errors import InputError
-from augment.manifest import Manifest
-from augment.run_config import OUTCOME, RunConfig, read
+from augment.run.config import OUTCOME, RunConfig, read
+from augment.run.manifest import Manifest
 from augment.text.composition import OneOf, Sequential
 from augment.text.nlpaug_edits import KeyboardEdit, OcrEdit, RandomWordEdit
 

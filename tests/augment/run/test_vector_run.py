@@ -33,7 +33,7 @@ from augment.models.encoder import TextEncoder
 from augment.registry import STRATEGIES
 
 COMMAND = Path(sys.executable).parent / "augment"
-SAMPLE = Path(__file__).parent.parent / "augment" / "samples" / "reviews.csv"
+SAMPLE = Path(__file__).parents[3] / "augment" / "data" / "samples" / "reviews.csv"
 SIZES = {"negative": 12, "neutral": 8, "positive": 20}
 """Rows of each class of `in.csv`."""
 COLUMNS = ["text", "label", "is_synthetic", "source_row", "strategy", "variant"]

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from augment.errors import InputError, OutputError
 from augment.generation.loop import Outcome, Row
-from augment.journal import Journal, check_no_journal, journal_path
+from augment.run.journal import Journal, check_no_journal, journal_path
 
 IDENTITY = {
     "version": "1.0",
@@ -233,7 +233,7 @@ def test_tuples_and_the_order_of_keys_are_no_difference(path):
 
 def test_a_journal_of_another_schema_is_refused(path, monkeypatch):
     kept(path)
-    monkeypatch.setattr("augment.journal.SCHEMA", 2)
+    monkeypatch.setattr("augment.run.journal.SCHEMA", 2)
     with pytest.raises(InputError, match="schema was 1 and is 2 now"):
         opened(path)
 
@@ -245,7 +245,7 @@ def test_a_journal_of_another_schema_is_refused(path, monkeypatch):
 def test_a_second_run_is_refused_while_the_first_holds_the_journal(path, resume):
     code = (
         "import sys\nfrom pathlib import Path\nfrom augment.errors import OutputError\n"
-        "from augment.journal import Journal\n"
+        "from augment.run.journal import Journal\n"
         f"try:\n    Journal(Path(sys.argv[1]), {{}}, resume={resume})\n"
         "except OutputError as error:\n    print(error)\n"
     )

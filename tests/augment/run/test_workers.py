@@ -22,10 +22,10 @@ from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.generation.loop import try_draws
 from augment.guards.base import Guard
 from augment.guards.changed import Changed
+from augment.run.workers import Workers, device_of, share_of
 from augment.text.base import TextStrategy
 from augment.text.fill_mask import FillMask
 from augment.upsampling import upsample
-from augment.workers import Workers, device_of, share_of
 
 COMMAND = Path(sys.executable).parent / "augment"
 

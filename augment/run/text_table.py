@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.data.corpus import BATCH, PROVENANCE, Corpus, batches
-from augment.errors import InputError
 from augment.generation.loop import Row
 
 if TYPE_CHECKING:
@@ -33,23 +32,6 @@ def _arrow_type(name: str) -> pa.DataType:
     if name.startswith("list<"):
         return pa.list_(_arrow_type(name[len("list<") : -1]))
     return pa.type_for_alias(name)
-
-
-def check_provenance_columns(corpus: Corpus) -> None:
-    """Refuse a table with a column of its own under a name that upsampling writes.
-
-    Raises
-    ------
-    InputError
-        Naming the column.
-    """
-    present = set(PROVENANCE) & set(corpus.table.column_names)
-    if present and "is_synthetic" not in present:
-        name = min(present)
-        raise InputError(
-            f"{corpus.name}: has a column {name!r} of its own, a name that upsampling writes ({', '.join(PROVENANCE)})."
-            " Rename it."
-        )
 
 
 def extended_batches(

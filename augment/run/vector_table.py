@@ -1,9 +1,8 @@
-"""The main job for vector strategies: encode, resample, look up, assemble, record. It only conducts."""
+"""Put originals and new vectors into one table, with the columns that say which is which."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
@@ -12,20 +11,22 @@ import numpy as np
 
 from augment.data.corpus import BATCH, PROVENANCE, batches
 from augment.errors import InputError
-from augment.manifest import Manifest
-from augment.models.encoder import TextEncoder
-from augment.upsampling import Job, recorded
-from augment.vectors.row_keys import row_keys
-from augment.vectors.upsampler import Nearest, Resampled, nearest, resampled
+from augment.run.job import Job
+from augment.run.manifest import Manifest
+from augment.vectors.upsampler import Nearest, Resampled
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Features
 
+
 COLUMNS = ("vector", "neighbor_row", "neighbor_weight")
 """What the output of a vector strategy has beside `augment.data.corpus.PROVENANCE`."""
+
+
 DECODED = ("nearest_text", "nearest_distance")
 """What it has besides if vectors are decoded."""
+
 
 Decode = Literal["nearest"]
 
@@ -60,54 +61,6 @@ def check_columns(job: Job, decode: Decode | None) -> None:
             raise InputError(
                 f"{job.corpus.name}: has a column {name!r} of its own, a name that vector strategies write. Rename it."
             )
-
-
-def make(
-    job: Job,
-    encoder: TextEncoder,
-    *,
-    decode: Decode | None = None,
-    only_synthetic: bool = False,
-    progress: Callable[[int], None] | None = None,
-) -> Vectors:
-    """Make the vectors.
-
-    Parameters
-    ----------
-    job : Job
-        From `augment.upsampling.plan_job`, with a vector strategy.
-    encoder : TextEncoder
-    decode : {"nearest"}, optional
-        Look up the nearest real text of each new vector.
-    only_synthetic : bool, default=False
-        Recorded in the manifest.
-    progress : callable, optional
-        Called with the number of texts just encoded.
-
-    Returns
-    -------
-    Vectors
-
-    Raises
-    ------
-    InputError
-        If the strategy cannot make the vectors.
-    """
-    start = time.perf_counter()
-    corpus = job.corpus
-    vectors = encoder.encode([text or "" for text in corpus.texts], progress=progress)
-    usable = np.zeros(len(vectors), dtype=bool)
-    for rows in job.sources.values():
-        usable[rows] = True
-    job.strategy.set_params(random_state=job.seed)
-    new = resampled(job.strategy, vectors, corpus.named_labels(), usable, job.budget)
-    near = nearest(vectors, new.vectors, usable) if decode else None
-    _check_held_out(job, encoder, new)
-    made = {label: new.labels.count(label) for label in job.budget}
-    manifest = recorded(job, made=made, only_synthetic=only_synthetic, seconds=time.perf_counter() - start)
-    manifest.encoder = {**encoder.parameters(), "identity": encoder.identity()}
-    manifest.decode = decode
-    return Vectors(vectors, new, near, manifest)
 
 
 def vector_batches(job: Job, made: Vectors, *, only_synthetic: bool) -> tuple[Features, Iterator[pa.RecordBatch]]:
@@ -187,13 +140,3 @@ def _with_nulls(rows: np.ndarray) -> pa.Array:
     import pyarrow as pa
 
     return pa.array(rows, mask=rows < 0)
-
-
-def _check_held_out(job: Job, encoder: TextEncoder, new: Resampled) -> None:
-    """Refuse a new vector that is one of a held-out text."""
-    texts = [text for file in job.held_out for text in file.texts]
-    if texts and np.isin(row_keys(new.vectors), row_keys(encoder.encode(texts))).any():
-        raise InputError(
-            "A new vector equals that of a held-out text, since a row of the input has that text. Remove such rows from"
-            " the input, or choose another seed."
-        )

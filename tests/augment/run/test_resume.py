@@ -25,9 +25,10 @@ from augment.cli import main
 from augment.data.corpus import Layout, read
 from augment.generation.loop import CHUNK
 from augment.identity import installed_versions
-from augment.journal import Journal, journal_path
 from augment.registry import STRATEGIES
-from augment.upsampling import Run, plan_job
+from augment.run.job import plan_job
+from augment.run.journal import Journal, journal_path
+from augment.run.text_run import Run
 
 COMMAND = Path(sys.executable).parent / "augment"
 PATIENCE = 120

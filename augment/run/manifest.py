@@ -1,0 +1,121 @@
+"""What was asked, what was made, from what, with what: one JSON file beside every output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from augment import registry
+from augment.guards.base import Guard
+from augment.identity import digest, installed_versions
+from augment.run.job import Job
+
+SCHEMA = 1
+
+
+@dataclass(kw_only=True)
+class Manifest:
+    """The record of one run; `to_json` is what is written."""
+
+    input: dict[str, Any]
+    """Name, fingerprint, rows, rows kept out, empty texts, columns."""
+    against: list[dict[str, Any]]
+    """Name and rows of each held-out file."""
+    strategy: dict[str, Any]
+    """Name, parameters, and what it says of its model."""
+    guards: list[dict[str, Any]]
+    """Name and parameters, in the order in which they were asked."""
+    sampling_strategy: Any
+    seed: int
+    max_per_source: int | None
+    only_synthetic: bool
+    counts_before: dict[str, int]
+    counts_after: dict[str, int]
+    made: dict[str, int]
+    missing: dict[str, dict[str, Any]]
+    """Class → rows missing and why; empty when the budget was met."""
+    rejected: dict[str, int]
+    """Guard → candidates rejected."""
+    seconds: float
+    """Wall time of making the rows, models opened included."""
+    encoder: dict[str, Any] | None = None
+    """Of a vector strategy: parameters, and what identifies the model."""
+    decode: str | None = None
+    """Of a vector strategy: how its vectors were looked up."""
+    versions: dict[str, str] = field(default_factory=lambda: installed_versions())
+
+    def to_json(self) -> str:
+        """Return the manifest as indented JSON with a final newline."""
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def manifest_path(output: Path) -> Path:
+    """Return where the manifest of an output stands.
+
+    Examples
+    --------
+    >>> manifest_path(Path("out/balanced.csv")).as_posix()
+    'out/balanced.csv.manifest.json'
+    """
+    return output.with_name(output.name + ".manifest.json")
+
+
+def _repeatable(job: Job) -> Any:
+    """Return the sampling strategy as plain data: of a callable the totals that it gave."""
+    if callable(job.sampling_strategy):
+        return {label: job.counts[label] + rows for label, rows in job.budget.items()}
+    return job.sampling_strategy
+
+
+def recorded(
+    job: Job,
+    *,
+    made: dict[str, int],
+    only_synthetic: bool,
+    seconds: float,
+    guards: Sequence[Guard] = (),
+    missing: dict[str, dict[str, Any]] | None = None,
+    rejected: dict[str, int] | None = None,
+) -> Manifest:
+    """Return the record of a job that was carried out.
+
+    Parameters
+    ----------
+    job : Job
+    made : dict of str to int
+        Class name → rows made.
+    only_synthetic, seconds, guards, missing, rejected
+        See `augment.run.manifest.Manifest`.
+
+    Returns
+    -------
+    Manifest
+    """
+    return Manifest(
+        input={
+            "name": job.corpus.name,
+            "layout": asdict(job.corpus.layout),
+            "fingerprint": job.corpus.fingerprint,
+            "rows": len(job.corpus.table),
+            "rows_kept_out": job.corpus.dropped,
+            "empty_texts": job.empty,
+            "text_column": job.corpus.text_column,
+            "label_column": job.corpus.label_column,
+        },
+        against=[{"name": file.name, "rows": len(file.texts), "texts": digest(file.texts)} for file in job.held_out],
+        strategy={**registry.STRATEGIES.to_config(job.strategy), "identity": job.strategy.identity()},
+        guards=[{**registry.GUARDS.to_config(guard), "identity": guard.identity()} for guard in guards],
+        sampling_strategy=_repeatable(job),
+        seed=job.seed,
+        max_per_source=job.max_per_source,
+        only_synthetic=only_synthetic,
+        counts_before=job.counts,
+        counts_after={label: count + made.get(label, 0) for label, count in job.counts.items()},
+        made=made,
+        missing=missing or {},
+        rejected=rejected or {},
+        seconds=round(seconds, 3),
+    )

@@ -1,0 +1,158 @@
+"""Carry out a job of a text strategy."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, NamedTuple
+
+from augment import registry
+from augment._version import __version__
+from augment.errors import InputError
+from augment.generation.loop import Row, Tally, Try, generate, try_draws
+from augment.guards.base import Originals
+from augment.identity import digest, installed_versions
+from augment.run.job import Job
+from augment.run.journal import Journal
+from augment.run.manifest import Manifest, recorded
+from augment.run.workers import Workers
+from augment.text.base import fitted_guards
+
+
+class Made(NamedTuple):
+    """What a run made."""
+
+    rows: Iterable[Row]
+    """In the order of the plan; a list, or the journal that they stand in."""
+    manifest: Manifest
+
+
+class Run:
+    """A job whose models are open and whose guards have seen the data: `make` makes its rows.
+
+    Parameters
+    ----------
+    job : Job
+        From `plan_job`.
+    workers : int, default=1
+        Processes that make candidates; 1 for this one alone. Changes the speed, not the result.
+
+    Raises
+    ------
+    CounterpoiseError
+        If a model cannot be opened, or a guard cannot be fitted.
+    """
+
+    def __init__(self, job: Job, *, workers: int = 1) -> None:
+        if workers < 1:
+            raise InputError(f"The number of workers must be 1 or more. Got {workers}.")
+        self.job = job
+        self.workers = workers
+        self.start = time.perf_counter()
+        job.strategy.prepare()
+        self.guards = fitted_guards(
+            job.strategy,
+            job.guards,
+            Originals(
+                job.corpus.texts,
+                job.corpus.named_labels(),
+                [text for file in job.held_out for text in file.texts],
+                job.seed,
+                job.corpus.is_synthetic,
+            ),
+        )
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns that the guards add to the output, and their Arrow types."""
+        return {name: dtype for guard in self.guards for name, dtype in guard.columns.items()}
+
+    def identity(self) -> dict[str, Any]:
+        """Return whatever determines the rows, as plain data: a run that is resumed must have the same."""
+        strategy, job = self.job.strategy, self.job
+        parameters = registry.STRATEGIES.to_config(strategy)["parameters"]
+        return {
+            "version": __version__,
+            "versions": installed_versions(),
+            "input": job.corpus.fingerprint,
+            "text_column": job.corpus.text_column,
+            "label_column": job.corpus.label_column,
+            "against": [{"name": file.name, "texts": digest(file.texts)} for file in job.held_out],
+            "strategy": {
+                "name": strategy.name,
+                **{name: value for name, value in parameters.items() if name not in strategy.speed_only},
+                **strategy.identity(),
+            },
+            "guards": [{**registry.GUARDS.to_config(guard), **guard.identity()} for guard in self.guards],
+            "budget": job.budget,
+            "first_variants": job.first_variants,
+            "seed": job.seed,
+            "max_per_source": job.max_per_source,
+        }
+
+    def make(
+        self,
+        *,
+        journal: Journal | None = None,
+        only_synthetic: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> Made:
+        """Make the rows.
+
+        Parameters
+        ----------
+        journal : Journal, optional
+            Where finished chunks are kept, and where those of an interrupted run are found. Without it the rows are
+            kept in memory.
+        only_synthetic : bool, default=False
+            Recorded in the manifest.
+        progress : callable, optional
+            Called with the number of rows just made.
+
+        Returns
+        -------
+        Made
+
+        Raises
+        ------
+        OutputError
+            If the journal cannot be written.
+        """
+        job, tally = self.job, Tally()
+        rows: list[Row] = []
+        earlier = journal.chunks if journal else 0
+        with contextlib.ExitStack() as stack:
+            attempt: Try = partial(try_draws, job.strategy, self.guards)
+            if self.workers > 1:
+                attempt = stack.enter_context(Workers(job.strategy, self.guards, self.workers))
+            outcomes = generate(
+                attempt,
+                texts=job.corpus.texts,
+                sources=job.sources,
+                budget=job.budget,
+                guards=self.guards,
+                seed=job.seed,
+                tally=tally,
+                max_per_source=job.max_per_source,
+                first_variants=job.first_variants,
+                done=journal.outcomes() if journal else (),
+                progress=progress,
+            )
+            for number, outcome in enumerate(outcomes):
+                if journal is None:
+                    rows += outcome.rows
+                elif number >= earlier:
+                    journal.append(outcome)
+
+        seconds = time.perf_counter() - self.start
+        manifest = recorded(
+            job,
+            made={label: tally.made[label] for label in job.budget},
+            only_synthetic=only_synthetic,
+            seconds=seconds,
+            guards=self.guards,
+            missing={label: {"rows": rows, "why": tally.why_missing(label)} for label, rows in tally.missing.items()},
+            rejected=dict(tally.rejections()),
+        )
+        return Made(rows if journal is None else journal, manifest)

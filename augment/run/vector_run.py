@@ -1,0 +1,74 @@
+"""The main job for vector strategies: encode, resample, look up, assemble, record. It only conducts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from augment.errors import InputError
+from augment.models.encoder import TextEncoder
+from augment.run.job import Job
+from augment.run.manifest import recorded
+from augment.run.vector_table import Decode, Vectors
+from augment.vectors.row_keys import row_keys
+from augment.vectors.upsampler import Resampled, nearest, resampled
+
+
+def make(
+    job: Job,
+    encoder: TextEncoder,
+    *,
+    decode: Decode | None = None,
+    only_synthetic: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Vectors:
+    """Make the vectors.
+
+    Parameters
+    ----------
+    job : Job
+        From `augment.run.job.plan_job`, with a vector strategy.
+    encoder : TextEncoder
+    decode : {"nearest"}, optional
+        Look up the nearest real text of each new vector.
+    only_synthetic : bool, default=False
+        Recorded in the manifest.
+    progress : callable, optional
+        Called with the number of texts just encoded.
+
+    Returns
+    -------
+    Vectors
+
+    Raises
+    ------
+    InputError
+        If the strategy cannot make the vectors.
+    """
+    start = time.perf_counter()
+    corpus = job.corpus
+    vectors = encoder.encode([text or "" for text in corpus.texts], progress=progress)
+    usable = np.zeros(len(vectors), dtype=bool)
+    for rows in job.sources.values():
+        usable[rows] = True
+    job.strategy.set_params(random_state=job.seed)
+    new = resampled(job.strategy, vectors, corpus.named_labels(), usable, job.budget)
+    near = nearest(vectors, new.vectors, usable) if decode else None
+    _check_held_out(job, encoder, new)
+    made = {label: new.labels.count(label) for label in job.budget}
+    manifest = recorded(job, made=made, only_synthetic=only_synthetic, seconds=time.perf_counter() - start)
+    manifest.encoder = {**encoder.parameters(), "identity": encoder.identity()}
+    manifest.decode = decode
+    return Vectors(vectors, new, near, manifest)
+
+
+def _check_held_out(job: Job, encoder: TextEncoder, new: Resampled) -> None:
+    """Refuse a new vector that is one of a held-out text."""
+    texts = [text for file in job.held_out for text in file.texts]
+    if texts and np.isin(row_keys(new.vectors), row_keys(encoder.encode(texts))).any():
+        raise InputError(
+            "A new vector equals that of a held-out text, since a row of the input has that text. Remove such rows from"
+            " the input, or choose another seed."
+        )
