@@ -33,7 +33,7 @@ wheel-demo: $(READY)
 	rm -rf build/wheel && mkdir -p build/wheel
 	$(BIN)/python -m build --wheel --outdir build/wheel . > build/wheel/log
 	$(BIN)/pip install --quiet --no-deps --target build/wheel/site build/wheel/*.whl
-	cd build/wheel && PYTHONPATH=site ../../$(BIN)/python -c "import augment, os; assert 'site' in augment.__file__; from augment.cli import main; main()" upsample sample -o wheel.csv --show 1
+	cd build/wheel && PYTHONPATH=site ../../$(BIN)/python -c "import augment, os; assert 'site' in augment.__file__; from augment.cli.entry import main; main()" upsample sample -o wheel.csv --show 1
 
 # Build the bundled model again: about four hours on two cores. The same command goes on after an interruption.
 mini: build/mini/config.json

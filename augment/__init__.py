@@ -1,22 +1,9 @@
-"""Counterpoise, `augment`: make new rows for the rare classes of a labelled text data set."""
+"""Counterpoise, `augment`: make new rows for the rare classes of a labelled text data set.
 
-from __future__ import annotations
+Everything that a user needs is one import away: ``from augment import upsample, FillMask, Smote``. Names are imported
+when they are first used, so importing the package is cheap. `__init__.pyi` lists them.
+"""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-if TYPE_CHECKING:
-    from augment.text.base import TextStrategy as TextStrategy
-    from augment.text.fill_mask import FillMask as FillMask
-    from augment.upsampling import upsample as upsample
-
-__all__ = ["FillMask", "TextStrategy", "upsample"]
-
-_HOMES = {"FillMask": "augment.text.fill_mask", "TextStrategy": "augment.text.base", "upsample": "augment.upsampling"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for, so that importing the package is cheap."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

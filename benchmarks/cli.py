@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from augment._version import __version__
-from augment.console import Commands
+from augment.cli.console import Commands
 from benchmarks.commands import compare_command, list_command, report_command, run_command
 
 
@@ -113,7 +113,7 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **as
     Of fill-mask upsampling: new rows per second. Of sentence encoding: texts per second. Of SMOTE: new vectors per
     second, from 50,000 vectors of 384 numbers. Of training a classifier: rows per second, and the loss.
     """
-    from augment.console import show_table
+    from augment.cli.console import show_table
     from augment.errors import ModelError
     from benchmarks.throughput import Asked, Contest, compare, losses, table
 
@@ -158,7 +158,7 @@ def guards_command(
     train: str, judged_on: str, judge_model: str, label: str, guards: tuple[str, ...], rows: int
 ) -> None:
     """Measure what each guard leaves of fill-mask candidates, by a judge that has seen neither."""
-    from augment.console import show_table
+    from augment.cli.console import show_table
     from augment.data.corpus import read
     from augment.text.fill_mask import FillMask
     from benchmarks.guard_quality import Judge, guard_quality
@@ -186,7 +186,7 @@ def vectors_command(
     train: str, held_out: str, label: str, encoder: str, strategies: tuple[str, ...], seeds: int, as_json: bool
 ) -> None:
     """Measure how like held-out real rows the vectors of each strategy are."""
-    from augment.console import show_table
+    from augment.cli.console import show_table
     from augment.data.corpus import read
     from augment.models.encoder import TextEncoder
     from benchmarks.vector_quality import ALL, vector_quality

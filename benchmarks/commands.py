@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from augment.cli import layout_of, layout_options
+from augment.cli.options import layout_of, layout_options
 from augment.errors import CounterpoiseError, InputError, ModelError
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _default_jobs(device: str) -> int:
 
 def _show_grid(suite: Suite, data: Sequence[TaskData], cells: Sequence[Cell], results: Results, jobs: int) -> None:
     """Print what would be run."""
-    from augment.console import show_table
+    from augment.cli.console import show_table
     from benchmarks.live import duration
     from benchmarks.runner import estimated
 
@@ -204,7 +204,7 @@ def _show_grid(suite: Suite, data: Sequence[TaskData], cells: Sequence[Cell], re
 
 def _show_arms(results: Results) -> None:
     """Print each group's arms, their means and what is proved."""
-    from augment.console import show_table
+    from augment.cli.console import show_table
     from benchmarks.findings import brief
     from benchmarks.summary import groups
 
@@ -242,7 +242,7 @@ def _read(folder: Path) -> Results:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare_command(before: Path, after: Path, as_json: bool) -> None:
     """Show what changed from the results in DIR_A to those in DIR_B, arm by arm, and whether it may be noise."""
-    from augment.console import show_table
+    from augment.cli.console import show_table
     from benchmarks.comparison import compare
 
     found = compare(_read(before), _read(after))
@@ -258,7 +258,7 @@ def compare_command(before: Path, after: Path, as_json: bool) -> None:
 @click.command("list")
 def list_command() -> None:
     """List suites, tasks and arms."""
-    from augment.console import show_table
+    from augment.cli.console import show_table
     from benchmarks import suite as suites
     from benchmarks.arms import built_in
     from benchmarks.tasks import SOURCES

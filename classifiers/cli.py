@@ -11,8 +11,8 @@ import click
 from click.core import ParameterSource
 
 from augment._version import __version__
-from augment.cli import layout_of, layout_options
-from augment.console import Commands
+from augment.cli.console import Commands
+from augment.cli.options import layout_of, layout_options
 from augment.errors import InputError, ModelError, OutputError
 from classifiers.commands import evaluate_command, predict_command, resumable, text_lines, train_command
 

@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
-from augment.cli import layout_of, layout_options, values_of
-from augment.console import progress, show_table
+from augment.cli.console import progress, show_table
+from augment.cli.options import layout_of, layout_options, values_of
 from augment.errors import InputError, Interrupted
 from classifiers.config import AUGMENTATIONS, Static, TrainConfig
 

@@ -133,7 +133,7 @@ def test_a_balanced_draw_takes_no_strategy(place, quick):
 
 
 def test_train_works_on_what_augment_upsample_wrote(place, quick):
-    from augment.cli import main as augment
+    from augment.cli.entry import main as augment
 
     made = CliRunner().invoke(
         augment, ["upsample", "rare.csv", "-o", "up.csv", "--strategy", "random", "--against", "dev.csv", "-q"]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from augment.cli import main
+from augment.cli.entry import main
 from augment.errors import InputError
 from augment.report import text_findings
 from augment.report.html import check_report, render, write_report

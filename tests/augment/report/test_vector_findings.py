@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from augment.cli import main
+from augment.cli.entry import main
 from augment.errors import InputError
 from augment.report.html import render
 from augment.report.text_findings import appraise

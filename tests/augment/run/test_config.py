@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from augment import upsample
-from augment.cli import main
+from augment.cli.entry import main
 from augment.errors import InputError
 from augment.run.config import OUTCOME, RunConfig, read
 from augment.run.manifest import Manifest

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from augment.cli import main
+from augment.cli.entry import main
 from augment.data.corpus import Layout, read
 from augment.generation.loop import CHUNK
 from augment.identity import installed_versions

@@ -39,7 +39,7 @@ def put(path: Path, rows: int) -> Path:
 
 def peak(source: Path, output: Path) -> int:
     """The most memory in bytes that was resident while a file was balanced by duplicates."""
-    command = [sys.executable, "-c", "from augment.cli import main; main()", "upsample", str(source)]
+    command = [sys.executable, "-c", "from augment.cli.entry import main; main()", "upsample", str(source)]
     command += ["--strategy", "random", "--quiet", "-o", str(output)]
     done = subprocess.run([sys.executable, "-c", MEASURE, *command], capture_output=True, text=True, check=True)
     return int(done.stdout) * (1 if sys.platform == "darwin" else 1024)

@@ -27,7 +27,7 @@ from click.testing import CliRunner, Result
 from threadpoolctl import threadpool_limits
 
 from augment import upsample
-from augment.cli import main
+from augment.cli.entry import main
 from augment.errors import InputError
 from augment.models.encoder import TextEncoder
 from augment.registry import STRATEGIES
@@ -818,7 +818,7 @@ def test_the_manifest_of_a_text_run_is_repeated_with_vectors_without_what_is_for
 
 def test_a_text_run_loads_no_samplers():
     program = (
-        "import sys\nfrom augment.cli import main\n"
+        "import sys\nfrom augment.cli.entry import main\n"
         "try:\n    main(['upsample', 'in.csv', '-o', 'texts.csv', '--strategy', 'random', '-q'])\n"
         "except SystemExit as end:\n    assert not end.code\n"
         "assert 'imblearn' not in sys.modules"

@@ -27,11 +27,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from augment import registry
-from augment.cli import main
+from augment.cli.entry import main
 from augment.data.reading import Layout
 from augment.words import folded, word_spans
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 SST3 = ROOT.parent / "shared" / "data" / "sst3"
 COMMAND = Path(sys.executable).parent / "augment"
 HEAVY = {"torch", "transformers", "datasets", "sklearn", "pandas", "pyarrow", "scipy"}
@@ -1040,8 +1040,8 @@ def test_help_answers_within_half_a_second():
     "statements",
     [
         "import augment, classifiers, benchmarks",
-        "from augment.cli import main; main(['--help'])",
-        "from augment.cli import main; main(['upsample', '--help'])",
+        "from augment.cli.entry import main; main(['--help'])",
+        "from augment.cli.entry import main; main(['upsample', '--help'])",
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(statements):

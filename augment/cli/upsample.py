@@ -1,4 +1,4 @@
-"""The command `augment`."""
+"""The command `augment upsample`."""
 
 from __future__ import annotations
 
@@ -11,42 +11,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from augment._version import __version__
-from augment.console import Commands, progress, show_table
+from augment.cli.console import progress, show_table
+from augment.cli.entry import main
+from augment.cli.options import _named, layout_of, layout_options, values_of
 from augment.errors import InputError, Interrupted, OutputError, ShortfallError
-
-LAYOUT = ("text_column", "label_column", "columns", "label_map", "labels", "drop_unlabelled", "split")
-
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="augment")
-def main() -> None:
-    """Make new, different, checked rows for the rare classes of a labelled text file."""
-
-
-def _named(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
-    """Refuse a path that ends in no name, as `.` does: others are put together of it."""
-    if value is not None and not value.name:
-        raise click.BadParameter(f"{str(value)!r} has no name of its own. Give that of a file or a folder.")
-    return value
-
-
-def layout_options(command: Any) -> Any:
-    """Add the options that say how an input is laid out."""
-    for option in reversed(
-        (
-            click.option("--text-column", metavar="NAME", help="Default: text, sentence or review."),
-            click.option("--label-column", metavar="NAME", help="Default: label, gold_label or sentiment."),
-            click.option("--no-header", is_flag=True, help="The csv or tsv file has no header; give --columns."),
-            click.option("--columns", metavar="A,B,…", help="Column names of a file without a header."),
-            click.option("--label-map", metavar="stars", help="1,2 → negative, 3 → neutral, 4,5 → positive."),
-            click.option("--labels", metavar="A,B,…", help="Use rows of these classes only."),
-            click.option("--drop-unlabelled", is_flag=True, help="Leave rows without a usable label out."),
-            click.option("--split", default="train", show_default=True, help="Split of a saved folder or hub id."),
-        )
-    ):
-        command = option(command)
-    return command
 
 
 @main.command("upsample")
@@ -292,95 +260,6 @@ def _report(output: Path, report: Path, *, overwrite: bool, seed: int, quiet: bo
         ) from None
     if not quiet:
         click.echo(f"\nReport: {report}")
-
-
-@main.command("report")
-@click.argument("output", metavar="OUTPUT", type=Path, callback=_named)
-@click.option("-o", "--output", "path", type=Path, metavar="FILE", help="HTML file.  [default: OUTPUT.report.html]")
-@click.option("--overwrite", is_flag=True, help="Replace an existing report.")
-@click.option("--sample", type=int, metavar="N", help="Most texts that are looked at.  [default: 10000]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of what is looked at and shown.")
-@click.option("--model", default="mini", show_default=True, metavar="NAME", help="Encoder of the similarities.")
-def report_command(output: Path, path: Path | None, overwrite: bool, sample: int | None, seed: int, model: str) -> None:
-    """Write an HTML report about OUTPUT, a table that `augment upsample` has written."""
-    from augment.report.html import SAMPLE, write_report
-
-    path = path or output.with_name(f"{output.name}.report.html")
-    write_report(output, path, overwrite=overwrite, sample=SAMPLE if sample is None else sample, seed=seed, model=model)
-    click.echo(f"Report: {path}")
-
-
-@main.command("inspect")
-@click.argument("source", metavar="INPUT")
-@layout_options
-def inspect_command(source: str, **others: Any) -> None:
-    """Show class counts, duplicates and lengths of INPUT, and suggest a sampling strategy."""
-    from augment.data import corpus
-    from augment.data.inspection import inspect
-
-    found = inspect(corpus.read(source, layout_of(**others)))
-    total = sum(found.counts.values())
-    show_table("classes", ["class", "rows", "share"], [[k, n, f"{n / total:.1%}"] for k, n in found.counts.items()])
-    click.echo(
-        f"\n{total:,} rows, {found.synthetic:,} of them synthetic, {found.empty:,} without a text.\n"
-        f"{found.duplicates:,} repeat an earlier text (case and punctuation folded);"
-        f" {found.conflicting:,} texts stand under more than one label.\n"
-        f"Words per text: {', '.join(f'{n} at {q:.0%}' for q, n in found.lengths.items())}."
-    )
-    if found.suggestion is None:
-        click.echo("The classes are balanced: no upsampling is needed.")
-    else:
-        click.echo(f"Suggested: --sampling-strategy {found.suggestion}  (at most as many new rows as real ones)")
-
-
-@main.command("strategies")
-def strategies_command() -> None:
-    """List the strategies, what they do, and their parameters with defaults."""
-    from augment.registry import STRATEGIES
-
-    _show_registry(STRATEGIES)
-
-
-@main.command("guards")
-def guards_command() -> None:
-    """List the guards, what they see to, and their parameters with defaults."""
-    from augment.guards.selection import ALWAYS, DEFAULT
-    from augment.registry import GUARDS
-
-    _show_registry(GUARDS)
-    click.echo(f"\nAlways asked: {', '.join(ALWAYS)}.")
-    click.echo(f"Asked where they suit, unless --guard names others: {', '.join(DEFAULT)}.")
-
-
-def _show_registry(registry: Any) -> None:
-    """Print names, summaries and parameters with their defaults."""
-    for name in registry.names():
-        cls = registry.find(name)
-        click.echo(f"{name}{f' ({cls.kind})' if hasattr(cls, 'kind') else ''}: {cls.summary}")
-        for parameter in registry.parameters(cls).values():
-            default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
-            click.echo(f"    {parameter.name}{default}")
-
-
-def layout_of(**others: Any) -> Any:
-    """Build the layout from the options of `layout_options`."""
-    from augment.data.corpus import Layout
-
-    for name in ("columns", "labels"):
-        if others[name] is not None:
-            others[name] = tuple(part.strip() for part in others[name].split(","))
-    return Layout(header=not others["no_header"], **{name: others[name] for name in LAYOUT})
-
-
-def values_of(params: tuple[str, ...]) -> dict[str, str]:
-    """Split NAME=VALUE options."""
-    values = {}
-    for param in params:
-        name, equals, value = param.partition("=")
-        if not equals or not name:
-            raise InputError(f"A parameter is written NAME=VALUE, e.g. --param mask_ratio=.2. Got {param!r}.")
-        values[name.replace("-", "_")] = value
-    return values
 
 
 def _show_plan(job: Any) -> None:

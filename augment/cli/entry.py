@@ -1,0 +1,86 @@
+"""The command `augment`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from augment._version import __version__
+from augment.cli.console import Commands, show_table
+from augment.cli.options import _named, layout_of, layout_options
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="augment")
+def main() -> None:
+    """Make new, different, checked rows for the rare classes of a labelled text file."""
+
+
+@main.command("report")
+@click.argument("output", metavar="OUTPUT", type=Path, callback=_named)
+@click.option("-o", "--output", "path", type=Path, metavar="FILE", help="HTML file.  [default: OUTPUT.report.html]")
+@click.option("--overwrite", is_flag=True, help="Replace an existing report.")
+@click.option("--sample", type=int, metavar="N", help="Most texts that are looked at.  [default: 10000]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of what is looked at and shown.")
+@click.option("--model", default="mini", show_default=True, metavar="NAME", help="Encoder of the similarities.")
+def report_command(output: Path, path: Path | None, overwrite: bool, sample: int | None, seed: int, model: str) -> None:
+    """Write an HTML report about OUTPUT, a table that `augment upsample` has written."""
+    from augment.report.html import SAMPLE, write_report
+
+    path = path or output.with_name(f"{output.name}.report.html")
+    write_report(output, path, overwrite=overwrite, sample=SAMPLE if sample is None else sample, seed=seed, model=model)
+    click.echo(f"Report: {path}")
+
+
+@main.command("inspect")
+@click.argument("source", metavar="INPUT")
+@layout_options
+def inspect_command(source: str, **others: Any) -> None:
+    """Show class counts, duplicates and lengths of INPUT, and suggest a sampling strategy."""
+    from augment.data import corpus
+    from augment.data.inspection import inspect
+
+    found = inspect(corpus.read(source, layout_of(**others)))
+    total = sum(found.counts.values())
+    show_table("classes", ["class", "rows", "share"], [[k, n, f"{n / total:.1%}"] for k, n in found.counts.items()])
+    click.echo(
+        f"\n{total:,} rows, {found.synthetic:,} of them synthetic, {found.empty:,} without a text.\n"
+        f"{found.duplicates:,} repeat an earlier text (case and punctuation folded);"
+        f" {found.conflicting:,} texts stand under more than one label.\n"
+        f"Words per text: {', '.join(f'{n} at {q:.0%}' for q, n in found.lengths.items())}."
+    )
+    if found.suggestion is None:
+        click.echo("The classes are balanced: no upsampling is needed.")
+    else:
+        click.echo(f"Suggested: --sampling-strategy {found.suggestion}  (at most as many new rows as real ones)")
+
+
+@main.command("strategies")
+def strategies_command() -> None:
+    """List the strategies, what they do, and their parameters with defaults."""
+    from augment.registry import STRATEGIES
+
+    _show_registry(STRATEGIES)
+
+
+@main.command("guards")
+def guards_command() -> None:
+    """List the guards, what they see to, and their parameters with defaults."""
+    from augment.guards.selection import ALWAYS, DEFAULT
+    from augment.registry import GUARDS
+
+    _show_registry(GUARDS)
+    click.echo(f"\nAlways asked: {', '.join(ALWAYS)}.")
+    click.echo(f"Asked where they suit, unless --guard names others: {', '.join(DEFAULT)}.")
+
+
+def _show_registry(registry: Any) -> None:
+    """Print names, summaries and parameters with their defaults."""
+    for name in registry.names():
+        cls = registry.find(name)
+        click.echo(f"{name}{f' ({cls.kind})' if hasattr(cls, 'kind') else ''}: {cls.summary}")
+        for parameter in registry.parameters(cls).values():
+            default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
+            click.echo(f"    {parameter.name}{default}")

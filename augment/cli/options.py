@@ -1,0 +1,58 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from augment.errors import InputError
+
+LAYOUT = ("text_column", "label_column", "columns", "label_map", "labels", "drop_unlabelled", "split")
+
+
+def _named(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Refuse a path that ends in no name, as `.` does: others are put together of it."""
+    if value is not None and not value.name:
+        raise click.BadParameter(f"{str(value)!r} has no name of its own. Give that of a file or a folder.")
+    return value
+
+
+def layout_options(command: Any) -> Any:
+    """Add the options that say how an input is laid out."""
+    for option in reversed(
+        (
+            click.option("--text-column", metavar="NAME", help="Default: text, sentence or review."),
+            click.option("--label-column", metavar="NAME", help="Default: label, gold_label or sentiment."),
+            click.option("--no-header", is_flag=True, help="The csv or tsv file has no header; give --columns."),
+            click.option("--columns", metavar="A,B,…", help="Column names of a file without a header."),
+            click.option("--label-map", metavar="stars", help="1,2 → negative, 3 → neutral, 4,5 → positive."),
+            click.option("--labels", metavar="A,B,…", help="Use rows of these classes only."),
+            click.option("--drop-unlabelled", is_flag=True, help="Leave rows without a usable label out."),
+            click.option("--split", default="train", show_default=True, help="Split of a saved folder or hub id."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def layout_of(**others: Any) -> Any:
+    """Build the layout from the options of `layout_options`."""
+    from augment.data.corpus import Layout
+
+    for name in ("columns", "labels"):
+        if others[name] is not None:
+            others[name] = tuple(part.strip() for part in others[name].split(","))
+    return Layout(header=not others["no_header"], **{name: others[name] for name in LAYOUT})
+
+
+def values_of(params: tuple[str, ...]) -> dict[str, str]:
+    """Split NAME=VALUE options."""
+    values = {}
+    for param in params:
+        name, equals, value = param.partition("=")
+        if not equals or not name:
+            raise InputError(f"A parameter is written NAME=VALUE, e.g. --param mask_ratio=.2. Got {param!r}.")
+        values[name.replace("-", "_")] = value
+    return values
