@@ -14,7 +14,7 @@ from augment.models.inference import Inference
 from augment.models.length_batches import LENGTH_STEP
 from augment.models.masked_lm import HeadStates
 from augment.seeding import generator
-from classifiers.pretraining import pooled_vectors
+from classifiers.pretraining.loop import pooled_vectors
 
 
 @dataclass(frozen=True)

@@ -27,19 +27,19 @@ from benchmarks.results import Record, packed
 from benchmarks.suite import Cell
 from benchmarks.tasks import Rows, TaskData
 from classifiers.config import Features, TrainConfig, makes_rows
+from classifiers.data.splits import near_copies
 from classifiers.metrics import scores
-from classifiers.output_folder import RECORD
-from classifiers.splits import near_copies
+from classifiers.training.output_folder import RECORD
 
 if TYPE_CHECKING:
-    from classifiers.result import TrainResult
+    from classifiers.training.result import TrainResult
 
 
 class Trained(NamedTuple):
     """What a training came to."""
 
     best: Record
-    """The evaluation of the weights that were kept, as `classifiers.history.recorded` has it."""
+    """The evaluation of the weights that were kept, as `classifiers.training.history.recorded` has it."""
     last: Record
     mean_gap: float | None
     history: list[Record]
@@ -202,7 +202,7 @@ def _cpu() -> str:
 
 def _fine_tuned(config: TrainConfig, data: TaskData, train: Rows, added: Rows, keep_in: Path | None) -> TrainResult:
     """Train a classifier, and keep it if there is a folder for it."""
-    from classifiers.training import train as fit
+    from classifiers.training.run import train as fit
 
     held_out = (list(data.validation.texts), list(data.validation.labels))
     return fit(
@@ -229,7 +229,7 @@ def _head_on_shared_encoder(cell: Cell, data: TaskData, train: Rows, shared: Pat
     """Train a head on the features of an encoder that was fine-tuned without augmentation, and stays as it is."""
     import torch
 
-    from classifiers.inputs import FrozenFeatures
+    from classifiers.data.inputs import FrozenFeatures
 
     folder, asked, ways = shared / cell.base_key, cell.config, cell.config.augmentation
     assert isinstance(ways, Features)
@@ -349,8 +349,8 @@ def _tfidf_svm(cell: Cell, data: TaskData, train: Rows) -> Trained:
     from sklearn.pipeline import make_pipeline
     from sklearn.svm import LinearSVC
 
-    from classifiers.feeding import evaluated_sample
-    from classifiers.history import recorded
+    from classifiers.data.feed import evaluated_sample
+    from classifiers.training.history import recorded
 
     start = time.perf_counter()
     model = make_pipeline(

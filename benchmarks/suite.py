@@ -21,8 +21,8 @@ from augment.registry import GUARDS, STRATEGIES
 from augment.settings import Settings, problems
 from benchmarks.arms import Arm, load_mapping
 from benchmarks.tasks import Rows, Task, TaskData, check_name, load
-from classifiers.augmentation import vector_sampler
 from classifiers.config import Features, Static, TrainConfig
+from classifiers.data.feature_vectors import vector_sampler
 
 FOLDER = Path(__file__).parent / "suites"
 """Where the suites lie that come with the project."""

@@ -23,7 +23,7 @@ from augment.errors import InputError, did_you_mean
 from augment.seeding import generator
 from augment.settings import Settings
 from augment.words import folded
-from classifiers.splits import near_copies
+from classifiers.data.splits import near_copies
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")

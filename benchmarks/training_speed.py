@@ -129,7 +129,7 @@ def _clock() -> Any:
 
 def _ours(setting: TrainingSetting) -> tuple[int, float, float, tuple[float, ...]]:
     from classifiers.config import TrainConfig
-    from classifiers.training import train
+    from classifiers.training.run import train
 
     clock, begun = _clock(), time.perf_counter()
     config = TrainConfig(
@@ -151,7 +151,7 @@ def _stock(setting: TrainingSetting, padding: str) -> tuple[int, float, float, t
     from augment.models.checkpoints import load_encoder
     from augment.seeding import global_generators
     from classifiers.model import EncoderClassifier
-    from classifiers.trainer import LOG_STEPS
+    from classifiers.training.trainer import LOG_STEPS
 
     clock, begun = _clock(), time.perf_counter()
     checkpoint = load_encoder(setting.model, device="cpu", dtype="float32")

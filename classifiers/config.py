@@ -207,7 +207,7 @@ class TrainConfig(Settings):
     real_only: Share = 0.0
     """Share of the training's steps, at its end, that see original rows alone, where there are synthetic ones."""
     cache_dir: str | None = None
-    """Where the features of a frozen encoder are kept, see `classifiers.inputs.features_cache`."""
+    """Where the features of a frozen encoder are kept, see `classifiers.data.inputs.features_cache`."""
     report_to: list[str] = []  # noqa: RUF012 -- pydantic copies it
     """What transformers reports to besides: "tensorboard", "wandb", "mlflow", …"""
 

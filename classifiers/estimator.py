@@ -145,7 +145,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         InputError
             If a parameter, a text or a label cannot be used.
         """
-        from classifiers.training import train
+        from classifiers.training.run import train
 
         texts, labels = columns(X, y)
         usable = has_text(texts)

@@ -17,8 +17,8 @@ from augment.data.reading import Layout
 from augment.errors import InputError, did_you_mean
 from augment.models.checkpoints import load_classifier
 from augment.models.scorer import TextScorer
-from classifiers import output_folder
 from classifiers.metrics import Scores, confusion, reliability, scores
+from classifiers.training import output_folder
 
 MAX_LENGTH = 256
 """Most tokens of a text for a model that does not say what it was trained with."""

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from augment.models.checkpoints import load_masked_lm
 from benchmarks.cli import main as benchmarks
-from classifiers.cli import main as classifiers
+from classifiers.cli.entry import main as classifiers
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_finished_model_is_not_trained_over_and_an_unfinished_one_only_on_requ
 
 
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_with_resume_does(bert, corpus, tmp_path, monkeypatch) -> None:
-    from classifiers.pretraining import PretrainTrainer
+    from classifiers.pretraining.masked_lm import PretrainTrainer
 
     model = tmp_path / "model"
     with monkeypatch.context() as patch:

@@ -1,0 +1,148 @@
+"""The commands `classifiers train`, `evaluate` and `predict`."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from augment.cli.console import progress, show_table
+from augment.cli.options import layout_of, layout_options
+from augment.errors import InputError, Interrupted
+
+
+@contextmanager
+def resumable(folder: Path, unfinished: str) -> Iterator[None]:
+    """Say after Ctrl-C how a training goes on, if a folder of that name holds what is unfinished."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not (folder / unfinished).is_dir():
+            raise
+        raise Interrupted(
+            f"Interrupted: what is finished is kept in {folder}; give the same command with --resume to go on."
+        ) from None
+
+
+@click.command("evaluate")
+@click.argument("model", metavar="DIR")
+@click.argument("sources", metavar="FILE…", nargs=-1, required=True)
+@click.option("--max-length", type=click.IntRange(3), help="Most tokens of a text.  [default: as it was trained]")
+@click.option("--device", default="auto", show_default=True)
+@click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, float16.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@layout_options
+def evaluate_command(
+    model: str,
+    sources: tuple[str, ...],
+    max_length: int | None,
+    device: str,
+    dtype: str,
+    as_json: bool,
+    quiet: bool,
+    **others: Any,
+) -> None:
+    """Measure the classifier in DIR on labelled FILEs, of its own domain or of others.
+
+    A csv file without a header whose first field is 1 to 5 is read as Yelp or Amazon reviews are published.
+    """
+    from classifiers.evaluation import evaluate, open_scorer, read_evaluated, tables
+
+    layout = layout_of(**others)
+    corpora = [read_evaluated(source, layout) for source in sources]
+    scorer = open_scorer(model, max_length=max_length, device=device, dtype=dtype)
+    with progress(sum(len(corpus.table) for corpus in corpora), "rows", quiet=quiet) as advance:
+        found = [evaluate(scorer, corpus, progress=advance) for corpus in corpora]
+    if as_json:
+        click.echo(json.dumps([one.to_dict() for one in found], indent=2, ensure_ascii=False))
+        return
+    for i, (title, headings, rows) in enumerate(tables(found)):
+        if i:
+            click.echo()
+        show_table(title, headings, rows)
+
+
+@click.command("predict")
+@click.argument("model", metavar="DIR")
+@click.argument("source", metavar="[FILE|-]", default="-")
+@click.option("-o", "--output", type=Path, help="File to write; default: the standard output.")
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), help="[default: of the output's name, or csv]")
+@click.option("--max-length", type=click.IntRange(3), help="Most tokens of a text.  [default: as it was trained]")
+@click.option("--device", default="auto", show_default=True)
+@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+@layout_options
+def predict_command(
+    model: str,
+    source: str,
+    output: Path | None,
+    form: str | None,
+    max_length: int | None,
+    device: str,
+    overwrite: bool,
+    **others: Any,
+) -> None:
+    """Label texts by the classifier in DIR: those of a table's text column, or one on each line of a .txt FILE or -."""
+    from augment.files import replacing
+    from classifiers.evaluation import open_scorer
+    from classifiers.prediction import predictions, write_csv, write_jsonl
+
+    if output is not None and output.exists() and not overwrite:
+        raise InputError(f"{output} exists already; give --overwrite to replace it, or another name.")
+    if form is None and output is not None:
+        form = output.suffix.lower().removeprefix(".")
+        if form not in ("csv", "jsonl"):
+            raise InputError(f"{output}: predictions are written as .csv or .jsonl. Give such a name, or --format.")
+    form = form or "csv"
+    texts = _texts(source, layout_of(**others))
+    scorer = open_scorer(model, max_length=max_length, device=device)
+    interactive = source == "-" and sys.stdin.isatty()
+    rows = predictions(scorer, texts, **({"chunk": 1} if interactive else {}))
+    with ExitStack() as stack:
+        file = sys.stdout
+        if output is not None:
+            file = stack.enter_context(stack.enter_context(replacing(output)).open("w", encoding="utf-8", newline=""))
+        write = partial(write_csv, classes=scorer.classes) if form == "csv" else write_jsonl
+        write(rows, file)
+
+
+def _texts(source: str, layout: Any) -> Iterator[str]:
+    """Yield the texts of a file or of the standard input; what is wrong with a table is said at once."""
+    if source == "-" or source.endswith(".txt"):
+        return text_lines(source)
+    from augment.data.corpus import open_texts
+
+    return (text or "" for text in open_texts(source, layout))
+
+
+def text_lines(source: str) -> Iterator[str]:
+    """Yield the lines of a text file, or of the standard input for ``-``, as they come.
+
+    Raises
+    ------
+    InputError
+        At once if there is no such file; later if it is not UTF-8.
+    """
+    if source == "-":
+        return _lines(sys.stdin.buffer, "The standard input")
+    path = Path(source)
+    if not path.is_file():
+        raise InputError(f"There is no file {source!r}. Give a text file with a sentence a line, or a table.")
+    return _lines(path.open("rb"), source)
+
+
+def _lines(file: IO[bytes], name: str) -> Iterator[str]:
+    """Yield the lines of a file."""
+    try:
+        with io.TextIOWrapper(file, encoding="utf-8-sig") as text:
+            for line in text:
+                yield line.rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name} is not UTF-8 (byte {error.start} of what was read last). Convert it.") from None

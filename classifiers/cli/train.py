@@ -1,0 +1,233 @@
+"""The command `classifiers train`."""
+
+from __future__ import annotations
+
+import json
+import typing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from augment.cli.console import progress, show_table
+from augment.cli.options import layout_of, layout_options, values_of
+from augment.errors import InputError
+from classifiers.cli.commands import resumable
+from classifiers.config import AUGMENTATIONS, Static, TrainConfig
+
+if TYPE_CHECKING:
+    from classifiers.training.result import TrainResult
+
+
+def setting_options(command: Any) -> Any:
+    """Add an option for each setting of `TrainConfig` but the augmentation; None is what was not given."""
+    for name, field in reversed(TrainConfig.model_fields.items()):
+        if name == "augmentation":
+            continue
+        sentence = (field.description or "").partition(". ")[0].replace("\n", " ").rstrip(".:")
+        default = field.get_default(call_default_factory=True)
+        shown = "" if default is None or default is False or default == [] else f"  [default: {default}]"
+        options: dict[str, Any] = {"default": None, "help": f"{sentence}.{shown}", **_kind(name, field.annotation)}
+        command = click.option(f"--{name.replace('_', '-')}", name, **options)(command)
+    return command
+
+
+def _kind(name: str, annotation: Any) -> dict[str, Any]:
+    """Return how click reads a setting."""
+    if name == "class_weights":
+        return {"metavar": "balanced|CLASS=WEIGHT,…"}
+    if name == "report_to":
+        return {"multiple": True, "metavar": "NAME"}
+    if annotation is bool:
+        return {"is_flag": True}
+    if typing.get_origin(annotation) is Literal:
+        return {"type": click.Choice(typing.get_args(annotation))}
+    kinds = {kind for kind in typing.get_args(annotation) or (annotation,) if kind is not type(None)}
+    kinds = {typing.get_args(kind)[0] if typing.get_args(kind) else kind for kind in kinds}
+    return {"type": int if int in kinds else float if float in kinds else str}
+
+
+def augment_options(command: Any) -> Any:
+    """Add the options that say how the rows of the training are augmented."""
+    for option in reversed(
+        (
+            click.option(
+                "--augment",
+                metavar="STRATEGY",
+                help="See `augment strategies`; none, with --augment-mode features, draws.",
+            ),
+            click.option(
+                "--augment-mode",
+                type=click.Choice(list(AUGMENTATIONS)),
+                help="static: rows made once. redraw: others in every epoch. features: vectors, the head trained anew."
+                " balanced: no new rows.  [default: static, or features for a strategy that makes vectors]",
+            ),
+            click.option(
+                "--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."
+            ),
+            click.option(
+                "--sampling-strategy", metavar="WHICH", help="How many rows; as of `augment upsample`.  [default: auto]"
+            ),
+            click.option(
+                "--guard",
+                "guards",
+                multiple=True,
+                metavar="NAME[:KEY=VALUE,…]",
+                help="What new texts must pass; repeatable. See `augment guards`.",
+            ),
+            click.option("--max-per-source", type=int, metavar="N", help="Most new texts of one row."),
+            click.option(
+                "--soft-labels", is_flag=True, default=None, help="Train new texts on a teacher's probabilities."
+            ),
+            click.option(
+                "--variants",
+                metavar="K|background",
+                help="redraw: sets that take turns, or one for each epoch, made meanwhile.  [default: 4]",
+            ),
+            click.option(
+                "--draw", type=click.Choice(["sampler", "undersample"]), help="balanced: how.  [default: sampler]"
+            ),
+            click.option("--head-epochs", type=float, help="features: of the head.  [default: 10]"),
+            click.option("--head-learning-rate", type=float, help="features: of the head.  [default: .001]"),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("train")
+@click.argument("source", metavar="TRAIN")
+@click.option("--validation", metavar="FILE", help="Labelled rows that the best weights are chosen on.")
+@click.option(
+    "--against", multiple=True, metavar="FILE", help="Held-out file that no new text may come near; repeatable."
+)
+@click.option("-o", "--output-dir", type=Path, required=True, help="Folder for the model and its record.")
+@click.option("--resume", is_flag=True, help="Go on with what an interrupted training of the same command has left.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing model, and unfinished work.")
+@click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+@augment_options
+@setting_options
+@layout_options
+def train_command(
+    source: str,
+    validation: str | None,
+    against: tuple[str, ...],
+    output_dir: Path,
+    resume: bool,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    **others: Any,
+) -> None:
+    """Train an encoder with a classification head on TRAIN: a file, a saved folder, a hub id, or `sample`."""
+    config = TrainConfig(**_settings(others))  # what is wrong with it is said before torch is loaded
+    from augment.data.corpus import read, read_texts
+    from classifiers.training.run import train
+
+    layout = layout_of(**others)
+    rows = read(source, layout)
+    held_out = None if validation is None else read(validation, layout)
+    never = [text for name in against for text in read_texts(name, layout)]
+    with resumable(output_dir, "checkpoints"):
+        result = train(
+            config,
+            rows,
+            held_out,
+            against=never,
+            output_dir=output_dir,
+            resume=resume,
+            overwrite=overwrite,
+            progress=lambda steps: progress(steps, "steps", quiet=quiet),
+            said=None if quiet else partial(click.echo, err=True),
+        )
+    from accelerate import PartialState
+
+    if not PartialState().is_main_process:
+        return
+    if as_json:
+        click.echo(json.dumps(result.record(), indent=2, ensure_ascii=False))
+    elif not quiet:
+        _show(result, output_dir)
+
+
+def _settings(others: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that options name, those of the augmentation in a mapping of their own."""
+    given = {name: others[name] for name in TrainConfig.model_fields if name in others and others[name] is not None}
+    given["report_to"] = list(given.pop("report_to", ()))
+    if given.get("class_weights") not in (None, "balanced"):
+        given["class_weights"] = _weights(given["class_weights"])
+    if not given["report_to"]:
+        del given["report_to"]
+    own = ("sampling_strategy", "max_per_source", "soft_labels", "draw", "head_epochs", "head_learning_rate")
+    ways = {name: others[name] for name in own if others[name] is not None}
+    if others["guards"]:
+        ways["guards"] = list(others["guards"])
+    if others["params"]:
+        ways["parameters"] = values_of(others["params"])
+    if others["variants"] is not None:
+        ways["variants"] = _variants(others["variants"])
+    if "sampling_strategy" in ways:
+        from augment.generation.budget import parse
+
+        ways["sampling_strategy"] = parse(ways["sampling_strategy"])
+    mode, strategy = others["augment_mode"], others["augment"]
+    if strategy is not None:
+        from augment.registry import STRATEGIES
+
+        if mode is None:
+            mode = "features" if strategy != "none" and STRATEGIES.find(strategy).kind == "vector" else "static"
+        ways["strategy"] = None if strategy == "none" and mode == "features" else strategy
+    if mode is None and ways:
+        raise InputError(
+            f"The option --{min(ways).replace('_', '-')} says how rows are augmented. Name a strategy with --augment,"
+            " or give --augment-mode balanced."
+        )
+    if mode is not None and issubclass(AUGMENTATIONS[mode], Static) and strategy is None:
+        raise InputError(f"The mode {mode!r} makes new texts: name what makes them with --augment, e.g. fillmask.")
+    return given if mode is None else {**given, "augmentation": {"mode": mode, **ways}}
+
+
+def _weights(text: str) -> dict[str, float]:
+    """Read CLASS=WEIGHT, separated by commas."""
+    try:
+        pairs = [part.rsplit("=", 1) for part in text.split(",")]
+        return {name.strip(): float(weight) for name, weight in pairs}
+    except ValueError:
+        raise InputError(f"--class-weights is 'balanced' or CLASS=WEIGHT,… Got {text!r}.") from None
+
+
+def _variants(text: str) -> int | None:
+    if text == "background":
+        return None
+    if not text.isdigit():
+        raise InputError(f"--variants is a number of sets, or 'background'. Got {text!r}.")
+    return int(text)
+
+
+def _show(result: TrainResult, folder: Path) -> None:
+    """Print what a training came to: the weights that are kept, and the last ones if those are others."""
+    from classifiers.training.history import macro_f1
+
+    rows = []
+    kept = {"kept": result.best} | ({} if result.last is result.best else {"last": result.last})
+    for name, record in kept.items():
+        for kind in ("train", "synthetic", "validation"):
+            if (found := record[kind]) is None:
+                continue
+            # Of synthetic rows only what does not follow from the mix of their classes.
+            present = [c for c in result.classes if kind != "synthetic" or found["support"][c]]
+            f1 = [f"{100 * found['f1'][c]:.1f}" if c in present else "-" for c in result.classes]
+            numbers = [macro_f1(record, kind), 100 * found["accuracy"], 100 * found["ece"]]
+            macro, accuracy, ece = (f"{number:.1f}" for number in numbers)
+            rows.append([f"{name}, step {record['step']}", kind, macro, accuracy, *f1, ece, f"{found['loss']:.3f}"])
+    headings = ["weights", "rows", "macro-F1", "accuracy", *(f"F1 {name}" for name in result.classes), "ECE", "loss"]
+    show_table(str(folder), headings, rows)
+    if result.best["gap"] is not None:
+        click.echo(
+            f"\nGap between original training rows and validation rows: {result.best['gap']:.1f} points of macro-F1"
+            f" with the weights that are kept, {result.last['gap']:.1f} at the end, {result.mean_gap:.1f} on average."
+        )
+    curves = folder / "curves.png"
+    click.echo(f"Curves: {curves}" if curves.exists() else 'For curves.png: pip install "counterpoise[report]"')

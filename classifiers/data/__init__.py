@@ -1,0 +1,5 @@
+"""What a training is fed: splits, tokens or features, batches, the order of rows, and new rows for the rare class."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

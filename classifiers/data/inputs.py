@@ -1,0 +1,124 @@
+"""Texts to what a model is trained on: tokens, or the features of a frozen encoder, kept on the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augment.files import replacing
+from augment.models.checkpoints import Checkpoint
+from augment.models.inference import Inference
+from classifiers.data.batching import Padded, vectors
+from classifiers.model import EncoderClassifier
+
+BATCH = 64
+"""Rows of a forward pass without gradients; changes speed and memory, not the result."""
+
+
+class Tokens:
+    """Makes token ids of texts.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Its tokenizer is used.
+    max_length : int
+        Most tokens of a text, special ones included; what is longer is cut.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, max_length: int) -> None:
+        self.tokenizer = checkpoint.tokenizer
+        self.longest = min(max_length, checkpoint.longest())
+        self.collate: Callable[..., Any] = Padded(self.tokenizer.pad_token_id, self.longest)
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, special ones included."""
+        if not len(texts):
+            return []
+        ids = self.tokenizer(list(texts), truncation=True, max_length=self.longest)["input_ids"]
+        return [row or [self.tokenizer.unk_token_id or 0] for row in ids]  # some texts hold nothing for a tokenizer
+
+
+class FrozenFeatures:
+    """Makes features of texts, with an encoder that stays as it is; those of a list of texts are computed once.
+
+    Parameters
+    ----------
+    model : EncoderClassifier
+        Its encoder computes them.
+    checkpoint : Checkpoint
+        Where the encoder came from; it says what computed them.
+    max_length : int
+        As in `Tokens`.
+    cache : Path, optional
+        A folder that the features of each list of texts are kept in, under a hash of what they follow from: the
+        encoder's weights, pooling, length, dtype, and the texts. None: none are kept.
+    """
+
+    def __init__(
+        self, model: EncoderClassifier, checkpoint: Checkpoint, max_length: int, cache: Path | None = None
+    ) -> None:
+        self.tokens = Tokens(checkpoint, max_length)
+        self.model = model
+        self.inference = Inference(replace(checkpoint, model=model))
+        self.cache = cache
+        self.collate: Callable[..., Any] = vectors
+        self.identity = [checkpoint.revision, str(checkpoint.dtype), model.config.pooling, self.tokens.longest]
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the features (n, d) float32."""
+        if self.cache is None:
+            return self._computed(texts)
+        key = hashlib.sha256(json.dumps([self.identity, list(texts)]).encode()).hexdigest()[:32]
+        path = self.cache / f"{key}.npy"
+        with contextlib.suppress(OSError, ValueError):  # one that was cut short is computed again
+            found = np.load(path, allow_pickle=False)
+            if found.shape[:1] == (len(texts),):
+                return found
+        found = self._computed(texts)
+        try:
+            self.cache.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                np.save(file, found)
+        except OSError as error:
+            warnings.warn(
+                f"The features are not kept: {error}. Name a folder that can be written: cache_dir.", stacklevel=2
+            )
+        return found
+
+    def _computed(self, texts: Sequence[str]) -> np.ndarray:
+        return self.inference.rows(
+            self.tokens(texts),
+            self.model.eval().features,
+            width=self.model.feature_width,
+            longest=self.tokens.longest,
+            batch_size=BATCH,
+        )
+
+
+def features_cache(folder: str | None) -> Path:
+    """Return the folder that features are kept in.
+
+    Parameters
+    ----------
+    folder : str or None
+        The one that was asked for; None for ``counterpoise/features`` under ``$XDG_CACHE_HOME``, which is
+        ``~/.cache`` if that is not set. Nothing in it is ever deleted.
+
+    Returns
+    -------
+    Path
+    """
+    if folder is not None:
+        return Path(folder).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "counterpoise" / "features"

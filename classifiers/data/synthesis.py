@@ -1,0 +1,145 @@
+"""Rows besides those of the training file: texts made before or while a model trains, vectors, balanced draws."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from augment._version import __version__
+from augment.errors import InputError
+from augment.generation.budget import rows_to_make
+from augment.registry import GUARDS, STRATEGIES
+from augment.seeding import generator
+from classifiers.config import Static
+from classifiers.data.splits import SOFT_LABELS, Split, TrainingData, near_copies
+
+if TYPE_CHECKING:
+    from augment.run.job import Job
+    from augment.text.base import TextStrategy
+
+
+class Made(NamedTuple):
+    """A set of new rows, and what is to be told of it."""
+
+    rows: Split
+    report: dict[str, Any]
+    """`made`, `missing`, `rejected` and `seconds`, as in a manifest."""
+
+
+class Synthesis:
+    """Makes sets of new texts from the original rows of a training: one set, or one after another.
+
+    An original that equals or nearly equals a held-out row is no source, and no new row equals or nearly equals one.
+
+    Parameters
+    ----------
+    augmentation : Static or Redraw
+    data : TrainingData
+    seed : int
+        Of the training. Each set has a seed of its own that follows from it; set 0 of "static" has this one.
+    device : str
+        For the models of the strategy, unless its parameters name one.
+
+    Raises
+    ------
+    InputError
+        If the strategy, a parameter or a guard is unknown, or there is nothing to make.
+    """
+
+    def __init__(self, augmentation: Static, data: TrainingData, seed: int, device: str) -> None:
+        self.augmentation = augmentation
+        self.classes = data.classes
+        self.seed = seed
+        self.device = device
+        self._strategy()
+        counts: dict[Any, int] = data.originals.joined(data.synthetic).counts(data.classes)
+        self.budget = {str(k): n for k, n in rows_to_make(augmentation.sampling_strategy, counts).items()}
+        if not sum(self.budget.values()):
+            raise InputError(
+                "There is nothing to augment: the classes have as many rows as sampling_strategy"
+                f" {augmentation.sampling_strategy!r} asks for. Ask for more, e.g. {{{min(counts)!r}: …}}, or leave the"
+                " augmentation out."
+            )
+        self.held_out = data.held_out
+        sources = np.flatnonzero(~near_copies(data.originals.texts, self.held_out))
+        self.no_sources = len(data.originals) - len(sources)
+        self.sources = data.originals.taken(sources)
+        for name, left in self.sources.counts(data.classes).items():
+            if not left and self.budget.get(name):
+                raise InputError(
+                    f"Each original row of the class {name!r} equals or nearly equals a held-out row, so no new row"
+                    " may be made of it. Give held-out rows that are not training rows."
+                )
+        self.identity = hashlib.sha256(
+            json.dumps([__version__, augmentation.model_dump(), self.budget, seed, data.fingerprints]).encode()
+        ).hexdigest()[:16]
+        self._job(0)
+
+    def make(self, number: int) -> Made:
+        """Make a set.
+
+        Parameters
+        ----------
+        number : int
+            0 or more; the same number gives the same rows.
+        """
+        from augment.run.text_run import Run
+
+        made = Run(self._job(number)).make()
+        rows, manifest = list(made.rows), made.manifest
+        soft = None
+        if self.augmentation.soft_labels:
+            order = [sorted(self.classes).index(name) for name in self.classes]
+            soft = np.array([row.columns[SOFT_LABELS] for row in rows], dtype=np.float32).reshape(-1, len(order))
+            soft = soft[:, order]
+        codes = np.array([self.classes.index(row.label) for row in rows], dtype=np.int64)
+        report = {name: getattr(manifest, name) for name in ("made", "missing", "rejected", "seconds")}
+        return Made(Split([row.text for row in rows], codes, soft), report)
+
+    def _strategy(self) -> TextStrategy:
+        """Build the strategy."""
+        from augment.text.base import TextStrategy
+
+        strategy, parameters = self.augmentation.strategy, dict(self.augmentation.parameters)
+        if isinstance(strategy, str):
+            if "device" in STRATEGIES.parameters(STRATEGIES.find(strategy)):
+                parameters.setdefault("device", self.device)
+            strategy = STRATEGIES.create(strategy, parameters)
+        elif parameters:
+            raise InputError("The strategy is configured already. Leave the parameters out, or give its name.")
+        if not isinstance(strategy, TextStrategy):
+            raise InputError(
+                f"The strategy {strategy.name!r} makes vectors, and the mode {self.augmentation.mode!r} takes texts."
+                " Give the mode 'features', or a text strategy, such as 'fillmask'."
+            )
+        return strategy
+
+    def _job(self, number: int) -> Job:
+        """Plan a set, and say what is wrong before anything is made."""
+        from augment.data.containers import as_table
+        from augment.data.corpus import from_table
+        from augment.guards.selection import ALWAYS, select
+        from augment.run.job import HeldOut, plan_job
+
+        asked, strategy = self.augmentation, self._strategy()
+        guards: list[Any] | None = asked.guards
+        if asked.soft_labels and not any(GUARDS.parse(g).columns for g in guards or () if g != "none"):
+            whole = len(self.sources) + sum(self.budget.values())
+            chosen = select(guards, strategy.own_guards(), budget=self.budget, rows=whole)
+            guards = [g for g in chosen if g.name not in (*ALWAYS, "agreement")] + [
+                GUARDS.parse("agreement:soft_labels=true")
+            ]
+        names = [self.classes[code] for code in self.sources.codes]
+        counts = self.sources.counts(self.classes)
+        return plan_job(
+            from_table(as_table((self.sources.texts, names)), "the training rows"),
+            strategy,
+            sampling_strategy={name: counts[name] + rows for name, rows in self.budget.items() if rows},
+            seed=self.seed if asked.mode == "static" else int(generator(self.seed, "redraw", number).integers(2**63)),
+            held_out=[HeldOut("the held-out rows", self.held_out)] if self.held_out else (),
+            guards=guards,
+            max_per_source=asked.max_per_source,
+        )

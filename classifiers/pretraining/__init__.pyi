@@ -1,0 +1,5 @@
+from .contrastive import ContrastiveConfig as ContrastiveConfig
+from .contrastive import pretrain_by_contrast as pretrain_by_contrast
+from .masked_lm import PretrainConfig as PretrainConfig
+from .masked_lm import pretrain as pretrain
+from .shrinking import shrink as shrink

@@ -1,0 +1,395 @@
+"""Train an encoder by contrast: SimCSE without and with supervision, and ESimCSE; measure it on held-out sentences."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import PrinterCallback, TrainerCallback
+
+from augment.errors import InputError, ModelError, did_you_mean
+from augment.identity import digest
+from augment.models.checkpoints import Checkpoint, load_encoder, load_masked_lm
+from augment.models.masked_lm import HeadStates
+from augment.models.pooling import POOLERS
+from augment.seeding import generator, global_generators
+from classifiers.pretraining.contrastive_losses import NegativeQueue, alignment, follow, info_nce, same_text, uniformity
+from classifiers.pretraining.loop import LoopConfig, SentenceTrainer, arguments, make_ready, pooled_vectors, save, sizes
+from classifiers.pretraining.masked_lm import masked_loss
+from classifiers.pretraining.sentences import Tuples, Views, WordMasks
+from classifiers.training.resuming import last_checkpoint, note, refuse_another
+
+OBJECTIVES = ("simcse", "esimcse", "supervised-simcse")
+"""simcse: two dropout masks of a sentence (Gao et al. 2021, equation 4). esimcse: the second with repeated words, and a
+queue of negatives (Wu et al. 2022). supervised-simcse: premise, entailment, contradiction (Gao et al., equation 5)."""
+REPORT = "pretraining.json"
+"""Beside the model: how it was trained, and the measures before and after."""
+MOMENTUM = "momentum.safetensors"
+"""Beside a trainer's checkpoint: the momentum encoder and the queue."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastiveConfig(LoopConfig):
+    """How to train by contrast; the defaults are those of unsupervised SimCSE's BERT-base, and of ESimCSE."""
+
+    objective: str = "simcse"
+    """One of `OBJECTIVES`."""
+    epochs: float = 1.0
+    learning_rate: float = 3e-5
+    weight_decay: float = 0.0
+    dropout: float = 0.1
+    max_length: int = 32
+    mask_ratio: float = 0.15
+    pooling: str = "mean"
+    """What vector is contrasted, one of `augment.models.pooling.POOLERS`."""
+    temperature: float = 0.05
+    """What cosines are divided by; above 0."""
+    mlm_weight: float = 0.0
+    """Weight of a masked-LM term on the (first) sentence of each row; 0 is none, .1 is that of Gao et al. 2021."""
+    duplication_rate: float = 0.32
+    """esimcse: at most this share of a sentence's word pieces is said twice; in [0, 1]."""
+    momentum: float = 0.995
+    """esimcse: what the momentum encoder keeps of itself at each step; in [0, 1]."""
+    queue_ratio: float = 2.5
+    """esimcse: length of the queue of negatives, in batches; above 0."""
+    held_out: int = 500
+    """Sentences that are not trained on, but at most a tenth of all; 2 or more."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, known in (("objective", OBJECTIVES), ("pooling", tuple(POOLERS))):
+            value = getattr(self, name)
+            if value not in known:
+                raise InputError(
+                    f"The {name} must be one of {', '.join(known)}. Got {value!r}.{did_you_mean(value, known)}"
+                )
+        for name in ("temperature", "queue_ratio"):
+            if not 0 < getattr(self, name) < np.inf:
+                raise InputError(f"The {name} must lie above 0. Got {getattr(self, name)!r}.")
+        for name, high in (("duplication_rate", 1.0), ("momentum", 1.0), ("mlm_weight", np.inf)):
+            if not (0 <= getattr(self, name) <= high and getattr(self, name) < np.inf):
+                raise InputError(f"The {name} must lie between 0 and {high:g}. Got {getattr(self, name)!r}.")
+        for name in ("batch_size", "held_out"):
+            if getattr(self, name) < 2:
+                raise InputError(
+                    f"The {name} of a contrastive objective must be 2 or more, since sentences are held against each"
+                    f" other. Got {getattr(self, name)!r}."
+                )
+        if self.dropout == 0 and not self.supervised:
+            raise InputError(
+                f"The objective {self.objective!r} needs a dropout above 0, since it is dropout that makes the two"
+                " views of a sentence differ. Got 0. Give .1."
+            )
+        if self.pooling == "cls_mlp" and self.mlm_weight:
+            raise InputError(
+                "The pooling 'cls_mlp' and a masked-LM term exclude each other, since masked LMs have no pooler. Give"
+                " the pooling 'cls', or the mlm_weight 0."
+            )
+
+    @property
+    def supervised(self) -> bool:
+        """Whether a row is a triple, and not a sentence."""
+        return self.objective == "supervised-simcse"
+
+    def record(self) -> dict[str, Any]:
+        """Return what of this the objective makes use of."""
+        unused = () if self.objective == "esimcse" else ("duplication_rate", "momentum", "queue_ratio")
+        return {name: value for name, value in asdict(self).items() if name not in unused}
+
+
+def open_encoder(name: str, config: ContrastiveConfig, *, device: str = "auto") -> Checkpoint:
+    """Open what is to be trained: with its masked-LM head if it has one, with its pooler if that is what is contrasted.
+
+    Parameters
+    ----------
+    name : str
+        A bundled name, a folder or a hub id.
+    config : ContrastiveConfig
+        Its `pooling` and `mlm_weight` decide; with a masked-LM term, an encoder without a head gets a new one.
+    device : str, default="auto"
+
+    Returns
+    -------
+    Checkpoint
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or the pooling is ``"cls_mlp"`` and it has no trained pooler.
+    """
+    if config.pooling == "cls_mlp":
+        checkpoint = load_encoder(name, device=device)
+        checkpoint.require_pooler()
+        return checkpoint
+    if config.mlm_weight:
+        with global_generators(config.seed):
+            return load_masked_lm(name, device=device, new_head=True)
+    try:
+        return load_masked_lm(name, device=device)
+    except ModelError:
+        checkpoint = load_encoder(name, device=device)
+    if checkpoint.untrained:
+        # Random numbers, which must not be saved as if they were trained.
+        checkpoint.model.pooler = None  # type: ignore[assignment]
+    return checkpoint
+
+
+@dataclass(frozen=True)
+class Measures:
+    """How good the vectors of held-out sentences are; of both, lower is better."""
+
+    alignment: float
+    """See `classifiers.pretraining.contrastive_losses.alignment`: of two dropout views of a sentence, or of premise and entailment."""
+    uniformity: float
+    """See `classifiers.pretraining.contrastive_losses.uniformity`: of the (first) sentences, without dropout."""
+
+
+def measure(checkpoint: Checkpoint, rows: Sequence[tuple[str, ...]], config: ContrastiveConfig) -> Measures:
+    """Measure alignment and uniformity.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Its model is left in training mode.
+    rows : sequence of tuples of str
+        Single sentences or triples, at least two, whose first sentences differ.
+    config : ContrastiveConfig
+        With what pooling, longest sentence, seed, and whether supervised.
+
+    Returns
+    -------
+    Measures
+        The same for the same weights, whatever was measured or trained before.
+    """
+
+    def vectors(column: int) -> Tensor:
+        found = torch.zeros((len(rows), checkpoint.model.config.hidden_size))
+        texts = [row[column] for row in rows]
+        for positions, part in pooled_vectors(checkpoint, texts, how=config.pooling, max_length=config.max_length):
+            found[positions] = torch.from_numpy(part)
+        return found
+
+    checkpoint.model.eval()
+    first = vectors(0)
+    pair = [first, vectors(1)] if config.supervised else []
+    checkpoint.model.train()
+    for view in () if pair else (1, 2):
+        with global_generators(_seed(config.seed, "held_out", view)):
+            pair.append(vectors(0))
+    return Measures(alignment(*pair), uniformity(first))
+
+
+class ContrastiveTrainer(SentenceTrainer):
+    """Trainer whose loss is InfoNCE over a batch, its hard negatives or a queue, plus a weighted masked-LM loss.
+
+    Dropout is drawn from the seed and the number of the step alone, so that a resumed training draws what an
+    uninterrupted one would.
+    """
+
+    def __init__(self, *args: Any, config: ContrastiveConfig, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.config = config
+        model = self.accelerator.unwrap_model(self.model)
+        self.encoder: nn.Module = model.base_model
+        self.head_states = HeadStates(model) if config.mlm_weight else None
+        self.momentum_encoder: nn.Module | None = None
+        if config.objective == "esimcse":
+            self.momentum_encoder = copy.deepcopy(self.encoder).eval().requires_grad_(False)
+            length = max(1, int(config.queue_ratio * config.batch_size))
+            self.queue = NegativeQueue(length, model.config.hidden_size, self.args.device)
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Tensor:
+        """Return the loss of one batch, a scalar."""
+        texts = inputs["texts"]
+        anchors, positives, *others = self._encode(self.encoder, inputs).chunk(len(texts))
+        other_texts = texts[2:].flatten()
+        if self.momentum_encoder is not None:
+            others, other_texts = [self.queue.vectors], self.queue.texts
+        loss = info_nce(
+            anchors,
+            torch.cat([positives, *others]),
+            temperature=self.config.temperature,
+            excluded=same_text(texts[0], texts[1], other_texts),
+        )
+        if self.head_states is not None:
+            with self.accelerator.autocast():
+                loss = loss + self.config.mlm_weight * masked_loss(self.head_states, inputs["masked"])[0]
+        return loss
+
+    def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
+        """Make one step, and queue its sentences as the momentum encoder sees them, without dropout."""
+        torch.manual_seed(_seed(self.config.seed, "dropout", self.state.global_step))
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if self.momentum_encoder is not None:
+            inputs = self._prepare_inputs(inputs)
+            follow(self.momentum_encoder, self.encoder, self.config.momentum)
+            [texts, *_] = inputs["texts"]
+            sentences = {name: inputs[name][: len(texts)] for name in ("input_ids", "attention_mask")}
+            with torch.no_grad():
+                self.queue.push(self._encode(self.momentum_encoder, sentences), texts)
+        return loss
+
+    def _encode(self, encoder: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        """Return the vectors of sentences, (batch, d) float32."""
+        with self.accelerator.autocast():
+            output = encoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
+        return POOLERS[self.config.pooling](output, batch["attention_mask"])
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Save what goes on: first what is ours, since a checkpoint with the trainer's own state counts as whole."""
+        if self.momentum_encoder is not None:
+            folder = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
+            folder.mkdir(parents=True, exist_ok=True)
+            weights = {f"encoder.{name}": weight for name, weight in self.momentum_encoder.named_parameters()}
+            queue = {"queue.vectors": self.queue.vectors.contiguous(), "queue.texts": self.queue.texts.contiguous()}
+            save_file({**weights, **queue}, folder / MOMENTUM)
+        super()._save_checkpoint(model, trial)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        """Load the weights, and the momentum encoder and the queue."""
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if self.momentum_encoder is not None:
+            saved = load_file(Path(resume_from_checkpoint) / MOMENTUM, device=str(self.args.device))
+            self.queue.vectors, self.queue.texts = saved.pop("queue.vectors"), saved.pop("queue.texts")
+            with torch.no_grad():
+                for name, weight in self.momentum_encoder.named_parameters():
+                    weight.copy_(saved[f"encoder.{name}"])
+
+
+class _Said(TrainerCallback):
+    """Says the loss each time that it is logged."""
+
+    def __init__(self, said: Callable[[str], None]) -> None:
+        self.said = said
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Say where the training is."""
+        if logs and "loss" in logs:
+            self.said(f"step {state.global_step} of {state.max_steps}: loss {float(logs['loss']):.4f}")
+
+
+def pretrain_by_contrast(
+    checkpoint: Checkpoint,
+    rows: Sequence[tuple[str, ...]],
+    output_dir: Path,
+    config: ContrastiveConfig,
+    *,
+    resume: bool = False,
+    said: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Train an encoder by contrast and save it, in half precision, with its tokenizer and `REPORT`.
+
+    Batches hold sentences of like length, as those of `classifiers.pretraining.masked_lm` do, and all are of one size: what is
+    left over at the end of an epoch is not seen in it. The negatives of a sentence are all others of its batch, but
+    none that says the same.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The model to train, in place; from `open_encoder`.
+    rows : sequence of (str,) or of (str, str, str)
+        A sentence each or, for the supervised objective, premise, entailment and contradiction. Those with an empty
+        text and repetitions are left out.
+    output_dir : Path
+        Where the model goes; its folder ``training`` holds the checkpoints to resume from.
+    config : ContrastiveConfig
+        How to train.
+    resume : bool, default=False
+        Go on from the last checkpoint in `output_dir`, if there is one.
+    said : callable, optional
+        Called with a line on the loss, every 50 steps.
+
+    Returns
+    -------
+    dict
+        What `REPORT` holds: objective, model, config, numbers of rows, steps, and `Measures` before and after.
+
+    Raises
+    ------
+    InputError
+        If there are too few rows for one batch beside those held out.
+    """
+    rows = list(dict.fromkeys(tuple(text.strip() for text in row) for row in rows))
+    rows = [row for row in rows if all(row)]
+    train, held_out = _split(rows, config)
+    if len(train) < config.batch_size:
+        what = "triples" if config.supervised else "sentences"
+        raise InputError(
+            f"There must be at least {config.batch_size} different {what}, one batch, beside {len(held_out)} that are"
+            f" held out. Got {len(rows)} in all. Give more, or a smaller batch size."
+        )
+    training = output_dir / "training"
+    identity = {
+        "config": config.record(),
+        "model": checkpoint.revision,
+        "sizes": sizes(checkpoint),
+        "texts": digest([text for row in train for text in row]),
+    }
+    refuse_another(training, identity)
+    note(training, identity)
+    make_ready(checkpoint, config)
+    tokenizer, longest = checkpoint.tokenizer, checkpoint.longest()
+    masks = WordMasks(tokenizer.mask_token_id, tokenizer.pad_token_id, config.mask_ratio, 0.0, config.seed)
+    with global_generators(config.seed):
+        before = measure(checkpoint, held_out, config)
+        trainer = ContrastiveTrainer(
+            model=checkpoint.model,
+            args=arguments(checkpoint, training, config, dataloader_drop_last=True),
+            processing_class=tokenizer,
+            train_dataset=Tuples(tokenizer, train, min(config.max_length, longest)),
+            data_collator=Views(
+                tokenizer.pad_token_id,
+                config.seed,
+                config.duplication_rate if config.objective == "esimcse" else None,
+                longest,
+                masks if config.mlm_weight else None,
+            ),
+            callbacks=[_Said(said)],
+            config=config,
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train(resume_from_checkpoint=last_checkpoint(training) if resume else None)
+        after = measure(checkpoint, held_out, config)
+    report = {
+        "objective": config.objective,
+        "model": checkpoint.name,
+        "revision": checkpoint.revision,
+        "config": config.record(),
+        "rows": len(train),
+        "held_out": len(held_out),
+        "steps": trainer.state.global_step,
+        "before": asdict(before),
+        "after": asdict(after),
+    }
+    (output_dir / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    save(checkpoint, output_dir)
+    return report
+
+
+def _split(
+    rows: list[tuple[str, ...]], config: ContrastiveConfig
+) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """Hold some first sentences out, with all their rows; of each the first row is among those to be measured."""
+    first: dict[str, tuple[str, ...]] = {}
+    for row in rows:
+        first.setdefault(row[0], row)
+    count = max(2, min(config.held_out, len(first) // 10))
+    chosen = set(generator(config.seed, "held_out").permutation(len(first))[:count].tolist())
+    held_out = [row for i, row in enumerate(first.values()) if i in chosen]
+    away = {row[0] for row in held_out}
+    return [row for row in rows if row[0] not in away], held_out
+
+
+def _seed(seed: int, stream: str, number: int) -> int:
+    """Return the seed of foreign code for one number of a stream."""
+    return int(generator(seed, stream, number).integers(2**63))

@@ -1,0 +1,3 @@
+from .history import History as History
+from .result import TrainResult as TrainResult
+from .run import train as train

@@ -1,0 +1,56 @@
+"""The loss that a configuration asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from augment.errors import InputError, did_you_mean
+from classifiers.config import TrainConfig
+from classifiers.losses import Loss, balanced_class_weights
+
+
+def loss_of(config: TrainConfig, mass: np.ndarray, classes: Sequence[str]) -> Loss:
+    """Return the loss that a configuration asks for.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    mass : ndarray of float64, shape (classes,)
+        What the rows of each class weigh together.
+    classes : sequence of str
+
+    Returns
+    -------
+    Loss
+        Summed over rows; class weights are scaled to a mean of 1.
+
+    Raises
+    ------
+    InputError
+        If `class_weights` names a class that is not there, or leaves one out.
+    """
+    weights = None
+    if config.class_weights == "balanced":
+        weights = balanced_class_weights(torch.from_numpy(mass)).float()
+    elif config.class_weights is not None:
+        for name in (*config.class_weights, *classes):
+            if (name in config.class_weights) != (name in classes):
+                raise InputError(
+                    f"The class_weights must name each class once: {', '.join(classes)}. Got"
+                    f" {', '.join(config.class_weights)}.{did_you_mean(name, classes)}"
+                )
+        weights = torch.tensor([config.class_weights[name] for name in classes], dtype=torch.float32)
+        weights = weights * float(mass.sum() / (mass * weights.numpy()).sum())
+    return Loss(
+        kind=config.loss,
+        gamma=config.gamma,
+        class_weights=weights,
+        prior=torch.from_numpy(mass).float() if config.logit_adjustment else None,
+        tau=config.logit_adjustment,
+        label_smoothing=config.label_smoothing,
+        alpha=config.r_drop,
+        reduction="sum",
+    )

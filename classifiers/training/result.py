@@ -1,0 +1,63 @@
+"""What a training gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from augment._version import __version__
+from augment.models.checkpoints import Checkpoint
+from augment.models.scorer import TextScorer
+from classifiers.config import TrainConfig
+from classifiers.model import EncoderClassifier
+from classifiers.training.history import Record
+
+
+@dataclass(frozen=True, eq=False)
+class TrainResult:
+    """A trained classifier, and how its training went."""
+
+    model: EncoderClassifier
+    """In eval mode, with the weights that did best on the validation rows, or the last ones without such rows."""
+    checkpoint: Checkpoint
+    """The model with its tokenizer."""
+    config: TrainConfig
+    history: list[Record]
+    """Every evaluation, see `classifiers.training.history.recorded`."""
+    best: Record
+    """The evaluation of the weights that were kept."""
+    last: Record
+    mean_gap: float | None
+    """Area between the curves of training and validation macro-F1 over the steps, in points."""
+    rows: dict[str, Any]
+    """Rows by kind and class, and what was told of those that were made."""
+    data: dict[str, str]
+    """What identifies the training rows, the validation rows and other held-out texts, as far as there were any."""
+    seconds: float
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, in the order of the outputs."""
+        return self.model.classes
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the probabilities of the classes, (n, classes) float32."""
+        return TextScorer(self.checkpoint, max_length=self.config.max_length).probabilities(texts)
+
+    def record(self) -> dict[str, Any]:
+        """Return what `training.json` holds, as plain data."""
+        return {
+            "version": __version__,
+            "config": self.config.model_dump(mode="json"),
+            "encoder": self.checkpoint.identity(),
+            "classes": self.classes,
+            "rows": self.rows,
+            "data": self.data,
+            "best": self.best,
+            "last": self.last,
+            "mean_gap": self.mean_gap,
+            "seconds": round(self.seconds, 3),
+        }

@@ -1,0 +1,323 @@
+"""The trainer of transformers with our losses, our order of rows, and a record of every evaluation."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_utils import EvalLoopOutput
+
+from augment.errors import TrainingError
+from augment.files import replacing
+from augment.models.checkpoints import Checkpoint
+from classifiers.config import TrainConfig
+from classifiers.data.batching import Rows
+from classifiers.data.feed import Feed, Finish
+from classifiers.data.schedules import Bucketed
+from classifiers.metrics import Scores, scores
+from classifiers.model import EncoderClassifier
+from classifiers.training.callbacks import Progress, _EvaluateEvery, _EvaluateWhenStopped, _Follow, _Progress
+from classifiers.training.history import History, Phase, recorded
+from classifiers.training.objective import loss_of
+from classifiers.training.resuming import last_checkpoint, writing
+
+CHOSEN_BY = "eval_validation_macro_f1"
+"""What the best weights are chosen by."""
+EVAL_BATCH = 128
+LOG_STEPS = 10
+"""Steps whose mean loss is reported at a time."""
+DONE = "done"
+"""Folder of a phase that is through: its weights."""
+
+
+class ClassifierTrainer(Trainer):
+    """Trainer of an `EncoderClassifier`.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Of `transformers.Trainer`; the evaluation data are a dict with "train" and perhaps "validation", "synthetic".
+    feed : Feed
+        What it learns from. A batch's loss, summed over its rows, is divided by their number and by their mean weight
+        in an epoch, so that what a row weighs does not depend on what it meets in its batch. That weight, class weights
+        and logit adjustment are those of the rows that are seen: in the finish, of the original ones.
+    config : TrainConfig
+        Of the loss.
+    history : History
+        Where each evaluation is recorded.
+    classes : sequence of str
+    phase : {"train", "head"}
+        Of the history.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        feed: Feed,
+        config: TrainConfig,
+        history: History,
+        classes: Sequence[str],
+        phase: Phase,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.feed = feed
+        self.loss = loss_of(config, feed.mass, classes)
+        self.finish = feed.finish or Finish(sys.maxsize, feed.mass)
+        self.loss_at_last = loss_of(config, self.finish.mass, classes)
+        self.history = history
+        self.classes = list(classes)
+        self.phase = phase
+        self.sampler = Bucketed(feed.schedule, feed.rows.lengths, self.args.train_batch_size, self.args.seed)
+        self.add_callback(_Follow(self.sampler))
+        self._found: dict[str, Scores] = {}
+        self._minimised = torch.zeros((), device=self.args.device)
+        self._batches = 0
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Bucketed:
+        """Return the sampler that goes on where an interrupted epoch stood."""
+        return self.sampler
+
+    def compute_loss(
+        self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Return the loss of one batch, a scalar: of the configuration in training, cross-entropy in evaluation."""
+        given = {name: inputs[name] for name in ("input_ids", "attention_mask", "features") if name in inputs}
+        if not model.training:
+            logits = model(**given).logits
+            loss = nn.functional.cross_entropy(logits.float(), inputs["labels"])
+            return (loss, {"logits": logits}) if return_outputs else loss
+        minimised, mean_weight = self.loss, self.feed.mean_weight
+        if self.state.global_step >= self.finish.step:
+            minimised, mean_weight = self.loss_at_last, 1.0
+        target, twin = inputs.get("targets", inputs["labels"]), None
+        if minimised.alpha:  # both passes in one: each row twice, under dropouts of its own
+            given = {name: torch.cat([values, values]) for name, values in given.items()}
+            logits, twin = model(**given).logits.chunk(2)
+        else:
+            logits = model(**given).logits
+        loss = minimised(logits, target, inputs["weights"], twin) / (len(logits) * mean_weight)
+        self._minimised += loss.detach()
+        self._batches += 1
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+    def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        """Learn from one batch, and see that it went well."""
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"The loss is {loss.item()} at step {self.state.global_step + 1}, so the training was stopped. Try a"
+                f" lower learning_rate (it is {self.args.learning_rate:g}), some warmup, or dtype float32."
+            )
+        return loss
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        with writing(Path(self.args.output_dir or ".")):
+            super()._save_checkpoint(model, trial)
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        """Predict rows, and score them."""
+        kwargs["prediction_loss_only"] = False
+        output = super().evaluation_loop(*args, **kwargs)
+        prefix = kwargs["metric_key_prefix"]
+        logits = np.asarray(output.predictions, dtype=np.float64)
+        if not np.isfinite(logits).all():
+            raise TrainingError(
+                f"The model's outputs are no numbers any more after step {self.state.global_step}. Try a lower"
+                f" learning_rate (it is {self.args.learning_rate:g}), some warmup, or dtype float32."
+            )
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+        found = scores(shares / shares.sum(axis=1, keepdims=True), output.label_ids, self.classes)
+        self._found[prefix.removeprefix("eval_")] = found
+        numbers = {"loss": found.loss, "accuracy": found.accuracy, "macro_f1": found.macro_f1, "ece": found.ece}
+        numbers |= {f"f1_{name}": value for name, value in found.f1.items()}
+        metrics: Any = output.metrics
+        metrics.update({f"{prefix}_{name}": value for name, value in numbers.items()})
+        return output
+
+    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> Any:
+        """Score all kinds of rows, and record the evaluation."""
+        whole = eval_dataset is None and metric_key_prefix == "eval"
+        found = super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
+        if whole:
+            minimised = self.accelerator.gather(self._minimised).mean().item()
+            mean = minimised / self._batches if self._batches else None
+            self._minimised.zero_()
+            self._batches = 0
+            record = recorded(
+                self.phase, self.state.global_step, self.state.epoch or 0.0, self._found, training_loss=mean
+            )
+            gaps = {
+                f"eval_{name}": record[name]
+                for name in ("gap", "loss_gap", "gap_synthetic")
+                if record[name] is not None
+            }
+            self.log(gaps)
+            found |= gaps
+            self.history.add(record)
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Setting:
+    """What is trained, where, and who is told: the same in every phase of a training."""
+
+    config: TrainConfig
+    checkpoint: Checkpoint
+    """Of the encoder: the tokenizer, the device, and what linear maps are computed in."""
+    model: EncoderClassifier
+    """Trained in place; weights that take no gradient stay as they are."""
+    history: History
+    folder: Path
+    """For checkpoints."""
+    keep: bool = False
+    """Keep what is needed to resume, and not only the best weights."""
+    resume: bool = False
+    """Go on from the last whole checkpoint in the folder, if there is one."""
+    callbacks: Sequence[TrainerCallback] = ()
+    progress: Progress | None = None
+
+
+def fit(
+    setting: Setting,
+    feed: Feed,
+    evaluated: Mapping[str, Rows],
+    *,
+    phase: Phase,
+    learning_rate: float,
+    epochs: float,
+    max_steps: int | None = None,
+) -> int | None:
+    """Train a model, and leave in it the weights that did best on the validation rows.
+
+    Parameters
+    ----------
+    setting : Setting
+    feed : Feed
+        The rows to learn from.
+    evaluated : mapping of str to Rows
+        "train", and perhaps "validation" and "synthetic".
+    phase : {"train", "head"}
+        It has a folder of its own.
+    learning_rate, epochs, max_steps
+        Of this phase.
+
+    Returns
+    -------
+    int or None
+        The step of the evaluation whose weights these are, None without validation rows.
+
+    Raises
+    ------
+    TrainingError
+        If the loss is no number any more.
+    """
+    config, checkpoint, model = setting.config, setting.checkpoint, setting.model
+    folder, keep = setting.folder / phase, setting.keep
+    validated, cpu = "validation" in evaluated, checkpoint.device.type == "cpu"
+    every = "epoch" if config.evaluate_by == "epochs" else "steps"
+    saves = every if keep or validated else "no"
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=epochs,
+        max_steps=max_steps or -1,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=EVAL_BATCH,
+        gradient_accumulation_steps=config.gradient_accumulation,
+        learning_rate=learning_rate,
+        weight_decay=config.weight_decay,
+        warmup_steps=config.warmup,
+        optim="adamw_torch_fused",
+        bf16=checkpoint.dtype is torch.bfloat16,
+        fp16=checkpoint.dtype is torch.float16,
+        use_cpu=cpu,
+        dataloader_pin_memory=not cpu,
+        eval_strategy=every,
+        eval_steps=config.evaluate_steps,
+        save_strategy=saves,
+        save_steps=config.evaluate_steps or 500,
+        save_total_limit=2,
+        save_only_model=not keep,
+        restore_callback_states_from_checkpoint=True,
+        load_best_model_at_end=validated,
+        metric_for_best_model=CHOSEN_BY if validated else None,
+        greater_is_better=True if validated else None,
+        logging_steps=LOG_STEPS,
+        logging_nan_inf_filter=False,
+        report_to=config.report_to or "none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        seed=config.seed,
+    )
+    on_one_device(arguments)
+    if setting.resume and (folder / DONE / "best_step.json").exists():
+        model.load_state_dict(load_file(folder / DONE / "model.safetensors"), strict=False)
+        setting.history.go_back_to(phase, sys.maxsize)
+        return json.loads((folder / DONE / "best_step.json").read_text())
+    found = last_checkpoint(folder) if setting.resume else None
+    setting.history.go_back_to(phase, 0 if found is None else int(found.rpartition("-")[2]))
+    trainer = ClassifierTrainer(
+        model=model,
+        args=arguments,
+        processing_class=checkpoint.tokenizer,
+        train_dataset=feed.rows,
+        eval_dataset=dict(evaluated),
+        data_collator=feed.collate,
+        feed=feed,
+        config=config,
+        history=setting.history,
+        classes=model.classes,
+        phase=phase,
+        callbacks=[*setting.callbacks],
+    )
+    trainer.remove_callback(PrinterCallback)
+    if config.evaluate_steps is not None and every == "epoch":
+        trainer.add_callback(_EvaluateEvery(config.evaluate_steps))
+    if every == "steps":
+        trainer.add_callback(_EvaluateWhenStopped())
+    if config.patience is not None and validated:
+        trainer.add_callback(EarlyStoppingCallback(config.patience))
+    if setting.progress is not None and trainer.is_world_process_zero():
+        trainer.add_callback(_Progress(setting.progress))
+    if found is None or not _ended(found):
+        trainer.train(resume_from_checkpoint=found)
+        best = trainer.state.best_global_step
+    else:  # it was stopped between its last step and this line
+        best = TrainerState.load_from_json(str(Path(found) / "trainer_state.json")).best_global_step
+        kept = Path(found) if best is None else folder / f"checkpoint-{best}"
+        model.load_state_dict(load_file(kept / "model.safetensors"), strict=False)
+    if keep and trainer.is_world_process_zero():
+        with writing(folder / DONE):
+            model.save_pretrained(folder / DONE)
+            with replacing(folder / DONE / "best_step.json") as temporary:
+                temporary.write_text(json.dumps(best))
+    return best
+
+
+def on_one_device(arguments: TrainingArguments) -> None:
+    """See that one process trains on one device; several are for torchrun."""
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1
+
+
+def _ended(checkpoint: str) -> bool:
+    """Tell whether the training of a checkpoint had come to its end, after all its steps or earlier."""
+    state = TrainerState.load_from_json(str(Path(checkpoint) / "trainer_state.json"))
+    control = state.stateful_callbacks.get("TrainerControl", {})
+    return bool(control.get("args", {}).get("should_training_stop"))

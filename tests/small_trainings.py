@@ -1,0 +1,49 @@
+"""Small training sets that a tiny model learns in seconds, and what trainings are compared by."""
+
+from __future__ import annotations
+
+import torch
+from transformers import TrainerCallback
+
+WHO = ("the doctor", "my sister", "the waiter", "our guide", "the old man", "the staff")
+DID = {"neutral": ("opens", "closes", "asked for", "works in"), "positive": ("loved", "enjoyed", "adored", "praised")}
+WHAT = ("the shop", "a good book", "the blue bus", "a quiet room", "the story", "a table", "the music", "the view")
+
+
+def rows(start, step, neutral=1.0):
+    """Sentences whose verb gives the class away; every so many of all, the neutral ones thinned out."""
+    found = [
+        (f"{who} {verb} {what} .", label)
+        for label, verbs in DID.items()
+        for who in WHO
+        for verb in verbs
+        for what in WHAT
+    ][start::step]
+    few = [row for row in found if row[1] == "neutral"]
+    kept = few[: int(len(few) * neutral)]
+    chosen = kept + [row for row in found if row[1] != "neutral"]
+    return [text for text, _ in chosen], [label for _, label in chosen]
+
+
+TRAIN = rows(0, 2)
+VALIDATION = rows(1, 6)
+RARE = rows(0, 2, neutral=0.25)
+
+
+def weights(result):
+    return {name: value.clone() for name, value in result.model.state_dict().items()}
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+class Stop(TrainerCallback):
+    """Ends the training by an error after some step."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        if state.global_step == self.step:
+            raise KeyboardInterrupt
