@@ -17,7 +17,7 @@ import numpy as np
 
 from augment.errors import InputError, OutputError
 from augment.identity import difference
-from benchmarks.suite import Cell, Place
+from benchmarks.grid.suite import Cell, Place
 
 FILE = "results.jsonl"
 SCHEMA = 1
@@ -46,7 +46,7 @@ REQUIRED: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 """What a line has, by its kind and status."""
 Record = dict[str, Any]
-"""One cell: what `benchmarks.measure.measure` returns, or why it has failed."""
+"""One cell: what `benchmarks.run.cell.measure` returns, or why it has failed."""
 
 
 def packed(codes: np.ndarray) -> str:

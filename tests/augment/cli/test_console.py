@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from augment.models.checkpoints import load_masked_lm
-from benchmarks.cli import main as benchmarks
+from benchmarks.cli.entry import main as benchmarks
 from classifiers.cli.entry import main as classifiers
 
 

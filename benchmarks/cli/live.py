@@ -1,0 +1,118 @@
+"""What a running benchmark shows: a table that grows on a terminal, a line for each cell elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from statistics import fmean
+from typing import Any
+
+import click
+
+from benchmarks.grid.suite import Cell
+from benchmarks.report.summary import f1_on_test, gap
+from benchmarks.results import Record, Results
+
+Told = Callable[[Record, Sequence[Cell], float | None], None]
+"""Given the record of a cell that has ended, the cells that are left, and the seconds that they may take."""
+
+
+def duration(seconds: float) -> str:
+    """Write a time as people say it.
+
+    Examples
+    --------
+    >>> duration(45), duration(150), duration(7300)
+    ('45 s', '2 min 30 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@contextmanager
+def shown(cells: Sequence[Cell], results: Results, *, quiet: bool) -> Iterator[Told]:
+    """Show how far a run is.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        All of the run.
+    results : Results
+        Kept up with.
+    quiet : bool
+        Show nothing.
+
+    Yields
+    ------
+    callable
+        See `Told`.
+    """
+    done = sum(cell.place in results.done for cell in cells)
+    if quiet:
+        yield lambda record, left, seconds: None
+        return
+    if done:
+        click.echo(f"{done:,} of {len(cells):,} cells are done already.", err=True)
+    if not sys.stderr.isatty():
+        yield lambda record, left, seconds: click.echo(
+            _line(record, len(cells) - len(left), len(cells), seconds), err=True
+        )
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    start = time.perf_counter()
+    with Live(_view(cells, results, done, None, 0.0), console=Console(stderr=True), refresh_per_second=2) as live:
+
+        def told(record: Record, left: Sequence[Cell], seconds: float | None) -> None:
+            passed = time.perf_counter() - start
+            live.update(_view(cells, results, len(cells) - len(left), seconds if left else None, passed))
+
+        yield told
+
+
+def _line(record: Record, done: int, total: int, seconds: float | None) -> str:
+    """Return the line of a cell."""
+    where = " · ".join((record["task"], record["encoder"], record["head"], record["loss"], record["arm"]))
+    if record["status"] == "failed":
+        what = f"failed: {record['reason']}"
+    else:
+        what = f"macro-F1 {f1_on_test(record):.1f}, gap {gap(record):.1f}, {duration(record['seconds'])}"
+    left = f"; about {duration(seconds)} left" if seconds else ""
+    return f"{done:,} of {total:,}: {where} · seed {record['seed']}: {what}{left}"
+
+
+def _view(cells: Sequence[Cell], results: Results, ended: int, seconds: float | None, passed: float) -> Any:
+    """Return how far the run is, and under it, as far as the terminal has lines, the table of the arms so far."""
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    left = f", about {duration(seconds)} left" if seconds else ""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False)
+    table.add_column("arm")
+    for name in ("cells", "macro-F1", "gap", "failed"):
+        table.add_column(name, justify="right")
+    several = len({cell.group for cell in cells}) > 1
+    lines: dict[str, list[Cell]] = {}
+    for cell in cells:
+        name = " · ".join((*cell.group, cell.arm.name)) if several else cell.arm.name
+        lines.setdefault(name, []).append(cell)
+    for name, own in lines.items():
+        found = [results.cells[cell.place] for cell in own if cell.place in results.cells]
+        done = [record for record in found if record["status"] == "done"]
+        table.add_row(
+            Text(name),
+            f"{len(done)} of {len(own)}",
+            f"{fmean(map(f1_on_test, done)):.1f}" if done else "",
+            f"{fmean(map(gap, done)):.1f}" if done else "",
+            str(len(found) - len(done) or ""),
+        )
+    return Group(Text(f"{ended:,} of {len(cells):,} cells, {duration(passed)}{left}"), table)

@@ -1,0 +1,203 @@
+"""The commands that measure one thing: models, guards, vectors, speed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib import import_module
+from typing import Any
+
+import click
+
+from benchmarks.cli.entry import main
+
+
+@main.command("checkpoint")
+@click.argument("model")
+@click.option("--words", "word_file", required=True, metavar="FILE", help="Sentences whose words are masked.")
+@click.option("--pairs", "pair_file", required=True, metavar="FILE", help="Sentences that pairs are drawn from.")
+@click.option("--reference", required=True, metavar="NAME", help="Encoder whose similarities are the measure.")
+@click.option(
+    "--pooling",
+    type=click.Choice(["mean", "cls", "cls_mlp", "max"]),
+    default="mean",
+    show_default=True,
+    help="Of MODEL; the reference is mean-pooled.",
+)
+@click.option("--dtype", default="float32", show_default=True, help="What masked words are found in, e.g. int8.")
+@click.option("--seed", type=int, default=0, show_default=True)
+def checkpoint_command(
+    model: str, word_file: str, pair_file: str, reference: str, pooling: str, dtype: str, seed: int
+) -> None:
+    """Measure MODEL as a masked language model and as a sentence encoder; prints JSON."""
+    from augment.data.corpus import read_texts
+    from augment.models.checkpoints import load_encoder, load_masked_lm
+    from benchmarks.quality.checkpoints import similarity_correlation, word_accuracy
+
+    masked_lm, texts = load_masked_lm(model, dtype=dtype), read_texts(word_file)
+    encoder = load_encoder(model)
+    if pooling == "cls_mlp":
+        encoder.require_pooler()
+    found = {
+        "words": asdict(word_accuracy(masked_lm, texts, seed=seed)),
+        "words_without_punctuation": asdict(word_accuracy(masked_lm, texts, seed=seed, punctuation=False)),
+        "spearman": similarity_correlation(
+            encoder, load_encoder(reference), read_texts(pair_file), pooling=pooling, seed=seed
+        ),
+    }
+    click.echo(json.dumps(found, indent=2))
+
+
+CONTESTS = {
+    "fillmask": "benchmarks.speed.fill_mask",
+    "encoding": "benchmarks.speed.encoding",
+    "smote": "benchmarks.speed.smote",
+    "training": "benchmarks.speed.training",
+}
+"""By name, the module whose `contests` puts one together."""
+
+
+OPENING_MODELS = {"fillmask", "encoding", "training"}
+"""Those that open the model that was asked for."""
+
+
+@main.command("throughput")
+@click.option(
+    "--of",
+    "names",
+    type=click.Choice(list(CONTESTS)),
+    multiple=True,
+    help="What is measured; repeatable. Default: all that the model can do.",
+)
+@click.option(
+    "--data", default="sample", show_default=True, metavar="INPUT", help="Labelled rows: file, folder, hub id."
+)
+@click.option(
+    "--label", default="neutral", show_default=True, help="The class that new rows are made of (fillmask alone)."
+)
+@click.option("--model", default="mini", show_default=True, metavar="NAME", help="Masked LM or encoder, for all.")
+@click.option(
+    "--rows",
+    type=click.IntRange(1),
+    default=2000,
+    show_default=True,
+    help="New rows, texts to encode, or rows to train on, for each and each round.",
+)
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads of each.")
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Rounds; medians are shown.")
+@click.option(
+    "--batch-size",
+    "batch_sizes",
+    type=click.IntRange(1),
+    multiple=True,
+    help="Of ours (fillmask; default 64), of all (encoding; default 32 and 64; training, 32); repeatable.",
+)
+@click.option("--peer-python", metavar="PATH", help="An interpreter with nlpaug 1.1.11 and transformers 4.")
+@click.option(
+    "--encoder-python", metavar="PATH", help="An interpreter with sentence-transformers, if it is not installed here."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON with every run.")
+def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **asked: Any) -> None:
+    """Measure speed and peak memory, ours and the peers', on the CPU.
+
+    Of fill-mask upsampling: new rows per second. Of sentence encoding: texts per second. Of SMOTE: new vectors per
+    second, from 50,000 vectors of 384 numbers. Of training a classifier: rows per second, and the loss.
+    """
+    from augment.cli.console import show_table
+    from augment.errors import ModelError
+    from benchmarks.speed.contest import Asked, Contest, compare, losses, table
+
+    def said(line: str) -> None:
+        click.echo(line, err=True)
+
+    found: list[Contest] = []
+    refusals: dict[str, ModelError] = {}
+    for name in dict.fromkeys(names or CONTESTS):
+        try:
+            found += import_module(CONTESTS[name]).contests(Asked(**asked), said)
+        except ModelError as error:
+            refusals[name] = error
+    for name, refusal in refusals.items():
+        if names or set(refusals) >= OPENING_MODELS:  # then there is no such model, and what needs none is not meant
+            raise refusal
+        said(f"{name} is left out. {refusal}")
+    for contest in found:
+        compare(contest, repeats=repeats, said=said)
+    if as_json:
+        runs = {contest.name: {c.name: [asdict(run) for run in c.runs] for c in contest.field_} for contest in found}
+        click.echo(json.dumps(runs, indent=2))
+        return
+    for contest in found:
+        headings = ["", f"{contest.unit}/s", "first is × faster", "peak MiB"]
+        show_table(contest.title, headings, table(contest.field_))
+        if parts := losses(contest.field_):
+            click.echo()
+            show_table("mean loss, part by part", ["", *(f"part {i + 1}" for i in range(len(parts[0]) - 1))], parts)
+
+
+@main.command("guards")
+@click.argument("train", metavar="INPUT")
+@click.option("--judged-on", required=True, metavar="FILE", help="Held-out labelled rows that the judge is fitted on.")
+@click.option("--judge", "judge_model", default="mini", show_default=True, metavar="NAME", help="The judge's encoder.")
+@click.option("--label", default="neutral", show_default=True, help="The class that candidates are made of.")
+@click.option(
+    "--guard", "guards", multiple=True, metavar="NAME[:KEY=VALUE,…]", help="Repeatable; default: one of each."
+)
+@click.option("--rows", type=click.IntRange(1), default=2000, show_default=True, help="Candidates.")
+def guards_command(
+    train: str, judged_on: str, judge_model: str, label: str, guards: tuple[str, ...], rows: int
+) -> None:
+    """Measure what each guard leaves of fill-mask candidates, by a judge that has seen neither."""
+    from augment.cli.console import show_table
+    from augment.data.corpus import read
+    from augment.text.fill_mask import FillMask
+    from benchmarks.quality.guards import Judge, guard_quality
+
+    asked = guards or ("similarity", "agreement", "near_duplicate", "polarity")
+    found = guard_quality(read(train), label, FillMask(), asked, Judge(read(judged_on), judge_model), rows=rows)
+    show_table(
+        f"fill-mask candidates of class {label!r}",
+        ["", "rows", "rejected", f"mean p({label})", "contradicted"],
+        [[v.name, v.rows, f"{v.rejected:.1%}", f"{v.own:.3f}", f"{v.contradicted:.1%}"] for v in found],
+    )
+
+
+@main.command("vectors")
+@click.argument("train", metavar="INPUT")
+@click.option("--held-out", required=True, metavar="FILE", help="Labelled rows that nothing is made from.")
+@click.option("--label", default="neutral", show_default=True, help="The class that vectors are made of.")
+@click.option("--encoder", default="mini", show_default=True, metavar="NAME", help="What makes vectors of texts.")
+@click.option(
+    "--strategy", "strategies", multiple=True, metavar="NAME[:KEY=VALUE,…]", help="Repeatable; default: all of them."
+)
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Runs of each; means are shown.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def vectors_command(
+    train: str, held_out: str, label: str, encoder: str, strategies: tuple[str, ...], seeds: int, as_json: bool
+) -> None:
+    """Measure how like held-out real rows the vectors of each strategy are."""
+    from augment.cli.console import show_table
+    from augment.data.corpus import read
+    from augment.models.encoder import TextEncoder
+    from benchmarks.quality.vectors import ALL, vector_quality
+
+    judged = vector_quality(
+        read(train),
+        read(held_out),
+        label,
+        TextEncoder(model=encoder, normalize=True),
+        strategies=strategies or ALL,
+        seeds=seeds,
+        said=lambda line: click.echo(line, err=True),
+    )
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in judged], indent=2))
+        return
+    headings = ("2-sample k-NN", "real found", "MLP", "density", "coverage", "variance", "near train", "near held-out")
+    rows = []
+    for one in judged:
+        f = one.fidelity
+        near = (f.nearest_train, f.nearest_heldout)
+        numbers = (f.two_sample_knn, f.two_sample_knn_real, f.two_sample_mlp, f.density, f.coverage, f.variance_ratio)
+        rows.append([one.name, *(f"{number:.3f}" for number in (*numbers, *near, f.tstr_f1, one.seconds))])
+    show_table(f"vectors of class {label!r}, mean of {seeds} runs", ["", *headings, "transfer F1", "seconds"], rows)

@@ -1,0 +1,319 @@
+"""A suite: what is crossed with what, and the cells that come of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from augment._version import __version__
+from augment.data.reading import Layout
+from augment.errors import InputError, did_you_mean
+from augment.generation.budget import rows_to_make
+from augment.models.checkpoints import folder_hash
+from augment.registry import GUARDS, STRATEGIES
+from augment.settings import Settings, problems
+from benchmarks.grid.arms import Arm, load_mapping
+from benchmarks.grid.tasks import Rows, Task, TaskData, check_name, load
+from classifiers.config import Features, Static, TrainConfig
+from classifiers.data.feature_vectors import vector_sampler
+
+FOLDER = Path(__file__).parent / "suites"
+"""Where the suites lie that come with the project."""
+OF_A_CELL = (
+    *("encoder", "head", "loss", "seed", "augmentation", "device"),
+    *("max_steps", "evaluate_steps", "evaluate_by", "patience"),
+)
+"""Settings of a training that a suite does not set for all: its grid, its arms and the command do, and equal steps."""
+
+Names = Annotated[list[str], Field(min_length=1)]
+
+
+def _task(value: Any) -> Any:
+    """Let a task be given by its name alone."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Suite(Settings):
+    """A grid: tasks × encoders × heads × losses × arms × seeds."""
+
+    name: str
+    description: str = ""
+    tasks: Annotated[list[Annotated[Task, BeforeValidator(_task)]], Field(min_length=1)]
+    tests: list[str] | None = None
+    """Tasks whose test rows are tested on beside a task's own; by default those that are at hand."""
+    encoders: Names = ["mini"]  # noqa: RUF012 -- pydantic copies it
+    heads: Names = ["linear"]  # noqa: RUF012
+    losses: Names = ["cross-entropy"]  # noqa: RUF012
+    arms: Annotated[list[str | dict[str, Any]], Field(min_length=1)]
+    """Names, or ``{name: {…}}`` in the form of `benchmarks/arms.yaml`."""
+    seeds: Annotated[int, Field(ge=1)] = 10
+    """How many: 0, 1, 2, …"""
+    training: dict[str, Any] = {}  # noqa: RUF012
+    """Settings of `classifiers.TrainConfig` for all arms; `epochs` counts passes through the rows of the arm `none`."""
+    evaluations: Annotated[int, Field(ge=1)] = 4
+    """How often each training is evaluated, at equal distances and for the last time at its end."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InputError(problems(error, Suite, f"The suite {values.get('name', '')!r}")) from None
+        for name in (*(task.name for task in self.tasks), *(self.tests or ())):
+            check_name(name)
+        taken = [name for name in OF_A_CELL if name in self.training]
+        if taken:
+            raise InputError(
+                f"The suite {self.name!r} sets {taken[0]!r} for all; its grid, arms or --device do, or none."
+            )
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must be the same where results are added to; there may be more of what results are grouped by."""
+        return self.model_dump(mode="json", exclude={"description", "arms", "seeds", "encoders", "heads", "losses"})
+
+    def changed(self, tasks: Sequence[str], encoders: Sequence[str]) -> Suite:
+        """Return the suite with other tasks, at the same imbalance, or other encoders, if there are any."""
+        ratios = dict.fromkeys(task.ratio for task in self.tasks)
+        changes: dict[str, Any] = {}
+        if tasks:
+            changes = {"tasks": [{"name": name, "ratio": ratio} for name in tasks for ratio in ratios], "tests": None}
+        changes |= {"encoders": list(encoders)} if encoders else {}
+        return Suite(**(self.model_dump() | changes)) if changes else self
+
+
+def load_tasks(suite: Suite, data_dir: Path | None, layout: Layout | None = None) -> list[TaskData]:
+    """Read the tasks of a suite; `layout` is that of one's own files.
+
+    Raises
+    ------
+    InputError
+        If two have one title, or see `benchmarks.grid.tasks.load`.
+    """
+    found = [load(task, data_dir, suite.tests, layout) for task in suite.tasks]
+    titles = [task.title for task in found]
+    for title in titles:
+        if titles.count(title) > 1:
+            raise InputError(f"The suite {suite.name!r} has two tasks {title!r}. Name it once.")
+    return found
+
+
+def read(name: str) -> Suite:
+    """Read a suite.
+
+    Parameters
+    ----------
+    name : str
+        Of one in `FOLDER`, or the path of a YAML file.
+
+    Returns
+    -------
+    Suite
+
+    Raises
+    ------
+    InputError
+        If there is none, or a key of it is unknown.
+    """
+    path = path_of(name)
+    return Suite(**{"name": path.stem, **load_mapping(path)})
+
+
+def path_of(name: str) -> Path:
+    """Return the file of a suite.
+
+    Raises
+    ------
+    InputError
+        If the project has none of that name.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        known = names()
+        if name not in known:
+            raise InputError(
+                f"There is no suite {name!r}. There is {', '.join(known)}, or give a YAML file."
+                f"{did_you_mean(name, known)}"
+            )
+        path = FOLDER / f"{name}.yaml"
+    return path
+
+
+def names() -> list[str]:
+    """Return the suites that come with the project."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+Place = tuple[str, str, str, str, str, int]
+"""Task, encoder, head, loss, arm, seed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One training and its tests."""
+
+    task: int
+    """Its place in the suite."""
+    title: str
+    """Of the task."""
+    encoder: str
+    head: str
+    loss: str
+    arm: Arm
+    seed: int
+    config: TrainConfig
+    """Everything that the training is asked for."""
+    key: str
+    """A hash of whatever determines its numbers."""
+    base_key: str
+    """The key of the same training without augmentation, whose encoder an arm in feature space takes."""
+
+    @property
+    def group(self) -> tuple[str, str, str, str]:
+        """What its arms are compared within."""
+        return self.title, self.encoder, self.head, self.loss
+
+    @property
+    def place(self) -> Place:
+        """Where its result belongs: there is one at most."""
+        return (*self.group, self.arm.name, self.seed)
+
+    @property
+    def shares_encoder(self) -> bool:
+        """Whether its head is trained anew on an encoder that is fine-tuned once for all such arms.
+
+        A recurrent head is a part of what is fine-tuned, and so is trained on its own.
+        """
+        return self.arm.trains_head_anew and self.head == "linear"
+
+    @property
+    def base(self) -> TrainConfig:
+        """The training without augmentation whose encoder it takes, if its arm shares one."""
+        return _without_new_rows(self.config)
+
+
+def contents(encoders: Sequence[str]) -> dict[str, str]:
+    """Return what identifies the content of encoders, by their names; those on the hub have no part in it."""
+    found = {encoder: folder_hash(encoder) for encoder in encoders}
+    return {encoder: content for encoder, content in found.items() if content}
+
+
+def _without_new_rows(config: TrainConfig) -> TrainConfig:
+    """Return the same training without augmentation, and without what is said of new rows."""
+    return config.model_copy(update={"augmentation": None, "synthetic_weight": 1.0})
+
+
+def cells(
+    suite: Suite,
+    data: Sequence[TaskData],
+    arms: Sequence[Arm],
+    *,
+    seeds: int,
+    device: str = "auto",
+) -> Iterator[Cell]:
+    """Lay out a suite, seed by seed, so that an interrupted run has all arms of its first seeds.
+
+    Parameters
+    ----------
+    suite : Suite
+    data : sequence of TaskData
+        Of its tasks.
+    arms : sequence of Arm
+        What `benchmarks.grid.arms.resolve` returns.
+    seeds : int
+    device : str, default="auto"
+        Of `classifiers.TrainConfig`; it is no part of what identifies a cell.
+
+    Yields
+    ------
+    Cell
+        Arms that share an encoder after the others of their group and seed; an arm that needs rows besides the drawn
+        ones only where there are any.
+
+    Raises
+    ------
+    InputError
+        If a setting of an arm cannot be used.
+    """
+    chosen = sorted(arms, key=lambda arm: arm.trains_head_anew)
+    hashes = contents(suite.encoders)
+    for seed in range(seeds):
+        for number, task in enumerate(data):
+            drawn, reserve = task.drawn(seed)
+            rows = len(drawn)
+            for encoder in suite.encoders:
+                for head in suite.heads:
+                    for loss in suite.losses:
+                        for arm in chosen:
+                            if arm.rows == "real" and not real_rows(drawn, reserve):
+                                continue
+                            config = _config(suite, arm, encoder, head, loss, seed, rows, device)
+                            content = hashes.get(encoder, "")
+                            yield Cell(
+                                task=number,
+                                title=task.title,
+                                encoder=encoder,
+                                head=head,
+                                loss=loss,
+                                arm=arm,
+                                seed=seed,
+                                config=config,
+                                key=_key(task, config, content, arm.rows, arm.model),
+                                base_key=_key(task, _without_new_rows(config), content),
+                            )
+
+
+def _check_augmentation(ways: Any) -> None:
+    """See that there are such a strategy and such guards, before anything is trained."""
+    if isinstance(ways, Features) and ways.strategy is not None:
+        vector_sampler(ways)
+    elif isinstance(ways, Static):
+        if isinstance(ways.strategy, str):
+            STRATEGIES.find(ways.strategy)
+        for guard in ways.guards or ():
+            if guard != "none":
+                GUARDS.parse(guard)
+
+
+def _config(
+    suite: Suite, arm: Arm, encoder: str, head: str, loss: str, seed: int, rows: int, device: str
+) -> TrainConfig:
+    """Return what a cell's training is asked for: the same steps and evaluations whatever rows an arm adds."""
+    settings = {"encoder": encoder, "head": head, "loss": loss, "device": device, **suite.training, **arm.training}
+    try:
+        asked = TrainConfig(**settings, seed=seed)
+        _check_augmentation(asked.augmentation)
+    except InputError as error:
+        raise InputError(f"The suite {suite.name!r}, arm {arm.name!r}: {error}") from None
+    steps = math.ceil(rows / (asked.batch_size * asked.gradient_accumulation)) * asked.epochs
+    between = max(1, round(steps / suite.evaluations))
+    equal = {"max_steps": between * suite.evaluations, "evaluate_steps": between, "evaluate_by": "steps"}
+    return asked.model_copy(update=equal)
+
+
+def real_rows(drawn: Rows, reserve: Rows) -> dict[str, int]:
+    """Return, for each class that lacks rows, how many of the lacking ones the data set has besides."""
+    counts: dict[Any, int] = dict(drawn.counts)
+    there = reserve.counts
+    found = {str(n): min(lacking, there.get(str(n), 0)) for n, lacking in rows_to_make("auto", counts).items()}
+    return {name: count for name, count in found.items() if count}
+
+
+def _key(task: TaskData, config: TrainConfig, encoder: str, rows: str = "given", model: str = "encoder") -> str:
+    """Hash whatever determines the numbers of a cell."""
+    content = {
+        "version": __version__,
+        "task": task.task.model_dump(mode="json"),
+        "data": task.fingerprints(),
+        "encoder": encoder,
+        "rows": rows,
+        "model": model,
+        "config": config.model_dump(mode="json", exclude={"device", "report_to", "cache_dir"}),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

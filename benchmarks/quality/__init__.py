@@ -1,0 +1,1 @@
+"""Quality of single parts: checkpoints, guards, vector samplers."""

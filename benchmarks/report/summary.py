@@ -1,0 +1,244 @@
+"""What the results of a folder come to: arms side by side, and what their differences prove."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+
+from benchmarks.grid.arms import built_in
+from benchmarks.report.significance import (
+    LEAST_SEEDS,
+    Comparison,
+    Interval,
+    hierarchical_bootstrap,
+    holm,
+    paired_interval,
+    upper_bound,
+    wilcoxon,
+)
+from benchmarks.results import Record, Results, unpacked
+
+BASE = "none"
+"""The arm that the others are compared with."""
+Group = tuple[str, str, str, str]
+"""Task, encoder, head, loss."""
+
+
+@dataclass(frozen=True, eq=False)
+class ArmResults:
+    """One arm of a group, over its seeds."""
+
+    name: str
+    cells: dict[int, Record]
+    """By seed, ascending."""
+
+    @property
+    def seeds(self) -> list[int]:
+        """Those that it was measured with."""
+        return list(self.cells)
+
+    @cached_property
+    def any(self) -> Record:
+        """One of its records, for what is the same in all."""
+        return next(iter(self.cells.values()))
+
+    @property
+    def makes_rows(self) -> bool:
+        """Whether it learns from new texts or vectors."""
+        return bool(self.any["makes_rows"])
+
+    def values(self, of: Callable[[Record], float | None], seeds: Sequence[int] | None = None) -> list[float]:
+        """Return a number of each seed, of those that have it."""
+        found = (of(self.cells[seed]) for seed in (self.seeds if seeds is None else seeds))
+        return [float(value) for value in found if value is not None]
+
+    def mean(self, of: Callable[[Record], float | None]) -> float | None:
+        """Return the mean of a number over the seeds; None if none has it."""
+        values = self.values(of)
+        return fmean(values) if values else None
+
+    def spread(self, of: Callable[[Record], float | None]) -> float | None:
+        """Return its standard deviation over the seeds; None with fewer than two."""
+        values = self.values(of)
+        return stdev(values) if len(values) > 1 else None
+
+
+def f1_on_test(record: Record) -> float:
+    """Return macro-F1 on the task's own test rows, in points."""
+    return 100 * own_test(record)["macro_f1"]
+
+
+def own_test(record: Record) -> dict[str, Any]:
+    """Return the scores on the task's own test rows."""
+    return next(iter(record["tests"].values()))
+
+
+def rare_f1(record: Record) -> float:
+    """Return the F1 of the rare class on the task's own test rows, in points."""
+    return 100 * own_test(record)["f1"][record["rare"]]
+
+
+def validation_f1(record: Record) -> float:
+    """Return macro-F1 on the validation rows of the weights that were kept, in points."""
+    return 100 * record["best"]["validation"]["macro_f1"]
+
+
+def train_f1(record: Record) -> float:
+    """Return macro-F1 on original training rows of the weights that were kept, in points."""
+    return 100 * record["best"]["train"]["macro_f1"]
+
+
+def gap(record: Record) -> float:
+    """Return the overfitting gap of the weights that were kept, in points."""
+    return float(record["best"]["gap"])
+
+
+def last_gap(record: Record) -> float:
+    """Return the overfitting gap of the last evaluation, in points."""
+    return float(record["last"]["gap"])
+
+
+def last_train_f1(record: Record) -> float:
+    """Return macro-F1 on original training rows of the last evaluation, in points."""
+    return 100 * record["last"]["train"]["macro_f1"]
+
+
+def last_loss_gap(record: Record) -> float:
+    """Return the loss on validation rows less that on original training rows, at the last evaluation, in nats."""
+    return float(record["last"]["loss_gap"])
+
+
+def mean_gap(record: Record) -> float | None:
+    """Return the overfitting gap over the whole training: the area between its curves by their length, in points."""
+    found: float | None = record["mean_gap"]
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class GroupResults:
+    """The arms that were trained and tested on the same rows."""
+
+    key: Group
+    arms: list[ArmResults]
+    results: Results
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        return " · ".join(self.key)
+
+    def arm(self, name: str) -> ArmResults | None:
+        """Return an arm by its name, None if it is not there."""
+        return next((arm for arm in self.arms if arm.name == name), None)
+
+    @cached_property
+    def best_without_rows(self) -> ArmResults | None:
+        """The arm without new rows whose mean macro-F1 on the *validation* rows is highest.
+
+        Of those with seeds enough for a verdict, or else of those with two, over the seeds that all of them have. It
+        may be `none`; None if they have no seed in common.
+        """
+        plain = [arm for arm in self.arms if not arm.makes_rows and len(arm.seeds) > 1]
+        plain = [arm for arm in plain if len(arm.seeds) >= LEAST_SEEDS] or plain
+        common = sorted(set.intersection(*(set(arm.seeds) for arm in plain))) if plain else []
+        return max(plain, key=lambda arm: fmean(arm.values(validation_f1, common))) if common else None
+
+    def change(self, name: str, base: str, of: Callable[[Record], float | None]) -> Interval | None:
+        """Return how a number of an arm differs from that of another, paired by seed; None if too few seeds have it."""
+        arm, other = self.arm(name), self.arm(base)
+        if arm is None or other is None:
+            return None
+        pairs = [(of(arm.cells[seed]), of(other.cells[seed])) for seed in arm.seeds if seed in other.cells]
+        known = [(one, other) for one, other in pairs if one is not None and other is not None]
+        return paired_interval(*zip(*known, strict=True)) if len(known) > 1 else None
+
+    @cached_property
+    def against_base(self) -> dict[str, Comparison]:
+        """Each arm against `none`, by its name."""
+        return self.against(self.arm(BASE))
+
+    @cached_property
+    def against_best(self) -> dict[str, Comparison]:
+        """Each arm against the best that makes no rows, by its name."""
+        return self.against(self.best_without_rows)
+
+    def against(self, other: ArmResults | None) -> dict[str, Comparison]:
+        """Compare arms with another, over the seeds that both have; of those with fewer than two there is nothing.
+
+        Parameters
+        ----------
+        other : ArmResults or None
+            None compares nothing.
+
+        Returns
+        -------
+        dict of str to Comparison
+            By the arm's name. Holm's correction is over all of them.
+        """
+        if other is None:
+            return {}
+        pairs = {
+            arm.name: (arm, [seed for seed in arm.seeds if seed in other.cells])
+            for arm in self.arms
+            if arm is not other
+        }
+        pairs = {name: (arm, seeds) for name, (arm, seeds) in pairs.items() if len(seeds) > 1}
+        f1 = {n: paired_interval(a.values(f1_on_test, s), other.values(f1_on_test, s)) for n, (a, s) in pairs.items()}
+        adjusted = dict(zip(f1, holm([found.p for found in f1.values()]), strict=True))
+        found = {}
+        for name, (arm, seeds) in pairs.items():
+            own, others = arm.values(gap, seeds), other.values(gap, seeds)
+            found[name] = Comparison(
+                seeds=len(seeds),
+                f1=f1[name],
+                gap=paired_interval(own, others),
+                gap_upper=upper_bound(own, others),
+                bootstrap=self._bootstrap(arm, other, seeds),
+                wilcoxon=wilcoxon(arm.values(f1_on_test, seeds), other.values(f1_on_test, seeds)),
+                adjusted=adjusted[name],
+            )
+        return found
+
+    def _bootstrap(self, arm: ArmResults, other: ArmResults, seeds: Sequence[int]) -> tuple[float, float]:
+        """Return the bootstrap interval over seeds and test rows."""
+        test = next(iter(arm.any["tests"]))
+        truth = [self.results.truth(arm.cells[seed], test) for seed in seeds]
+        own, others = (
+            [unpacked(one.cells[seed]["predicted"][test]).astype(np.int64) for seed in seeds] for one in (arm, other)
+        )
+        return hierarchical_bootstrap(truth, own, others, len(arm.any["classes"]))
+
+
+def groups(results: Results) -> list[GroupResults]:
+    """Put the results of a folder together.
+
+    Parameters
+    ----------
+    results : Results
+
+    Returns
+    -------
+    list of GroupResults
+        Sorted by name; arms as `benchmarks/arms.yaml` has them, others after them by name.
+    """
+    order = {name: place for place, name in enumerate(built_in())}
+    found: dict[Group, dict[str, dict[int, Record]]] = {}
+    for record in results.done.values():
+        key = (record["task"], record["encoder"], record["head"], record["loss"])
+        found.setdefault(key, {}).setdefault(record["arm"], {})[record["seed"]] = record
+    return [
+        GroupResults(
+            key,
+            [
+                ArmResults(name, dict(sorted(arms[name].items())))
+                for name in sorted(arms, key=lambda name: (order.get(name, len(order)), name))
+            ],
+            results,
+        )
+        for key, arms in sorted(found.items())
+    ]

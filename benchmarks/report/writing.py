@@ -1,0 +1,266 @@
+"""The report of a benchmark, from its results alone: a page, Markdown with pictures, LaTeX, and tables of numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from augment.errors import InputError, OutputError, did_you_mean
+from augment.files import replacing
+from augment.report import page
+from benchmarks.report import figures
+from benchmarks.report.figures import Figure
+from benchmarks.report.findings import (
+    GAP_NOTE,
+    MEASURES_NOTE,
+    NOTES,
+    TABLE_NOTE,
+    VERDICTS,
+    Table,
+    about_rows,
+    arm_rows,
+    cell_rows,
+    conclusions,
+    cross_domain,
+    environments,
+    measures,
+    opponents,
+    overview,
+    published,
+)
+from benchmarks.report.summary import GroupResults, groups
+from benchmarks.results import FILE, Results
+
+FIGURES = "figures"
+
+
+def write(results: Results, folder: Path, against: str | None = None) -> list[Path]:
+    """Write the report.
+
+    Parameters
+    ----------
+    results : Results
+    folder : Path
+        It is made; what an earlier report has left there is replaced.
+    against : str, optional
+        An arm that all others are compared with, beside `none` and the best arm without new rows.
+
+    Returns
+    -------
+    list of Path
+        The files, the same bytes for the same results.
+
+    Raises
+    ------
+    InputError
+        If nothing was measured yet, `against` is no arm that was measured, or what draws is not installed.
+    OutputError
+        If they cannot be written.
+    """
+    page.check_libraries()
+    found = groups(results)
+    if not found:
+        raise InputError(f"{results.path}: no cell is done yet. Run the benchmark first.")
+    names = list(dict.fromkeys(arm.name for group in found for arm in group.arms))
+    if against is not None and against not in names:
+        close = did_you_mean(against, names) or f" There are: {', '.join(names)}."
+        raise InputError(f"{results.path}: no cell of an arm {against!r} is done.{close}")
+    drawn = list(_figures(results, found))
+    try:
+        (folder / FIGURES).mkdir(parents=True, exist_ok=True)
+        pictures = [figure.write(folder / FIGURES) for _, figure in drawn]
+        for picture in (folder / FIGURES).iterdir():
+            if figures.FILE.fullmatch(picture.name) and picture not in pictures:  # of an earlier report, on other arms
+                picture.unlink()
+        texts = {
+            "report.html": _html(results, found, drawn, against),
+            "report.md": _markdown(results, found, drawn, against),
+            "report.tex": "\n".join(map(_latex, found)),
+            "arms.csv": _csv(*arm_rows(found)),
+            "cells.csv": _csv(*cell_rows(results)),
+        }
+        for name, text in texts.items():
+            with replacing(folder / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another folder as --out.") from None
+    return [*(folder / name for name in texts), *pictures]
+
+
+def _figures(results: Results, found: Sequence[GroupResults]) -> Iterator[tuple[GroupResults | None, Figure]]:
+    """Yield every figure with the group that it is of."""
+    for number, group in enumerate(found):
+        if (plane := figures.plane(group, number)) is not None:
+            yield group, plane
+        yield group, figures.class_bars(group, number)
+        for arm in group.arms:
+            if len(arm.any["curve"]) > 1:
+                yield group, figures.curves(group, arm, number)
+    if results.suite.get("name") == "paper":
+        tests = dict.fromkeys(test for group in found for arm in group.arms for test in arm.any["tests"])
+        for number, test in enumerate(tests):
+            if (drawn := figures.grid(found, test, number)) is not None:
+                yield None, drawn
+
+
+def _html(
+    results: Results,
+    found: Sequence[GroupResults],
+    drawn: Sequence[tuple[GroupResults | None, Figure]],
+    against: str | None,
+) -> str:
+    """Lay the report out as one page that needs nothing else."""
+    from markupsafe import Markup
+
+    sections = []
+    for group in found:
+        own = [figure for of, figure in drawn if of is group]
+        sections.append(
+            {
+                "group": group,
+                "rows": group.arms[0].any["rows"],
+                "about_rows": about_rows(group),
+                "conclusions": conclusions(group),
+                "overview": overview(group),
+                "published": published(group),
+                "opponents": opponents(group, against),
+                "cross_domain": cross_domain(group),
+                "measures": measures(group),
+                "large": [Markup(f.svg()) for f in own if not f.name.startswith("curves")],
+                "small": [
+                    (f.label.removeprefix("Learning curves of "), Markup(f.svg()))
+                    for f in own
+                    if f.name.startswith("curves")
+                ],
+            }
+        )
+    return page.render(
+        "benchmarks.report",
+        "benchmark.html.j2",
+        {},
+        name=results.suite.get("name", ""),
+        environments=environments(results),
+        sections=sections,
+        grids=[Markup(figure.svg()) for of, figure in drawn if of is None],
+        failed=_failed(results),
+        source=FILE,
+        verdicts=VERDICTS,
+        notes=NOTES,
+        table_note=TABLE_NOTE,
+        gap_note=GAP_NOTE,
+        measures_note=MEASURES_NOTE,
+    )
+
+
+def _markdown(
+    results: Results,
+    found: Sequence[GroupResults],
+    drawn: Sequence[tuple[GroupResults | None, Figure]],
+    against: str | None,
+) -> str:
+    """Lay the report out as Markdown beside its figures."""
+    lines = [f"# Benchmark {results.suite.get('name', '')}", ""]
+    for group in found:
+        rows = group.arms[0].any["rows"]
+        own = [figure for of, figure in drawn if of is group]
+        lines += [f"## {group.title}", ""]
+        lines += [
+            f"Training rows: {_counts(rows['train'])} (the first seed's). Validation: {_counts(rows['validation'])}."
+        ]
+        lines += [about_rows(group)]
+        lines += ["", *(f"- {said}" for said in (*conclusions(group), *published(group))), ""]
+        lines += [*_md_table(overview(group)), TABLE_NOTE, ""]
+        for figure in own:
+            if not figure.name.startswith("curves"):
+                lines += [f"![{figure.label}]({FIGURES}/{figure.name}.png)", ""]
+        compared = opponents(group, against)
+        for other in compared:
+            lines += ["### Against " + ", ".join(filter(None, (other.name, other.why))), ""]
+            lines += [*_md_table(other.statistics), "Overfitting:", "", *_md_table(other.overfitting)]
+            if other.elsewhere is not None:
+                lines += ["Macro-F1 on other test sets:", "", *_md_table(other.elsewhere)]
+        if compared:
+            lines += [GAP_NOTE, ""]
+        if (table := cross_domain(group)) is not None:
+            lines += ["### Macro-F1 on other test sets", "", *_md_table(table)]
+        lines += ["### What else was measured", "", *_md_table(measures(group)), MEASURES_NOTE, ""]
+        lines += [
+            "### Learning curves",
+            "",
+            "Blue: original training rows. Orange: validation rows. One line each seed.",
+            "",
+        ]
+        lines += [f"![{f.label}]({FIGURES}/{f.name}.png)" for f in own if f.name.startswith("curves")]
+        lines += [""]
+    for of, figure in drawn:
+        if of is None:
+            lines += [f"![{figure.label}]({FIGURES}/{figure.name}.png)", ""]
+    if failed := _failed(results):
+        lines += ["## Cells that failed", "", *(f"- {line}" for line in failed), ""]
+    lines += ["## How to read it", "", *(f"- *{word}*: {meaning}" for word, meaning in VERDICTS.items()), ""]
+    lines += [" ".join(NOTES), ""]
+    lines += ["## With what", "", *(f"- {said}" for said in environments(results)), ""]
+    return "\n".join(lines)
+
+
+def _latex(group: GroupResults) -> str:
+    """Return a group's table for LaTeX, with booktabs."""
+    headings, rows = overview(group)
+    lines = [
+        "\\begin{table}",
+        f"\\caption{{{_tex(group.title)}: mean and standard deviation over seeds, in points.}}",
+        "\\begin{tabular}{ll" + "r" * (len(headings) - 2) + "}",
+        "\\toprule",
+        " & ".join(map(_tex, headings)) + " \\\\",
+        "\\midrule",
+        *(" & ".join(_tex(str(cell)) for cell in row) + " \\\\" for row in rows),
+        "\\bottomrule",
+        "\\end{tabular}",
+        "\\end{table}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _tex(text: str) -> str:
+    """Escape what LaTeX reads as its own."""
+    plain = text.replace("\\", "\\textbackslash ")
+    for mark in "&%$#_{}":
+        plain = plain.replace(mark, "\\" + mark)
+    return (
+        plain.replace("~", "\\textasciitilde ")
+        .replace("^", "\\textasciicircum ")
+        .replace("±", "$\\pm$")
+        .replace("−", "--")
+    )
+
+
+def _csv(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(headings)
+    writer.writerows(rows)
+    return written.getvalue()
+
+
+def _md_table(table: Table) -> list[str]:
+    headings, rows = table
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return [*lines, ""]
+
+
+def _failed(results: Results) -> list[str]:
+    """Return a line for each cell that has failed."""
+    return [
+        " · ".join((r["task"], r["encoder"], r["head"], r["loss"], r["arm"], f"seed {r['seed']}")) + f": {r['reason']}"
+        for r in results.cells.values()
+        if r["status"] == "failed"
+    ]
+
+
+def _counts(rows: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in rows.items())

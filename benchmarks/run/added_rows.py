@@ -1,0 +1,55 @@
+"""The rows that an arm adds before training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from augment.errors import InputError
+from augment.generation.budget import rows_to_make
+from augment.seeding import generator
+from benchmarks.grid.suite import Cell
+from benchmarks.grid.tasks import Rows, TaskData
+from classifiers.data.splits import near_copies
+
+
+def _added_rows(cell: Cell, data: TaskData, train: Rows, reserve: Rows) -> Rows:
+    """Return the rows of an arm that are none of the task's training rows, and come near none of its held-out ones."""
+    if cell.arm.rows == "given":
+        return Rows()
+    counts: dict[Any, int] = dict(train.counts)
+    budget = rows_to_make("auto", counts)
+    labels = np.array(reserve.labels if cell.arm.rows == "real" else train.labels)
+    texts: list[str] = []
+    names: list[str] = []
+    for number, (name, wanted) in enumerate(budget.items()):
+        if not wanted:
+            continue
+        if cell.arm.rows == "real":
+            pool, source = np.flatnonzero(labels == name), reserve
+        else:
+            pool, source = np.flatnonzero(labels != name), train
+        order = generator(cell.seed, "subset", number, 3).permutation(pool)
+        if cell.arm.rows == "real":
+            own = [source.texts[i] for i in order[:wanted]]
+        else:
+            own = _filled([source.texts[i] for i in np.resize(order, wanted)], cell.seed, cell.config.device)
+        texts += own
+        names += [str(name)] * len(own)
+    if not texts:
+        raise InputError("No class lacks rows, so there are none to add. Give the task a ratio.")
+    clear = np.flatnonzero(~near_copies(texts, [*data.validation.texts, *data.test_texts]))
+    return Rows(tuple(texts), tuple(names)).taken(clear)
+
+
+def _filled(texts: list[str], seed: int, device: str) -> list[str]:
+    """Return each text with words replaced by the fill-mask strategy; those that it can do nothing with as they are."""
+    from augment.generation.candidates import Draw
+    from augment.text.fill_mask import FillMask
+
+    strategy = FillMask(device=device, random_state=seed)
+    strategy.prepare()
+    draws = [Draw(text, "", i, 0, 0, seed) for i, text in enumerate(texts)]
+    made = strategy.candidates(draws)
+    return [text if found is None else found.text for text, found in zip(texts, made, strict=True)]

@@ -1,0 +1,210 @@
+"""One cell: rows, a training on them, and its tests."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from augment.generation.budget import rows_to_make
+from benchmarks.grid.suite import Cell
+from benchmarks.grid.tasks import Rows, TaskData
+from benchmarks.peak_memory import peak_mb
+from benchmarks.results import Record, packed
+from benchmarks.run.added_rows import _added_rows
+from benchmarks.run.baseline import _tfidf_svm
+from benchmarks.run.environment import _forget_peaks, _gpu_peak_mb, hardware, versions
+from benchmarks.run.outcome import Trained, _codes, _trained
+from classifiers.config import Features, TrainConfig, makes_rows
+from classifiers.metrics import scores
+from classifiers.training.output_folder import RECORD
+
+if TYPE_CHECKING:
+    from classifiers.training.result import TrainResult
+
+
+def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
+    """Train one cell and test it.
+
+    Parameters
+    ----------
+    cell : Cell
+    data : TaskData
+        Of its task.
+    shared : Path
+        Folder for encoders that several arms take up, and for their features; each under the key of its cell.
+    keep : bool
+        Whether the model is kept there.
+
+    Returns
+    -------
+    dict
+        Plain data.
+
+    Raises
+    ------
+    CounterpoiseError
+        If rows cannot be made, or the training fails.
+    """
+    train, reserve = data.drawn(cell.seed)
+    if cell.shares_encoder and not (shared / cell.base_key / RECORD).is_file():
+        _fine_tuned(cell.base, data, train, Rows(), shared / cell.base_key)
+    _forget_peaks()
+    start = time.perf_counter()
+    if cell.arm.model == "tfidf-svm":
+        found = _tfidf_svm(cell, data, train)
+    elif cell.shares_encoder:
+        found = _head_on_shared_encoder(cell, data, train, shared)
+    else:
+        added = _added_rows(cell, data, train, reserve)
+        found = _encoder(cell.config, data, train, added, shared / cell.key if keep else None)
+        if len(added):
+            found = found._replace(made=found.made | {"made": added.counts})
+    classes = data.classes
+    tests = {name: scores(p, _codes(data.tests[name], classes), classes) for name, p in found.probabilities.items()}
+    return {
+        "key": cell.key,
+        "status": "done",
+        "task": cell.title,
+        "encoder": cell.encoder,
+        "head": cell.head,
+        "loss": cell.loss,
+        "arm": cell.arm.name,
+        "summary": cell.arm.summary,
+        "makes_rows": cell.arm.makes_rows,
+        "seed": cell.seed,
+        "classes": classes,
+        "rare": data.rare,
+        "config": cell.config.model_dump(mode="json"),
+        "rows": {"train": train.counts, "validation": data.validation.counts},
+        "shared_rows": dict(data.shared),
+        "data": data.fingerprints() | {"drawn": train.fingerprint},
+        "tests": {name: _rounded(found_.to_dict()) for name, found_ in tests.items()},
+        "predicted": {name: packed(p.argmax(axis=1)) for name, p in found.probabilities.items()},
+        "best": _evaluation(found.best),
+        "last": _evaluation(found.last),
+        "mean_gap": found.mean_gap,
+        "curve": [_point(record) for record in found.history],
+        "made": found.made,
+        "seconds": round(time.perf_counter() - start, 2),
+        "training_seconds": round(found.seconds, 2),
+        "rows_per_second": round(found.rows_seen / found.seconds, 1),
+        "peak_mb": round(peak_mb()),
+        "peak_gpu_mb": _gpu_peak_mb(found.model["device"]),
+        "model": found.model,
+        "versions": versions(),
+        "hardware": hardware(found.model["device"]),
+    }
+
+
+def failure(cell: Cell, reason: str) -> Record:
+    """Return the record of a cell that could not be measured."""
+    return {
+        "key": cell.key,
+        "status": "failed",
+        "task": cell.title,
+        "encoder": cell.encoder,
+        "head": cell.head,
+        "loss": cell.loss,
+        "arm": cell.arm.name,
+        "seed": cell.seed,
+        "reason": " ".join(reason.split()),
+    }
+
+
+def _fine_tuned(config: TrainConfig, data: TaskData, train: Rows, added: Rows, keep_in: Path | None) -> TrainResult:
+    """Train a classifier, and keep it if there is a folder for it."""
+    from classifiers.training.run import train as fit
+
+    held_out = (list(data.validation.texts), list(data.validation.labels))
+    return fit(
+        config,
+        _table(train, added),
+        held_out,
+        against=data.test_texts if makes_rows(config.augmentation) else (),
+        output_dir=keep_in,
+        overwrite=keep_in is not None,
+    )
+
+
+def _encoder(config: TrainConfig, data: TaskData, train: Rows, added: Rows, keep_in: Path | None) -> Trained:
+    """Train an encoder with its head."""
+    from augment.models.scorer import TextScorer
+
+    result = _fine_tuned(config, data, train, added, keep_in)
+    scorer = TextScorer(result.checkpoint, max_length=config.max_length)
+    probabilities = {name: scorer.probabilities(list(rows.texts)) for name, rows in data.tests.items()}
+    return _trained(result, probabilities, dict(result.rows))
+
+
+def _head_on_shared_encoder(cell: Cell, data: TaskData, train: Rows, shared: Path) -> Trained:
+    """Train a head on the features of an encoder that was fine-tuned without augmentation, and stays as it is."""
+    import torch
+
+    from classifiers.data.inputs import FrozenFeatures
+
+    folder, asked, ways = shared / cell.base_key, cell.config, cell.config.augmentation
+    assert isinstance(ways, Features)
+    vectors_seen = len(train)
+    if ways.strategy is not None:
+        counts: dict[Any, int] = dict(train.counts)
+        vectors_seen += sum(rows_to_make(ways.sampling_strategy, counts).values())
+    steps = math.ceil(vectors_seen / (asked.batch_size * asked.gradient_accumulation)) * ways.head_epochs
+    looks = (asked.max_steps or 1) // (asked.evaluate_steps or 1)  # at the validation rows, as many as other arms get
+    changes = {
+        "encoder": str(folder),
+        "freeze_encoder": True,
+        "cache_dir": str(folder / "features"),
+        "max_steps": None,
+        "evaluate_steps": math.ceil(steps / looks),
+    }
+    result = _fine_tuned(asked.model_copy(update=changes), data, train, Rows(), None)
+    config = result.config
+    features = FrozenFeatures(result.model, result.checkpoint, config.max_length, folder / "features")
+    probabilities = {}
+    for name, rows in data.tests.items():
+        with torch.inference_mode():
+            vectors = torch.from_numpy(features(list(rows.texts))).to(result.checkpoint.device)
+            probabilities[name] = result.model.classify(vectors).float().softmax(dim=1).cpu().numpy()
+    found = _trained(result, probabilities, dict(result.rows))
+    tuned = json.loads((folder / RECORD).read_text(encoding="utf-8"))["encoder"]
+    return found._replace(model=found.model | {"model": tuned["model"], "revision": tuned["revision"]})
+
+
+def _table(train: Rows, added: Rows) -> Any:
+    """Return training rows as `classifiers.train` takes them.
+
+    Those that were added are marked as no originals, so that the gap is measured on the same rows whatever the arm.
+    """
+    if not len(added):
+        return list(train.texts), list(train.labels)
+    from datasets import Dataset
+
+    whole = train.joined(added)
+    marks = [False] * len(train) + [True] * len(added)
+    return Dataset.from_dict({"text": list(whole.texts), "label": list(whole.labels), "is_synthetic": marks})
+
+
+def _evaluation(record: Record) -> dict[str, Any]:
+    """Return the numbers of an evaluation."""
+    kinds = {kind: record[kind] and _rounded(record[kind]) for kind in ("train", "synthetic", "validation")}
+    numbers = {name: record[name] for name in ("step", "gap", "loss_gap", "gap_synthetic")}
+    return _rounded(numbers) | kinds
+
+
+def _point(record: Record) -> list[Any]:
+    """Return the point of the learning curves: phase, step, macro-F1 of training and validation rows, their losses."""
+    train, validation = record["train"], record["validation"]
+    numbers = [train["macro_f1"], validation["macro_f1"], train["loss"], validation["loss"]]
+    return [record["phase"], record["step"], *(round(number, 5) for number in numbers)]
+
+
+def _rounded(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Cut floating-point numbers to seven digits behind the point."""
+    return {
+        key: _rounded(value) if isinstance(value, Mapping) else round(value, 7) if isinstance(value, float) else value
+        for key, value in found.items()
+    }

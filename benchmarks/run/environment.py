@@ -1,0 +1,72 @@
+"""Where a cell ran: versions, hash of the code, hardware, memory."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import hashlib
+import importlib.resources
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from augment._version import __version__
+from benchmarks.peak_memory import forget_peak
+
+
+def _forget_peaks() -> None:
+    """Give back what earlier cells have left, and have the peaks of memory count from now on."""
+    import torch
+
+    gc.collect()
+    forget_peak()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computes."""
+    from importlib.metadata import version
+
+    names = ("torch", "transformers", "imbalanced-learn", "scikit-learn", "numpy")
+    own = {"python": platform.python_version(), "counterpoise": __version__, "source": source_hash()}
+    return own | {name: version(name) for name in names}
+
+
+@functools.cache
+def source_hash() -> str:
+    """Return what identifies the code of our packages; between two releases the version does not."""
+    digest = hashlib.sha256()
+    for package in ("augment", "benchmarks", "classifiers"):
+        root = Path(str(importlib.resources.files(package)))
+        for path in sorted(root.rglob("*.py")):
+            digest.update(f"{package}/{path.relative_to(root).as_posix()}".encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def hardware(device: str) -> dict[str, Any]:
+    """Return what it was computed on."""
+    import torch
+
+    found = torch.cuda.get_device_name() if device.startswith("cuda") else _cpu()
+    return {"device": found, "threads": torch.get_num_threads(), "cores": os.cpu_count()}
+
+
+def _gpu_peak_mb(device: str) -> int | None:
+    """Return the most memory that tensors have had on a GPU, in MiB; None on a CPU."""
+    import torch
+
+    return round(torch.cuda.max_memory_allocated() / 2**20) if device.startswith("cuda") else None
+
+
+def _cpu() -> str:
+    """Return the name of the processor, of which Python knows the architecture alone."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,1 @@
+"""Speed: our engines against others, each in a process of its own."""

@@ -1,0 +1,186 @@
+"""`TextEncoder` against sentence-transformers: texts per second of the same model, in the same batches and dtype."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from augment.errors import CounterpoiseError, InputError
+from augment.models.encoder import TextEncoder
+from benchmarks.speed.contest import Asked, Competitor, Contest, Measured, Setting, alone, elsewhere
+
+PEER = Path(__file__).parent / "sentence_transformers_peer.py"
+"""What runs in the interpreter that has sentence-transformers."""
+MAX_LENGTH = 256
+"""Longest text in tokens, for both."""
+COMPARED = 256
+"""How many texts' vectors are compared before anything is timed."""
+TOLERANCE = 1e-4
+"""How far two vectors of one text may lie apart in any dimension."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodingSetting(Setting):
+    """Texts, and how they are to be encoded: the mean of the token states, in float32, not normalized."""
+
+    texts: tuple[str, ...]
+    model: str
+    """A folder, a hub id, or a bundled name."""
+    batch_size: int
+
+
+def contests(asked: Asked, said: Callable[[str], None]) -> list[Contest]:
+    """Put a contest together for each batch size.
+
+    Parameters
+    ----------
+    asked : Asked
+        Of its data the texts are taken, from the first on and again if there are too few; its `batch_sizes` are those
+        of both, 32 and 64 if there are none.
+    said : callable
+        Told by how much the vectors differ, or how to get sentence-transformers where it is left out.
+
+    Returns
+    -------
+    list of Contest
+        One for each batch size; ours alone where there is no peer.
+
+    Raises
+    ------
+    InputError
+        If there are no texts, or the interpreter that was given cannot run the peer.
+    ModelError
+        If the model is no encoder.
+    CounterpoiseError
+        If the two do not give the same vectors.
+    """
+    from augment.data.corpus import read
+
+    texts = [text for text in read(asked.data).texts if text and text.strip()]
+    if not texts:
+        raise InputError(f"{asked.data}: no row has a text. Give one with texts to encode.")
+    chosen = tuple(texts[i % len(texts)] for i in range(asked.rows))
+    settings = [
+        EncodingSetting(texts=chosen, model=asked.model, batch_size=size, threads=asked.threads)
+        for size in asked.batch_sizes or (32, 64)
+    ]
+    python = asked.encoder_python or (sys.executable if importlib.util.find_spec("sentence_transformers") else None)
+    if python is None:
+        _encoder(settings[0]).prepare()
+        said(
+            "encoding: sentence-transformers is left out, since it is not installed here: run"
+            " pip install 'counterpoise[peers]', or give --encoder-python an interpreter that has it."
+        )
+    else:
+        apart = largest_difference(settings[0], python=python)
+        said(f"encoding: the vectors of {min(len(chosen), COMPARED):,} texts differ by {apart:.1e} at most.")
+    return [
+        Contest(
+            f"encoding, batch size {setting.batch_size}",
+            f"{asked.rows:,} texts, {asked.model}, batch size {setting.batch_size}, float32, {asked.threads} threads",
+            "texts",
+            setting,
+            competitors(python),
+        )
+        for setting in settings
+    ]
+
+
+def competitors(python: str | None) -> list[Competitor]:
+    """Return who takes part: ours, and sentence-transformers where there is an interpreter for it."""
+    field_ = [Competitor("TextEncoder", encoding)]
+    if python is not None:
+        field_.append(Competitor("sentence-transformers", partial(sentence_transformers, python=python)))
+    return field_
+
+
+def encoding(setting: EncodingSetting) -> Measured:
+    """Measure ours, tokenization included."""
+    return alone(_encoding, setting)
+
+
+def sentence_transformers(setting: EncodingSetting, *, python: str, vectors: str | None = None) -> Measured:
+    """Measure ``SentenceTransformer.encode``, tokenization included, in an interpreter that has it.
+
+    Parameters
+    ----------
+    setting : EncodingSetting
+    python : str
+        The interpreter.
+    vectors : str, optional
+        A file that the vectors are saved to, as ``.npy``, once the clock has stopped.
+
+    Raises
+    ------
+    InputError
+        If that interpreter cannot run it.
+    """
+    from augment.models.checkpoints import BUNDLED
+
+    asked = {
+        "texts": setting.texts,
+        "model": str(BUNDLED.get(setting.model, setting.model)),
+        "batch_size": setting.batch_size,
+        "max_length": MAX_LENGTH,
+        "threads": setting.threads,
+        "vectors": vectors,
+    }
+    return elsewhere(PEER, python, asked, name="sentence-transformers", needs="sentence-transformers 5")
+
+
+def largest_difference(setting: EncodingSetting, *, python: str) -> float:
+    """Encode some of the texts with both, and compare.
+
+    Parameters
+    ----------
+    setting : EncodingSetting
+        Its first `COMPARED` texts are taken.
+    python : str
+        An interpreter with sentence-transformers.
+
+    Returns
+    -------
+    float
+        The largest difference between two vectors of one text, in any dimension.
+
+    Raises
+    ------
+    CounterpoiseError
+        If it is above `TOLERANCE`: what is not the same work is not to be timed.
+    """
+    setting = replace(setting, texts=setting.texts[:COMPARED])
+    ours = _encoder(setting).encode(setting.texts)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "vectors.npy"
+        sentence_transformers(setting, python=python, vectors=str(path))
+        theirs = np.load(path)
+    apart = float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else np.inf
+    if not apart <= TOLERANCE:
+        raise CounterpoiseError(
+            f"The vectors of sentence-transformers lie {apart:.1e} from ours, more than {TOLERANCE:.0e}: the two would"
+            f" not be timed at the same work. Give a model whose pooling is the mean. Got {setting.model!r}."
+        )
+    return apart
+
+
+def _encoder(setting: EncodingSetting) -> TextEncoder:
+    return TextEncoder(
+        model=setting.model, max_length=MAX_LENGTH, batch_size=setting.batch_size, device="cpu", dtype="float32"
+    )
+
+
+def _encoding(setting: EncodingSetting) -> tuple[int, float, float]:
+    start = time.perf_counter()
+    encoder = _encoder(setting)
+    encoder.encode(setting.texts[:64])
+    ready = time.perf_counter()
+    vectors = encoder.encode(setting.texts)
+    return len(vectors), time.perf_counter() - ready, ready - start

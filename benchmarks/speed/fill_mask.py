@@ -1,0 +1,231 @@
+"""Fill-mask upsampling against transformers' pipeline and nlpaug: new rows per second."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from augment.errors import InputError
+from benchmarks.speed.contest import Asked, Competitor, Contest, Measured, Setting, alone, elsewhere
+
+NLPAUG = Path(__file__).parent / "nlpaug_peer.py"
+"""What runs in the peer's own interpreter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FillMaskSetting(Setting):
+    """One class and the whole input that it is part of."""
+
+    texts: tuple[str, ...]
+    """Sources, all of one class."""
+    label: str
+    labelled: tuple[tuple[str, str], ...]
+    """The whole input, (text, label): what guards are fitted on."""
+    model: str
+    """A folder, or a bundled name."""
+    rows: int
+    """New rows to make."""
+
+
+def contests(asked: Asked, said: Callable[[str], None]) -> list[Contest]:
+    """Put the contest together.
+
+    Parameters
+    ----------
+    asked : Asked
+        Its data must be labelled; its `batch_sizes` are ours, 64 if there are none.
+    said : callable
+        Not called.
+
+    Returns
+    -------
+    list of Contest
+        One.
+
+    Raises
+    ------
+    InputError
+        If there is no row of the class.
+    ModelError
+        If the model is no masked language model.
+    """
+    from augment.data.corpus import read
+    from augment.models.checkpoints import load_masked_lm
+
+    corpus = read(asked.data)
+    labelled = tuple(
+        (text, name) for text, name in zip(corpus.texts, corpus.named_labels(), strict=True) if text and text.strip()
+    )
+    texts = tuple(text for text, name in labelled if name == asked.label)
+    if not texts:
+        raise InputError(
+            f"{asked.data}: no row of class {asked.label!r}; its classes are {', '.join(corpus.label_names.values())}."
+        )
+    load_masked_lm(asked.model, device="cpu")
+    setting = FillMaskSetting(
+        texts=texts,
+        label=asked.label,
+        labelled=labelled,
+        model=asked.model,
+        rows=asked.rows,
+        threads=asked.threads,
+    )
+    title = f"{asked.rows:,} rows of {asked.label!r} from {len(texts):,}, {asked.model}, {asked.threads} threads"
+    return [Contest("fillmask", title, "rows", setting, competitors(asked.batch_sizes or (64,), asked.peer_python))]
+
+
+def competitors(batch_sizes: Sequence[int] = (64,), peer_python: str | None = None) -> list[Competitor]:
+    """Return everybody who takes part: ours with fewer and more guards, the pipeline, and nlpaug if it can be reached.
+
+    Parameters
+    ----------
+    batch_sizes : sequence of int, default=(64,)
+        Of ours; the peers have 32, as their users do.
+    peer_python : str, optional
+        An interpreter with nlpaug 1.1.11 and transformers 4.
+    """
+    import torch
+
+    field_ = [
+        *(Competitor(f"fillmask, batch size {size}", partial(fill_mask, batch_size=size)) for size in batch_sizes),
+        Competitor("fillmask, 2 workers", partial(fill_mask, workers=2)),
+        Competitor("fillmask, float32", partial(fill_mask, dtype="float32")),
+        Competitor("fillmask, guards none", partial(fill_mask, guards=("none",))),
+        Competitor("fillmask, guards agreement + similarity", partial(fill_mask, guards=("agreement", "similarity"))),
+        Competitor("fillmask, every variant masked anew", partial(fill_mask, share_masks=1)),
+        Competitor("pipeline, 1 mask, float32", partial(pipeline, dtype="float32", masks="one")),
+        Competitor("pipeline, 15 % masks, float32", partial(pipeline, dtype="float32", masks="share")),
+    ]
+    if torch.cpu._is_avx512_bf16_supported():  # elsewhere it takes several times as long as float32
+        field_.append(Competitor("pipeline, 1 mask, bfloat16", partial(pipeline, dtype="bfloat16", masks="one")))
+    if peer_python is not None:
+        field_.append(Competitor("nlpaug ContextualWordEmbsAug", partial(nlpaug, python=peer_python)))
+    return field_
+
+
+def fill_mask(
+    setting: FillMaskSetting,
+    *,
+    guards: Sequence[str] | None = None,
+    share_masks: int = 4,
+    batch_size: int = 64,
+    dtype: str = "auto",
+    workers: int = 1,
+) -> Measured:
+    """Measure ours: plan, fills and guards."""
+    return alone(
+        _fill_mask,
+        setting,
+        guards=guards,
+        share_masks=share_masks,
+        batch_size=batch_size,
+        dtype=dtype,
+        workers=workers,
+    )
+
+
+def pipeline(setting: FillMaskSetting, *, dtype: str, masks: str) -> Measured:
+    """Measure ``transformers.pipeline("fill-mask", batch_size=32)`` making one fill per row, and nothing else."""
+    return alone(_pipeline, setting, dtype=dtype, masks=masks)
+
+
+def nlpaug(setting: FillMaskSetting, *, python: str) -> Measured:
+    """Measure ``ContextualWordEmbsAug(aug_p=.15, top_k=50, batch_size=32)`` in an interpreter that can run it.
+
+    Raises
+    ------
+    InputError
+        If that interpreter cannot run it.
+    """
+    from augment.models.checkpoints import BUNDLED
+
+    asked = {
+        "texts": [setting.texts[i % len(setting.texts)] for i in range(setting.rows)],
+        "model": str(BUNDLED.get(setting.model, setting.model)),
+        "threads": setting.threads,
+    }
+    return elsewhere(NLPAUG, python, asked, name="nlpaug", needs="nlpaug 1.1.11 and transformers 4")
+
+
+def _fill_mask(
+    setting: FillMaskSetting, guards: Sequence[str] | None, share_masks: int, batch_size: int, dtype: str, workers: int
+) -> tuple[int, float, float]:
+    from augment.generation.loop import Tally, generate, try_draws
+    from augment.guards.base import Originals
+    from augment.guards.selection import select
+    from augment.run.workers import Workers
+    from augment.text.base import fitted_guards
+    from augment.text.fill_mask import FillMask
+
+    start = time.perf_counter()
+    strategy = FillMask(model=setting.model, device="cpu", dtype=dtype, share_masks=share_masks, batch_size=batch_size)
+    strategy.prepare()
+    texts = [text for text, _ in setting.labelled]
+    labels = [label for _, label in setting.labelled]
+    budget = {setting.label: setting.rows}
+    chosen = select(guards, budget=budget, rows=len(texts) + setting.rows)
+    asked = fitted_guards(strategy, chosen, Originals(texts, labels, [], 0))
+    attempt: Any = Workers(strategy, asked, workers) if workers > 1 else partial(try_draws, strategy, asked)
+    own = [i for i, label in enumerate(labels) if label == setting.label]
+
+    def make(rows: int, seed: int) -> int:
+        tally = Tally()
+        for _ in generate(
+            attempt,
+            texts=texts,
+            sources={setting.label: own},
+            budget={setting.label: rows},
+            guards=asked,
+            seed=seed,
+            tally=tally,
+        ):
+            pass
+        return tally.made[setting.label]
+
+    make(64, 1)
+    ready = time.perf_counter()
+    with attempt if workers > 1 else contextlib.nullcontext():
+        made = make(setting.rows, 0)
+        seconds = time.perf_counter() - ready
+    return made, seconds, ready - start
+
+
+def _pipeline(setting: FillMaskSetting, dtype: str, masks: str) -> tuple[int, float, float]:
+    import numpy as np
+    import torch
+    from transformers import pipeline as transformers_pipeline
+    from transformers.utils import logging
+
+    from augment.models.checkpoints import BUNDLED
+    from augment.words import Replacement, replaceable, splice
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    start = time.perf_counter()
+    fill: Any = transformers_pipeline(
+        "fill-mask",
+        model=str(BUNDLED.get(setting.model, setting.model)),
+        device="cpu",
+        dtype=getattr(torch, dtype),
+        batch_size=32,
+        top_k=50,
+    )
+    mask = fill.tokenizer.mask_token
+    rng = np.random.default_rng(0)
+    masked = []
+    for i in range(setting.rows):
+        text = setting.texts[i % len(setting.texts)]
+        spans = replaceable(text, [])
+        if spans:
+            count = 1 if masks == "one" else max(1, int(0.15 * len(spans) + 0.5))
+            chosen = sorted(rng.permutation(len(spans))[:count])
+            masked.append(splice(text, [Replacement(spans[j].start, spans[j].end, mask) for j in chosen]))
+    fill(masked[:64])
+    ready = time.perf_counter()
+    filled = fill(masked)
+    return len(filled), time.perf_counter() - ready, ready - start

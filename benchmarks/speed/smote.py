@@ -1,0 +1,83 @@
+"""`augment.vectors.smote.Smote` against imbalanced-learn's bare SMOTE: rows per second and memory on made vectors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+
+from benchmarks.speed.contest import Asked, Competitor, Contest, Measured, Setting, alone
+
+ROWS, WIDTH = 50_000, 384
+SHARES = (0.2, 0.34, 0.46)
+"""Of the three classes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmoteSetting(Setting):
+    """How many vectors there are, and how wide they are."""
+
+    rows: int
+    width: int
+
+
+def contests(asked: Asked, said: Callable[[str], None]) -> list[Contest]:
+    """Put the contest together: 50,000 unit vectors of 384 numbers in three classes, whatever else was asked for.
+
+    Parameters
+    ----------
+    asked : Asked
+        Of which only the threads are taken.
+    said : callable
+        Not needed.
+
+    Returns
+    -------
+    list of Contest
+        One.
+    """
+    setting = SmoteSetting(rows=ROWS, width=WIDTH, threads=asked.threads)
+    title = f"SMOTE of {ROWS:,} vectors of {WIDTH} float32, three classes, {asked.threads} threads"
+    return [Contest("smote", title, "new rows", setting, competitors())]
+
+
+def competitors() -> list[Competitor]:
+    """Return who takes part: ours, and imbalanced-learn's."""
+    return [
+        Competitor("augment Smote", partial(smote, of="augment")),
+        Competitor("imbalanced-learn SMOTE", partial(smote, of="imblearn")),
+    ]
+
+
+def smote(setting: SmoteSetting, *, of: Literal["augment", "imblearn"]) -> Measured:
+    """Measure one of them: ours takes repeats out, keeps parents, and brings new rows to length."""
+    return alone(_smote, setting, with_torch=False, of=of)
+
+
+def _smote(setting: SmoteSetting, of: str) -> tuple[int, float, float]:
+    from threadpoolctl import threadpool_limits
+
+    sampler: Any
+    start = time.perf_counter()
+    if of == "augment":
+        from augment.vectors.smote import Smote
+
+        sampler = Smote(random_state=0)
+    else:
+        from imblearn.over_sampling import SMOTE
+
+        sampler = SMOTE(random_state=0)
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(setting.rows, setting.width)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    y = rng.permutation(np.searchsorted(np.cumsum(SHARES[:-1]), np.arange(setting.rows) / setting.rows, side="right"))
+    with threadpool_limits(setting.threads):
+        sampler.fit_resample(vectors[:200], y[:200])
+        ready = time.perf_counter()
+        made, _ = sampler.fit_resample(vectors, y)
+        seconds = time.perf_counter() - ready
+    return len(made) - setting.rows, seconds, ready - start

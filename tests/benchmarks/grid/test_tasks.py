@@ -1,0 +1,275 @@
+"""Tasks: where data lies, how it is split, what is drawn of it, and what stands in two splits."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from datasets import ClassLabel, Dataset, Features, Value
+
+from augment.data.reading import Layout
+from augment.errors import InputError
+from augment.words import folded
+from benchmarks.grid.tasks import CROSS_DOMAIN, Rows, Task, at_hand, load, read_split
+
+DATA = Path(__file__).parents[4] / "shared" / "data"
+with_data = pytest.mark.skipif(not DATA.is_dir(), reason="the data sets are not beside the project")
+
+
+def sentences(label: str, count: int, start: int = 0) -> list[tuple[str, str]]:
+    """Texts that have hardly a word in common."""
+    found = []
+    for number in range(start, start + count):
+        letters = hashlib.sha256(f"{label} {number}".encode()).hexdigest()
+        found.append((f"{label} {' '.join(letters[i : i + 5] for i in range(0, 40, 5))}", label))
+    return found
+
+
+def put(path: Path, rows: list[tuple[str, str]], header: tuple[str, ...] | None = ("text", "label")) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        if header:
+            writer.writerow(header)
+        writer.writerows(rows)
+    return path
+
+
+@pytest.fixture
+def sst3(tmp_path: Path) -> Path:
+    train = sentences("negative", 60) + sentences("neutral", 40) + sentences("positive", 80)
+    put(tmp_path / "sst3/train.csv", train)
+    put(
+        tmp_path / "sst3/dev.csv",
+        sentences("negative", 8, 500) + sentences("neutral", 6, 500) + sentences("positive", 8, 500),
+    )
+    put(
+        tmp_path / "sst3/test.csv",
+        sentences("negative", 9, 700) + sentences("neutral", 9, 700) + sentences("positive", 9, 700),
+    )
+    return tmp_path
+
+
+def test_the_rows_of_a_seed_are_its_own_and_every_class_keeps_its_share(sst3):
+    data = load(Task(name="sst3", train_rows=90), sst3)
+    first, reserve = data.drawn(0)
+    assert first.counts == {"negative": 30, "neutral": 20, "positive": 40}
+    assert first == data.drawn(0)[0] != data.drawn(1)[0]
+    assert sorted(first.texts + reserve.texts) == sorted(data.train.texts)
+    places = [data.train.texts.index(text) for text in first.texts]
+    assert places == sorted(places)
+
+
+def test_a_controlled_imbalance_is_the_share_of_the_largest_class(sst3):
+    data = load(Task(name="sst3", ratio=0.1), sst3)
+    drawn, reserve = data.drawn(3)
+    assert data.rare == "neutral"
+    assert drawn.counts == {"negative": 60, "neutral": 8, "positive": 80}
+    assert reserve.counts == {"neutral": 32}
+    assert data.title == "sst3, neutral at .1"
+    assert Task(name="own", ratio=0.05).title("10.0") == "own, 10.0 at .05"
+    other = load(Task(name="sst3", ratio=0.05, label="positive"), sst3)
+    assert other.drawn(3)[0].counts == {"negative": 60, "neutral": 40, "positive": 3}
+    with pytest.raises(InputError, match=r"40 training rows of 'neutral', and a ratio of 0\.9 takes 72"):
+        load(Task(name="sst3", ratio=0.9), sst3).drawn(0)
+    with pytest.raises(InputError, match=r"would leave 1 of 'neutral'; 2 are needed"):
+        load(Task(name="sst3", ratio=0.01), sst3).drawn(0)
+
+
+def test_training_rows_that_stand_in_another_split_are_taken_out_and_counted(sst3):
+    train = list(csv.reader((sst3 / "sst3/train.csv").open()))[1:]
+    dev, test = sentences("negative", 2, 500), sentences("positive", 1, 700)
+    copies = [(dev[0][0].upper() + " !", "negative"), (dev[1][0] + " indeed", "negative"), (test[0][0], "neutral")]
+    put(sst3 / "sst3/train.csv", [*map(tuple, train), *copies])
+    data = load(Task(name="sst3"), sst3)
+    assert data.shared == {"dev": 2, "sst3": 1}
+    held_out = {folded(text) for rows in (data.validation, *data.tests.values()) for text in rows.texts}
+    assert held_out.isdisjoint(map(folded, data.train.texts))
+    assert len(data.train) == len(train)
+
+
+def test_a_folder_without_the_files_is_told_which_and_where_to_get_them(sst3):
+    with pytest.raises(
+        InputError, match=r"lacks (dynasent-v1\.1/\S+-round01-yelp-(train|dev|test)\.jsonl,? ){3}.*github"
+    ):
+        load(Task(name="dynasent-r1"), sst3)
+    (sst3 / "sst3/dev.csv").unlink()
+    with pytest.raises(InputError, match=r"lacks sst3/dev\.csv of the task 'sst3'"):
+        load(Task(name="sst3"), sst3)
+
+
+def test_unknown_and_untrainable_tasks_are_refused(sst3):
+    with pytest.raises(InputError, match=r"There is no task 'sst2'.* Did you mean 'sst3'"):
+        read_split("sst2", "train", sst3)
+    with pytest.raises(InputError, match="'yelp' is tested on alone"):
+        read_split("yelp", "train", sst3)
+    with pytest.raises(InputError, match="names no file"):
+        read_split("csv:", "train", None)
+    with pytest.raises(InputError, match=r"no training rows of the class 'nuetral'.*Did you mean 'neutral'"):
+        load(Task(name="sst3", label="nuetral"), sst3)
+
+
+def dynasent(folder: Path) -> dict[str, str]:
+    """DynaSent files as they are published, by name."""
+    files = {}
+    for number, (part, source) in enumerate((("01", "yelp"), ("02", "dynabench"))):
+        for place, split in enumerate(("train", "dev", "test")):
+            rows = [
+                row
+                for n in ("negative", "neutral", "positive")
+                for row in sentences(n, 12, 1000 * number + 100 * place)
+            ]
+            lines = [{"sentence": text, "gold_label": label, "hit_ids": []} for text, label in rows]
+            lines += [{"sentence": f"no majority {number} {place}", "gold_label": None, "hit_ids": []}]
+            lines += [{"sentence": f"two minds {number} {place}", "gold_label": "mixed", "hit_ids": []}]
+            name = f"dynasent-v1.1/dynasent-v1.1-round{part}-{source}-{split}.jsonl"
+            files[name] = "".join(json.dumps(line) + "\n" for line in lines)
+    return files
+
+
+def test_dynasent_is_read_from_its_folder_and_from_the_published_zip_alike(tmp_path):
+    files = dynasent(tmp_path)
+    for name, content in files.items():
+        (tmp_path / "folder" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "folder" / name).write_text(content)
+    (tmp_path / "zip").mkdir()
+    with zipfile.ZipFile(tmp_path / "zip" / "dynasent-v1.1.zip", "w") as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    for task in ("dynasent-r1", "dynasent-r2", "dynasent"):
+        rounds = 2 if task == "dynasent" else 1
+        for split in ("train", "dev", "test"):
+            rows = read_split(task, split, tmp_path / "folder")
+            assert rows == read_split(task, split, tmp_path / "zip")
+            assert rows.counts == dict.fromkeys(("negative", "neutral", "positive"), 12 * rounds)
+    assert at_hand("dynasent", tmp_path / "zip") == ["dynasent", "dynasent-r1", "dynasent-r2"]
+
+
+def test_a_broken_zip_is_one_line(tmp_path):
+    (tmp_path / "dynasent-v1.1.zip").write_bytes(b"PK not at all")
+    with pytest.raises(InputError, match="is no whole zip file"):
+        read_split("dynasent-r1", "dev", tmp_path)
+
+
+def test_training_on_dev_keeps_a_fifth_of_it_to_validate_on(tmp_path):
+    for name, content in dynasent(tmp_path).items():
+        if "train" not in name:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(content)
+    data = load(Task(name="dynasent-r1", train_from="dev"), tmp_path)
+    assert data.train.counts == dict.fromkeys(("negative", "neutral", "positive"), 10)
+    assert data.validation.counts == dict.fromkeys(("negative", "neutral", "positive"), 2)
+    assert set(data.train.texts).isdisjoint(data.validation.texts)
+    assert data.title == "dynasent-r1, trained on dev"
+
+
+def test_star_files_are_mapped_and_tested_on_by_models_of_other_tasks(sst3):
+    put(sst3 / "yelp_review_full/test.csv", [("1", "awful"), ("3", "it is a shop"), ("5", "lovely")], None)
+    put(sst3 / "amazon_review_full/test.csv", [("2", "", "poor"), ("3", "", "a box"), ("4", "", "fine")], None)
+    assert read_split("yelp", "test", sst3).labels == ("negative", "neutral", "positive")
+    assert read_split("amazon", "test", sst3).texts == ("poor", "a box", "fine")
+    assert list(load(Task(name="sst3"), sst3).tests) == ["sst3", "yelp", "amazon"]
+    assert list(load(Task(name="sst3"), sst3, tests=[]).tests) == ["sst3"]
+
+
+def test_ones_own_file_is_split_always_alike_with_equal_texts_on_one_side(tmp_path):
+    rows = sentences("no", 40) + sentences("yes", 60)
+    path = put(tmp_path / "own.csv", rows + [(text.upper(), label) for text, label in rows[:20]])
+    splits = {split: read_split(f"csv:{path}", split, None) for split in ("train", "dev", "test")}
+    assert sum(map(len, splits.values())) == 120
+    texts = {split: {folded(text) for text in found.texts} for split, found in splits.items()}
+    assert texts["train"].isdisjoint(texts["dev"] | texts["test"])
+    assert texts["dev"].isdisjoint(texts["test"])
+    shares = {split: len(found) / 100 for split, found in texts.items()}
+    assert shares == {"train": 0.7, "dev": 0.15, "test": 0.15}
+    assert splits["train"] == read_split(f"csv:{path}", "train", None)
+
+
+def test_ones_own_folder_is_taken_as_it_is_split(tmp_path):
+    for split, start in (("train", 0), ("dev", 100), ("test", 200)):
+        put(tmp_path / f"{split}.csv", sentences("no", 10, start) + sentences("yes", 10, start))
+    data = load(Task(name=f"csv:{tmp_path}"), None)
+    assert (len(data.train), len(data.validation)) == (20, 20)
+    (tmp_path / "test.csv").unlink()
+    with pytest.raises(InputError, match=r"has no file for the test rows; expected test\.csv"):
+        load(Task(name=f"csv:{tmp_path}"), None)
+
+
+def test_ones_own_file_is_read_as_its_layout_says(tmp_path):
+    rows = [(text, {"no": "1", "yes": "5"}[label]) for text, label in sentences("no", 20) + sentences("yes", 20)]
+    path = put(tmp_path / "own.csv", rows, ("utterance", "rating"))
+    with pytest.raises(InputError, match="has no text column"):
+        load(Task(name=f"csv:{path}"), None)
+    layout = Layout(text_column="utterance", label_column="rating", label_map="stars")
+    assert load(Task(name=f"csv:{path}"), None, layout=layout).classes == ["negative", "positive"]
+
+
+def test_a_file_of_ones_own_that_is_too_small_is_refused(tmp_path):
+    path = put(tmp_path / "own.csv", sentences("no", 40) + sentences("yes", 9))
+    with pytest.raises(InputError, match="the class 'yes' has 9 different texts, and 10 are needed"):
+        load(Task(name=f"csv:{path}"), None)
+
+
+def test_a_test_set_with_a_class_of_its_own_is_refused(tmp_path):
+    for split, start in (("train", 0), ("dev", 100), ("test", 200)):
+        put(tmp_path / f"{split}.csv", sentences("no", 10, start) + sentences("yes", 10, start))
+    put(tmp_path / "test.csv", sentences("no", 10, 200) + sentences("maybe", 3, 200))
+    with pytest.raises(InputError, match="has the class 'maybe', which the training rows lack"):
+        load(Task(name=f"csv:{tmp_path}"), None)
+
+
+def test_the_hub_is_asked_for_each_part_under_its_published_name(monkeypatch):
+    asked = []
+
+    def fetched(*names: str, split: str) -> Dataset:
+        asked.append((*names, split))
+        if names[0] == "SetFit/sst5":
+            words = ["very negative", "negative", "neutral", "positive", "very positive"]
+            return Dataset.from_dict({"text": list("abcde"), "label": [0, 1, 2, 3, 4], "label_text": words})
+        if names[0] == "Yelp/yelp_review_full":
+            stars = ClassLabel(names=["1 star", *(f"{n} stars" for n in (2, 3, 4, 5))])
+            features = Features({"label": stars, "text": Value("string")})
+            return Dataset.from_dict({"label": [0, 2, 4], "text": list("xyz")}, features=features)
+        labels = ["neutral", "mixed", "positive", "negative"]
+        return Dataset.from_dict({"sentence": list("pqrs"), "gold_label": labels})
+
+    monkeypatch.setattr("datasets.load_dataset", fetched)
+    found = read_split("sst3", "dev", None)
+    assert found.labels == ("negative", "negative", "neutral", "positive", "positive")
+    assert read_split("yelp", "test", None).labels == ("negative", "neutral", "positive")
+    assert read_split("dynasent", "train", None) == Rows(tuple("prsprs"), ("neutral", "positive", "negative") * 2)
+    assert asked == [
+        ("SetFit/sst5", "validation"),
+        ("Yelp/yelp_review_full", "test"),
+        ("tasksource/dynasent", "r1", "train"),
+        ("tasksource/dynasent", "r2", "train"),
+    ]
+    with pytest.raises(InputError, match=r"'amazon' is not on the hub\. Give --data-dir"):
+        read_split("amazon", "test", None)
+
+
+@with_data
+@pytest.mark.parametrize("name", CROSS_DOMAIN)
+def test_the_published_test_sets_have_the_published_counts(name):
+    counts = {
+        "sst3": {"negative": 912, "neutral": 389, "positive": 909},
+        "dynasent-r1": dict.fromkeys(("negative", "neutral", "positive"), 1200),
+        "dynasent-r2": dict.fromkeys(("negative", "neutral", "positive"), 240),
+        "yelp": {"negative": 66, "neutral": 52, "positive": 2855},
+        "amazon": {"negative": 199, "neutral": 355, "positive": 4494},
+    }
+    assert read_split(name, "test", DATA).counts == counts[name]
+
+
+@with_data
+def test_of_the_published_training_rows_those_that_stand_elsewhere_are_taken_out():
+    data = load(Task(name="sst3"), DATA)
+    assert data.shared == {"dev": 3, "sst3": 9, "dynasent-r1": 1}
+    assert len(data.train) == 8532
+    held_out = {folded(text) for rows in (data.validation, *data.tests.values()) for text in rows.texts}
+    assert held_out.isdisjoint(map(folded, data.train.texts))
+    assert list(data.tests) == list(CROSS_DOMAIN)

@@ -1,0 +1,110 @@
+"""What the README and the docs show runs as it is written."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from augment import registry
+from augment.data.corpus import read
+
+ROOT = Path(__file__).parents[2]
+SST3 = ROOT.parent / "shared" / "data" / "sst3"
+BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return [code for kind, code in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")) if kind == language]
+
+
+def run(command: str, folder: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with the files that the pages speak of."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    sample = read("sample")
+    rows = list(zip(sample.texts, sample.named_labels(), strict=True))
+    for name, part in (("train.csv", rows[::2]), ("dev.csv", rows[1::4])):
+        with (tmp_path / name).open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("text", "label"), *part])
+    (tmp_path / "yelp.csv").write_text('"3","It is open."\n"5","Great!"\n"4","Nice."\n"3","It has two doors."\n')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != "docs/tutorial.md"])
+def test_the_commands_and_the_code_of_a_page_run(page: str, place: Path) -> None:
+    for block in blocks(page, "sh"):
+        for command in block.splitlines():
+            if not command.startswith("make "):
+                run(f"{command} --overwrite" if " -o " in command else command, place)
+    for code in blocks(page, "python"):
+        exec(compile(code.replace('"google-bert/bert-base-german-cased"', '"mini"'), page, "exec"), {})
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SST3.is_dir(), reason="SST-3 is not beside the checkout")
+def test_the_tutorial_runs_on_sst3(place: Path) -> None:
+    shutil.copytree(SST3, place / "sst3")
+    for block in blocks("docs/tutorial.md", "sh"):
+        for command in block.splitlines():
+            run(command, place)
+    for code in blocks("docs/tutorial.md", "python"):
+        exec(compile(code, "docs/tutorial.md", "exec"), {})
+
+
+def test_the_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for block in blocks("README.md", "sh"):
+        for target in re.findall(r"^make (\S+)", block, re.MULTILINE):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_readme_lists_every_registered_strategy_of_ours() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name in registry.STRATEGIES.own:
+        cls = registry.STRATEGIES.find(name)
+        assert f"| `{name}` | {cls.kind} | {cls.summary} |" in readme
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+            assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"
+
+
+def test_the_reference_of_the_classifier_lists_every_setting_with_its_default_and_meaning() -> None:
+    page = (ROOT / "docs/classifier_reference.md").read_text(encoding="utf-8")
+    for row in setting_rows():
+        assert row in page
+
+
+def setting_rows() -> list[str]:
+    from classifiers.config import AUGMENTATIONS, Redraw, Static, TrainConfig
+
+    def row(first: str, name: str, field: Any) -> str:
+        default = field.get_default(call_default_factory=True)
+        shown = "none" if default in (None, [], {}) else f"`{default}`"
+        return f"| {first}`{name}` | {shown} | {' '.join(field.description.split())} |"
+
+    rows = [row("", name, field) for name, field in TrainConfig.model_fields.items()]
+    for mode, cls in AUGMENTATIONS.items():
+        for name, field in cls.model_fields.items():
+            if name != "mode" and not (cls is Redraw and name in Static.model_fields):
+                modes = "`static`, `redraw`" if cls is Static else f"`{mode}`"
+                rows.append(row(f"{modes} | ", name, field))
+    return rows
