@@ -18,6 +18,7 @@ from .text.nlpaug_edits import SpellingEdit as SpellingEdit
 from .text.nlpaug_edits import SplitEdit as SplitEdit
 from .text.nlpaug_edits import SynonymEdit as SynonymEdit
 from .upsampling import upsample as upsample
+from .upsampling import upsample_file as upsample_file
 from .vectors.base import VectorSampler as VectorSampler
 from .vectors.gan.sampler import GANSMOTE as GANSMOTE
 from .vectors.gaussian import Gaussian as Gaussian

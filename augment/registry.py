@@ -278,8 +278,8 @@ STRATEGIES = Registry(
     },
     left_out=("sampling_strategy", "random_state", "guards", "search"),
 )
-"""Strategies. Those of kind ``"text"`` are subclasses of `augment.text.base.TextStrategy`, those of kind ``"vector"`` of
-`augment.vectors.base.VectorSampler`.
+"""Strategies. Those of kind ``"text"`` are subclasses of `augment.TextStrategy`, those of kind ``"vector"`` of
+`augment.VectorSampler`.
 """
 
 GUARDS = Registry(

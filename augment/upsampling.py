@@ -1,29 +1,41 @@
-"""The main job: read, budget, plan, generate, guard, refill, assemble, record. It only conducts."""
+"""The two doors to the main job: `upsample` for data in memory, `upsample_file` for files."""
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import warnings
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sklearn.base import clone
 
 from augment import registry
 from augment.data.containers import as_table, held_out_texts
 from augment.data.corpus import Layout, from_table
-from augment.errors import InputError
+from augment.errors import InputError, Interrupted
 from augment.generation.budget import SamplingStrategy
 from augment.guards.base import Guard
-from augment.run.job import HeldOut, plan_job
+from augment.run.config import RunRequest, settle
+from augment.run.file_run import Destination, FileResult, Progress, make_file
+from augment.run.job import HeldOut, plan_job, run_settings
 from augment.run.manifest import Manifest
 from augment.run.text_run import Run
 from augment.run.text_table import extended_frame, extended_table
 from augment.text.base import TextStrategy
+
+if TYPE_CHECKING:
+    from augment.models.encoder import TextEncoder
+    from augment.vectors.base import VectorSampler
 
 
 def upsample(
     data: Any,
     *,
     strategy: str | TextStrategy = "fillmask",
-    sampling_strategy: SamplingStrategy = "auto",
-    seed: int = 0,
+    sampling_strategy: SamplingStrategy | None = None,
+    seed: int | None = None,
     against: Sequence[str] = (),
     guards: Sequence[str | Guard] | None = None,
     max_per_source: int | None = None,
@@ -40,14 +52,15 @@ def upsample(
         The data.
     strategy : str or TextStrategy, default="fillmask"
         A registered name, or a configured strategy.
-    sampling_strategy : str, float, dict or callable, default="auto"
-        See `augment.generation.budget.rows_to_make`.
-    seed : int, default=0
-        The same seed and data give the same rows.
+    sampling_strategy : str, float, dict or callable, optional
+        See `augment.generation.rows_to_make`. None for the strategy's own, which is ``"auto"`` unless it was built
+        with another.
+    seed : int, optional
+        0 to 2**64 - 1. The same seed and data give the same rows. None for the strategy's `random_state`, or 0.
     against : sequence of str, default=()
         Held-out texts that no new row may equal or nearly equal.
     guards : sequence of (str or Guard), optional
-        What every new row must pass; see `augment.guards.selection.select`. None for the default ones.
+        What every new row must pass; see `augment.guards.select`. None for the strategy's own, or the default ones.
     max_per_source : int, optional
         Most new rows of one source.
     only_synthetic : bool, default=False
@@ -71,6 +84,11 @@ def upsample(
     InputError
         If the data or an option cannot be used.
 
+    Warns
+    -----
+    UserWarning
+        If an argument differs from what the strategy was built with. The argument is what counts.
+
     Examples
     --------
     >>> from augment import upsample
@@ -83,17 +101,15 @@ def upsample(
     chosen: TextStrategy = registry.STRATEGIES.create(strategy, {}) if isinstance(strategy, str) else strategy
     if not isinstance(chosen, TextStrategy):
         raise InputError(
-            f"The strategy {chosen.name!r} makes vectors and no texts. Give it to augment.vectors.upsampler.VectorUpsampler as"
-            " the sampler, or take a text strategy, such as 'fillmask'."
+            f"The strategy {chosen.name!r} makes vectors and no texts. Give it to augment.VectorUpsampler as the"
+            " sampler, or take a text strategy, such as 'fillmask'."
         )
     corpus = from_table(as_table(data), "the data", Layout(text_column=text_column, label_column=label_column))
     job = plan_job(
         corpus,
         chosen,
-        sampling_strategy=sampling_strategy,
-        seed=seed,
+        **run_settings(chosen, sampling_strategy=sampling_strategy, seed=seed, guards=guards)._asdict(),
         held_out=[HeldOut("against", never)] if never else (),
-        guards=guards,
         max_per_source=max_per_source,
     )
     run = Run(job, workers=workers)
@@ -111,3 +127,182 @@ def upsample(
         return frame, made.manifest
     table = extended_table(corpus, rows, chosen.name, only_synthetic=only_synthetic, extra=run.columns())
     return table, made.manifest
+
+
+def upsample_file(
+    source: str | os.PathLike[str] | None,
+    output: str | os.PathLike[str],
+    *,
+    strategy: str | TextStrategy | VectorSampler | None = None,
+    sampling_strategy: SamplingStrategy | None = None,
+    seed: int | None = None,
+    against: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+    guards: Sequence[str | Guard] | None = None,
+    max_per_source: int | None = None,
+    only_synthetic: bool | None = None,
+    layout: Layout | None = None,
+    encoder: str | TextEncoder | None = None,
+    decode: Literal["nearest"] | None = None,
+    config: str | os.PathLike[str] | None = None,
+    workers: int = 1,
+    resume: bool = False,
+    overwrite: bool = False,
+    strict: bool = False,
+    report: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> Manifest:
+    """Balance the classes of a file and write another: what the command ``augment upsample`` does.
+
+    Rows of a text strategy are journalled as they are made, so a run that is killed loses little, and ``resume=True``
+    ends in the same bytes.
+
+    Parameters
+    ----------
+    source : path-like or str
+        A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, a folder saved by `datasets`, a hub id, or ``"sample"``.
+        None for the input that `config` names.
+    output : path-like
+        The file to write, in one of these formats, or a folder (no suffix). The manifest is written beside it.
+    strategy : str, TextStrategy or VectorSampler, optional
+        A registered name, or a configured strategy, of texts or of vectors. None for that of `config`, or
+        ``"fillmask"``.
+    sampling_strategy : str, float, dict or callable, optional
+        See `augment.generation.rows_to_make`. None for that of `config`, or the strategy's own, or ``"auto"``.
+    seed : int, optional
+        0 to 2**64 - 1. None for that of `config`, or the strategy's `random_state`, or 0.
+    against : path-like or sequence of path-like, optional
+        Held-out files; no new row may equal or nearly equal a text of theirs.
+    guards : sequence of (str or Guard), optional
+        What every new row must pass; see `augment.guards.select`. Of text strategies alone.
+    max_per_source : int, optional
+        Most new rows of one source, 1 or more. Of text strategies alone.
+    only_synthetic : bool, optional
+        Write the new rows alone. None for what `config` says, or False.
+    layout : Layout, optional
+        How the input is laid out. None to find the columns by their names.
+    encoder : str or TextEncoder, optional
+        What makes the vectors. Of vector strategies alone. None for that of `config`, or ``"mini"``.
+    decode : {"nearest"}, optional
+        Name the nearest real text of each new vector. Of vector strategies alone.
+    config : path-like, optional
+        The manifest of a run to repeat, or a file like it. Arguments that are given go before it.
+    workers : int, default=1
+        Processes that make candidates. Changes the speed, not the result. Of text strategies alone.
+    resume : bool, default=False
+        Go on with what an interrupted run with the same arguments has left.
+    overwrite : bool, default=False
+        Replace an existing output, its report, and unfinished work.
+    strict : bool, default=False
+        Fail on empty texts, and on rows that could not be made.
+    report : path-like, optional
+        Write an HTML report about the new rows as well.
+    progress : callable, optional
+        Called with how many rows (of vectors: texts) were just done, how many there are in all, and the word for them.
+
+    Returns
+    -------
+    Manifest
+        What was asked, what was made, from what, with what.
+
+    Raises
+    ------
+    InputError
+        If a file or an argument cannot be used.
+    OutputError
+        If something cannot be written, or exists already and may not be replaced.
+    ShortfallError
+        If rows are missing and `strict` asks for all of them; nothing is written then.
+
+    Warns
+    -----
+    UserWarning
+        If rows are missing, if an argument differs from what the strategy was built with, or if `config` was made
+        with other versions of what determines the rows.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from augment import upsample_file
+    >>> manifest = upsample_file("sample", Path(tempfile.mkdtemp(), "balanced.csv"), strategy="random", seed=0)
+    >>> manifest.counts_after
+    {'negative': 135, 'neutral': 135, 'positive': 135}
+    """
+    destination = Destination(Path(output), overwrite=overwrite, resume=resume)
+    files = [against] if isinstance(against, (str, os.PathLike)) else against
+    given = {
+        "source": None if source is None else os.fspath(source),
+        "strategy": strategy if strategy is None or isinstance(strategy, str) else clone(strategy),
+        "sampling_strategy": sampling_strategy,
+        "seed": seed,
+        "against": None if files is None else tuple(os.fspath(file) for file in files),
+        "guards": guards,
+        "max_per_source": max_per_source,
+        "only_synthetic": only_synthetic,
+        "encoder": encoder,
+        "decode": decode,
+        **_said(layout),
+    }
+    check_paths(destination, report)
+    if source is None and config is None:
+        raise InputError("Give a source: a file, a saved folder, a hub id or 'sample'; or a config that names it.")
+    request = settle(None if config is None else Path(config), given)
+    if request.other_versions():
+        warnings.warn(f"{config} was made with {request.other_versions()}: rows may differ.", stacklevel=2)
+    result = run_request(request, destination, workers=workers, strict=strict, report=report, progress=progress)
+    if result.manifest.missing:
+        warnings.warn(result.manifest.shortfall(), stacklevel=2)
+    return result.manifest
+
+
+def check_paths(destination: Destination, report: str | os.PathLike[str] | None) -> None:
+    """Check, before any work is done, that output and report can be written.
+
+    Raises
+    ------
+    InputError
+        If a suffix is of no known format, or the libraries for reports are not installed.
+    OutputError
+        If something cannot be written, or exists already and may not be replaced.
+    """
+    destination.check()
+    if report is not None:
+        from augment.report.html import check_report
+
+        check_report(Path(report), overwrite=destination.overwrite)
+
+
+def run_request(
+    request: RunRequest,
+    destination: Destination,
+    *,
+    workers: int = 1,
+    strict: bool = False,
+    report: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    examples: int = 0,
+) -> FileResult:
+    """Carry out a request whose paths are checked: the one engine behind `upsample_file` and ``augment upsample``.
+
+    See `augment.run.file_run.make_file` for the parameters and errors, `upsample_file` for `report`.
+    """
+    result = make_file(request, destination, workers=workers, strict=strict, progress=progress, examples=examples)
+    if report is not None:
+        from augment.report.html import write_report
+
+        try:
+            write_report(destination.output, Path(report), overwrite=destination.overwrite, seed=request.seed)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"Interrupted: {destination.output} is written whole; `augment report {destination.output} -o {report}`"
+                " makes its report."
+            ) from None
+    return result
+
+
+def _said(layout: Layout | None) -> dict[str, Any]:
+    """Return what a layout says beside the defaults, by the names of its fields."""
+    if layout is None:
+        return {}
+    default = Layout()
+    said = {field.name: getattr(layout, field.name) for field in dataclasses.fields(layout)}
+    return {name: value for name, value in said.items() if value != getattr(default, name)}

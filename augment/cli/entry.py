@@ -10,6 +10,7 @@ import click
 from augment._version import __version__
 from augment.cli.console import Commands, show_table
 from augment.cli.options import _named, layout_of, layout_options
+from augment.cli.upsample import upsample_command
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -18,7 +19,7 @@ def main() -> None:
     """Make new, different, checked rows for the rare classes of a labelled text file."""
 
 
-@main.command("report")
+@click.command("report")
 @click.argument("output", metavar="OUTPUT", type=Path, callback=_named)
 @click.option("-o", "--output", "path", type=Path, metavar="FILE", help="HTML file.  [default: OUTPUT.report.html]")
 @click.option("--overwrite", is_flag=True, help="Replace an existing report.")
@@ -34,7 +35,7 @@ def report_command(output: Path, path: Path | None, overwrite: bool, sample: int
     click.echo(f"Report: {path}")
 
 
-@main.command("inspect")
+@click.command("inspect")
 @click.argument("source", metavar="INPUT")
 @layout_options
 def inspect_command(source: str, **others: Any) -> None:
@@ -57,7 +58,7 @@ def inspect_command(source: str, **others: Any) -> None:
         click.echo(f"Suggested: --sampling-strategy {found.suggestion}  (at most as many new rows as real ones)")
 
 
-@main.command("strategies")
+@click.command("strategies")
 def strategies_command() -> None:
     """List the strategies, what they do, and their parameters with defaults."""
     from augment.registry import STRATEGIES
@@ -65,7 +66,7 @@ def strategies_command() -> None:
     _show_registry(STRATEGIES)
 
 
-@main.command("guards")
+@click.command("guards")
 def guards_command() -> None:
     """List the guards, what they see to, and their parameters with defaults."""
     from augment.guards.selection import ALWAYS, DEFAULT
@@ -84,3 +85,7 @@ def _show_registry(registry: Any) -> None:
         for parameter in registry.parameters(cls).values():
             default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
             click.echo(f"    {parameter.name}{default}")
+
+
+for command in (upsample_command, report_command, inspect_command, strategies_command, guards_command):
+    main.add_command(command)

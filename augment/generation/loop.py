@@ -6,13 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from augment.generation.candidates import Candidate, Draw
+from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.generation.plan import TOGETHER, Slot, slots
-from augment.guards.base import Guard
 
 CHUNK = 1024
 """Slots that are worked on together. Fixed, because what is worked on together must not depend on options."""
@@ -23,6 +22,27 @@ class CandidateSource(Protocol):
 
     def candidates(self, draws: Sequence[Draw]) -> Sequence[Candidate | None]:
         """Give one candidate for each draw, or None where the source can never give any."""
+
+
+class Judge(Protocol):
+    """What judges candidates; `augment.guards.base.Guard` is one."""
+
+    name: ClassVar[str]
+    """What its rejections are counted under."""
+    binds_copies: ClassVar[bool]
+    """Whether it also judges strategies whose new rows are copies by design."""
+
+    def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
+        """Judge candidates by themselves, whatever others stand beside them."""
+
+    def admits(self, candidate: Candidate) -> bool:
+        """Judge one candidate against what was accepted before."""
+
+    def remember(self, text: str) -> None:
+        """Learn that a candidate of this text was accepted."""
+
+
+JudgeType = TypeVar("JudgeType", bound=Judge)
 
 
 class Trial(NamedTuple):
@@ -100,7 +120,7 @@ class Tally:
         return sum(self.rejected.values(), Counter[str]())
 
 
-def try_draws(strategy: CandidateSource, guards: Sequence[Guard], draws: Sequence[Draw]) -> list[Trial]:
+def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequence[Draw]) -> list[Trial]:
     """Make a candidate for each draw and have the guards judge it by itself.
 
     A guard sees only what those before it let pass, so the costly ones stand last.
@@ -109,7 +129,7 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Guard], draws: Sequenc
     ----------
     strategy : CandidateSource
         Prepared.
-    guards : sequence of Guard
+    guards : sequence of Judge
         Prepared and fitted.
     draws : sequence of Draw
 
@@ -131,7 +151,7 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Guard], draws: Sequenc
     return trials
 
 
-def binding(guards: Sequence[Guard], *, copies: bool) -> list[Guard]:
+def binding(guards: Sequence[JudgeType], *, copies: bool) -> list[JudgeType]:
     """Return the guards that are asked: where rows are copies by design, only those that bind copies."""
     return [guard for guard in guards if guard.binds_copies or not copies]
 
@@ -142,7 +162,7 @@ def generate(
     texts: Mapping[int, str] | Sequence[str | None],
     sources: Mapping[Any, Sequence[int] | np.ndarray],
     budget: Mapping[Any, int],
-    guards: Sequence[Guard],
+    guards: Sequence[Judge],
     seed: int,
     tally: Tally,
     max_per_source: int | None = None,
@@ -168,7 +188,7 @@ def generate(
         Row numbers of the sources of each class.
     budget : mapping of label to int
         Rows to make; a class's position sets its random stream.
-    guards : sequence of Guard
+    guards : sequence of Judge
         The same, fitted: here they are asked in the order of the plan.
     seed : int
         0 to 2**64 - 1.
@@ -230,7 +250,7 @@ def _made(
     chunk: Sequence[Slot],
     texts: Any,
     label: Any,
-    guards: Sequence[Guard],
+    guards: Sequence[Judge],
     seed: int,
     max_attempts: int,
 ) -> Outcome:
@@ -260,7 +280,7 @@ def _made(
     return Outcome(label, len(chunk), rows, dict(rejected), list(barren))
 
 
-def _remember(guards: Sequence[Guard], rows: Iterable[Row]) -> None:
+def _remember(guards: Sequence[Judge], rows: Iterable[Row]) -> None:
     """Tell the guards what was accepted."""
     for row in rows:
         for guard in guards:

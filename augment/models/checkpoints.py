@@ -38,7 +38,7 @@ class Checkpoint:
     tokenizer: PreTrainedTokenizerFast
     device: torch.device
     dtype: torch.dtype
-    """What the linear maps are computed in: float32, a half type by autocast, or int8 (see `augment.models.fixed_slabs`)."""
+    """What the linear maps are computed in: float32, a half type by autocast, or int8 (see `fixed_slabs`)."""
     untrained: tuple[str, ...] = ()
     """Parameters that the checkpoint lacks, and that so hold random numbers, by name: those of an encoder's pooler."""
 

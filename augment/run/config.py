@@ -20,7 +20,7 @@ from augment.generation import budget
 from augment.guards.base import Guard
 from augment.identity import difference, digest, installed_versions
 from augment.registry import GUARDS, STRATEGIES
-from augment.run.job import HeldOut
+from augment.run.job import HeldOut, run_settings
 from augment.run.manifest import SCHEMA, Manifest
 from augment.settings import Settings, problems
 from augment.text.base import TextStrategy
@@ -94,6 +94,8 @@ class RunConfig(Settings):
     versions: dict[str, str] | None = None
 
 
+STRATEGY = "fillmask"
+"""The strategy of a run that names none."""
 MODEL_OPTIONS = ("model", "revision", "device", "dtype", "batch_size")
 """Options of whatever model a strategy takes."""
 ENCODER_OPTIONS = ("encoder", "pooling", "normalize", "decode")
@@ -103,7 +105,7 @@ OUTCOME = {"schema", *(field.name for field in dataclasses.fields(Manifest))} - 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class RunRequest:
     """What a run is asked for, and what must be found for it to repeat another: `settle` makes it."""
 
     source: str
@@ -269,8 +271,11 @@ def read(path: Path) -> RunConfig:
         raise InputError(f"{path}: {problems(error, RunConfig, 'A run')}") from None
 
 
-def settle(path: Path | None, options: Mapping[str, Any], given: Container[str]) -> Asked:
-    """Settle what a run is asked for: what an option gives goes before the file, and the file before a default.
+def settle(path: Path | None, given: Mapping[str, Any]) -> RunRequest:
+    """Settle what a run is asked for.
+
+    A given option goes before the file. The file goes before what a strategy that was built in Python says of itself,
+    and that goes before the default.
 
     What an option has replaced need not be as it was in the other run: its recorded fingerprint, digest or identity
     is not checked. The input is, since a file is often just somewhere else.
@@ -279,35 +284,33 @@ def settle(path: Path | None, options: Mapping[str, Any], given: Container[str])
     ----------
     path : Path or None
         The file.
-    options : mapping
-        All options by their names, with their defaults; ``parameters`` are those of the strategy as texts, ``layout``
-        is the options of the layout as one; `MODEL_OPTIONS` that are not None go to what makes texts, or to the
-        encoder.
-    given : container of str
-        Names of the options that were given by hand; those of the layout are the names of its fields.
+    given : mapping
+        The options that were given, by name: ``source``, ``strategy`` (a name, or a strategy), ``parameters`` (those
+        of the strategy, as texts), ``sampling_strategy``, ``seed``, ``against``, ``guards``, ``max_per_source``,
+        ``only_synthetic``, the fields of `Layout`, `MODEL_OPTIONS` and `ENCODER_OPTIONS`. ``encoder`` is the name of
+        a model, or a `TextEncoder`. What is None counts as not given.
 
     Returns
     -------
-    Asked
+    RunRequest
 
     Raises
     ------
     InputError
         If no input is named, or the file, a name or a parameter cannot be used.
     """
+    given = {name: value for name, value in given.items() if value is not None}
     recorded = RunConfig() if path is None else read(path)
-    source = options["source"] or recorded.input.name
+    source = given.get("source") or recorded.input.name
     if source is None:
         raise InputError(f"{path}: names no input; give INPUT, or its 'name' under 'input' in the file.")
-    layout = options["layout"]
-    relaid = [field.name for field in dataclasses.fields(Layout) if field.name in given]
-    if path is not None:
-        layout = dataclasses.replace(_layout(recorded.input), **{name: getattr(layout, name) for name in relaid})
+    relaid = {field.name: given[field.name] for field in dataclasses.fields(Layout) if field.name in given}
+    layout = dataclasses.replace(_layout(recorded.input), **relaid)
     files = recorded.against if recorded.against is not None and "against" not in given else None
     parts = recorded.guards if recorded.guards is not None and "guards" not in given else None
     try:
-        strategy, identity = _strategy(recorded.strategy, options, given)
-        encoder, encoder_identity = _encoder(recorded.encoder, options, strategy)
+        strategy, identity = _strategy(recorded.strategy, given)
+        encoder, encoder_identity = _encoder(recorded.encoder, given, strategy)
         own = strategy.own_guards() if parts and isinstance(strategy, TextStrategy) else []
         brought = [guard.to_config() for guard in own]
         built = None if parts is None else [GUARDS.from_config(part.config()) for part in parts]
@@ -315,30 +318,31 @@ def settle(path: Path | None, options: Mapping[str, Any], given: Container[str])
         if path is None:
             raise
         raise InputError(f"{path}: {error}") from error
-    guards = options["guards"] or None
+    guards = given.get("guards")
     if built is not None and encoder is None:  # what the strategy brings along is not named besides
         guards = [guard for guard in built if guard.to_config() not in brought]
 
     def first(name: str) -> Any:
         value = getattr(recorded, name)
-        return options[name] if name in given or value is None else value
+        return given.get(name, value)
 
-    wanted = first("sampling_strategy")
-    return Asked(
+    sampling_strategy = first("sampling_strategy")
+    if isinstance(sampling_strategy, str):
+        sampling_strategy = budget.parse(sampling_strategy)
+    own_settings = run_settings(strategy, sampling_strategy=sampling_strategy, seed=first("seed"), guards=guards)
+    return RunRequest(
         source=source,
         layout=layout,
         strategy=strategy,
         encoder=encoder,
         decode=first("decode"),
-        sampling_strategy=budget.parse(wanted) if isinstance(wanted, str) else wanted,
-        seed=first("seed"),
-        against=options["against"] if files is None else tuple(file.name for file in files),
-        guards=guards,
+        **own_settings._asdict(),
+        against=tuple(given.get("against", ())) if files is None else tuple(file.name for file in files),
         # Of a run that made texts: no part of what vectors can be asked for.
-        max_per_source=first("max_per_source") if encoder is None else options["max_per_source"],
-        only_synthetic=first("only_synthetic"),
+        max_per_source=first("max_per_source") if encoder is None else given.get("max_per_source"),
+        only_synthetic=bool(first("only_synthetic")),
         path=path,
-        named={*(file.name for file in files or ()), *([] if options["source"] else [source])},
+        named={*(file.name for file in files or ()), *([] if given.get("source") else [source])},
         fingerprint=None if relaid else recorded.input.fingerprint,
         digests=() if relaid or files is None else tuple(file.texts for file in files),
         identity=identity or {},
@@ -353,14 +357,17 @@ def settle(path: Path | None, options: Mapping[str, Any], given: Container[str])
 
 
 def _strategy(
-    part: _Part | None, options: Mapping[str, Any], given: Container[str]
+    part: _Part | None, given: Mapping[str, Any]
 ) -> tuple[TextStrategy | VectorSampler, Mapping[str, Any] | None]:
     """Build the strategy, and say what it must say of itself: nothing if options have changed its rows."""
-    if part is not None and "strategy" in given and options["strategy"] != part.name:
+    name, values = given.get("strategy"), given.get("parameters", {})
+    if name is not None and not isinstance(name, str):
+        return name, None
+    if part is not None and name not in (None, part.name):
         part = None
-    name, values = options["strategy"] if part is None else part.name, options["parameters"]
+    name = (name or STRATEGY) if part is None else part.name
     if STRATEGIES.find(name).kind == "text":
-        values = {**values, **_given(options, MODEL_OPTIONS)}
+        values = {**values, **_of(given, MODEL_OPTIONS)}
     if part is None:
         return STRATEGIES.create(name, values), None
     strategy: TextStrategy | VectorSampler = STRATEGIES.from_config(part.config(), values)
@@ -368,11 +375,11 @@ def _strategy(
 
 
 def _encoder(
-    part: _Encoder | None, options: Mapping[str, Any], strategy: TextStrategy | VectorSampler
+    part: _Encoder | None, given: Mapping[str, Any], strategy: TextStrategy | VectorSampler
 ) -> tuple[TextEncoder | None, Mapping[str, Any] | None]:
     """Build the encoder of a vector strategy, and say what it must say of itself."""
     if isinstance(strategy, TextStrategy):
-        for name in _given(options, ENCODER_OPTIONS):
+        for name in _of(given, ENCODER_OPTIONS):
             raise InputError(
                 f"--{name} is for strategies that make vectors, and {strategy.name!r} makes texts. Leave it out, or"
                 " give another strategy: see `augment strategies`."
@@ -380,10 +387,14 @@ def _encoder(
         return None, None
     from augment.models.encoder import TextEncoder
 
-    if options["model"] is not None:
+    if "model" in given:
         raise InputError(f"The strategy {strategy.name!r} has no --model: name what makes the vectors with --encoder.")
+    if isinstance(given.get("encoder"), TextEncoder):
+        encoder = given["encoder"]
+        encoder.check()
+        return encoder, None
     recorded = part or _Encoder()
-    named = _given(options, (*MODEL_OPTIONS, *ENCODER_OPTIONS))
+    named = _of(given, (*MODEL_OPTIONS, *ENCODER_OPTIONS))
     named.pop("decode", None)
     if "encoder" in named:
         named["model"] = named.pop("encoder")
@@ -392,9 +403,9 @@ def _encoder(
     return encoder, None if {*named} - {"batch_size"} else recorded.identity
 
 
-def _given(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return the options of some names that are not None."""
-    return {name: options[name] for name in names if options[name] is not None}
+def _of(given: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return the given options of some names."""
+    return {name: given[name] for name in names if name in given}
 
 
 def _layout(section: _Input) -> Layout:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from augment.generation.budget import SamplingStrategy, rows_to_make
 from augment.generation.plan import check_sources, usable_sources
 from augment.guards.base import Guard
 from augment.guards.selection import select
+from augment.seeding import seed_of
 from augment.text.base import TextStrategy
 
 if TYPE_CHECKING:
@@ -50,6 +52,71 @@ class Job:
     """Class name → number of its sources' next variant; above 0 where synthetic rows are extended."""
     empty: int
     """Rows without a text: kept, never sources."""
+
+
+class RunSettings(NamedTuple):
+    """What a strategy may say of its run, and a call may say otherwise."""
+
+    sampling_strategy: SamplingStrategy
+    seed: int
+    guards: Sequence[str | Guard] | None
+
+
+def run_settings(
+    strategy: TextStrategy | VectorSampler,
+    *,
+    sampling_strategy: SamplingStrategy | None = None,
+    seed: int | None = None,
+    guards: Sequence[str | Guard] | None = None,
+) -> RunSettings:
+    """Settle what a strategy and a call both may say: the call goes first, with a warning where they differ.
+
+    Parameters
+    ----------
+    strategy : TextStrategy or VectorSampler
+        Its own `sampling_strategy`, `random_state` and `guards` are the defaults of its runs.
+    sampling_strategy, seed, guards : optional
+        Those of the call; None for the strategy's.
+
+    Returns
+    -------
+    RunSettings
+
+    Warns
+    -----
+    UserWarning
+        For each argument of the call that differs from what the strategy was built with.
+
+    Examples
+    --------
+    >>> from augment import Random
+    >>> run_settings(Random(random_state=3, guards=["none"]))
+    RunSettings(sampling_strategy='auto', seed=3, guards=['none'])
+    """
+    own_seed = None if strategy.random_state is None else seed_of(strategy.random_state)
+    own_strategy = None if _is_auto(strategy.sampling_strategy) else strategy.sampling_strategy
+    chosen = (
+        _first("sampling_strategy", sampling_strategy, "sampling_strategy", own_strategy),
+        _first("seed", seed, "random_state", own_seed),
+        _first("guards", guards, "guards", getattr(strategy, "guards", None)),
+    )
+    return RunSettings("auto" if chosen[0] is None else chosen[0], chosen[1] or 0, chosen[2])
+
+
+def _is_auto(sampling_strategy: Any) -> bool:
+    return isinstance(sampling_strategy, str) and sampling_strategy == "auto"
+
+
+def _first(name: str, given: Any, own_name: str, own: Any) -> Any:
+    """Return what the call gives, or else what the strategy has; say so if the two differ."""
+    if given is None or own is None:
+        return own if given is None else given
+    if given != own:
+        warnings.warn(
+            f"`{name}={given!r}` of the call goes before `{own_name}={own!r}` of the strategy. Give one of them.",
+            stacklevel=4,
+        )
+    return given
 
 
 def plan_job(

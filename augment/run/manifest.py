@@ -47,6 +47,11 @@ class Manifest:
     """Of a vector strategy: how its vectors were looked up."""
     versions: dict[str, str] = field(default_factory=lambda: installed_versions())
 
+    def shortfall(self) -> str:
+        """Say which rows are missing and why, in one sentence."""
+        parts = [f"{entry['rows']:,} of class {label!r} ({entry['why']})" for label, entry in self.missing.items()]
+        return f"Rows that could not be made: {'; '.join(parts)}."
+
     def to_json(self) -> str:
         """Return the manifest as indented JSON with a final newline."""
         return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=2, ensure_ascii=False, default=str) + "\n"

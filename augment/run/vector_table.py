@@ -76,8 +76,8 @@ def vector_batches(job: Job, made: Vectors, *, only_synthetic: bool) -> tuple[Fe
     Returns
     -------
     features : Features
-        The columns of the corpus, those of `augment.data.corpus.PROVENANCE` and `COLUMNS`, and, where vectors were decoded,
-        those of `DECODED`. ``vector`` is a list of float32 of fixed size.
+        The columns of the corpus, those of `augment.data.corpus.PROVENANCE` and `COLUMNS`, and, where vectors were
+        decoded, those of `DECODED`. ``vector`` is a list of float32 of fixed size.
     batches : iterator of pyarrow.RecordBatch
         New rows have no text; `source_row` and `neighbor_row` are the parents' row numbers in the input.
     """

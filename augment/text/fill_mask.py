@@ -51,8 +51,8 @@ class FillMask(TextStrategy):
         How many variants of one source, and how many tries at each, have the same words masked and so share a forward
         pass; 1 masks each anew. Their fills are drawn apart.
     condition : {"none", "prefix"}, default="none"
-        Whether the model sees the label's words before the text (`augment.models.label_prefix`). They are never masked. It
-        takes a model that was trained so, by ``classifiers pretrain --condition label``. Of a text longer than the
+        Whether the model sees the label's words before the text (`augment.models.label_prefix`). They are never masked.
+        It takes a model that was trained so, by ``classifiers pretrain --condition label``. Of a text longer than the
         model takes only the first window has them.
     top_k : int or None, default=50
         Draw among this many likeliest words, 1 or more; None for all.

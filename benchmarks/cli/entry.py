@@ -6,6 +6,7 @@ import click
 
 from augment._version import __version__
 from augment.cli.console import Commands
+from benchmarks.cli.measures import checkpoint_command, guards_command, throughput_command, vectors_command
 from benchmarks.cli.suites import compare_command, list_command, report_command, run_command
 
 
@@ -15,5 +16,8 @@ def main() -> None:
     """Measure what is claimed."""
 
 
-for command in (run_command, report_command, compare_command, list_command):
+for command in (
+    *(run_command, report_command, compare_command, list_command),
+    *(checkpoint_command, guards_command, throughput_command, vectors_command),
+):
     main.add_command(command)

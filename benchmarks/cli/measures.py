@@ -9,10 +9,8 @@ from typing import Any
 
 import click
 
-from benchmarks.cli.entry import main
 
-
-@main.command("checkpoint")
+@click.command("checkpoint")
 @click.argument("model")
 @click.option("--words", "word_file", required=True, metavar="FILE", help="Sentences whose words are masked.")
 @click.option("--pairs", "pair_file", required=True, metavar="FILE", help="Sentences that pairs are drawn from.")
@@ -61,7 +59,7 @@ OPENING_MODELS = {"fillmask", "encoding", "training"}
 """Those that open the model that was asked for."""
 
 
-@main.command("throughput")
+@click.command("throughput")
 @click.option(
     "--of",
     "names",
@@ -135,7 +133,7 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **as
             show_table("mean loss, part by part", ["", *(f"part {i + 1}" for i in range(len(parts[0]) - 1))], parts)
 
 
-@main.command("guards")
+@click.command("guards")
 @click.argument("train", metavar="INPUT")
 @click.option("--judged-on", required=True, metavar="FILE", help="Held-out labelled rows that the judge is fitted on.")
 @click.option("--judge", "judge_model", default="mini", show_default=True, metavar="NAME", help="The judge's encoder.")
@@ -162,7 +160,7 @@ def guards_command(
     )
 
 
-@main.command("vectors")
+@click.command("vectors")
 @click.argument("train", metavar="INPUT")
 @click.option("--held-out", required=True, metavar="FILE", help="Labelled rows that nothing is made from.")
 @click.option("--label", default="neutral", show_default=True, help="The class that vectors are made of.")

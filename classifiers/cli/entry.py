@@ -7,6 +7,7 @@ import click
 from augment._version import __version__
 from augment.cli.console import Commands
 from classifiers.cli.commands import evaluate_command, predict_command
+from classifiers.cli.pretrain import pretrain_command
 from classifiers.cli.train import train_command
 
 
@@ -16,5 +17,5 @@ def main() -> None:
     """Train classifiers and encoders on text."""
 
 
-for command in (train_command, evaluate_command, predict_command):
+for command in (train_command, evaluate_command, predict_command, pretrain_command):
     main.add_command(command)

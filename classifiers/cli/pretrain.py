@@ -13,7 +13,6 @@ from click.core import ParameterSource
 from augment.cli.options import layout_of, layout_options
 from augment.errors import InputError, ModelError, OutputError
 from classifiers.cli.commands import resumable, text_lines
-from classifiers.cli.entry import main
 
 if TYPE_CHECKING:
     from augment.data.corpus import Layout
@@ -39,7 +38,7 @@ FOREIGN = {
 """Options of `pretrain` that not all objectives look at, and the objectives that do."""
 
 
-@main.command("pretrain")
+@click.command("pretrain")
 @click.argument("sources", metavar="TEXT…", nargs=-1, required=True)
 @click.option("-o", "--output-dir", type=Path, required=True, help="Folder of the new model.")
 @click.option("--model", required=True, metavar="NAME", help="What to start from: bundled name, folder or hub id.")

@@ -147,9 +147,9 @@ class Measures:
     """How good the vectors of held-out sentences are; of both, lower is better."""
 
     alignment: float
-    """See `classifiers.pretraining.contrastive_losses.alignment`: of two dropout views of a sentence, or of premise and entailment."""
+    """Of two dropout views of a sentence, or of premise and entailment; see `alignment` in `contrastive_losses`."""
     uniformity: float
-    """See `classifiers.pretraining.contrastive_losses.uniformity`: of the (first) sentences, without dropout."""
+    """Of the (first) sentences, without dropout; see `uniformity` in `contrastive_losses`."""
 
 
 def measure(checkpoint: Checkpoint, rows: Sequence[tuple[str, ...]], config: ContrastiveConfig) -> Measures:
@@ -289,7 +289,7 @@ def pretrain_by_contrast(
 ) -> dict[str, Any]:
     """Train an encoder by contrast and save it, in half precision, with its tokenizer and `REPORT`.
 
-    Batches hold sentences of like length, as those of `classifiers.pretraining.masked_lm` do, and all are of one size: what is
+    Batches hold sentences of like length, as those of `pretrain` do, and all are of one size: what is
     left over at the end of an epoch is not seen in it. The negatives of a sentence are all others of its batch, but
     none that says the same.
 

@@ -142,8 +142,8 @@ def pretrain(
     `vector_distance` between mean-pooled vectors (after Reimers and Gurevych 2020, equation 1). Only sentences shown
     whole are held against the teacher: what the masks hide of a sentence cannot be in its vector.
 
-    With labels, each text is preceded by the words of its label (`augment.models.label_prefix`), which the model sees and
-    which are never masked, so that it learns what the words of a class are; its config records that.
+    With labels, each text is preceded by the words of its label (`augment.models.label_prefix`), which the model sees
+    and which are never masked, so that it learns what the words of a class are; its config records that.
 
     Parameters
     ----------

@@ -1,0 +1,318 @@
+"""The main job on disk: read a request's files, make the rows, and put output and manifest in place."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from augment.data.writing import check_output, check_storable, write_batches
+from augment.errors import InputError, Interrupted, OutputError, ShortfallError
+from augment.files import check_writable, clear_leftovers, staged_text
+from augment.generation.loop import Row
+from augment.run.config import RunRequest
+from augment.run.job import Job, plan_job
+from augment.run.journal import Journal, check_no_journal, journal_path
+from augment.run.manifest import Manifest, manifest_path
+from augment.run.text_run import Run
+from augment.run.text_table import extended_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+    from datasets import Features
+
+    from augment.run.vector_table import Vectors
+
+Progress = Callable[[int, int, str], None]
+"""Called with how many were just done, how many there are in all, and what they are, in the plural.
+
+The first call has 0 done.
+"""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a run writes: the output, its manifest and its journal, and what of them may be replaced.
+
+    Parameters
+    ----------
+    output : Path
+        A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, or a folder (no suffix).
+    overwrite : bool, default=False
+        Replace an existing output, its manifest, and unfinished work.
+    resume : bool, default=False
+        Go on with the unfinished work of the same run, if there is any.
+    """
+
+    output: Path
+    overwrite: bool = False
+    resume: bool = False
+
+    @property
+    def manifest(self) -> Path:
+        """Where the manifest stands."""
+        return manifest_path(self.output)
+
+    @property
+    def journal(self) -> Path:
+        """Where the journal stands while rows are made."""
+        return journal_path(self.output)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether an existing output may be replaced.
+
+        A journal belongs to the same command. An output beside it was the last thing that this command wrote.
+        """
+        return self.overwrite or (self.resume and self.journal.exists())
+
+    def check(self) -> None:
+        """Check, before any work is done, that everything can be written.
+
+        Raises
+        ------
+        InputError
+            If the suffix of the output is of no known format.
+        OutputError
+            If something cannot be written, or exists already and may not be replaced.
+        """
+        check_output(self.output, overwrite=self.replaces)
+        check_writable(self.manifest)
+        if not self.replaces:
+            if self.manifest.exists():
+                raise OutputError(f"{self.manifest} exists already; give --overwrite to replace it, or another name.")
+            check_no_journal(self.output)
+
+    def check_is_no_input(self, sources: Sequence[str]) -> None:
+        """Refuse to replace what the run reads.
+
+        Raises
+        ------
+        OutputError
+            If the output is one of the sources.
+        """
+        for source in sources:
+            if self.output.exists() and os.path.exists(source) and self.output.samefile(source):
+                raise OutputError(f"{self.output}: is an input of this run and is not replaced; choose another output.")
+
+    def clear(self, *, replaces: bool) -> None:
+        """Clear away what a killed run has left, and look again: another run may have written in the meantime.
+
+        Parameters
+        ----------
+        replaces : bool
+            What `replaces` was before this run opened its journal.
+        """
+        clear_leftovers(self.output)
+        clear_leftovers(self.manifest)
+        check_output(self.output, overwrite=replaces)
+
+    def place(self, manifest: Manifest, features: Features, batches: Iterator[pa.RecordBatch]) -> None:
+        """Put output and manifest in place, both or neither."""
+        with staged_text(manifest.to_json(), self.manifest):
+            write_batches(features, batches, self.output)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileResult:
+    """What `make_file` made."""
+
+    manifest: Manifest
+    job: Job
+    examples: list[Row]
+    """Some of the new rows of a text strategy, evenly spread."""
+    vectors: Vectors | None = None
+    """Of a vector strategy: all vectors."""
+
+
+def plan_file(
+    request: RunRequest, destination: Destination | None = None, *, workers: int = 1, strict: bool = False
+) -> Job:
+    """Read the files of a request and settle what is to be made, without opening a model.
+
+    Parameters
+    ----------
+    request : RunRequest
+        From `augment.run.config.settle`.
+    destination : Destination, optional
+        Where the rows will be written; None for a look at the plan.
+    workers : int, default=1
+        As for `make_file`.
+    strict : bool, default=False
+        Refuse data with empty texts.
+
+    Returns
+    -------
+    Job
+
+    Raises
+    ------
+    InputError
+        If a file or an option cannot be used.
+    OutputError
+        If the output is one of the files that are read.
+    """
+    if request.encoder is not None:
+        _check_for_vectors(request, destination, workers)
+    if destination is not None:
+        destination.check_is_no_input((request.source, *request.against))
+    job = plan_job(
+        request.read_input(),
+        request.strategy,
+        sampling_strategy=request.sampling_strategy,
+        seed=request.seed,
+        held_out=request.read_held_out(),
+        guards=request.guards,
+        max_per_source=request.max_per_source,
+        strict=strict,
+    )
+    if request.encoder is not None:
+        from augment.run.vector_table import check_columns  # imbalanced-learn, which text strategies do without
+
+        check_columns(job, request.decode)
+    return job
+
+
+def make_file(
+    request: RunRequest,
+    destination: Destination,
+    *,
+    workers: int = 1,
+    strict: bool = False,
+    progress: Progress | None = None,
+    examples: int = 0,
+) -> FileResult:
+    """Carry out a request, and write the output and its manifest.
+
+    A text strategy journals its rows as they are made, so a run that is killed can be resumed.
+
+    Parameters
+    ----------
+    request : RunRequest
+        From `augment.run.config.settle`.
+    destination : Destination
+        Checked.
+    workers : int, default=1
+        Processes that make candidates; of text strategies alone. Changes the speed, not the result.
+    strict : bool, default=False
+        Refuse data with empty texts, and write nothing if rows are missing.
+    progress : callable, optional
+        See `Progress`.
+    examples : int, default=0
+        How many of the new rows to return.
+
+    Returns
+    -------
+    FileResult
+
+    Raises
+    ------
+    CounterpoiseError
+        If a file, an option or a model cannot be used, or something cannot be written.
+    ShortfallError
+        If rows are missing and `strict` asks for all of them.
+    Interrupted
+        After Ctrl-C, if some rows are kept in the journal.
+    """
+    job = plan_file(request, destination, workers=workers, strict=strict)
+    if request.encoder is not None:
+        return _make_vectors(request, job, destination, progress)
+    return _make_texts(request, job, destination, workers, strict, progress, examples)
+
+
+def _make_texts(
+    request: RunRequest,
+    job: Job,
+    destination: Destination,
+    workers: int,
+    strict: bool,
+    progress: Progress | None,
+    examples: int,
+) -> FileResult:
+    """Carry out the job of a text strategy."""
+    check_storable(job.corpus.table, destination.output)
+    run = Run(job, workers=workers)
+    request.check_models(run.guards)
+    replaces = destination.replaces
+    with Journal(destination.journal, run.identity(), resume=destination.resume) as journal:
+        destination.clear(replaces=replaces)
+        try:
+            made = run.make(
+                journal=journal,
+                only_synthetic=request.only_synthetic,
+                progress=_counted(progress, sum(job.budget.values()), "rows"),
+            )
+            if strict and made.manifest.missing:
+                journal.remove()
+                raise ShortfallError(
+                    f"{made.manifest.shortfall()} Nothing was written, since --strict asks for all or nothing."
+                )
+            features, batches = extended_batches(
+                job.corpus,
+                made.rows,
+                job.strategy.name,
+                only_synthetic=request.only_synthetic,
+                extra=run.columns(),
+            )
+            destination.place(made.manifest, features, batches)
+        except KeyboardInterrupt:
+            if not journal.chunks:
+                raise
+            raise Interrupted(
+                f"Interrupted: what is finished is kept in {journal.path};"
+                " give the same command with --resume to go on."
+            ) from None
+        step = max(1, sum(made.manifest.made.values()) // max(1, examples))
+        shown = list(islice(made.rows, 0, max(0, examples) * step, step))
+        journal.remove()
+    return FileResult(manifest=made.manifest, job=job, examples=shown)
+
+
+def _make_vectors(request: RunRequest, job: Job, destination: Destination, progress: Progress | None) -> FileResult:
+    """Carry out the job of a vector strategy."""
+    from augment.run import vector_run, vector_table  # imbalanced-learn, which text strategies do without
+
+    assert request.encoder is not None
+    request.check_models(())
+    made = vector_run.make(
+        job,
+        request.encoder,
+        decode=request.decode,
+        only_synthetic=request.only_synthetic,
+        progress=_counted(progress, len(job.corpus.table), "texts"),
+    )
+    destination.clear(replaces=destination.replaces)
+    features, batches = vector_table.vector_batches(job, made, only_synthetic=request.only_synthetic)
+    destination.place(made.manifest, features, batches)
+    return FileResult(manifest=made.manifest, job=job, examples=[], vectors=made)
+
+
+def _counted(progress: Progress | None, total: int, what: str) -> Callable[[int], None] | None:
+    """Return a callback that takes the number just done, after telling that nothing is done yet."""
+    if progress is None:
+        return None
+    progress(0, total, what)
+    return partial(_advance, progress, total, what)
+
+
+def _advance(progress: Progress, total: int, what: str, done: int) -> None:
+    progress(done, total, what)
+
+
+def _check_for_vectors(request: RunRequest, destination: Destination | None, workers: int) -> None:
+    """Refuse what does not go with a strategy that makes vectors."""
+    name = request.strategy.name
+    if destination is not None and destination.output.suffix.lower() not in ("", ".parquet"):
+        raise InputError(
+            f"{destination.output}: the strategy {name!r} makes vectors, which have no text and which"
+            f" {destination.output.suffix} cannot hold. Give a .parquet file or a folder, with --decode nearest to read"
+            " the nearest real text beside each; or a strategy that makes texts, such as fillmask."
+        )
+    if workers > 1:
+        raise InputError(f"--workers is for strategies that make texts, and {name!r} makes vectors. Leave it out.")
