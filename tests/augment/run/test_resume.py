@@ -407,7 +407,7 @@ def test_unfinished_work_of_another_command_is_refused_and_kept(plugged, unfinis
 
 def test_unfinished_work_of_another_version_of_what_computes_is_refused(plugged, unfinished, monkeypatch):
     found = installed_versions()
-    monkeypatch.setattr("augment.upsampling.installed_versions", lambda: found | {"torch": "9.9"})
+    monkeypatch.setattr("augment.run.text_run.installed_versions", lambda: found | {"torch": "9.9"})
     code, _, stderr = invoked(upsample(3000, "--resume"))
     assert code == 2
     assert re.search(r'versions\.torch was "[\d.]+\+?\w*" and is "9\.9" now', stderr)

@@ -772,7 +772,7 @@ def test_the_function_for_texts_refuses_vectors_and_names_what_makes_them(senten
     data = ([row["text"] for row in rows], [row["label"] for row in rows])
     for strategy in ("smote", STRATEGIES.create("gan-smote", {})):
         with pytest.raises(
-            InputError, match=r"makes vectors and no texts\. Give it to augment\.vectors\.VectorUpsampler"
+            InputError, match=r"makes vectors and no texts\. Give it to augment\.VectorUpsampler"
         ):
             upsample(data, strategy=strategy)
 
