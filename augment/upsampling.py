@@ -19,7 +19,7 @@ from augment.generation.budget import SamplingStrategy
 from augment.guards.base import Guard
 from augment.run.config import RunRequest, settle
 from augment.run.file_run import Destination, FileResult, Progress, make_file
-from augment.run.job import HeldOut, plan_job, run_settings
+from augment.run.job import HeldOutTexts, plan_job, run_settings
 from augment.run.manifest import Manifest
 from augment.run.text_run import Run
 from augment.run.text_table import extended_frame, extended_table
@@ -109,7 +109,7 @@ def upsample(
         corpus,
         chosen,
         **run_settings(chosen, sampling_strategy=sampling_strategy, seed=seed, guards=guards)._asdict(),
-        held_out=[HeldOut("against", never)] if never else (),
+        held_out=[HeldOutTexts("against", never)] if never else (),
         max_per_source=max_per_source,
     )
     run = Run(job, workers=workers)

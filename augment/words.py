@@ -17,7 +17,10 @@ RUN = rf"(?:[^\W_][{MARKS}]*)+"
 APOSTROPHES = frozenset("'’ʼ")
 APOSTROPHE = "['’ʼ]"
 WORD = re.compile(rf"{RUN}(?:(?:{APOSTROPHE}|-){RUN})*")
-CLITIC = re.compile(rf"\s?{APOSTROPHE}(s|d|m|ll|re|ve)$", re.IGNORECASE)
+_CLITIC = rf"\s?{APOSTROPHE}(?:s|d|m|ll|re|ve)"
+FINAL_CLITIC = re.compile(rf"{_CLITIC}$", re.IGNORECASE)
+FOLLOWING_CLITIC = re.compile(rf"{_CLITIC}\b", re.IGNORECASE)
+"""What stands right after a word and cannot do without it."""
 SENTENCE_START = re.compile(r"(?:^|[.!?…][\"'”’)\]]*\s)[\"'“‘(\[\s]*$")
 ALPHANUMERIC = re.compile(RUN)
 CONTRACTED = re.compile(rf"(?<!\s)\s*(?:(n){APOSTROPHE}(t)|{APOSTROPHE}(s|d|m|ll|re|ve))\b", re.IGNORECASE)
@@ -85,9 +88,9 @@ def word_spans(text: str) -> list[Span]:
         return [Span(*match.span()) for match in WORD.finditer(text)]
     spans = []
     for match in WORD.finditer(text):
-        if CLITIC.fullmatch(text, max(match.start() - 1, 0), match.end()):
+        if FINAL_CLITIC.fullmatch(text, max(match.start() - 1, 0), match.end()):
             continue
-        clitic = CLITIC.search(match[0])
+        clitic = FINAL_CLITIC.search(match[0])
         spans.append(Span(match.start(), match.start() + clitic.start() if clitic else match.end()))
     return spans
 

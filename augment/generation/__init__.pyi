@@ -4,6 +4,7 @@ from .candidates import Candidate as Candidate
 from .candidates import Draw as Draw
 from .candidates import Judgement as Judgement
 from .loop import CandidateSource as CandidateSource
+from .loop import Judge as Judge
 from .loop import Outcome as Outcome
 from .loop import Row as Row
 from .loop import Tally as Tally

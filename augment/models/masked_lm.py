@@ -82,7 +82,7 @@ class HeadStates:
         return (inputs[0][:, :0], *inputs[1:])
 
 
-class Tokens(NamedTuple):
+class TokenizedText(NamedTuple):
     """A text in word pieces, without special tokens."""
 
     ids: list[int]
@@ -241,7 +241,7 @@ class MaskedLM:
         left_out = torch.from_numpy(np.isin(self.vocabulary.families, families)).to(self._bias.device)
         self._bias = self._bias.masked_fill(left_out, -torch.inf)
 
-    def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
+    def tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
         """Split texts into word pieces; special tokens spelt out in a text are text."""
         tokenized = []
         for text, encoding in zip(
@@ -253,7 +253,7 @@ class MaskedLM:
                     start += 1
                 starts.append(start)
                 ends.append(end)
-            tokenized.append(Tokens(encoding.ids, starts, ends))
+            tokenized.append(TokenizedText(encoding.ids, starts, ends))
         return tokenized
 
     def likeliest(

@@ -1,5 +1,5 @@
 from .config import RunConfig as RunConfig
-from .job import HeldOut as HeldOut
+from .job import HeldOutTexts as HeldOutTexts
 from .job import Job as Job
 from .job import plan_job as plan_job
 from .journal import Journal as Journal

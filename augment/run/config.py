@@ -20,7 +20,7 @@ from augment.generation import budget
 from augment.guards.base import Guard
 from augment.identity import difference, digest, installed_versions
 from augment.registry import GUARDS, STRATEGIES
-from augment.run.job import HeldOut, run_settings
+from augment.run.job import HeldOutTexts, run_settings
 from augment.run.manifest import SCHEMA, Manifest
 from augment.settings import Settings, problems
 from augment.text.base import TextStrategy
@@ -154,7 +154,7 @@ class RunRequest:
             )
         return found
 
-    def read_held_out(self) -> list[HeldOut]:
+    def read_held_out(self) -> list[HeldOutTexts]:
         """Read the held-out files.
 
         Raises
@@ -170,7 +170,7 @@ class RunRequest:
                     f"{name}: is not the held-out file that {self.path} was made against: its texts are others. Give"
                     f" that file, or remove 'texts' from 'against[{i}]' in {self.path} to run against this one."
                 )
-            read.append(HeldOut(name, texts))
+            read.append(HeldOutTexts(name, texts))
         return read
 
     def check_models(self, guards: Sequence[Guard]) -> None:

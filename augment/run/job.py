@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from augment.vectors.base import VectorSampler
 
 
-class HeldOut(NamedTuple):
+class HeldOutTexts(NamedTuple):
     """Texts that no new row may equal."""
 
     name: str
@@ -38,7 +38,7 @@ class Job:
     strategy: TextStrategy | VectorSampler
     sampling_strategy: SamplingStrategy
     seed: int
-    held_out: tuple[HeldOut, ...]
+    held_out: tuple[HeldOutTexts, ...]
     guards: tuple[Guard, ...]
     """Those that are asked, in their order."""
     max_per_source: int | None
@@ -125,7 +125,7 @@ def plan_job(
     *,
     sampling_strategy: SamplingStrategy = "auto",
     seed: int = 0,
-    held_out: Sequence[HeldOut] = (),
+    held_out: Sequence[HeldOutTexts] = (),
     guards: Sequence[str | Guard] | None = None,
     max_per_source: int | None = None,
     strict: bool = False,
@@ -142,7 +142,7 @@ def plan_job(
         See `augment.generation.budget.rows_to_make`; classes go by their names.
     seed : int, default=0
         0 to 2**64 - 1.
-    held_out : sequence of HeldOut, default=()
+    held_out : sequence of HeldOutTexts, default=()
         Texts that no new row may equal or nearly equal.
     guards : sequence of (str or Guard), optional
         See `augment.guards.selection.select`; of text strategies alone.

@@ -21,7 +21,7 @@ from augment.run.workers import Workers
 from augment.text.base import fitted_guards
 
 
-class Made(NamedTuple):
+class MadeRows(NamedTuple):
     """What a run made."""
 
     rows: Iterable[Row]
@@ -97,7 +97,7 @@ class Run:
         journal: Journal | None = None,
         only_synthetic: bool = False,
         progress: Callable[[int], None] | None = None,
-    ) -> Made:
+    ) -> MadeRows:
         """Make the rows.
 
         Parameters
@@ -112,7 +112,7 @@ class Run:
 
         Returns
         -------
-        Made
+        MadeRows
 
         Raises
         ------
@@ -155,4 +155,4 @@ class Run:
             missing={label: {"rows": rows, "why": tally.why_missing(label)} for label, rows in tally.missing.items()},
             rejected=dict(tally.rejections()),
         )
-        return Made(rows if journal is None else journal, manifest)
+        return MadeRows(rows if journal is None else journal, manifest)

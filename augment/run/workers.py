@@ -75,7 +75,7 @@ class Workers:
             ) from error
 
 
-class _Here:
+class _InThisProcess:
     """What this worker process works with."""
 
     strategy: TextStrategy
@@ -98,7 +98,7 @@ def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int
     encoders = Encoders(device=model_device(strategy))
     for guard in guards:
         guard.prepare(encoders)
-    _Here.strategy, _Here.guards = strategy, guards
+    _InThisProcess.strategy, _InThisProcess.guards = strategy, guards
 
 
 def device_of(name: str, number: int) -> str:
@@ -135,4 +135,4 @@ def share_of(source: int, count: int) -> int:
 
 
 def _try(draws: Sequence[Draw]) -> list[Trial]:
-    return try_draws(_Here.strategy, _Here.guards, draws)
+    return try_draws(_InThisProcess.strategy, _InThisProcess.guards, draws)

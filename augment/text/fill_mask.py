@@ -20,7 +20,7 @@ from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
 from augment.models.checkpoints import load_masked_lm
 from augment.models.label_prefix import RECORD, conditioned
-from augment.models.masked_lm import MaskedLM, Tokens
+from augment.models.masked_lm import MaskedLM, TokenizedText
 from augment.seeding import generator
 from augment.text.base import TextStrategy
 from augment.words import Replacement, Span
@@ -184,7 +184,7 @@ class FillMask(TextStrategy):
                 self._fill([(task, range(turn, turn + 1)) for task in live if turn < len(task.masking.masks)])
         return [None if task is None else task.candidate() for task in tasks]
 
-    def _worded(self, text: str, start: int, tokens: Tokens) -> _Wording:
+    def _worded(self, text: str, start: int, tokens: TokenizedText) -> _Wording:
         """Find the words of a text that begins at `start` of what was tokenized."""
         spans = words.word_spans(text)
         return _Wording(tokens, start, spans, words.replaceable(text, self._protected, spans))
@@ -274,7 +274,7 @@ class FillMask(TextStrategy):
 class _Wording(NamedTuple):
     """What a text is made of."""
 
-    tokens: Tokens
+    tokens: TokenizedText
     """Its word pieces, with those of the label before them where the text is conditioned on it."""
     start: int
     """Where the text begins in what was tokenized."""

@@ -27,8 +27,6 @@ TRIES = 8
 """Edits of one draw; by chance an edit may change nothing but case and punctuation."""
 EAGER_TRIES = 2
 """Edits of every word, after those, that tell such a chance from a text in which nothing can be edited."""
-CLITIC = re.compile(rf"\s?{words.APOSTROPHE}(?:s|d|m|ll|re|ve)\b", re.IGNORECASE)
-"""What stands right after a word and cannot do without it."""
 
 
 class NlpAugEdit(TextStrategy):
@@ -435,7 +433,7 @@ def replacements(text: str, spans: Sequence[Span], new: Sequence[str]) -> Iterat
         if word == text[start:end]:
             continue
         if not word:
-            clitic = CLITIC.match(text, end)
+            clitic = words.FOLLOWING_CLITIC.match(text, end)
             after = clitic.end() if clitic else end
             before = max(last, len(text[:start].rstrip()))
             if before in (0, start):

@@ -1,5 +1,5 @@
 from .base import Drawn as Drawn
-from .base import Rows as Rows
+from .base import VectorRows as VectorRows
 from .base import VectorSampler as VectorSampler
 from .fidelity import Fidelity as Fidelity
 from .fidelity import density_coverage as density_coverage

@@ -68,7 +68,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class Rows:
+class VectorRows:
     """The real rows that new ones are made from: of every class, each once."""
 
     vectors: np.ndarray
@@ -147,12 +147,12 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         self.sphere = sphere
 
     @abc.abstractmethod
-    def draw(self, rows: Rows, code: int, wanted: int, seed: int) -> Drawn:
+    def draw(self, rows: VectorRows, code: int, wanted: int, seed: int) -> Drawn:
         """Make new vectors of one class: the one hook.
 
         Parameters
         ----------
-        rows : Rows
+        rows : VectorRows
             The real rows.
         code : int
             The class, by its place in `rows.labels`.
@@ -172,12 +172,12 @@ class VectorSampler(BaseOverSampler, abc.ABC):
             If there can be none.
         """
 
-    def settle(self, rows: Rows, seed: int) -> None:
+    def settle(self, rows: VectorRows, seed: int) -> None:
         """Learn what is needed of all rows, once before any draw.
 
         Parameters
         ----------
-        rows : Rows
+        rows : VectorRows
             The real rows; `sampling_strategy_` says how many are to be made of which class.
         seed : int
             0 or more.
@@ -255,7 +255,7 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         unique = vectors if whole else vectors[numbers]
         lengths = np.linalg.norm(unique, axis=1)
         on_sphere = bool((np.abs(lengths - 1) < _UNIT).all())
-        rows = Rows(unique, codes if whole else codes[numbers], labels, numbers, on_sphere)
+        rows = VectorRows(unique, codes if whole else codes[numbers], labels, numbers, on_sphere)
         seed = seed_of(self.random_state)
         real = np.empty(0, dtype=np.uint64) if repeats else row_keys(unique)
         parts, made = [], []
@@ -271,7 +271,7 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         self.weights_ = new.weights
         return np.concatenate([vectors, new.vectors]), np.concatenate([y, *made])
 
-    def _exactly(self, rows: Rows, code: int, wanted: int, seed: int, real: np.ndarray) -> Drawn:
+    def _exactly(self, rows: VectorRows, code: int, wanted: int, seed: int, real: np.ndarray) -> Drawn:
         """Draw until there are enough rows that equal no real one, and leave a random surplus out."""
         parts: list[Drawn] = []
         for turn in range(ROUNDS):

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from augment.errors import InputError
 from augment.seeding import generator
-from augment.vectors.base import Drawn, Rows, VectorSampler
+from augment.vectors.base import Drawn, VectorRows, VectorSampler
 from augment.vectors.interpolation import Sphere, at_length
 
 Shrinkage = Literal["ledoit-wolf", "oas"]
@@ -60,7 +60,7 @@ class Gaussian(VectorSampler):
         super().__init__(sampling_strategy=sampling_strategy, random_state=random_state, sphere=sphere)
         self.shrinkage = shrinkage
 
-    def draw(self, rows: Rows, code: int, wanted: int, seed: int) -> Drawn:  # noqa: D102 -- see the base
+    def draw(self, rows: VectorRows, code: int, wanted: int, seed: int) -> Drawn:  # noqa: D102 -- see the base
         from sklearn.covariance import OAS, LedoitWolf
 
         own = rows.vectors[rows.of(code)].astype(np.float64)

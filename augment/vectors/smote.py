@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
 from augment.errors import InputError
 from augment.seeding import generator
-from augment.vectors.base import Drawn, Rows, VectorSampler
+from augment.vectors.base import Drawn, VectorRows, VectorSampler
 from augment.vectors.interpolation import Interpolation, between
 from augment.vectors.row_estimators import Metric, RowNeighbors, _RowKMeans, _RowKMeansSmote, _RowSvm, for_search
 
@@ -83,12 +83,12 @@ class SmoteFamily(VectorSampler, abc.ABC):
         self.n_jobs = n_jobs
 
     @abc.abstractmethod
-    def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:
+    def sampler(self, rows: VectorRows, code: int, neighbors: RowNeighbors, seed: int) -> Any:
         """Return the imbalanced-learn sampler that draws pairs.
 
         Parameters
         ----------
-        rows : Rows
+        rows : VectorRows
             What stands behind the rows of the identity matrix.
         code : int
             The class that new rows are made of.
@@ -123,10 +123,10 @@ class SmoteFamily(VectorSampler, abc.ABC):
         """Return the random state of the sampler for one class."""
         return seed
 
-    def settle(self, rows: Rows, seed: int) -> None:  # noqa: D102 -- see the base
+    def settle(self, rows: VectorRows, seed: int) -> None:  # noqa: D102 -- see the base
         self._vectors = for_search(rows.vectors, self.metric)
 
-    def draw(self, rows: Rows, code: int, wanted: int, seed: int) -> Drawn:  # noqa: D102 -- see the base
+    def draw(self, rows: VectorRows, code: int, wanted: int, seed: int) -> Drawn:  # noqa: D102 -- see the base
         own = rows.of(code)
         neighbors, label = self._neighbors(rows, code), rows.label(code)
         if neighbors is None:
@@ -156,7 +156,7 @@ class SmoteFamily(VectorSampler, abc.ABC):
         """Say why there can be no new rows of a class."""
         return InputError(f"{type(self).__name__} can make no rows of class {label!r}: {self.nothing}")
 
-    def _neighbors(self, rows: Rows, code: int) -> RowNeighbors | None:
+    def _neighbors(self, rows: VectorRows, code: int) -> RowNeighbors | None:
         """Return what finds neighbours, or None where a small class is to be copied."""
         wanted = self.k_neighbors
         there = len(rows.of(code))
@@ -199,7 +199,7 @@ class Smote(SmoteFamily):
     name = "smote"
     summary = "put a vector between a row and one of its neighbours"
 
-    def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
+    def sampler(self, rows: VectorRows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
         return SMOTE(k_neighbors=neighbors)
 
 
@@ -261,7 +261,7 @@ class BorderlineSmote(SmoteFamily):
             )
         return RowNeighbors(self._vectors, self.m_neighbors + 1, search=self.search, n_jobs=self.n_jobs)
 
-    def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
+    def sampler(self, rows: VectorRows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
         return BorderlineSMOTE(k_neighbors=neighbors, m_neighbors=self._of_all())
 
 
@@ -318,7 +318,7 @@ class SvmSmote(BorderlineSmote):
         )
         self.out_step = out_step
 
-    def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
+    def sampler(self, rows: VectorRows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
         return SVMSMOTE(
             k_neighbors=neighbors,
             m_neighbors=self._of_all(),
@@ -347,7 +347,7 @@ class Adasyn(SmoteFamily):
     summary = "as smote, the more from a row the more others are near it"
     nothing = "none of its rows has a neighbour of another class. Use smote, or leave the class out."
 
-    def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
+    def sampler(self, rows: VectorRows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
         return ADASYN(n_neighbors=neighbors)
 
     def ask(self, wanted: int, there: int) -> int:  # noqa: D102 -- see the base
@@ -417,7 +417,7 @@ class KMeansSmote(SmoteFamily):
         """Return one that goes on: with a number imbalanced-learn would begin anew in every cluster."""
         return np.random.RandomState(seed)
 
-    def sampler(self, rows: Rows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
+    def sampler(self, rows: VectorRows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
         if self.n_clusters > len(rows.codes):
             raise InputError(
                 f"`n_clusters` of {type(self).__name__} must be no more than the number of different rows,"

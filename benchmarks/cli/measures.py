@@ -103,7 +103,7 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **as
     """
     from augment.cli.console import show_table
     from augment.errors import ModelError
-    from benchmarks.speed.contest import Asked, Contest, compare, losses, table
+    from benchmarks.speed.contest import Contest, ContestOptions, compare, losses, table
 
     def said(line: str) -> None:
         click.echo(line, err=True)
@@ -112,7 +112,7 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **as
     refusals: dict[str, ModelError] = {}
     for name in dict.fromkeys(names or CONTESTS):
         try:
-            found += import_module(CONTESTS[name]).contests(Asked(**asked), said)
+            found += import_module(CONTESTS[name]).contests(ContestOptions(**asked), said)
         except ModelError as error:
             refusals[name] = error
     for name, refusal in refusals.items():
@@ -149,10 +149,10 @@ def guards_command(
     from augment.cli.console import show_table
     from augment.data.corpus import read
     from augment.text.fill_mask import FillMask
-    from benchmarks.quality.guards import Judge, guard_quality
+    from benchmarks.quality.guards import HeldOutJudge, guard_quality
 
     asked = guards or ("similarity", "agreement", "near_duplicate", "polarity")
-    found = guard_quality(read(train), label, FillMask(), asked, Judge(read(judged_on), judge_model), rows=rows)
+    found = guard_quality(read(train), label, FillMask(), asked, HeldOutJudge(read(judged_on), judge_model), rows=rows)
     show_table(
         f"fill-mask candidates of class {label!r}",
         ["", "rows", "rejected", f"mean p({label})", "contradicted"],

@@ -20,7 +20,7 @@ from augment.models.checkpoints import folder_hash
 from augment.registry import GUARDS, STRATEGIES
 from augment.settings import Settings, problems
 from benchmarks.grid.arms import Arm, load_mapping
-from benchmarks.grid.tasks import Rows, Task, TaskData, check_name, load
+from benchmarks.grid.tasks import LabelledRows, Task, TaskData, check_name, load
 from classifiers.config import Features, Static, TrainConfig
 from classifiers.data.feature_vectors import vector_sampler
 
@@ -297,7 +297,7 @@ def _config(
     return asked.model_copy(update=equal)
 
 
-def real_rows(drawn: Rows, reserve: Rows) -> dict[str, int]:
+def real_rows(drawn: LabelledRows, reserve: LabelledRows) -> dict[str, int]:
     """Return, for each class that lacks rows, how many of the lacking ones the data set has besides."""
     counts: dict[Any, int] = dict(drawn.counts)
     there = reserve.counts

@@ -66,7 +66,7 @@ MOST_CLASSES = 256
 
 
 @dataclass(frozen=True)
-class Rows:
+class LabelledRows:
     """Labelled texts."""
 
     texts: tuple[str, ...] = ()
@@ -86,13 +86,13 @@ class Rows:
         content = json.dumps([self.texts, self.labels], ensure_ascii=False).encode("utf-8", "surrogatepass")
         return hashlib.sha256(content).hexdigest()[:16]
 
-    def taken(self, rows: Sequence[int] | np.ndarray) -> Rows:
+    def taken(self, rows: Sequence[int] | np.ndarray) -> LabelledRows:
         """Return some of the rows, in the order given."""
-        return Rows(tuple(self.texts[i] for i in rows), tuple(self.labels[i] for i in rows))
+        return LabelledRows(tuple(self.texts[i] for i in rows), tuple(self.labels[i] for i in rows))
 
-    def joined(self, other: Rows) -> Rows:
+    def joined(self, other: LabelledRows) -> LabelledRows:
         """Return these rows and then those of another."""
-        return Rows(self.texts + other.texts, self.labels + other.labels)
+        return LabelledRows(self.texts + other.texts, self.labels + other.labels)
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ CROSS_DOMAIN = ("sst3", "dynasent-r1", "dynasent-r2", "yelp", "amazon")
 """Tests of the known tasks, beside their own, in the order of tables."""
 
 
-def read_split(name: str, split: Split, data_dir: Path | None, layout: Layout | None = None) -> Rows:
+def read_split(name: str, split: Split, data_dir: Path | None, layout: Layout | None = None) -> LabelledRows:
     """Read one split of a task.
 
     Parameters
@@ -179,7 +179,7 @@ def read_split(name: str, split: Split, data_dir: Path | None, layout: Layout | 
 
     Returns
     -------
-    Rows
+    LabelledRows
         Those with a text and one of the labels.
 
     Raises
@@ -196,7 +196,7 @@ def read_split(name: str, split: Split, data_dir: Path | None, layout: Layout | 
         raise InputError(f"The task {name!r} is tested on alone: it has no {split} rows. Train on another one.")
     if data_dir is None:
         return _from_hub(name, source, split)
-    found = Rows()
+    found = LabelledRows()
     for file in source.files[split]:
         with _opened(data_dir, file) as path:
             if path is None:
@@ -260,10 +260,10 @@ class TaskData:
     task: Task
     rare: str
     """The class that is to be raised."""
-    train: Rows
+    train: LabelledRows
     """Without those that equal or nearly equal a validation or test row."""
-    validation: Rows
-    tests: Mapping[str, Rows]
+    validation: LabelledRows
+    tests: Mapping[str, LabelledRows]
     """By name; the task's own is the first."""
     shared: Mapping[str, int]
     """Training rows that were taken out since they equal or nearly equal a row of the part: "dev", or a test set."""
@@ -280,7 +280,7 @@ class TaskData:
         """The names of the classes, sorted."""
         return sorted(self.train.counts)
 
-    def drawn(self, seed: int) -> tuple[Rows, Rows]:
+    def drawn(self, seed: int) -> tuple[LabelledRows, LabelledRows]:
         """Draw the training rows of one seed.
 
         Parameters
@@ -289,10 +289,10 @@ class TaskData:
 
         Returns
         -------
-        train : Rows
+        train : LabelledRows
             At most `Task.train_rows`, each class at its share, and of the rare class as many as `Task.ratio` says; in
             the order of the file.
-        reserve : Rows
+        reserve : LabelledRows
             The others: real rows that an arm may be given.
         """
         labels = np.array(self.train.labels)
@@ -385,7 +385,7 @@ def load(
     return TaskData(task, rare, train, validation, test_rows, shared, [name for name in names if name not in there])
 
 
-def _read(source: str, layout: Layout) -> Rows:
+def _read(source: str, layout: Layout) -> LabelledRows:
     """Read the rows of a table that have a text."""
     from augment.data.corpus import read
 
@@ -395,10 +395,10 @@ def _read(source: str, layout: Layout) -> Rows:
         for text, label in zip(corpus.texts, corpus.named_labels(), strict=True)
         if text is not None and text.strip()
     ]
-    return Rows(tuple(text for text, _ in pairs), tuple(label for _, label in pairs))
+    return LabelledRows(tuple(text for text, _ in pairs), tuple(label for _, label in pairs))
 
 
-def _from_hub(name: str, source: Source, split: Split) -> Rows:
+def _from_hub(name: str, source: Source, split: Split) -> LabelledRows:
     """Fetch a split from the hub."""
     if not source.hub:
         raise InputError(
@@ -408,10 +408,10 @@ def _from_hub(name: str, source: Source, split: Split) -> Rows:
     layout = replace(source.layout, header=True, columns=None, split=source.hub_splits[split])
     if source.hub_label is not None:
         layout = replace(layout, label_column=source.hub_label)
-    found = Rows()
+    found = LabelledRows()
     for hub_id in source.hub:
         found = found.joined(_read(hub_id, layout))
-    return Rows(found.texts, tuple(source.label_names.get(label, label) for label in found.labels))
+    return LabelledRows(found.texts, tuple(source.label_names.get(label, label) for label in found.labels))
 
 
 def _is_there(data_dir: Path, file: str) -> bool:
@@ -444,7 +444,7 @@ def _opened(data_dir: Path, file: str, *, read: bool = True) -> Iterator[Path | 
         yield None
 
 
-def _own_split(name: str, split: Split, layout: Layout) -> Rows:
+def _own_split(name: str, split: Split, layout: Layout) -> LabelledRows:
     """Read a split of one's own data: a folder with a file for each, or one file that is split here."""
     source = name.removeprefix(OWN)
     folder = Path(source)
@@ -456,7 +456,7 @@ def _own_split(name: str, split: Split, layout: Layout) -> Rows:
     return _split_by_group(_read(source, layout), source)[split]
 
 
-def _split_by_group(rows: Rows, name: str) -> dict[Split, Rows]:
+def _split_by_group(rows: LabelledRows, name: str) -> dict[Split, LabelledRows]:
     """Split rows at random, always alike, each class at its share, and equal texts on one side."""
     first: dict[str, int] = {}
     groups: dict[int, list[int]] = {}
@@ -477,7 +477,7 @@ def _split_by_group(rows: Rows, name: str) -> dict[Split, Rows]:
     return {split: rows.taken(sorted(chosen)) for split, chosen in parts.items()}
 
 
-def _halves(dev: Rows) -> tuple[Rows, Rows]:
+def _halves(dev: LabelledRows) -> tuple[LabelledRows, LabelledRows]:
     """Split dev rows where they have to serve for training as well: four fifths, and one to validate on."""
     labels = np.array(dev.labels)
     held_out = np.zeros(len(labels), dtype=bool)

@@ -35,7 +35,7 @@ class Verdict:
     """Share of rows whose class the judge gives less than `CONTRADICTED`; nan without rows."""
 
 
-class Judge:
+class HeldOutJudge:
     """A logistic regression on sentence vectors, fitted on rows that neither strategy nor guards have seen.
 
     Parameters
@@ -63,7 +63,14 @@ class Judge:
 
 
 def guard_quality(
-    corpus: Corpus, label: str, strategy: TextStrategy, guards: Sequence[str], judge: Judge, *, rows: int, seed: int = 0
+    corpus: Corpus,
+    label: str,
+    strategy: TextStrategy,
+    guards: Sequence[str],
+    judge: HeldOutJudge,
+    *,
+    rows: int,
+    seed: int = 0,
 ) -> list[Verdict]:
     """Make candidates of one class without guards, and see what each guard leaves of them.
 
@@ -77,7 +84,7 @@ def guard_quality(
         Makes them.
     guards : sequence of str
         As after ``--guard``; each is asked alone.
-    judge : Judge
+    judge : HeldOutJudge
         Has seen none of it.
     rows : int
         Candidates.

@@ -10,14 +10,14 @@ from augment.errors import InputError
 from augment.generation.budget import rows_to_make
 from augment.seeding import generator
 from benchmarks.grid.suite import Cell
-from benchmarks.grid.tasks import Rows, TaskData
+from benchmarks.grid.tasks import LabelledRows, TaskData
 from classifiers.data.splits import near_copies
 
 
-def _added_rows(cell: Cell, data: TaskData, train: Rows, reserve: Rows) -> Rows:
+def _added_rows(cell: Cell, data: TaskData, train: LabelledRows, reserve: LabelledRows) -> LabelledRows:
     """Return the rows of an arm that are none of the task's training rows, and come near none of its held-out ones."""
     if cell.arm.rows == "given":
-        return Rows()
+        return LabelledRows()
     counts: dict[Any, int] = dict(train.counts)
     budget = rows_to_make("auto", counts)
     labels = np.array(reserve.labels if cell.arm.rows == "real" else train.labels)
@@ -40,7 +40,7 @@ def _added_rows(cell: Cell, data: TaskData, train: Rows, reserve: Rows) -> Rows:
     if not texts:
         raise InputError("No class lacks rows, so there are none to add. Give the task a ratio.")
     clear = np.flatnonzero(~near_copies(texts, [*data.validation.texts, *data.test_texts]))
-    return Rows(tuple(texts), tuple(names)).taken(clear)
+    return LabelledRows(tuple(texts), tuple(names)).taken(clear)
 
 
 def _filled(texts: list[str], seed: int, device: str) -> list[str]:

@@ -7,12 +7,12 @@ import time
 import numpy as np
 
 from benchmarks.grid.suite import Cell
-from benchmarks.grid.tasks import Rows, TaskData
+from benchmarks.grid.tasks import LabelledRows, TaskData
 from benchmarks.run.outcome import Trained, _codes, _told
 from classifiers.metrics import scores
 
 
-def _tfidf_svm(cell: Cell, data: TaskData, train: Rows) -> Trained:
+def _tfidf_svm(cell: Cell, data: TaskData, train: LabelledRows) -> Trained:
     """Fit the cheap baseline: no encoder and no steps; probabilities by temperature scaling (Guo et al. 2017)."""
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax, softmax
@@ -39,7 +39,7 @@ def _tfidf_svm(cell: Cell, data: TaskData, train: Rows) -> Trained:
     seconds = time.perf_counter() - start
     seen = train.taken(evaluated_sample(cell.config, "train", _codes(train, data.classes)))
 
-    def predicted(rows: Rows) -> np.ndarray:
+    def predicted(rows: LabelledRows) -> np.ndarray:
         return softmax(np.exp(scale) * _margins(model.decision_function(rows.texts)), axis=1)
 
     record = recorded(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from augment.generation.budget import rows_to_make
 from benchmarks.grid.suite import Cell
-from benchmarks.grid.tasks import Rows, TaskData
+from benchmarks.grid.tasks import LabelledRows, TaskData
 from benchmarks.peak_memory import peak_mb
 from benchmarks.results import Record, packed
 from benchmarks.run.added_rows import _added_rows
@@ -51,7 +51,7 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
     """
     train, reserve = data.drawn(cell.seed)
     if cell.shares_encoder and not (shared / cell.base_key / RECORD).is_file():
-        _fine_tuned(cell.base, data, train, Rows(), shared / cell.base_key)
+        _fine_tuned(cell.base, data, train, LabelledRows(), shared / cell.base_key)
     _forget_peaks()
     start = time.perf_counter()
     if cell.arm.model == "tfidf-svm":
@@ -115,7 +115,9 @@ def failure(cell: Cell, reason: str) -> Record:
     }
 
 
-def _fine_tuned(config: TrainConfig, data: TaskData, train: Rows, added: Rows, keep_in: Path | None) -> TrainResult:
+def _fine_tuned(
+    config: TrainConfig, data: TaskData, train: LabelledRows, added: LabelledRows, keep_in: Path | None
+) -> TrainResult:
     """Train a classifier, and keep it if there is a folder for it."""
     from classifiers.training.run import train as fit
 
@@ -130,7 +132,9 @@ def _fine_tuned(config: TrainConfig, data: TaskData, train: Rows, added: Rows, k
     )
 
 
-def _encoder(config: TrainConfig, data: TaskData, train: Rows, added: Rows, keep_in: Path | None) -> Trained:
+def _encoder(
+    config: TrainConfig, data: TaskData, train: LabelledRows, added: LabelledRows, keep_in: Path | None
+) -> Trained:
     """Train an encoder with its head."""
     from augment.models.scorer import TextScorer
 
@@ -140,7 +144,7 @@ def _encoder(config: TrainConfig, data: TaskData, train: Rows, added: Rows, keep
     return _trained(result, probabilities, dict(result.rows))
 
 
-def _head_on_shared_encoder(cell: Cell, data: TaskData, train: Rows, shared: Path) -> Trained:
+def _head_on_shared_encoder(cell: Cell, data: TaskData, train: LabelledRows, shared: Path) -> Trained:
     """Train a head on the features of an encoder that was fine-tuned without augmentation, and stays as it is."""
     import torch
 
@@ -161,7 +165,7 @@ def _head_on_shared_encoder(cell: Cell, data: TaskData, train: Rows, shared: Pat
         "max_steps": None,
         "evaluate_steps": math.ceil(steps / looks),
     }
-    result = _fine_tuned(asked.model_copy(update=changes), data, train, Rows(), None)
+    result = _fine_tuned(asked.model_copy(update=changes), data, train, LabelledRows(), None)
     config = result.config
     features = FrozenFeatures(result.model, result.checkpoint, config.max_length, folder / "features")
     probabilities = {}
@@ -174,7 +178,7 @@ def _head_on_shared_encoder(cell: Cell, data: TaskData, train: Rows, shared: Pat
     return found._replace(model=found.model | {"model": tuned["model"], "revision": tuned["revision"]})
 
 
-def _table(train: Rows, added: Rows) -> Any:
+def _table(train: LabelledRows, added: LabelledRows) -> Any:
     """Return training rows as `classifiers.train` takes them.
 
     Those that were added are marked as no originals, so that the gap is measured on the same rows whatever the arm.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.grid.tasks import Rows
+from benchmarks.grid.tasks import LabelledRows
 from benchmarks.results import Record
 
 
@@ -71,5 +71,5 @@ def _summed(counts: Any) -> dict[str, int]:
     return found
 
 
-def _codes(rows: Rows, classes: list[str]) -> np.ndarray:
+def _codes(rows: LabelledRows, classes: list[str]) -> np.ndarray:
     return np.array([classes.index(label) for label in rows.labels], dtype=np.int64)

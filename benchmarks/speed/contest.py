@@ -17,7 +17,7 @@ from benchmarks.peak_memory import peak_mb
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class ContestOptions:
     """What the command was asked for; a contest takes of it what it has a use for."""
 
     data: str

@@ -15,7 +15,7 @@ import numpy as np
 
 from augment.errors import CounterpoiseError, InputError
 from augment.models.encoder import TextEncoder
-from benchmarks.speed.contest import Asked, Competitor, Contest, Measured, Setting, alone, elsewhere
+from benchmarks.speed.contest import Competitor, Contest, ContestOptions, Measured, Setting, alone, elsewhere
 
 PEER = Path(__file__).parent / "sentence_transformers_peer.py"
 """What runs in the interpreter that has sentence-transformers."""
@@ -37,12 +37,12 @@ class EncodingSetting(Setting):
     batch_size: int
 
 
-def contests(asked: Asked, said: Callable[[str], None]) -> list[Contest]:
+def contests(asked: ContestOptions, said: Callable[[str], None]) -> list[Contest]:
     """Put a contest together for each batch size.
 
     Parameters
     ----------
-    asked : Asked
+    asked : ContestOptions
         Of its data the texts are taken, from the first on and again if there are too few; its `batch_sizes` are those
         of both, 32 and 64 if there are none.
     said : callable

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import InputError
-from benchmarks.speed.contest import Asked, Competitor, Contest, Measured, Setting, alone, elsewhere
+from benchmarks.speed.contest import Competitor, Contest, ContestOptions, Measured, Setting, alone, elsewhere
 
 NLPAUG = Path(__file__).parent / "nlpaug_peer.py"
 """What runs in the peer's own interpreter."""
@@ -32,12 +32,12 @@ class FillMaskSetting(Setting):
     """New rows to make."""
 
 
-def contests(asked: Asked, said: Callable[[str], None]) -> list[Contest]:
+def contests(asked: ContestOptions, said: Callable[[str], None]) -> list[Contest]:
     """Put the contest together.
 
     Parameters
     ----------
-    asked : Asked
+    asked : ContestOptions
         Its data must be labelled; its `batch_sizes` are ours, 64 if there are none.
     said : callable
         Not called.

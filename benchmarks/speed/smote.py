@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmarks.speed.contest import Asked, Competitor, Contest, Measured, Setting, alone
+from benchmarks.speed.contest import Competitor, Contest, ContestOptions, Measured, Setting, alone
 
 ROWS, WIDTH = 50_000, 384
 SHARES = (0.2, 0.34, 0.46)
@@ -25,12 +25,12 @@ class SmoteSetting(Setting):
     width: int
 
 
-def contests(asked: Asked, said: Callable[[str], None]) -> list[Contest]:
+def contests(asked: ContestOptions, said: Callable[[str], None]) -> list[Contest]:
     """Put the contest together: 50,000 unit vectors of 384 numbers in three classes, whatever else was asked for.
 
     Parameters
     ----------
-    asked : Asked
+    asked : ContestOptions
         Of which only the threads are taken.
     said : callable
         Not needed.

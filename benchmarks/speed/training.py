@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from augment.errors import InputError
-from benchmarks.speed.contest import Asked, Competitor, Contest, Measured, Setting, alone
+from benchmarks.speed.contest import Competitor, Contest, ContestOptions, Measured, Setting, alone
 
 MAX_LENGTH = 64
 """Most tokens of a text (the paper, table 3)."""
@@ -32,12 +32,12 @@ class TrainingSetting(Setting):
     batch_size: int
 
 
-def contests(asked: Asked, said: Callable[[str], None]) -> list[Contest]:
+def contests(asked: ContestOptions, said: Callable[[str], None]) -> list[Contest]:
     """Put a contest together for each batch size.
 
     Parameters
     ----------
-    asked : Asked
+    asked : ContestOptions
         Of its data rows are drawn, and drawn again if there are too few; its `batch_sizes` are those of all, 32 if
         there are none.
     said : callable

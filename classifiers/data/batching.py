@@ -13,7 +13,7 @@ from augment.models.length_batches import padded, padded_length
 from classifiers.data.splits import Split
 
 
-class Rows(torch.utils.data.Dataset):
+class TrainingRows(torch.utils.data.Dataset):
     """What is learnt from, row by row: tokens or a vector, a class, a target and a weight.
 
     Parameters
@@ -65,7 +65,7 @@ class Rows(torch.utils.data.Dataset):
         weight : float
             Of each of the new rows.
         """
-        new = Rows(inputs, split, classes, weights=np.full(len(split), weight, dtype=np.float32))
+        new = TrainingRows(inputs, split, classes, weights=np.full(len(split), weight, dtype=np.float32))
         self.inputs += new.inputs
         self.codes = np.concatenate([self.codes, new.codes])
         self.weights = np.concatenate([self.weights, new.weights])
@@ -79,10 +79,10 @@ class Rows(torch.utils.data.Dataset):
         if self.targets is not None:
             self.targets = self.targets[:count]
 
-    def by_length(self) -> Rows:
+    def by_length(self) -> TrainingRows:
         """Return the same rows, the shortest first: cheaper to evaluate, with the same result."""
         order = np.argsort(self.lengths(), kind="stable")
-        found = object.__new__(Rows)
+        found = object.__new__(TrainingRows)
         found.inputs = [self.inputs[i] for i in order]
         found.codes, found.weights = self.codes[order], self.weights[order]
         found.targets = None if self.targets is None else self.targets[order]

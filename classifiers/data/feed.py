@@ -13,14 +13,14 @@ from accelerate import PartialState
 
 from augment.seeding import generator
 from classifiers.config import Balanced, Redraw, Static, TrainConfig
-from classifiers.data.batching import Rows
-from classifiers.data.inputs import FrozenFeatures, Tokens
+from classifiers.data.batching import TrainingRows
+from classifiers.data.inputs import FrozenFeatures, TokenInputs
 from classifiers.data.schedules import ClassBalanced, EveryRow, RealAtLast, Redrawn, Schedule
 from classifiers.data.splits import Split, TrainingData
 from classifiers.data.synthesis import Synthesis
 from classifiers.data.text_sets import Sets
 
-Inputs = Tokens | FrozenFeatures
+Inputs = TokenInputs | FrozenFeatures
 KINDS = ("train", "synthetic", "validation")
 """What is evaluated: original training rows, synthetic ones, held-out ones."""
 
@@ -38,7 +38,7 @@ class Finish(NamedTuple):
 class Feed:
     """What a model learns from in one phase."""
 
-    rows: Rows
+    rows: TrainingRows
     schedule: Schedule
     collate: Callable[..., Any]
     mass: np.ndarray
@@ -67,7 +67,7 @@ def text_feed(
     ----------
     config : TrainConfig
     data : TrainingData
-    inputs : Tokens or FrozenFeatures
+    inputs : TokenInputs or FrozenFeatures
         What the model takes of texts.
     synthesis : Synthesis, optional
         Makes new texts, in the modes "static" and "redraw".
@@ -91,7 +91,7 @@ def text_feed(
         if not redrawn:
             split = split.joined(first)
     weights = np.where(np.arange(len(split)) < len(data.originals), 1.0, weight).astype(np.float32)
-    rows = Rows(
+    rows = TrainingRows(
         inputs(split.texts), split, classes, weights=weights, soft=isinstance(ways, Static) and ways.soft_labels
     )
     mass: np.ndarray = np.bincount(split.codes, weights=weights, minlength=classes)
@@ -121,7 +121,7 @@ def _before_the_finish(config: TrainConfig, epoch: int) -> tuple[int, int]:
 
 def evaluated_rows(
     config: TrainConfig, classes: int, kinds: Mapping[str, tuple[Split | None, Callable[[np.ndarray], Any]]]
-) -> dict[str, Rows]:
+) -> dict[str, TrainingRows]:
     """Choose the rows that are evaluated again and again, always the same.
 
     Parameters
@@ -135,7 +135,7 @@ def evaluated_rows(
 
     Returns
     -------
-    dict of str to Rows
+    dict of str to TrainingRows
         Of training and synthetic rows a sample of `config.train_sample`; kinds without rows are left out.
     """
     found = {}
@@ -143,7 +143,7 @@ def evaluated_rows(
         if split is None or not len(split):
             continue
         rows = evaluated_sample(config, kind, split.codes)
-        found[kind] = Rows(
+        found[kind] = TrainingRows(
             inputs_of(rows), Split([split.texts[i] for i in rows], split.codes[rows]), classes
         ).by_length()
     return found

@@ -24,7 +24,7 @@ BATCH = 64
 """Rows of a forward pass without gradients; changes speed and memory, not the result."""
 
 
-class Tokens:
+class TokenInputs:
     """Makes token ids of texts.
 
     Parameters
@@ -67,7 +67,7 @@ class FrozenFeatures:
     def __init__(
         self, model: EncoderClassifier, checkpoint: Checkpoint, max_length: int, cache: Path | None = None
     ) -> None:
-        self.tokens = Tokens(checkpoint, max_length)
+        self.tokens = TokenInputs(checkpoint, max_length)
         self.model = model
         self.inference = Inference(replace(checkpoint, model=model))
         self.cache = cache

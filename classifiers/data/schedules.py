@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from augment.seeding import generator
-from classifiers.data.batching import Rows
+from classifiers.data.batching import TrainingRows
 from classifiers.data.text_sets import Sets
 
 MEGABATCH = 50
@@ -51,7 +51,7 @@ class Redrawn:
 
     Parameters
     ----------
-    rows : Rows
+    rows : TrainingRows
         Those of the file; sets are appended to it when their turn comes.
     sets : Sets
     prepared : callable
@@ -62,7 +62,7 @@ class Redrawn:
     """
 
     def __init__(
-        self, rows: Rows, sets: Sets, prepared: Callable[[Sequence[str]], Any], classes: int, weight: float
+        self, rows: TrainingRows, sets: Sets, prepared: Callable[[Sequence[str]], Any], classes: int, weight: float
     ) -> None:
         self.rows = rows
         self.sets = sets
@@ -148,7 +148,7 @@ class RealAtLast:
     ----------
     schedule : Schedule
     originals : int
-        Rows 0 to `originals` - 1 are the original ones.
+        TrainingRows 0 to `originals` - 1 are the original ones.
     from_row : int
         How many rows the training takes, over all epochs, before only originals are taken.
     seed : int

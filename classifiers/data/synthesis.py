@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from augment.text.base import TextStrategy
 
 
-class Made(NamedTuple):
+class SyntheticSet(NamedTuple):
     """A set of new rows, and what is to be told of it."""
 
     rows: Split
@@ -78,7 +78,7 @@ class Synthesis:
         ).hexdigest()[:16]
         self._job(0)
 
-    def make(self, number: int) -> Made:
+    def make(self, number: int) -> SyntheticSet:
         """Make a set.
 
         Parameters
@@ -97,7 +97,7 @@ class Synthesis:
             soft = soft[:, order]
         codes = np.array([self.classes.index(row.label) for row in rows], dtype=np.int64)
         report = {name: getattr(manifest, name) for name in ("made", "missing", "rejected", "seconds")}
-        return Made(Split([row.text for row in rows], codes, soft), report)
+        return SyntheticSet(Split([row.text for row in rows], codes, soft), report)
 
     def _strategy(self) -> TextStrategy:
         """Build the strategy."""
@@ -122,7 +122,7 @@ class Synthesis:
         from augment.data.containers import as_table
         from augment.data.corpus import from_table
         from augment.guards.selection import ALWAYS, select
-        from augment.run.job import HeldOut, plan_job
+        from augment.run.job import HeldOutTexts, plan_job
 
         asked, strategy = self.augmentation, self._strategy()
         guards: list[Any] | None = asked.guards
@@ -139,7 +139,7 @@ class Synthesis:
             strategy,
             sampling_strategy={name: counts[name] + rows for name, rows in self.budget.items() if rows},
             seed=self.seed if asked.mode == "static" else int(generator(self.seed, "redraw", number).integers(2**63)),
-            held_out=[HeldOut("the held-out rows", self.held_out)] if self.held_out else (),
+            held_out=[HeldOutTexts("the held-out rows", self.held_out)] if self.held_out else (),
             guards=guards,
             max_per_source=asked.max_per_source,
         )

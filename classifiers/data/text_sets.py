@@ -15,10 +15,10 @@ from augment.errors import InputError, TrainingError
 from augment.files import replacing
 from augment.processes import Processes
 from classifiers.data.splits import Split
-from classifiers.data.synthesis import Made, Synthesis
+from classifiers.data.synthesis import Synthesis, SyntheticSet
 
 
-def _make(synthesis: Synthesis, number: int) -> Made:
+def _make(synthesis: Synthesis, number: int) -> SyntheticSet:
     """Make a set in a process of its own."""
     return synthesis.make(number)
 
@@ -49,11 +49,11 @@ class Sets:
         self.synthesis = synthesis
         self.count = count
         self.folder = folder
-        self.made: dict[int, Made] = {}
+        self.made: dict[int, SyntheticSet] = {}
         self._process: Processes | None = None
-        self._ahead: dict[int, Future[Made]] = {}
+        self._ahead: dict[int, Future[SyntheticSet]] = {}
 
-    def get(self, number: int) -> Made:
+    def get(self, number: int) -> SyntheticSet:
         """Return a set.
 
         Parameters
@@ -63,7 +63,7 @@ class Sets:
 
         Returns
         -------
-        Made
+        SyntheticSet
             Without rows only if none could be made.
         """
         from accelerate import PartialState
@@ -106,7 +106,7 @@ class Sets:
         if self._process is not None:
             self._process.close(at_once=True)
 
-    def _made_ahead(self, number: int) -> Made:
+    def _made_ahead(self, number: int) -> SyntheticSet:
         """Wait for a set that is being made in the background."""
         try:
             return self._ahead.pop(number).result()
@@ -116,7 +116,7 @@ class Sets:
                 ' stand under `if __name__ == "__main__":`. Mend that, or give a number of variants.'
             ) from None
 
-    def _make(self, number: int) -> Made:
+    def _make(self, number: int) -> SyntheticSet:
         """Make a set, now."""
         rows = ", ".join(f"{n:,} {name}" for name, n in self.synthesis.budget.items() if n)
         self.say(f"Making new rows: {rows}.")
@@ -126,7 +126,7 @@ class Sets:
         name = f"rows-{self.synthesis.identity}-{number}.json"
         return None if self.folder is None else self.folder / name
 
-    def _read(self, number: int) -> Made | None:
+    def _read(self, number: int) -> SyntheticSet | None:
         path = self._path(number)
         if path is None or not path.exists():
             return None
@@ -137,9 +137,9 @@ class Sets:
             np.array(found["codes"], dtype=np.int64),
             None if soft is None else np.array(soft, dtype=np.float32),
         )
-        return Made(rows, found["report"])
+        return SyntheticSet(rows, found["report"])
 
-    def _write(self, number: int, made: Made) -> None:
+    def _write(self, number: int, made: SyntheticSet) -> None:
         path = self._path(number)
         if path is None:
             return

@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 
 from classifiers.config import Features
-from classifiers.data.batching import Rows, vectors
+from classifiers.data.batching import TrainingRows, vectors
 from classifiers.data.feature_vectors import resampled_vectors
 from classifiers.data.feed import Feed, evaluated_rows
 from classifiers.data.inputs import FrozenFeatures
 from classifiers.data.schedules import ClassBalanced, EveryRow, Schedule
 from classifiers.data.splits import Split, TrainingData, near_copies
-from classifiers.training.trainer import Setting, fit
+from classifiers.training.trainer import TrainingSetup, fit
 
 
 def retrain_head(
-    setting: Setting, ways: Features, data: TrainingData, features: FrozenFeatures
+    setting: TrainingSetup, ways: Features, data: TrainingData, features: FrozenFeatures
 ) -> tuple[int | None, dict[str, Any]]:
     """Freeze the encoder, balance the classes among the features of the original rows, and train a new head on them.
 
     Parameters
     ----------
-    setting : Setting
+    setting : TrainingSetup
         Its model's encoder is frozen, and the layers between features and logits start from new weights.
     ways : Features
         What the features are balanced by, and how long the head is trained.
@@ -60,7 +60,7 @@ def retrain_head(
     made = Split([""] * len(new), codes)
     split = data.originals.joined(made)
     weights = np.repeat(np.array([1.0, config.synthetic_weight], dtype=np.float32), [len(own), len(new)])
-    rows = Rows(np.concatenate([own, new]), split, len(classes), weights=weights)
+    rows = TrainingRows(np.concatenate([own, new]), split, len(classes), weights=weights)
     schedule: Schedule = EveryRow(len(rows))
     mass: np.ndarray = np.bincount(split.codes, weights=weights, minlength=len(classes))
     if ways.strategy is None:

@@ -23,7 +23,7 @@ from augment.seeding import global_generators
 from classifiers.config import Features, Static, TrainConfig, makes_rows
 from classifiers.data.feature_vectors import vector_sampler
 from classifiers.data.feed import evaluated_rows, text_feed
-from classifiers.data.inputs import FrozenFeatures, Tokens, features_cache
+from classifiers.data.inputs import FrozenFeatures, TokenInputs, features_cache
 from classifiers.data.splits import Split, TrainingData, described, training_data
 from classifiers.data.synthesis import Synthesis
 from classifiers.model import EncoderClassifier
@@ -34,7 +34,7 @@ from classifiers.training.head_training import retrain_head
 from classifiers.training.history import History
 from classifiers.training.objective import loss_of
 from classifiers.training.result import TrainResult
-from classifiers.training.trainer import Setting, fit
+from classifiers.training.trainer import TrainingSetup, fit
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -132,7 +132,7 @@ def train(
             work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         else:
             work = output_folder.begin(Path(output_dir), identity, overwrite=overwrite)
-        setting = Setting(
+        setting = TrainingSetup(
             config=config,
             checkpoint=checkpoint,
             model=model,
@@ -236,7 +236,7 @@ def new_model(config: TrainConfig, checkpoint: Checkpoint, classes: Sequence[str
 
 
 def _trained(
-    setting: Setting, data: TrainingData, synthesis: Synthesis | None, say: Callable[[str], None]
+    setting: TrainingSetup, data: TrainingData, synthesis: Synthesis | None, say: Callable[[str], None]
 ) -> tuple[int | None, dict[str, Any]]:
     """Train in one phase or in two; return which step's weights these are, and what is told of new rows."""
     config, ways = setting.config, setting.config.augmentation
@@ -255,10 +255,10 @@ def _trained(
 
 
 def _fit_on_texts(
-    setting: Setting,
+    setting: TrainingSetup,
     data: TrainingData,
     synthesis: Synthesis | None,
-    inputs: Tokens | FrozenFeatures,
+    inputs: TokenInputs | FrozenFeatures,
     say: Callable[[str], None],
 ) -> tuple[int | None, dict[str, Any]]:
     """Train on the rows of the file and on new texts."""

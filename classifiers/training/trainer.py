@@ -27,7 +27,7 @@ from augment.errors import TrainingError
 from augment.files import replacing
 from augment.models.checkpoints import Checkpoint
 from classifiers.config import TrainConfig
-from classifiers.data.batching import Rows
+from classifiers.data.batching import TrainingRows
 from classifiers.data.feed import Feed, Finish
 from classifiers.data.schedules import Bucketed
 from classifiers.metrics import Scores, scores
@@ -175,7 +175,7 @@ class ClassifierTrainer(Trainer):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Setting:
+class TrainingSetup:
     """What is trained, where, and who is told: the same in every phase of a training."""
 
     config: TrainConfig
@@ -195,9 +195,9 @@ class Setting:
 
 
 def fit(
-    setting: Setting,
+    setting: TrainingSetup,
     feed: Feed,
-    evaluated: Mapping[str, Rows],
+    evaluated: Mapping[str, TrainingRows],
     *,
     phase: Phase,
     learning_rate: float,
@@ -208,10 +208,10 @@ def fit(
 
     Parameters
     ----------
-    setting : Setting
+    setting : TrainingSetup
     feed : Feed
         The rows to learn from.
-    evaluated : mapping of str to Rows
+    evaluated : mapping of str to TrainingRows
         "train", and perhaps "validation" and "synthetic".
     phase : {"train", "head"}
         It has a folder of its own.

@@ -24,7 +24,7 @@ from augment.data.reading import Layout
 from augment.errors import InputError
 from augment.generation.candidates import Candidate
 from augment.guards.selection import ALWAYS, DEFAULT
-from augment.run.job import HeldOut, plan_job
+from augment.run.job import HeldOutTexts, plan_job
 from augment.run.text_run import Run
 from augment.text.base import TextStrategy
 from augment.upsampling import upsample
@@ -486,7 +486,7 @@ def test_held_out_rows_that_are_far_from_everything_change_nothing():
 def test_several_held_out_files_are_all_heeded_and_recorded():
     table = from_table(Dataset.from_dict({"text": SHUFFLED, "label": SHUFFLED_LABELS}), "memory", Layout())
     free = [row.text for row in Run(plan_job(table, Swap(), seed=9)).make().rows]
-    files = [HeldOut("dev.csv", free[::2]), HeldOut("test.csv", free[1::2])]
+    files = [HeldOutTexts("dev.csv", free[::2]), HeldOutTexts("test.csv", free[1::2])]
     made = Run(plan_job(table, Swap(), seed=9, held_out=files)).make()
     assert {row.text for row in made.rows}.isdisjoint(free)
     assert len(made.rows) == len(free)

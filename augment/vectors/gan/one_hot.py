@@ -9,16 +9,16 @@ import numpy as np
 
 from augment.errors import InputError
 from augment.seeding import generator
-from augment.vectors.base import Drawn, Rows
+from augment.vectors.base import Drawn, VectorRows
 
 
-def checked_groups(groups: Any, rows: Rows) -> list[list[int]]:
+def checked_groups(groups: Any, rows: VectorRows) -> list[list[int]]:
     """Return groups of columns as plain lists, if every row has exactly one 1 in each.
 
     Parameters
     ----------
     groups : sequence of sequences of int, or None
-    rows : Rows
+    rows : VectorRows
 
     Returns
     -------
@@ -51,12 +51,12 @@ def checked_groups(groups: Any, rows: Rows) -> list[list[int]]:
     return found
 
 
-def crossed(rows: Rows, drawn: Drawn, groups: Sequence[Sequence[int]], seed: int) -> Drawn:
+def crossed(rows: VectorRows, drawn: Drawn, groups: Sequence[Sequence[int]], seed: int) -> Drawn:
     """Make SMOTE rows one-hot: each group from one of the two parents, drawn by their weights.
 
     Parameters
     ----------
-    rows : Rows
+    rows : VectorRows
         The real rows.
     drawn : Drawn
         SMOTE rows.

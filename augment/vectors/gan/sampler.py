@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from augment.errors import InputError, ModelError
 from augment.models.inference import one_thread_each
 from augment.seeding import generator, global_generators, seed_of
-from augment.vectors.base import ROUNDS, Drawn, Rows, VectorSampler
+from augment.vectors.base import ROUNDS, Drawn, VectorRows, VectorSampler
 from augment.vectors.fidelity import density_coverage
 from augment.vectors.gan.one_hot import checked_groups, crossed
 from augment.vectors.interpolation import Sphere, at_length
@@ -200,7 +200,7 @@ class GANSMOTE(VectorSampler):
     def takes_repeats(self) -> bool:  # noqa: D102 -- see the base
         return self.output == "onehot"
 
-    def settle(self, rows: Rows, seed: int) -> None:  # noqa: D102 -- see the base
+    def settle(self, rows: VectorRows, seed: int) -> None:  # noqa: D102 -- see the base
         if self.output == "onehot" and self.generator_input != "noise":
             raise InputError(
                 "One-hot rows are made from noise, since SMOTE rows are not one-hot. Give generator_input='noise'. Got"
@@ -242,7 +242,7 @@ class GANSMOTE(VectorSampler):
         for code in trained:
             self._look_for_collapse(rows, code, child)
 
-    def draw(self, rows: Rows, code: int, wanted: int, seed: int) -> Drawn:  # noqa: D102 -- see the base
+    def draw(self, rows: VectorRows, code: int, wanted: int, seed: int) -> Drawn:  # noqa: D102 -- see the base
         network = self._generators.get(code)
         if self._groups and network is None:
             return crossed(rows, self._smote.draw(rows, code, wanted, seed), self._groups, seed)
@@ -356,7 +356,7 @@ class GANSMOTE(VectorSampler):
             tensors = load_file(place / _FILES[1])
             made = cls(**config["parameters"])
             labels = np.array(config["labels"])
-            made._rows = Rows(tensors["rows"], tensors["codes"], labels, tensors["numbers"], config["on_sphere"])
+            made._rows = VectorRows(tensors["rows"], tensors["codes"], labels, tensors["numbers"], config["on_sphere"])
             made._groups, made._made, made.history_ = config["groups"], config["made"], config["history"]
             for look in made.history_:
                 if "coverage" in look:  # whose classes JSON has made texts of
@@ -381,7 +381,7 @@ class GANSMOTE(VectorSampler):
             ) from error
         return made
 
-    def _smote_of(self, rows: Rows) -> Smote:
+    def _smote_of(self, rows: VectorRows) -> Smote:
         """Return what makes the SMOTE rows of some."""
         smote = Smote(
             k_neighbors=self.k_neighbors, metric=self.metric, sphere=self.sphere, small_class=self.small_class
@@ -391,11 +391,11 @@ class GANSMOTE(VectorSampler):
 
     def _settings(self, rows: int) -> Any:
         """Return how is trained on so many rows."""
-        from augment.vectors.gan.training import Settings
+        from augment.vectors.gan.training import GanSettings
 
         n_steps, batch_size, learning_rate = _DEFAULTS[self.generator_input]
         batch_size = self.batch_size or min(batch_size, rows)
-        return Settings(
+        return GanSettings(
             n_steps=self.n_steps or n_steps or _EPOCHS * -(-rows // batch_size),
             batch_size=batch_size,
             learning_rate=self.learning_rate or learning_rate,
@@ -405,7 +405,7 @@ class GANSMOTE(VectorSampler):
             patience=self.patience,
         )
 
-    def _train_residual(self, rows: Rows, trained: Sequence[int], seed: int) -> None:
+    def _train_residual(self, rows: VectorRows, trained: Sequence[int], seed: int) -> None:
         """Train the one network of the default mode."""
         from augment.vectors.gan.networks import ResidualGenerator
         from augment.vectors.gan.training import train_residual
@@ -417,7 +417,7 @@ class GANSMOTE(VectorSampler):
             own = generator(seed, "part", code).permutation(rows.of(code))
             aside[own[: int(HELD_ASIDE * len(own))]] = True
         seen = np.flatnonzero(~aside)
-        learnt = Rows(rows.vectors[seen], rows.codes[seen], rows.labels, rows.numbers[seen], rows.on_sphere)
+        learnt = VectorRows(rows.vectors[seen], rows.codes[seen], rows.labels, rows.numbers[seen], rows.on_sphere)
         smote = self._smote_of(learnt)
         real, pools, kept, shown = [], [], [], []
         for code in trained:
@@ -444,7 +444,7 @@ class GANSMOTE(VectorSampler):
         self.history_ += [{"classes": names, **look} for look in looks]
         self._generators = dict.fromkeys(trained, network)
 
-    def _train_plain(self, rows: Rows, code: int, seed: int) -> None:
+    def _train_plain(self, rows: VectorRows, code: int, seed: int) -> None:
         """Train the network of one class."""
         from augment.vectors.gan import networks, training
 
@@ -462,13 +462,13 @@ class GANSMOTE(VectorSampler):
         self.history_ += [{"classes": [rows.label(code)], **look} for look in looks]
         self._generators[code] = network.eval()
 
-    def _brought_to_length(self, rows: Rows, code: int, vectors: np.ndarray) -> np.ndarray:
+    def _brought_to_length(self, rows: VectorRows, code: int, vectors: np.ndarray) -> np.ndarray:
         """Return new vectors at the length of their class, if they are to have it, in the type of the real ones."""
         if not self._groups and (self.sphere == "renormalize" or (self.sphere == "auto" and rows.on_sphere)):
             vectors = at_length(vectors, float(np.linalg.norm(rows.vectors[rows.of(code)], axis=1).mean()))
         return vectors.astype(rows.vectors.dtype)
 
-    def _look_for_collapse(self, rows: Rows, code: int, seed: int) -> None:
+    def _look_for_collapse(self, rows: VectorRows, code: int, seed: int) -> None:
         """Compare new rows with real ones: how far apart they are, and how many they reach."""
         from sklearn.metrics import pairwise_distances
 

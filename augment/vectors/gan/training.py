@@ -35,7 +35,7 @@ Look = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class GanSettings:
     """How long and how fast is trained; see `augment.vectors.gan.sampler.GANSMOTE`."""
 
     n_steps: int
@@ -60,7 +60,7 @@ def train_residual(
     smote: Sequence[np.ndarray],
     covered: Callable[[ResidualGenerator], Sequence[float]],
     floor: Sequence[float],
-    settings: Settings,
+    settings: GanSettings,
 ) -> tuple[ResidualGenerator, list[Look]]:
     """Train a residual generator until its rows reach too few real ones.
 
@@ -76,7 +76,7 @@ def train_residual(
         Says, of each class, which share of rows held aside a generator's rows reach.
     floor : sequence of float
         The least of it, of each class.
-    settings : Settings
+    settings : GanSettings
 
     Returns
     -------
@@ -119,7 +119,7 @@ def residual_steps(
     averaged: ResidualGenerator,
     real: Sequence[np.ndarray],
     smote: Sequence[np.ndarray],
-    settings: Settings,
+    settings: GanSettings,
 ) -> Iterator[Losses]:
     """Train a conditional Wasserstein GAN with gradient penalty, a step of the generator at a time, without end.
 
@@ -180,7 +180,7 @@ def residual_steps(
 
 
 def translating_steps(
-    generator: TranslatingGenerator, real: np.ndarray, smote: np.ndarray, settings: Settings
+    generator: TranslatingGenerator, real: np.ndarray, smote: np.ndarray, settings: GanSettings
 ) -> Iterator[Losses]:
     """Train a SMOTified-GAN, a step at a time, without end.
 
@@ -192,7 +192,7 @@ def translating_steps(
         Real rows of the class.
     smote : ndarray, shape (m, d)
         SMOTE rows to draw from.
-    settings : Settings
+    settings : GanSettings
 
     Yields
     ------
@@ -219,7 +219,7 @@ def translating_steps(
         yield Losses(float(critic_loss.detach()), float(generator_loss.detach()))
 
 
-def noise_steps(generator: NoiseGenerator, real: np.ndarray, settings: Settings) -> Iterator[Losses]:
+def noise_steps(generator: NoiseGenerator, real: np.ndarray, settings: GanSettings) -> Iterator[Losses]:
     """Train the GAN of Scott and Plested, a step at a time: squared error, dropout .3, a statistic of the batch.
 
     Real rows are noised, less from step to step: of one-hot groups some are drawn anew, and continuous rows are shaken.
@@ -230,7 +230,7 @@ def noise_steps(generator: NoiseGenerator, real: np.ndarray, settings: Settings)
         Is trained.
     real : ndarray, shape (n, d)
         Real rows of the class.
-    settings : Settings
+    settings : GanSettings
 
     Yields
     ------

@@ -209,10 +209,10 @@ def test_the_first_word_of_a_text_is_covered_like_a_later_one(engine, architectu
     assert covered[-1].end == len(tokens.ids)
 
 
-# Tokens
+# TokenizedText
 
 
-def pieces_of(tokens: Tokens, span: Span) -> list[int]:
+def pieces_of(tokens: TokenizedText, span: Span) -> list[int]:
     """The pieces that share a character with a span, found the slow way."""
     bounds = zip(tokens.starts, tokens.ends, strict=True)
     return [i for i, (start, end) in enumerate(bounds) if start < end and start < span.end and span.start < end]
@@ -230,7 +230,7 @@ def test_cover_is_exactly_the_pieces_of_a_word_or_none(engine, text):
 
 
 def test_cover_refuses_a_span_that_cuts_a_piece():
-    tokens = Tokens([5, 6, 7], [0, 4, 8], [3, 8, 9])
+    tokens = TokenizedText([5, 6, 7], [0, 4, 8], [3, 8, 9])
     assert tokens.cover(Span(0, 3)) == Span(0, 1)
     assert tokens.cover(Span(4, 9)) == Span(1, 3)
     for span in (Span(0, 2), Span(1, 3), Span(4, 7), Span(3, 8), Span(5, 9), Span(9, 12), Span(3, 4)):

@@ -771,9 +771,7 @@ def test_the_function_for_texts_refuses_vectors_and_names_what_makes_them(senten
     rows = rows_of(sentences)
     data = ([row["text"] for row in rows], [row["label"] for row in rows])
     for strategy in ("smote", STRATEGIES.create("gan-smote", {})):
-        with pytest.raises(
-            InputError, match=r"makes vectors and no texts\. Give it to augment\.VectorUpsampler"
-        ):
+        with pytest.raises(InputError, match=r"makes vectors and no texts\. Give it to augment\.VectorUpsampler"):
             upsample(data, strategy=strategy)
 
 

@@ -23,7 +23,7 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from augment.errors import InputError
-from augment.vectors.base import Rows
+from augment.vectors.base import VectorRows
 from augment.vectors.gaussian import Gaussian
 from augment.vectors.smote import Adasyn, BorderlineSmote, KMeansSmote, Smote, SvmSmote
 
@@ -89,7 +89,7 @@ def test_it_is_an_over_sampler_as_imbalanced_learn_judges_them(estimator, check)
 )
 def test_drawn_from_the_same_seed_the_rows_are_those_of_imbalanced_learn(ours, theirs):
     X, y = overlapping(sizes=(40, 90), width=6)
-    rows = Rows(X, np.repeat([0, 1], [40, 90]), np.unique(y), np.arange(130), on_sphere=False)
+    rows = VectorRows(X, np.repeat([0, 1], [40, 90]), np.unique(y), np.arange(130), on_sphere=False)
     ours.sampling_strategy_ = {"c0": 80}
     ours.settle(rows, 0)
     drawn = ours.draw(rows, 0, 80, 7)

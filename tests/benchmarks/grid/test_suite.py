@@ -11,14 +11,14 @@ from augment.registry import STRATEGIES
 from benchmarks.grid import suite as suites
 from benchmarks.grid.arms import Arm, built_in, resolve
 from benchmarks.grid.suite import Suite, cells
-from benchmarks.grid.tasks import Rows, Task, TaskData
+from benchmarks.grid.tasks import LabelledRows, Task, TaskData
 from classifiers.config import TrainConfig
 
 
 def data(rows: int = 100, task: Task | None = None) -> TaskData:
     """Three classes, the second rare; nothing of it is read from a disk."""
     labels = tuple(("no", "so", "yes")[min(i % 5, 2)] for i in range(rows))
-    own = Rows(tuple(f"text {i}" for i in range(rows)), labels)
+    own = LabelledRows(tuple(f"text {i}" for i in range(rows)), labels)
     return TaskData(task or Task(name="sst3"), "so", own, own.taken(range(20)), {"sst3": own.taken(range(30))}, {})
 
 

@@ -14,7 +14,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 from augment.data.reading import Layout
 from augment.errors import InputError
 from augment.words import folded
-from benchmarks.grid.tasks import CROSS_DOMAIN, Rows, Task, at_hand, load, read_split
+from benchmarks.grid.tasks import CROSS_DOMAIN, LabelledRows, Task, at_hand, load, read_split
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 with_data = pytest.mark.skipif(not DATA.is_dir(), reason="the data sets are not beside the project")
@@ -241,7 +241,9 @@ def test_the_hub_is_asked_for_each_part_under_its_published_name(monkeypatch):
     found = read_split("sst3", "dev", None)
     assert found.labels == ("negative", "negative", "neutral", "positive", "positive")
     assert read_split("yelp", "test", None).labels == ("negative", "neutral", "positive")
-    assert read_split("dynasent", "train", None) == Rows(tuple("prsprs"), ("neutral", "positive", "negative") * 2)
+    assert read_split("dynasent", "train", None) == LabelledRows(
+        tuple("prsprs"), ("neutral", "positive", "negative") * 2
+    )
     assert asked == [
         ("SetFit/sst5", "validation"),
         ("Yelp/yelp_review_full", "test"),

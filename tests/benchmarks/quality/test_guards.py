@@ -45,7 +45,7 @@ HELD = ["hall", "cake", "tour", "tale", "bread", "chair", "house", "beach", "pho
 
 
 def test_the_judge_sees_what_turned_and_the_agreement_guard_takes_it_out():
-    judge = Judge(corpus(HELD), "mini")
+    judge = HeldOutJudge(corpus(HELD), "mini")
     guards = ["agreement:least=.5,folds=3", "length_ratio"]
     found = guard_quality(corpus(TRAIN), "negative", Turncoat(), guards, judge, rows=28)
     real, others, unguarded, agreed, length = found
@@ -61,14 +61,14 @@ def test_the_judge_sees_what_turned_and_the_agreement_guard_takes_it_out():
 
 
 def test_a_guard_that_leaves_nothing_is_shown_without_numbers():
-    judge = Judge(corpus(HELD), "mini")
+    judge = HeldOutJudge(corpus(HELD), "mini")
     *_, found = guard_quality(corpus(TRAIN), "negative", Turncoat(), ["similarity:low=-1,high=-.99"], judge, rows=8)
     assert (found.rows, found.rejected) == (0, 1.0)
     assert np.isnan([found.own, found.contradicted]).all()
 
 
 def test_a_judge_that_knows_no_such_class_and_a_strategy_that_makes_nothing_are_refused():
-    judge = Judge(corpus(HELD), "mini")
+    judge = HeldOutJudge(corpus(HELD), "mini")
     judge.fitted.classes_ = np.array(["bad", "positive"])
     with pytest.raises(InputError, match="hold no class 'negative'; there are bad, positive"):
         guard_quality(corpus(TRAIN), "negative", Turncoat(), ["length_ratio"], judge, rows=8)
@@ -80,12 +80,12 @@ def test_a_judge_that_knows_no_such_class_and_a_strategy_that_makes_nothing_are_
             return [None for _ in draws]
 
     with pytest.raises(InputError, match="the strategy 'idle' can make nothing of the class 'negative'"):
-        guard_quality(corpus(TRAIN), "negative", Idle(), ["length_ratio"], Judge(corpus(HELD), "mini"), rows=8)
+        guard_quality(corpus(TRAIN), "negative", Idle(), ["length_ratio"], HeldOutJudge(corpus(HELD), "mini"), rows=8)
 
 
 def test_a_class_without_rows_is_refused():
     with pytest.raises(InputError, match="no row of class 'neutral'; there are negative, positive"):
-        guard_quality(corpus(TRAIN), "neutral", Turncoat(), [], Judge(corpus(HELD), "mini"), rows=4)
+        guard_quality(corpus(TRAIN), "neutral", Turncoat(), [], HeldOutJudge(corpus(HELD), "mini"), rows=4)
 
 
 def test_the_command_shows_a_line_for_each_guard():

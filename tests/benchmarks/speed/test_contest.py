@@ -19,9 +19,9 @@ from benchmarks.cli import entry
 from benchmarks.cli.entry import main
 from benchmarks.speed import encoding, fill_mask
 from benchmarks.speed.contest import (
-    Asked,
     Competitor,
     Contest,
+    ContestOptions,
     Measured,
     Setting,
     alone,
@@ -37,8 +37,8 @@ PEER = importlib.util.find_spec("sentence_transformers") is not None
 
 
 @pytest.fixture
-def asked(bert) -> Asked:
-    return Asked(data="sample", label="neutral", model=str(bert), rows=60, threads=1)
+def asked(bert) -> ContestOptions:
+    return ContestOptions(data="sample", label="neutral", model=str(bert), rows=60, threads=1)
 
 
 def contests(module, asked):
@@ -161,10 +161,10 @@ def test_an_unknown_class_is_told_in_one_line():
 def test_texts_are_taken_in_order_and_again_where_there_are_too_few(asked, monkeypatch):
     without_the_peer(monkeypatch)
     texts = read("sample").texts
-    found, _ = contests(encoding, Asked(**{**vars(asked), "rows": 700}))
+    found, _ = contests(encoding, ContestOptions(**{**vars(asked), "rows": 700}))
     assert [contest.setting.batch_size for contest in found] == [32, 64]
     assert [list(contest.setting.texts) for contest in found] == [(list(texts) * 3)[:700]] * 2
-    found, _ = contests(encoding, Asked(**{**vars(asked), "batch_sizes": (5,)}))
+    found, _ = contests(encoding, ContestOptions(**{**vars(asked), "batch_sizes": (5,)}))
     assert [(len(contest.setting.texts), contest.setting.batch_size) for contest in found] == [(60, 5)]
 
 
@@ -202,7 +202,7 @@ def test_an_interpreter_that_cannot_run_sentence_transformers_is_told_of(asked):
         with pytest.raises(
             InputError, match=r"sentence-transformers cannot be measured with .* sentence-transformers 5"
         ):
-            contests(encoding, Asked(**{**vars(asked), "encoder_python": python}))
+            contests(encoding, ContestOptions(**{**vars(asked), "encoder_python": python}))
 
 
 def vectors_of_a_peer(monkeypatch, shift):
@@ -218,7 +218,7 @@ def vectors_of_a_peer(monkeypatch, shift):
 
 def test_vectors_that_agree_are_said_to(asked, monkeypatch):
     vectors_of_a_peer(monkeypatch, 5e-5)
-    found, told = contests(encoding, Asked(**{**vars(asked), "encoder_python": "python"}))
+    found, told = contests(encoding, ContestOptions(**{**vars(asked), "encoder_python": "python"}))
     assert told == ["encoding: the vectors of 60 texts differ by 5.0e-05 at most."]
     assert [competitor.name for competitor in found[1].field_] == ["TextEncoder", "sentence-transformers"]
 
@@ -314,7 +314,7 @@ def test_every_contest_is_offered_by_name_and_can_be_put_together():
 def test_ours_and_the_stock_trainer_train_the_same_rows_and_tell_of_their_losses(bert):
     from benchmarks.speed import training
 
-    asked = Asked(data="sample", label="neutral", model=str(bert), rows=330, threads=1, batch_sizes=(16,))
+    asked = ContestOptions(data="sample", label="neutral", model=str(bert), rows=330, threads=1, batch_sizes=(16,))
     (contest,), _ = contests(training, asked)
     assert [len(contest.setting.texts), contest.setting.batch_size] == [330, 16]
     compare(contest, repeats=1)
@@ -332,6 +332,6 @@ def test_rows_of_one_class_are_no_training(tmp_path, bert):
     from benchmarks.speed import training
 
     (tmp_path / "one.csv").write_text("text,label\na good day,x\n,y\n")
-    asked = Asked(data=str(tmp_path / "one.csv"), label="x", model=str(bert), rows=10, threads=1)
+    asked = ContestOptions(data=str(tmp_path / "one.csv"), label="x", model=str(bert), rows=10, threads=1)
     with pytest.raises(InputError, match="fewer than two classes"):
         contests(training, asked)

@@ -20,7 +20,7 @@ from augment import upsample
 from augment.data.corpus import read
 from augment.errors import InputError, OutputError, TrainingError
 from classifiers.config import Features, Redraw, Static, TrainConfig
-from classifiers.data.batching import Rows
+from classifiers.data.batching import TrainingRows
 from classifiers.data.schedules import ClassBalanced, EveryRow, RealAtLast, Redrawn, bucketed
 from classifiers.data.splits import Split, described, near_copies, training_data
 from classifiers.data.synthesis import Synthesis
@@ -186,7 +186,7 @@ def test_of_a_set_that_came_out_short_some_rows_are_taken_again():
         def get(self, number):
             return SimpleNamespace(rows=Split(["a", "b"], np.array([0, 0])))
 
-    rows = Rows([[1], [2], [3]], Split(["x", "y", "z"], np.array([0, 1, 1])), 2)
+    rows = TrainingRows([[1], [2], [3]], Split(["x", "y", "z"], np.array([0, 1, 1])), 2)
     schedule = Redrawn(rows, Short(), lambda texts: [[9]] * len(texts), 2, 0.5)
     assert len(schedule) == 8
     assert Counter(schedule.parts(0)[0].tolist()) == {0: 1, 1: 1, 2: 1, 3: 3, 4: 2}
@@ -202,7 +202,7 @@ def test_a_short_set_is_filled_up_class_by_class_and_with_rows_of_the_file_where
             return SimpleNamespace(rows=Split(["1", "2", "3"], np.array([0, 1, 0])))
 
     file = Split([*"uvwxyz"], np.array([0, 1, 2, 2, 2, 2]))
-    rows = Rows([[1]] * 6, file, 3)
+    rows = TrainingRows([[1]] * 6, file, 3)
     (part,) = Redrawn(rows, Short(), lambda texts: [[9]] * len(texts), 3, 0.5).parts(0)
     assert part[:6].tolist() == list(range(6))
     assert Counter(rows.codes[part[6:]].tolist()) == {0: 2, 1: 4, 2: 3}
@@ -610,11 +610,11 @@ def test_reading_the_sample_and_training_on_it_by_name_works(config):
 def test_classes_weigh_what_an_epoch_takes_of_them(config, bert, tmp_path, values, mass, mean):
     from augment.models.checkpoints import load_encoder
     from classifiers.data.feed import text_feed
-    from classifiers.data.inputs import Tokens
+    from classifiers.data.inputs import TokenInputs
 
     asked, found = config(**values), data()
     synthesis = Synthesis(asked.augmentation, found, 0, "cpu") if isinstance(asked.augmentation, Static) else None
-    feed = text_feed(asked, found, Tokens(load_encoder(str(bert), device="cpu"), 64), synthesis, tmp_path)
+    feed = text_feed(asked, found, TokenInputs(load_encoder(str(bert), device="cpu"), 64), synthesis, tmp_path)
     assert feed.mass.tolist() == pytest.approx(mass)
     assert feed.mean_weight == pytest.approx(mean)
     for epoch in range(3):

@@ -320,7 +320,7 @@ def trained(coverages: list[tuple[float, ...]], floor: tuple[float, ...], **othe
         return next(shown)
 
     asked = {"n_steps": 25 * (len(coverages) - 1), "patience": 99, **others}
-    settings = Settings(batch_size=4, learning_rate=1e-2, packing=1, n_critic=1, gradient_penalty=10.0, **asked)
+    settings = GanSettings(batch_size=4, learning_rate=1e-2, packing=1, n_critic=1, gradient_penalty=10.0, **asked)
     torch.manual_seed(0)
     network = ResidualGenerator.like(np.concatenate(real), 4, len(real))
     chosen, looks = train_residual(network, real, real, covered, floor, settings)
