@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -18,23 +17,21 @@ from augment.models.inference import one_thread_each
 from augment.seeding import generator, global_generators, seed_of
 from augment.vectors.base import ROUNDS, Drawn, VectorRows, VectorSampler
 from augment.vectors.fidelity import density_coverage
+from augment.vectors.gan.collapse import COMPARED, has_collapsed, spread_and_reach
+from augment.vectors.gan.folder import Learnt, read, write
 from augment.vectors.gan.one_hot import checked_groups, crossed
 from augment.vectors.interpolation import Sphere, at_length
 from augment.vectors.row_estimators import Metric
-from augment.vectors.row_keys import first_rows, row_keys
+from augment.vectors.row_keys import first_rows
 from augment.vectors.smote import SmallClass, Smote
 
 GeneratorInput = Literal["residual", "smote", "noise"]
 
 HELD_ASIDE = 0.2
 """Share of a class's rows that the default mode does not train on, to decide when to stop."""
-COLLAPSED = 0.5
-"""New rows that are less than half as far apart as real ones, or reach less than half of them, are a collapse."""
 
 _POOL = 8  # times as many SMOTE rows to train on as real ones, and to look at as held aside
 _MOST_POOLED = 20_000
-_COMPARED = 1000  # most rows that are looked at for a collapse
-_REACHED = 1 - 2**-5  # coverage of real rows by real rows, for k = 5
 _EPOCHS = 150  # of SMOTified-GAN
 _DEFAULTS = {
     # steps of the generator, rows of a batch, learning rate
@@ -42,7 +39,6 @@ _DEFAULTS = {
     "smote": (None, 128, 2e-4),
     "noise": (3000, 70, 1e-4),
 }
-_FILES = ("config.json", "model.safetensors")
 
 
 class GANSMOTE(VectorSampler):
@@ -301,33 +297,19 @@ class GANSMOTE(VectorSampler):
         NotFittedError
             Before `fit_resample`.
         """
-        from safetensors.numpy import save_file
-
         if not hasattr(self, "_rows"):
             raise NotFittedError(f"This {type(self).__name__} has learnt nothing yet: call fit_resample first.")
-        place = Path(folder)
-        place.mkdir(parents=True, exist_ok=True)
-        rows = self._rows
-        tensors = {"rows": rows.vectors, "codes": rows.codes, "numbers": rows.numbers}
-        networks = list(dict.fromkeys(self._generators.values()))
-        for number, network in enumerate(networks):
-            tensors |= {f"{number}.{name}": value.numpy() for name, value in network.state_dict().items()}
-        save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, place / _FILES[1])
-        config = {
-            "parameters": {
-                **{k: v for k, v in self.get_params().items() if k not in ("sampling_strategy", "random_state")},
-                "groups": self._groups or None,
-            },
-            "labels": rows.labels.tolist(),
-            "networks": [[code for code, own in self._generators.items() if own is network] for network in networks],
-            "made": self._made,
-            "groups": self._groups,
-            "on_sphere": rows.on_sphere,
-            "history": self.history_,
-            "collapse": list(self.collapse_.items()),
-        }
-        text = json.dumps(config, indent=2, default=lambda value: value.tolist())
-        (place / _FILES[0]).write_text(text + "\n", encoding="utf-8")
+        parameters = {k: v for k, v in self.get_params().items() if k not in ("sampling_strategy", "random_state")}
+        learnt = Learnt(
+            parameters={**parameters, "groups": self._groups or None},
+            rows=self._rows,
+            generators=self._generators,
+            groups=self._groups,
+            made=self._made,
+            history=self.history_,
+            collapse=self.collapse_,
+        )
+        write(learnt, folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -346,39 +328,22 @@ class GANSMOTE(VectorSampler):
         ModelError
             If the folder does not hold what `save` writes.
         """
-        import torch
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        place = Path(folder)
+        learnt = read(folder, _networks(), cls.__name__)
         try:
-            config = json.loads((place / _FILES[0]).read_text(encoding="utf-8"))
-            tensors = load_file(place / _FILES[1])
-            made = cls(**config["parameters"])
-            labels = np.array(config["labels"])
-            made._rows = VectorRows(tensors["rows"], tensors["codes"], labels, tensors["numbers"], config["on_sphere"])
-            made._groups, made._made, made.history_ = config["groups"], config["made"], config["history"]
-            for look in made.history_:
-                if "coverage" in look:  # whose classes JSON has made texts of
-                    look["coverage"] = dict(zip(look["classes"], look["coverage"].values(), strict=True))
-            made.collapse_ = dict(config["collapse"])
-            made._smote = made._smote_of(made._rows)
-            made._generators = {}
-            for number, codes in enumerate(config["networks"]):
-                prefix = f"{number}."
-                state = {
-                    name.removeprefix(prefix): torch.from_numpy(value)
-                    for name, value in tensors.items()
-                    if name.startswith(prefix)
-                }
-                made._generators |= dict.fromkeys(
-                    codes, _networks()[made.generator_input].restored(state, made._groups)
-                )
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+            made = cls(**learnt.parameters)
+            made._smote = made._smote_of(learnt.rows)
+        except (ValueError, TypeError) as error:
             raise ModelError(
                 f"The folder {str(folder)!r} holds no saved {cls.__name__}: {' '.join(str(error).split())[:200]}. Give"
                 " one that save has written."
             ) from error
+        made._rows, made._generators, made._groups, made._made = (
+            learnt.rows,
+            learnt.generators,
+            learnt.groups,
+            learnt.made,
+        )
+        made.history_, made.collapse_ = learnt.history, learnt.collapse
         return made
 
     def _smote_of(self, rows: VectorRows) -> Smote:
@@ -469,28 +434,22 @@ class GANSMOTE(VectorSampler):
         return vectors.astype(rows.vectors.dtype)
 
     def _look_for_collapse(self, rows: VectorRows, code: int, seed: int) -> None:
-        """Compare new rows with real ones: how far apart they are, and how many they reach."""
-        from sklearn.metrics import pairwise_distances
-
+        """Compare new rows with real ones, and say so if the network has collapsed."""
         own = rows.vectors[rows.of(code)]
         own = own[first_rows(own, np.zeros(len(own), dtype=np.int64))]
-        real = own[generator(seed, "report", code).permutation(len(own))[:_COMPARED]]
-        new = self.draw(rows, code, len(real), seed).vectors
-        apart = [float(pairwise_distances(some).mean()) for some in (new, real)]
-        # Of few different rows, as one-hot ones may be, those that are met exactly.
-        reached = density_coverage(real, new)[1] if len(real) > 5 else np.isin(row_keys(real), row_keys(new)).mean()
-        found = {"distance_ratio": apart[0] / apart[1] if apart[1] else 1.0, "coverage": float(reached)}
-        self.collapse_[rows.label(code)] = found
-        if found["distance_ratio"] >= COLLAPSED and found["coverage"] >= COLLAPSED * _REACHED:
+        real = own[generator(seed, "report", code).permutation(len(own))[:COMPARED]]
+        measures = spread_and_reach(real, self.draw(rows, code, len(real), seed).vectors)
+        self.collapse_[rows.label(code)] = measures
+        if not has_collapsed(measures):
             return
-        said = (
-            f"The network of class {rows.label(code)!r} has collapsed: its rows are {found['distance_ratio']:.2f} times"
-            f" as far apart as real ones and reach {found['coverage']:.0%} of those. Use smote, the default"
+        message = (
+            f"The network of class {rows.label(code)!r} has collapsed: its rows are {measures['distance_ratio']:.2f}"
+            f" times as far apart as real ones and reach {measures['coverage']:.0%} of those. Use smote, the default"
             " generator_input, or more steps."
         )
         if self.on_collapse == "raise":
-            raise InputError(said)
-        warnings.warn(said, stacklevel=8)
+            raise InputError(message)
+        warnings.warn(message, stacklevel=8)
 
 
 def _networks() -> dict[str, Any]:

@@ -1,0 +1,122 @@
+"""The folder that a trained GANSMOTE is kept in: a JSON file, and its networks and real rows as safetensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augment.errors import ModelError
+from augment.vectors.base import VectorRows
+
+CONFIG = "config.json"
+TENSORS = "model.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What a GANSMOTE has learnt, and what SMOTE needs to make its rows again."""
+
+    parameters: dict[str, Any]
+    """Of the constructor, but for those that a run sets."""
+    rows: VectorRows
+    """The real rows, of all classes."""
+    generators: dict[int, Any]
+    """Code of a class → its network, which several may share."""
+    groups: list[Any]
+    """Columns of one-hot rows, by group; empty for continuous rows."""
+    made: list[int]
+    """Codes of the classes that rows are made of."""
+    history: list[dict[str, Any]]
+    """Looks at the training."""
+    collapse: dict[Any, dict[str, float]]
+    """Class → what `augment.vectors.gan.collapse.spread_and_reach` measured."""
+
+
+def write(learnt: Learnt, folder: str | Path) -> None:
+    """Write what was learnt; the folder is made if it is not there."""
+    from safetensors.numpy import save_file
+
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    rows = learnt.rows
+    tensors = {"rows": rows.vectors, "codes": rows.codes, "numbers": rows.numbers}
+    networks = list(dict.fromkeys(learnt.generators.values()))
+    for number, network in enumerate(networks):
+        tensors |= {f"{number}.{name}": value.numpy() for name, value in network.state_dict().items()}
+    save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, place / TENSORS)
+    config = {
+        "parameters": learnt.parameters,
+        "labels": rows.labels.tolist(),
+        "networks": [[code for code, own in learnt.generators.items() if own is network] for network in networks],
+        "made": learnt.made,
+        "groups": learnt.groups,
+        "on_sphere": rows.on_sphere,
+        "history": learnt.history,
+        "collapse": list(learnt.collapse.items()),
+    }
+    text = json.dumps(config, indent=2, default=lambda value: value.tolist())
+    (place / CONFIG).write_text(text + "\n", encoding="utf-8")
+
+
+def read(folder: str | Path, networks: Mapping[str, Any], owner: str) -> Learnt:
+    """Read what `write` wrote.
+
+    Parameters
+    ----------
+    folder : str or Path
+    networks : mapping of str to type
+        The class of the network for each ``generator_input``.
+    owner : str
+        What messages call the class that is read.
+
+    Returns
+    -------
+    Learnt
+
+    Raises
+    ------
+    ModelError
+        If the folder does not hold what `write` writes.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    place = Path(folder)
+    try:
+        config = json.loads((place / CONFIG).read_text(encoding="utf-8"))
+        tensors = load_file(place / TENSORS)
+        labels = np.array(config["labels"])
+        rows = VectorRows(tensors["rows"], tensors["codes"], labels, tensors["numbers"], config["on_sphere"])
+        for look in config["history"]:
+            if "coverage" in look:  # whose classes JSON has made texts of
+                look["coverage"] = dict(zip(look["classes"], look["coverage"].values(), strict=True))
+        kind = networks[config["parameters"]["generator_input"]]
+        generators: dict[int, Any] = {}
+        for number, codes in enumerate(config["networks"]):
+            prefix = f"{number}."
+            state = {
+                name.removeprefix(prefix): torch.from_numpy(value)
+                for name, value in tensors.items()
+                if name.startswith(prefix)
+            }
+            generators |= dict.fromkeys(codes, kind.restored(state, config["groups"]))
+        return Learnt(
+            parameters=config["parameters"],
+            rows=rows,
+            generators=generators,
+            groups=config["groups"],
+            made=config["made"],
+            history=config["history"],
+            collapse=dict(config["collapse"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise ModelError(
+            f"The folder {str(folder)!r} holds no saved {owner}: {' '.join(str(error).split())[:200]}. Give one that"
+            " save has written."
+        ) from error
