@@ -9,7 +9,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from augment.errors import OutputError
 
@@ -27,6 +27,36 @@ def check_writable(path: Path) -> None:
     with replacing(path) as temporary:
         temporary.touch(exist_ok=False)
         temporary.unlink()
+
+
+def lock(file: IO[bytes], path: Path, mend: str) -> bool:
+    """Lock an open file against other processes, until it is closed.
+
+    Parameters
+    ----------
+    file : binary file
+        Opened to be written. On Windows no other handle can read its first byte while it is locked.
+    path : Path
+        What messages call it.
+    mend : str
+        What to choose instead, if the file system has no locks.
+
+    Returns
+    -------
+    bool
+        False if another process holds the lock.
+
+    Raises
+    ------
+    OutputError
+        If the file system has no locks.
+    """
+    from filelock import lock_descriptor
+
+    try:
+        return lock_descriptor(file.fileno(), blocking=False)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be locked ({error.strerror}); choose {mend}.") from None
 
 
 def clear_leftovers(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import ctypes
-import resource
 import sys
 from pathlib import Path
 
@@ -10,13 +9,18 @@ from pathlib import Path
 def peak_mb() -> float:
     """Return the most resident memory that this process has had, in MiB.
 
-    On Linux `getrusage` begins with what the parent had when it started this one, so that is asked elsewhere.
+    On Linux `getrusage` begins with what the parent had when it started this one, so that is asked elsewhere. Where the
+    system tells nothing (Windows), it is nan.
     """
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 2**10
     except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+        with contextlib.suppress(ImportError):
+            import resource
+
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+        return float("nan")
 
 
 def forget_peak() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import fcntl
 import json
 import os
 import zlib
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from augment.errors import InputError, OutputError
+from augment.files import lock
 from augment.identity import difference
 from benchmarks.grid.suite import Cell, Place
 
@@ -198,10 +198,8 @@ def appending(folder: Path) -> Iterator[tuple[Results, Appender]]:
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); give another folder as --out.") from None
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise OutputError(f"{path}: another run is writing here; wait for it, or give another --out.") from None
+        if not lock(file, path, "a folder on another file system as --out"):
+            raise OutputError(f"{path}: another run is writing here; wait for it, or give another --out.")
         file.seek(0)
         content = file.read()
         results, end = _parsed(path, content)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import zlib
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import InputError, OutputError
+from augment.files import lock
 from augment.generation.loop import Outcome, Row
 from augment.identity import difference
 
@@ -69,8 +69,9 @@ class Journal:
 
     def __init__(self, path: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
         self.path = path
-        self.chunks = 0
-        """How many finished chunks it holds."""
+        self._places: list[tuple[int, int]] = []  # where the line of each finished chunk begins, and its length
+        self._end = 0
+        self._held_elsewhere = False
         plain: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **identity}, default=str))
         there = path.exists()
         try:
@@ -83,11 +84,16 @@ class Journal:
             if not resume:
                 self._file.truncate(0)
             self._read_up(plain)
-        except BaseException as error:
-            if not there and not isinstance(error.__context__, BlockingIOError):  # as `__exit__`, which is not reached
-                self.path.unlink(missing_ok=True)
+        except BaseException:
+            if not there and not self._held_elsewhere:  # as `__exit__`, which is not reached
+                self.remove()
             self._file.close()
             raise
+
+    @property
+    def chunks(self) -> int:
+        """How many finished chunks it holds."""
+        return len(self._places)
 
     def __enter__(self) -> Journal:
         return self
@@ -106,6 +112,7 @@ class Journal:
         OutputError
             If it cannot be written; what was there before stays.
         """
+        place = self._end
         try:
             self._write(
                 {
@@ -120,19 +127,18 @@ class Journal:
             raise OutputError(
                 f"{self.path}: cannot be written ({error.strerror}); free the disk and go on with --resume."
             ) from None
-        self.chunks += 1
+        self._places.append((place, self._end - place))
 
     def outcomes(self) -> Iterator[Outcome]:
         """Read the finished chunks, in order, one at a time."""
-        with open(self.path, "rb") as file:
-            file.readline()
-            for _ in range(self.chunks):
-                entry = _parsed(file.readline())
-                if entry is None:
-                    raise InputError(f"{self.path}: has been changed while it was read; begin anew with --overwrite.")
-                label = entry["label"]
-                rows = [Row(text, label, source, variant, columns) for source, variant, text, columns in entry["rows"]]
-                yield Outcome(label, entry["slots"], rows, entry["rejected"], entry["barren"])
+        for place, length in self._places:
+            self._file.seek(place)
+            entry = _parsed(self._file.read(length))
+            if entry is None:
+                raise InputError(f"{self.path}: has been changed while it was read; begin anew with --overwrite.")
+            label = entry["label"]
+            rows = [Row(text, label, source, variant, columns) for source, variant, text, columns in entry["rows"]]
+            yield Outcome(label, entry["slots"], rows, entry["rejected"], entry["barren"])
 
     def __iter__(self) -> Iterator[Row]:
         """Read the rows of all finished chunks, in order; as often as asked."""
@@ -141,25 +147,23 @@ class Journal:
 
     def remove(self) -> None:
         """Delete the file: its rows stand elsewhere now."""
+        if os.name == "nt":  # where a file that is open cannot be deleted
+            self._file.close()
         self.path.unlink(missing_ok=True)
         self._file.close()
 
     def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(
-                f"{self.path}: another run is writing this output; wait for it, or choose another."
-            ) from None
-        except OSError as error:
-            raise OutputError(
-                f"{self.path}: cannot be locked ({error.strerror}); choose an output on another file system."
-            ) from None
+        if not lock(self._file, self.path, "an output on another file system"):
+            self._held_elsewhere = True
+            raise OutputError(f"{self.path}: another run is writing this output; wait for it, or choose another.")
 
     def _read_up(self, identity: Mapping[str, Any]) -> None:
-        """Check what stands in the file, cut off what a crash left half written, and stand at its end."""
-        with open(self.path, "rb") as file:
-            header = _parsed(file.readline())
+        """Check what stands in the file, cut off what a crash left half written, and note where chunks begin."""
+        # The locked handle itself: on Windows no other may read what it has locked. A copy, since readers close theirs.
+        with open(os.dup(self._file.fileno()), "rb") as file:
+            file.seek(0)
+            header = _parsed(line := file.readline())
+            end = len(line)
             if header is None:
                 if file.readline():
                     raise InputError(f"{self.path}: is damaged or no journal; begin anew with --overwrite.")
@@ -171,16 +175,15 @@ class Journal:
                         f"{self.path}: belongs to another run: {different}. Give the same command as before with"
                         " --resume, or begin anew with --overwrite."
                     )
-                end = file.tell()
                 while _parsed(line := file.readline()) is not None:
-                    self.chunks += 1
+                    self._places.append((end, len(line)))
                     end += len(line)
                 if line and file.readline():
                     raise InputError(
                         f"{self.path}: is damaged in chunk {self.chunks + 1}; begin anew with --overwrite."
                     )
+        self._end = end
         self._file.truncate(end)
-        self._file.seek(end)
         if header is None:
             try:
                 self._write(identity)
@@ -192,16 +195,17 @@ class Journal:
 
     def _write(self, entry: Mapping[str, Any]) -> None:
         text = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        end = self._file.tell()
-        left = memoryview(b"%08x %s\n" % (zlib.crc32(text), text))
+        line = b"%08x %s\n" % (zlib.crc32(text), text)
+        left = memoryview(line)
+        self._file.seek(self._end)
         try:
             while left:
                 left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
         except OSError:
-            self._file.truncate(end)
-            self._file.seek(end)
+            self._file.truncate(self._end)
             raise
+        self._end += len(line)
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

@@ -264,7 +264,7 @@ def test_a_file_system_without_locks_is_said_and_leaves_no_journal(path, monkeyp
     def refuse(*given):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
-    monkeypatch.setattr("fcntl.flock", refuse)
+    monkeypatch.setattr("filelock.lock_descriptor", refuse)
     with pytest.raises(OutputError, match=r"cannot be locked \(Function not implemented\)"):
         opened(path)
     assert not path.exists()
