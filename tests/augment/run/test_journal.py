@@ -261,7 +261,7 @@ def test_a_second_run_is_refused_while_the_first_holds_the_journal(path, resume)
 
 
 def test_a_file_system_without_locks_is_said_and_leaves_no_journal(path, monkeypatch):
-    def refuse(*given):
+    def refuse(*given, **options):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr("filelock.lock_descriptor", refuse)
