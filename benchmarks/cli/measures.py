@@ -120,7 +120,7 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **as
             raise refusal
         said(f"{name} is left out. {refusal}")
     for contest in found:
-        compare(contest, repeats=repeats, said=said)
+        compare(contest, repeats=repeats, log=said)
     if as_json:
         runs = {contest.name: {c.name: [asdict(run) for run in c.runs] for c in contest.field_} for contest in found}
         click.echo(json.dumps(runs, indent=2))
@@ -186,7 +186,7 @@ def vectors_command(
         TextEncoder(model=encoder, normalize=True),
         strategies=strategies or ALL,
         seeds=seeds,
-        said=lambda line: click.echo(line, err=True),
+        log=lambda line: click.echo(line, err=True),
     )
     if as_json:
         click.echo(json.dumps([asdict(one) for one in judged], indent=2))

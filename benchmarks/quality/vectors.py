@@ -47,7 +47,7 @@ def vector_quality(
     *,
     strategies: Sequence[str] = ALL,
     seeds: int = 3,
-    said: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> list[Judged]:
     """Have every strategy raise one class to the size of the largest, and judge the new vectors by held-out rows.
 
@@ -64,7 +64,7 @@ def vector_quality(
         ``name`` or ``name:key=value,…`` of vector strategies, or `DUPLICATES`.
     seeds : int, default=3
         Runs of each, with the seeds from 0 on.
-    said : callable, optional
+    log : callable, optional
         Called with a line after each run.
 
     Returns
@@ -102,7 +102,7 @@ def vector_quality(
                 new = resampled(sampler, vectors, labels.tolist(), usable, {label: wanted}).vectors
             seconds.append(time.perf_counter() - start)
             runs.append(vector_fidelity(*real, new, reference=reference, **others))
-            said(f"{name}, seed {seed}: {seconds[-1]:.1f} s")
+            log(f"{name}, seed {seed}: {seconds[-1]:.1f} s")
         judged.append(Judged(name, wanted, float(np.median(seconds)), _mean(runs, reference)))
     return judged
 

@@ -90,7 +90,7 @@ class Contest:
     field_: list[Competitor]
 
 
-def compare(contest: Contest, *, repeats: int = 3, said: Callable[[str], None] = lambda line: None) -> None:
+def compare(contest: Contest, *, repeats: int = 3, log: Callable[[str], None] = lambda line: None) -> None:
     """Measure all competitors in turn, again and again, each time in a fresh process.
 
     Parameters
@@ -99,7 +99,7 @@ def compare(contest: Contest, *, repeats: int = 3, said: Callable[[str], None] =
         The `runs` of its competitors are added to.
     repeats : int, default=3
         Rounds; all run once in each, so that a drift of the machine's speed meets all alike.
-    said : callable, optional
+    log : callable, optional
         Called with a line after each run.
     """
     for number in range(repeats):
@@ -107,7 +107,7 @@ def compare(contest: Contest, *, repeats: int = 3, said: Callable[[str], None] =
             measured = competitor.measure(contest.setting)
             competitor.runs.append(measured)
             rate = measured.rows / measured.seconds
-            said(f"{contest.name}, round {number + 1}: {competitor.name}: {rate:,.0f} {contest.unit}/s")
+            log(f"{contest.name}, round {number + 1}: {competitor.name}: {rate:,.0f} {contest.unit}/s")
 
 
 def table(field_: Sequence[Competitor]) -> list[list[Any]]:

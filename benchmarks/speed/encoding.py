@@ -37,7 +37,7 @@ class EncodingSetting(Setting):
     batch_size: int
 
 
-def contests(asked: ContestOptions, said: Callable[[str], None]) -> list[Contest]:
+def contests(asked: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
     """Put a contest together for each batch size.
 
     Parameters
@@ -45,7 +45,7 @@ def contests(asked: ContestOptions, said: Callable[[str], None]) -> list[Contest
     asked : ContestOptions
         Of its data the texts are taken, from the first on and again if there are too few; its `batch_sizes` are those
         of both, 32 and 64 if there are none.
-    said : callable
+    log : callable
         Told by how much the vectors differ, or how to get sentence-transformers where it is left out.
 
     Returns
@@ -75,13 +75,13 @@ def contests(asked: ContestOptions, said: Callable[[str], None]) -> list[Contest
     python = asked.encoder_python or (sys.executable if importlib.util.find_spec("sentence_transformers") else None)
     if python is None:
         _encoder(settings[0]).prepare()
-        said(
+        log(
             "encoding: sentence-transformers is left out, since it is not installed here: run"
             " pip install 'counterpoise[peers]', or give --encoder-python an interpreter that has it."
         )
     else:
         apart = largest_difference(settings[0], python=python)
-        said(f"encoding: the vectors of {min(len(chosen), COMPARED):,} texts differ by {apart:.1e} at most.")
+        log(f"encoding: the vectors of {min(len(chosen), COMPARED):,} texts differ by {apart:.1e} at most.")
     return [
         Contest(
             f"encoding, batch size {setting.batch_size}",

@@ -32,14 +32,14 @@ class FillMaskSetting(Setting):
     """New rows to make."""
 
 
-def contests(asked: ContestOptions, said: Callable[[str], None]) -> list[Contest]:
+def contests(asked: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
     """Put the contest together.
 
     Parameters
     ----------
     asked : ContestOptions
         Its data must be labelled; its `batch_sizes` are ours, 64 if there are none.
-    said : callable
+    log : callable
         Not called.
 
     Returns

@@ -25,14 +25,14 @@ class SmoteSetting(Setting):
     width: int
 
 
-def contests(asked: ContestOptions, said: Callable[[str], None]) -> list[Contest]:
+def contests(asked: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
     """Put the contest together: 50,000 unit vectors of 384 numbers in three classes, whatever else was asked for.
 
     Parameters
     ----------
     asked : ContestOptions
         Of which only the threads are taken.
-    said : callable
+    log : callable
         Not needed.
 
     Returns

@@ -32,7 +32,7 @@ class TrainingSetting(Setting):
     batch_size: int
 
 
-def contests(asked: ContestOptions, said: Callable[[str], None]) -> list[Contest]:
+def contests(asked: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
     """Put a contest together for each batch size.
 
     Parameters
@@ -40,7 +40,7 @@ def contests(asked: ContestOptions, said: Callable[[str], None]) -> list[Contest
     asked : ContestOptions
         Of its data rows are drawn, and drawn again if there are too few; its `batch_sizes` are those of all, 32 if
         there are none.
-    said : callable
+    log : callable
         Not needed.
 
     Returns

@@ -154,7 +154,7 @@ def pretrain_command(
         )
     checkpoint = shrink(checkpoint, [text for row in rows for text in row], **smaller)
     report = pretrain_by_contrast(
-        checkpoint, rows, output_dir, contrast, resume=resume, said=lambda line: click.echo(line, err=True)
+        checkpoint, rows, output_dir, contrast, resume=resume, log=lambda line: click.echo(line, err=True)
     )
     if as_json:
         click.echo(json.dumps(report, indent=2))

@@ -140,7 +140,7 @@ def train_command(
             resume=resume,
             overwrite=overwrite,
             progress=lambda steps: progress(steps, "steps", quiet=quiet),
-            said=None if quiet else partial(click.echo, err=True),
+            log=None if quiet else partial(click.echo, err=True),
         )
     from accelerate import PartialState
 

@@ -269,13 +269,13 @@ class ContrastiveTrainer(SentenceTrainer):
 class _Said(TrainerCallback):
     """Says the loss each time that it is logged."""
 
-    def __init__(self, said: Callable[[str], None]) -> None:
-        self.said = said
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self.log = log
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """Say where the training is."""
         if logs and "loss" in logs:
-            self.said(f"step {state.global_step} of {state.max_steps}: loss {float(logs['loss']):.4f}")
+            self.log(f"step {state.global_step} of {state.max_steps}: loss {float(logs['loss']):.4f}")
 
 
 def pretrain_by_contrast(
@@ -285,7 +285,7 @@ def pretrain_by_contrast(
     config: ContrastiveConfig,
     *,
     resume: bool = False,
-    said: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Train an encoder by contrast and save it, in half precision, with its tokenizer and `REPORT`.
 
@@ -306,7 +306,7 @@ def pretrain_by_contrast(
         How to train.
     resume : bool, default=False
         Go on from the last checkpoint in `output_dir`, if there is one.
-    said : callable, optional
+    log : callable, optional
         Called with a line on the loss, every 50 steps.
 
     Returns
@@ -354,7 +354,7 @@ def pretrain_by_contrast(
                 longest,
                 masks if config.mlm_weight else None,
             ),
-            callbacks=[_Said(said)],
+            callbacks=[_Said(log)],
             config=config,
         )
         trainer.remove_callback(PrinterCallback)

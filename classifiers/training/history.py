@@ -116,24 +116,24 @@ class History:
     ----------
     path : Path, optional
         A file with a record in JSON on each line; None to keep them in memory alone.
-    said : callable, optional
+    log : callable, optional
         Told of each in a sentence.
     writes : bool, default=True
         Whether this process writes the file; of several that train one model all read it, and one writes.
     """
 
     def __init__(
-        self, path: Path | None = None, said: Callable[[str], None] = lambda line: None, *, writes: bool = True
+        self, path: Path | None = None, log: Callable[[str], None] = lambda line: None, *, writes: bool = True
     ) -> None:
         self.path = path
-        self.said = said
+        self.log = log
         self.writes = writes
         self.records: list[Record] = []
 
     def add(self, record: Record) -> None:
         """Append a record."""
         self.records.append(record)
-        self.said(sentence(record))
+        self.log(sentence(record))
         if self.path is not None and self.writes:
             try:
                 with self.path.open("a", encoding="utf-8") as file:

@@ -51,7 +51,7 @@ def train(
     overwrite: bool = False,
     callbacks: Sequence[TrainerCallback] = (),
     progress: Progress | None = None,
-    said: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> TrainResult:
     """Train an encoder with a classification head.
 
@@ -77,7 +77,7 @@ def train(
         Of transformers.
     progress : callable, optional
         Given the number of steps, returns a context whose value is called with the number just taken.
-    said : callable, optional
+    log : callable, optional
         Told in a sentence what was made, and how each evaluation came out.
 
     Returns
@@ -109,7 +109,7 @@ def train(
         )
     # Of all processes that train this model; transformers sets it up anew, in the same way, when it begins.
     PartialState(cpu=config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()))
-    say = said if said is not None and PartialState().is_main_process else lambda line: None
+    say = log if log is not None and PartialState().is_main_process else lambda line: None
     start = time.perf_counter()
     data = training_data(
         described(train_dataset, "the training data"),
@@ -136,7 +136,7 @@ def train(
             config=config,
             checkpoint=checkpoint,
             model=model,
-            history=History(work / histories.FILE, said=say, writes=PartialState().is_main_process),
+            history=History(work / histories.FILE, log=say, writes=PartialState().is_main_process),
             folder=work,
             keep=output_dir is not None,
             resume=resume,

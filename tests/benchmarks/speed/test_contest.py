@@ -73,7 +73,7 @@ def test_rounds_take_turns_and_every_run_is_told():
         return lambda setting: (order.append((name, setting.threads)), Measured(30, 2.0, 0, 1))[1]
 
     contest = Contest("race", "", "laps", Setting(threads=3), [Competitor(n, measuring(n)) for n in ("a", "b")])
-    compare(contest, repeats=2, said=told.append)
+    compare(contest, repeats=2, log=told.append)
     assert order == [("a", 3), ("b", 3)] * 2
     assert [len(competitor.runs) for competitor in contest.field_] == [2, 2]
     assert told[2] == "race, round 2: a: 15 laps/s"
