@@ -181,7 +181,8 @@ def upsample_file(
     layout : Layout, optional
         How the input is laid out. None to find the columns by their names.
     encoder : str or TextEncoder, optional
-        What makes the vectors. Of vector strategies alone. None for that of `config`, or ``"mini"``.
+        What makes the vectors; by its name, at length 1. Of vector strategies alone. None for that of `config`, or
+        ``"mini"``.
     decode : {"nearest"}, optional
         Name the nearest real text of each new vector. Of vector strategies alone.
     config : path-like, optional

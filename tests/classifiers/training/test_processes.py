@@ -31,7 +31,7 @@ def launched(folder, config, *, processes=2, more="", before="pass"):
         if __name__ == "__main__":
             {before}
             config = TrainConfig(**{config!r})
-            train(config, RARE, VALIDATION, output_dir={str(folder / "model")!r}, said=print{more})
+            train(config, RARE, VALIDATION, output_dir={str(folder / "model")!r}, log=print{more})
         """)
     )
     command = [

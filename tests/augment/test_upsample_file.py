@@ -1,0 +1,229 @@
+"""The file door does what the command line does: the same bytes, the same refusals, the same way back."""
+
+from __future__ import annotations
+
+import csv
+import json
+import warnings
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from augment import FillMask, Layout, Random, Smote, TextEncoder, upsample, upsample_file
+from augment.cli import main
+from augment.errors import InputError, Interrupted, OutputError, ShortfallError
+from augment.run import Journal
+from augment.run.file_run import Destination
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "in.csv"
+    rows = [(f"We bought the {i}th ticket at the counter near the old gate.", "neutral") for i in range(4)]
+    rows += [(f"What a lovely evening number {i} with friends and music.", "positive") for i in range(9)]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+    return path
+
+
+def run(*options):
+    result = CliRunner().invoke(main, [str(option) for option in options])
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def same(one: Path, other: Path) -> bool:
+    """Compare two outputs, and their manifests but for the seconds."""
+    manifests = [json.loads(Path(f"{path}.manifest.json").read_text()) for path in (one, other)]
+    for manifest in manifests:
+        manifest.pop("seconds")
+    return one.read_bytes() == other.read_bytes() and manifests[0] == manifests[1]
+
+
+def test_both_doors_write_the_same_bytes_for_texts(source, tmp_path, bert):
+    run("upsample", source, "-o", tmp_path / "a.csv", "--model", bert, "--seed", 5, "--sampling-strategy", "neutral=7")
+    manifest = upsample_file(
+        source, tmp_path / "b.csv", strategy=FillMask(model=str(bert)), seed=5, sampling_strategy={"neutral": 7}
+    )
+    assert same(tmp_path / "a.csv", tmp_path / "b.csv")
+    assert manifest.counts_after == {"neutral": 7, "positive": 9}
+
+
+def test_both_doors_write_the_same_bytes_for_vectors(source, tmp_path, bert):
+    run(
+        *("upsample", source, "-o", tmp_path / "a.parquet", "--strategy", "smote", "--encoder", bert),
+        *("--param", "k_neighbors=2", "--decode", "nearest"),
+    )
+    sampler = Smote(k_neighbors=2)
+    upsample_file(
+        source,
+        tmp_path / "b.parquet",
+        strategy=sampler,
+        encoder=TextEncoder(model=str(bert), normalize=True),
+        decode="nearest",
+    )
+    assert same(tmp_path / "a.parquet", tmp_path / "b.parquet")
+    assert sampler.random_state is None  # the caller's own is left as it was
+
+
+def test_a_manifest_is_repeated_and_an_argument_goes_before_it(source, tmp_path):
+    upsample_file(source, tmp_path / "a.csv", strategy="random", seed=3, max_per_source=2)
+    config = tmp_path / "a.csv.manifest.json"
+    upsample_file(None, tmp_path / "b.csv", config=config)
+    assert same(tmp_path / "a.csv", tmp_path / "b.csv")
+    assert upsample_file(None, tmp_path / "c.csv", config=config, seed=4).seed == 4
+
+
+def test_what_an_interrupted_run_left_is_gone_on_with(source, tmp_path):
+    whole, output = tmp_path / "whole.csv", tmp_path / "out.csv"
+    arguments = {"strategy": "random", "seed": 0, "sampling_strategy": {"neutral": 3000}}
+    upsample_file(source, whole, **arguments)
+
+    calls = []
+
+    def stop(done, total, what):
+        calls.append(done)
+        if len(calls) == 3:  # nothing, a first chunk, a second one
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="give the same command with --resume"):
+        upsample_file(source, output, **arguments, progress=stop)
+    assert not output.exists()
+    with pytest.raises(OutputError, match="unfinished run"):
+        upsample_file(source, output, **arguments)
+    upsample_file(source, output, **arguments, resume=True)
+    assert output.read_bytes() == whole.read_bytes()
+    assert not Destination(output).journal.exists()
+
+
+def test_progress_is_told_from_nothing_to_all(source, tmp_path):
+    calls = []
+    upsample_file(source, tmp_path / "a.csv", strategy="random", progress=lambda *call: calls.append(call))
+    assert calls[0] == (0, 5, "rows")
+    assert sum(done for done, _, _ in calls) == 5
+
+
+def test_an_output_is_replaced_only_when_that_is_asked_for(source, tmp_path):
+    output = tmp_path / "a.csv"
+    upsample_file(source, output, strategy="random")
+    before = output.read_bytes()
+    with pytest.raises(OutputError, match="exists already"):
+        upsample_file(source, output, strategy="random", seed=1)
+    assert output.read_bytes() == before
+    upsample_file(source, output, strategy="random", seed=1, overwrite=True)
+    assert output.read_bytes() != before
+
+
+def test_an_input_is_never_replaced(source):
+    before = source.read_bytes()
+    with pytest.raises(OutputError, match="is an input of this run"):
+        upsample_file(source, source, strategy="random", overwrite=True)
+    assert source.read_bytes() == before
+
+
+def test_missing_rows_are_a_warning_or_with_strict_an_error_and_nothing_written(source, tmp_path):
+    arguments = {"strategy": "random", "max_per_source": 1}
+    with pytest.warns(UserWarning, match="1 of class 'neutral'"):
+        manifest = upsample_file(source, tmp_path / "a.csv", **arguments)
+    assert manifest.missing["neutral"]["rows"] == 1
+    with pytest.raises(ShortfallError, match="1 of class 'neutral'"):
+        upsample_file(source, tmp_path / "b.csv", **arguments, strict=True)
+    assert not list(tmp_path.glob("b.csv*"))
+
+
+def test_held_out_files_layouts_and_new_rows_alone(source, tmp_path):
+    bare = tmp_path / "bare.csv"
+    bare.write_text("".join(source.read_text().splitlines(keepends=True)[1:]))
+    layout = Layout(header=False, columns=("words", "class"), text_column="words", label_column="class")
+    manifest = upsample_file(
+        bare, tmp_path / "a.jsonl", strategy="random", layout=layout, against=[bare], only_synthetic=True
+    )
+    assert manifest.missing  # a copy equals a held-out text
+    assert manifest.input["layout"]["header"] is False
+    assert (tmp_path / "a.jsonl").read_text() == ""
+
+
+def test_a_report_is_written_beside(source, tmp_path):
+    pytest.importorskip("matplotlib")
+    upsample_file(source, tmp_path / "a.csv", strategy="random", report=tmp_path / "a.html")
+    assert "neutral" in (tmp_path / "a.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"strategy": "filmask"}, "Did you mean 'fillmask'"),
+        ({"strategy": "random", "decode": "nearest"}, "makes texts"),
+        ({"strategy": "smote", "guards": ["none"]}, "guards and a most per source are for texts"),
+        ({"strategy": "smote", "workers": 2}, "makes vectors"),
+        ({"strategy": "random", "workers": 0}, "1 or more"),
+        ({"strategy": "random", "seed": -1}, "whole number from 0"),
+        ({"source": None}, "Give a source"),
+        ({"source": "nowhere.csv", "strategy": "random"}, "nowhere.csv"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_and_nothing_is_left(source, tmp_path, arguments, message):
+    output = tmp_path / ("out.parquet" if arguments.get("strategy") == "smote" else "out.csv")
+    with pytest.raises(InputError, match=message):
+        upsample_file(**{"source": source, "output": output, **arguments})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv"]
+
+
+# What a strategy says of its runs
+
+
+@pytest.fixture
+def built():
+    return Random(sampling_strategy={"neutral": 6}, random_state=3, guards=["none"])
+
+
+def test_a_strategys_own_settings_are_those_of_its_runs(source, tmp_path, built):
+    pair = (["a b c", "d e f", "g", "h", "i"], ["neutral"] * 2 + ["positive"] * 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        in_memory = upsample(pair, strategy=built)[1]
+        on_disk = upsample_file(source, tmp_path / "a.csv", strategy=built)
+    for manifest in (in_memory, on_disk):
+        assert manifest.counts_after["neutral"] == 6
+        assert manifest.seed == 3
+        assert "near_duplicate" not in {guard["name"] for guard in manifest.guards}
+
+
+@pytest.mark.parametrize(
+    ("argument", "names"),
+    [
+        (
+            {"sampling_strategy": {"neutral": 8}},
+            r"`sampling_strategy=\{'neutral': 8\}` .* `sampling_strategy=\{'neutral': 6\}`",
+        ),
+        ({"seed": 4}, "`seed=4` .* `random_state=3`"),
+        ({"guards": ["length_ratio"]}, r"`guards=\['length_ratio'\]` .* `guards=\['none'\]`"),
+    ],
+)
+def test_a_conflicting_argument_wins_and_a_warning_names_both(source, tmp_path, built, argument, names):
+    pair = (["a b c", "d e f", "g", "h", "i"], ["neutral"] * 2 + ["positive"] * 3)
+    with pytest.warns(UserWarning, match=names):
+        in_memory = upsample(pair, strategy=built, **argument)[1]
+    with pytest.warns(UserWarning, match=names):
+        on_disk = upsample_file(source, tmp_path / "a.csv", strategy=built, **argument)
+    for manifest in (in_memory, on_disk):
+        assert manifest.seed == argument.get("seed", 3)
+        assert manifest.counts_after["neutral"] == argument.get("sampling_strategy", {"neutral": 6})["neutral"]
+
+
+def test_the_same_value_twice_is_no_conflict(built):
+    pair = (["a b c", "d e f", "g", "h", "i"], ["neutral"] * 2 + ["positive"] * 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        upsample(pair, strategy=built, seed=3, sampling_strategy={"neutral": 6}, guards=["none"])
+
+
+def test_a_destination_replaces_only_its_own_unfinished_work(tmp_path):
+    output = tmp_path / "a.csv"
+    assert not Destination(output).replaces
+    assert not Destination(output, resume=True).replaces
+    with Journal(Destination(output).journal, {}, resume=False):
+        assert Destination(output, resume=True).replaces
+        assert not Destination(output).replaces
+    assert Destination(output, overwrite=True).replaces
