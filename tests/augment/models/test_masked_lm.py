@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import in_order
 
-from augment.models.masked_lm import HeadStates, MaskedLM, Tokens, passages
+from augment.models.masked_lm import HeadStates, MaskedLM, TokenizedText, passages
 from augment.words import Span, folded, word_spans
 
 pytestmark = pytest.mark.numeric

@@ -11,7 +11,7 @@ from augment.errors import InputError
 from augment.generation.candidates import Candidate
 from augment.text.base import TextStrategy
 from benchmarks.cli.entry import main
-from benchmarks.quality.guards import Judge, guard_quality
+from benchmarks.quality.guards import HeldOutJudge, guard_quality
 
 pytestmark = pytest.mark.numeric
 

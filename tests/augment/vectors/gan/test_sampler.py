@@ -29,7 +29,7 @@ from augment.errors import InputError, ModelError
 from augment.report.text_measures import reference_fidelity, vector_fidelity
 from augment.vectors.gan.networks import ResidualGenerator
 from augment.vectors.gan.sampler import GANSMOTE
-from augment.vectors.gan.training import Settings, train_residual
+from augment.vectors.gan.training import GanSettings, train_residual
 from augment.vectors.smote import Smote
 
 pytestmark = [
@@ -377,7 +377,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[list[float]], 
     def telling(told: Callable[[list[float]], Iterator[float]]) -> list[list[float]]:
         floors: list[list[float]] = []
 
-        def train(network: Any, real: Any, pools: Any, covered: Any, floor: list[float], settings: Settings) -> Any:
+        def train(network: Any, real: Any, pools: Any, covered: Any, floor: list[float], settings: GanSettings) -> Any:
             floors.append(floor)
             values = told(floor)
 
