@@ -28,7 +28,7 @@ from benchmarks.cli import live
 from benchmarks.cli.entry import main
 from benchmarks.grid.arms import BUILT_IN, resolve
 from benchmarks.grid.suite import Suite, cells
-from benchmarks.grid.tasks import Rows, load
+from benchmarks.grid.tasks import LabelledRows, load
 from benchmarks.results import unpacked
 from benchmarks.run.added_rows import _added_rows
 from benchmarks.run.cell import failure, measure
@@ -199,10 +199,10 @@ def given_to_the_training(monkeypatch, cell, task, folder):
             measure(cell, task, folder, keep=False)
     (table,) = reached.value.args
     if isinstance(table, tuple):
-        return Rows(*map(tuple, table)), Rows()
+        return LabelledRows(*map(tuple, table)), LabelledRows()
     whole = list(zip(table["text"], table["label"], table["is_synthetic"], strict=True))
     return tuple(
-        Rows(
+        LabelledRows(
             tuple(text for text, _, new in whole if new is made), tuple(label for _, label, new in whole if new is made)
         )
         for made in (False, True)
