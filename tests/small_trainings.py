@@ -28,6 +28,21 @@ def rows(start, step, neutral=1.0):
 TRAIN = rows(0, 2)
 VALIDATION = rows(1, 6)
 RARE = rows(0, 2, neutral=0.25)
+APART = [f"and on monday {text[:-2]} in the old town ." for text in VALIDATION[0]], VALIDATION[1]
+"""Rows that are no near copies of training rows."""
+WORDS = {"strategy": "nlpaug:random_word", "guards": ["none"]}
+"""A quick strategy."""
+
+
+def prepared(training=RARE, validation=APART, against=None):
+    """Rows as a training prepares them."""
+    from classifiers.data.splits import described, training_data
+
+    return training_data(
+        described(training, "the training data"),
+        None if validation is None else described(validation, "the validation data"),
+        against,
+    )
 
 
 def weights(result):
@@ -47,3 +62,24 @@ class Stop(TrainerCallback):
     def on_step_begin(self, args, state, control, **kwargs):
         if state.global_step == self.step:
             raise KeyboardInterrupt
+
+
+class Watch(TrainerCallback):
+    """Keeps the texts of each batch that the model sees."""
+
+    def __init__(self, tokenizer):
+        self.tokenizer = tokenizer
+        self.steps = []
+
+    def on_train_begin(self, args, state, control, model=None, **kwargs):
+        def look(module, given, named):
+            if module.training:
+                self.steps.append(self.tokenizer.batch_decode(named["input_ids"], skip_special_tokens=True))
+
+        self.hook = model.register_forward_pre_hook(look, with_kwargs=True)
+
+    def on_train_end(self, args, state, control, **kwargs):
+        self.hook.remove()
+
+    def epochs(self, steps):
+        return [[t for batch in self.steps[i : i + steps] for t in batch] for i in range(0, len(self.steps), steps)]

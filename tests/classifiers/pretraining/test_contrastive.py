@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
-from safetensors.torch import load_file
+from small_pretrainings import ROWS, TRIPLES, encoder_without_head, generator_states, same, weights
 
-from augment.data.corpus import Layout
 from augment.errors import InputError, ModelError
 from augment.models.checkpoints import load_encoder, load_masked_lm
 from augment.models.pooling import POOLERS
-from classifiers.cli.entry import main
 from classifiers.pretraining import contrastive
 from classifiers.pretraining.contrastive import (
     MOMENTUM,
@@ -30,34 +25,16 @@ from classifiers.pretraining.contrastive import (
 )
 from classifiers.pretraining.contrastive_losses import info_nce
 from classifiers.pretraining.loop import make_ready
-from classifiers.pretraining.sentences import IGNORED, Tuples, Views, WordMasks, read_triples
+from classifiers.pretraining.sentences import IGNORED, Tuples, Views, WordMasks
 from classifiers.training.resuming import last_checkpoint
 
 pytestmark = pytest.mark.numeric
 
-WHO = ("the doctor", "my sister", "the waiter", "our guide", "the old man")
-DID = ("opens", "closes", "knew", "asked for", "loved")
-WHAT = ("the shop", "a good book", "the blue bus", "a quiet room", "the story", "a table", "the music", "the view")
-ROWS = [(f"{who} {did} {what} .",) for who in WHO for did in DID for what in WHAT]
-"""200 short sentences, of which 20 are held out."""
-TRIPLES = [
-    (f"{who} {did} {what} .", f"{who} {did} it .", f"nobody {did} {what} .")
-    for who in WHO
-    for did in DID
-    for what in WHAT
-]
 QUICK = ContrastiveConfig(epochs=2, batch_size=32, learning_rate=1e-3, save_steps=4, seed=1)
 """180 sentences make five steps an epoch, and 20 are left over."""
+
+
 OBJECTIVES = ("simcse", "esimcse", "supervised-simcse")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """On tiny models a second thread is waited for longer than it works."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def config_of(objective, **changes):
@@ -72,19 +49,6 @@ def run(path, folder, config, **more):
     return pretrain_by_contrast(
         open_encoder(str(path), config, device="cpu"), rows_of(config.objective), folder, config, **more
     )
-
-
-def weights(folder):
-    return load_file(folder / "model.safetensors")
-
-
-def same(first, second):
-    first, second = weights(first), weights(second)
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
-
-
-def generator_states():
-    return random.getstate(), repr(np.random.get_state()), torch.get_rng_state().tolist()  # noqa: NPY002
 
 
 @pytest.fixture(scope="module", params=OBJECTIVES)
@@ -339,37 +303,6 @@ def test_the_queue_makes_the_loss_larger_but_not_by_the_sentences_of_the_batch(b
         assert float(trainer.compute_loss(trainer.model, batch)) > float(expected) > alone
 
 
-# Batches and held-out rows
-
-
-def test_repeated_views_depend_on_the_seed_the_row_and_the_epoch_alone(bert):
-    tokenizer = open_encoder(str(bert), QUICK, device="cpu").tokenizer
-    data = Tuples(tokenizer, ROWS, 32)
-
-    def second(rows, epoch, seed=0, longest=64):
-        batch = Views(0, seed, 0.32, longest, None)([data[i, epoch] for i in rows])
-        mask = batch["attention_mask"].bool()
-        assert [ids[m].tolist() for ids, m in zip(batch["input_ids"], mask, strict=True)][: len(rows)] == [
-            data.columns[0].rows[i]["input_ids"].tolist() for i in rows
-        ]
-        return [ids[m].tolist() for ids, m in zip(batch["input_ids"], mask, strict=True)][len(rows) :]
-
-    together = second(range(20), 0)
-    assert [second([i], 0)[0] for i in range(20)] == together
-    assert second(range(20), 1) != together != second(range(20), 0, seed=1)
-    assert any(len(ids) > len(data.columns[0].rows[i]["input_ids"]) for i, ids in enumerate(together))
-    longest = max(data.lengths())
-    assert max(map(len, second(range(20), 0, longest=longest))) <= longest
-
-
-def test_equal_texts_have_equal_numbers_and_rows_are_as_long_as_their_longest(bert):
-    tokenizer = open_encoder(str(bert), QUICK, device="cpu").tokenizer
-    data = Tuples(tokenizer, [("the shop", "the old house by the river", "no"), ("no", "the shop", "yes")], 32)
-    assert [row["text"] for row in data[0, 0]] == [0, data[0, 0][1]["text"], data[1, 0][0]["text"]]
-    assert data[1, 0][1]["text"] == 0
-    assert data.lengths() == [8, 4]
-
-
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_held_out_sentences_are_not_trained_on_and_follow_from_the_seed(objective):
     rows, config = rows_of(objective), config_of(objective)
@@ -394,19 +327,6 @@ def test_empty_rows_and_repetitions_are_left_out(bert, tmp_path):
     rows = [("",), *ROWS[:20], *ROWS[:10], (f" {ROWS[0][0]} ",), ("\t",)]
     report = pretrain_by_contrast(open_encoder(str(bert), config, device="cpu"), rows, tmp_path, config)
     assert (report["rows"], report["held_out"], report["steps"]) == (18, 2, 4)
-
-
-# What is opened
-
-
-def encoder_without_head(bert, folder, **more):
-    from transformers import AutoModel, AutoTokenizer
-
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        AutoModel.from_pretrained(bert, **more).save_pretrained(folder)
-    AutoTokenizer.from_pretrained(bert).save_pretrained(folder)
-    return folder
 
 
 def test_an_encoder_without_a_head_stays_one_and_gets_a_head_for_a_masked_term_alone(bert, tmp_path):
@@ -480,134 +400,3 @@ def test_fewer_sentences_than_a_batch_are_refused(bert, tmp_path):
     ):
         pretrain_by_contrast(open_encoder(str(bert), QUICK, device="cpu"), ROWS[:34], tmp_path / "out", QUICK)
     assert not (tmp_path / "out").exists()
-
-
-# Triples in tables
-
-
-@pytest.mark.parametrize("names", [("premise", "entailment", "contradiction"), ("sent0", "sent1", "hard_neg")])
-def test_triples_are_read_under_both_sets_of_names_and_incomplete_rows_left_out(tmp_path, names):
-    path = tmp_path / "nli.csv"
-    path.write_text(f"id,{names[2]},{names[0]},{names[1]}\n1,c,a,b\n2,,a,b\n3,c, ,b\n4, f,d,e\n")
-    assert read_triples(str(path), Layout()) == [("a", "b", "c"), ("d", "e", "f")]
-
-
-def test_named_columns_go_before_known_ones_and_the_rest_has_its_usual_names(tmp_path):
-    path = tmp_path / "nli.jsonl"
-    row = {"premise": "a", "entailment": "b", "contradiction": "c", "other": "d"}
-    path.write_text(json.dumps(row) + "\n")
-    assert read_triples(str(path), Layout(), (None, None, "other")) == [("a", "b", "d")]
-
-
-@pytest.mark.parametrize(
-    ("content", "columns", "says"),
-    [
-        ("premise,entailment\na,b\n", (None, None, None), "has no column 'contradiction' .* --contradiction-column"),
-        ("a,b,c\n1,2,3\n", ("a", "b", "d"), r"has no column 'd' .* the columns are 'a', 'b', 'c'"),
-        ("premise,entailment,contradiction\na,,c\n", (None, None, None), "in no row are the columns .* all filled"),
-    ],
-)
-def test_a_table_without_triples_is_refused(tmp_path, content, columns, says):
-    path = tmp_path / "nli.csv"
-    path.write_text(content)
-    with pytest.raises(InputError, match=says):
-        read_triples(str(path), Layout(), columns)
-
-
-def test_a_column_of_numbers_is_refused(tmp_path):
-    path = tmp_path / "nli.jsonl"
-    path.write_text('{"premise": 1, "entailment": "b", "contradiction": "c"}\n')
-    with pytest.raises(InputError, match=r"the column 'premise' of its triples must hold strings\. Got int64"):
-        read_triples(str(path), Layout())
-
-
-# The command
-
-
-def pretrain(*arguments):
-    return CliRunner().invoke(main, ["pretrain", *map(str, arguments), "--device", "cpu"])
-
-
-@pytest.fixture
-def texts(tmp_path):
-    path = tmp_path / "texts.txt"
-    path.write_text("\n".join(row[0] for row in ROWS))
-    return path
-
-
-@pytest.fixture
-def triples(tmp_path):
-    path = tmp_path / "nli.tsv"
-    path.write_text("sent0\tsent1\thard_neg\n" + "".join("\t".join(row) + "\n" for row in TRIPLES))
-    return path
-
-
-def test_the_command_prints_the_measures(bert, texts, tmp_path):
-    done = pretrain(texts, "-o", tmp_path / "out", "--model", bert, "--objective", "esimcse", "--batch-size", 32)
-    assert done.exit_code == 0, done.stderr
-    report = json.loads((tmp_path / "out" / REPORT).read_text())
-    lines = done.stdout.splitlines()
-    assert lines[1] == (
-        f"uniformity, 20 held-out rows: {report['before']['uniformity']:.3f} before,"
-        f" {report['after']['uniformity']:.3f} after."
-    )
-    assert lines[2] == f"The model is in {tmp_path / 'out'}."
-
-
-def test_the_command_prints_json_and_nothing_else(bert, triples, tmp_path):
-    done = pretrain(
-        *(triples, "-o", tmp_path / "out", "--model", bert, "--objective", "supervised-simcse", "--json"),
-        *("--batch-size", 16, "--mlm-weight", 0.1, "--mask-ratio", 0.3, "--seed", 4, "--pooling", "cls"),
-    )
-    assert done.exit_code == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert report == json.loads((tmp_path / "out" / REPORT).read_text())
-    asked = {"batch_size": 16, "mlm_weight": 0.1, "mask_ratio": 0.3, "seed": 4, "pooling": "cls", "dropout": 0.1}
-    assert asked.items() <= report["config"].items()
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (("--objective", "simcse", "--dropout", 0), "needs a dropout above 0"),
-        (("--objective", "simcse", "--pooling", "cls_mlp"), "Give the pooling 'cls'."),
-        (("--objective", "simcse", "--batch-size", 500), "at least 500 different sentences"),
-        (("--objective", "simcse", "--teacher", "mini"), "--teacher is for --objective mlm. Got --objective simcse."),
-        (("--objective", "simcse", "--momentum", 0.9), "--momentum is for --objective esimcse."),
-        (("--objective", "simcse", "--mask-ratio", 0.1), "Give --mlm-weight .1 too"),
-        (("--objective", "esimcse", "--condition", "label"), "--condition is for --objective mlm."),
-        (("--temperature", 0.1), "--temperature is for --objective simcse, esimcse, supervised-simcse."),
-        (("--json",), "--json is for --objective simcse"),
-        (("--objective", "supervised-simcse"), ".txt"),
-    ],
-)
-def test_the_command_refuses_in_one_line_and_leaves_nothing(bert, texts, tmp_path, options, says):
-    done = pretrain(texts, "-o", tmp_path / "out", "--model", bert, *options)
-    assert done.exit_code == 2
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
-    assert says in done.stderr
-    assert not (tmp_path / "out").exists()
-
-
-def test_the_command_cuts_the_vocabulary_where_there_is_a_head_alone(bert, texts, tmp_path):
-    plain = encoder_without_head(bert, tmp_path / "plain")
-    asked = (texts, "--model", plain, "--objective", "simcse", "--batch-size", 32, "--vocabulary", 260, "--layers", 1)
-    done = pretrain(*asked, "-o", tmp_path / "refused")
-    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
-    assert "--mlm-weight .1" in done.stderr
-    assert not (tmp_path / "refused").exists()
-    done = pretrain(*asked, "-o", tmp_path / "out", "--mlm-weight", 0.1)
-    assert done.exit_code == 0, done.stderr
-    config = load_masked_lm(str(tmp_path / "out"), device="cpu").model.config
-    assert config.vocab_size <= 260
-    assert config.num_hidden_layers == 1
-
-
-def test_the_command_names_the_columns_that_it_lacks(bert, triples, tmp_path):
-    done = pretrain(
-        *(triples, "-o", tmp_path / "out", "--model", bert, "--objective", "supervised-simcse"),
-        *("--premise-column", "sent0", "--entailment-column", "sent9"),
-    )
-    assert done.exit_code == 2
-    assert "has no column 'sent9'" in done.stderr

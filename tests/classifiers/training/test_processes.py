@@ -24,7 +24,7 @@ def launched(folder, config, *, processes=2, more="", before="pass"):
     script.write_text(
         textwrap.dedent(f"""
         import sys
-        sys.path.insert(0, {str(Path(__file__).parents[4])!r})
+        sys.path.insert(0, {str(Path(__file__).parents[2])!r})
         from small_trainings import RARE, VALIDATION, Stop
         from classifiers import TrainConfig, train
 
