@@ -184,8 +184,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         texts, _ = columns(X, X)
         has_text(texts)
         scorer = TextScorer(self.result_.checkpoint, max_length=self.result_.config.max_length)
-        found = scorer.probabilities([text or "" for text in texts])
-        return found[:, [scorer.classes.index(str(label)) for label in self.classes_]]
+        probabilities = scorer.probabilities([text or "" for text in texts])
+        return probabilities[:, [scorer.classes.index(str(label)) for label in self.classes_]]
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the likeliest class of each text, (n,), of the type that `y` had."""
@@ -200,15 +200,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
 
     def _settings(self) -> dict[str, Any]:
         """Return what `TrainConfig` takes; numbers of numpy, as searches give them, as those of Python."""
-        found = {
+        settings = {
             name: value.item() if isinstance(value, np.generic) else value
             for name, value in self.get_params(deep=False).items()
             if name != "validation_fraction"
         }
-        found["seed"] = found.pop("random_state")
+        settings["seed"] = settings.pop("random_state")
         if isinstance(self.class_weights, Mapping):
-            found["class_weights"] = {str(label): float(weight) for label, weight in self.class_weights.items()}
-        return found
+            settings["class_weights"] = {str(label): float(weight) for label, weight in self.class_weights.items()}
+        return settings
 
     def _parts(self, rows: np.ndarray, texts: Any, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Part rows in those to learn from and those to choose the weights on, the same share of each class.

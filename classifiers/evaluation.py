@@ -177,14 +177,14 @@ def tables(evaluations: Sequence[Evaluation]) -> list[tuple[str, list[str], list
         for evaluation in evaluations
     ]
     headings = ["file", "rows", "macro-F1", "accuracy", "ECE", *(f"F1 {name}" for name in classes)]
-    found = [("scores, in points", headings, points)]
+    result = [("scores, in points", headings, points)]
     for one in evaluations:
         cells = [
             [name, *one.confusion[i].tolist()]
             + [f"{100 * values[name]:.1f}" for values in (one.scores.precision, one.scores.recall, one.scores.f1)]
             for i, name in enumerate(classes)
         ]
-        found.append(
+        result.append(
             (
                 f"{one.name}: true classes by what they were taken for",
                 ["true", *(f"as {name}" for name in classes), "precision", "recall", "F1"],
@@ -195,5 +195,5 @@ def tables(evaluations: Sequence[Evaluation]) -> list[tuple[str, list[str], list
             [f"{b.low:.2f} to {b.high:.2f}", b.rows, f"{b.confidence:.3f}", f"{b.accuracy:.3f}"]
             for b in reliability(one.probabilities, one.codes, bins=5)
         ]
-        found.append((f"{one.name}: calibration", ["confidence", "rows", "mean confidence", "accuracy"], bins))
-    return found
+        result.append((f"{one.name}: calibration", ["confidence", "rows", "mean confidence", "accuracy"], bins))
+    return result

@@ -432,17 +432,17 @@ def _probabilities(target: Tensor, logits: Tensor) -> Tensor:
 
 def _weights(name: str, weights: Any, like: Tensor, *, axis: int) -> Tensor:
     """Return weights in the working type and on the device of a tensor, one for each index of its axis."""
-    given = torch.as_tensor(weights)
-    if given.shape != (like.shape[axis],):
+    tensor = torch.as_tensor(weights)
+    if tensor.shape != (like.shape[axis],):
         what = "row" if axis == 0 else "class"
         raise InputError(
-            f"`{name}` must have shape ({like.shape[axis]},). Got {tuple(given.shape)}. Give one for every {what}."
+            f"`{name}` must have shape ({like.shape[axis]},). Got {tuple(tensor.shape)}. Give one for every {what}."
         )
-    if given.device.type == "cpu" and not bool(((given >= 0) & (given < torch.inf)).all()):
+    if tensor.device.type == "cpu" and not bool(((tensor >= 0) & (tensor < torch.inf)).all()):
         raise InputError(
-            f"`{name}` must be finite and at least 0. Got {given.min():.3g} to {given.max():.3g}. Mend them."
+            f"`{name}` must be finite and at least 0. Got {tensor.min():.3g} to {tensor.max():.3g}. Mend them."
         )
-    return given.to(device=like.device, dtype=_working(like))
+    return tensor.to(device=like.device, dtype=_working(like))
 
 
 def _check_logits(name: str, logits: Tensor) -> None:

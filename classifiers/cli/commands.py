@@ -60,11 +60,11 @@ def evaluate_command(
     corpora = [read_evaluated(source, layout) for source in sources]
     scorer = open_scorer(model, max_length=max_length, device=device, dtype=dtype)
     with progress(sum(len(corpus.table) for corpus in corpora), "rows", quiet=quiet) as advance:
-        found = [evaluate(scorer, corpus, progress=advance) for corpus in corpora]
+        evaluations = [evaluate(scorer, corpus, progress=advance) for corpus in corpora]
     if as_json:
-        click.echo(json.dumps([one.to_dict() for one in found], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([one.to_dict() for one in evaluations], indent=2, ensure_ascii=False))
         return
-    for i, (title, headings, rows) in enumerate(tables(found)):
+    for i, (title, headings, rows) in enumerate(tables(evaluations)):
         if i:
             click.echo()
         show_table(title, headings, rows)

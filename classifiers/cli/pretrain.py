@@ -124,12 +124,12 @@ def pretrain_command(
             f"The folder {str(output_dir)!r} holds an unfinished training. Give --resume to go on, or another folder."
         )
     settings = {name: options.pop(name) for name in SETTINGS}
-    given = {name: value for name, value in settings.items() if value is not None}
+    overrides = {name: value for name, value in settings.items() if value is not None}
     layout = layout_of(**options)
     click.get_current_context().with_resource(resumable(output_dir, "training"))
     smaller = {"vocabulary": vocabulary, "layers": layers, "positions": positions}
     if objective == "mlm":
-        config = PretrainConfig(**given)
+        config = PretrainConfig(**overrides)
         texts, labels = _read(sources, layout, labelled=condition == "label")
         with global_generators(config.seed):
             checkpoint = load_masked_lm(model, device=device, new_head=True)
@@ -139,7 +139,7 @@ def pretrain_command(
         pretrain(checkpoint, texts, output_dir, config, labels=labels, teacher=taught_by, resume=resume)
         click.echo(f"The model is in {output_dir}.")
         return
-    contrast = ContrastiveConfig(objective=objective, **given)
+    contrast = ContrastiveConfig(objective=objective, **overrides)
     rows: list[tuple[str, ...]]
     if contrast.supervised:
         columns = (premise_column, entailment_column, contradiction_column)

@@ -154,12 +154,12 @@ def train_command(
 
 def _settings(others: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that options name, those of the augmentation in a mapping of their own."""
-    given = {name: others[name] for name in TrainConfig.model_fields if name in others and others[name] is not None}
-    given["report_to"] = list(given.pop("report_to", ()))
-    if given.get("class_weights") not in (None, "balanced"):
-        given["class_weights"] = _weights(given["class_weights"])
-    if not given["report_to"]:
-        del given["report_to"]
+    settings = {name: others[name] for name in TrainConfig.model_fields if name in others and others[name] is not None}
+    settings["report_to"] = list(settings.pop("report_to", ()))
+    if settings.get("class_weights") not in (None, "balanced"):
+        settings["class_weights"] = _weights(settings["class_weights"])
+    if not settings["report_to"]:
+        del settings["report_to"]
     own = ("sampling_strategy", "max_per_source", "soft_labels", "draw", "head_epochs", "head_learning_rate")
     ways = {name: others[name] for name in own if others[name] is not None}
     if others["guards"]:
@@ -186,7 +186,7 @@ def _settings(others: dict[str, Any]) -> dict[str, Any]:
         )
     if mode is not None and issubclass(AUGMENTATIONS[mode], Static) and strategy is None:
         raise InputError(f"The mode {mode!r} makes new texts: name what makes them with --augment, e.g. fillmask.")
-    return given if mode is None else {**given, "augmentation": {"mode": mode, **ways}}
+    return settings if mode is None else {**settings, "augmentation": {"mode": mode, **ways}}
 
 
 def _weights(text: str) -> dict[str, float]:
@@ -214,14 +214,14 @@ def _show(result: TrainResult, folder: Path) -> None:
     kept = {"kept": result.best} | ({} if result.last is result.best else {"last": result.last})
     for name, record in kept.items():
         for kind in ("train", "synthetic", "validation"):
-            if (found := record[kind]) is None:
+            if (scores := record[kind]) is None:
                 continue
             # Of synthetic rows only what does not follow from the mix of their classes.
-            present = [c for c in result.classes if kind != "synthetic" or found["support"][c]]
-            f1 = [f"{100 * found['f1'][c]:.1f}" if c in present else "-" for c in result.classes]
-            numbers = [macro_f1(record, kind), 100 * found["accuracy"], 100 * found["ece"]]
+            present = [c for c in result.classes if kind != "synthetic" or scores["support"][c]]
+            f1 = [f"{100 * scores['f1'][c]:.1f}" if c in present else "-" for c in result.classes]
+            numbers = [macro_f1(record, kind), 100 * scores["accuracy"], 100 * scores["ece"]]
             macro, accuracy, ece = (f"{number:.1f}" for number in numbers)
-            rows.append([f"{name}, step {record['step']}", kind, macro, accuracy, *f1, ece, f"{found['loss']:.3f}"])
+            rows.append([f"{name}, step {record['step']}", kind, macro, accuracy, *f1, ece, f"{scores['loss']:.3f}"])
     headings = ["weights", "rows", "macro-F1", "accuracy", *(f"F1 {name}" for name in result.classes), "ECE", "loss"]
     show_table(str(folder), headings, rows)
     if result.best["gap"] is not None:

@@ -48,8 +48,8 @@ class TrainingRows(torch.utils.data.Dataset):
         return len(self.inputs)
 
     def __getitem__(self, row: int) -> dict[str, Any]:
-        found = {"inputs": self.inputs[row], "labels": self.codes[row], "weights": self.weights[row]}
-        return found if self.targets is None else found | {"targets": self.targets[row]}
+        item = {"inputs": self.inputs[row], "labels": self.codes[row], "weights": self.weights[row]}
+        return item if self.targets is None else item | {"targets": self.targets[row]}
 
     def lengths(self) -> np.ndarray:
         """Return the number of tokens, or of dimensions, of each row; int64, (n,)."""
@@ -82,11 +82,11 @@ class TrainingRows(torch.utils.data.Dataset):
     def by_length(self) -> TrainingRows:
         """Return the same rows, the shortest first: cheaper to evaluate, with the same result."""
         order = np.argsort(self.lengths(), kind="stable")
-        found = object.__new__(TrainingRows)
-        found.inputs = [self.inputs[i] for i in order]
-        found.codes, found.weights = self.codes[order], self.weights[order]
-        found.targets = None if self.targets is None else self.targets[order]
-        return found
+        ordered = object.__new__(TrainingRows)
+        ordered.inputs = [self.inputs[i] for i in order]
+        ordered.codes, ordered.weights = self.codes[order], self.weights[order]
+        ordered.targets = None if self.targets is None else self.targets[order]
+        return ordered
 
 
 class Padded:

@@ -59,7 +59,7 @@ def text_feed(
     inputs: Inputs,
     synthesis: Synthesis | None,
     folder: Path,
-    say: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> Feed:
     """Put together what a model learns from texts.
 
@@ -73,7 +73,7 @@ def text_feed(
         Makes new texts, in the modes "static" and "redraw".
     folder : Path
         New rows are kept there.
-    say : callable, optional
+    log : callable, optional
         Told what is made.
 
     Returns
@@ -85,7 +85,7 @@ def text_feed(
     sets = None
     if synthesis is not None:
         redrawn = isinstance(ways, Redraw)
-        sets = Sets(synthesis, ways.variants if isinstance(ways, Redraw) else 1, folder, say)
+        sets = Sets(synthesis, ways.variants if isinstance(ways, Redraw) else 1, folder, log)
         first = sets.get(0).rows
         new = new.joined(first)
         if not redrawn:
@@ -138,15 +138,15 @@ def evaluated_rows(
     dict of str to TrainingRows
         Of training and synthetic rows a sample of `config.train_sample`; kinds without rows are left out.
     """
-    found = {}
+    evaluated = {}
     for kind, (split, inputs_of) in kinds.items():
         if split is None or not len(split):
             continue
         rows = evaluated_sample(config, kind, split.codes)
-        found[kind] = TrainingRows(
+        evaluated[kind] = TrainingRows(
             inputs_of(rows), Split([split.texts[i] for i in rows], split.codes[rows]), classes
         ).by_length()
-    return found
+    return evaluated
 
 
 def evaluated_sample(config: TrainConfig, kind: str, codes: np.ndarray) -> np.ndarray:

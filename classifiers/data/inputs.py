@@ -81,19 +81,19 @@ class FrozenFeatures:
         key = hashlib.sha256(json.dumps([self.identity, list(texts)]).encode()).hexdigest()[:32]
         path = self.cache / f"{key}.npy"
         with contextlib.suppress(OSError, ValueError):  # one that was cut short is computed again
-            found = np.load(path, allow_pickle=False)
-            if found.shape[:1] == (len(texts),):
-                return found
-        found = self._computed(texts)
+            features = np.load(path, allow_pickle=False)
+            if features.shape[:1] == (len(texts),):
+                return features
+        features = self._computed(texts)
         try:
             self.cache.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary, temporary.open("wb") as file:
-                np.save(file, found)
+                np.save(file, features)
         except OSError as error:
             warnings.warn(
                 f"The features are not kept: {error}. Name a folder that can be written: cache_dir.", stacklevel=2
             )
-        return found
+        return features
 
     def _computed(self, texts: Sequence[str]) -> np.ndarray:
         return self.inference.rows(

@@ -167,11 +167,11 @@ def near_copies(texts: Sequence[str], held_out: Sequence[str]) -> np.ndarray:
     [True, False]
     """
     candidates = [Candidate(text) for text in texts]
-    found = np.zeros(len(candidates), dtype=bool)
+    near = np.zeros(len(candidates), dtype=bool)
     for guard in (HeldOut(), NearDuplicate()):
         guard.fit(Originals([], [], list(held_out), 0))
-        found |= ~np.array(guard.judge([], candidates).passed, dtype=bool)
-    return found
+        near |= ~np.array(guard.judge([], candidates).passed, dtype=bool)
+    return near
 
 
 def _split(corpus: Corpus, classes: Sequence[str]) -> Split:
@@ -184,7 +184,7 @@ def _split(corpus: Corpus, classes: Sequence[str]) -> Split:
 
 def _soft_labels(corpus: Corpus, classes: Sequence[str]) -> np.ndarray:
     """Read the column of soft labels, which are in sorted order of the names: (n, classes) float32, nan for none."""
-    found = np.full((len(corpus.table), len(classes)), np.nan, dtype=np.float32)
+    probabilities = np.full((len(corpus.table), len(classes)), np.nan, dtype=np.float32)
     places = [sorted(classes).index(name) for name in classes]
     for i, value in enumerate(corpus.column(SOFT_LABELS).to_pylist()):
         if value in (None, ""):
@@ -199,8 +199,8 @@ def _soft_labels(corpus: Corpus, classes: Sequence[str]) -> np.ndarray:
                 f"{corpus.name}: row {corpus.rows[i]}: the column {SOFT_LABELS!r} must hold {len(classes)}"
                 f" probabilities, one for each class. Got {value!r:.60}."
             )
-        found[i] = row[places]
-    return found
+        probabilities[i] = row[places]
+    return probabilities
 
 
 def _validation(training: Corpus, validation: Corpus, classes: Sequence[str]) -> Split:
@@ -243,12 +243,12 @@ def _parents(training: Corpus, originals: np.ndarray, synthetic: np.ndarray) -> 
 def _refuse_leaks(name: str, synthetic: Split, parents: Split, held_out: Sequence[str]) -> None:
     """Refuse synthetic rows that stand near a held-out row, or whose parents do."""
     families = [*parents.texts, *synthetic.texts]
-    found = near_copies(families, held_out)
-    if found.any():
-        of_parents = int(found[: len(parents)].sum())
+    near = near_copies(families, held_out)
+    if near.any():
+        of_parents = int(near[: len(parents)].sum())
         raise InputError(
-            f"{name}: {int(found.sum()) - of_parents:,} synthetic rows and {of_parents:,} rows that such were made of"
-            f" equal or nearly equal a held-out row, e.g. {families[int(found.argmax())]!r:.80}. Take them out of what"
+            f"{name}: {int(near.sum()) - of_parents:,} synthetic rows and {of_parents:,} rows that such were made of"
+            f" equal or nearly equal a held-out row, e.g. {families[int(near.argmax())]!r:.80}. Take them out of what"
             " is upsampled, and upsample it with --against the held-out file."
         )
 

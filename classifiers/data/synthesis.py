@@ -124,22 +124,25 @@ class Synthesis:
         from augment.guards.selection import ALWAYS, select
         from augment.run.job import HeldOutTexts, plan_job
 
-        asked, strategy = self.augmentation, self._strategy()
-        guards: list[Any] | None = asked.guards
-        if asked.soft_labels and not any(GUARDS.parse(g).columns for g in guards or () if g != "none"):
+        augmentation, strategy = self.augmentation, self._strategy()
+        guards: list[Any] | None = augmentation.guards
+        if augmentation.soft_labels and not any(GUARDS.parse(g).columns for g in guards or () if g != "none"):
             whole = len(self.sources) + sum(self.budget.values())
             chosen = select(guards, strategy.own_guards(), budget=self.budget, rows=whole)
             guards = [g for g in chosen if g.name not in (*ALWAYS, "agreement")] + [
                 GUARDS.parse("agreement:soft_labels=true")
             ]
+        seed = self.seed
+        if augmentation.mode != "static":
+            seed = int(generator(self.seed, "redraw", number).integers(2**63))
         names = [self.classes[code] for code in self.sources.codes]
         counts = self.sources.counts(self.classes)
         return plan_job(
             from_table(as_table((self.sources.texts, names)), "the training rows"),
             strategy,
             sampling_strategy={name: counts[name] + rows for name, rows in self.budget.items() if rows},
-            seed=self.seed if asked.mode == "static" else int(generator(self.seed, "redraw", number).integers(2**63)),
+            seed=seed,
             held_out=[HeldOutTexts("the held-out rows", self.held_out)] if self.held_out else (),
             guards=guards,
-            max_per_source=asked.max_per_source,
+            max_per_source=augmentation.max_per_source,
         )

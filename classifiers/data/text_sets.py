@@ -34,7 +34,7 @@ class Sets:
         one before it is used.
     folder : Path, optional
         Where they are kept, for a training that is resumed and for the other processes of one.
-    say : callable, optional
+    log : callable, optional
         Told when one is made.
     """
 
@@ -43,9 +43,9 @@ class Sets:
         synthesis: Synthesis,
         count: int | None,
         folder: Path | None = None,
-        say: Callable[[str], None] = lambda line: None,
+        log: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.say = say
+        self.log = log
         self.synthesis = synthesis
         self.count = count
         self.folder = folder
@@ -72,17 +72,17 @@ class Sets:
             number %= self.count
         if number not in self.made:
             with PartialState().main_process_first():
-                found = self._read(number)
-                if found is None:
-                    found = self._made_ahead(number) if number in self._ahead else self._make(number)
-                    self._write(number, found)
-            if not len(found.rows):
+                new = self._read(number)
+                if new is None:
+                    new = self._made_ahead(number) if number in self._ahead else self._make(number)
+                    self._write(number, new)
+            if not len(new.rows):
                 raise InputError(
                     "No new row could be made for the training: "
-                    + "; ".join(f"{name}: {m['why']}" for name, m in found.report["missing"].items())
+                    + "; ".join(f"{name}: {m['why']}" for name, m in new.report["missing"].items())
                     + ". Give other guards or another strategy."
                 )
-            self.made[number] = found
+            self.made[number] = new
         return self.made[number]
 
     def begin(self, number: int) -> None:
@@ -96,7 +96,7 @@ class Sets:
                 self._process = Processes(1)
             self._ahead[number] = self._process.submit(_make, self.synthesis, number)
 
-    def told(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """Return what is told of the sets that were used, and of rows that could be no sources."""
         made = [self.made[number].report for number in sorted(self.made)]
         return {"made": made, "no_sources": self.synthesis.no_sources}
@@ -119,7 +119,7 @@ class Sets:
     def _make(self, number: int) -> SyntheticSet:
         """Make a set, now."""
         rows = ", ".join(f"{n:,} {name}" for name, n in self.synthesis.budget.items() if n)
-        self.say(f"Making new rows: {rows}.")
+        self.log(f"Making new rows: {rows}.")
         return self.synthesis.make(number)
 
     def _path(self, number: int) -> Path | None:
@@ -130,14 +130,14 @@ class Sets:
         path = self._path(number)
         if path is None or not path.exists():
             return None
-        found = json.loads(path.read_text(encoding="utf-8"))
-        soft = found["soft_labels"]
+        record = json.loads(path.read_text(encoding="utf-8"))
+        soft = record["soft_labels"]
         rows = Split(
-            found["texts"],
-            np.array(found["codes"], dtype=np.int64),
+            record["texts"],
+            np.array(record["codes"], dtype=np.int64),
             None if soft is None else np.array(soft, dtype=np.float32),
         )
-        return SyntheticSet(rows, found["report"])
+        return SyntheticSet(rows, record["report"])
 
     def _write(self, number: int, made: SyntheticSet) -> None:
         path = self._path(number)

@@ -171,11 +171,11 @@ def measure(checkpoint: Checkpoint, rows: Sequence[tuple[str, ...]], config: Con
     """
 
     def vectors(column: int) -> Tensor:
-        found = torch.zeros((len(rows), checkpoint.model.config.hidden_size))
+        result = torch.zeros((len(rows), checkpoint.model.config.hidden_size))
         texts = [row[column] for row in rows]
         for positions, part in pooled_vectors(checkpoint, texts, how=config.pooling, max_length=config.max_length):
-            found[positions] = torch.from_numpy(part)
-        return found
+            result[positions] = torch.from_numpy(part)
+        return result
 
     checkpoint.model.eval()
     first = vectors(0)
@@ -266,14 +266,14 @@ class ContrastiveTrainer(SentenceTrainer):
                     weight.copy_(saved[f"encoder.{name}"])
 
 
-class _Said(TrainerCallback):
-    """Says the loss each time that it is logged."""
+class LossLog(TrainerCallback):
+    """Passes the training loss on to `log`, one line each time."""
 
     def __init__(self, log: Callable[[str], None]) -> None:
         self.log = log
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        """Say where the training is."""
+        """Report the step and the loss."""
         if logs and "loss" in logs:
             self.log(f"step {state.global_step} of {state.max_steps}: loss {float(logs['loss']):.4f}")
 
@@ -354,7 +354,7 @@ def pretrain_by_contrast(
                 longest,
                 masks if config.mlm_weight else None,
             ),
-            callbacks=[_Said(log)],
+            callbacks=[LossLog(log)],
             config=config,
         )
         trainer.remove_callback(PrinterCallback)

@@ -70,7 +70,7 @@ def sizes(checkpoint: Checkpoint) -> dict[str, Any]:
 
 def arguments(checkpoint: Checkpoint, training: Path, config: LoopConfig, **more: Any) -> TrainingArguments:
     """Return the arguments of a trainer whose checkpoints go into the folder `training`."""
-    found = TrainingArguments(
+    result = TrainingArguments(
         output_dir=str(training),
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch_size,
@@ -90,8 +90,8 @@ def arguments(checkpoint: Checkpoint, training: Path, config: LoopConfig, **more
         disable_tqdm=True,
         **more,
     )
-    on_one_device(found)
-    return found
+    on_one_device(result)
+    return result
 
 
 def make_ready(checkpoint: Checkpoint, config: LoopConfig) -> None:

@@ -55,7 +55,7 @@ def read_triples(
     """
     table = load(source, layout)
     there = table.column_names
-    wanted = tuple(given or usual for given, usual in zip(columns, TRIPLE_COLUMNS[0], strict=True))
+    wanted = tuple(name or usual for name, usual in zip(columns, TRIPLE_COLUMNS[0], strict=True))
     if not any(columns):
         wanted = next((names for names in TRIPLE_COLUMNS if set(names) <= set(there)), wanted)
     for name in wanted:

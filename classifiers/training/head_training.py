@@ -36,7 +36,7 @@ def retrain_head(
     -------
     best_step : int or None
         As `classifiers.training.trainer.fit` returns it.
-    told : dict
+    new_rows : dict
         ``made``: class → new vectors.
 
     Raises

@@ -80,11 +80,11 @@ def macro_f1(record: Record, kind: str) -> float:
     kind : {"train", "synthetic", "validation"}
         One that the record has.
     """
-    found = record[kind]
+    scores = record[kind]
     if kind != "synthetic":
-        return 100 * found["macro_f1"]
-    present = [name for name, rows in found["support"].items() if rows]
-    return 100 * sum(found["f1"][name] for name in present) / len(present)
+        return 100 * scores["macro_f1"]
+    present = [name for name, rows in scores["support"].items() if rows]
+    return 100 * sum(scores["f1"][name] for name in present) / len(present)
 
 
 def sentence(record: Record) -> str:
@@ -152,10 +152,10 @@ class History:
         step : int
             0 for none of this phase.
         """
-        found = read(self.path) if self.path is not None and self.path.exists() else self.records
+        records = read(self.path) if self.path is not None and self.path.exists() else self.records
         order = ("train", "head")
         self.records = [
-            record for record in found if (order.index(record["phase"]), record["step"]) <= (order.index(phase), step)
+            record for record in records if (order.index(record["phase"]), record["step"]) <= (order.index(phase), step)
         ]
         if self.path is not None and self.writes:
             with replacing(self.path) as temporary:
@@ -198,17 +198,17 @@ def read(path: Path) -> list[Record]:
         If another line is no record.
     """
     lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")  # a class name may hold other ends of lines
-    found = []
+    records = []
     for number, line in enumerate(lines):
         try:
             record = json.loads(line)
             if not {"phase", "step"} <= set(record):
                 raise ValueError
-            found.append(record)
+            records.append(record)
         except (ValueError, TypeError):
             if number < len(lines) - 1:
                 raise InputError(f"{path}: line {number + 1} is no record of a training. Remove the file.") from None
-    return found
+    return records
 
 
 def draw(records: Sequence[Record], path: Path, *, best_step: int | None = None) -> None:

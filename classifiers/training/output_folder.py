@@ -15,7 +15,7 @@ from accelerate import PartialState
 from augment.errors import OutputError
 from augment.files import replacing
 from classifiers.training import history
-from classifiers.training.resuming import ASKED, note, refuse_another, writing
+from classifiers.training.resuming import IDENTITY, note, refuse_another, writing
 
 if TYPE_CHECKING:
     from classifiers.training.result import TrainResult
@@ -47,7 +47,7 @@ def check(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bo
     work = folder / WORK
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file. Give the name of a folder.")
-    if work.exists() and not (work / ASKED).exists() and any(work.iterdir()):
+    if work.exists() and not (work / IDENTITY).exists() and any(work.iterdir()):
         raise OutputError(f"The folder {str(folder)!r} has a folder {WORK!r} that is not of a training. Give another.")
     if overwrite:
         return

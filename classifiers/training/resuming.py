@@ -17,7 +17,7 @@ from augment.errors import OutputError
 from augment.files import replacing
 from augment.identity import difference
 
-ASKED = "asked.json"
+IDENTITY = "asked.json"
 """In its folder: whatever determines the weights."""
 
 
@@ -37,10 +37,10 @@ def refuse_another(work: Path, identity: dict[str, Any]) -> None:
         Saying what differs.
     """
     try:
-        asked = json.loads((work / ASKED).read_text(encoding="utf-8"))
+        recorded = json.loads((work / IDENTITY).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # stopped before it was written
         return
-    if differs := difference(asked, json.loads(json.dumps(identity))):
+    if differs := difference(recorded, json.loads(json.dumps(identity))):
         raise OutputError(
             f"The unfinished training in {str(work.parent)!r} is another one: {differs}. Give the same data and"
             " options, or another folder."
@@ -59,8 +59,8 @@ def note(work: Path, identity: dict[str, Any]) -> None:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{work.parent}: cannot be made ({error.strerror}); give another folder.") from error
-    if not (work / ASKED).exists():
-        with replacing(work / ASKED) as temporary:
+    if not (work / IDENTITY).exists():
+        with replacing(work / IDENTITY) as temporary:
             temporary.write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")
 
 
@@ -92,15 +92,15 @@ def last_checkpoint(folder: Path) -> str | None:
     folder : Path
         The output folder of a trainer of transformers, whose own state is what it writes last.
     """
-    while folder.is_dir() and (found := get_last_checkpoint(str(folder))) is not None:
+    while folder.is_dir() and (checkpoint := get_last_checkpoint(str(folder))) is not None:
         try:
-            path = Path(found) / "trainer_state.json"
+            path = Path(checkpoint) / "trainer_state.json"
             state = TrainerState.load_from_json(str(path))
             if state.best_global_step:  # the folder may have been moved
                 state.best_model_checkpoint = str(folder / f"checkpoint-{state.best_global_step}")
                 with replacing(path) as temporary:
                     state.save_to_json(str(temporary))
-            return found
+            return checkpoint
         except (OSError, ValueError):
-            shutil.rmtree(found)
+            shutil.rmtree(checkpoint)
     return None

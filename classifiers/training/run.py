@@ -109,7 +109,7 @@ def train(
         )
     # Of all processes that train this model; transformers sets it up anew, in the same way, when it begins.
     PartialState(cpu=config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()))
-    say = log if log is not None and PartialState().is_main_process else lambda line: None
+    log_once = log if log is not None and PartialState().is_main_process else lambda line: None
     start = time.perf_counter()
     data = training_data(
         described(train_dataset, "the training data"),
@@ -136,7 +136,7 @@ def train(
             config=config,
             checkpoint=checkpoint,
             model=model,
-            history=History(work / histories.FILE, log=say, writes=PartialState().is_main_process),
+            history=History(work / histories.FILE, log=log_once, writes=PartialState().is_main_process),
             folder=work,
             keep=output_dir is not None,
             resume=resume,
@@ -144,7 +144,7 @@ def train(
             progress=progress,
         )
         try:
-            best, told = _trained(setting, data, synthesis, say)
+            best, new_rows = _trained(setting, data, synthesis, log_once)
         except InputError:
             if output_dir is not None and PartialState().is_main_process:
                 output_folder.clear(work)
@@ -157,7 +157,7 @@ def train(
             history=setting.history.records,
             rows={"original": data.originals.counts(data.classes), "synthetic": data.synthetic.counts(data.classes)}
             | ({} if data.validation is None else {"validation": data.validation.counts(data.classes)})
-            | told,
+            | new_rows,
             data=data.fingerprints,
             seconds=time.perf_counter() - start,
             **setting.history.summary(best),
@@ -236,7 +236,7 @@ def new_model(config: TrainConfig, checkpoint: Checkpoint, classes: Sequence[str
 
 
 def _trained(
-    setting: TrainingSetup, data: TrainingData, synthesis: Synthesis | None, say: Callable[[str], None]
+    setting: TrainingSetup, data: TrainingData, synthesis: Synthesis | None, log: Callable[[str], None]
 ) -> tuple[int | None, dict[str, Any]]:
     """Train in one phase or in two; return which step's weights these are, and what is told of new rows."""
     config, ways = setting.config, setting.config.augmentation
@@ -244,14 +244,14 @@ def _trained(
     cache = features_cache(config.cache_dir) if frozen else None
     features = FrozenFeatures(setting.model, setting.checkpoint, config.max_length, cache)
     best: int | None = None
-    told: dict[str, Any] = {}
+    new_rows: dict[str, Any] = {}
     if not (frozen and isinstance(ways, Features)):
         if config.freeze_encoder:
             setting.model.freeze_encoder()
-        best, told = _fit_on_texts(setting, data, synthesis, features if frozen else features.tokens, say)
+        best, new_rows = _fit_on_texts(setting, data, synthesis, features if frozen else features.tokens, log)
     if isinstance(ways, Features):
-        best, told = retrain_head(setting, ways, data, features)
-    return best, told
+        best, new_rows = retrain_head(setting, ways, data, features)
+    return best, new_rows
 
 
 def _fit_on_texts(
@@ -259,11 +259,11 @@ def _fit_on_texts(
     data: TrainingData,
     synthesis: Synthesis | None,
     inputs: TokenInputs | FrozenFeatures,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> tuple[int | None, dict[str, Any]]:
     """Train on the rows of the file and on new texts."""
     config, classes = setting.config, data.classes
-    feed = text_feed(config, data, inputs, synthesis, setting.folder, say)
+    feed = text_feed(config, data, inputs, synthesis, setting.folder, log)
 
     def of(split: Split | None) -> tuple[Split | None, Callable[[np.ndarray], Any]]:
         return split, lambda rows: inputs([split.texts[i] for i in rows] if split else [])
@@ -282,4 +282,4 @@ def _fit_on_texts(
     finally:
         if feed.sets is not None:
             feed.sets.close()
-    return best, {} if feed.sets is None else feed.sets.told()
+    return best, {} if feed.sets is None else feed.sets.report()

@@ -32,7 +32,7 @@ from classifiers.data.feed import Feed, Finish
 from classifiers.data.schedules import Bucketed
 from classifiers.metrics import Scores, scores
 from classifiers.model import EncoderClassifier
-from classifiers.training.callbacks import Progress, _EvaluateEvery, _EvaluateWhenStopped, _Follow, _Progress
+from classifiers.training.callbacks import EvaluateEvery, EvaluateWhenStopped, FollowEpoch, Progress, ShowProgress
 from classifiers.training.history import History, Phase, recorded
 from classifiers.training.objective import loss_of
 from classifiers.training.resuming import last_checkpoint, writing
@@ -85,8 +85,8 @@ class ClassifierTrainer(Trainer):
         self.classes = list(classes)
         self.phase = phase
         self.sampler = Bucketed(feed.schedule, feed.rows.lengths, self.args.train_batch_size, self.args.seed)
-        self.add_callback(_Follow(self.sampler))
-        self._found: dict[str, Scores] = {}
+        self.add_callback(FollowEpoch(self.sampler))
+        self._scores: dict[str, Scores] = {}
         self._minimised = torch.zeros((), device=self.args.device)
         self._batches = 0
 
@@ -98,9 +98,9 @@ class ClassifierTrainer(Trainer):
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """Return the loss of one batch, a scalar: of the configuration in training, cross-entropy in evaluation."""
-        given = {name: inputs[name] for name in ("input_ids", "attention_mask", "features") if name in inputs}
+        model_inputs = {name: inputs[name] for name in ("input_ids", "attention_mask", "features") if name in inputs}
         if not model.training:
-            logits = model(**given).logits
+            logits = model(**model_inputs).logits
             loss = nn.functional.cross_entropy(logits.float(), inputs["labels"])
             return (loss, {"logits": logits}) if return_outputs else loss
         minimised, mean_weight = self.loss, self.feed.mean_weight
@@ -108,10 +108,10 @@ class ClassifierTrainer(Trainer):
             minimised, mean_weight = self.loss_at_last, 1.0
         target, twin = inputs.get("targets", inputs["labels"]), None
         if minimised.alpha:  # both passes in one: each row twice, under dropouts of its own
-            given = {name: torch.cat([values, values]) for name, values in given.items()}
-            logits, twin = model(**given).logits.chunk(2)
+            model_inputs = {name: torch.cat([values, values]) for name, values in model_inputs.items()}
+            logits, twin = model(**model_inputs).logits.chunk(2)
         else:
-            logits = model(**given).logits
+            logits = model(**model_inputs).logits
         loss = minimised(logits, target, inputs["weights"], twin) / (len(logits) * mean_weight)
         self._minimised += loss.detach()
         self._batches += 1
@@ -143,10 +143,10 @@ class ClassifierTrainer(Trainer):
                 f" learning_rate (it is {self.args.learning_rate:g}), some warmup, or dtype float32."
             )
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        found = scores(shares / shares.sum(axis=1, keepdims=True), output.label_ids, self.classes)
-        self._found[prefix.removeprefix("eval_")] = found
-        numbers = {"loss": found.loss, "accuracy": found.accuracy, "macro_f1": found.macro_f1, "ece": found.ece}
-        numbers |= {f"f1_{name}": value for name, value in found.f1.items()}
+        result = scores(shares / shares.sum(axis=1, keepdims=True), output.label_ids, self.classes)
+        self._scores[prefix.removeprefix("eval_")] = result
+        numbers = {"loss": result.loss, "accuracy": result.accuracy, "macro_f1": result.macro_f1, "ece": result.ece}
+        numbers |= {f"f1_{name}": value for name, value in result.f1.items()}
         metrics: Any = output.metrics
         metrics.update({f"{prefix}_{name}": value for name, value in numbers.items()})
         return output
@@ -154,14 +154,14 @@ class ClassifierTrainer(Trainer):
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> Any:
         """Score all kinds of rows, and record the evaluation."""
         whole = eval_dataset is None and metric_key_prefix == "eval"
-        found = super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
+        metrics = super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
         if whole:
             minimised = self.accelerator.gather(self._minimised).mean().item()
             mean = minimised / self._batches if self._batches else None
             self._minimised.zero_()
             self._batches = 0
             record = recorded(
-                self.phase, self.state.global_step, self.state.epoch or 0.0, self._found, training_loss=mean
+                self.phase, self.state.global_step, self.state.epoch or 0.0, self._scores, training_loss=mean
             )
             gaps = {
                 f"eval_{name}": record[name]
@@ -169,9 +169,9 @@ class ClassifierTrainer(Trainer):
                 if record[name] is not None
             }
             self.log(gaps)
-            found |= gaps
+            metrics |= gaps
             self.history.add(record)
-        return found
+        return metrics
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -270,8 +270,8 @@ def fit(
         model.load_state_dict(load_file(folder / DONE / "model.safetensors"), strict=False)
         setting.history.go_back_to(phase, sys.maxsize)
         return json.loads((folder / DONE / "best_step.json").read_text())
-    found = last_checkpoint(folder) if setting.resume else None
-    setting.history.go_back_to(phase, 0 if found is None else int(found.rpartition("-")[2]))
+    resume_from = last_checkpoint(folder) if setting.resume else None
+    setting.history.go_back_to(phase, 0 if resume_from is None else int(resume_from.rpartition("-")[2]))
     trainer = ClassifierTrainer(
         model=model,
         args=arguments,
@@ -288,19 +288,19 @@ def fit(
     )
     trainer.remove_callback(PrinterCallback)
     if config.evaluate_steps is not None and every == "epoch":
-        trainer.add_callback(_EvaluateEvery(config.evaluate_steps))
+        trainer.add_callback(EvaluateEvery(config.evaluate_steps))
     if every == "steps":
-        trainer.add_callback(_EvaluateWhenStopped())
+        trainer.add_callback(EvaluateWhenStopped())
     if config.patience is not None and validated:
         trainer.add_callback(EarlyStoppingCallback(config.patience))
     if setting.progress is not None and trainer.is_world_process_zero():
-        trainer.add_callback(_Progress(setting.progress))
-    if found is None or not _ended(found):
-        trainer.train(resume_from_checkpoint=found)
+        trainer.add_callback(ShowProgress(setting.progress))
+    if resume_from is None or not _ended(resume_from):
+        trainer.train(resume_from_checkpoint=resume_from)
         best = trainer.state.best_global_step
     else:  # it was stopped between its last step and this line
-        best = TrainerState.load_from_json(str(Path(found) / "trainer_state.json")).best_global_step
-        kept = Path(found) if best is None else folder / f"checkpoint-{best}"
+        best = TrainerState.load_from_json(str(Path(resume_from) / "trainer_state.json")).best_global_step
+        kept = Path(resume_from) if best is None else folder / f"checkpoint-{best}"
         model.load_state_dict(load_file(kept / "model.safetensors"), strict=False)
     if keep and trainer.is_world_process_zero():
         with writing(folder / DONE):
