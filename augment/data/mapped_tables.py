@@ -112,8 +112,11 @@ def mapped(file: BinaryIO) -> list[pa.Table]:
 def release() -> None:
     """Let go of the pages of every mapped table; they are read again when they are looked at again.
 
-    Without it each page that was ever touched counts as memory of the process.
+    Without it each page that was ever touched counts as memory of the process. Windows has no such call, and takes the
+    pages back when it needs them.
     """
+    if not hasattr(mmap, "MADV_DONTNEED"):
+        return
     for pages in list(_maps):
         pages.madvise(mmap.MADV_DONTNEED)
 

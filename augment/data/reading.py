@@ -33,7 +33,8 @@ SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 """The file formats; a name without a suffix is a folder saved by `datasets`."""
 
 _BATCH = 10_000  # rows that are held as Python values at a time
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?(:[\w.-]+)?")  # a name and, perhaps, a configuration
+# A name and, perhaps, a configuration. One letter before a colon is a drive of Windows.
+_HUB_ID = re.compile(r"(?![A-Za-z]:)[A-Za-z0-9][\w.-]*(/[\w.-]+)?(:[\w.-]+)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +205,8 @@ def _load_folder(path: Path, split: str) -> Dataset:
     splits = None
     try:
         if (path / "dataset_dict.json").exists():
-            splits = [str(name) for name in json.loads((path / "dataset_dict.json").read_text())["splits"]]
+            content = (path / "dataset_dict.json").read_text(encoding="utf-8")
+            splits = [str(name) for name in json.loads(content)["splits"]]
         if splits is None or split in splits:
             return _mapped_folder(path if splits is None else path / split)
     except Exception as error:  # noqa: BLE001 -- what a broken folder raises is not documented, and differs by file
@@ -225,7 +227,7 @@ def _mapped_folder(folder: Path) -> Dataset:
 
     if not (folder / "state.json").exists():
         return datasets.load_from_disk(str(folder))  # which says what is wrong
-    state = json.loads((folder / "state.json").read_text())
+    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     if state.get("_indices_data_files"):  # of datasets before 2.0, which saved selections as such
         return datasets.load_from_disk(str(folder))
     tables = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -23,6 +24,7 @@ MODEL_TYPES = "counterpoise.model_types"
 SAFE = {"use_safetensors": True, "trust_remote_code": False}
 """No pickles, and no code that lies beside a model."""
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
+_WINDOWS_PATH = re.compile(r"[A-Za-z]:|.*\\", re.DOTALL)  # a drive or a backslash, of which a hub id has neither
 
 
 @dataclass(frozen=True)
@@ -268,7 +270,7 @@ def _source(name: str) -> str:
                 f"The folder {name!r} holds no model: it has no config.json. Give a save_pretrained folder."
             )
         return str(folder)
-    if folder.is_file() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+    if folder.is_file() or name.startswith((".", "/", "~")) or name.count("/") > 1 or _WINDOWS_PATH.match(name):
         raise ModelError(f"There is no model folder {name!r}. Give a save_pretrained folder, a hub id, or 'mini'.")
     return name
 

@@ -188,7 +188,7 @@ class Journal:
             try:
                 self._write(identity)
             except OSError as error:
-                self.path.unlink()
+                self.remove()
                 raise OutputError(
                     f"{self.path}: cannot be written ({error.strerror}); free the disk, or choose another output."
                 ) from None

@@ -32,5 +32,5 @@ def of_the_paper(group: tuple[str, str, str, str], test: str) -> float | None:
     70.46
     """
     task, encoder, head, loss = group
-    name = encoder.rstrip("/").rpartition("/")[2]
+    name = encoder.replace("\\", "/").rstrip("/").rpartition("/")[2]
     return PAPER.get((name, head, loss, test)) if task == TASK else None

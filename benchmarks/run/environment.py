@@ -66,7 +66,7 @@ def _gpu_peak_mb(device: str) -> int | None:
 def _cpu() -> str:
     """Return the name of the processor, of which Python knows the architecture alone."""
     with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

@@ -204,7 +204,12 @@ def elsewhere(script: Path, python: str, asked: Mapping[str, Any], *, name: str,
     """
     try:
         done = subprocess.run(
-            [python, str(script)], input=json.dumps(asked), capture_output=True, text=True, check=True
+            [python, str(script)],
+            input=json.dumps(asked),
+            capture_output=True,
+            check=True,
+            encoding="utf-8",
+            errors="replace",
         )
         return Measured(**json.loads(done.stdout.splitlines()[-1]))
     except (OSError, subprocess.CalledProcessError, json.JSONDecodeError, IndexError) as error:

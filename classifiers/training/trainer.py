@@ -269,7 +269,7 @@ def fit(
     if setting.resume and (folder / DONE / "best_step.json").exists():
         model.load_state_dict(load_file(folder / DONE / "model.safetensors"), strict=False)
         setting.history.go_back_to(phase, sys.maxsize)
-        return json.loads((folder / DONE / "best_step.json").read_text())
+        return json.loads((folder / DONE / "best_step.json").read_text(encoding="utf-8"))
     resume_from = last_checkpoint(folder) if setting.resume else None
     setting.history.go_back_to(phase, 0 if resume_from is None else int(resume_from.rpartition("-")[2]))
     trainer = ClassifierTrainer(
@@ -306,7 +306,7 @@ def fit(
         with writing(folder / DONE):
             model.save_pretrained(folder / DONE)
             with replacing(folder / DONE / "best_step.json") as temporary:
-                temporary.write_text(json.dumps(best))
+                temporary.write_text(json.dumps(best), encoding="utf-8")
     return best
 
 
