@@ -1,8 +1,7 @@
-"""Models are opened in one place: what is no masked LM is refused in one line, what is one is known by content."""
+"""Models are opened in one place, and known by their content."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -10,48 +9,9 @@ import subprocess
 import sys
 
 import pytest
+from opened_models import refusal, saved
 
-from augment.errors import CounterpoiseError, InputError, ModelError
 from augment.models.checkpoints import BUNDLED, load_classifier, load_encoder, load_masked_lm
-
-
-def refusal(name, expected=ModelError, opens=load_masked_lm, **parameters):
-    """The one line that a model is refused with."""
-    with pytest.raises(expected) as caught:
-        opens(str(name), **{"device": "cpu", **parameters})
-    message = str(caught.value)
-    assert "\n" not in message
-    assert 20 < len(message) < 600
-    assert isinstance(caught.value, CounterpoiseError)
-    return message
-
-
-def saved(model, folder, bert):
-    """Save another model beside the tiny BERT's tokenizer."""
-    model.save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(bert / name, folder)
-    return folder
-
-
-@pytest.fixture
-def copy(bert, tmp_path):
-    """A copy of the tiny BERT's folder, to be spoilt."""
-    return shutil.copytree(bert, tmp_path / "copy")
-
-
-@pytest.fixture
-def size(bert):
-    """How many pieces the tiny BERT has."""
-    return len(json.loads((bert / "tokenizer.json").read_text())["model"]["vocab"])
-
-
-@pytest.fixture
-def shape(size):
-    from tiny_models import bert_shape
-
-    return bert_shape(size)
-
 
 # What is opened
 
@@ -141,34 +101,6 @@ def test_a_classifiers_own_pooler_is_taken(classifier):
     assert load_encoder(str(classifier), device="cpu").untrained == ()
 
 
-@pytest.mark.parametrize(
-    ("lost", "told"),
-    [
-        ("encoder.layer.1.output.dense.bias", "'encoder.layer.1.output.dense.bias'."),
-        ("encoder.layer.1.", "'encoder.layer.1.attention.output.LayerNorm.bias' and 15 more weights."),
-        ("embeddings.word_embeddings.weight", "'embeddings.word_embeddings.weight'."),
-    ],
-)
-def test_an_encoder_whose_checkpoint_lacks_weights_is_refused(copy, lost, told):
-    """Random numbers in their place would go unseen."""
-    from safetensors.torch import load_file, save_file
-
-    path = copy / "model.safetensors"
-    weights = {name: value for name, value in load_file(path).items() if lost not in name}
-    assert len(weights) < len(load_file(path))
-    save_file(weights, path, metadata={"format": "pt"})
-    assert refusal(copy, opens=load_encoder) == (
-        f"The model {str(copy)!r} is no trained encoder: its checkpoint lacks {told}"
-        " Give a folder or hub id whose weights are those of its config.json."
-    )
-
-
-def test_the_weights_of_another_model_make_no_encoder(copy, tiny):
-    for other in ("roberta", "distilbert"):
-        shutil.copy(tiny(other) / "model.safetensors", copy / "model.safetensors")
-        assert "is no trained encoder: its checkpoint lacks" in refusal(copy, opens=load_encoder)
-
-
 def test_loading_leaves_the_verbosity_and_the_global_generators_alone(bert):
     import random
 
@@ -187,217 +119,7 @@ def test_loading_leaves_the_verbosity_and_the_global_generators_alone(bert):
     assert state() == before
 
 
-# What is refused
-
-
-def test_a_missing_folder(tmp_path):
-    missing = tmp_path / "nowhere"
-    assert refusal(missing) == (
-        f"There is no model folder {str(missing)!r}. Give a save_pretrained folder, a hub id, or 'mini'."
-    )
-    assert "config.json" in refusal("")
-    for name in ("./nowhere", "../nowhere", "~/no/where", "a/b/c"):
-        assert repr(name) in refusal(name)
-
-
-def test_a_file_in_place_of_a_folder(bert):
-    assert "There is no model folder" in refusal(bert / "model.safetensors")
-
-
-@pytest.mark.parametrize("opens", [load_masked_lm, load_encoder])
-def test_a_folder_without_a_configuration(copy, opens):
-    (copy / "config.json").unlink()
-    message = refusal(copy, opens=opens)
-    assert str(copy) in message
-    assert "it has no config.json. Give a save_pretrained folder." in message
-
-
-@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"model_type": "nosuch"}', ""])
-def test_a_broken_configuration(copy, content):
-    (copy / "config.json").write_text(content)
-    assert repr(str(copy)) in refusal(copy)
-
-
-@pytest.mark.parametrize(("file", "change"), [("tokenizer_config.json", []), ("config.json", {"hidden_size": "x"})])
-def test_a_folder_that_is_broken_in_ways_nobody_thought_of(copy, file, change):
-    there = json.loads((copy / file).read_text())
-    (copy / file).write_text(json.dumps(change if isinstance(change, list) else there | change))
-    refusal(copy)
-
-
-def test_the_home_of_nobody():
-    refusal("~nobody-of-this-name/model")
-
-
-def test_code_that_lies_beside_a_model_is_not_run_nor_asked_about(copy, monkeypatch, capsys):
-    config = json.loads((copy / "config.json").read_text()) | {
-        "model_type": "evil",
-        "auto_map": dict.fromkeys(("AutoConfig", "AutoModel", "AutoModelForMaskedLM"), "evil.Evil"),
-    }
-    (copy / "config.json").write_text(json.dumps(config))
-    (copy / "evil.py").write_text("raise SystemExit('run')\n")
-    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asked"))
-    refusal(copy)
-    assert capsys.readouterr().out == ""
-
-
-def test_an_encoder_without_a_masked_lm_head(bert, tmp_path, shape):
-    from transformers import BertConfig, BertModel
-
-    path = saved(BertModel(BertConfig(**shape)), tmp_path / "encoder", bert)
-    message = refusal(path)
-    assert f"The model {str(path)!r} is no masked language model: its checkpoint lacks 'cls.predictions" in message
-    assert "ForMaskedLM" in message
-
-
-def test_a_fresh_head_is_given_where_it_is_asked_for(bert, tmp_path, shape):
-    from transformers import BertConfig, BertModel
-
-    path = saved(BertModel(BertConfig(**shape)), tmp_path / "encoder", bert)
-    opened = load_masked_lm(str(path), device="cpu", new_head=True)
-    assert opened.model.get_output_embeddings().weight.shape[0] == shape["vocab_size"]
-
-
-def test_a_classification_model(bert, tmp_path, shape):
-    from transformers import BertConfig, BertForSequenceClassification
-
-    path = saved(BertForSequenceClassification(BertConfig(**shape)), tmp_path / "classifier", bert)
-    assert "is no masked language model: its checkpoint lacks" in refusal(path)
-
-
-def test_a_causal_model(bert, tmp_path, size):
-    from transformers import GPT2Config, GPT2LMHeadModel
-
-    config = GPT2Config(vocab_size=size, n_embd=16, n_layer=1, n_head=2, n_positions=32)
-    path = saved(GPT2LMHeadModel(config), tmp_path / "causal", bert)
-    message = refusal(path)
-    assert message.startswith(f"The model {str(path)!r} is no masked language model. Give one, e.g. 'mini'")
-
-
-def test_pickled_weights_alone(copy):
-    import torch
-    from transformers import AutoModelForMaskedLM
-
-    state = AutoModelForMaskedLM.from_pretrained(copy).state_dict()
-    (copy / "model.safetensors").unlink()
-    torch.save(state, copy / "pytorch_model.bin")
-    for opens in (load_masked_lm, load_encoder):
-        message = refusal(copy, opens=opens)
-        assert "safetensors" in message
-        assert repr(str(copy)) in message
-
-
-def test_no_weights(copy):
-    (copy / "model.safetensors").unlink()
-    assert "safetensors" in refusal(copy)
-
-
-@pytest.mark.parametrize("name", ["bert", "roberta", "deberta"])
-@pytest.mark.parametrize("opens", [load_masked_lm, load_encoder])
-def test_no_tokenizer(tiny, tmp_path, name, opens):
-    path = shutil.copytree(tiny(name), tmp_path / "model")
-    for file in path.glob("*token*"):
-        file.unlink()
-    assert "tokenizer" in refusal(path, opens=opens)
-
-
-@pytest.mark.parametrize("kept", [0, 5, 100, -1000])
-def test_corrupted_weights(copy, kept):
-    path = copy / "model.safetensors"
-    path.write_bytes(path.read_bytes()[:kept])
-    assert repr(str(copy)) in refusal(copy)
-
-
-def test_a_corrupted_tokenizer(copy):
-    (copy / "tokenizer.json").write_text('{"model": ')
-    assert repr(str(copy)) in refusal(copy)
-
-
-def test_a_tokenizer_without_a_mask(copy):
-    path = copy / "tokenizer_config.json"
-    state = json.loads(path.read_text())
-    backend = json.loads((copy / "tokenizer.json").read_text())
-    backend["added_tokens"] = [token for token in backend["added_tokens"] if token["content"] != "[MASK]"]
-    (copy / "tokenizer.json").write_text(json.dumps(backend))
-    path.write_text(json.dumps({**state, "mask_token": None, "tokenizer_class": "PreTrainedTokenizerFast"}))
-    assert "has no mask token" in refusal(copy)
-
-
-def test_weights_of_another_shape_than_the_configuration(copy):
-    path = copy / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "hidden_size": 32}))
-    assert repr(str(copy)) in refusal(copy)
-
-
-@pytest.mark.parametrize("device", ["gpu", "cuda:99", "nowhere", "", "cpu:x", "meta?"])
-def test_a_bad_device(bert, device):
-    message = refusal(bert, InputError, device=device)
-    assert message == f"The device {device!r} cannot be used here. Give 'auto', 'cpu', or 'cuda'."
-
-
-@pytest.mark.parametrize("dtype", ["float", "int4", "float64", "", "torch.float32", "bf16"])
-def test_a_bad_dtype(bert, dtype):
-    message = refusal(bert, InputError, dtype=dtype)
-    assert message == f"The dtype must be one of auto, float32, bfloat16, float16, int8. Got {dtype!r}."
-
-
-def test_int8_is_refused_where_the_processor_lets_sums_overflow(bert, monkeypatch):
-    import torch
-
-    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: False)
-    assert refusal(bert, InputError, dtype="int8", device="cpu") == (
-        "The dtype 'int8' needs a CPU with VNNI instructions, and cpu is none. Give 'auto'."
-    )
-
-
-@pytest.mark.parametrize(
-    ("bfloat16", "vnni", "filling", "encoding"),
-    [
-        (True, True, "bfloat16", "bfloat16"),
-        (False, True, "int8", "float32"),
-        (False, False, "float32", "float32"),
-    ],
-)
-def test_auto_takes_what_the_processor_has_instructions_for(bert, monkeypatch, bfloat16, vnni, filling, encoding):
-    import torch
-
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bfloat16)
-    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: vnni)
-    assert load_masked_lm(str(bert), device="cpu").dtype is getattr(torch, filling)
-    assert load_encoder(str(bert), device="cpu").dtype is getattr(torch, encoding), "vectors are not rounded unasked"
-
-
-def test_a_bad_device_is_found_before_a_model_is_looked_for():
-    assert "device" in refusal("/no/such/folder", InputError, device="nowhere")
-
-
-@pytest.mark.parametrize("name", ["nosuch", "nosuch/model", "no such model"])
-def test_a_hub_id_without_a_network_is_one_line(name, tmp_path):
-    """In a process of its own, since the switch is read on import."""
-    code = (
-        "from augment.models.checkpoints import load_masked_lm\n"
-        "from augment.errors import ModelError\n"
-        "try:\n"
-        f"    load_masked_lm({name!r}, device='cpu')\n"
-        "except ModelError as error:\n"
-        "    print(error)\n"
-    )
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
-    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert ran.stdout.count("\n") == 1
-    assert f"The model {name!r} cannot be loaded" in ran.stdout
-    assert "Traceback" not in ran.stderr
-
-
 # Classifiers
-
-
-@pytest.fixture
-def classifier(bert, tmp_path, shape):
-    from transformers import BertConfig, BertForSequenceClassification
-
-    model = BertForSequenceClassification(BertConfig(**shape, id2label={0: "bad", 1: "so-so", 2: "good"}))
-    return saved(model, tmp_path / "classifier", bert)
 
 
 def test_a_classifier_is_ready_for_inference_with_its_own_head(classifier):
@@ -413,35 +135,11 @@ def test_a_classifier_is_ready_for_inference_with_its_own_head(classifier):
     assert opened.revision == load_classifier(str(classifier), device="cpu").revision
 
 
-def test_a_model_without_a_classification_head_is_no_classifier(bert):
-    message = refusal(bert, opens=load_classifier)
-    assert message.startswith(f"The model {str(bert)!r} is no text classifier: its checkpoint lacks '")
-    assert "ForSequenceClassification" in message
-
-
-def test_a_classifier_whose_head_is_missing_alone_is_refused(classifier):
-    from safetensors.torch import load_file, save_file
-
-    path = classifier / "model.safetensors"
-    weights = {name: value for name, value in load_file(path).items() if not name.startswith("classifier.")}
-    save_file(weights, path, metadata={"format": "pt"})
-    assert "lacks 'classifier.bias'" in refusal(classifier, opens=load_classifier)
-
-
-def test_a_classifier_without_weights_or_configuration_is_refused(classifier, tmp_path):
-    (classifier / "model.safetensors").unlink()
-    assert "safetensors" in refusal(classifier, opens=load_classifier)
-    (classifier / "config.json").unlink()
-    assert "config.json" in refusal(classifier, opens=load_classifier)
-    assert "no model folder" in refusal(tmp_path / "nowhere", opens=load_classifier)
-    assert "dtype" in refusal(classifier, InputError, opens=load_classifier, dtype="int4")
+def revision(path):
+    return load_masked_lm(str(path), device="cpu", dtype="float32").revision
 
 
 # What identifies a model
-
-
-def revision(path):
-    return load_masked_lm(str(path), device="cpu", dtype="float32").revision
 
 
 def test_identity_follows_the_content_and_not_the_path(bert, copy):

@@ -11,7 +11,6 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
-from threadpoolctl import threadpool_limits
 
 from augment.vectors.row_estimators import RowNeighbors, for_search
 from augment.vectors.row_keys import first_rows, row_keys
@@ -31,13 +30,6 @@ def matrices(dtype: str, most_rows: int = 12) -> st.SearchStrategy[np.ndarray]:
 
 def identity_rows(rows: np.ndarray, n: int) -> sparse.csr_matrix:
     return sparse.identity(n, format="csr")[rows]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Of so few rows, threads wait for each other longer than they work."""
-    with threadpool_limits(1):
-        yield
 
 
 @pytest.fixture

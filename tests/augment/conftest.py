@@ -1,0 +1,37 @@
+"""Fixtures that several folders of tests use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite(
+    "augment_command", "filled_masks", "opened_models", "small_gans", "smote_family", "swapped_words", "vector_tables"
+)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Of few rows, threads wait for each other longer than they work."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture
+def vector_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentences: list[str], bert: Path) -> Path:
+    """The working folder, with `in.csv` and the folder `tiny` of an encoder in it; each model is opened once."""
+    from augment_command import table
+    from vector_tables import opened, rows_of
+
+    import augment.models.encoder
+
+    monkeypatch.setattr(augment.models.encoder, "load_encoder", opened)
+    monkeypatch.chdir(tmp_path)
+    table("in.csv", rows_of(sentences))
+    os.symlink(bert, "tiny")
+    return tmp_path
