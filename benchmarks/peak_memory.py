@@ -25,7 +25,7 @@ def peak_mb() -> float:
 
 def forget_peak() -> None:
     """Have the peak count from now on, where the system can (Linux), without what was freed but is still held."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library has no malloc_trim
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # Windows, or a C library without malloc_trim
         ctypes.CDLL(None).malloc_trim(0)
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
