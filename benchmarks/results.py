@@ -139,7 +139,8 @@ class Results:
         """Return the true classes of a cell's test set, as codes in its order of classes; int64, (n,)."""
         found = self.tests[record["data"]["tests"][test]]
         places = [record["classes"].index(name) for name in found["classes"]]
-        return np.array(places, dtype=np.int64)[unpacked(found["codes"])]
+        codes: np.ndarray = np.array(places, dtype=np.int64)[unpacked(found["codes"])]
+        return codes
 
 
 def read(folder: Path) -> Results:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from augment.cli.options import layout_of, layout_options
-from augment.errors import CounterpoiseError, InputError, ModelError
+from augment.errors import CounterpoiseError, ModelError
 
 if TYPE_CHECKING:
-    from benchmarks.grid.suite import Cell, Suite
-    from benchmarks.grid.tasks import TaskData
-    from benchmarks.results import Record, Results, RunRecord
+    from benchmarks.results import Results
+    from benchmarks.run.suite_run import SuiteRun
 
 
 def _listed(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
@@ -67,51 +64,38 @@ def run_command(
 
     The options on columns, labels and splits are those of csv:FILE.
     """
-    from augment.data.reading import Layout
-    from benchmarks.grid import suite as suites
-    from benchmarks.grid.arms import BUILT_IN, load_mapping, resolve
-    from benchmarks.grid.tasks import OWN
-    from benchmarks.results import FILE, Results, RunRecord, read
+    from benchmarks.cli.live import shown
+    from benchmarks.run.suite_run import plan_suite, run_suite
 
-    if data_dir is not None and not data_dir.is_dir():
-        raise InputError(f"{data_dir}: there is no such folder. Give the one that holds sst3, dynasent-v1.1, ….")
-    suite = suites.read(name).changed(tasks, encoders)
-    own_arms = {} if arm_file is None else load_mapping(arm_file)
-    chosen = resolve(arms or suite.arms, own_arms)
-    layout = layout_of(**columns)
-    if layout != Layout() and not any(task.name.startswith(OWN) for task in suite.tasks):
-        raise InputError("Options on columns, labels and splits are of --task csv:FILE, and no task is such a file.")
-    data = suites.load_tasks(suite, data_dir, layout)
-    cells = list(suites.cells(suite, data, chosen, seeds=seeds or suite.seeds, device=device))
-    if not cells:
-        raise InputError("No arm is left: 'real' needs rows that the task leaves out, by train_rows or a ratio.")
-    for number, task in enumerate(data):
-        there = {cell.arm.name for cell in cells if cell.task == number}
-        if (absent := [arm.name for arm in chosen if arm.name not in there]) and not quiet:
-            click.echo(f"{task.title}: without {', '.join(absent)}, since no row was left out of the draw.", err=True)
-    folder = out or Path(f"benchmark-{suite.name}")
-    jobs = jobs or _default_jobs(device)
-    files = {"suite": suites.path_of(name), "arms": BUILT_IN} | ({} if arm_file is None else {"own arms": arm_file})
-    asked = RunRecord(
-        suite=suite.identity | {"data": {task.title: task.fingerprints() for task in data}},
-        files={what: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for what, path in files.items()},
-        encoders=suites.contents(suite.encoders),
+    plan = plan_suite(
+        name,
+        seeds=seeds,
+        arms=arms,
+        arm_file=arm_file,
+        tasks=tasks,
+        encoders=encoders,
+        data_dir=data_dir,
+        out=out,
+        jobs=jobs,
+        device=device,
+        layout=layout_of(**columns),
     )
+    log = partial(_log, quiet=quiet)
+    for line in plan.notes():
+        log(line)
     if dry_run:
-        found = read(folder) if (folder / FILE).exists() else Results(folder / FILE)
-        found.check(asked, cells)
-        _show_grid(suite, data, cells, found, jobs)
+        _show_grid(plan)
         return
-    failed, found = _run(asked, data, cells, folder, jobs, quiet)
+    failed, results = run_suite(plan, log=log, watch=partial(shown, quiet=quiet))
     if not quiet:
-        _show_arms(found)
-        click.echo(f"\nThe report: benchmarks report {folder}")
+        _show_arms(results)
+        click.echo(f"\nThe report: benchmarks report {plan.folder}")
     for record in failed:
         where = " · ".join(record[part] for part in ("task", "encoder", "head", "loss", "arm"))
         click.echo(f"Failed: {where} · seed {record['seed']}: {record['reason']}", err=True)
     if failed:
         raise _CellsFailed(
-            f"{len(failed)} of {len(cells)} cells have failed; the same command tries them again, and them alone."
+            f"{len(failed)} of {len(plan.cells)} cells have failed; the same command tries them again, and them alone."
         )
 
 
@@ -121,47 +105,19 @@ class _CellsFailed(CounterpoiseError):
     exit_code = 1
 
 
-def _run(
-    asked: RunRecord, data: Sequence[TaskData], cells: Sequence[Cell], folder: Path, jobs: int, quiet: bool
-) -> tuple[list[Record], Results]:
-    """Run what is not done yet."""
-    from benchmarks.cli.live import shown
-    from benchmarks.results import appending
-    from benchmarks.run.runner import run
-
-    cores = os.cpu_count() or 1
-    with appending(folder) as (results, appender):
-        if results.cut:
-            click.echo(f"{results.path}: the last line was cut short and has been taken away.", err=True)
-        results.check(asked, cells)
-        appender.begin(asked)
-        for task in data:
-            if task.absent and not quiet:
-                click.echo(f"{task.title}: not tested on {', '.join(task.absent)}, whose rows are not there.", err=True)
-            if task.shared and not quiet:
-                parts = ", ".join(f"{count:,} of {part}" for part, count in task.shared.items())
-                click.echo(f"{task.title}: training rows that nearly equal others are taken out: {parts}.", err=True)
-            for test, rows in task.tests.items():
-                appender.add_test(rows.fingerprint, test, rows.labels)
-        with shown(cells, results, quiet=quiet) as told:
-            failed = run(cells, data, results, appender, folder, jobs=jobs, threads=max(1, cores // jobs), told=told)
-    return failed, results
+def _log(line: str, *, quiet: bool) -> None:
+    if not quiet:
+        click.echo(line, err=True)
 
 
-def _default_jobs(device: str) -> int:
-    """Return one for each core, at most four; on a GPU one."""
-    import torch
-
-    on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-    return 1 if on_gpu else min(4, os.cpu_count() or 1)
-
-
-def _show_grid(suite: Suite, data: Sequence[TaskData], cells: Sequence[Cell], results: Results, jobs: int) -> None:
+def _show_grid(plan: SuiteRun) -> None:
     """Print what would be run."""
     from augment.cli.console import show_table
     from benchmarks.cli.live import duration
     from benchmarks.run.runner import estimated
 
+    suite, data, cells, jobs = plan.suite, plan.data, plan.cells, plan.jobs
+    results = plan.results()
     rows = []
     for task in data:
         drawn = task.drawn(0)[0].counts

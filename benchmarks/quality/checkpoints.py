@@ -104,7 +104,7 @@ def word_accuracy(
 
         def ranked(batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
             ids, attention_mask, rows, columns, right = batch
-            logits = projection(head_states(ids, attention_mask).head[rows, columns]).float()
+            logits: torch.Tensor = projection(head_states(ids, attention_mask).head[rows, columns]).float()
             return (logits > logits.gather(1, right[:, None])).sum(1)
 
         given = (ids.to(device), encoded["attention_mask"].to(device), rows, columns, right)

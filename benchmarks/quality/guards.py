@@ -59,7 +59,8 @@ class HeldOutJudge:
         """Return the probability of a class for each text, (n,)."""
         if not texts:
             return np.zeros(0)
-        return self.fitted.predict_proba(self.encoder.encode(texts))[:, list(self.fitted.classes_).index(label)]
+        shares: np.ndarray = self.fitted.predict_proba(self.encoder.encode(texts))
+        return shares[:, list(self.fitted.classes_).index(label)]
 
 
 def guard_quality(

@@ -243,4 +243,5 @@ def _macro_f1(counts: np.ndarray) -> np.ndarray:
     right, either = counts[..., 0, :], counts[..., 1, :] + counts[..., 2, :]
     occurs = either > 0
     f1 = np.where(occurs, 2 * right / np.where(occurs, either, 1), 0.0)
-    return f1.sum(axis=-1) / occurs.sum(axis=-1)
+    means: np.ndarray = f1.sum(axis=-1) / occurs.sum(axis=-1)
+    return means

@@ -70,27 +70,28 @@ class ArmResults:
 
 def f1_on_test(record: Record) -> float:
     """Return macro-F1 on the task's own test rows, in points."""
-    return 100 * own_test(record)["macro_f1"]
+    return 100 * float(own_test(record)["macro_f1"])
 
 
 def own_test(record: Record) -> dict[str, Any]:
     """Return the scores on the task's own test rows."""
-    return next(iter(record["tests"].values()))
+    scores: dict[str, Any] = next(iter(record["tests"].values()))
+    return scores
 
 
 def rare_f1(record: Record) -> float:
     """Return the F1 of the rare class on the task's own test rows, in points."""
-    return 100 * own_test(record)["f1"][record["rare"]]
+    return 100 * float(own_test(record)["f1"][record["rare"]])
 
 
 def validation_f1(record: Record) -> float:
     """Return macro-F1 on the validation rows of the weights that were kept, in points."""
-    return 100 * record["best"]["validation"]["macro_f1"]
+    return 100 * float(record["best"]["validation"]["macro_f1"])
 
 
 def train_f1(record: Record) -> float:
     """Return macro-F1 on original training rows of the weights that were kept, in points."""
-    return 100 * record["best"]["train"]["macro_f1"]
+    return 100 * float(record["best"]["train"]["macro_f1"])
 
 
 def gap(record: Record) -> float:
@@ -105,7 +106,7 @@ def last_gap(record: Record) -> float:
 
 def last_train_f1(record: Record) -> float:
     """Return macro-F1 on original training rows of the last evaluation, in points."""
-    return 100 * record["last"]["train"]["macro_f1"]
+    return 100 * float(record["last"]["train"]["macro_f1"])
 
 
 def last_loss_gap(record: Record) -> float:

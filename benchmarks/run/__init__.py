@@ -1,1 +1,5 @@
-"""How cells are run: one `cell`, the `runner` of many, and what is recorded of each."""
+"""How cells are run: `plan_suite` and `run_suite`, the `runner` of many cells, one `cell`, and its record."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -40,7 +40,8 @@ def _tfidf_svm(cell: Cell, data: TaskData, train: LabelledRows) -> Trained:
     seen = train.taken(evaluated_sample(cell.config, "train", _codes(train, data.classes)))
 
     def predicted(rows: LabelledRows) -> np.ndarray:
-        return softmax(np.exp(scale) * _margins(model.decision_function(rows.texts)), axis=1)
+        shares: np.ndarray = softmax(np.exp(scale) * _margins(model.decision_function(rows.texts)), axis=1)
+        return shares
 
     record = recorded(
         "train",

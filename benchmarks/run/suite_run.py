@@ -1,0 +1,215 @@
+"""Run a suite: read what it names, lay out its cells, and run those that have no result yet."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from augment.data.reading import Layout
+from augment.errors import InputError
+from benchmarks.grid import suite as suites
+from benchmarks.grid.arms import BUILT_IN, Arm, load_mapping, resolve
+from benchmarks.grid.suite import Cell, Suite
+from benchmarks.grid.tasks import OWN, TaskData
+from benchmarks.results import FILE, Record, Results, RunRecord, appending, read
+from benchmarks.run.runner import run
+
+Watch = Callable[[Record, Sequence[Cell], float | None], None]
+"""Called after each cell with its record, the cells that are left, and the seconds that they may take, if known."""
+
+
+def _unwatched(cells: Sequence[Cell], results: Results) -> AbstractContextManager[Watch]:
+    return nullcontext(lambda record, left, seconds: None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuiteRun:
+    """A suite whose tasks are read and whose cells are laid out: `plan_suite` makes it, `run_suite` carries it out."""
+
+    suite: Suite
+    arms: Sequence[Arm]
+    data: Sequence[TaskData]
+    """Of the suite's tasks, in their order."""
+    cells: Sequence[Cell]
+    record: RunRecord
+    """What the results are results of."""
+    folder: Path
+    """Where the results stand."""
+    jobs: int
+    """Cells that run side by side."""
+
+    def results(self) -> Results:
+        """Read the results that there are.
+
+        Raises
+        ------
+        InputError
+            If they are results of something else, or damaged.
+        """
+        results = read(self.folder) if (self.folder / FILE).exists() else Results(self.folder / FILE)
+        results.check(self.record, self.cells)
+        return results
+
+    def notes(self) -> list[str]:
+        """Return what a reader of the results should know of the tasks, one line each."""
+        lines = []
+        for number, task in enumerate(self.data):
+            present = {cell.arm.name for cell in self.cells if cell.task == number}
+            if absent := [arm.name for arm in self.arms if arm.name not in present]:
+                lines.append(f"{task.title}: without {', '.join(absent)}, since no row was left out of the draw.")
+        return lines
+
+
+def plan_suite(
+    name: str,
+    *,
+    seeds: int | None = None,
+    arms: Sequence[str] | None = None,
+    arm_file: Path | None = None,
+    tasks: Sequence[str] = (),
+    encoders: Sequence[str] = (),
+    data_dir: Path | None = None,
+    out: Path | None = None,
+    jobs: int | None = None,
+    device: str = "auto",
+    layout: Layout | None = None,
+) -> SuiteRun:
+    """Read a suite and its tasks, and lay out its cells, without running any.
+
+    Parameters
+    ----------
+    name : str
+        A suite of the project, or a YAML file.
+    seeds : int, optional
+        How many, 1 or more. None for as many as the suite says.
+    arms : sequence of str, optional
+        Arms, or strategies, in the place of the suite's.
+    arm_file : Path, optional
+        A YAML file with more arms.
+    tasks, encoders : sequence of str, default=()
+        In the place of the suite's, if any are given.
+    data_dir : Path, optional
+        Where known data sets lie. None for the hub.
+    out : Path, optional
+        Folder of the results. None for ``benchmark-SUITE``.
+    jobs : int, optional
+        Cells that run side by side, 1 or more. None for one for each core, at most 4; on a GPU for 1.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+    layout : Layout, optional
+        How the file of a task ``csv:FILE`` is laid out.
+
+    Returns
+    -------
+    SuiteRun
+
+    Raises
+    ------
+    InputError
+        If a suite, task, arm, encoder or file is unknown or cannot be used.
+    """
+    if data_dir is not None and not data_dir.is_dir():
+        raise InputError(f"{data_dir}: there is no such folder. Give the one that holds sst3, dynasent-v1.1, ….")
+    suite = suites.read(name).changed(tasks, encoders)
+    chosen = resolve(arms or suite.arms, {} if arm_file is None else load_mapping(arm_file))
+    layout = layout or Layout()
+    if layout != Layout() and not any(task.name.startswith(OWN) for task in suite.tasks):
+        raise InputError("Options on columns, labels and splits are of --task csv:FILE, and no task is such a file.")
+    data = suites.load_tasks(suite, data_dir, layout)
+    cells = list(suites.cells(suite, data, chosen, seeds=seeds or suite.seeds, device=device))
+    if not cells:
+        raise InputError("No arm is left: 'real' needs rows that the task leaves out, by train_rows or a ratio.")
+    files = {"suite": suites.path_of(name), "arms": BUILT_IN} | ({} if arm_file is None else {"own arms": arm_file})
+    record = RunRecord(
+        suite=suite.identity | {"data": {task.title: task.fingerprints() for task in data}},
+        files={what: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for what, path in files.items()},
+        encoders=suites.contents(suite.encoders),
+    )
+    folder = out or Path(f"benchmark-{suite.name}")
+    return SuiteRun(
+        suite=suite,
+        arms=chosen,
+        data=data,
+        cells=cells,
+        record=record,
+        folder=folder,
+        jobs=jobs or _default_jobs(device),
+    )
+
+
+def run_suite(
+    plan: SuiteRun,
+    *,
+    log: Callable[[str], None] = lambda line: None,
+    watch: Callable[[Sequence[Cell], Results], AbstractContextManager[Watch]] = _unwatched,
+) -> tuple[list[Record], Results]:
+    """Run the cells that have no result yet, and those that failed before.
+
+    Each result is on the disk before the next cell is counted, so a run may be killed at any time.
+
+    Parameters
+    ----------
+    plan : SuiteRun
+        From `plan_suite`.
+    log : callable, optional
+        Called with lines on the tasks.
+    watch : callable, optional
+        Called with the cells and the results; gives a context manager that yields a `Watch`.
+
+    Returns
+    -------
+    failed : list of Record
+        Cells of this run that have failed.
+    results : Results
+        All results, those of earlier runs among them.
+
+    Raises
+    ------
+    InputError
+        If the folder holds results of something else.
+    OutputError
+        If results cannot be written, or another run is writing there.
+
+    Warns
+    -----
+    UserWarning
+        If a killed run has left half a line, which is taken away.
+    """
+    with appending(plan.folder) as (results, appender):
+        if results.cut:
+            warnings.warn(f"{results.path}: the last line was cut short and has been taken away.", stacklevel=2)
+        results.check(plan.record, plan.cells)
+        appender.begin(plan.record)
+        for task in plan.data:
+            if task.absent:
+                log(f"{task.title}: not tested on {', '.join(task.absent)}, whose rows are not there.")
+            if task.shared:
+                parts = ", ".join(f"{count:,} of {part}" for part, count in task.shared.items())
+                log(f"{task.title}: training rows that nearly equal others are taken out: {parts}.")
+            for test, rows in task.tests.items():
+                appender.add_test(rows.fingerprint, test, rows.labels)
+        threads = max(1, (os.cpu_count() or 1) // plan.jobs)
+        with watch(plan.cells, results) as on_cell:
+            failed = run(
+                plan.cells,
+                plan.data,
+                results,
+                appender,
+                plan.folder,
+                jobs=plan.jobs,
+                threads=threads,
+                told=on_cell,
+            )
+    return failed, results
+
+
+def _default_jobs(device: str) -> int:
+    """Return one for each core, at most four; on a GPU one."""
+    import torch
+
+    on_gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+    return 1 if on_gpu else min(4, os.cpu_count() or 1)
