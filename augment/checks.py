@@ -44,18 +44,18 @@ def check_parameters_round_trip(strategy: TextStrategy) -> None:
             f"{type(strategy).__name__}.__init__ must take keywords only and no **kwargs; {parameter.name!r} is"
             f" {parameter.kind.description}."
         )
-    given = strategy.get_params(deep=False)
+    parameters = strategy.get_params(deep=False)
     rebuilt = clone(strategy).get_params(deep=False)
-    assert repr(rebuilt) == repr(given), f"A clone has other parameters: {rebuilt} instead of {given}."
+    assert repr(rebuilt) == repr(parameters), f"A clone has other parameters: {rebuilt} instead of {parameters}."
 
 
 def check_one_candidate_for_each_draw(strategy: TextStrategy) -> None:
     """`candidates` gives one Candidate or None for each draw, also for none and for an empty text."""
     strategy.prepare()
     for draws in ([], _draws(), [Draw("", "neutral", 0, 0, 0, 0), Draw("…", "neutral", 1, 0, 0, 0)]):
-        given = strategy.candidates(draws)
-        assert len(given) == len(draws), f"{len(draws)} draws gave {len(given)} candidates."
-        for candidate in given:
+        candidates = strategy.candidates(draws)
+        assert len(candidates) == len(draws), f"{len(draws)} draws gave {len(candidates)} candidates."
+        for candidate in candidates:
             assert candidate is None or isinstance(candidate, Candidate), (
                 f"Got {candidate!r}, no Candidate and not None."
             )
@@ -105,14 +105,14 @@ def check_replacements_explain_the_text(strategy: TextStrategy) -> None:
             )
 
 
-def check_budget_is_met_or_the_shortfall_told(strategy: TextStrategy) -> None:
+def check_budget_is_met_or_the_shortfall_reported(strategy: TextStrategy) -> None:
     """Rows made and rows reported missing add up to the budget, class by class."""
     fitted, _, y = _resampled(strategy)
     made = Counter(y[len(LABELS) :])
     for label, total in WANTED.items():
-        want = total - LABELS.count(label)
-        assert made[label] + fitted.shortfall_.get(label, 0) == want, (
-            f"{want} rows of {label!r} were asked for, {made[label]} made, and"
+        requested = total - LABELS.count(label)
+        assert made[label] + fitted.shortfall_.get(label, 0) == requested, (
+            f"{requested} rows of {label!r} were asked for, {made[label]} made, and"
             f" {fitted.shortfall_.get(label, 0)} reported missing."
         )
         assert made[label], f"Not one row of {label!r} was made from {len(TEXTS)} ordinary sentences."
@@ -176,7 +176,7 @@ CHECKS: tuple[Callable[[TextStrategy], None], ...] = (
     check_draws_differ,
     check_output_changes,
     check_replacements_explain_the_text,
-    check_budget_is_met_or_the_shortfall_told,
+    check_budget_is_met_or_the_shortfall_reported,
     check_originals_come_first,
     check_sources_are_true,
     check_same_seed_same_rows,

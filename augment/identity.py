@@ -20,9 +20,9 @@ def difference(before: Any, now: Any, name: str = "") -> str:
     """Say where two identities differ first, or nothing."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in [*before, *(key for key in now if key not in before)]:
-            found = difference(before.get(key), now.get(key), f"{name}.{key}".lstrip("."))
-            if found:
-                return found
+            first_difference = difference(before.get(key), now.get(key), f"{name}.{key}".lstrip("."))
+            if first_difference:
+                return first_difference
         return ""
     if isinstance(before, list) and isinstance(now, list):
         differences = (difference(a, b, f"{name}[{i}]") for i, (a, b) in enumerate(zip_longest(before, now)))
@@ -43,10 +43,10 @@ RECORDED = (
 
 def installed_versions() -> dict[str, str]:
     """Return the versions of Python and of what the result depends on, as far as it is installed."""
-    found = {"python": platform.python_version(), "machine": platform.machine()}
+    versions = {"python": platform.python_version(), "machine": platform.machine()}
     for name in RECORDED:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -22,18 +22,18 @@ class Processes:
     ----------
     count : int
     start : callable, optional
-        Called in each before all else, with `given`.
-    given : object
+        Called in each before all else, with `arguments`.
+    arguments : object
     """
 
-    def __init__(self, count: int, start: Callable[..., None] | None = None, *given: Any) -> None:
+    def __init__(self, count: int, start: Callable[..., None] | None = None, *arguments: Any) -> None:
         context = multiprocessing.get_context("spawn")
         # Its other end closes when this process ends, however it does, or lets go of it.
         self._lifeline, self._lifeline_here = context.Pipe(duplex=False)
-        initial = (self._lifeline, start, given)
+        initial = (self._lifeline, start, arguments)
         self._pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=initial)
 
-    def submit(self, do: Callable[..., Result], *given: Any) -> Future[Result]:
+    def submit(self, do: Callable[..., Result], *arguments: Any) -> Future[Result]:
         """Have a function called in one of them.
 
         Raises
@@ -42,7 +42,7 @@ class Processes:
             If one of them has died; so does the future's `result`.
         """
         with _without_interrupts():
-            return self._pool.submit(do, *given)
+            return self._pool.submit(do, *arguments)
 
     def close(self, *, at_once: bool) -> None:
         """End them, after what they are at, or in the midst of it."""
@@ -53,12 +53,12 @@ class Processes:
         self._lifeline.close()
 
 
-def _begin(lifeline: Connection, start: Callable[..., None] | None, given: Sequence[Any]) -> None:
+def _begin(lifeline: Connection, start: Callable[..., None] | None, arguments: Sequence[Any]) -> None:
     """Prepare a process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which ends this one
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     if start is not None:
-        start(*given)
+        start(*arguments)
 
 
 def _end_with(lifeline: Connection) -> None:

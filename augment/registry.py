@@ -68,8 +68,8 @@ class Registry:
 
     def parameters(self, cls: type) -> dict[str, inspect.Parameter]:
         """Return the parameters that one is configured by, in order."""
-        given = inspect.signature(cls).parameters
-        return {name: parameter for name, parameter in given.items() if name not in self.left_out}
+        parameters = inspect.signature(cls).parameters
+        return {name: parameter for name, parameter in parameters.items() if name not in self.left_out}
 
     def create(self, name: str, values: Mapping[str, Any]) -> Any:
         """Build one from its name and parameters, which may be texts from a command line.
@@ -228,13 +228,13 @@ class Registry:
             problems.append(f"A text cannot express `{where}`{self._in_a_file()}")
             return None
         try:
-            made = self.from_config(value)
+            member = self.from_config(value)
         except InputError as error:
             problems.append(f"In `{where}`: {error}")
             return None
-        if not isinstance(made, _loaded(self.base)):
-            problems.append(f"`{where}` cannot be {made.name!r}, which makes vectors and no texts.")
-        return made
+        if not isinstance(member, _loaded(self.base)):
+            problems.append(f"`{where}` cannot be {member.name!r}, which makes vectors and no texts.")
+        return member
 
     def _in_a_file(self) -> str:
         """Say how others are given, as the end of a sentence."""

@@ -43,27 +43,27 @@ def problems(error: ValidationError, root: type[BaseModel], what: str) -> str:
     ...     problems(error, Shop, "A shop")
     "A shop has no key 'dors'. It has doors. Did you mean 'doors'?"
     """
-    return " ".join(_problem(found, root, what) for found in error.errors())
+    return " ".join(_problem(issue, root, what) for issue in error.errors())
 
 
-def _problem(found: Any, root: type[BaseModel], what: str) -> str:
-    *path, last = found["loc"] or ("",)
-    if found["type"] == "extra_forbidden":
+def _problem(issue: Any, root: type[BaseModel], what: str) -> str:
+    *path, last = issue["loc"] or ("",)
+    if issue["type"] == "extra_forbidden":
         known = _keys(path, root)
         inside = f"'{'.'.join(map(str, path))}'" if path else what
         return f"{inside} has no key {last!r}. It has {', '.join(known)}.{did_you_mean(str(last), known)}"
-    where = ".".join(map(str, found["loc"])) or "the whole"
-    if found["type"] == "missing":
+    where = ".".join(map(str, issue["loc"])) or "the whole"
+    if issue["type"] == "missing":
         return f"{where!r} is missing; give it."
-    if found["type"] == "value_error":  # raised by a check of ours
-        return str(found["ctx"]["error"])
-    meant = did_you_mean(found["input"], _choices(found)) if isinstance(found["input"], str) else ""
-    return f"{where!r} must be {found['msg'].removeprefix('Input should be ')}. Got {found['input']!r:.60}.{meant}"
+    if issue["type"] == "value_error":  # raised by a check of ours
+        return str(issue["ctx"]["error"])
+    meant = did_you_mean(issue["input"], _choices(issue)) if isinstance(issue["input"], str) else ""
+    return f"{where!r} must be {issue['msg'].removeprefix('Input should be ')}. Got {issue['input']!r:.60}.{meant}"
 
 
-def _choices(found: Any) -> list[str]:
+def _choices(issue: Any) -> list[str]:
     """Return the values that a key may have, if it may have but a few."""
-    expected = found.get("ctx", {}).get("expected", "") if found["type"] == "literal_error" else ""
+    expected = issue.get("ctx", {}).get("expected", "") if issue["type"] == "literal_error" else ""
     return expected.replace("'", "").replace(" or ", ", ").split(", ")
 
 

@@ -113,20 +113,20 @@ def upsample(
         max_per_source=max_per_source,
     )
     run = Run(job, workers=workers)
-    made = run.make(only_synthetic=only_synthetic)
-    rows = list(made.rows)
+    result = run.make(only_synthetic=only_synthetic)
+    rows = list(result.rows)
     if isinstance(data, (tuple, list)):
         texts, labels = list(data[0]), list(data[1])  # a pandas.Series is indexed by its labels, a list by position
         originals = ([], []) if only_synthetic else (texts, labels)
         return (
             [*originals[0], *(row.text for row in rows)],
             [*originals[1], *(labels[row.source] for row in rows)],
-        ), made.manifest
+        ), result.manifest
     if hasattr(data, "iloc"):
         frame = extended_frame(data, corpus, rows, chosen.name, only_synthetic=only_synthetic, extra=run.columns())
-        return frame, made.manifest
+        return frame, result.manifest
     table = extended_table(corpus, rows, chosen.name, only_synthetic=only_synthetic, extra=run.columns())
-    return table, made.manifest
+    return table, result.manifest
 
 
 def upsample_file(
@@ -230,7 +230,7 @@ def upsample_file(
     """
     destination = Destination(Path(output), overwrite=overwrite, resume=resume)
     files = [against] if isinstance(against, (str, os.PathLike)) else against
-    given = {
+    options = {
         "source": None if source is None else os.fspath(source),
         "strategy": strategy if strategy is None or isinstance(strategy, str) else clone(strategy),
         "sampling_strategy": sampling_strategy,
@@ -241,12 +241,12 @@ def upsample_file(
         "only_synthetic": only_synthetic,
         "encoder": encoder,
         "decode": decode,
-        **_said(layout),
+        **_changed_fields(layout),
     }
     check_paths(destination, report)
     if source is None and config is None:
         raise InputError("Give a source: a file, a saved folder, a hub id or 'sample'; or a config that names it.")
-    request = settle(None if config is None else Path(config), given)
+    request = settle(None if config is None else Path(config), options)
     if request.other_versions():
         warnings.warn(f"{config} was made with {request.other_versions()}: rows may differ.", stacklevel=2)
     result = run_request(request, destination, workers=workers, strict=strict, report=report, progress=progress)
@@ -300,10 +300,10 @@ def run_request(
     return result
 
 
-def _said(layout: Layout | None) -> dict[str, Any]:
+def _changed_fields(layout: Layout | None) -> dict[str, Any]:
     """Return what a layout says beside the defaults, by the names of its fields."""
     if layout is None:
         return {}
     default = Layout()
-    said = {field.name: getattr(layout, field.name) for field in dataclasses.fields(layout)}
-    return {name: value for name, value in said.items() if value != getattr(default, name)}
+    fields = {field.name: getattr(layout, field.name) for field in dataclasses.fields(layout)}
+    return {name: value for name, value in fields.items() if value != getattr(default, name)}

@@ -43,19 +43,21 @@ def inspect_command(source: str, **others: Any) -> None:
     from augment.data import corpus
     from augment.data.inspection import inspect
 
-    found = inspect(corpus.read(source, layout_of(**others)))
-    total = sum(found.counts.values())
-    show_table("classes", ["class", "rows", "share"], [[k, n, f"{n / total:.1%}"] for k, n in found.counts.items()])
-    click.echo(
-        f"\n{total:,} rows, {found.synthetic:,} of them synthetic, {found.empty:,} without a text.\n"
-        f"{found.duplicates:,} repeat an earlier text (case and punctuation folded);"
-        f" {found.conflicting:,} texts stand under more than one label.\n"
-        f"Words per text: {', '.join(f'{n} at {q:.0%}' for q, n in found.lengths.items())}."
+    inspection = inspect(corpus.read(source, layout_of(**others)))
+    total = sum(inspection.counts.values())
+    show_table(
+        "classes", ["class", "rows", "share"], [[k, n, f"{n / total:.1%}"] for k, n in inspection.counts.items()]
     )
-    if found.suggestion is None:
+    click.echo(
+        f"\n{total:,} rows, {inspection.synthetic:,} of them synthetic, {inspection.empty:,} without a text.\n"
+        f"{inspection.duplicates:,} repeat an earlier text (case and punctuation folded);"
+        f" {inspection.conflicting:,} texts stand under more than one label.\n"
+        f"Words per text: {', '.join(f'{n} at {q:.0%}' for q, n in inspection.lengths.items())}."
+    )
+    if inspection.suggestion is None:
         click.echo("The classes are balanced: no upsampling is needed.")
     else:
-        click.echo(f"Suggested: --sampling-strategy {found.suggestion}  (at most as many new rows as real ones)")
+        click.echo(f"Suggested: --sampling-strategy {inspection.suggestion}  (at most as many new rows as real ones)")
 
 
 @click.command("strategies")

@@ -95,7 +95,7 @@ def upsample_command(
             raise click.UsageError("Give an output, e.g. -o balanced.csv, or --dry-run to see the plan.")
         destination = Destination(output, overwrite=overwrite, resume=resume)
         check_paths(destination, report)
-    request = settle(config, _given(context, params, others))
+    request = settle(config, _chosen_options(context, params, others))
     if destination is None:
         _show_plan(plan_file(request, None if output is None else Destination(output), workers=workers, strict=strict))
         return
@@ -122,15 +122,15 @@ def upsample_command(
         click.echo(f"\nReport: {report}")
 
 
-def _given(context: click.Context, params: tuple[str, ...], others: dict[str, Any]) -> dict[str, Any]:
+def _chosen_options(context: click.Context, params: tuple[str, ...], others: dict[str, Any]) -> dict[str, Any]:
     """Return the options that were given by hand, by the names that `augment.run.config.settle` knows."""
     named = {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     layout = layout_of(**others)
-    given = {name: others[name] for name in others if name in named and name not in LAYOUT}
-    given |= {name: getattr(layout, name) for name in LAYOUT if name in named}
-    if given.pop("no_header", False):
-        given["header"] = False
-    return {**given, "parameters": values_of(params)}
+    options = {name: others[name] for name in others if name in named and name not in LAYOUT}
+    options |= {name: getattr(layout, name) for name in LAYOUT if name in named}
+    if options.pop("no_header", False):
+        options["header"] = False
+    return {**options, "parameters": values_of(params)}
 
 
 @contextlib.contextmanager

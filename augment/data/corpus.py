@@ -225,8 +225,8 @@ def open_texts(source: str | Path, layout: Layout = _DEFAULT) -> Texts:
     table = load(source, layout)
     if not layout.header and _starts_with_names(table, layout):
         table = load(source, replace(layout, header=True, columns=None))
-    wanted = layout.text_column if layout.text_column in table.column_names else None
-    column = _find_text(table, str(source), wanted)
+    text_column = layout.text_column if layout.text_column in table.column_names else None
+    column = _find_text(table, str(source), text_column)
     return Texts(table, column)
 
 
@@ -353,23 +353,23 @@ def _with_column(table: Dataset, name: str, values: Any, dtype: str) -> Dataset:
     return from_arrow(arrow.replace_schema_metadata(features.arrow_schema.metadata), name)
 
 
-def _find_column(table: Dataset, name: str, wanted: str | None, defaults: Sequence[str], role: str) -> str:
+def _find_column(table: Dataset, name: str, requested: str | None, defaults: Sequence[str], role: str) -> str:
     """Return the column that was asked for, or the first default name that there is."""
-    there = table.column_names
-    if wanted is None:
+    columns = table.column_names
+    if requested is None:
         for column in defaults:
-            if column in there:
+            if column in columns:
                 return column
         raise InputError(
             f"{name}: has no {role} column under a known name ({', '.join(defaults)}); "
-            f"the columns are {', '.join(map(repr, there))}: give one as --{role}-column."
+            f"the columns are {', '.join(map(repr, columns))}: give one as --{role}-column."
         )
-    if wanted not in there:
+    if requested not in columns:
         raise InputError(
-            f"{name}: has no {role} column {wanted!r}; the columns are {', '.join(map(repr, there))}: "
-            f"give one as --{role}-column.{did_you_mean(wanted, there)}"
+            f"{name}: has no {role} column {requested!r}; the columns are {', '.join(map(repr, columns))}: "
+            f"give one as --{role}-column.{did_you_mean(requested, columns)}"
         )
-    return wanted
+    return requested
 
 
 def _starts_with_names(table: Dataset, layout: Layout) -> bool:
@@ -378,9 +378,9 @@ def _starts_with_names(table: Dataset, layout: Layout) -> bool:
     return any(name in first for name in (layout.text_column, *TEXT_COLUMNS) if name is not None)
 
 
-def _find_text(table: Dataset, name: str, wanted: str | None) -> str:
+def _find_text(table: Dataset, name: str, requested: str | None) -> str:
     """Return the text column, which must hold strings."""
-    column = _find_column(table, name, wanted, TEXT_COLUMNS, "text")
+    column = _find_column(table, name, requested, TEXT_COLUMNS, "text")
     dtype = getattr(table.features[column], "dtype", "nested values")
     if dtype not in ("string", "large_string", "string_view"):
         raise InputError(
@@ -422,8 +422,8 @@ def _usable(table: Dataset, name: str, column: str, layout: Layout) -> np.ndarra
                 f"{', '.join(map(repr, known[:20])) or 'no label at all'}: correct --labels."
                 f"{did_you_mean(label, known)}"
             )
-    wanted = set(layout.labels or ()) or set(known) - {NO_MAJORITY.get(column)}
-    keep = np.array([label in wanted for label in names], dtype=bool)[codes]
+    classes = set(layout.labels or ()) or set(known) - {NO_MAJORITY.get(column)}
+    keep = np.array([label in classes for label in names], dtype=bool)[codes]
     if not keep.all() and not layout.labels and not layout.drop_unlabelled:
         nothing = f"null, empty or {NO_MAJORITY[column]!r}" if column in NO_MAJORITY else "null or empty"
         raise InputError(

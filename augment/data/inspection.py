@@ -48,7 +48,9 @@ def inspect(corpus: Corpus) -> Inspection:
     """
     rows = np.flatnonzero(corpus.has_text)
     keys, words = np.empty(len(rows), np.uint64), np.empty(len(rows), np.int32)
-    for place, text in enumerate(text for text, there in zip(corpus.texts, corpus.has_text, strict=True) if there):
+    for place, text in enumerate(
+        text for text, has_text in zip(corpus.texts, corpus.has_text, strict=True) if has_text
+    ):
         keys[place], words[place] = key(folded(str(text))), len(word_spans(str(text)))
     # Equal texts side by side, and among them the labels in order.
     codes = corpus.codes[rows]

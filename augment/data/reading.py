@@ -245,10 +245,10 @@ def _load_hub(name: str, split: str) -> Dataset:
     """Fetch one split of a hub id, of the configuration that stands behind its colon if one does."""
     import datasets
 
-    given, _, configuration = name.partition(":")
+    repository, _, configuration = name.partition(":")
     try:
         with _silenced("datasets", "huggingface_hub"):  # each retry, of up to 24 s in all, logs a line
-            return datasets.load_dataset(given, *[configuration] * bool(configuration), split=split)
+            return datasets.load_dataset(repository, *[configuration] * bool(configuration), split=split)
     except Exception as error:  # noqa: BLE001 -- network, missing id, missing split, missing configuration: no common base
         raise InputError(
             f"{name}: no such file or folder, and split {split!r} of a hub data set of that name could not be "

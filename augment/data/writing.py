@@ -70,9 +70,9 @@ def check_storable(table: Dataset, path: Path) -> None:
     for part in batches(table):
         for column in part.columns:
             if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                found = pc.index(pc.match_substring(column, "\0"), True).as_py()
-                if found >= 0:
-                    raise OutputError(f"{path}, {_holds_nul(start + found)}")
+                index = pc.index(pc.match_substring(column, "\0"), True).as_py()
+                if index >= 0:
+                    raise OutputError(f"{path}, {_holds_nul(start + index)}")
         start += len(part)
 
 

@@ -100,13 +100,13 @@ def _from_share(share: float, counts: Counts) -> dict[Label, int]:
     if not 0 < share <= 1:
         raise InputError(f"The sampling_strategy as a share of the largest class must lie in (0, 1]. Got {share:g}.")
     total = math.floor(share * max(counts.values()))
-    wanted = {label: total - count for label, count in counts.items() if count < total}
-    if not wanted and share < 1:
+    to_make = {label: total - count for label, count in counts.items() if count < total}
+    if not to_make and share < 1:
         raise InputError(
             f"Every class has at least {share:g} of the largest class's rows, in whole ones; there is nothing to make."
             f" The smallest has {min(counts.values()) / max(counts.values()):.3g}: give a larger share."
         )
-    return wanted
+    return to_make
 
 
 def _from_totals(totals: Mapping[Label, int], counts: Counts) -> dict[Label, int]:

@@ -216,21 +216,21 @@ def generate(
         If what was done belongs to another plan.
     """
     earlier = iter(done)
-    for stream, (label, wanted) in enumerate(budget.items()):
+    for stream, (label, n_rows) in enumerate(budget.items()):
         first = (first_variants or {}).get(label, 0)
         own = sources[label]
-        plan = slots(own, seed=seed, stream=stream, wanted=wanted, first=first, limit=max_per_source)
+        plan = slots(own, seed=seed, stream=stream, wanted=n_rows, first=first, limit=max_per_source)
         barren: set[int] = set()
         empty_run = 0
-        while tally.made[label] < wanted and empty_run < TOGETHER * len(own) and len(barren) < len(own):
+        while tally.made[label] < n_rows and empty_run < TOGETHER * len(own) and len(barren) < len(own):
             fertile = (slot for slot in plan if slot.source not in barren)
-            chunk = list(islice(fertile, min(CHUNK, wanted - tally.made[label])))
+            chunk = list(islice(fertile, min(CHUNK, n_rows - tally.made[label])))
             if not chunk:
                 tally.used_up.add(label)
                 break
             outcome = next(earlier, None)
             if outcome is None:
-                outcome = _made(attempt, chunk, texts, label, guards, seed, max_attempts)
+                outcome = _fill_chunk(attempt, chunk, texts, label, guards, seed, max_attempts)
             elif (outcome.label, outcome.slots) != (label, len(chunk)):
                 raise ValueError(f"A chunk of {outcome.slots} slots of {outcome.label!r} belongs to another plan.")
             else:
@@ -241,11 +241,11 @@ def generate(
             if progress:
                 progress(len(outcome.rows))
             yield outcome
-        if tally.made[label] < wanted:
-            tally.missing[label] = wanted - tally.made[label]
+        if tally.made[label] < n_rows:
+            tally.missing[label] = n_rows - tally.made[label]
 
 
-def _made(
+def _fill_chunk(
     attempt: Try,
     chunk: Sequence[Slot],
     texts: Any,

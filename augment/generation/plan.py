@@ -110,8 +110,8 @@ def check_sources(sources: Mapping[Any, np.ndarray], budget: dict[Any, int]) -> 
     InputError
         Naming the class.
     """
-    for label, wanted in budget.items():
-        if wanted and len(sources[label]) < 2:
+    for label, n_rows in budget.items():
+        if n_rows and len(sources[label]) < 2:
             raise InputError(
                 f"The class {label!r} has {len(sources[label])} usable text{'s' * (len(sources[label]) != 1)} and at"
                 " least 2 are needed to make new ones. Add rows, or leave the class out of the sampling strategy."

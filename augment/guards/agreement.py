@@ -117,15 +117,17 @@ class Agreement(Guard):
             self.weights_[fold], self.biases_[fold] = _logistic_regression(
                 vectors[kept], labels[kept], len(self.classes_)
             )
-        right = self._scores(vectors, folds).argmax(axis=1) == labels
-        self.recall_ = {str(label): round(float(right[labels == i].mean()), 3) for i, label in enumerate(self.classes_)}
+        correct = self._scores(vectors, folds).argmax(axis=1) == labels
+        self.recall_ = {
+            str(label): round(float(correct[labels == i].mean()), 3) for i, label in enumerate(self.classes_)
+        }
 
     def identity(self) -> dict[str, Any]:
         """Return the classes in their order, the teacher's weights, and how good it is on rows it has not seen."""
-        found: dict[str, Any] = {"classes": [str(label) for label in self.classes_]}
+        identity: dict[str, Any] = {"classes": [str(label) for label in self.classes_]}
         if self._teacher is not None:
-            return found | {"revision": self._teacher.revision}
-        return found | {"revision": self._encoders.get(self.model).prepare().revision, "recall": self.recall_}
+            return identity | {"revision": self._teacher.revision}
+        return identity | {"revision": self._encoders.get(self.model).prepare().revision, "recall": self.recall_}
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Score the candidates."""

@@ -65,10 +65,10 @@ class Guard:
         InputError
             If the name, a parameter or a value is unknown, or the guard is none of this class.
         """
-        made = GUARDS.from_config(config)
-        if not isinstance(made, cls):
-            raise InputError(f"The configuration is of {made.name!r}, which is no {cls.__name__}: call Guard's.")
-        return made
+        guard = GUARDS.from_config(config)
+        if not isinstance(guard, cls):
+            raise InputError(f"The configuration is of {guard.name!r}, which is no {cls.__name__}: call Guard's.")
+        return guard
 
     def suits(self, budget: Mapping[Any, int], rows: int) -> bool:
         """Say whether a run should ask this guard though nobody has named it; only for those that are default.

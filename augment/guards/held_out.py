@@ -50,7 +50,7 @@ class HeldOut(Guard):
         for text in originals.held_out:
             equal.append(key(folded(text)))
             near.extend(self._keys(text))
-        self.equal_, self.near_ = (np.unique(np.asarray(found, dtype=np.uint64)) for found in (equal, near))
+        self.equal_, self.near_ = (np.unique(np.asarray(keys, dtype=np.uint64)) for keys in (equal, near))
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Look each candidate and its one-word deletions up."""
@@ -98,18 +98,18 @@ def with_deletions(words: Sequence[str]) -> list[int]:
         after.append((after[-1] + code * power) % MODULUS)
         rest.append(power)
         power = power * BASE % MODULUS
-    before, found = 0, [after[-1]]
+    before, keys = 0, [after[-1]]
     for i, code in enumerate(codes):
         left = len(codes) - 1 - i  # words behind it
-        found.append((before * rest[left] + after[left]) % MODULUS)
+        keys.append((before * rest[left] + after[left]) % MODULUS)
         before = (before * BASE + code) % MODULUS
-    return found
+    return keys
 
 
 def _any_in(numbers: Sequence[int], index: np.ndarray) -> bool:
     """Tell whether one of some numbers is in a sorted array."""
     if not len(index):
         return False
-    wanted = np.array(numbers, dtype=np.uint64)
-    places = np.minimum(np.searchsorted(index, wanted), len(index) - 1)
-    return bool((index[places] == wanted).any())
+    values = np.array(numbers, dtype=np.uint64)
+    places = np.minimum(np.searchsorted(index, values), len(index) - 1)
+    return bool((index[places] == values).any())

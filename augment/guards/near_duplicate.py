@@ -13,7 +13,7 @@ from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard, Originals
 from augment.words import folded, folded_words, key
 
-FOUND = 0.95
+DETECTION = 0.95
 """Least chance of finding a pair whose similarity is just the threshold; of more alike ones it is higher."""
 SEED = 1
 """Of the hash functions: a constant, since what is alike is no matter of the run."""
@@ -88,12 +88,12 @@ class NearDuplicate(Guard):
     def fit(self, originals: Originals) -> None:
         """Index the held-out texts, and of what was made what an earlier run has left in the data."""
         self.held_out_ = _Index(self.threshold, self.permutations)
-        self.made_ = _Index(self.threshold, self.permutations)
+        self.accepted_ = _Index(self.threshold, self.permutations)
         for text in originals.held_out:
             self.held_out_.add(shingles(text, self.shingle))
-        for row, there in enumerate(originals.texts):
-            if there and not originals.is_real(row):
-                self.remember(there)
+        for row, original in enumerate(originals.texts):
+            if original and not originals.is_real(row):
+                self.remember(original)
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Compare with the held-out texts."""
@@ -103,11 +103,11 @@ class NearDuplicate(Guard):
 
     def admits(self, candidate: Candidate) -> bool:
         """Compare with what was accepted."""
-        return not self.made_.has_near(shingles(candidate.text, self.shingle))
+        return not self.accepted_.has_near(shingles(candidate.text, self.shingle))
 
     def remember(self, text: str) -> None:
         """Index an accepted text."""
-        self.made_.add(shingles(text, self.shingle))
+        self.accepted_.add(shingles(text, self.shingle))
 
 
 class _Index:
@@ -126,23 +126,25 @@ class _Index:
         self.lsh = RMinHashLSH(threshold, self.permutations, self.bands)
         self.sets: list[array[int]] = []
 
-    def add(self, found: frozenset[int]) -> None:
+    def add(self, shingle_keys: frozenset[int]) -> None:
         """Add a set."""
-        self.lsh.insert(len(self.sets), self._sketch(found))
-        self.sets.append(array("Q", sorted(found)))  # 8 bytes a shingle; a set of integers would take 70
+        self.lsh.insert(len(self.sets), self._sketch(shingle_keys))
+        self.sets.append(array("Q", sorted(shingle_keys)))  # 8 bytes a shingle; a set of integers would take 70
 
-    def has_near(self, found: frozenset[int]) -> bool:
+    def has_near(self, shingle_keys: frozenset[int]) -> bool:
         """Tell whether a set of at least the threshold's similarity is there."""
         if not self.sets:
             return False
-        return any(similarity(found, self.sets[i]) >= self.threshold for i in self.lsh.query(self._sketch(found)))
+        return any(
+            similarity(shingle_keys, self.sets[i]) >= self.threshold for i in self.lsh.query(self._sketch(shingle_keys))
+        )
 
-    def _sketch(self, found: frozenset[int]) -> object:
+    def _sketch(self, shingle_keys: frozenset[int]) -> object:
         """Return the MinHash of a set."""
         from rensa import RMinHash
 
         sketch = RMinHash(self.permutations, SEED)
-        sketch.update([number.to_bytes(8, "little") for number in found])
+        sketch.update([number.to_bytes(8, "little") for number in shingle_keys])
         return sketch
 
 
@@ -200,7 +202,7 @@ def banding(threshold: float, permutations: int) -> tuple[int, int]:
     -------
     bands, rows : int
         The widest bands, so the fewest needless comparisons, of which there can be as many as it takes to find a pair
-        at the threshold with the chance `FOUND`; single functions, all of them, where that is out of reach.
+        at the threshold with the chance `DETECTION`; single functions, all of them, where that is out of reach.
 
     Examples
     --------
@@ -209,6 +211,6 @@ def banding(threshold: float, permutations: int) -> tuple[int, int]:
     """
     for rows in range(permutations, 0, -1):
         for bands in range(1, permutations // rows + 1):
-            if 1 - (1 - threshold**rows) ** bands >= FOUND:
+            if 1 - (1 - threshold**rows) ** bands >= DETECTION:
                 return bands, rows
     return permutations, 1

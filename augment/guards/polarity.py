@@ -48,7 +48,7 @@ class Polarity(Guard):
     def suits(self, budget: Mapping[Any, int], rows: int) -> bool:
         """Say whether rows of a class that it watches are to be made."""
         watched = {name.casefold() for name in self.classes}
-        return any(wanted and str(label).casefold() in watched for label, wanted in budget.items())
+        return any(n_rows and str(label).casefold() in watched for label, n_rows in budget.items())
 
     def prepare(self, encoders: Encoders) -> None:
         """Read the words.
@@ -66,11 +66,11 @@ class Polarity(Guard):
 
     def fit(self, originals: Originals) -> None:
         """Refuse to guard classes of which the data has none."""
-        given = {str(label): None for label in originals.labels}
-        if not self._guarded().intersection(label.casefold() for label in given):
+        classes = {str(label): None for label in originals.labels}
+        if not self._guarded().intersection(label.casefold() for label in classes):
             raise InputError(
                 f"The polarity guard is for {', '.join(map(repr, self.classes))} and the data has no such class, but"
-                f" {', '.join(map(repr, given))}.{did_you_mean(self.classes[0], given)}"
+                f" {', '.join(map(repr, classes))}.{did_you_mean(self.classes[0], classes)}"
                 " Name its classes, or leave the guard out."
             )
 
@@ -141,12 +141,12 @@ def read_words(path: str | None) -> frozenset[str]:
         ) from error
     words = set()
     for number, line in enumerate(lines, 1):
-        found = folded_words(line.partition("#")[0])
-        if len(found) > 1:
+        line_words = folded_words(line.partition("#")[0])
+        if len(line_words) > 1:
             raise InputError(
                 f"Line {number} of {path!r} must hold one word. Got {line.strip()!r}. Put each on its own."
             )
-        words.update(found)
+        words.update(line_words)
     if not words:
         raise InputError(f"The word list {path!r} of the polarity guard holds no word. Write one a line.")
     return frozenset(words)

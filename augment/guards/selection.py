@@ -55,11 +55,11 @@ def select(
     guards = [GUARDS.parse(guard) if isinstance(guard, str) else guard for guard in names]
     if chosen is None and budget is not None:
         guards = [guard for guard in guards if guard.suits(budget, rows)]
-    given = [guard.name for guard in guards]
-    twice = sorted({name for name in given if given.count(name) > 1})
+    named = [guard.name for guard in guards]
+    twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
         raise InputError(f"The guard {twice[0]!r} is named twice. Name it once, with all its parameters.")
-    guards += [GUARDS.create(name, {}) for name in ALWAYS if name not in given]
-    guards += [guard for guard in own if guard.name not in given]
+    guards += [GUARDS.create(name, {}) for name in ALWAYS if name not in named]
+    guards += [guard for guard in own if guard.name not in named]
     order = {name: place for place, name in enumerate(GUARDS.own)}
     return sorted(guards, key=lambda guard: order.get(guard.name, len(order)))

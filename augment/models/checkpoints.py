@@ -292,8 +292,8 @@ def _identity(source: str, revision: str | None) -> str:
 
     if Path(source).is_dir():
         return _hashed(Path(source))
-    there = try_to_load_from_cache(source, "config.json", revision=revision)
-    return Path(there).parent.name if isinstance(there, str) else str(revision)
+    cached = try_to_load_from_cache(source, "config.json", revision=revision)
+    return Path(cached).parent.name if isinstance(cached, str) else str(revision)
 
 
 def folder_hash(name: str) -> str:

@@ -191,8 +191,8 @@ def _texts(texts: Sequence[str]) -> list[str]:
     texts = list(texts)
     for row, text in enumerate(texts):
         if not isinstance(text, str):
-            found = " ".join(repr(text).split())[:40]
-            raise InputError(f"The encoder takes strings. Got {found} in row {row}, counted from 0. Leave it out.")
+            shown = " ".join(repr(text).split())[:40]
+            raise InputError(f"The encoder takes strings. Got {shown} in row {row}, counted from 0. Leave it out.")
     return texts
 
 

@@ -103,10 +103,10 @@ class Inference:
         ndarray of float32, shape (n, width)
             Zeros for a row without tokens.
         """
-        found = np.zeros((len(ids), width), dtype=np.float32)
+        vectors = np.zeros((len(ids), width), dtype=np.float32)
         pad_id = self.checkpoint.tokenizer.pad_token_id
 
-        def of(batch: LengthBatch) -> Any:
+        def compute(batch: LengthBatch) -> Any:
             if batch.length == 0:  # an empty text, and a tokenizer that puts nothing around it
                 return 0.0
             inputs = padded([ids[i] for i in batch.rows], batch.length, pad_id, self.checkpoint.device)
@@ -114,11 +114,11 @@ class Inference:
 
         # The longest first, so that in the end no core waits long for the other's last batch.
         batches = length_batches([len(row) for row in ids], longest, batch_size)[::-1]
-        for batch, part in zip(batches, self.map(of, batches), strict=True):
-            found[batch.rows] = part
+        for batch, part in zip(batches, self.map(compute, batches), strict=True):
+            vectors[batch.rows] = part
             if progress is not None:
                 progress(len(batch.rows))
-        return found
+        return vectors
 
 
 @contextmanager

@@ -278,27 +278,31 @@ class MaskedLM:
             -inf where there are fewer whole words than `count`.
         """
         count = len(self._bias) if count is None else min(count, len(self._bias))
-        asked = [
+        windows = [
             passage
             for row, (ids, positions) in enumerate(rows)
             for passage in passages(row, len(ids), positions, self.window)
         ]
         around = len(self._prefix) + len(self._suffix)
-        lengths = [passage.end - passage.start + around for passage in asked]
+        lengths = [passage.end - passage.start + around for passage in windows]
         batches = length_batches(lengths, self.window + around, self.batch_size)
 
         def read(batch: LengthBatch) -> tuple[np.ndarray, np.ndarray]:
-            return self._read([(asked[i], rows[asked[i].row][0]) for i in batch.rows], batch.length, count)
+            return self._read([(windows[i], rows[windows[i].row][0]) for i in batch.rows], batch.length, count)
 
         parts: defaultdict[int, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)  # of rows of several passages
         for batch, (ids, logits) in zip(batches, self._inference.map(read, batches), strict=True):
             end = 0
-            for passage in (asked[i] for i in batch.rows):
+            for passage in (windows[i] for i in batch.rows):
                 start, end = end, end + len(passage.positions)
                 parts[passage.row].append((ids[start:end], logits[start:end]))
                 if passage.positions[-1] == rows[passage.row][1][-1]:
-                    found = parts.pop(passage.row)
-                    yield passage.row, np.concatenate([i for i, _ in found]), np.concatenate([v for _, v in found])
+                    row_parts = parts.pop(passage.row)
+                    yield (
+                        passage.row,
+                        np.concatenate([i for i, _ in row_parts]),
+                        np.concatenate([v for _, v in row_parts]),
+                    )
 
     def _read(
         self, batch: Sequence[tuple[Passage, Sequence[int]]], length: int, count: int

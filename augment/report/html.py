@@ -104,12 +104,12 @@ def write_report(
         pass
 
 
-def render(found: Appraisal) -> str:
+def render(appraisal: Appraisal) -> str:
     """Lay the findings out as a page.
 
     Parameters
     ----------
-    found : Appraisal
+    appraisal : Appraisal
 
     Returns
     -------
@@ -117,22 +117,22 @@ def render(found: Appraisal) -> str:
         An HTML document, the same for the same findings. Whatever comes from the data is escaped.
     """
     filters: Mapping[str, Any] = {"count": _count, "decimal": _decimal, "shortened": _shortened, "setting": _setting}
-    made, rejected = sum(found.manifest["made"].values()), sum(found.manifest["rejected"].values())
+    made, rejected = sum(appraisal.manifest["made"].values()), sum(appraisal.manifest["rejected"].values())
     return page.render(
         "augment.report",
         "report.html.j2",
         filters,
-        found=found,
+        appraisal=appraisal,
         measures=MEASURES,
-        manifest=found.manifest,
+        manifest=appraisal.manifest,
         made=made,
         rejected=rejected,
-        missing=sum(lack["rows"] for lack in found.manifest["missing"].values()),
-        rejections=_rejections(found.manifest),
+        missing=sum(lack["rows"] for lack in appraisal.manifest["missing"].values()),
+        rejections=_rejections(appraisal.manifest),
         quantiles=QUANTILES,
-        tables=_tables(found),
-        figures=_figures(found),
-        guards={guard["name"]: guard for guard in found.manifest["guards"]},
+        tables=_tables(appraisal),
+        figures=_figures(appraisal),
+        guards={guard["name"]: guard for guard in appraisal.manifest["guards"]},
     )
 
 
@@ -141,20 +141,20 @@ def _rejections(manifest: Mapping[str, Any]) -> dict[str, int]:
     return {**{guard["name"]: 0 for guard in manifest["guards"]}, **manifest["rejected"]}
 
 
-def _tables(found: Appraisal) -> dict[str, list[tuple[str, list[float]]]]:
+def _tables(appraisal: Appraisal) -> dict[str, list[tuple[str, list[float]]]]:
     """Return quantiles by class: of the lengths of both kinds, of similarities, of the teacher's probabilities."""
     lengths: list[tuple[str, list[float]]] = []
-    for one in found.classes:
+    for one in appraisal.classes:
         lengths += [
             (f"{one.name}, originals", _quantiles(one.lengths_originals)),
             (f"{one.name}, new rows", _quantiles(one.lengths_new)),
         ]
     return {
         "lengths": lengths,
-        "similarity": [(one.name, _quantiles(one.cosines)) for one in found.classes if len(one.cosines)],
+        "similarity": [(one.name, _quantiles(one.cosines)) for one in appraisal.classes if len(one.cosines)],
         "agreement": [
             (one.name, [float(one.agreement.mean()), *_quantiles(one.agreement)])
-            for one in found.classes
+            for one in appraisal.classes
             if len(one.agreement)
         ],
     }
@@ -166,13 +166,13 @@ def _quantiles(values: np.ndarray) -> list[float]:
     ]
 
 
-def _figures(found: Appraisal) -> dict[str, list[Markup]]:
+def _figures(appraisal: Appraisal) -> dict[str, list[Markup]]:
     """Draw the figures, one of each kind for each class."""
     from markupsafe import Markup
 
     from augment.report import charts
 
-    manifest = found.manifest
+    manifest = appraisal.manifest
     missing = {name: lack["rows"] for name, lack in manifest["missing"].items()}
     figures = {
         "classes": [charts.class_bars(manifest["counts_before"], manifest["made"], missing)],
@@ -184,17 +184,17 @@ def _figures(found: Appraisal) -> dict[str, list[Markup]]:
     }
     if manifest["rejected"]:
         figures["rejections"].append(charts.count_bars(_rejections(manifest), "rejected candidates"))
-    words = [count for one in found.classes for part in (one.lengths_originals, one.lengths_new) for count in part]
+    words = [count for one in appraisal.classes for part in (one.lengths_originals, one.lengths_new) for count in part]
     longest = max(8.0, float(np.ceil(np.quantile(words, 0.99)))) if words else 8.0
     step = np.ceil(longest / 24)  # whole words, and every bar as wide as the others
-    cosines = [cosine for one in found.classes for cosine in one.cosines]
+    cosines = [cosine for one in appraisal.classes for cosine in one.cosines]
     lowest = min(0.5, float(np.floor(10 * np.quantile(cosines, 0.01)) / 10)) if cosines else 0.5
-    if found.vectors is not None:
-        of = found.vectors
-        for number, own in enumerate(of.classes):
-            others = [other.map_originals for other in of.classes if other is not own]
-            figures["map"].append(_map(number, own, [of.map_others, *others], of.map_shares))
-    for number, one in enumerate(found.classes):
+    if appraisal.vectors is not None:
+        vectors = appraisal.vectors
+        for number, own in enumerate(vectors.classes):
+            others = [other.map_originals for other in vectors.classes if other is not own]
+            figures["map"].append(_map(number, own, [vectors.map_others, *others], vectors.map_shares))
+    for number, one in enumerate(appraisal.classes):
         figures["lengths"].append(
             charts.histogram(
                 f"lengths-{number}",
@@ -226,8 +226,8 @@ def _figures(found: Appraisal) -> dict[str, list[Markup]]:
                     lines={f"mean {one.agreement.mean():.2f}": float(one.agreement.mean())},
                 )
             )
-        rest = [other.map_originals for other in found.classes if other is not one]
-        figures["map"].append(_map(number, one, [found.map_others, *rest], found.map_shares))
+        rest = [other.map_originals for other in appraisal.classes if other is not one]
+        figures["map"].append(_map(number, one, [appraisal.map_others, *rest], appraisal.map_shares))
     return {kind: [Markup(svg) for svg in drawn] for kind, drawn in figures.items()}
 
 

@@ -210,7 +210,7 @@ def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "m
         model=model,
         classes=classes,
         unmeasured=len(made) - len(names),
-        looked_at=sum(len(found.lengths_originals) + len(found.lengths_new) for found in classes),
+        looked_at=sum(len(quality.lengths_originals) + len(quality.lengths_new) for quality in classes),
         encoded=encoded,
         examples=examples,
         map_others=points["others", ""],
@@ -226,22 +226,22 @@ def _sources(table: WrittenOutput) -> tuple[Callable[[np.ndarray], list[str]] | 
     from augment.data.corpus import read
     from augment.data.reading import Layout
 
-    made_from = table.manifest["input"]
+    input_record = table.manifest["input"]
     new = np.flatnonzero(table.is_new)
     parents = table.source_rows[new]
     within = (parents >= 0) & (parents < len(table.codes))
-    if not table.manifest.get("only_synthetic") and not made_from["rows_kept_out"] and within.all():
+    if not table.manifest.get("only_synthetic") and not input_record["rows_kept_out"] and within.all():
         same = (table.codes[parents] == table.codes[new]) & ~table.is_new[parents]
         if same.all():
             return lambda rows: table.texts(table.source_rows[rows]), None
-    name = str(made_from["name"])
+    name = str(input_record["name"])
     if name != "sample" and not os.path.exists(name):
         return None, f"The sources are not in the table, and the input {name!r} is not here to look them up in."
     try:
-        corpus = read(name, Layout.recorded(made_from["layout"]))
+        corpus = read(name, Layout.recorded(input_record["layout"]))
     except CounterpoiseError:
         return None, f"The sources are not in the table, and the input {name!r} cannot be read."
-    if corpus.fingerprint != made_from["fingerprint"] or not np.isin(parents, corpus.rows).all():
+    if corpus.fingerprint != input_record["fingerprint"] or not np.isin(parents, corpus.rows).all():
         return None, f"The sources are not in the table, and the input {name!r} has been changed since."
 
     def look_up(rows: np.ndarray) -> list[str]:
@@ -261,16 +261,16 @@ def _agreement(table: WrittenOutput, new: Mapping[str, np.ndarray]) -> tuple[dic
             "The agreement guard was on, but its probabilities were not written;"
             " --guard agreement:soft_labels=true writes them."
         )
-    found = {}
+    probabilities = {}
     try:
         classes = guard.get("classes") or guard["identity"]["classes"]
         for name, rows in new.items():
             cells = [json.loads(c) if isinstance(c, str) else c for c in table.cells("label_probs", rows)]
             place = classes.index(name)
-            found[name] = np.array([cell[place] for cell in cells if cell is not None], dtype=np.float64)
+            probabilities[name] = np.array([cell[place] for cell in cells if cell is not None], dtype=np.float64)
     except (KeyError, ValueError, TypeError, IndexError):
         return {}, "The column label_probs does not hold what the manifest says of it."
-    return found, None
+    return probabilities, None
 
 
 def _diversity(texts: Sequence[str]) -> Diversity:

@@ -150,8 +150,8 @@ class WrittenOutput:
         for code, rows in zip(*np.unique(self.codes, return_counts=True), strict=True):
             if code >= 0:
                 counts[self.names[code]] += int(rows)
-        told = {name: rows for name, rows in self.manifest[key].items() if rows}
-        if told == counts:
+        recorded = {name: rows for name, rows in self.manifest[key].items() if rows}
+        if recorded == counts:
             return []
         return ["The classes of the table have other numbers of rows than its manifest says: one was changed since."]
 

@@ -145,14 +145,14 @@ class RunRequest:
         InputError
             If it cannot be read, or is not the one that the file was made from.
         """
-        found = self._found(self.source, corpus.read)
-        if self.fingerprint not in (None, found.fingerprint):
+        data = self._read_named(self.source, corpus.read)
+        if self.fingerprint not in (None, data.fingerprint):
             raise InputError(
-                f"{self.source}: is not the data that {self.path} was made from: fingerprint {found.fingerprint:.18}…"
+                f"{self.source}: is not the data that {self.path} was made from: fingerprint {data.fingerprint:.18}…"
                 f" instead of {self.fingerprint:.18}…. Give that data, or remove 'fingerprint' from the file to run on"
                 " other data."
             )
-        return found
+        return data
 
     def read_held_out(self) -> list[HeldOutTexts]:
         """Read the held-out files.
@@ -164,7 +164,7 @@ class RunRequest:
         """
         read = []
         for i, name in enumerate(self.against):
-            texts = self._found(name, corpus.read_texts)
+            texts = self._read_named(name, corpus.read_texts)
             if self.digests and self.digests[i] not in (None, digest(texts)):
                 raise InputError(
                     f"{name}: is not the held-out file that {self.path} was made against: its texts are others. Give"
@@ -189,11 +189,13 @@ class RunRequest:
         self._check(f"The strategy {self.strategy.name!r}", "strategy", self.identity, self.strategy.identity())
         if self.encoder is not None and self.encoder_identity:
             self._check("The encoder", "encoder", self.encoder_identity, self.encoder.identity())
-        now = [(guard.to_config(), guard.identity()) for guard in guards]
+        current = [(guard.to_config(), guard.identity()) for guard in guards]
         for config, identity in self.guard_identities:
-            for other, found in now:
+            for other, current_identity in current:
                 if config == other:
-                    self._check(f"The guard {config['name']!r}", f"guard {config['name']!r}", identity, found)
+                    self._check(
+                        f"The guard {config['name']!r}", f"guard {config['name']!r}", identity, current_identity
+                    )
 
     def other_versions(self) -> str:
         """Return what is installed in other versions than the run of the file had, as one clause; or nothing."""
@@ -214,7 +216,7 @@ class RunRequest:
                 f" of the {where} from the file to run all the same."
             )
 
-    def _found(self, name: str, read: Callable[[str, Layout], Any]) -> Any:
+    def _read_named(self, name: str, read: Callable[[str, Layout], Any]) -> Any:
         """Read what a name stands for, and say where names in the file are looked for if it does not exist."""
         try:
             return read(name, self.layout)
@@ -245,7 +247,7 @@ def read(path: Path) -> RunConfig:
         If the file cannot be read or is no JSON, or naming every unknown key and every value of a wrong type.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        record = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(f"{path}: no such file; check the path.{did_you_mean(path.name, beside)}") from None
@@ -258,20 +260,20 @@ def read(path: Path) -> RunConfig:
             f"{path}: is no JSON: line {error.lineno}, column {error.colno}: {error.msg}. --config takes the manifest"
             " of a run, or a file like it."
         ) from None
-    if not isinstance(found, dict):
-        raise InputError(f'{path}: must hold one object, e.g. {{"seed": 1}}. Got {type(found).__name__}.')
-    if found.get("schema") not in (None, SCHEMA):
+    if not isinstance(record, dict):
+        raise InputError(f'{path}: must hold one object, e.g. {{"seed": 1}}. Got {type(record).__name__}.')
+    if record.get("schema") not in (None, SCHEMA):
         raise InputError(
-            f"{path}: has the schema {found['schema']!r}, and this version reads {SCHEMA}. Install the version that"
+            f"{path}: has the schema {record['schema']!r}, and this version reads {SCHEMA}. Install the version that"
             " wrote it."
         )
     try:
-        return RunConfig.model_validate_json(json.dumps({k: v for k, v in found.items() if k not in OUTCOME}))
+        return RunConfig.model_validate_json(json.dumps({k: v for k, v in record.items() if k not in OUTCOME}))
     except ValidationError as error:
         raise InputError(f"{path}: {problems(error, RunConfig, 'A run')}") from None
 
 
-def settle(path: Path | None, given: Mapping[str, Any]) -> RunRequest:
+def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     """Settle what a run is asked for.
 
     A given option goes before the file. The file goes before what a strategy that was built in Python says of itself,
@@ -284,7 +286,7 @@ def settle(path: Path | None, given: Mapping[str, Any]) -> RunRequest:
     ----------
     path : Path or None
         The file.
-    given : mapping
+    options : mapping
         The options that were given, by name: ``source``, ``strategy`` (a name, or a strategy), ``parameters`` (those
         of the strategy, as texts), ``sampling_strategy``, ``seed``, ``against``, ``guards``, ``max_per_source``,
         ``only_synthetic``, the fields of `Layout`, `MODEL_OPTIONS` and `ENCODER_OPTIONS`. ``encoder`` is the name of
@@ -299,18 +301,18 @@ def settle(path: Path | None, given: Mapping[str, Any]) -> RunRequest:
     InputError
         If no input is named, or the file, a name or a parameter cannot be used.
     """
-    given = {name: value for name, value in given.items() if value is not None}
+    options = {name: value for name, value in options.items() if value is not None}
     recorded = RunConfig() if path is None else read(path)
-    source = given.get("source") or recorded.input.name
+    source = options.get("source") or recorded.input.name
     if source is None:
         raise InputError(f"{path}: names no input; give INPUT, or its 'name' under 'input' in the file.")
-    relaid = {field.name: given[field.name] for field in dataclasses.fields(Layout) if field.name in given}
-    layout = dataclasses.replace(_layout(recorded.input), **relaid)
-    files = recorded.against if recorded.against is not None and "against" not in given else None
-    parts = recorded.guards if recorded.guards is not None and "guards" not in given else None
+    layout_changes = {field.name: options[field.name] for field in dataclasses.fields(Layout) if field.name in options}
+    layout = dataclasses.replace(_layout(recorded.input), **layout_changes)
+    files = recorded.against if recorded.against is not None and "against" not in options else None
+    parts = recorded.guards if recorded.guards is not None and "guards" not in options else None
     try:
-        strategy, identity = _strategy(recorded.strategy, given)
-        encoder, encoder_identity = _encoder(recorded.encoder, given, strategy)
+        strategy, identity = _strategy(recorded.strategy, options)
+        encoder, encoder_identity = _encoder(recorded.encoder, options, strategy)
         own = strategy.own_guards() if parts and isinstance(strategy, TextStrategy) else []
         brought = [guard.to_config() for guard in own]
         built = None if parts is None else [GUARDS.from_config(part.config()) for part in parts]
@@ -318,13 +320,13 @@ def settle(path: Path | None, given: Mapping[str, Any]) -> RunRequest:
         if path is None:
             raise
         raise InputError(f"{path}: {error}") from error
-    guards = given.get("guards")
+    guards = options.get("guards")
     if built is not None and encoder is None:  # what the strategy brings along is not named besides
         guards = [guard for guard in built if guard.to_config() not in brought]
 
     def first(name: str) -> Any:
         value = getattr(recorded, name)
-        return given.get(name, value)
+        return options.get(name, value)
 
     sampling_strategy = first("sampling_strategy")
     if isinstance(sampling_strategy, str):
@@ -337,14 +339,14 @@ def settle(path: Path | None, given: Mapping[str, Any]) -> RunRequest:
         encoder=encoder,
         decode=first("decode"),
         **own_settings._asdict(),
-        against=tuple(given.get("against", ())) if files is None else tuple(file.name for file in files),
+        against=tuple(options.get("against", ())) if files is None else tuple(file.name for file in files),
         # Of a run that made texts: no part of what vectors can be asked for.
-        max_per_source=first("max_per_source") if encoder is None else given.get("max_per_source"),
+        max_per_source=first("max_per_source") if encoder is None else options.get("max_per_source"),
         only_synthetic=bool(first("only_synthetic")),
         path=path,
-        named={*(file.name for file in files or ()), *([] if given.get("source") else [source])},
-        fingerprint=None if relaid else recorded.input.fingerprint,
-        digests=() if relaid or files is None else tuple(file.texts for file in files),
+        named={*(file.name for file in files or ()), *([] if options.get("source") else [source])},
+        fingerprint=None if layout_changes else recorded.input.fingerprint,
+        digests=() if layout_changes or files is None else tuple(file.texts for file in files),
         identity=identity or {},
         encoder_identity=encoder_identity or {},
         guard_identities=tuple(
@@ -357,17 +359,17 @@ def settle(path: Path | None, given: Mapping[str, Any]) -> RunRequest:
 
 
 def _strategy(
-    part: _Part | None, given: Mapping[str, Any]
+    part: _Part | None, options: Mapping[str, Any]
 ) -> tuple[TextStrategy | VectorSampler, Mapping[str, Any] | None]:
     """Build the strategy, and say what it must say of itself: nothing if options have changed its rows."""
-    name, values = given.get("strategy"), given.get("parameters", {})
+    name, values = options.get("strategy"), options.get("parameters", {})
     if name is not None and not isinstance(name, str):
         return name, None
     if part is not None and name not in (None, part.name):
         part = None
     name = (name or STRATEGY) if part is None else part.name
     if STRATEGIES.find(name).kind == "text":
-        values = {**values, **_of(given, MODEL_OPTIONS)}
+        values = {**values, **_of(options, MODEL_OPTIONS)}
     if part is None:
         return STRATEGIES.create(name, values), None
     strategy: TextStrategy | VectorSampler = STRATEGIES.from_config(part.config(), values)
@@ -375,11 +377,11 @@ def _strategy(
 
 
 def _encoder(
-    part: _Encoder | None, given: Mapping[str, Any], strategy: TextStrategy | VectorSampler
+    part: _Encoder | None, options: Mapping[str, Any], strategy: TextStrategy | VectorSampler
 ) -> tuple[TextEncoder | None, Mapping[str, Any] | None]:
     """Build the encoder of a vector strategy, and say what it must say of itself."""
     if isinstance(strategy, TextStrategy):
-        for name in _of(given, ENCODER_OPTIONS):
+        for name in _of(options, ENCODER_OPTIONS):
             raise InputError(
                 f"--{name} is for strategies that make vectors, and {strategy.name!r} makes texts. Leave it out, or"
                 " give another strategy: see `augment strategies`."
@@ -387,14 +389,14 @@ def _encoder(
         return None, None
     from augment.models.encoder import TextEncoder
 
-    if "model" in given:
+    if "model" in options:
         raise InputError(f"The strategy {strategy.name!r} has no --model: name what makes the vectors with --encoder.")
-    if isinstance(given.get("encoder"), TextEncoder):
-        encoder = given["encoder"]
+    if isinstance(options.get("encoder"), TextEncoder):
+        encoder = options["encoder"]
         encoder.check()
         return encoder, None
     recorded = part or _Encoder()
-    named = _of(given, (*MODEL_OPTIONS, *ENCODER_OPTIONS))
+    named = _of(options, (*MODEL_OPTIONS, *ENCODER_OPTIONS))
     named.pop("decode", None)
     if "encoder" in named:
         named["model"] = named.pop("encoder")
@@ -403,9 +405,9 @@ def _encoder(
     return encoder, None if {*named} - {"batch_size"} else recorded.identity
 
 
-def _of(given: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def _of(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Return the given options of some names."""
-    return {name: given[name] for name in names if name in given}
+    return {name: options[name] for name in names if name in options}
 
 
 def _layout(section: _Input) -> Layout:

@@ -240,24 +240,24 @@ def _make_texts(
     with Journal(destination.journal, run.identity(), resume=destination.resume) as journal:
         destination.clear(replaces=replaces)
         try:
-            made = run.make(
+            result = run.make(
                 journal=journal,
                 only_synthetic=request.only_synthetic,
                 progress=_counted(progress, sum(job.budget.values()), "rows"),
             )
-            if strict and made.manifest.missing:
+            if strict and result.manifest.missing:
                 journal.remove()
                 raise ShortfallError(
-                    f"{made.manifest.shortfall()} Nothing was written, since --strict asks for all or nothing."
+                    f"{result.manifest.shortfall()} Nothing was written, since --strict asks for all or nothing."
                 )
             features, batches = extended_batches(
                 job.corpus,
-                made.rows,
+                result.rows,
                 job.strategy.name,
                 only_synthetic=request.only_synthetic,
                 extra=run.columns(),
             )
-            destination.place(made.manifest, features, batches)
+            destination.place(result.manifest, features, batches)
         except KeyboardInterrupt:
             if not journal.chunks:
                 raise
@@ -265,10 +265,10 @@ def _make_texts(
                 f"Interrupted: what is finished is kept in {journal.path};"
                 " give the same command with --resume to go on."
             ) from None
-        step = max(1, sum(made.manifest.made.values()) // max(1, examples))
-        shown = list(islice(made.rows, 0, max(0, examples) * step, step))
+        step = max(1, sum(result.manifest.made.values()) // max(1, examples))
+        shown = list(islice(result.rows, 0, max(0, examples) * step, step))
         journal.remove()
-    return FileResult(manifest=made.manifest, job=job, examples=shown)
+    return FileResult(manifest=result.manifest, job=job, examples=shown)
 
 
 def _make_vectors(request: RunRequest, job: Job, destination: Destination, progress: Progress | None) -> FileResult:
@@ -277,7 +277,7 @@ def _make_vectors(request: RunRequest, job: Job, destination: Destination, progr
 
     assert request.encoder is not None
     request.check_models(())
-    made = vector_run.make(
+    vectors = vector_run.make(
         job,
         request.encoder,
         decode=request.decode,
@@ -285,9 +285,9 @@ def _make_vectors(request: RunRequest, job: Job, destination: Destination, progr
         progress=_counted(progress, len(job.corpus.table), "texts"),
     )
     destination.clear(replaces=destination.replaces)
-    features, batches = vector_table.vector_batches(job, made, only_synthetic=request.only_synthetic)
-    destination.place(made.manifest, features, batches)
-    return FileResult(manifest=made.manifest, job=job, examples=[], vectors=made)
+    features, batches = vector_table.vector_batches(job, vectors, only_synthetic=request.only_synthetic)
+    destination.place(vectors.manifest, features, batches)
+    return FileResult(manifest=vectors.manifest, job=job, examples=[], vectors=vectors)
 
 
 def _counted(progress: Progress | None, total: int, what: str) -> Callable[[int], None] | None:

@@ -107,16 +107,16 @@ def _is_auto(sampling_strategy: Any) -> bool:
     return isinstance(sampling_strategy, str) and sampling_strategy == "auto"
 
 
-def _first(name: str, given: Any, own_name: str, own: Any) -> Any:
+def _first(name: str, argument: Any, own_name: str, own: Any) -> Any:
     """Return what the call gives, or else what the strategy has; say so if the two differ."""
-    if given is None or own is None:
-        return own if given is None else given
-    if given != own:
+    if argument is None or own is None:
+        return own if argument is None else argument
+    if argument != own:
         warnings.warn(
-            f"`{name}={given!r}` of the call goes before `{own_name}={own!r}` of the strategy. Give one of them.",
+            f"`{name}={argument!r}` of the call goes before `{own_name}={own!r}` of the strategy. Give one of them.",
             stacklevel=4,
         )
-    return given
+    return argument
 
 
 def plan_job(

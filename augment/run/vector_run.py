@@ -55,13 +55,13 @@ def make(
         usable[rows] = True
     job.strategy.set_params(random_state=job.seed)
     new = resampled(job.strategy, vectors, corpus.named_labels(), usable, job.budget)
-    near = nearest(vectors, new.vectors, usable) if decode else None
+    nearest_rows = nearest(vectors, new.vectors, usable) if decode else None
     _check_held_out(job, encoder, new)
     made = {label: new.labels.count(label) for label in job.budget}
     manifest = recorded(job, made=made, only_synthetic=only_synthetic, seconds=time.perf_counter() - start)
     manifest.encoder = {**encoder.parameters(), "identity": encoder.identity()}
     manifest.decode = decode
-    return Vectors(vectors, new, near, manifest)
+    return Vectors(vectors, new, nearest_rows, manifest)
 
 
 def _check_held_out(job: Job, encoder: TextEncoder, new: Resampled) -> None:

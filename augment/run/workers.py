@@ -91,8 +91,8 @@ def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int
     from augment.models.encoder import Encoders
     from augment.text.base import model_device
 
-    given = strategy.get_params()  # those of a composition's parts among them
-    devices = {name: device_of(given[name], number) for name in given if name.rpartition("__")[2] == "device"}
+    params = strategy.get_params()  # those of a composition's parts among them
+    devices = {name: device_of(params[name], number) for name in params if name.rpartition("__")[2] == "device"}
     strategy.set_params(**devices)
     strategy.prepare()
     encoders = Encoders(device=model_device(strategy))

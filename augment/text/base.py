@@ -115,10 +115,12 @@ class TextStrategy(BaseEstimator, abc.ABC):
         InputError
             If the name, a parameter or a value is unknown, or the strategy is none of this class.
         """
-        made = STRATEGIES.from_config(config)
-        if not isinstance(made, cls):
-            raise InputError(f"The configuration is of {made.name!r}, which is no {cls.__name__}: call TextStrategy's.")
-        return made
+        strategy = STRATEGIES.from_config(config)
+        if not isinstance(strategy, cls):
+            raise InputError(
+                f"The configuration is of {strategy.name!r}, which is no {cls.__name__}: call TextStrategy's."
+            )
+        return strategy
 
     def own_guards(self) -> list[Guard]:
         """Return guards that this strategy needs beside those that are chosen."""
@@ -161,7 +163,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
             Originals(rows, labels, [], self.random_state_),
         )
         tally = Tally()
-        made: list[Row] = []
+        new_rows: list[Row] = []
         for outcome in generate(
             partial(try_draws, self, guards),
             texts=rows,
@@ -171,18 +173,18 @@ class TextStrategy(BaseEstimator, abc.ABC):
             seed=self.random_state_,
             tally=tally,
         ):
-            made += outcome.rows
+            new_rows += outcome.rows
         self.sampling_strategy_ = budget
         self.shortfall_ = tally.missing
         self.rejections_ = dict(tally.rejections())
-        self.source_indices_ = np.array([row.source for row in made], dtype=np.int64)
-        return extended(texts, [row.text for row in made]), extended(y, [row.label for row in made])
+        self.source_indices_ = np.array([row.source for row in new_rows], dtype=np.int64)
+        return extended(texts, [row.text for row in new_rows]), extended(y, [row.label for row in new_rows])
 
 
 def model_device(strategy: TextStrategy) -> str:
     """Return where the models of a strategy run, of a composition those of its first part that names a device."""
-    given = strategy.get_params()
-    return next((given[name] for name in given if name.rpartition("__")[2] == "device"), "auto")
+    params = strategy.get_params()
+    return next((params[name] for name in params if name.rpartition("__")[2] == "device"), "auto")
 
 
 def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Originals) -> list[Guard]:
@@ -193,9 +195,9 @@ def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Or
     CounterpoiseError
         If a guard cannot open its model, or cannot be fitted on these rows.
     """
-    asked = binding(guards, copies=strategy.copies)
+    active = binding(guards, copies=strategy.copies)
     encoders = Encoders(device=model_device(strategy))
-    for guard in asked:
+    for guard in active:
         guard.prepare(encoders)
         guard.fit(originals)
-    return asked
+    return active

@@ -158,16 +158,16 @@ class Sequential(Composition):
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Lead each text through the steps; None where none of them finds anything to work on."""
-        made: list[Candidate | None] = [None] * len(draws)
+        results: list[Candidate | None] = [None] * len(draws)
         texts = [draw.text for draw in draws]
         for i, step in enumerate(self.steps):
-            for n, given in enumerate(self._of_part(i, draws, texts)):
-                if given is None or (step.copies and not self.copies):
+            for n, candidate in enumerate(self._of_part(i, draws, texts)):
+                if candidate is None or (step.copies and not self.copies):
                     continue
-                before = made[n]
-                made[n] = given if before is None else _joined(draws[n].text, before, given)
-                texts[n] = given.text
-        return made
+                before = results[n]
+                results[n] = candidate if before is None else _joined(draws[n].text, before, candidate)
+                texts[n] = candidate.text
+        return results
 
 
 class OneOf(Composition):
@@ -219,18 +219,18 @@ class OneOf(Composition):
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Ask the choices for one candidate for each draw; None where none of them finds anything to work on."""
-        made: list[Candidate | None] = [None] * len(draws)
+        results: list[Candidate | None] = [None] * len(draws)
         orders = [self._order(draw) for draw in draws]
         for turn in range(len(self.choices)):
-            asked: dict[int, list[int]] = defaultdict(list)
+            assigned: dict[int, list[int]] = defaultdict(list)
             for n, order in enumerate(orders):
-                if made[n] is None and (turn == 0 or self.copies or not self.choices[order[turn]].copies):
-                    asked[order[turn]].append(n)
-            for i, places in sorted(asked.items()):
-                given = self._of_part(i, [draws[n] for n in places], [draws[n].text for n in places])
-                for n, candidate in zip(places, given, strict=True):
-                    made[n] = candidate
-        return made
+                if results[n] is None and (turn == 0 or self.copies or not self.choices[order[turn]].copies):
+                    assigned[order[turn]].append(n)
+            for i, places in sorted(assigned.items()):
+                candidates = self._of_part(i, [draws[n] for n in places], [draws[n].text for n in places])
+                for n, candidate in zip(places, candidates, strict=True):
+                    results[n] = candidate
+        return results
 
     def _order(self, draw: Draw) -> list[int]:
         """Draw the order in which the choices are asked: the first by weight, the next by weight among the rest."""
@@ -297,9 +297,9 @@ def composed(text: str, first: Sequence[Replacement], second: Sequence[Replaceme
         longer += group.longer
         end = group.end - longer
         inside = [Replacement(new.start - group.start, new.end - group.start, new.new) for new in group.later]
-        made = splice(between[group.start : group.end], inside)
-        if made != text[start:end]:
-            both.append(Replacement(start, end, made))
+        new_text = splice(between[group.start : group.end], inside)
+        if new_text != text[start:end]:
+            both.append(Replacement(start, end, new_text))
     return tuple(both)
 
 
@@ -320,8 +320,8 @@ def _joined(text: str, before: Candidate, after: Candidate) -> Candidate:
     """Return what two steps made of a text; without replacements where one of them does not say what it replaced."""
     if after.text == before.text:
         return before
-    told = (before.replacements or before.text == text) and after.replacements
-    return Candidate(after.text, composed(text, before.replacements, after.replacements) if told else ())
+    recorded = (before.replacements or before.text == text) and after.replacements
+    return Candidate(after.text, composed(text, before.replacements, after.replacements) if recorded else ())
 
 
 def _seed(seed: int, i: int) -> int:

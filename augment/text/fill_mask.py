@@ -159,11 +159,11 @@ class FillMask(TextStrategy):
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Mask and fill one text for each draw; None where no word may be replaced."""
-        asked = dict.fromkeys((draw.text, draw.label) for draw in draws)
-        new = [item for item in asked if item not in self._wordings]
+        items = dict.fromkeys((draw.text, draw.label) for draw in draws)
+        new = [item for item in items if item not in self._wordings]
         seen = [conditioned(*item) if self.condition == "prefix" else (item[0], 0) for item in new]
         tokenized = self._engine.tokenize([text for text, _ in seen])
-        self._wordings = {item: self._wordings[item] for item in asked if item in self._wordings}
+        self._wordings = {item: self._wordings[item] for item in items if item in self._wordings}
         for item, (_, start), tokens in zip(new, seen, tokenized, strict=True):
             self._wordings[item] = self._worded(item[0], start, tokens)
         maskings: dict[tuple[Any, ...], _Masking | None] = {}
@@ -191,14 +191,14 @@ class FillMask(TextStrategy):
 
     def _masking(self, wording: _Wording, chooser: np.random.Generator) -> _Masking | None:
         """Choose the words to mask, and put a mask for each; None where no word may be replaced."""
-        wanted = max(1, int(self.mask_ratio * len(wording.spans) + 0.5))
+        n_masks = max(1, int(self.mask_ratio * len(wording.spans) + 0.5))
         pieces: dict[Span, Span] = {}
         for i in chooser.permutation(len(wording.replaceable)):
             span = wording.replaceable[i]
             cover = wording.tokens.cover(Span(wording.start + span.start, wording.start + span.end))
             if cover is not None:
                 pieces[span] = cover
-                if len(pieces) == wanted:
+                if len(pieces) == n_masks:
                     break
         if not pieces:
             return None

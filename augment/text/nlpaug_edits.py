@@ -132,8 +132,8 @@ class NlpAugEdit(TextStrategy):
         self._protected = words.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
         prefix, most = ("aug_word_", {"aug_char_p": 1.0, "aug_char_max": None}) if module == "char" else ("aug_", {})
         fixed = {"tokenizer": str.splitlines, "reverse_tokenizer": "\n".join, **self._options()}
-        asked = {prefix + "p": self.aug_p, prefix + "min": self.aug_min, prefix + "max": self.aug_max}
-        self._augmenter = getattr(package, attribute)(**asked, **fixed)
+        limits = {prefix + "p": self.aug_p, prefix + "min": self.aug_min, prefix + "max": self.aug_max}
+        self._augmenter = getattr(package, attribute)(**limits, **fixed)
         self._eager = getattr(package, attribute)(**{prefix + "p": 1.0, prefix + "max": None}, **most, **fixed)
 
     def identity(self) -> dict[str, Any]:
@@ -175,8 +175,8 @@ class NlpAugEdit(TextStrategy):
         np.random.seed(seed)  # noqa: NPY002 -- nlpaug draws from both global generators
         old = [text[start:end] for start, end in spans]
         (edited,) = augmenter.augment("\n".join(old))
-        made = tuple(replacements(text, spans, self._matched(old, edited.splitlines())))
-        return Candidate(words.splice(text, made), made)
+        changes = tuple(replacements(text, spans, self._matched(old, edited.splitlines())))
+        return Candidate(words.splice(text, changes), changes)
 
     def _options(self) -> dict[str, Any]:
         """Return what the augmenter is built with besides."""
@@ -273,7 +273,7 @@ class SpellingEdit(NlpAugEdit):
         """Build nlpaug's augmenter, with its misspellings in an order that no set decides."""
         super().prepare()
         model = copy.copy(self._augmenter.model)  # the one that is copied belongs to every augmenter of the process
-        model.dict = {word: sorted(found) for word, found in model.dict.items()}
+        model.dict = {word: sorted(spellings) for word, spellings in model.dict.items()}
         self._augmenter.model = model
 
 

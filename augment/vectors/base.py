@@ -240,9 +240,9 @@ class VectorSampler(BaseOverSampler, abc.ABC):
             raise InputError(f"{type(self).__name__} takes dense vectors, and X is sparse. Give X.toarray().")
         if hasattr(X, "sparse"):  # of a pandas frame whose columns all are
             X = X.sparse.to_dense()
-        found = np.asarray(X)
-        if found.dtype.kind in "fiu" and not np.isfinite(found).all():
-            row = int(np.argmin(np.isfinite(found).reshape(len(found), -1).all(axis=1)))
+        array = np.asarray(X)
+        if array.dtype.kind in "fiu" and not np.isfinite(array).all():
+            row = int(np.argmin(np.isfinite(array).reshape(len(array), -1).all(axis=1)))
             raise InputError(f"Row {row} of X holds NaN or an infinite value. Mend or remove such rows.")
         return super()._check_X_y(X, y, accept_sparse=False)
 
@@ -258,39 +258,39 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         rows = VectorRows(unique, codes if whole else codes[numbers], labels, numbers, on_sphere)
         seed = seed_of(self.random_state)
         real = np.empty(0, dtype=np.uint64) if repeats else row_keys(unique)
-        parts, made = [], []
+        parts, new_labels = [], []
         with threadpool_limits(1, user_api="blas"):  # the number of cores has a part in the last bits otherwise
             self.settle(rows, seed)
-            for label, wanted in self.sampling_strategy_.items():
-                if wanted:
+            for label, n_rows in self.sampling_strategy_.items():
+                if n_rows:
                     code = int(np.searchsorted(labels, label))
-                    parts.append(self._exactly(rows, code, wanted, seed, real))
-                    made.append(np.full(wanted, label, dtype=y.dtype))
+                    parts.append(self._exactly(rows, code, n_rows, seed, real))
+                    new_labels.append(np.full(n_rows, label, dtype=y.dtype))
         new = Drawn.joined(parts) if parts else Drawn.without_parents(vectors[:0])
         self.source_indices_ = np.where(new.parents < 0, -1, numbers[new.parents])
         self.weights_ = new.weights
-        return np.concatenate([vectors, new.vectors]), np.concatenate([y, *made])
+        return np.concatenate([vectors, new.vectors]), np.concatenate([y, *new_labels])
 
-    def _exactly(self, rows: VectorRows, code: int, wanted: int, seed: int, real: np.ndarray) -> Drawn:
+    def _exactly(self, rows: VectorRows, code: int, n_rows: int, seed: int, real: np.ndarray) -> Drawn:
         """Draw until there are enough rows that equal no real one, and leave a random surplus out."""
         parts: list[Drawn] = []
         for turn in range(ROUNDS):
             child = int(generator(seed, "vectors", code, turn).integers(2**32))
-            drawn = self.draw(rows, code, wanted - sum(map(len, parts)), child)
-            unasked = np.isin(row_keys(drawn.vectors), real) & ~drawn.are_copies()
-            parts.append(drawn.take(np.flatnonzero(~unasked)) if unasked.any() else drawn)
-            if sum(map(len, parts)) >= wanted:
+            drawn = self.draw(rows, code, n_rows - sum(map(len, parts)), child)
+            equal_real = np.isin(row_keys(drawn.vectors), real) & ~drawn.are_copies()
+            parts.append(drawn.take(np.flatnonzero(~equal_real)) if equal_real.any() else drawn)
+            if sum(map(len, parts)) >= n_rows:
                 break
         else:
             raise InputError(
                 f"{type(self).__name__} makes too few new rows of class {rows.label(code)!r}:"
-                f" {sum(map(len, parts))} of {wanted}, since the others equal real ones. Its rows differ too little."
+                f" {sum(map(len, parts))} of {n_rows}, since the others equal real ones. Its rows differ too little."
             )
-        found = Drawn.joined(parts)
-        if len(found) == wanted:
-            return found
-        chosen = generator(seed, "surplus", code).choice(len(found), wanted, replace=False)
-        return found.take(np.sort(chosen))
+        all_drawn = Drawn.joined(parts)
+        if len(all_drawn) == n_rows:
+            return all_drawn
+        chosen = generator(seed, "surplus", code).choice(len(all_drawn), n_rows, replace=False)
+        return all_drawn.take(np.sort(chosen))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

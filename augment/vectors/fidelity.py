@@ -234,8 +234,8 @@ def two_sample_test(
         raise InputError(f"`classifier` must be 'knn' or 'mlp'. Got {classifier!r}. 'knn' is the faster.")
     real = _table("real", real, _FEWEST)
     synthetic = _table("synthetic", synthetic, _FEWEST, real)
-    found = [_told_apart(*pair, classifier, seed, i) for i, pair in enumerate(_draws(real, synthetic, seed))]
-    of_real, of_synthetic = np.mean(found, axis=0)
+    recalls = [_recognised(*pair, classifier, seed, i) for i, pair in enumerate(_draws(real, synthetic, seed))]
+    of_real, of_synthetic = np.mean(recalls, axis=0)
     return float(of_real + of_synthetic) / 2, float(of_real)
 
 
@@ -325,7 +325,7 @@ def _draws(real: np.ndarray, synthetic: np.ndarray, seed: int) -> Iterator[tuple
         yield real[places[0]], synthetic[places[1]]
 
 
-def _told_apart(real: np.ndarray, synthetic: np.ndarray, classifier: str, seed: int, draw: int) -> tuple[float, float]:
+def _recognised(real: np.ndarray, synthetic: np.ndarray, classifier: str, seed: int, draw: int) -> tuple[float, float]:
     """Return the shares of real and of synthetic rows that are recognised by one that did not learn from them."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import StratifiedKFold
@@ -336,11 +336,11 @@ def _told_apart(real: np.ndarray, synthetic: np.ndarray, classifier: str, seed: 
 
     rows = np.concatenate([real, synthetic])
     kinds = np.repeat([0, 1], [len(real), len(synthetic)])
-    right = np.zeros(len(rows), dtype=bool)
+    correct = np.zeros(len(rows), dtype=bool)
     folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=_int_seed(seed, _FOLDED, draw))
-    for learnt, asked in folds.split(rows, kinds):
+    for trained, tested in folds.split(rows, kinds):
         if classifier == "knn":
-            model: Any = KNeighborsClassifier((math.isqrt(len(learnt)) - 1) | 1)
+            model: Any = KNeighborsClassifier((math.isqrt(len(trained)) - 1) | 1)
         else:
             network = MLPClassifier(
                 (20,), learning_rate_init=0.01, max_iter=100, random_state=_int_seed(seed, _WEIGHTS, draw)
@@ -348,9 +348,9 @@ def _told_apart(real: np.ndarray, synthetic: np.ndarray, classifier: str, seed: 
             model = make_pipeline(StandardScaler(), network)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the epochs are what the method says
-            model.fit(rows[learnt], kinds[learnt])
-        right[asked] = model.predict(rows[asked]) == kinds[asked]
-    return right[kinds == 0].mean(), right[kinds == 1].mean()
+            model.fit(rows[trained], kinds[trained])
+        correct[tested] = model.predict(rows[tested]) == kinds[tested]
+    return correct[kinds == 0].mean(), correct[kinds == 1].mean()
 
 
 def _balls(real: np.ndarray, synthetic: np.ndarray, k: int) -> tuple[float, float]:
@@ -403,14 +403,14 @@ def _transfer_f1(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    learnt, asked = (
+    y_train, y_test = (
         np.concatenate([np.full(len(own), -1), codes])
         for own, codes in ((own_train, codes_train), (own_heldout, codes_heldout))
     )
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    model.fit(np.concatenate([own_train, others_train]), learnt)
-    found = model.predict(np.concatenate([own_heldout, others_heldout]))
-    return float(f1_score(asked, found, labels=np.unique(asked), average="macro"))
+    model.fit(np.concatenate([own_train, others_train]), y_train)
+    predictions = model.predict(np.concatenate([own_heldout, others_heldout]))
+    return float(f1_score(y_test, predictions, labels=np.unique(y_test), average="macro"))
 
 
 def _cut(rows: np.ndarray, most: int, seed: int) -> np.ndarray:

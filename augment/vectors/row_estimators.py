@@ -162,8 +162,8 @@ class _RowKMeansSmote(KMeansSMOTE):
 
     def _find_cluster_sparsity(self, X: sparse.csr_matrix) -> float:
         # In float64, since it is a high power of a distance; and not 0, of rows that are all in one place.
-        found = super()._find_cluster_sparsity(self.kmeans_estimator_.vectors[X.indices].astype(np.float64))
-        return max(found, np.finfo(np.float64).tiny)
+        sparsity = super()._find_cluster_sparsity(self.kmeans_estimator_.vectors[X.indices].astype(np.float64))
+        return max(sparsity, np.finfo(np.float64).tiny)
 
 
 class _RowSvm(BaseEstimator):

@@ -158,21 +158,21 @@ class SmoteFamily(VectorSampler, abc.ABC):
 
     def _neighbors(self, rows: VectorRows, code: int) -> RowNeighbors | None:
         """Return what finds neighbours, or None where a small class is to be copied."""
-        wanted = self.k_neighbors
-        there = len(rows.of(code))
-        if there <= wanted:
+        k_neighbors = self.k_neighbors
+        n_own = len(rows.of(code))
+        if n_own <= k_neighbors:
             if self.small_class == "duplicate":
                 return None
-            if self.small_class == "raise" or there < 2:
+            if self.small_class == "raise" or n_own < 2:
                 few = "Leave the class out, or give small_class='duplicate'."
                 mend = "Lower it, or give small_class='lower' or 'duplicate'."
                 raise InputError(
                     f"`k_neighbors` of {type(self).__name__} must be smaller than the class {rows.label(code)!r}, which"
-                    f" has {there} different row{'s' * (there != 1)}. Got {wanted}."
-                    f" {mend if there > 1 else few}"
+                    f" has {n_own} different row{'s' * (n_own != 1)}. Got {k_neighbors}."
+                    f" {mend if n_own > 1 else few}"
                 )
-            wanted = there - 1
-        return RowNeighbors(self._vectors, wanted + 1, search=self.search, n_jobs=self.n_jobs)
+            k_neighbors = n_own - 1
+        return RowNeighbors(self._vectors, k_neighbors + 1, search=self.search, n_jobs=self.n_jobs)
 
 
 class Smote(SmoteFamily):

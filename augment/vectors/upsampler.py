@@ -160,17 +160,17 @@ def resampled(
     """
     places = np.flatnonzero(usable)
     own = np.asarray(labels)[places]
-    made = {label: count for label, count in budget.items() if count}
-    there = {label: int((own == label).sum()) for label in made}
-    for label, count in there.items():
+    to_make = {label: count for label, count in budget.items() if count}
+    n_sources = {label: int((own == label).sum()) for label in to_make}
+    for label, count in n_sources.items():
         if not count:
             raise InputError(f"The class {label!r} has no usable row to make new ones from. Leave it out.")
-    if made and len(np.unique(own)) < 2:
+    if to_make and len(np.unique(own)) < 2:
         raise InputError("A sampler needs rows of two classes, and only those of one have a text. Add others.")
-    if not made:
+    if not to_make:
         return Resampled(vectors[:0], [], np.empty((0, 2), dtype=np.int64), np.empty(0))
     sampler = adopted(sampler)
-    sampler.set_params(sampling_strategy={label: there[label] + count for label, count in made.items()})
+    sampler.set_params(sampling_strategy={label: n_sources[label] + count for label, count in to_make.items()})
     if isinstance(sampler, VectorSampler):
         sampler.check()
     every, classes = sampler.fit_resample(vectors[places], own)
@@ -179,17 +179,17 @@ def resampled(
             f"{type(sampler).__name__} does not return the originals first and as they were. Give an over-sampler that"
             " does."
         )
-    new, found = np.asarray(every[len(places) :], dtype=np.float32), np.asarray(classes)[len(places) :]
-    for label, count in made.items():
-        if (found == label).sum() != count:
+    new, new_labels = np.asarray(every[len(places) :], dtype=np.float32), np.asarray(classes)[len(places) :]
+    for label, count in to_make.items():
+        if (new_labels == label).sum() != count:
             raise InputError(
-                f"{type(sampler).__name__} has made {(found == label).sum()} rows of class {label!r} instead of"
+                f"{type(sampler).__name__} has made {(new_labels == label).sum()} rows of class {label!r} instead of"
                 f" {count}. Give one whose counts are exact, such as those of `augment strategies`."
             )
     parents = getattr(sampler, "source_indices_", np.full((len(new), 2), -1))
     return Resampled(
         new,
-        found.tolist(),
+        new_labels.tolist(),
         np.where(parents < 0, -1, places[parents]),
         getattr(sampler, "weights_", np.full(len(new), np.nan)),
     )
@@ -240,7 +240,7 @@ def adopted(sampler: Any) -> Any:
     if type(sampler) not in _OURS:
         return sampler
     cls, names = _OURS[type(sampler)]
-    known: dict[str, Any] = {}
+    params: dict[str, Any] = {}
     for name, value in sampler.get_params(deep=False).items():
         own = names.get(name, name)
         if isinstance(own, dict):  # of a parameter that the strategy lacks: the value that it stands for
@@ -249,15 +249,15 @@ def adopted(sampler: Any) -> Any:
         elif own == "k_neighbors" and not isinstance(value, Integral):
             if not hasattr(value, "n_neighbors"):
                 return sampler
-            known |= {"k_neighbors": value.n_neighbors - 1, "search": value}
+            params |= {"k_neighbors": value.n_neighbors - 1, "search": value}
         else:
-            known[own] = value
-    made = cls(**known)
+            params[own] = value
+    strategy = cls(**params)
     try:
-        made._validate_params()
+        strategy._validate_params()
     except ValueError:
         return sampler
-    return made
+    return strategy
 
 
 _OURS: dict[type, tuple[type[SmoteFamily], dict[str, Any]]] = {

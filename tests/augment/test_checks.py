@@ -116,7 +116,7 @@ BROKEN = {
     checks.check_draws_differ: IgnoresTheAttempt,
     checks.check_output_changes: Echoes,
     checks.check_replacements_explain_the_text: Misreports,
-    checks.check_budget_is_met_or_the_shortfall_told: HidesTheShortfall,
+    checks.check_budget_is_met_or_the_shortfall_reported: HidesTheShortfall,
     checks.check_originals_come_first: SortsEverything,
     checks.check_sources_are_true: ForgetsTheSource,
     checks.check_same_seed_same_rows: ForgetsTheSeed,

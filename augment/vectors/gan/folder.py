@@ -29,7 +29,7 @@ class Learnt:
     """Code of a class → its network, which several may share."""
     groups: list[Any]
     """Columns of one-hot rows, by group; empty for continuous rows."""
-    made: list[int]
+    codes: list[int]
     """Codes of the classes that rows are made of."""
     history: list[dict[str, Any]]
     """Looks at the training."""
@@ -53,7 +53,7 @@ def write(learnt: Learnt, folder: str | Path) -> None:
         "parameters": learnt.parameters,
         "labels": rows.labels.tolist(),
         "networks": [[code for code, own in learnt.generators.items() if own is network] for network in networks],
-        "made": learnt.made,
+        "made": learnt.codes,
         "groups": learnt.groups,
         "on_sphere": rows.on_sphere,
         "history": learnt.history,
@@ -111,7 +111,7 @@ def read(folder: str | Path, networks: Mapping[str, Any], owner: str) -> Learnt:
             rows=rows,
             generators=generators,
             groups=config["groups"],
-            made=config["made"],
+            codes=config["made"],
             history=config["history"],
             collapse=dict(config["collapse"]),
         )

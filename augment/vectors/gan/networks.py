@@ -79,9 +79,9 @@ class ResidualGenerator(nn.Module):
     def restored(cls, state: Mapping[str, Tensor], groups: Sequence[Sequence[int]]) -> Self:
         """Return one with a saved state; it has no groups."""
         classes = state["network.0.weight"].shape[1] - 2 * len(state["scale"])
-        made = cls(state["mean"], state["basis"], state["scale"], classes)
-        made.load_state_dict(dict(state))
-        return made
+        network = cls(state["mean"], state["basis"], state["scale"], classes)
+        network.load_state_dict(dict(state))
+        return network
 
     def whitened(self, rows: Tensor) -> Tensor:
         """Return the whitened coordinates of rows, (n, d) → (n, c)."""
@@ -134,9 +134,9 @@ class TranslatingGenerator(nn.Module):
     @classmethod
     def restored(cls, state: Mapping[str, Tensor], groups: Sequence[Sequence[int]]) -> Self:
         """Return one with a saved state; it has no groups."""
-        made = cls(state["mean"], state["scale"])
-        made.load_state_dict(dict(state))
-        return made.eval()
+        network = cls(state["mean"], state["scale"])
+        network.load_state_dict(dict(state))
+        return network.eval()
 
     def standardised(self, rows: Tensor) -> Tensor:
         """Return rows with mean 0 and variance 1, (n, d)."""
@@ -185,9 +185,9 @@ class NoiseGenerator(nn.Module):
     @classmethod
     def restored(cls, state: Mapping[str, Tensor], groups: Sequence[Sequence[int]]) -> Self:
         """Return one with a saved state."""
-        made = cls(state["lowest"], state["highest"], groups)
-        made.load_state_dict(dict(state))
-        return made
+        network = cls(state["lowest"], state["highest"], groups)
+        network.load_state_dict(dict(state))
+        return network
 
     def scaled(self, rows: Tensor) -> Tensor:
         """Return rows between 0 and 1, (n, d)."""
@@ -205,14 +205,14 @@ class NoiseGenerator(nn.Module):
     def new(self, smote: np.ndarray, place: int) -> np.ndarray:
         """Return new rows, (n, d) float32, as many as there are SMOTE rows, of which nothing else is taken."""
 
-        def made(rows: Tensor) -> Tensor:
+        def generate(rows: Tensor) -> Tensor:
             shares = self(len(rows))
             for group in self.groups:  # one column of each, by its probability
                 drawn = torch.multinomial(shares[:, group], 1)[:, 0]
                 shares[:, group] = functional.one_hot(drawn, len(group)).to(shares.dtype)
             return shares * (self.highest - self.lowest) + self.lowest
 
-        return _in_parts(made, smote)
+        return _in_parts(generate, smote)
 
     @torch.no_grad()
     def calibrate(self, rows: np.ndarray, *, draws: int = 8192, rounds: int = 50) -> None:
@@ -232,10 +232,10 @@ class NoiseGenerator(nn.Module):
         logits = self.network(torch.randn(draws, NOISE))
         frequencies = tensor(rows.mean(axis=0, dtype=np.float64))
         for group in self.groups:
-            wanted = frequencies[group].clamp(min=1e-9)
+            target = frequencies[group].clamp(min=1e-9)
             for _ in range(rounds):
-                found = torch.softmax(logits[:, group] + self.offset[group], dim=1).mean(0)
-                self.offset[group] += wanted.log() - found.clamp(min=1e-9).log()
+                current = torch.softmax(logits[:, group] + self.offset[group], dim=1).mean(0)
+                self.offset[group] += target.log() - current.clamp(min=1e-9).log()
 
 
 def layers(widths: Sequence[int], *, norm: bool = False, dropout: float = 0.0) -> Any:

@@ -30,17 +30,17 @@ def checked_groups(groups: Any, rows: VectorRows) -> list[list[int]]:
         If there are none, they overlap or are out of range, or a row is not one-hot.
     """
     try:
-        found = [[int(column) for column in group] for group in (() if groups is None else groups)]
+        lists = [[int(column) for column in group] for group in (() if groups is None else groups)]
     except (TypeError, ValueError):
-        found = []
-    columns = [column for group in found for column in group]
+        lists = []
+    columns = [column for group in lists for column in group]
     width = rows.vectors.shape[1]
-    if not found or not all(found) or len({*columns}) < len(columns) or not {*columns} <= {*range(width)}:
+    if not lists or not all(lists) or len({*columns}) < len(columns) or not {*columns} <= {*range(width)}:
         raise InputError(
             "`groups` must be lists of columns, no column twice, e.g. [[0, 1, 2], [3, 4]], each from 0 to"
             f" {width - 1}. Got {groups!r:.80}."
         )
-    for group in found:
+    for group in lists:
         values = rows.vectors[:, group]
         wrong = ~(np.isin(values, (0, 1)).all(axis=1) & (values.sum(axis=1) == 1))
         if wrong.any():
@@ -48,7 +48,7 @@ def checked_groups(groups: Any, rows: VectorRows) -> list[list[int]]:
                 f"Row {rows.numbers[wrong.argmax()]} has not exactly one 1 in the columns {group}. Mend the row, or the"
                 " `groups`."
             )
-    return found
+    return lists
 
 
 def crossed(rows: VectorRows, drawn: Drawn, groups: Sequence[Sequence[int]], seed: int) -> Drawn:

@@ -205,10 +205,12 @@ class GANSMOTE(VectorSampler):
         if self.output == "continuous" and self.groups is not None:
             raise InputError("`groups` are for one-hot rows. Give output='onehot' with them, or leave them out.")
         self._groups = checked_groups(self.groups, rows) if self.output == "onehot" else []
-        made = [int(np.searchsorted(rows.labels, label)) for label, wanted in self.sampling_strategy_.items() if wanted]
-        self._made = sorted(made)
-        trained = sorted(code for code in made if len(rows.of(code)) >= self.min_rows)
-        for code in sorted({*made} - {*trained}):
+        codes = [
+            int(np.searchsorted(rows.labels, label)) for label, wanted in self.sampling_strategy_.items() if wanted
+        ]
+        self._codes = sorted(codes)
+        trained = sorted(code for code in codes if len(rows.of(code)) >= self.min_rows)
+        for code in sorted({*codes} - {*trained}):
             warnings.warn(
                 f"The class {rows.label(code)!r} has {len(rows.of(code))}{'' if self._groups else ' different'} rows,"
                 f" and {type(self).__name__} trains no network on fewer than min_rows={self.min_rows}: its new rows are"
@@ -216,11 +218,11 @@ class GANSMOTE(VectorSampler):
                 stacklevel=7,  # where fit_resample was called
             )
         for code in trained if self.generator_input == "residual" and self.small_class == "raise" else ():
-            there = len(rows.of(code))
-            kept = there - int(HELD_ASIDE * there)
+            n_own = len(rows.of(code))
+            kept = n_own - int(HELD_ASIDE * n_own)
             if self.k_neighbors >= kept:
                 raise InputError(
-                    f"`k_neighbors` of {type(self).__name__} must be smaller than {kept}: of the {there} different rows"
+                    f"`k_neighbors` of {type(self).__name__} must be smaller than {kept}: of the {n_own} different rows"
                     f" of class {rows.label(code)!r} a fifth is held aside. Got {self.k_neighbors}. Lower it, or give"
                     " small_class='lower'."
                 )
@@ -276,7 +278,7 @@ class GANSMOTE(VectorSampler):
         """
         if not hasattr(self, "_rows"):
             raise NotFittedError(f"This {type(self).__name__} has learnt nothing yet: call fit_resample or load first.")
-        known = [self._rows.label(code) for code in self._made]
+        known = [self._rows.label(code) for code in self._codes]
         if label not in known or count < 1:
             raise InputError(f"Rows can be made of {', '.join(map(repr, known))}, 1 or more. Got {count} of {label!r}.")
         code = int(np.searchsorted(self._rows.labels, label))
@@ -305,7 +307,7 @@ class GANSMOTE(VectorSampler):
             rows=self._rows,
             generators=self._generators,
             groups=self._groups,
-            made=self._made,
+            codes=self._codes,
             history=self.history_,
             collapse=self.collapse_,
         )
@@ -330,21 +332,21 @@ class GANSMOTE(VectorSampler):
         """
         learnt = read(folder, _networks(), cls.__name__)
         try:
-            made = cls(**learnt.parameters)
-            made._smote = made._smote_of(learnt.rows)
+            sampler = cls(**learnt.parameters)
+            sampler._smote = sampler._smote_of(learnt.rows)
         except (ValueError, TypeError) as error:
             raise ModelError(
                 f"The folder {str(folder)!r} holds no saved {cls.__name__}: {' '.join(str(error).split())[:200]}. Give"
                 " one that save has written."
             ) from error
-        made._rows, made._generators, made._groups, made._made = (
+        sampler._rows, sampler._generators, sampler._groups, sampler._codes = (
             learnt.rows,
             learnt.generators,
             learnt.groups,
-            learnt.made,
+            learnt.codes,
         )
-        made.history_, made.collapse_ = learnt.history, learnt.collapse
-        return made
+        sampler.history_, sampler.collapse_ = learnt.history, learnt.collapse
+        return sampler
 
     def _smote_of(self, rows: VectorRows) -> Smote:
         """Return what makes the SMOTE rows of some."""
@@ -394,8 +396,11 @@ class GANSMOTE(VectorSampler):
         def covered(network: Any) -> list[float]:
             with global_generators(seed):  # the same noise at every look, and none that the training misses
                 new = [network.new(pool, place) for place, pool in enumerate(shown)]
-            new = [self._brought_to_length(learnt, code, made) for code, made in zip(trained, new, strict=True)]
-            return [density_coverage(held, made)[1] for held, made in zip(kept, new, strict=True)]
+            new = [
+                self._brought_to_length(learnt, code, rows_of_class)
+                for code, rows_of_class in zip(trained, new, strict=True)
+            ]
+            return [density_coverage(held, moved)[1] for held, moved in zip(kept, new, strict=True)]
 
         network = ResidualGenerator.like(np.concatenate(real), self.n_components, len(trained))
         floor = covered(network)  # of SMOTE, as long as it is not trained

@@ -158,7 +158,7 @@ def residual_steps(
     def drawn(rows: Sequence[Tensor]) -> Tensor:
         return torch.cat([rows[code][torch.randint(len(rows[code]), (packing,))] for code in packs.tolist()])
 
-    def made() -> Tensor:
+    def generated() -> Tensor:
         return generator(drawn(white_smote), of_row).view(len(packs), -1)
 
     def judged(packed: Tensor) -> Tensor:
@@ -168,10 +168,10 @@ def residual_steps(
         for _ in range(settings.n_critic):
             shown = drawn(white_real).view(len(packs), -1)
             with torch.no_grad():
-                new = made()
+                new = generated()
             distance = judged(shown).mean() - judged(new).mean()
             _step(of_critic, settings.gradient_penalty * _penalty(judged, shown, new) - distance)
-        generator_loss = -judged(made()).mean()
+        generator_loss = -judged(generated()).mean()
         _step(of_generator, generator_loss)
         with torch.no_grad():
             for slow, fast in zip(averaged.parameters(), generator.parameters(), strict=True):
@@ -208,10 +208,10 @@ def translating_steps(
     )
     judged = functional.binary_cross_entropy_with_logits
     one, zero = torch.ones(settings.batch_size, 1), torch.zeros(settings.batch_size, 1)
-    shown, given = (generator.standardised(tensor(rows)) for rows in (real, smote))
+    real_rows, smote_rows = (generator.standardised(tensor(rows)) for rows in (real, smote))
     while True:
-        new = generator(given[torch.randint(len(given), (settings.batch_size,))])
-        seen = critic(shown[torch.randint(len(shown), (settings.batch_size,))])
+        new = generator(smote_rows[torch.randint(len(smote_rows), (settings.batch_size,))])
+        seen = critic(real_rows[torch.randint(len(real_rows), (settings.batch_size,))])
         critic_loss = judged(seen, one) + judged(critic(new.detach()), zero)
         _step(of_critic, critic_loss)
         generator_loss = judged(critic(new), one)
