@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import csv
+import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,35 +15,67 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from augment import registry
-from augment.data.corpus import read
+from augment.cli import main as augment
+from augment.data import read, reading
+from benchmarks.cli import main as benchmarks
+from benchmarks.cli.umbrella import main as counterpoise
+from classifiers.cli import main as classifiers
 
 ROOT = Path(__file__).parents[2]
 SST3 = ROOT.parent / "shared" / "data" / "sst3"
-BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(python|sh)( notest)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PAGES = ["README.md", "CONTRIBUTING.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))]
+COMMANDS = {"augment": augment, "benchmarks": benchmarks, "classifiers": classifiers, "counterpoise": counterpoise}
+GROUND = {
+    "augment.checks",
+    "augment.seeding",
+    "benchmarks.results",
+    "classifiers.losses",
+    "classifiers.metrics",
+    "classifiers.model",
+}
+"""Modules that pages import from though they are no wings."""
+ROWS = {"negative": 60, "neutral": 45, "positive": 70}
+"""Rows of the sample that the pages are run on: all of the rare class, and enough of the others to make it rare."""
 
 
-def blocks(page: str, language: str) -> list[str]:
-    return [code for kind, code in BLOCK.findall((ROOT / page).read_text(encoding="utf-8")) if kind == language]
+def blocks(page: str, language: str, *, untested: bool = False) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return [code for kind, notest, code in BLOCK.findall(text) if kind == language and (untested or not notest)]
 
 
 def run(command: str, folder: Path) -> None:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, f"{command}\n{done.stderr}"
+    """Run a line of a shell: our own commands in this process, what else there is in a shell."""
+    if re.search(r"[|><&;$`]", command) or (words := shlex.split(command))[0] not in COMMANDS:
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    else:
+        done = CliRunner().invoke(COMMANDS[words[0]], words[1:])
+        assert done.exit_code == 0, f"{command}\n{done.stderr}\n{done.exception!r}"
+
+
+def write(rows: Any, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with the files that the pages speak of."""
+    """A working folder with the files that the pages speak of, and a smaller sample behind its name."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     sample = read("sample")
-    rows = list(zip(sample.texts, sample.named_labels(), strict=True))
-    for name, part in (("train.csv", rows[::2]), ("dev.csv", rows[1::4])):
-        with (tmp_path / name).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("text", "label"), *part])
+    every = list(zip(sample.texts, sample.named_labels(), strict=True))
+    rows = [row for label, most in ROWS.items() for row in [row for row in every if row[1] == label][:most]]
+    small = tmp_path / "samples" / "reviews.csv"
+    small.parent.mkdir()
+    write(rows, small)
+    monkeypatch.setattr(reading, "SAMPLE", small)
+    write(rows[::3], tmp_path / "train.csv")
+    write(rows[1::9], tmp_path / "dev.csv")
     (tmp_path / "yelp.csv").write_text('"3","It is open."\n"5","Great!"\n"4","Nice."\n"3","It has two doors."\n')
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -65,6 +100,23 @@ def test_the_tutorial_runs_on_sst3(place: Path) -> None:
             run(command, place)
     for code in blocks("docs/tutorial.md", "python"):
         exec(compile(code, "docs/tutorial.md", "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_imports_from_deeper_than_a_wing(page: str) -> None:
+    """A wing hands out what users need, and a module within it may move."""
+    for code in blocks(page, "python", untested=True):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                if name.split(".")[0] in COMMANDS and name not in GROUND:
+                    assert name.count(".") <= 1, f"{page} imports from {name}"
+                    found = importlib.util.find_spec(name)
+                    assert found is not None, f"{page} imports from {name}"
+                    assert found.submodule_search_locations, f"{page} imports from {name}"
 
 
 def test_the_make_targets_of_the_readme_exist() -> None:
