@@ -128,6 +128,11 @@ class Registry:
     def to_config(self, thing: Any) -> dict[str, Any]:
         """Return the name and the parameters of one as plain data, which `from_config` takes back.
 
+        Parameters
+        ----------
+        thing : object
+            A strategy or a guard of this registry.
+
         Returns
         -------
         dict

@@ -117,10 +117,12 @@ def focal(
 
     Parameters
     ----------
-    logits, target, row_weights, class_weights, label_smoothing, reduction
-        See `cross_entropy`. The mean is divided by the weights of the rows alone, not by the factors (1 - p)^γ.
+    logits, target
+        See `cross_entropy`.
     gamma : float, default=3.0
         γ, 0 or larger.
+    row_weights, class_weights, label_smoothing, reduction
+        See `cross_entropy`. The mean is divided by the weights of the rows alone, not by the factors (1 - p)^γ.
 
     Returns
     -------

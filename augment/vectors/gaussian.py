@@ -22,11 +22,13 @@ class Gaussian(VectorSampler):
 
     Parameters
     ----------
-    sampling_strategy, random_state, sphere
+    sampling_strategy, random_state
         See `augment.vectors.base.VectorSampler`.
     shrinkage : {"ledoit-wolf", "oas"}, default="ledoit-wolf"
         How much of the covariance is replaced by a multiple of the identity, since its estimate from few rows in many
         dimensions is singular.
+    sphere : {"auto", "none", "renormalize"}, default="auto"
+        See `augment.vectors.base.VectorSampler`.
 
     References
     ----------

@@ -208,10 +208,12 @@ class BorderlineSmote(SmoteFamily):
 
     Parameters
     ----------
-    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, search, n_jobs
+    sampling_strategy, random_state, k_neighbors
         See `SmoteFamily`.
     m_neighbors : int, default=10
         Neighbours in all classes.
+    metric, sphere, small_class, search, n_jobs
+        See `SmoteFamily`.
 
     References
     ----------
@@ -272,10 +274,12 @@ class SvmSmote(BorderlineSmote):
 
     Parameters
     ----------
-    sampling_strategy, random_state, k_neighbors, m_neighbors, metric, sphere, small_class, search, n_jobs
+    sampling_strategy, random_state, k_neighbors, m_neighbors
         See `BorderlineSmote`.
     out_step : float, default=0.5
         How far beyond a row a new one may lie, 0 to 1, as a share of the way to its neighbour.
+    metric, sphere, small_class, search, n_jobs
+        See `SmoteFamily`.
 
     References
     ----------
@@ -359,13 +363,15 @@ class KMeansSmote(SmoteFamily):
 
     Parameters
     ----------
-    sampling_strategy, random_state, k_neighbors, metric, sphere, small_class, search, n_jobs
+    sampling_strategy, random_state, k_neighbors
         See `SmoteFamily`; here `k_neighbors` are of the same cluster, and 2 by default.
     n_clusters : int, default=8
         How many clusters all rows are parted into.
     least_share : float, optional
         Share of the class, 0 to 1, below which a cluster is left aside; by default its share of all rows. (The paper
         asks for half, and imbalanced-learn for up to half, which a rare class may have in no cluster.)
+    metric, sphere, small_class, search, n_jobs
+        See `SmoteFamily`.
 
     References
     ----------

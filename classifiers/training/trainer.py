@@ -51,8 +51,8 @@ class ClassifierTrainer(Trainer):
 
     Parameters
     ----------
-    *args, **kwargs
-        Of `transformers.Trainer`; the evaluation data are a dict with "train" and perhaps "validation", "synthetic".
+    *args
+        Of `transformers.Trainer`.
     feed : Feed
         What it learns from. A batch's loss, summed over its rows, is divided by their number and by their mean weight
         in an epoch, so that what a row weighs does not depend on what it meets in its batch. That weight, class weights
@@ -64,6 +64,8 @@ class ClassifierTrainer(Trainer):
     classes : sequence of str
     phase : {"train", "head"}
         Of the history.
+    **kwargs
+        Of `transformers.Trainer`; the evaluation data are a dict with "train" and perhaps "validation", "synthetic".
     """
 
     def __init__(

@@ -67,10 +67,12 @@ class GANSMOTE(VectorSampler):
         ``"onehot"`` needs `groups` and ``generator_input="noise"``; columns in no group stay continuous.
     groups : sequence of sequences of int, optional
         Columns of which exactly one is 1 in every row.
-    k_neighbors, metric, small_class
+    k_neighbors, metric
         Of the SMOTE rows, see `augment.vectors.smote.SmoteFamily`.
     sphere : {"auto", "none", "renormalize"}, default="auto"
         See `augment.vectors.base.VectorSampler`.
+    small_class
+        Of the SMOTE rows, see `augment.vectors.smote.SmoteFamily`.
     n_components : int, default=128
         Principal components that the default mode moves rows in; fewer if there are not as many.
     n_steps : int, optional
