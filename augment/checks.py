@@ -57,7 +57,7 @@ def check_one_candidate_for_each_draw(strategy: TextStrategy) -> None:
         assert len(candidates) == len(draws), f"{len(draws)} draws gave {len(candidates)} candidates."
         for candidate in candidates:
             assert candidate is None or isinstance(candidate, Candidate), (
-                f"Got {candidate!r}, no Candidate and not None."
+                f"Got {candidate!r}, neither a Candidate nor None."
             )
 
 

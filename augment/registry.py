@@ -238,15 +238,12 @@ class Registry:
             problems.append(f"In `{where}`: {error}")
             return None
         if not isinstance(member, _loaded(self.base)):
-            problems.append(f"`{where}` cannot be {member.name!r}, which makes vectors and no texts.")
+            problems.append(f"`{where}` cannot be {member.name!r}, which makes vectors, not texts.")
         return member
 
     def _in_a_file(self) -> str:
         """Say how others are given, as the end of a sentence."""
-        return (
-            f", which is for a {self.what} put together of others: write it into a file for --config, or build it in"
-            " Python."
-        )
+        return f", which is for a {self.what} made of others: write it into a file for --config, or build it in Python."
 
     def _plain(self, value: Any) -> Any:
         """Return a parameter as JSON has it."""

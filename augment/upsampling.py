@@ -101,7 +101,7 @@ def upsample(
     chosen: TextStrategy = registry.STRATEGIES.create(strategy, {}) if isinstance(strategy, str) else strategy
     if not isinstance(chosen, TextStrategy):
         raise InputError(
-            f"The strategy {chosen.name!r} makes vectors and no texts. Give it to augment.VectorUpsampler as the"
+            f"The strategy {chosen.name!r} makes vectors, not texts. Give it to augment.VectorUpsampler as the"
             " sampler, or take a text strategy, such as 'fillmask'."
         )
     corpus = from_table(as_table(data), "the data", Layout(text_column=text_column, label_column=label_column))

@@ -40,7 +40,7 @@ from augment.cli.options import LAYOUT, _named, layout_of, layout_options, value
 @click.option("--model", metavar="NAME", help="Masked LM: bundled name, folder or hub id.  [default: mini]")
 @click.option("--encoder", metavar="NAME", help="What makes vectors: bundled name, folder or hub id.  [default: mini]")
 @click.option("--pooling", metavar="HOW", help="Of the encoder: mean, cls, cls_mlp, max.  [default: mean]")
-@click.option("--normalize/--no-normalize", default=None, help="Whether vectors have length 1.  [default: they have]")
+@click.option("--normalize/--no-normalize", default=None, help="Whether vectors have length 1.  [default: length 1]")
 @click.option("--decode", type=click.Choice(["nearest"]), help="Name the nearest real text of each new vector.")
 @click.option("--revision", metavar="COMMIT", help="Revision of a hub id.")
 @click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …  [default: auto]")
@@ -100,7 +100,7 @@ def upsample_command(
         _show_plan(plan_file(request, None if output is None else Destination(output), workers=workers, strict=strict))
         return
     if request.other_versions() and not quiet:
-        click.echo(f"{config} was made with {request.other_versions()}: rows may come out otherwise.", err=True)
+        click.echo(f"{config} was made with {request.other_versions()}: rows may differ.", err=True)
     with _bar(quiet=quiet) as advance:
         result = run_request(
             request,

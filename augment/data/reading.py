@@ -211,7 +211,7 @@ def _load_folder(path: Path, split: str) -> Dataset:
             return _mapped_folder(path if splits is None else path / split)
     except Exception as error:  # noqa: BLE001 -- what a broken folder raises is not documented, and differs by file
         raise InputError(
-            f"{path}: is no folder saved by `datasets` ({_one_line(error)}); "
+            f"{path}: is not a folder saved by `datasets` ({_one_line(error)}); "
             f"expected the output of save_to_disk, or give a file in it ({', '.join(SUFFIXES)})."
         ) from None
     raise InputError(
@@ -390,7 +390,7 @@ def _objects(lines: Iterable[str], path: Path) -> Iterator[tuple[int, dict[str, 
         try:
             row = json.loads(line, object_pairs_hook=_object)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {number}: is no valid JSON ({error}); mend or remove the line.") from None
+            raise InputError(f"{path}, line {number}: is not valid JSON ({error}); mend or remove the line.") from None
         if not isinstance(row, dict) or not row:
             raise InputError(
                 f'{path}, line {number}: expected a JSON object such as {{"text": …, "label": …}}, '
@@ -447,7 +447,7 @@ def _read_parquet(path: Path, layout: Layout) -> Generator[pa.RecordBatch]:
             yield from file.iter_batches(_BATCH)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
-            f"{path}: is no readable parquet file ({_one_line(error)}); write or download it again."
+            f"{path}: is not a readable parquet file ({_one_line(error)}); write or download it again."
         ) from None
 
 

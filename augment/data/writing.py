@@ -45,7 +45,7 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     """
     _check_format(path)
     if not os.path.isdir(path.parent):
-        what = "is no folder" if os.path.exists(path.parent) else "does not exist"
+        what = "is not a folder" if os.path.exists(path.parent) else "does not exist"
         raise OutputError(f"{path}: the folder {path.parent} {what}; create it, or choose another output.")
     _check_replaceable(path)
     if os.path.exists(path) and not overwrite:

@@ -103,7 +103,7 @@ def _from_share(share: float, counts: Counts) -> dict[Label, int]:
     to_make = {label: total - count for label, count in counts.items() if count < total}
     if not to_make and share < 1:
         raise InputError(
-            f"Every class has at least {share:g} of the largest class's rows, in whole ones; there is nothing to make."
+            f"Every class has at least {share:g} of the largest class's rows (rounded down); there is nothing to make."
             f" The smallest has {min(counts.values()) / max(counts.values()):.3g}: give a larger share."
         )
     return to_make

@@ -67,7 +67,7 @@ class Guard:
         """
         guard = GUARDS.from_config(config)
         if not isinstance(guard, cls):
-            raise InputError(f"The configuration is of {guard.name!r}, which is no {cls.__name__}: call Guard's.")
+            raise InputError(f"The configuration is of {guard.name!r}, which is not a {cls.__name__}: call Guard's.")
         return guard
 
     def suits(self, budget: Mapping[Any, int], rows: int) -> bool:

@@ -142,7 +142,7 @@ def load_masked_lm(
     missing = sorted(report["missing_keys"])
     if missing and not new_head:
         raise ModelError(
-            f"The model {name!r} is no masked language model: its checkpoint lacks {_and_more(missing)}."
+            f"The model {name!r} is not a masked language model: its checkpoint lacks {_and_more(missing)}."
             " Give a checkpoint saved from a ...ForMaskedLM class, e.g. 'mini' or 'distilbert/distilroberta-base'."
         )
     if tokenizer.mask_token_id is None:
@@ -191,7 +191,7 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
     missing = [key for key in untrained if not _is_pooler(key)]
     if missing:
         raise ModelError(
-            f"The model {name!r} is no trained encoder: its checkpoint lacks {_and_more(missing)}."
+            f"The model {name!r} is not a trained encoder: its checkpoint lacks {_and_more(missing)}."
             " Give a folder or hub id whose weights are those of its config.json."
         )
     model = model.base_model  # of a classifier of ours the encoder, of any other model itself
@@ -233,7 +233,7 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
     missing = sorted(report["missing_keys"])
     if missing:
         raise ModelError(
-            f"The model {name!r} is no text classifier: its checkpoint lacks {missing[0]!r}."
+            f"The model {name!r} is not a text classifier: its checkpoint lacks {missing[0]!r}."
             " Give a checkpoint saved from a ...ForSequenceClassification class."
         )
     model.eval().to(place)
@@ -346,7 +346,7 @@ def _dtype(name: str, device: torch.device, *, or_int8: bool = False) -> torch.d
     # Without these instructions integer kernels let sums of pairs overflow.
     int8 = device.type == "cpu" and torch.cpu._is_vnni_supported()
     if name == "int8" and not int8:
-        raise InputError(f"The dtype 'int8' needs a CPU with VNNI instructions, and {device} is none. Give 'auto'.")
+        raise InputError(f"The dtype 'int8' needs a CPU with VNNI instructions, and {device} has none. Give 'auto'.")
     if name != "auto":
         return getattr(torch, name)
     if (
@@ -385,7 +385,7 @@ def _one_line(name: str) -> Iterator[None]:
         reason = " ".join(str(error).split())
         if "AutoModelForMaskedLM" in reason:
             raise ModelError(
-                f"The model {name!r} is no masked language model. Give one, e.g. 'mini' or"
+                f"The model {name!r} is not a masked language model. Give one, e.g. 'mini' or"
                 " 'google-bert/bert-base-uncased'."
             ) from error
         raise ModelError(

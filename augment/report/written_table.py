@@ -51,7 +51,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError):
         manifest = None
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA or not all(n in manifest for n in _NEEDED):
-        raise InputError(f"{place}: is no manifest of schema {SCHEMA}; run `augment upsample` again to get one.")
+        raise InputError(f"{place}: is not a manifest of schema {SCHEMA}; run `augment upsample` again to get one.")
     return manifest
 
 

@@ -167,7 +167,7 @@ class RunRequest:
             texts = self._read_named(name, corpus.read_texts)
             if self.digests and self.digests[i] not in (None, digest(texts)):
                 raise InputError(
-                    f"{name}: is not the held-out file that {self.path} was made against: its texts are others. Give"
+                    f"{name}: is not the held-out file that {self.path} was made against: its texts differ. Give"
                     f" that file, or remove 'texts' from 'against[{i}]' in {self.path} to run against this one."
                 )
             read.append(HeldOutTexts(name, texts))
@@ -225,7 +225,7 @@ class RunRequest:
                 raise
             raise InputError(
                 f"{error} The name is from {self.path}; relative ones are looked for in the current folder,"
-                f" {Path.cwd()}: run from where it was made, or give the name by hand."
+                f" {Path.cwd()}: run from where it was made, or give the name as an option."
             ) from error
 
 
@@ -257,7 +257,7 @@ def read(path: Path) -> RunConfig:
         raise InputError(f"{path}: is not UTF-8; --config takes the manifest of a run, a JSON file.") from None
     except json.JSONDecodeError as error:
         raise InputError(
-            f"{path}: is no JSON: line {error.lineno}, column {error.colno}: {error.msg}. --config takes the manifest"
+            f"{path}: is not JSON: line {error.lineno}, column {error.colno}: {error.msg}. --config takes the manifest"
             " of a run, or a file like it."
         ) from None
     if not isinstance(record, dict):

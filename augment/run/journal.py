@@ -166,7 +166,7 @@ class Journal:
             end = len(line)
             if header is None:
                 if file.readline():
-                    raise InputError(f"{self.path}: is damaged or no journal; begin anew with --overwrite.")
+                    raise InputError(f"{self.path}: is damaged or not a journal; begin anew with --overwrite.")
                 end = 0
             else:
                 different = difference(header, identity)

@@ -70,7 +70,7 @@ class Workers:
             return [trials[i] for i in range(len(draws))]
         except BrokenProcessPool as error:
             raise CounterpoiseError(
-                "A worker process has died, for want of memory perhaps. Run with fewer --workers; what is finished"
+                "A worker process has died, perhaps because memory ran out. Run with fewer --workers; what is finished"
                 " is kept for --resume."
             ) from error
 

@@ -118,7 +118,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
         strategy = STRATEGIES.from_config(config)
         if not isinstance(strategy, cls):
             raise InputError(
-                f"The configuration is of {strategy.name!r}, which is no {cls.__name__}: call TextStrategy's."
+                f"The configuration is of {strategy.name!r}, which is not a {cls.__name__}: call TextStrategy's."
             )
         return strategy
 

@@ -44,7 +44,7 @@ pytestmark = pytest.mark.usefixtures("place")
         ("nul.csv", ("nul.csv, line 3", "NUL")),
         ("broken.parquet", ("broken.parquet", "no readable parquet file")),
         ("words.txt", ("words.txt", "unknown format '.txt'", ".csv, .tsv, .jsonl, .parquet")),
-        (".", ("is no folder saved by `datasets`",)),
+        (".", ("is not a folder saved by `datasets`",)),
         ("someone/no-such-data", ("someone/no-such-data", "hub data set", "check the name")),
     ],
 )
@@ -198,7 +198,7 @@ def test_a_model_folder_that_is_no_masked_lm_is_refused(models, name, says):
     ("output", "says"),
     [
         ("none/out.csv", ("none/out.csv", "the folder none", "does not exist", "create it")),
-        ("in.csv/out.csv", ("in.csv/out.csv", "is no folder")),
+        ("in.csv/out.csv", ("in.csv/out.csv", "is not a folder")),
         ("out.txt", ("out.txt", "unknown format '.txt'", ".csv, .tsv, .jsonl, .parquet")),
         ("out.jsnl", ("out.jsnl", "Did you mean '.jsonl'?")),
         ("in.csv", ("in.csv", "exists already", "--overwrite")),

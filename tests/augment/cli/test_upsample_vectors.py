@@ -212,7 +212,7 @@ def test_a_vector_strategy_is_no_part_of_a_text_strategy():
         Path("run.json").write_text(json.dumps({"strategy": part}))
         refused(
             "upsample in.csv -o out.csv --config run.json",
-            f"`{name}.{holds}[1]` cannot be 'smote', which makes vectors and no texts.",
+            f"`{name}.{holds}[1]` cannot be 'smote', which makes vectors, not texts.",
         )
 
 
@@ -220,7 +220,7 @@ def test_the_function_for_texts_refuses_vectors_and_names_what_makes_them(senten
     rows = rows_of(sentences)
     data = ([row["text"] for row in rows], [row["label"] for row in rows])
     for strategy in ("smote", STRATEGIES.create("gan-smote", {})):
-        with pytest.raises(InputError, match=r"makes vectors and no texts\. Give it to augment\.VectorUpsampler"):
+        with pytest.raises(InputError, match=r"makes vectors, not texts\. Give it to augment\.VectorUpsampler"):
             upsample(data, strategy=strategy)
 
 

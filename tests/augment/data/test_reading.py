@@ -171,8 +171,8 @@ def test_sample_is_the_bundled_file_unless_a_file_has_that_name(tmp_path: Path, 
         ("t.csv", "text,label,text\na,x,b\n", "t.csv: the column name 'text' stands twice; give every column its own"),
         ("t.csv", b"text,label\n\xc3\xa9,x\ncaf\xe9,x\n", "t.csv, line 3: is not UTF-8 (byte 19 of the file); convert"),
         ("t.jsonl", "\n", "t.jsonl: the file is empty; expected one JSON object per line."),
-        ("t.jsonl", '{"text": "a"}\n{"text"\n', "t.jsonl, line 2: is no valid JSON (Expecting ':' delimiter"),
-        ("t.jsonl", '{"a": 1, "a": 2}\n', "t.jsonl, line 1: is no valid JSON (duplicate key in 'a', 'a')"),
+        ("t.jsonl", '{"text": "a"}\n{"text"\n', "t.jsonl, line 2: is not valid JSON (Expecting ':' delimiter"),
+        ("t.jsonl", '{"a": 1, "a": 2}\n', "t.jsonl, line 1: is not valid JSON (duplicate key in 'a', 'a')"),
         ("t.jsonl", '\n["a"]\n', 't.jsonl, line 2: expected a JSON object such as {"text": …, "label": …}, got ["a"]'),
         (
             "t.jsonl",
@@ -190,7 +190,7 @@ def test_sample_is_the_bundled_file_unless_a_file_has_that_name(tmp_path: Path, 
             "t.jsonl, line 1: column 'x' holds \"\\ud800\", which does not fit type null",
         ),
         ("t.jsonl", b'{"x": 1}\n{"x": "\xff"}\n', "t.jsonl, line 2: is not UTF-8 (byte 16 of the file)"),
-        ("t.parquet", b"PAR1nothing", "t.parquet: is no readable parquet file"),
+        ("t.parquet", b"PAR1nothing", "t.parquet: is not a readable parquet file"),
         (
             "t.jsn",
             "",
@@ -240,7 +240,7 @@ def test_a_hub_id_is_fetched_with_its_split(monkeypatch) -> None:
 
 
 def test_a_folder_that_is_no_saved_dataset_and_an_empty_file_are_refused(tmp_path: Path) -> None:
-    assert "is no folder saved by `datasets`" in refusal(tmp_path)
+    assert "is not a folder saved by `datasets`" in refusal(tmp_path)
     pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "t.parquet")
     assert refusal(tmp_path / "t.parquet").endswith("the table has no rows; expected at least one.")
 

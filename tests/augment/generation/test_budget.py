@@ -196,7 +196,7 @@ def test_the_inputs_are_left_as_they_are():
         (
             0.25,
             {"neg": 100, "neu": 30},
-            "Every class has at least 0.25 of the largest class's rows, in whole ones; there is nothing to make."
+            "Every class has at least 0.25 of the largest class's rows (rounded down); there is nothing to make."
             " The smallest has 0.3: give a larger share.",
         ),
         (

@@ -327,7 +327,7 @@ def test_a_class_that_the_model_does_not_know_is_refused(teacher):
 
 def test_a_model_without_a_head_is_refused(bert):
     guard = Agreement(teacher=str(bert))
-    with pytest.raises(ModelError, match=r"is no text classifier: its checkpoint lacks '\w+"):
+    with pytest.raises(ModelError, match=r"is not a text classifier: its checkpoint lacks '\w+"):
         guard.prepare(Encoders(device="cpu"))
 
 

@@ -34,7 +34,7 @@ def test_an_encoder_whose_checkpoint_lacks_weights_is_refused(copy, lost, told):
     assert len(weights) < len(load_file(path))
     save_file(weights, path, metadata={"format": "pt"})
     assert refusal(copy, opens=load_encoder) == (
-        f"The model {str(copy)!r} is no trained encoder: its checkpoint lacks {told}"
+        f"The model {str(copy)!r} is not a trained encoder: its checkpoint lacks {told}"
         " Give a folder or hub id whose weights are those of its config.json."
     )
 
@@ -42,7 +42,7 @@ def test_an_encoder_whose_checkpoint_lacks_weights_is_refused(copy, lost, told):
 def test_the_weights_of_another_model_make_no_encoder(copy, tiny):
     for other in ("roberta", "distilbert"):
         shutil.copy(tiny(other) / "model.safetensors", copy / "model.safetensors")
-        assert "is no trained encoder: its checkpoint lacks" in refusal(copy, opens=load_encoder)
+        assert "is not a trained encoder: its checkpoint lacks" in refusal(copy, opens=load_encoder)
 
 
 # What is refused
@@ -104,7 +104,7 @@ def test_an_encoder_without_a_masked_lm_head(bert, tmp_path, shape):
 
     path = saved(BertModel(BertConfig(**shape)), tmp_path / "encoder", bert)
     message = refusal(path)
-    assert f"The model {str(path)!r} is no masked language model: its checkpoint lacks 'cls.predictions" in message
+    assert f"The model {str(path)!r} is not a masked language model: its checkpoint lacks 'cls.predictions" in message
     assert "ForMaskedLM" in message
 
 
@@ -120,7 +120,7 @@ def test_a_classification_model(bert, tmp_path, shape):
     from transformers import BertConfig, BertForSequenceClassification
 
     path = saved(BertForSequenceClassification(BertConfig(**shape)), tmp_path / "classifier", bert)
-    assert "is no masked language model: its checkpoint lacks" in refusal(path)
+    assert "is not a masked language model: its checkpoint lacks" in refusal(path)
 
 
 def test_a_causal_model(bert, tmp_path, size):
@@ -129,7 +129,7 @@ def test_a_causal_model(bert, tmp_path, size):
     config = GPT2Config(vocab_size=size, n_embd=16, n_layer=1, n_head=2, n_positions=32)
     path = saved(GPT2LMHeadModel(config), tmp_path / "causal", bert)
     message = refusal(path)
-    assert message.startswith(f"The model {str(path)!r} is no masked language model. Give one, e.g. 'mini'")
+    assert message.startswith(f"The model {str(path)!r} is not a masked language model. Give one, e.g. 'mini'")
 
 
 def test_pickled_weights_alone(copy):
@@ -204,7 +204,7 @@ def test_int8_is_refused_where_the_processor_lets_sums_overflow(bert, monkeypatc
 
     monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: False)
     assert refusal(bert, InputError, dtype="int8", device="cpu") == (
-        "The dtype 'int8' needs a CPU with VNNI instructions, and cpu is none. Give 'auto'."
+        "The dtype 'int8' needs a CPU with VNNI instructions, and cpu has none. Give 'auto'."
     )
 
 
@@ -252,7 +252,7 @@ def test_a_hub_id_without_a_network_is_one_line(name, tmp_path):
 
 def test_a_model_without_a_classification_head_is_no_classifier(bert):
     message = refusal(bert, opens=load_classifier)
-    assert message.startswith(f"The model {str(bert)!r} is no text classifier: its checkpoint lacks '")
+    assert message.startswith(f"The model {str(bert)!r} is not a text classifier: its checkpoint lacks '")
     assert "ForSequenceClassification" in message
 
 

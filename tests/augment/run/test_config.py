@@ -132,7 +132,7 @@ def test_a_callable_is_recorded_as_the_totals_that_it_gave():
 def test_the_manifest_of_data_in_memory_asks_for_the_data():
     _, done = upsample((NEUTRAL, ["a", "a", "b", "b"]), strategy="random", against=["One held-out text."])
     Path("run.json").write_text(done.to_json(), encoding="utf-8")
-    assert "give the name by hand" in refused("--config", "run.json", "-o", "out.csv")
+    assert "give the name as an option" in refused("--config", "run.json", "-o", "out.csv")
 
 
 def test_every_key_of_a_manifest_is_known():
@@ -273,7 +273,7 @@ def test_other_versions_are_told_and_stop_nothing():
     here = changed["versions"]["numpy"]
     changed["versions"]["numpy"] = "1.0"
     told = run("--config", written(changed), "-o", "two.csv").stderr
-    assert f"run.json was made with numpy 1.0 ({here} here): rows may come out otherwise." in told
+    assert f"run.json was made with numpy 1.0 ({here} here): rows may differ." in told
     assert "made with" not in run("--config", "one.csv.manifest.json", "-o", "three.csv").stderr
 
 
@@ -318,8 +318,8 @@ def test_a_file_that_does_not_fit_is_refused_in_one_line(content, says):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b'{"seed": 1,}', "run.json: is no JSON: line 1, column 1"),
-        (b"", "run.json: is no JSON: line 1, column 1"),
+        (b'{"seed": 1,}', "run.json: is not JSON: line 1, column 1"),
+        (b"", "run.json: is not JSON: line 1, column 1"),
         (b"[1]", 'run.json: must hold one object, e.g. {"seed": 1}. Got list.'),
         (b'{"seed": "\xe9"}', "run.json: is not UTF-8"),
         (None, "run.jsn: no such file; check the path. Did you mean 'run.json'?"),
@@ -342,7 +342,7 @@ def test_a_folder_is_no_file_and_no_input_is_asked_for():
 def test_the_command_line_cannot_compose_and_says_what_can():
     said = refused("in.csv", "--strategy", "sequential", "-o", "out.csv")
     assert (
-        "needs a value for 'steps', which is for a strategy put together of others: write it into a file for --config"
+        "needs a value for 'steps', which is for a strategy made of others: write it into a file for --config"
         in said
     )
     assert "`one_of.choices`" in refused("in.csv", "--strategy", "one_of", "--param", "choices=random", "-o", "out.csv")

@@ -150,7 +150,7 @@ def test_damage_before_the_end_is_refused_and_nothing_is_touched(path):
     assert len(lines) == 4
     ends = [sum(map(len, lines[:n])) for n in range(5)]
     for n in range(3):
-        where = "is damaged or no journal" if n == 0 else f"is damaged in chunk {n};"
+        where = "is damaged or not a journal" if n == 0 else f"is damaged in chunk {n};"
         for at in (ends[n], ends[n] + 4, ends[n] + 12, ends[n + 1] - 2):
             damaged = bytearray(whole)
             damaged[at] ^= 1
@@ -178,7 +178,7 @@ def test_a_chunk_left_out_of_the_middle_is_not_seen_here_but_one_that_changes_wh
 @pytest.mark.parametrize("content", [b"two\nlines\n", b"my notes\n\n", b"%PDF\n\x00\nxx", b"\n\n"])
 def test_a_file_that_is_no_journal_is_refused_and_left_alone(path, content):
     path.write_bytes(content)
-    with pytest.raises(InputError, match="damaged or no journal"):
+    with pytest.raises(InputError, match="damaged or not a journal"):
         opened(path)
     assert path.read_bytes() == content
 

@@ -351,7 +351,7 @@ def test_a_text_in_a_configuration_is_taken_as_it_is_and_on_a_command_line_it_is
         ({"parameters": {}}, 'A strategy is written {"name": …, "parameters": {…}}. Got {\'parameters\': {}}.'),
         ({"name": "random", "paramters": {}}, "has no key 'paramters' beside 'name' and 'parameters'. Did you mean"),
         ({"name": "random", "parameters": [1]}, "must be a mapping of names to values. Got [1]."),
-        ({"name": "sequential"}, "needs a value for 'steps', which is for a strategy put together of others"),
+        ({"name": "sequential"}, "needs a value for 'steps', which is for a strategy made of others"),
         (
             {"name": "sequential", "parameters": {"steps": "random,fillmask"}},
             "A text cannot express `sequential.steps`",
@@ -370,11 +370,11 @@ def test_a_text_in_a_configuration_is_taken_as_it_is_and_on_a_command_line_it_is
         ),
         (
             {"name": "sequential", "parameters": {"steps": [{"name": "random"}, {"name": "smote"}]}},
-            "`sequential.steps[1]` cannot be 'smote', which makes vectors and no texts.",
+            "`sequential.steps[1]` cannot be 'smote', which makes vectors, not texts.",
         ),
         (
             {"name": "one_of", "parameters": {"choices": [{"name": "gan-smote"}, {"name": "random"}]}},
-            "`one_of.choices[0]` cannot be 'gan-smote', which makes vectors and no texts.",
+            "`one_of.choices[0]` cannot be 'gan-smote', which makes vectors, not texts.",
         ),
     ],
 )
@@ -386,11 +386,11 @@ def test_a_configuration_that_cannot_be_used_is_refused_in_one_line(config, says
 
 
 def test_a_configuration_of_another_class_is_refused():
-    with pytest.raises(InputError, match="is of 'random', which is no FillMask"):
+    with pytest.raises(InputError, match="is of 'random', which is not a FillMask"):
         FillMask.from_config({"name": "random"})
-    with pytest.raises(InputError, match="is of 'smote', which is no TextStrategy"):
+    with pytest.raises(InputError, match="is of 'smote', which is not a TextStrategy"):
         TextStrategy.from_config({"name": "smote"})
-    with pytest.raises(InputError, match="is of 'changed', which is no LengthRatio"):
+    with pytest.raises(InputError, match="is of 'changed', which is not a LengthRatio"):
         GUARDS.find("length_ratio").from_config({"name": "changed"})
 
 

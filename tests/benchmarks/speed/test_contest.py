@@ -266,7 +266,7 @@ def test_an_encoder_without_a_masked_lm_head_takes_part_in_what_it_can_do(bert, 
     assert measured["peak_mb"] > 100
     refused = run(*options, "--of", "fillmask")
     assert refused.exit_code == 2
-    assert "is no masked language model" in refused.stderr
+    assert "is not a masked language model" in refused.stderr
 
 
 def test_a_model_that_there_is_not_is_told_in_one_line(tmp_path):
