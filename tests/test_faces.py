@@ -1,0 +1,57 @@
+"""The faces of packages and wings: every name is there, is loaded late, and is that of no module beside it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("augment", "classifiers", "benchmarks")
+FACES = sorted(path.parent for package in PACKAGES for path in (ROOT / package).rglob("__init__.pyi"))
+FOLDERS = sorted(path.parent for package in PACKAGES for path in (ROOT / package).rglob("__init__.py"))
+
+
+def dotted(folder: Path) -> str:
+    return ".".join(folder.relative_to(ROOT).parts)
+
+
+def names(face: Path) -> list[str]:
+    tree = ast.parse((face / "__init__.pyi").read_text())
+    return [alias.asname for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+
+
+@pytest.mark.parametrize("face", FACES, ids=dotted)
+def test_every_name_that_a_face_hands_on_is_there(face):
+    package = importlib.import_module(dotted(face))
+    assert sorted(package.__all__) == sorted(names(face))
+    for name in names(face):
+        assert not isinstance(getattr(package, name), type(sys)), f"{name} is a module"
+
+
+@pytest.mark.parametrize("face", FACES, ids=dotted)
+def test_no_module_shares_its_name_with_what_a_face_hands_on(face):
+    """Once such a module is imported, the package would give the module and not the function."""
+    modules = {path.stem for path in face.glob("*.py")} | {path.parent.name for path in face.glob("*/__init__.py")}
+    assert not modules & set(names(face))
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=dotted)
+def test_every_folder_says_what_it_is_for(folder):
+    docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+    assert docstring
+    assert len(docstring.split()) >= 6
+
+
+def test_importing_every_face_loads_nothing_heavy():
+    code = (
+        f"import importlib, sys\nfor name in {[dotted(folder) for folder in FOLDERS]!r}:\n"
+        "    importlib.import_module(name)\n"
+        "print(*sorted({'torch', 'transformers', 'datasets', 'sklearn', 'pandas', 'pyarrow'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == []
