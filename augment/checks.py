@@ -1,4 +1,4 @@
-"""The public contract of text strategies, as checks that anyone can run over their own."""
+"""The public contract of text strategies, as checks that you can run on your own strategy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WANTED = {"neutral": 9, "positive": 12}
 
 
 def check_parameters_round_trip(strategy: TextStrategy) -> None:
-    """Its constructor is keyword-only, takes no `**kwargs`, stores what it is given, and so can be cloned."""
+    """The constructor is keyword-only, takes no `**kwargs` and stores its arguments, so that a clone is possible."""
     for parameter in list(inspect.signature(type(strategy).__init__).parameters.values())[1:]:
         assert parameter.kind is inspect.Parameter.KEYWORD_ONLY, (
             f"{type(strategy).__name__}.__init__ must take keywords only and no **kwargs; {parameter.name!r} is"
@@ -50,7 +50,7 @@ def check_parameters_round_trip(strategy: TextStrategy) -> None:
 
 
 def check_one_candidate_for_each_draw(strategy: TextStrategy) -> None:
-    """`candidates` gives one Candidate or None for each draw, also for none and for an empty text."""
+    """`candidates` gives one Candidate or None for each draw, also for no draws and for an empty text."""
     strategy.prepare()
     for draws in ([], _draws(), [Draw("", "neutral", 0, 0, 0, 0), Draw("…", "neutral", 1, 0, 0, 0)]):
         candidates = strategy.candidates(draws)
@@ -62,7 +62,7 @@ def check_one_candidate_for_each_draw(strategy: TextStrategy) -> None:
 
 
 def check_candidates_depend_on_their_draw_alone(strategy: TextStrategy) -> None:
-    """Batches, their order and repetition do not matter: the source of a draw's randomness is the draw."""
+    """A candidate does not depend on batches, order or repetition: all its randomness comes from its draw."""
     strategy.prepare()
     draws = _draws()
     together = strategy.candidates(draws)
@@ -74,7 +74,7 @@ def check_candidates_depend_on_their_draw_alone(strategy: TextStrategy) -> None:
 
 
 def check_draws_differ(strategy: TextStrategy) -> None:
-    """Other variants, attempts, sources and seeds draw anew; copies by design are exempt."""
+    """Other variants, attempts, sources and seeds give other candidates; strategies that copy are exempt."""
     if strategy.copies:
         return
     strategy.prepare()
@@ -85,7 +85,7 @@ def check_draws_differ(strategy: TextStrategy) -> None:
 
 
 def check_output_changes(strategy: TextStrategy) -> None:
-    """A candidate differs from its source, in more than case and punctuation; copies by design are exempt."""
+    """A candidate differs from its source, in more than case and punctuation; strategies that copy are exempt."""
     if strategy.copies:
         return
     strategy.prepare()
@@ -119,7 +119,7 @@ def check_budget_is_met_or_the_shortfall_reported(strategy: TextStrategy) -> Non
 
 
 def check_originals_come_first(strategy: TextStrategy) -> None:
-    """The originals stand first, in order and untouched, and the containers that were given are not changed."""
+    """The originals stand first, in order and untouched, and the caller's containers are not changed."""
     texts, labels = list(TEXTS), list(LABELS)
     _, new_texts, new_labels = _resampled(strategy, texts, labels)
     assert texts == list(TEXTS), "The list of texts that was given was changed."
@@ -139,14 +139,14 @@ def check_sources_are_true(strategy: TextStrategy) -> None:
 
 
 def check_same_seed_same_rows(strategy: TextStrategy) -> None:
-    """The same seed gives the same rows twice, another seed gives others (copies by design may not)."""
+    """The same seed gives the same rows, and another seed gives other rows (unless the strategy copies)."""
     first, again = _resampled(strategy)[1], _resampled(strategy)[1]
     assert first == again, "Two runs with one seed gave different rows."
     assert strategy.copies or _resampled(strategy, seed=1)[1] != first, "Two seeds gave the same rows."
 
 
 def check_containers_come_back(strategy: TextStrategy) -> None:
-    """Lists, arrays and series come back as what they were."""
+    """Lists, arrays and Series come back in the same type."""
     import pandas as pd
 
     for container in (list, np.array, pd.Series):
@@ -157,7 +157,7 @@ def check_containers_come_back(strategy: TextStrategy) -> None:
 
 
 def check_global_generators_are_left_alone(strategy: TextStrategy) -> None:
-    """The global generators of random, numpy and torch stand where they stood."""
+    """The global generators of random, numpy and torch are not changed."""
     import torch
 
     def states() -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""The exceptions of Counterpoise: what was expected, what came, and the mend, in one line."""
+"""The exceptions of Counterpoise. Each message is one line: what was expected, what came, and what to do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class InputError(CounterpoiseError, ValueError):
 
 
 class OutputError(CounterpoiseError, OSError):
-    """An output that cannot be written: it exists, its folder does not, the disk is full."""
+    """An output that cannot be written, e.g. because it exists, its folder is missing or the disk is full."""
 
 
 class ModelError(CounterpoiseError, ValueError):
@@ -29,7 +29,7 @@ class ModelError(CounterpoiseError, ValueError):
 
 
 class ShortfallError(CounterpoiseError):
-    """Fewer rows could be made than were asked for, and the caller asked for all or nothing."""
+    """Fewer rows could be made than were requested, and the caller wanted all or nothing."""
 
     exit_code = 1
 
@@ -47,14 +47,14 @@ class Interrupted(CounterpoiseError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the closest known name, else an empty string.
+    """Return ``" Did you mean 'x'?"`` for the closest known name, or an empty string.
 
     Parameters
     ----------
     name : str
-        What was given.
+        The unknown name.
     known : iterable of str
-        What exists.
+        The known names.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Replace files and folders as a whole: what is written appears complete, or not at all."""
+"""Replace files and folders as a whole: a new version appears complete, or not at all."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import IO, BinaryIO
 
 from augment.errors import OutputError
 
-_RANDOM = "[0-9a-f]" * 8  # what temporary names are told apart by
+_RANDOM = "[0-9a-f]" * 8  # the random part of a temporary name
 
 
 def check_writable(path: Path) -> None:
-    """Try whether a file of this name can be written.
+    """Check that a file of this name can be written.
 
     Raises
     ------
     OutputError
-        If not.
+        If it cannot be written.
     """
     with replacing(path) as temporary:
         temporary.touch(exist_ok=False)
@@ -37,9 +37,9 @@ def lock(file: IO[bytes], path: Path, mend: str) -> bool:
     file : binary file
         Opened to be written. On Windows no other handle can read its first byte while it is locked.
     path : Path
-        What messages call it.
+        The file's name in messages.
     mend : str
-        What to choose instead, if the file system has no locks.
+        What the message tells the user to choose if the file system has no locks.
 
     Returns
     -------
@@ -60,9 +60,9 @@ def lock(file: IO[bytes], path: Path, mend: str) -> bool:
 
 
 def clear_leftovers(path: Path) -> None:
-    """Clear away what a killed run has left beside an output; nobody else may be writing it.
+    """Remove the files that a killed run left beside an output; no other process may be writing it.
 
-    Half-written files go. An old folder that was moved aside, its successor not yet in place, comes back.
+    Half-written files are deleted. An old folder that was moved aside is moved back if the new one is not in place.
 
     Parameters
     ----------
@@ -87,8 +87,8 @@ def clear_leftovers(path: Path) -> None:
 def staged_text(text: str, path: Path) -> Iterator[None]:
     """Write a small text file that appears, or replaces an old one, when the block is left without an error.
 
-    So a manifest and the table that is written within the block come together or not at all, as far as the
-    disk decides: what needs room has found it before either is given its name.
+    So a manifest and the table that is written within the block appear together or not at all. A full disk cannot come
+    between them: both are written in full before either gets its name.
 
     Parameters
     ----------
@@ -114,14 +114,14 @@ def staged_text(text: str, path: Path) -> Iterator[None]:
     """
     with replacing(path) as temporary:
         with open(temporary, "xb") as handle:
-            handle.write(text.encode(errors="backslashreplace"))  # a file's name may be no text
+            handle.write(text.encode(errors="backslashreplace"))  # a file name may not be valid Unicode
             _flush(handle)
         yield
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Lend a temporary name beside `path`; what stands there afterwards takes the place of `path`.
+    """Provide a temporary path beside `path`, and move what is written there to `path` afterwards.
 
     Parameters
     ----------
@@ -130,12 +130,12 @@ def replacing(path: Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        A file or a folder may be written there. If the block raises, nothing stays.
+        Where to write a file or a folder. If the block raises, it is deleted.
 
     Raises
     ------
     OutputError
-        In place of an `OSError` within the block: `path` cannot be written.
+        If the block raises an `OSError`: `path` cannot be written.
     """
     import pyarrow as pa
 
@@ -163,7 +163,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _place(path: Path) -> Path:
-    """Return where a path leads, so that what is written takes the place of a link's target and not of the link."""
+    """Follow a symbolic link, so that its target is replaced and not the link."""
     return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 

@@ -1,4 +1,4 @@
-"""What makes two runs the same: digests, installed versions, and where two records differ."""
+"""Identify runs: digests of texts, installed versions, and the first difference between two records."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 
 
 def digest(texts: Sequence[str]) -> str:
-    """Return what identifies a list of texts."""
+    """Return a hash of a list of texts."""
     return "sha256:" + hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
 
 
 def difference(before: Any, now: Any, name: str = "") -> str:
-    """Say where two identities differ first, or nothing."""
+    """Describe the first difference between two identities; an empty string if there is none."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in [*before, *(key for key in now if key not in before)]:
             first_difference = difference(before.get(key), now.get(key), f"{name}.{key}".lstrip("."))
@@ -42,7 +42,7 @@ RECORDED = (
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions of Python and of what the result depends on, as far as it is installed."""
+    """Return the versions of Python and of the installed packages that the result depends on."""
     versions = {"python": platform.python_version(), "machine": platform.machine()}
     for name in RECORDED:
         try:

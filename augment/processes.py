@@ -1,4 +1,4 @@
-"""Processes beside the main one, which end when it ends."""
+"""Worker processes that end when the main process ends."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ Result = TypeVar("Result")
 
 
 class Processes:
-    """Processes that never see Ctrl-C, and end with the main one, however that ends.
+    """A pool of processes that ignore Ctrl-C and end with the main process, however it ends.
 
     Parameters
     ----------
     count : int
     start : callable, optional
-        Called in each before all else, with `arguments`.
+        Called first in each process, with `arguments`.
     arguments : object
     """
 
     def __init__(self, count: int, start: Callable[..., None] | None = None, *arguments: Any) -> None:
         context = multiprocessing.get_context("spawn")
-        # Its other end closes when this process ends, however it does, or lets go of it.
+        # The other end closes when this process ends, however it ends, or when it closes it.
         self._lifeline, self._lifeline_here = context.Pipe(duplex=False)
         initial = (self._lifeline, start, arguments)
         self._pool = ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=initial)
 
     def submit(self, do: Callable[..., Result], *arguments: Any) -> Future[Result]:
-        """Have a function called in one of them.
+        """Call a function in one of the processes.
 
         Raises
         ------
         BrokenProcessPool
-            If one of them has died; so does the future's `result`.
+            If a process has died. The future's `result` raises it, too.
         """
         with _without_interrupts():
             return self._pool.submit(do, *arguments)
 
     def close(self, *, at_once: bool) -> None:
-        """End them, after what they are at, or in the midst of it."""
+        """End the processes, after their current calls or at once."""
         if at_once:
             self._lifeline_here.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
@@ -62,14 +62,14 @@ def _begin(lifeline: Connection, start: Callable[..., None] | None, arguments: S
 
 
 def _end_with(lifeline: Connection) -> None:
-    """End this process when the main one lets go of the other end, or is killed and cannot tell it so."""
+    """End this process when the main one closes its end of the pipe, or is killed."""
     wait([lifeline])
     os._exit(1)
 
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Have the processes that start meanwhile never see Ctrl-C, which a terminal sends to all of them."""
+    """Start processes that ignore Ctrl-C, which a terminal sends to all of them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -1,4 +1,4 @@
-"""Strategies and guards by name: our own, and those that installed distributions announce."""
+"""Strategies and guards by name: those of this package, and those that other installed packages register."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from augment.errors import InputError, did_you_mean
 
 
 class Registry:
-    """The classes of one kind by name, and how one is built from a name and parameters.
+    """Finds the classes of one kind by name, and builds objects from a name and parameters.
 
     Parameters
     ----------
     what : str
-        What messages call one of them.
+        The word for one of them in messages, e.g. ``"strategy"``.
     group : str
-        Entry-point group under which distributions announce theirs.
+        Entry-point group under which other packages register theirs.
     base : str
-        ``module:Class`` that all of them derive from; a parameter of that type holds another one.
+        ``module:Class`` of the base class. A parameter of that type holds another object of this registry.
     own : mapping of str to str
-        Name to ``module:Class`` of those that come with the package.
+        Names of those that come with this package, and their ``module:Class``.
     left_out : tuple of str, default=()
-        Constructor parameters that a run sets by itself and no configuration names.
+        Constructor parameters that a run sets itself. They are not part of a configuration.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Registry:
         Raises
         ------
         InputError
-            If there is none of that name, or its distribution is broken.
+            If no class has that name, or its package cannot be imported.
         """
         if name in self.own:
             return _loaded(self.own[name])
@@ -67,19 +67,19 @@ class Registry:
         raise InputError(f"There is no {self.what} {name!r}. There are {', '.join(known)}.{did_you_mean(name, known)}")
 
     def parameters(self, cls: type) -> dict[str, inspect.Parameter]:
-        """Return the parameters that one is configured by, in order."""
+        """Return the constructor parameters that a configuration may set, in order."""
         parameters = inspect.signature(cls).parameters
         return {name: parameter for name, parameter in parameters.items() if name not in self.left_out}
 
     def create(self, name: str, values: Mapping[str, Any]) -> Any:
-        """Build one from its name and parameters, which may be texts from a command line.
+        """Build an object from its name and parameters, which may be strings from a command line.
 
         Parameters
         ----------
         name : str
             One of `names()`.
         values : mapping of str to object
-            Parameters; a text is read as the parameter's declared type, a list as JSON or by its commas.
+            Parameters. A string is converted to the parameter's declared type; a list is given as JSON or with commas.
 
         Returns
         -------
@@ -94,7 +94,7 @@ class Registry:
         return self._built(name, {}, values)
 
     def parse(self, text: str) -> Any:
-        """Build one from ``"name"`` or ``"name:key=value,key=value"``.
+        """Build an object from ``"name"`` or ``"name:key=value,key=value"``.
 
         A value goes up to the next ``,key=``, so it may hold commas.
 
@@ -126,7 +126,7 @@ class Registry:
         return self.create(name.strip(), values)
 
     def to_config(self, thing: Any) -> dict[str, Any]:
-        """Return the name and the parameters of one as plain data, which `from_config` takes back.
+        """Return the name and the parameters of an object as plain data, which `from_config` reads.
 
         Parameters
         ----------
@@ -136,8 +136,8 @@ class Registry:
         Returns
         -------
         dict
-            ``{"name": …, "parameters": {…}}``, ready for JSON; of what it holds, the same again. The parameters that
-            a run sets by itself are no part of it.
+            ``{"name": …, "parameters": {…}}``, ready for JSON. Objects that it holds are written in the same way. The
+            parameters that a run sets itself are left out.
         """
         return {
             "name": thing.name,
@@ -145,15 +145,15 @@ class Registry:
         }
 
     def from_config(self, config: Mapping[str, Any], options: Mapping[str, str] | None = None) -> Any:
-        """Build one from what `to_config` gave.
+        """Build an object from the output of `to_config`.
 
         Parameters
         ----------
         config : mapping
-            As from `to_config`; parameters that are not in it have their defaults. The key ``identity``, which
-            manifests add, is allowed and not read.
+            As from `to_config`. Missing parameters have their defaults. The key ``identity``, which manifests add, is
+            allowed and ignored.
         options : mapping of str to str, optional
-            Parameters from a command line, as for `create`; they go before those of `config`.
+            Parameters from a command line, as for `create`. They override those of `config`.
 
         Returns
         -------
@@ -183,7 +183,7 @@ class Registry:
         return self._built(config["name"], parameters, options or {})
 
     def _built(self, name: str, plain: Mapping[str, Any], texts: Mapping[str, Any]) -> Any:
-        """Build one from parameters as plain data and, before those, from parameters that may be texts."""
+        """Build an object from plain parameters and from strings, which override them."""
         cls = self.find(name)
         known = self.parameters(cls)
         constructor: Any = cls.__init__
@@ -218,13 +218,13 @@ class Registry:
         return cls(**converted)
 
     def _holds_others(self, hint: Any) -> bool:
-        """Tell whether a parameter of this type holds others of this registry."""
+        """Return whether a parameter of this type holds other objects of this registry."""
         if typing.get_origin(hint) is None:
             return inspect.isclass(hint) and issubclass(hint, _loaded(self.base))
         return any(self._holds_others(inner) for inner in typing.get_args(hint))
 
     def _others(self, value: Any, where: str, problems: list[str]) -> Any:
-        """Build those that a parameter holds, and note what is wrong with them."""
+        """Build the objects that a parameter holds, and collect what is wrong with them."""
         if isinstance(value, (list, tuple)):
             return [self._others(item, f"{where}[{i}]", problems) for i, item in enumerate(value)]
         if value is None or isinstance(value, _loaded(self.base)):
@@ -242,7 +242,7 @@ class Registry:
         return member
 
     def _in_a_file(self) -> str:
-        """Say how others are given, as the end of a sentence."""
+        """Explain how to give such a parameter, as the end of a sentence."""
         return f", which is for a {self.what} made of others: write it into a file for --config, or build it in Python."
 
     def _plain(self, value: Any) -> Any:
@@ -300,7 +300,7 @@ GUARDS = Registry(
         "agreement": "augment.guards.agreement:Agreement",
     },
 )
-"""Guards: subclasses of `augment.guards.base.Guard`, in the order in which they are asked."""
+"""Guards: subclasses of `augment.guards.base.Guard`, in the order in which they judge."""
 
 
 def _loaded(path: str) -> type:
@@ -310,7 +310,7 @@ def _loaded(path: str) -> type:
 
 
 def _read(value: Any, hint: Any) -> Any:
-    """Take apart a text from a command line: none, and lists as JSON or by their commas."""
+    """Parse a string from a command line: ``none``, or a list as JSON or with commas."""
     if not isinstance(value, str):
         return value
     kinds = (hint, *typing.get_args(hint))
@@ -323,7 +323,7 @@ def _read(value: Any, hint: Any) -> Any:
 
 
 def _validated(value: Any, hint: Any) -> Any:
-    """Return one value as its declared type; raises ValueError (of which pydantic's error is one)."""
+    """Return one value as its declared type; raise ValueError (pydantic's error is one) if that fails."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(hint).validate_python(value)

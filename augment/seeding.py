@@ -1,4 +1,4 @@
-"""Randomness without shared streams: counter-based generators, and a fence around foreign code."""
+"""Randomness without shared streams: counter-based generators, and seeding of other libraries in a block."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ STREAMS = (
     *("repetition", "dropout", "held_out"),
     "subset",
 )
-"""What randomness is drawn for; each has generators of its own. Only ever appended to."""
+"""The purposes that random numbers are drawn for. Each has its own generators. Add new ones at the end only."""
 
 
 def generator(seed: int, stream: str, *key: int) -> np.random.Generator:
-    """Return the generator that belongs to one key, whatever was drawn before.
+    """Return the generator of one key. It does not depend on what was drawn before.
 
     The same key gives the same numbers in any process, in any order, in any batch, which is
     what makes a run independent of batch size, workers and resuming.
@@ -60,12 +60,12 @@ def generator(seed: int, stream: str, *key: int) -> np.random.Generator:
 
 
 def seed_of(random_state: Any) -> int:
-    """Turn a random state into the one integer that everything is derived from.
+    """Turn a random state into one integer seed.
 
     Parameters
     ----------
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None
-        A generator is drawn from; None draws a fresh seed.
+        A generator gives the seed by one draw. None gives a fresh seed.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def seed_of(random_state: Any) -> int:
     Raises
     ------
     InputError
-        If it is none of these.
+        If it has another type.
     """
     if random_state is None:
         return secrets.randbits(32)
@@ -94,15 +94,15 @@ def seed_of(random_state: Any) -> int:
 def global_generators(seed: int, *, torch_too: bool = True) -> Iterator[None]:
     """Seed the global generators of random, numpy and torch for a block, then put them back.
 
-    For foreign code only, which reads (and sometimes reseeds) them; our own code uses `generator`.
+    Only for other libraries, which use them and sometimes reseed them. Code of this package uses `generator`.
 
     Parameters
     ----------
     seed : int
         0 to 2**64 - 1; numpy's legacy generator takes its lower half.
     torch_too : bool, default=True
-        Whether torch's, if it is loaded, are among them. Foreign code that draws from random and numpy alone does
-        without: torch's take the better part of a millisecond, and a CUDA device is woken up for them.
+        Whether to include those of torch, if it is loaded. Leave them out for code that uses random and numpy only:
+        they take most of a millisecond, and initialise a CUDA device.
     """
     torch = sys.modules.get("torch") if torch_too else None
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong in settings, in sentences of ours."""
+"""Turn pydantic's validation errors into plain sentences."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from augment.errors import did_you_mean
 
 
 class Settings(BaseModel):
-    """Base of settings: nothing is converted, no key is let pass unread, and nothing changes afterwards."""
+    """Base of settings: values are not converted, unknown keys are errors, and instances cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 def problems(error: ValidationError, root: type[BaseModel], what: str) -> str:
-    """Say all that is wrong, in one line.
+    """Describe all validation errors in one line.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def problems(error: ValidationError, root: type[BaseModel], what: str) -> str:
         From validating `root`.
     root : type of BaseModel
     what : str
-        What settings of it are for, with an article and a capital, such as ``"A run"``.
+        What the settings belong to, with an article and a capital, such as ``"A run"``.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def _problem(issue: Any, root: type[BaseModel], what: str) -> str:
 
 
 def _choices(issue: Any) -> list[str]:
-    """Return the values that a key may have, if it may have but a few."""
+    """Return the allowed values of a key, if it has a fixed list of them."""
     expected = issue.get("ctx", {}).get("expected", "") if issue["type"] == "literal_error" else ""
     return expected.replace("'", "").replace(" or ", ", ").split(", ")
 

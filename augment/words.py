@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 MARKS = "".join(c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c).startswith("M"))
-"""Accents and vowel signs that stand as characters of their own; part of the word, though no `\\w`."""
+"""Accents and vowel signs that are separate characters. They belong to the word, though `\\w` does not match them."""
 RUN = rf"(?:[^\W_][{MARKS}]*)+"
 APOSTROPHES = frozenset("'’ʼ")
 APOSTROPHE = "['’ʼ]"
@@ -20,7 +20,7 @@ WORD = re.compile(rf"{RUN}(?:(?:{APOSTROPHE}|-){RUN})*")
 _CLITIC = rf"\s?{APOSTROPHE}(?:s|d|m|ll|re|ve)"
 FINAL_CLITIC = re.compile(rf"{_CLITIC}$", re.IGNORECASE)
 FOLLOWING_CLITIC = re.compile(rf"{_CLITIC}\b", re.IGNORECASE)
-"""What stands right after a word and cannot do without it."""
+"""A clitic right after a word, such as ``'s``."""
 SENTENCE_START = re.compile(r"(?:^|[.!?…][\"'”’)\]]*\s)[\"'“‘(\[\s]*$")
 ALPHANUMERIC = re.compile(RUN)
 CONTRACTED = re.compile(rf"(?<!\s)\s*(?:(n){APOSTROPHE}(t)|{APOSTROPHE}(s|d|m|ll|re|ve))\b", re.IGNORECASE)
@@ -33,8 +33,8 @@ LITERAL = re.compile(
     r"|(?<!\w)\w*(?:&(?:[A-Za-z]\w*|#\d+|#[xX][0-9A-Fa-f]+);\w*)+"
     r"|\\[A-Za-z]\w*"
 )
-"""Addresses, user names, tags of either kind, words with a character reference (``&amp;``) and words after a backslash,
-as a line break that is written out has them: never replaced, since a part of one is no word."""
+"""Addresses, user names, hashtags, HTML tags, words with a character reference (``&amp;``), and words after a backslash,
+as in a written-out line break. They are never replaced, since their parts are not words."""
 
 NEGATIONS = (
     r"\b(?:ai|are|ca|could|dare|did|do|does|had|has|have|is|may|might|must|need|ought|sha|should|was|were|wo|would)"
@@ -66,7 +66,7 @@ def word_spans(text: str) -> list[Span]:
     """Find the words of a text, in order.
 
     A word is a run of letters and digits, with inner hyphens and apostrophes. An English clitic
-    ("it's", "they'll", in the Penn Treebank "it 's") is no part of it, so that replacing the word keeps it.
+    ("it's", "they'll", in the Penn Treebank "it 's") is not part of the word, so that replacing the word keeps it.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def word_spans(text: str) -> list[Span]:
 def protection(
     phrases: Iterable[str] = (), patterns: Iterable[str] = (), *, negations: bool = True
 ) -> list[re.Pattern[str]]:
-    """Compile what may never be replaced, blind to case.
+    """Compile patterns of what may never be replaced; case is ignored.
 
     Parameters
     ----------
@@ -112,12 +112,12 @@ def protection(
     Returns
     -------
     list of re.Pattern
-        One for each thing to protect, since a single alternation would find the first and miss what overlaps it.
+        One for each phrase or pattern: a single alternation would miss overlapping matches.
 
     Raises
     ------
     re.error
-        If a pattern is no regular expression.
+        If a pattern is not a regular expression.
     """
     parts = list(NEGATIONS) if negations else []
     parts += [
@@ -212,8 +212,8 @@ def match_case(new: str, text: str, span: Span) -> str:
     Returns
     -------
     str
-        Upper case for upper case, a capital for a capital, else lower case. The pronoun "I" is a
-        capital by itself: it always keeps it, and hands it on only at the start of a sentence.
+        Upper case for upper case, a capital for a capital, otherwise lower case. The pronoun "I" is always a capital. A
+        word that replaces it gets a capital only at the start of a sentence.
 
     Examples
     --------
@@ -233,7 +233,7 @@ def match_case(new: str, text: str, span: Span) -> str:
 
 
 def folded_words(text: str) -> list[str]:
-    """Return the words of a text without case, punctuation, or the form of its characters.
+    """Return the words of a text without case, punctuation and Unicode variants.
 
     Parameters
     ----------
@@ -260,19 +260,19 @@ def _folded_words(text: str) -> tuple[str, ...]:
 
 
 def folded(text: str, between: str = "") -> str:
-    """Return what two texts share that differ in case and punctuation alone.
+    """Return a form of a text that is the same for texts that differ only in case and punctuation.
 
     Parameters
     ----------
     text : str
         Any text.
     between : str, default=""
-        What stands between two words. With nothing, texts that differ in the spacing of their words are alike, too.
+        What to put between two words. With an empty string, texts that differ in spacing give the same, too.
 
     Returns
     -------
     str
-        Its folded words; of a text without any word, its other characters.
+        The folded words; for a text without words, its other characters.
 
     Examples
     --------
@@ -285,7 +285,7 @@ def folded(text: str, between: str = "") -> str:
 
 
 def key(text: str) -> int:
-    """Return a number that stands for a text in an index, the same in every process.
+    """Return a hash of a text, the same in every process.
 
     Parameters
     ----------
@@ -295,7 +295,7 @@ def key(text: str) -> int:
     Returns
     -------
     int
-        64 bits of BLAKE2b. Among a million texts two share one with a chance of 3 in 10**8.
+        64 bits of BLAKE2b. The chance that two of a million texts share one is 3 in 10**8.
 
     Examples
     --------

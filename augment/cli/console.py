@@ -1,4 +1,4 @@
-"""How the command lines meet a terminal: errors in one line, exit codes, progress, tables."""
+"""Terminal output of the commands: errors in one line, exit codes, progress, tables."""
 
 from __future__ import annotations
 
@@ -67,21 +67,21 @@ def _fail(message: str, code: int) -> None:
 
 @contextlib.contextmanager
 def progress(total: int, what: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Show how far a job is: a bar with rate and time left on a terminal, a line each tenth when piped.
+    """Show the progress of a job: a bar with rate and time left on a terminal, a line for each tenth if piped.
 
     Parameters
     ----------
     total : int
-        How many there are to do.
+        Number of items.
     what : str
-        What they are, in the plural.
+        The word for the items, in the plural.
     quiet : bool
         Show nothing.
 
     Yields
     ------
     callable
-        Takes the number just done.
+        Takes the number of items just done.
     """
     if quiet or not total:
         yield lambda done: None
@@ -126,7 +126,7 @@ def _lines(total: int, what: str) -> Callable[[int], None]:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table: its first column to the left, the others, if they hold numbers, to the right.
+    """Print a table. Columns of numbers are aligned to the right.
 
     Parameters
     ----------

@@ -23,8 +23,8 @@ def main() -> None:
 @click.argument("output", metavar="OUTPUT", type=Path, callback=_named)
 @click.option("-o", "--output", "path", type=Path, metavar="FILE", help="HTML file.  [default: OUTPUT.report.html]")
 @click.option("--overwrite", is_flag=True, help="Replace an existing report.")
-@click.option("--sample", type=int, metavar="N", help="Most texts that are looked at.  [default: 10000]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of what is looked at and shown.")
+@click.option("--sample", type=int, metavar="N", help="Maximum number of texts to look at.  [default: 10000]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the samples.")
 @click.option("--model", default="mini", show_default=True, metavar="NAME", help="Encoder of the similarities.")
 def report_command(output: Path, path: Path | None, overwrite: bool, sample: int | None, seed: int, model: str) -> None:
     """Write an HTML report about OUTPUT, a table that `augment upsample` has written."""
@@ -70,7 +70,7 @@ def strategies_command() -> None:
 
 @click.command("guards")
 def guards_command() -> None:
-    """List the guards, what they see to, and their parameters with defaults."""
+    """List the guards, what they check, and their parameters with defaults."""
     from augment.guards.selection import ALWAYS, DEFAULT
     from augment.registry import GUARDS
 

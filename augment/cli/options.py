@@ -13,7 +13,7 @@ LAYOUT = ("text_column", "label_column", "columns", "label_map", "labels", "drop
 
 
 def _named(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
-    """Refuse a path that ends in no name, as `.` does: others are put together of it."""
+    """Refuse a path without a name, such as `.`: other paths are derived from the name."""
     if value is not None and not value.name:
         raise click.BadParameter(f"{str(value)!r} has no name of its own. Give that of a file or a folder.")
     return value

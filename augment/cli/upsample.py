@@ -24,7 +24,7 @@ from augment.cli.options import LAYOUT, _named, layout_of, layout_options, value
     "--config",
     type=Path,
     metavar="FILE",
-    help="Repeat the run of a manifest, or carry out a file like it; INPUT and options that are given go before it.",
+    help="Repeat the run of a manifest, or carry out a file like it; INPUT and options override it.",
 )
 @click.option("--strategy", default="fillmask", show_default=True, help="See `augment strategies`.")
 @click.option(
@@ -39,7 +39,7 @@ from augment.cli.options import LAYOUT, _named, layout_of, layout_options, value
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable.")
 @click.option("--model", metavar="NAME", help="Masked LM: bundled name, folder or hub id.  [default: mini]")
 @click.option("--encoder", metavar="NAME", help="What makes vectors: bundled name, folder or hub id.  [default: mini]")
-@click.option("--pooling", metavar="HOW", help="Of the encoder: mean, cls, cls_mlp, max.  [default: mean]")
+@click.option("--pooling", metavar="HOW", help="Pooling of the encoder: mean, cls, cls_mlp, max.  [default: mean]")
 @click.option("--normalize/--no-normalize", default=None, help="Whether vectors have length 1.  [default: length 1]")
 @click.option("--decode", type=click.Choice(["nearest"]), help="Name the nearest real text of each new vector.")
 @click.option("--revision", metavar="COMMIT", help="Revision of a hub id.")
@@ -51,16 +51,16 @@ from augment.cli.options import LAYOUT, _named, layout_of, layout_options, value
     "guards",
     multiple=True,
     metavar="NAME[:KEY=VALUE,…]",
-    help="What new rows must pass beside what they always must; repeatable. none: nothing else. See `augment guards`.",
+    help="What new rows must pass besides the guards of every run; repeatable. none: no others. See `augment guards`.",
 )
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes; changes the speed, not the result.")
-@click.option("--max-per-source", type=int, metavar="N", help="Most new rows of one source row.")
+@click.option("--max-per-source", type=int, metavar="N", help="Maximum number of new rows from one source row.")
 @click.option("--show", type=int, default=0, metavar="N", help="Print N new rows beside their sources.")
 @click.option("--report", type=Path, metavar="FILE", help="Write an HTML report about the new rows as well.")
-@click.option("--only-synthetic", is_flag=True, help="Write the new rows alone.")
+@click.option("--only-synthetic", is_flag=True, help="Write only the new rows.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output, and unfinished work.")
-@click.option("--resume", is_flag=True, help="Go on with what an interrupted run of the same command has left.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
 @click.option("--strict", is_flag=True, help="Fail on empty texts, and (exit 1) on rows that could not be made.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @layout_options
@@ -123,7 +123,7 @@ def upsample_command(
 
 
 def _chosen_options(context: click.Context, params: tuple[str, ...], others: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that were given by hand, by the names that `augment.run.config.settle` knows."""
+    """Return the options that the user gave, by the names that `augment.run.config.settle` takes."""
     named = {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     layout = layout_of(**others)
     options = {name: others[name] for name in others if name in named and name not in LAYOUT}
@@ -135,7 +135,7 @@ def _chosen_options(context: click.Context, params: tuple[str, ...], others: dic
 
 @contextlib.contextmanager
 def _bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
-    """Show a bar, which begins when the first call says how many there are to do."""
+    """Show a progress bar. It starts when the first call gives the total."""
     with contextlib.ExitStack() as stack:
         bars: list[Callable[[int], None]] = []
 
@@ -157,7 +157,7 @@ def _show_plan(job: Any) -> None:
 
 
 def _show_result(result: Any, output: Path) -> None:
-    """Print the counts, and the new rows that were asked for beside their sources."""
+    """Print the counts, and the requested examples beside their sources."""
     manifest, texts = result.manifest, result.job.corpus.texts
     rows = [[k, n, manifest.made.get(k, 0), manifest.counts_after[k]] for k, n in manifest.counts_before.items()]
     show_table(str(output), ["class", "before", "made", "after"], rows)
@@ -174,7 +174,7 @@ def _show_result(result: Any, output: Path) -> None:
 
 
 def _show_vectors(result: Any, count: int) -> None:
-    """Print some new vectors as what they lie between, and what is nearest."""
+    """Print, for some new vectors, the texts that they lie between and the nearest text."""
     new, near, texts = result.vectors.new, result.vectors.nearest, result.job.corpus.texts
     for i in range(0, len(new.labels), max(1, len(new.labels) // max(1, count)))[: max(0, count)]:
         indent = " " * len(new.labels[i])

@@ -1,4 +1,4 @@
-"""Lists, arrays, Series and frames of the caller: read as columns, given back in the same kind."""
+"""Read lists, arrays, Series and frames as columns, and return results in the same type."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def columns(texts: Any, y: Any) -> tuple[list[Any], list[Any]]:
     Raises
     ------
     InputError
-        If one has other than one dimension, or their lengths differ.
+        If one does not have exactly one dimension, or the lengths differ.
     """
     rows, labels = _column(texts, "texts"), _column(y, "y")
     if len(rows) != len(labels):
@@ -119,7 +119,7 @@ def extended(container: Any, new: list[Any]) -> Any:
 
 
 def held_out_texts(against: Sequence[str]) -> list[str]:
-    """Return the texts that were given as `against`; anything else is an InputError."""
+    """Return `against` as a list; raise InputError unless it is a sequence of texts."""
     if isinstance(against, str) or not all(isinstance(text, str) for text in against):
         raise InputError(
             "`against` must be a sequence of texts; augment.data.corpus.read_texts(FILE) reads them from a file."
@@ -128,7 +128,7 @@ def held_out_texts(against: Sequence[str]) -> list[str]:
 
 
 def as_table(data: Any) -> Dataset:
-    """Turn any of the kinds of data that are accepted into a table.
+    """Turn any accepted kind of data into a table.
 
     Parameters
     ----------
@@ -137,12 +137,12 @@ def as_table(data: Any) -> Dataset:
     Returns
     -------
     datasets.Dataset
-        Of a pair, with the columns ``text`` and ``label``.
+        A pair gets the columns ``text`` and ``label``.
 
     Raises
     ------
     InputError
-        If it is none of these, or a column holds values of several types.
+        If the data is of another kind, or a column holds values of several types.
     """
     import datasets
     import pyarrow as pa

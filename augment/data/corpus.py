@@ -1,4 +1,4 @@
-"""Find the columns, the labels and the usable rows of a table; `formats` reads the file, `output` writes one."""
+"""Find the columns, the labels and the usable rows of a table. `reading` reads files, and `writing` writes them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 TEXT_COLUMNS = ("text", "sentence", "review")
-"""Names that a text column is looked for under, first match first."""
+"""Default names of the text column. The first that exists is used."""
 LABEL_COLUMNS = ("label", "gold_label", "sentiment")
-"""Names that a label column is looked for under, first match first."""
+"""Default names of the label column. The first that exists is used."""
 PROVENANCE = {"is_synthetic": "bool", "source_row": "int64", "strategy": "string", "variant": "int64"}
 """The columns that upsampling adds, and their types."""
 NO_MAJORITY = {"gold_label": "mixed"}
-"""Label columns with a name that, like null and an empty one, stands for no label: DynaSent's."""
+"""Label columns in which a certain name means "no label", as null and an empty string do (DynaSent)."""
 STARS = {"1": "negative", "2": "negative", "3": "neutral", "4": "positive", "5": "positive"}
 BATCH = 10_000
-"""Rows that are in memory at a time. The fingerprint follows it, and files of parquet do."""
+"""Rows that are in memory at a time. The fingerprint and parquet files depend on it."""
 
 _DEFAULT = Layout()
 _READS = 32  # single texts that are read before memory is released; each may have touched three times 64 KiB
@@ -39,7 +39,7 @@ _STAR = re.compile(r"([1-5])( stars?)?")  # "4 stars" is a class name of yelp_re
 
 
 class Texts(Sequence[str | None]):
-    """The texts of a table, each made when it is asked for; equal to a list of the same texts.
+    """The texts of a table, each read when it is accessed; equal to a list of the same texts.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Texts(Sequence[str | None]):
     @overload
     def __getitem__(self, index: slice) -> list[str | None]: ...
     def __getitem__(self, index: int | slice) -> str | list[str | None] | None:
-        """Return one text or, of a slice, a list."""
+        """Return one text, or a list for a slice."""
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         self._reads += 1
@@ -98,7 +98,7 @@ class Corpus:
     rows: np.ndarray
     """Row numbers in the input, from 0; int64, shape (n,)."""
     dropped: int
-    """How many rows were kept out."""
+    """Number of rows that were left out."""
     fingerprint: str
     """``sha256:…`` of the content of `table`, see `augment.data.fingerprint`."""
     layout: Layout
@@ -196,21 +196,21 @@ def read(source: str | Path, layout: Layout = _DEFAULT) -> Corpus:
 
 
 def read_texts(source: str | Path, layout: Layout = _DEFAULT) -> list[str]:
-    """Read the text column alone, as of held-out files, without the nulls; otherwise as `open_texts`."""
+    """Read only the text column, e.g. of a held-out file, without nulls; see `open_texts`."""
     return [text for text in open_texts(source, layout) if text is not None]
 
 
 def open_texts(source: str | Path, layout: Layout = _DEFAULT) -> Texts:
-    """Open the text column alone; no label is needed.
+    """Open only the text column; no label is needed.
 
-    Where `layout` is that of a file without a header, this file may have one all the same: if a field
-    of its first line is `layout.text_column` or one of `TEXT_COLUMNS`, letter by letter, that line
-    names the columns and is no row. (It must have as many fields as `layout.columns` either way.)
+    Even if `layout` says that files have no header, this file may have one: if a field of its first line equals
+    `layout.text_column` or one of `TEXT_COLUMNS`, that line names the columns and is not a row. (In both cases it must
+    have as many fields as `layout.columns`.)
 
     Parameters
     ----------
     source, layout
-        As for `read`; where the `text_column` of the layout is absent, the default names are looked for.
+        As for `read`. If the `text_column` of the layout is missing, the default names are tried.
 
     Returns
     -------
@@ -238,9 +238,9 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
     table : Dataset
         The table; it is not changed.
     name : str
-        What messages call it.
+        The table's name in messages.
     layout : Layout, optional
-        How to read it; the options that concern files do nothing here.
+        How to read it. Options for files are ignored.
 
     Returns
     -------
@@ -354,7 +354,7 @@ def _with_column(table: Dataset, name: str, values: Any, dtype: str) -> Dataset:
 
 
 def _find_column(table: Dataset, name: str, requested: str | None, defaults: Sequence[str], role: str) -> str:
-    """Return the column that was asked for, or the first default name that there is."""
+    """Return the requested column, or the first default column that exists."""
     columns = table.column_names
     if requested is None:
         for column in defaults:
@@ -373,7 +373,7 @@ def _find_column(table: Dataset, name: str, requested: str | None, defaults: Seq
 
 
 def _starts_with_names(table: Dataset, layout: Layout) -> bool:
-    """Whether the first row has the name of a text column for a field."""
+    """Return whether a field of the first row is the name of a text column."""
     first = [column[0].as_py() for column in table.with_format("arrow")[:1].columns]
     return any(name in first for name in (layout.text_column, *TEXT_COLUMNS) if name is not None)
 
@@ -403,7 +403,7 @@ def _find_label(table: Dataset, name: str, layout: Layout) -> str:
 
 
 def _namer(table: Dataset, column: str) -> Callable[[Any], str | None]:
-    """Return the function from a stored label to its name; None is no label, as -1 is of a ClassLabel."""
+    """Return a function from a stored label to its name, or to None for a missing label (-1 in a ClassLabel)."""
     names = getattr(table.features[column], "names", None)
     if names is None:
         return lambda value: None if value is None else str(value)
@@ -456,7 +456,7 @@ def _mapped(table: Dataset, name: str, column: str, label_map: str) -> Dataset:
 
 
 def _typed_provenance(table: Dataset, name: str) -> Dataset:
-    """Give the columns that upsampling added the types that csv has lost."""
+    """Restore the types, lost in csv, of the columns that upsampling added."""
     import pyarrow as pa
 
     if "is_synthetic" not in table.column_names:  # then a column called "variant" is the user's own

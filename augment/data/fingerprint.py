@@ -1,4 +1,4 @@
-"""What identifies the content of a table, wherever and in whatever pieces it stands."""
+"""Hash the content of a table, independent of where it is stored and how it is split."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 def fingerprint(features: Features, tables: Iterable[pa.Table]) -> str:
     """Return a hash of what a table holds: column names, types, class names and values.
 
-    It follows neither the chunking of the columns, nor the place of the table on the disk, nor file times, and takes no
-    more memory for more rows. Strings, numbers and booleans are hashed as Arrow lays them out; nested values as JSON.
+    The hash does not depend on the chunks of the columns, the place on the disk or file times. Memory does not grow
+    with the rows. Strings, numbers and booleans are hashed as Arrow lays them out; nested values as JSON.
 
     Parameters
     ----------
     features : Features
         The columns and their types.
     tables : iterable of pyarrow.Table
-        The rows in parts of `corpus.BATCH`, the last with fewer: the hash follows where the parts end.
+        The rows in parts of `corpus.BATCH`, the last with fewer. The hash depends on where the parts end.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def fingerprint(features: Features, tables: Iterable[pa.Table]) -> str:
 
 
 def _content(column: pa.ChunkedArray) -> Iterator[bytes | memoryview]:
-    """Yield what two columns of one type share if and only if they share their values."""
+    """Yield bytes that are equal for two columns of one type if and only if their values are equal."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -51,7 +51,7 @@ def _content(column: pa.ChunkedArray) -> Iterator[bytes | memoryview]:
     if column.null_count:
         yield np.packbits(column.is_null().to_numpy()).tobytes()
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        column = column.fill_null("")  # what stands behind a null is left to chance
+        column = column.fill_null("")  # the bytes behind a null are undefined
         yield pc.binary_length(column).to_numpy().tobytes()
         for chunk in column.chunks:
             if len(chunk):

@@ -1,4 +1,4 @@
-"""What a labelled table holds, and which sampling strategy suits it."""
+"""Describe a labelled table, and suggest a sampling strategy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_GROWTH = 2.0
 
 @dataclass(frozen=True)
 class Inspection:
-    """The findings."""
+    """The result of `inspect`."""
 
     counts: dict[str, int]
     """Class name → rows."""
@@ -35,7 +35,7 @@ class Inspection:
 
 
 def inspect(corpus: Corpus) -> Inspection:
-    """Look a labelled table over; what is kept of a text is a number and its length.
+    """Describe a labelled table. Only a hash and the length of each text are kept in memory.
 
     Parameters
     ----------

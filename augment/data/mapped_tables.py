@@ -1,4 +1,4 @@
-"""Tables that lie on the disk and are mapped into memory, where only what was just looked at stays."""
+"""Tables on disk that are mapped into memory. Only the parts that were just read stay in memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def spooled(batches: Iterable[pa.RecordBatch]) -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        Mapped from the file, which vanishes with the table, whatever ends the process.
+        Mapped from the file, which is deleted with the table, however the process ends.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def spooled(batches: Iterable[pa.RecordBatch]) -> pa.Table:
 
 
 def mapped(file: BinaryIO) -> list[pa.Table]:
-    """Map the Arrow streams that stand in a file, one after another.
+    """Map the Arrow streams of a file, which follow one another.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def _promoted(table: pa.Table, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
 
 @contextlib.contextmanager
 def _disk() -> Iterator[None]:
-    """Say in one line that the temporary file has no room."""
+    """Turn a failed write of the temporary file into an error of one line."""
     try:
         yield
     except OSError as error:

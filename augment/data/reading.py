@@ -2,7 +2,7 @@
 
 The formats are csv, tsv, jsonl, parquet, a folder saved by `datasets`, and a hub id. Cells of csv
 and tsv are strings: "NA", "None" and "007" stay what they are, and only the empty field is null.
-Files are read some rows at a time into `spool`, so that memory does not grow with them.
+Files are read some rows at a time into a mapped table, so that memory does not grow with them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 SAMPLE = Path(__file__).parent / "samples" / "reviews.csv"
-"""What the input name ``sample`` means."""
+"""The file that the input name ``sample`` stands for."""
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 """The file formats; a name without a suffix is a folder saved by `datasets`."""
 
@@ -44,9 +44,9 @@ class Layout:
     Parameters
     ----------
     text_column : str, optional
-        Name of the text column; by default the first of `corpus.TEXT_COLUMNS` that there is.
+        Name of the text column; by default the first of `corpus.TEXT_COLUMNS` that exists.
     label_column : str, optional
-        Name of the label column; by default the first of `corpus.LABEL_COLUMNS` that there is.
+        Name of the label column; by default the first of `corpus.LABEL_COLUMNS` that exists.
     header : bool, default=True
         Whether the first line of a csv or tsv file names the columns.
     columns : tuple of str, optional
@@ -55,9 +55,9 @@ class Layout:
         Replace the labels: stars 1, 2 become "negative", 3 "neutral", 4, 5 "positive". The label
         column is then also looked for under the name "stars".
     labels : tuple of str, optional
-        Names of the usable classes; every other row is kept out.
+        Names of the usable classes; every other row is left out.
     drop_unlabelled : bool, default=False
-        Keep rows out whose label is null or empty, or in a column `gold_label` "mixed".
+        Leave out rows whose label is null or empty, or "mixed" in a column `gold_label`.
     split : str, default="train"
         Which split of a saved `DatasetDict` or of a hub id.
     """
@@ -73,14 +73,14 @@ class Layout:
 
     @classmethod
     def recorded(cls, values: Mapping[str, Any]) -> Self:
-        """Return the layout that a manifest has as plain data; what is no part of one is not read."""
+        """Build the layout from the plain data of a manifest; unknown keys are ignored."""
         known = {key: value for key, value in values.items() if key in cls.__dataclass_fields__}
         plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in known.items()}
         return cls(**plain)
 
 
 def load(source: str | Path, layout: Layout) -> Dataset:
-    """Open whatever a source names.
+    """Open the table that a source names.
 
     Parameters
     ----------
@@ -138,14 +138,14 @@ def load(source: str | Path, layout: Layout) -> Dataset:
 
 
 def from_arrow(table: pa.Table, name: str) -> Dataset:
-    """Make a Dataset of an Arrow table, without the cost of hashing it whole by pickle.
+    """Make a Dataset from an Arrow table, without hashing the whole table by pickle.
 
     Parameters
     ----------
     table : pyarrow.Table
         The table; its dictionary columns are decoded.
     name : str
-        What messages call it.
+        The table's name in messages.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def from_arrow(table: pa.Table, name: str) -> Dataset:
 
 
 def _decoded(table: Any) -> Any:
-    """Return a table or batch with plain values in place of dictionaries, the categories of pandas, and of views."""
+    """Return a table or batch with plain values instead of dictionaries (pandas categories) and string views."""
     import pyarrow as pa
 
     for place, field in enumerate(table.schema):
@@ -182,7 +182,7 @@ def _decoded(table: Any) -> Any:
 
 
 def unknown_format(path: Path) -> InputError:
-    """Return the error that says which formats there are.
+    """Return the error that lists the known formats.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def _load_folder(path: Path, split: str) -> Dataset:
 
 
 def _mapped_folder(folder: Path) -> Dataset:
-    """Open the folder of one table as `datasets` does, but so that `spool.release` reaches it."""
+    """Open the folder of one table as `datasets` does, but so that `release` reaches it."""
     import datasets
     import pyarrow as pa
 
@@ -242,7 +242,7 @@ def _mapped_folder(folder: Path) -> Dataset:
 
 
 def _load_hub(name: str, split: str) -> Dataset:
-    """Fetch one split of a hub id, of the configuration that stands behind its colon if one does."""
+    """Fetch one split of a hub id, which may name a configuration after a colon."""
     import datasets
 
     repository, _, configuration = name.partition(":")
@@ -259,7 +259,7 @@ def _load_hub(name: str, split: str) -> Dataset:
 
 @contextlib.contextmanager
 def _silenced(*names: str) -> Iterator[None]:
-    """Let the loggers of some libraries say nothing for a block."""
+    """Silence the loggers of some libraries for a block."""
     levels = [(logger, logger.level) for logger in map(logging.getLogger, names)]
     for logger, _ in levels:
         logger.setLevel(logging.CRITICAL + 1)
@@ -322,7 +322,7 @@ def _given_names(path: Path, layout: Layout, fields: list[str]) -> list[str]:
 
 
 def _records(reader: Any, path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the records of a csv reader with the line each starts on; blank lines are no records."""
+    """Yield the records of a csv reader with the line each starts on; blank lines are skipped."""
     while True:
         line = reader.line_num + 1
         try:
@@ -349,7 +349,7 @@ def _long_fields() -> Iterator[None]:
 
 
 def _lines(handle: Iterable[str], path: Path) -> Iterator[str]:
-    """Yield the lines of a file, none of which may hold a NUL."""
+    """Yield the lines of a file; a NUL in one is an error."""
     for number, line in enumerate(handle, 1):
         if "\0" in line:
             raise InputError(
@@ -360,7 +360,7 @@ def _lines(handle: Iterable[str], path: Path) -> Iterator[str]:
 
 
 def _read_jsonl(path: Path, layout: Layout) -> Generator[pa.RecordBatch]:
-    """Yield the rows of a file of one JSON object per line; a type holds its batch, and fits those before."""
+    """Yield the rows of a file with one JSON object per line; the types of a batch fit those of earlier batches."""
     import pyarrow as pa
 
     types: dict[str, pa.DataType] = {}
@@ -435,7 +435,7 @@ def _mixed_types(path: Path, name: str, lines: list[int], values: list[Any], kno
 
 
 def _read_parquet(path: Path, layout: Layout) -> Generator[pa.RecordBatch]:
-    """Yield the rows of a parquet file; of an empty one, a batch without any."""
+    """Yield the rows of a parquet file, or one empty batch if it has none."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

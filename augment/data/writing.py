@@ -54,7 +54,7 @@ def check_output(path: Path, *, overwrite: bool) -> None:
 
 
 def check_storable(table: Dataset, path: Path) -> None:
-    """See that a table's texts can be written in the format of `path`, before rows are made for it.
+    """Check that a table's texts can be written in the format of `path`, before rows are made.
 
     Raises
     ------
@@ -81,10 +81,10 @@ def _holds_nul(row: int) -> str:
 
 
 def write_batches(features: Features, tables: Iterable[pa.Table | pa.RecordBatch], path: Path) -> None:
-    """Write a table that comes part by part, in the format that the suffix names, in place of an old output if any.
+    """Write a table part by part, in the format of the suffix; an old output is replaced.
 
-    What is written does not follow the parts. csv and tsv cannot tell an empty string from null: both become the empty
-    field. In csv, tsv and jsonl a ClassLabel becomes its name, and in csv and tsv a nested value becomes JSON.
+    The output does not depend on the parts. csv and tsv do not distinguish an empty string from null: both become the
+    empty field. In csv, tsv and jsonl a ClassLabel becomes its name, and in csv and tsv a nested value becomes JSON.
 
     Parameters
     ----------
@@ -119,13 +119,13 @@ def write_batches(features: Features, tables: Iterable[pa.Table | pa.RecordBatch
 
 
 def _check_format(path: Path) -> None:
-    """Refuse a suffix that no writer answers to."""
+    """Refuse a suffix of an unknown format."""
     if path.suffix and path.suffix.lower() not in SUFFIXES:
         raise unknown_format(path)
 
 
 def _check_replaceable(path: Path) -> None:
-    """Refuse to put a file in the place of a folder, or a folder in that of anything `datasets` has not saved."""
+    """Refuse to replace a folder by a file, or anything but a table saved by `datasets` by a folder."""
     # os.path and not pathlib, whose questions raise on a name that is too long.
     if path.suffix and os.path.isdir(path):
         raise OutputError(f"{path}: is a folder; expected a file there. Choose another output.")
@@ -142,7 +142,7 @@ def _check_replaceable(path: Path) -> None:
 
 
 def _even(tables: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Yield the rows of some parts in parts of `BATCH` rows; the last may have fewer."""
+    """Yield the rows in parts of `BATCH` rows; the last may have fewer."""
     import pyarrow as pa
 
     held: list[pa.Table] = []
@@ -220,7 +220,7 @@ def _cells(values: list[Any]) -> list[str]:
 
 
 def _cell(value: Any) -> str:
-    """Return a value that is no string as the text of a csv cell."""
+    """Return a value that is not a string as the text of a csv cell."""
     if isinstance(value, list | tuple | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
@@ -262,7 +262,7 @@ def _save_folder(features: Features, tables: Iterable[pa.Table], folder: Path) -
 
     # The folder records the fingerprint, and that of `datasets` may be random.
     digest = fingerprint(features, written()).removeprefix("sha256:")
-    # `datasets` writes what it says of a table; the rows then take the place of those of an empty one.
+    # `datasets` writes its metadata for an empty table, whose rows are then replaced.
     empty = datasets.Dataset(datasets.table.InMemoryTable(schema.empty_table()), fingerprint=digest)
     silent = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()

@@ -1,4 +1,4 @@
-"""How many rows of each class to make: imbalanced-learn's `sampling_strategy`, normalised once, at the door."""
+"""How many rows of each class to make: turn imbalanced-learn's `sampling_strategy` into counts."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ SamplingStrategy: TypeAlias = str | float | Mapping[Label, int] | Callable[[Coun
 
 
 def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[Label, int]:
-    """Say how many rows of each class are to be made.
+    """Return how many rows of each class are to be made.
 
     Parameters
     ----------
     sampling_strategy : str, float, mapping or callable
         - ``"minority"``, ``"not minority"``, ``"not majority"`` (``"auto"``), ``"all"``: raise these
           classes to the size of the largest;
-        - ``"2x"``, or another whole number: every class to so many times its rows, so that they keep their
-          proportions;
+        - ``"2x"``, or another whole number: every class to that many times its rows, so that the proportions stay;
         - a float in (0, 1]: raise every class to this share of the largest, less a fraction of a row. For two
           classes it is imbalanced-learn's ratio; for more, imbalanced-learn has none;
         - a mapping of class to total: how many rows the class is to have afterwards;
@@ -41,7 +40,7 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
     ------
     InputError
         For fewer than two classes, an unknown word, a share outside (0, 1] or one that every class
-        has reached, an unknown class, or a total that is no integer or below the present count.
+        has reached, an unknown class, or a total that is not an integer or is below the present count.
 
     References
     ----------
@@ -127,7 +126,7 @@ def _from_totals(totals: Mapping[Label, int], counts: Counts) -> dict[Label, int
 
 
 def parse(text: str) -> SamplingStrategy:
-    """Read a sampling strategy as it stands on a command line.
+    """Read a sampling strategy from the command line.
 
     Parameters
     ----------
@@ -141,7 +140,7 @@ def parse(text: str) -> SamplingStrategy:
     Raises
     ------
     InputError
-        If a total is no whole number, or a class is given twice.
+        If a total is not a whole number, or a class is given twice.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a strategy is asked for, and what it gives back."""
+"""The request to a strategy, a `Draw`, and its answer, a `Candidate`."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Draw(NamedTuple):
     attempt: int
     """0 for the first try at this row; a later try must draw anew."""
     seed: int
-    """Of the run."""
+    """The seed of the run."""
 
     def generator(self) -> np.random.Generator:
-        """Return this draw's own generator, the same whatever else is drawn, and when."""
+        """Return this draw's own generator. It does not depend on other draws or their order."""
         return generator(self.seed, "draw", self.source, self.variant, self.attempt)
 
 
@@ -42,8 +42,8 @@ class Candidate:
 
 
 class Judgement(NamedTuple):
-    """What a guard says of candidates, in their order."""
+    """A guard's verdicts on candidates, in their order."""
 
     passed: Sequence[bool]
     columns: Mapping[str, Sequence[Any]] = {}
-    """What it measured of them and is to be written beside the rows, by the names in `Guard.columns`."""
+    """Measurements that are written beside the rows, by the names in `Guard.columns`."""

@@ -1,4 +1,4 @@
-"""Make rows: slots in, candidates tried and guarded, replacements found, accepted rows out in the order of the plan."""
+"""Make rows: try candidates for the slots of a plan, judge them, and accept rows in the order of the plan."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.generation.plan import TOGETHER, Slot, slots
 
 CHUNK = 1024
-"""Slots that are worked on together. Fixed, because what is worked on together must not depend on options."""
+"""Slots that are processed together. Fixed, so that no option can change the rows."""
 
 
 class CandidateSource(Protocol):
-    """What makes candidates; `augment.text.base.TextStrategy` is one."""
+    """An object that makes candidates, such as an `augment.text.base.TextStrategy`."""
 
     def candidates(self, draws: Sequence[Draw]) -> Sequence[Candidate | None]:
-        """Give one candidate for each draw, or None where the source can never give any."""
+        """Return one candidate for each draw, or None if its source cannot give any."""
 
 
 class Judge(Protocol):
-    """What judges candidates; `augment.guards.base.Guard` is one."""
+    """An object that judges candidates, such as an `augment.guards.base.Guard`."""
 
     name: ClassVar[str]
-    """What its rejections are counted under."""
+    """The name under which rejections are counted."""
     binds_copies: ClassVar[bool]
     """Whether it also judges strategies whose new rows are copies by design."""
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
-        """Judge candidates by themselves, whatever others stand beside them."""
+        """Judge each candidate independently of the others."""
 
     def admits(self, candidate: Candidate) -> bool:
         """Judge one candidate against what was accepted before."""
@@ -46,18 +46,18 @@ JudgeType = TypeVar("JudgeType", bound=Judge)
 
 
 class Trial(NamedTuple):
-    """What came of one draw, before the order of the plan has a say."""
+    """The result of one draw, before rows are compared in the order of the plan."""
 
     candidate: Candidate | None
-    """None where the source can never give any."""
+    """None if the source cannot give any."""
     against: str | None = None
-    """The first guard that rejects the candidate by itself."""
+    """The first guard that rejects the candidate independently of other rows."""
     columns: Mapping[str, Any] = {}
-    """What guards measured of it."""
+    """What guards measured."""
 
 
 Try = Callable[[Sequence[Draw]], Sequence[Trial]]
-"""Tries draws: one trial for each, in their order, whatever they are split into."""
+"""Tries draws, and returns one trial for each, in order; splitting them does not change the trials."""
 
 
 class Row(NamedTuple):
@@ -68,21 +68,21 @@ class Row(NamedTuple):
     source: int
     variant: int
     columns: Mapping[str, Any] = {}
-    """What guards measured of it, by the names of the output's columns."""
+    """What guards measured, by the names of the output's columns."""
 
 
 class Outcome(NamedTuple):
-    """What became of one chunk of slots."""
+    """The result of one chunk of slots."""
 
     label: Any
     slots: int
     """How many slots there were."""
     rows: list[Row]
-    """Those that were filled, in the order of the plan."""
+    """The rows of the filled slots, in the order of the plan."""
     rejected: Mapping[str, int]
     """Candidates rejected, by guard."""
     barren: list[int]
-    """Sources found to give nothing."""
+    """Sources that cannot give a candidate."""
 
 
 @dataclass
@@ -94,20 +94,20 @@ class Tally:
     missing: dict[Any, int] = field(default_factory=dict)
     """Rows that could not be made, by class; classes without any are left out."""
     rejected: dict[Any, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    """Candidates rejected, by class and by the guard that did."""
+    """Candidates rejected, by class and by guard."""
     barren: Counter[Any] = field(default_factory=Counter)
-    """Sources in which the strategy found nothing to work on, by class."""
+    """Sources in which the strategy found nothing to replace, by class."""
     used_up: set[Any] = field(default_factory=set)
-    """Classes whose sources have had as many slots each as are allowed."""
+    """Classes whose sources have used all their allowed slots."""
 
     def add(self, outcome: Outcome) -> None:
-        """Count what became of a chunk."""
+        """Add the counts of a chunk."""
         self.made[outcome.label] += len(outcome.rows)
         self.rejected[outcome.label].update(outcome.rejected)
         self.barren[outcome.label] += len(outcome.barren)
 
     def why_missing(self, label: Any) -> str:
-        """Say in one clause why rows of a class are missing."""
+        """Return, in one clause, why rows of a class are missing."""
         reasons = [f"{count} candidates rejected as {name}" for name, count in self.rejected[label].most_common()]
         if self.barren[label]:
             reasons.insert(0, f"{self.barren[label]} sources without anything to replace")
@@ -121,9 +121,9 @@ class Tally:
 
 
 def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequence[Draw]) -> list[Trial]:
-    """Make a candidate for each draw and have the guards judge it by itself.
+    """Make a candidate for each draw, and let the guards judge it.
 
-    A guard sees only what those before it let pass, so the costly ones stand last.
+    A guard sees only candidates that passed the guards before it, so costly guards come last.
 
     Parameters
     ----------
@@ -152,7 +152,7 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequenc
 
 
 def binding(guards: Sequence[JudgeType], *, copies: bool) -> list[JudgeType]:
-    """Return the guards that are asked: where rows are copies by design, only those that bind copies."""
+    """Return the guards that apply; if rows are copies by design, only those with `binds_copies`."""
     return [guard for guard in guards if guard.binds_copies or not copies]
 
 
@@ -173,10 +173,9 @@ def generate(
 ) -> Iterator[Outcome]:
     """Make the rows of a budget, chunk by chunk.
 
-    Each slot of the plan is tried up to `max_attempts` times. A slot that stays empty is given up
-    and one from the rest of the plan takes its place: the next source, or the next variant.
-    A class ends short when its plan runs out, or when so many slots in a row have stayed empty
-    that every source was among them.
+    Each slot of the plan is tried up to `max_attempts` times. A slot that stays empty is given up, and the next slot of
+    the plan takes its place: the next source, or the next variant. A class ends with too few rows if its plan runs out,
+    or if so many slots in a row have stayed empty that every source was among them.
 
     Parameters
     ----------
@@ -189,7 +188,7 @@ def generate(
     budget : mapping of label to int
         Rows to make; a class's position sets its random stream.
     guards : sequence of Judge
-        The same, fitted: here they are asked in the order of the plan.
+        The same guards, fitted. Their `admits` and `remember` are called in the order of the plan.
     seed : int
         0 to 2**64 - 1.
     tally : Tally
@@ -199,7 +198,7 @@ def generate(
     max_attempts : int, default=8
         Tries at one slot, 1 or more.
     first_variants : mapping of label to int, optional
-        Number of the first variant of each class's sources; 0 where it is not given.
+        Number of the first variant of each class's sources; 0 by default.
     done : iterable of Outcome, default=()
         The first chunks, made by an earlier run with the same arguments: they are not made again.
     progress : callable, optional
@@ -208,12 +207,12 @@ def generate(
     Yields
     ------
     Outcome
-        Of one chunk after another, those of `done` among them: at most `CHUNK` slots, all of one class.
+        One for each chunk, including those of `done`. A chunk has at most `CHUNK` slots, all of one class.
 
     Raises
     ------
     ValueError
-        If what was done belongs to another plan.
+        If `done` belongs to another plan.
     """
     earlier = iter(done)
     for stream, (label, n_rows) in enumerate(budget.items()):
@@ -281,7 +280,7 @@ def _fill_chunk(
 
 
 def _remember(guards: Sequence[Judge], rows: Iterable[Row]) -> None:
-    """Tell the guards what was accepted."""
+    """Tell the guards which rows were accepted."""
     for row in rows:
         for guard in guards:
             guard.remember(row.text)

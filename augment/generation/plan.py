@@ -1,4 +1,4 @@
-"""Which source row and which variant of it stands behind every row to make. Pure: seed and row numbers alone."""
+"""Choose the source row and the variant of every row to make, from the seed and the row numbers only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from augment.errors import InputError
 from augment.seeding import generator
 
 TOGETHER = 4
-"""Most variants of one source that stand beside each other."""
+"""Maximum number of variants of one source that follow each other."""
 
 
 class Slot(NamedTuple):
@@ -31,31 +31,31 @@ def slots(
     first: int = 0,
     limit: int | None = None,
 ) -> Iterator[Slot]:
-    """Yield the rows to make for one class, in order, as many as are asked for.
+    """Yield the rows to make for one class, in order.
 
-    The sources are shuffled once. Among the first `wanted` slots each source has ⌊wanted/s⌋ or ⌈wanted/s⌉, and those of
-    one source stand together, up to `TOGETHER` at a time, so that what is known of it serves them all. What follows is
-    where replacements come from when sources prove barren: one more variant of every source, and so on.
+    The sources are shuffled once. Among the first `wanted` slots each source has ⌊wanted/s⌋ or ⌈wanted/s⌉. Slots of one
+    source follow each other, up to `TOGETHER` at a time, so that work on a source is shared. Later slots replace those
+    that stay empty: one more variant of every source, and so on.
 
     Parameters
     ----------
     sources : sequence of int, shape (s,)
         Row numbers of the class's sources.
     seed : int
-        Of the run, 0 or larger.
+        The seed of the run, 0 or larger.
     stream : int
         The class's number; different classes are shuffled differently.
     wanted : int
-        Rows that are wanted of the class.
+        Rows to make for the class.
     first : int, default=0
         Number of the first variant.
     limit : int, optional
-        Most variants of one source.
+        Maximum number of variants of one source.
 
     Yields
     ------
     Slot
-        Without end unless there is a limit or no source.
+        Without end, unless there is a limit or no source.
 
     Examples
     --------
@@ -103,12 +103,12 @@ def usable_sources(usable: np.ndarray, codes: np.ndarray, classes: Sequence[Any]
 
 
 def check_sources(sources: Mapping[Any, np.ndarray], budget: dict[Any, int]) -> None:
-    """Refuse to raise a class that has fewer than two texts to make new ones from.
+    """Raise an error if a class with rows to make has fewer than two usable texts.
 
     Raises
     ------
     InputError
-        Naming the class.
+        If there is one; the message names the class.
     """
     for label, n_rows in budget.items():
         if n_rows and len(sources[label]) < 2:

@@ -38,7 +38,8 @@ class Agreement(Guard):
     folds : int, default=5
         2 or more.
     max_rows : int, default=6000
-        Most rows that the default teacher is fitted on, shared out evenly among the classes, drawn by the seed.
+        Maximum number of rows that the default teacher is fitted on, shared evenly among the classes, drawn by the
+        seed.
     soft_labels : bool, default=False
         Write the teacher's probabilities beside every new row, as the column `label_probs`; their order is that of
         `classes` in the manifest.
@@ -50,7 +51,7 @@ class Agreement(Guard):
     """
 
     name: ClassVar[str] = "agreement"
-    summary: ClassVar[str] = "is no plain contradiction of its label, to a teacher that never saw its source"
+    summary: ClassVar[str] = "does not contradict its label, according to a teacher that never saw its source"
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class Agreement(Guard):
 
     @property
     def columns(self) -> Mapping[str, str]:  # type: ignore[override]
-        """The column of soft labels, if they are wanted."""
+        """The column of soft labels, if they are requested."""
         return {"label_probs": "list<float>"} if self.soft_labels else {}
 
     def prepare(self, encoders: Encoders) -> None:
@@ -92,7 +93,7 @@ class Agreement(Guard):
             self._teacher = TextScorer(self.teacher, device=encoders.device)
 
     def fit(self, originals: Originals) -> None:
-        """Fit the teachers, one for each fold, and see how often they are right about rows that they have not seen."""
+        """Fit one teacher for each fold, and measure their recall on rows that they have not seen."""
         self.classes_ = sorted(set(originals.labels), key=str)
         if self._teacher is not None:
             self._teacher.places(self.classes_)
@@ -123,7 +124,7 @@ class Agreement(Guard):
         }
 
     def identity(self) -> dict[str, Any]:
-        """Return the classes in their order, the teacher's weights, and how good it is on rows it has not seen."""
+        """Return the classes in order, the teacher's revision, and its recall on rows that it has not seen."""
         identity: dict[str, Any] = {"classes": [str(label) for label in self.classes_]}
         if self._teacher is not None:
             return identity | {"revision": self._teacher.revision}
@@ -145,10 +146,10 @@ class Agreement(Guard):
         return Judgement(passed, {"label_probs": [[round(float(p), 6) for p in row] for row in shares]})
 
     def _chosen(self, originals: Originals) -> list[int]:
-        """Draw the rows to fit on: of each class the same number, or all that it has."""
+        """Draw the rows to fit on: the same number of each class, or all rows of a smaller class."""
         by_class: dict[Any, list[int]] = defaultdict(list)
         for i, (text, label) in enumerate(zip(originals.texts, originals.labels, strict=True)):
-            if text and text.strip() and originals.is_real(i):  # what was made before, the fold would not keep apart
+            if text and text.strip() and originals.is_real(i):  # a fold does not separate older new rows
                 by_class[label].append(i)
         share = max(1, self.max_rows // len(self.classes_))
         chosen = []
@@ -159,11 +160,11 @@ class Agreement(Guard):
         return sorted(chosen)
 
     def _fold(self, text: str) -> int:
-        """Return the fold of a text, and of all texts that fold to the same."""
+        """Return the fold of a text; texts that differ only in case and punctuation share one."""
         return key(folded(text)) % self.folds
 
     def _scores(self, vectors: np.ndarray, folds: np.ndarray) -> np.ndarray:
-        """Return probabilities (n, classes), each row from its own sums, so that its batch has no part in its bits."""
+        """Return probabilities (n, classes). Each row is computed by itself, so its batch does not change its bits."""
         logits = np.zeros((len(vectors), len(self.classes_)), dtype=np.float32)
         for i in range(len(self.classes_)):
             logits[:, i] = (vectors * self.weights_[folds, i]).sum(axis=1) + self.biases_[folds, i]
@@ -172,7 +173,7 @@ class Agreement(Guard):
 
 
 def _logistic_regression(vectors: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Fit one teacher on one core, so that the number of cores has no part in it: weights (classes, d), biases."""
+    """Fit one teacher on one core, so that their number does not matter; return weights (classes, d) and biases."""
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 

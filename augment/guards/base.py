@@ -1,4 +1,4 @@
-"""What a guard is, and what it gets to see."""
+"""The base class of guards, and the data that guards see."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Originals(NamedTuple):
-    """What is known before anything is made."""
+    """The data that is known before any row is made."""
 
     texts: Sequence[str | None]
     """Every row's text, synthetic rows of an earlier run included; a draw's `source` counts them."""
@@ -25,12 +25,12 @@ class Originals(NamedTuple):
     held_out: Iterable[str]
     """Texts that no new row may come near to."""
     seed: int
-    """Of the run."""
+    """The seed of the run."""
     is_synthetic: np.ndarray | None = None
-    """Of bool: whether an earlier run has made the row, for every row. None if none has."""
+    """For every row, whether an earlier run has made it; bool. None if no row is synthetic."""
 
     def is_real(self, row: int) -> bool:
-        """Tell whether no earlier run has made a row."""
+        """Return whether a row was not made by an earlier run."""
         return self.is_synthetic is None or not self.is_synthetic[row]
 
 
@@ -44,7 +44,7 @@ class Guard:
     """
 
     name: ClassVar[str]
-    """What its rejections are counted under, and what the command line calls it."""
+    """The name under which rejections are counted, also on the command line."""
     summary: ClassVar[str]
     """One line for lists of guards."""
     binds_copies: ClassVar[bool] = False
@@ -58,12 +58,12 @@ class Guard:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Build a guard from what `to_config` gave; see `augment.registry.Registry.from_config`.
+        """Build a guard from the output of `to_config`; see `augment.registry.Registry.from_config`.
 
         Raises
         ------
         InputError
-            If the name, a parameter or a value is unknown, or the guard is none of this class.
+            If the name, a parameter or a value is unknown, or the guard is not of this class.
         """
         guard = GUARDS.from_config(config)
         if not isinstance(guard, cls):
@@ -71,7 +71,7 @@ class Guard:
         return guard
 
     def suits(self, budget: Mapping[Any, int], rows: int) -> bool:
-        """Say whether a run should ask this guard though nobody has named it; only for those that are default.
+        """Return whether a run should use this guard by default. Called only for the default guards.
 
         Parameters
         ----------
@@ -92,23 +92,23 @@ class Guard:
         Parameters
         ----------
         encoders : Encoders
-            Where guards that look at the same vectors share them. What is kept of it goes by a name with a leading
-            underscore, and is left behind when the guard is sent to another process.
+            Encoders that all guards share. An attribute that keeps one has a leading underscore, and is dropped when
+            the guard is sent to another process.
         """
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave behind what `prepare` opened."""
+        """Drop what `prepare` opened."""
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     def identity(self) -> dict[str, Any]:
-        """Return what else determines its verdicts beside its parameters, for the manifest. Called after `fit`."""
+        """Return what determines the verdicts besides the parameters, for the manifest. Called after `fit`."""
         return {}
 
     def fit(self, originals: Originals) -> None:
-        """See the originals and the held-out texts before anything is made."""
+        """Learn from the originals and the held-out texts before any row is made."""
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
-        """Judge candidates by themselves.
+        """Judge each candidate independently of the others.
 
         Parameters
         ----------

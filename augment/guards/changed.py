@@ -1,4 +1,4 @@
-"""The guard that wants a change."""
+"""The guard that rejects unchanged texts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from augment.words import folded
 
 
 class Changed(Guard):
-    """A candidate that differs from its source in case and punctuation alone is no candidate."""
+    """A candidate must differ from its source in more than case and punctuation."""
 
     name: ClassVar[str] = "changed"
     summary: ClassVar[str] = "differs from its source in more than case and punctuation"

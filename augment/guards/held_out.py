@@ -15,7 +15,7 @@ from augment.words import folded, folded_words, key
 
 MODULUS = 2**61 - 1
 BASE = 0x9E3779B97F4A7C15 % MODULUS
-"""Of the polynomials that identify texts: any large number."""
+"""The base of the polynomial hashes of texts: any large number."""
 
 
 class HeldOut(Guard):
@@ -23,12 +23,12 @@ class HeldOut(Guard):
 
     Equal means equal after case, punctuation and spacing are folded. Nearly equal means that
     taking at most one word out of each text makes them so: one word replaced, added or left out.
-    Texts under `near_words` words must be equal to count, since a single word is most of them.
+    Texts with fewer than `near_words` words are rejected only if they are equal, since one word is most of such a text.
 
     Parameters
     ----------
     near_words : int, default=4
-        Fewest words of a text that is compared for near equality.
+        Minimum number of words of a text that is compared for near equality.
 
     References
     ----------
@@ -53,7 +53,7 @@ class HeldOut(Guard):
         self.equal_, self.near_ = (np.unique(np.asarray(keys, dtype=np.uint64)) for keys in (equal, near))
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
-        """Look each candidate and its one-word deletions up."""
+        """Look up each candidate and its one-word deletions."""
         if not len(self.equal_):
             return Judgement([True] * len(candidates))
         return Judgement(
@@ -64,13 +64,13 @@ class HeldOut(Guard):
         )
 
     def _keys(self, text: str) -> list[int]:
-        """Return what identifies the text and each text with one word less; nothing if it is too short."""
+        """Return hashes of the text and of each text with one word less; none if it is too short."""
         words = folded_words(text)
         return with_deletions(words) if len(words) >= self.near_words else []
 
 
 def with_deletions(words: Sequence[str]) -> list[int]:
-    """Return what identifies a sequence of words, and each that has one word less.
+    """Return hashes of a sequence of words, and of each sequence with one word left out.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ def with_deletions(words: Sequence[str]) -> list[int]:
     Returns
     -------
     list of int
-        n + 1 numbers below 2**61, in a time that grows with n: polynomials of the words' keys, of which one without a
-        word is put together of what stands before it and after it.
+        n + 1 numbers below 2**61, computed in linear time: polynomial hashes of the words' keys. A hash without a word
+        is combined from the hashes of the parts before and after it.
 
     Examples
     --------
@@ -107,7 +107,7 @@ def with_deletions(words: Sequence[str]) -> list[int]:
 
 
 def _any_in(numbers: Sequence[int], index: np.ndarray) -> bool:
-    """Tell whether one of some numbers is in a sorted array."""
+    """Return whether any of the numbers is in a sorted array."""
     if not len(index):
         return False
     values = np.array(numbers, dtype=np.uint64)

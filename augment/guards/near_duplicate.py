@@ -14,27 +14,28 @@ from augment.guards.base import Guard, Originals
 from augment.words import folded, folded_words, key
 
 DETECTION = 0.95
-"""Least chance of finding a pair whose similarity is just the threshold; of more alike ones it is higher."""
+"""Minimum probability of finding a pair just at the threshold. More similar pairs are found more often."""
 SEED = 1
-"""Of the hash functions: a constant, since what is alike is no matter of the run."""
+"""The seed of the hash functions. It is a constant: similarity must not depend on the run."""
 
 
 class NearDuplicate(Guard):
-    """A candidate may share most of its runs of words with no other new row and with no held-out text.
+    """A candidate must not share most of its word runs with another new row or with a held-out text.
 
-    Alike is measured by the Jaccard similarity of two texts' word shingles, the runs of `shingle` words in a row, case
-    and punctuation folded; of a text with fewer words, by its words. MinHash finds which earlier texts may be alike,
-    and the similarity itself decides: nothing below `threshold` is rejected, and of what lies just at it some 5 % are
-    missed, of what lies .1 above it some 1 % at most. Originals are not compared, since a variant is near its source.
+    Two texts are compared by the Jaccard similarity of their word shingles: the runs of `shingle` words, without case
+    and punctuation. A text with fewer words is compared by its words. MinHash finds the earlier texts that may be
+    similar, and the similarity itself decides: nothing below `threshold` is rejected. About 5 % of the pairs just at
+    the threshold are missed, and at most 1 % of those .1 above it. Originals are not compared, since a variant is
+    always near its source.
 
     Parameters
     ----------
     threshold : float, default=0.75
-        Least similarity that is rejected, in (0, 1].
+        Minimum similarity that is rejected, in (0, 1].
     shingle : int, default=2
         Words of a shingle, 1 or more.
     permutations : int, default=24
-        Most hash functions of a sketch, 1 or more; more of them spare comparisons and cost memory.
+        Maximum number of hash functions of a sketch, 1 or more. More of them save comparisons and cost memory.
 
     Notes
     -----
@@ -65,7 +66,7 @@ class NearDuplicate(Guard):
     name: ClassVar[str] = "near_duplicate"
     summary: ClassVar[str] = "nearly repeats no other new row and no held-out row"
     max_rows: ClassVar[int] = 200_000
-    """Rows to make above which nobody is given this guard who does not name it."""
+    """Maximum number of rows with which this guard is used by default."""
 
     def __init__(self, *, threshold: float = 0.75, shingle: int = 2, permutations: int = 24) -> None:
         if not (0 < threshold <= 1 and shingle >= 1 and permutations >= 1):
@@ -82,11 +83,11 @@ class NearDuplicate(Guard):
         return {"rensa": version("rensa")}
 
     def suits(self, budget: Mapping[Any, int], rows: int) -> bool:
-        """Say whether the index of so many rows is small enough to be kept without having been asked for."""
+        """Return whether the index of this many rows is small enough for a default guard."""
         return rows <= self.max_rows
 
     def fit(self, originals: Originals) -> None:
-        """Index the held-out texts, and of what was made what an earlier run has left in the data."""
+        """Index the held-out texts, and the new rows of an earlier run."""
         self.held_out_ = _Index(self.threshold, self.permutations)
         self.accepted_ = _Index(self.threshold, self.permutations)
         for text in originals.held_out:
@@ -132,7 +133,7 @@ class _Index:
         self.sets.append(array("Q", sorted(shingle_keys)))  # 8 bytes a shingle; a set of integers would take 70
 
     def has_near(self, shingle_keys: frozenset[int]) -> bool:
-        """Tell whether a set of at least the threshold's similarity is there."""
+        """Return whether the index holds a set with at least the threshold's similarity."""
         if not self.sets:
             return False
         return any(
@@ -162,7 +163,7 @@ def shingles(text: str, size: int) -> frozenset[int]:
     Returns
     -------
     frozenset of int
-        64 bits each, never empty: of a text with fewer words its words, of a text without any the text.
+        64 bits each, never empty. A text with fewer words gives its words; a text without words gives itself.
 
     Examples
     --------
@@ -187,9 +188,10 @@ def similarity(one: set[int] | frozenset[int], other: Sequence[int]) -> float:
 
 
 def banding(threshold: float, permutations: int) -> tuple[int, int]:
-    """Choose how many bands of how many hash functions find what lies at a threshold.
+    """Choose the number of bands, and of hash functions in each, that find pairs at a threshold.
 
-    Two sets of similarity s share a band of r functions with the chance s**r, one of b bands with 1 - (1 - s**r)**b.
+    Two sets of similarity s share one band of r functions with probability s**r, and any of b bands with probability 1
+    - (1 - s**r)**b.
 
     Parameters
     ----------
@@ -201,8 +203,8 @@ def banding(threshold: float, permutations: int) -> tuple[int, int]:
     Returns
     -------
     bands, rows : int
-        The widest bands, so the fewest needless comparisons, of which there can be as many as it takes to find a pair
-        at the threshold with the chance `DETECTION`; single functions, all of them, where that is out of reach.
+        The widest bands, and so the fewest needless comparisons, that find a pair at the threshold with probability
+        `DETECTION`. If that is impossible, each band is a single function.
 
     Examples
     --------

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 class Polarity(Guard):
-    """In some classes no word that praises or blames may be inserted; what the source has may stay.
+    """In some classes no word of praise or blame may be inserted; words of the source may stay.
 
     For "neutral", an inserted "great" or "awful" is the likeliest way to a wrong label. Other classes pass untouched.
 
     Parameters
     ----------
     classes : tuple of str, default=("neutral",)
-        The classes that are guarded, blind to case; one of them at least must be in the data.
+        The guarded classes, without regard to case; at least one of them must be in the data.
     words_file : str, optional
-        A file of words in UTF-8, one a line, inflections spelt out, blind to case; a ``#`` starts a comment. In place
-        of the English list that comes with the package.
+        A UTF-8 file with one word a line, with all inflections, without regard to case; ``#`` starts a comment. It
+        replaces the English list that comes with the package.
 
     Notes
     -----
@@ -46,7 +46,7 @@ class Polarity(Guard):
         self.words_file = words_file
 
     def suits(self, budget: Mapping[Any, int], rows: int) -> bool:
-        """Say whether rows of a class that it watches are to be made."""
+        """Return whether rows of a guarded class are to be made."""
         watched = {name.casefold() for name in self.classes}
         return any(n_rows and str(label).casefold() in watched for label, n_rows in budget.items())
 
@@ -61,11 +61,11 @@ class Polarity(Guard):
         self._words = read_words(self.words_file)
 
     def identity(self) -> dict[str, Any]:
-        """Return what identifies the words."""
+        """Return the number of words and their hash."""
         return {"words": len(self._words), "words_hash": f"{key(' '.join(sorted(self._words))):016x}"}
 
     def fit(self, originals: Originals) -> None:
-        """Refuse to guard classes of which the data has none."""
+        """Raise an error if the data has none of the guarded classes."""
         classes = {str(label): None for label in originals.labels}
         if not self._guarded().intersection(label.casefold() for label in classes):
             raise InputError(
@@ -75,7 +75,7 @@ class Polarity(Guard):
             )
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
-        """Look the inserted words up."""
+        """Look up the inserted words."""
         guarded = self._guarded()
         return Judgement(
             [
@@ -90,14 +90,14 @@ class Polarity(Guard):
 
 
 def inserted(draw: Draw, candidate: Candidate) -> Iterable[str]:
-    """Return the folded words that a candidate has and its source had not, or not as often.
+    """Return the folded words that a candidate has and its source has not, or has less often.
 
     Parameters
     ----------
     draw : Draw
     candidate : Candidate
-        If it records its replacements, they are taken at their word: a word that also stands elsewhere in the source
-        is inserted all the same.
+        If it records its replacements, all their new words count as inserted, even those that also stand elsewhere in
+        the source.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The guard that keeps what is protected."""
+"""The guard that keeps protected words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from augment.guards.base import Guard
 class ProtectedSpan(Guard):
     """A candidate must hold the protected spans of its source, all of them, in their order, and no others.
 
-    One that came in is as bad as one that was lost: a typing error makes "not" of "now" and "no" of "know".
+    A new protected word is as bad as a lost one: a typing error turns "now" into "not" and "know" into "no".
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Which guards a run asks: those that keep what is promised of every row, and those that were chosen."""
+"""Select the guards of a run: those that always apply, and those that are chosen or default."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from augment.guards.base import Guard
 from augment.registry import GUARDS
 
 ALWAYS = ("changed", "length_ratio", "held_out", "duplicate")
-"""Asked in every run: a new row differs from its source, and equals no original, no held-out and no other new row."""
+"""Used in every run: a new row differs from its source, and equals no original, no held-out and no other new row."""
 DEFAULT = ("near_duplicate", "polarity")
-"""Asked besides where they suit the data, unless others are named; docs/guards.md has the measurements behind it."""
+"""Also used if they suit the data, unless others are named; docs/guards.md has the measurements."""
 
 
 def select(
@@ -22,7 +22,7 @@ def select(
     budget: Mapping[Any, int] | None = None,
     rows: int = 0,
 ) -> list[Guard]:
-    """Return fresh guards in the order in which they are asked.
+    """Return fresh guards in the order in which they judge.
 
     Parameters
     ----------
@@ -30,11 +30,11 @@ def select(
         ``"name"`` or ``"name:key=value,key=value"``, or guards; ``"none"`` alone for only those of `ALWAYS`. None for
         those of `DEFAULT`. A guard of `ALWAYS` that is named replaces the one with default parameters.
     own : sequence of Guard, default=()
-        What the strategy brings along.
+        Guards that the strategy needs.
     budget : mapping of label to int, optional
         Rows to make of each class.
     rows : int, default=0
-        Rows of the output. With `budget` it decides which of the default guards suit; without, all do.
+        Rows of the output. With `budget` it decides which of the default guards suit. Without `budget` all of them do.
 
     Returns
     -------

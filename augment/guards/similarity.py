@@ -1,4 +1,4 @@
-"""The guard that keeps a candidate near its source in meaning, but not upon it."""
+"""The guard that keeps a candidate near its source in meaning, but not equal to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Similarity(Guard):
     """
 
     name: ClassVar[str] = "similarity"
-    summary: ClassVar[str] = "is near its source in meaning, and not upon it"
+    summary: ClassVar[str] = "is near its source in meaning, but not equal to it"
 
     def __init__(self, *, low: float = 0.6, high: float = 0.98, model: str = "mini") -> None:
         if not -1 <= low < high <= 1:
@@ -51,5 +51,5 @@ class Similarity(Guard):
         """Compare each candidate with its source."""
         vectors = self._encoders.encode(self.model, [d.text for d in draws] + [c.text for c in candidates])
         products = (vectors[: len(draws)] * vectors[len(draws) :]).sum(axis=1)
-        cosines = np.clip(products, -1, 1)  # of equal texts it may be 1 and a bit
+        cosines = np.clip(products, -1, 1)  # for equal texts it may be slightly above 1
         return Judgement([self.low <= float(cosine) <= self.high for cosine in cosines])
