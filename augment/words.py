@@ -33,7 +33,7 @@ LITERAL = re.compile(
     r"|(?<!\w)\w*(?:&(?:[A-Za-z]\w*|#\d+|#[xX][0-9A-Fa-f]+);\w*)+"
     r"|\\[A-Za-z]\w*"
 )
-"""Addresses, user names, hashtags, HTML tags, words with a character reference (``&amp;``), and words after a backslash,
+"""Addresses, user names, hashtags, HTML tags, words with a character reference (``&amp;``) and words after a backslash,
 as in a written-out line break. They are never replaced, since their parts are not words."""
 
 NEGATIONS = (

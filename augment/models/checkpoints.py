@@ -1,4 +1,4 @@
-"""The one place where pretrained models are opened: a name or a folder in, a module and its tokenizer out."""
+"""Open pretrained models: from a name or a folder to a model and its tokenizer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BUNDLED = {"mini": Path(__file__).parent / "mini"}
 MODEL_TYPES = "counterpoise.model_types"
 """Entry-point group: a `model_type` of transformers, and the module whose import makes it known."""
 SAFE = {"use_safetensors": True, "trust_remote_code": False}
-"""No pickles, and no code that lies beside a model."""
+"""Load no pickles, and run no code that comes with a model."""
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:|.*\\", re.DOTALL)  # a drive or a backslash, of which a hub id has neither
 
@@ -32,7 +32,7 @@ class Checkpoint:
     """A model ready for inference, and what identifies it."""
 
     name: str
-    """What was asked for: a bundled name, a folder, or a hub id."""
+    """The name by which it was opened: a bundled name, a folder, or a hub id."""
     revision: str
     """``sha256:…`` of the files of a folder, or the commit of a hub id."""
     model: PreTrainedModel
@@ -40,12 +40,12 @@ class Checkpoint:
     tokenizer: PreTrainedTokenizerFast
     device: torch.device
     dtype: torch.dtype
-    """What the linear maps are computed in: float32, a half type by autocast, or int8 (see `fixed_slabs`)."""
+    """The type of the linear maps: float32, a half type by autocast, or int8 (see `fixed_slabs`)."""
     untrained: tuple[str, ...] = ()
-    """Parameters that the checkpoint lacks, and that so hold random numbers, by name: those of an encoder's pooler."""
+    """Names of parameters that the checkpoint lacks, so that they are random: those of an encoder's pooler."""
 
     def identity(self) -> dict[str, str]:
-        """Return the name, what identifies the weights, and where they run, as manifests have it."""
+        """Return the name, the revision, the device and the dtype, as a manifest records them."""
         return {
             "model": self.name,
             "revision": self.revision,
@@ -54,7 +54,7 @@ class Checkpoint:
         }
 
     def require_pooler(self) -> None:
-        """See that the model has a pooler of its own, and a trained one.
+        """Check that the model has a trained pooler of its own.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Checkpoint:
             )
 
     def longest(self) -> int:
-        """Return the most tokens that the model takes, special ones included."""
+        """Return the maximum number of tokens of the model, special tokens included."""
         from torch import nn
 
         longest = min(
@@ -111,8 +111,8 @@ def load_masked_lm(
     device : str, default="auto"
         A torch device; ``"auto"`` takes CUDA when there is one.
     dtype : {"auto", "float32", "bfloat16", "float16", "int8"}, default="auto"
-        What the linear maps are computed in. ``"auto"`` takes bfloat16 where the device computes in it natively, else
-        int8 on a CPU that has instructions for it, else float32.
+        The type of the linear maps. ``"auto"`` takes bfloat16 if the device computes in it natively, otherwise int8 on
+        a CPU that has instructions for it, otherwise float32.
     new_head : bool, default=False
         Accept a checkpoint without a masked-LM head and give it a fresh one, to be trained.
 
@@ -124,8 +124,7 @@ def load_masked_lm(
     Raises
     ------
     ModelError
-        If there is no such model, it is no masked LM, it has no fast tokenizer, or its weights
-        are not safetensors.
+        If the model does not exist, is not a masked LM, has no fast tokenizer, or its weights are not safetensors.
     InputError
         If the device or the dtype cannot be used.
     """
@@ -162,13 +161,13 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
     Returns
     -------
     Checkpoint
-        With float32 weights, in eval mode. Its `untrained` names what the checkpoint lacks of a pooler: one saved
-        from a masked LM never had any.
+        With float32 weights, in eval mode. Its `untrained` names missing parameters of a pooler: a checkpoint saved
+        from a masked LM has none.
 
     Raises
     ------
     ModelError
-        If there is no such model, its checkpoint lacks other weights than a pooler's, or it has no fast tokenizer.
+        If there is no such model, its checkpoint lacks weights other than a pooler's, or it has no fast tokenizer.
     InputError
         If the device or the dtype cannot be used.
     """
@@ -180,7 +179,7 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
     with quiet(), _one_line(name):
         source = _source(name)
         _announce(source, revision)
-        # What is missing is drawn from the global generator: the same every time, and as if it had not been.
+        # Missing weights are drawn from the global generator: it is seeded here, and restored afterwards.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             model, report = AutoModel.from_pretrained(
@@ -194,7 +193,7 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
             f"The model {name!r} is not a trained encoder: its checkpoint lacks {_and_more(missing)}."
             " Give a folder or hub id whose weights are those of its config.json."
         )
-    model = model.base_model  # of a classifier of ours the encoder, of any other model itself
+    model = model.base_model  # the encoder of a classifier; any other model itself
     model.eval().to(place)
     return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in, tuple(untrained))
 
@@ -241,7 +240,7 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
 
 
 def _announce(source: str, revision: str | None) -> None:
-    """Import what makes a kind of model known to transformers, if an installed distribution says where it is."""
+    """Import the module that registers a model type with transformers, if an installed package names one."""
     from transformers import PreTrainedConfig
 
     kind = PreTrainedConfig.get_config_dict(source, revision=revision)[0].get("model_type")
@@ -254,7 +253,7 @@ def _is_pooler(parameter: str) -> bool:
 
 
 def _and_more(missing: list[str]) -> str:
-    """Name the first of missing weights and count the others."""
+    """Name the first missing weight, and count the others."""
     more = len(missing) - 1
     return f"{missing[0]!r}" + (f" and {more} more weight{'s' * (more > 1)}" if more else "")
 
@@ -287,7 +286,7 @@ def _fast_tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFas
 
 
 def _identity(source: str, revision: str | None) -> str:
-    """Hash a folder's model files by content, or take the commit of the hub's files, which stand under it."""
+    """Return a hash of a folder's model files, or the commit of a hub model."""
     from huggingface_hub import try_to_load_from_cache
 
     if Path(source).is_dir():
@@ -297,7 +296,7 @@ def _identity(source: str, revision: str | None) -> str:
 
 
 def folder_hash(name: str) -> str:
-    """Return what identifies the content of a model's folder; nothing for a hub id.
+    """Return a hash of the content of a model's folder; an empty string for a hub id.
 
     Parameters
     ----------
@@ -338,7 +337,7 @@ def _device(name: str) -> torch.device:
 
 
 def _dtype(name: str, device: torch.device, *, or_int8: bool = False) -> torch.dtype:
-    """Return what linear maps are computed in; `or_int8` says whether "auto" may mean eight bits."""
+    """Return the type of the linear maps; `or_int8` says whether "auto" may mean eight bits."""
     import torch
 
     if name not in DTYPES:
@@ -376,7 +375,7 @@ def quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _one_line(name: str) -> Iterator[None]:
-    """Turn what transformers raises while loading into one line that names the model."""
+    """Turn errors of transformers while loading into one line that names the model."""
     try:
         yield
     except CounterpoiseError:

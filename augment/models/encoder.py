@@ -1,4 +1,4 @@
-"""Texts to vectors, by any Hugging Face encoder."""
+"""Encode texts as vectors with any Hugging Face encoder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class TextEncoder:
-    """Encodes texts by a pooler over the last layer's token states, to the bit the same whatever the batch size.
+    """Encodes texts by pooling the last layer's token states. The batch size does not change a single bit.
 
     Parameters
     ----------
@@ -28,11 +28,11 @@ class TextEncoder:
     revision : str, optional
         Branch, tag or commit of a hub id.
     pooling : {"mean", "cls", "cls_mlp", "max"}, default="mean"
-        What becomes of the token states: their average; the first token's; that after the model's own dense layer and
-        tanh; their maximum. Unsupervised SimCSE models are made for ``"cls"``, supervised ones for ``"cls_mlp"``,
-        ``mini`` and most sentence-transformers for ``"mean"``.
+        How the token states become one vector: their average; the first token's state; that state after the model's own
+        dense layer and tanh; or their maximum. Unsupervised SimCSE models are made for ``"cls"``, supervised ones for
+        ``"cls_mlp"``, ``mini`` and most sentence-transformers for ``"mean"``.
     max_length : int, default=256
-        Longest text in tokens, special ones included; what is longer is cut.
+        Maximum number of tokens of a text, special tokens included; longer texts are cut.
     normalize : bool, default=False
         Scale every vector to length 1, so that a dot product is a cosine.
     batch_size : int, default=64
@@ -98,7 +98,7 @@ class TextEncoder:
             raise InputError(" ".join(wrong))
 
     def prepare(self) -> Checkpoint:
-        """Check the parameters, open the model, unless it is open already, and return it.
+        """Check the parameters, and return the model. It is opened on the first call.
 
         Raises
         ------
@@ -134,7 +134,7 @@ class TextEncoder:
         }
 
     def identity(self) -> dict[str, str]:
-        """Return the model's name, what identifies its weights, and where it ran."""
+        """Return the model's name, revision, device and dtype."""
         return self.prepare().identity()
 
     def encode(self, texts: Sequence[str], *, progress: Callable[[int], None] | None = None) -> np.ndarray:
@@ -143,9 +143,9 @@ class TextEncoder:
         Parameters
         ----------
         texts : sequence of str, shape (n,)
-            Empty ones are texts too; one that the tokenizer finds nothing in gets zeros.
+            Texts may be empty. A text without tokens gets zeros.
         progress : callable, optional
-            Called again and again with the number of texts just encoded; those numbers add up to n.
+            Called repeatedly with the number of texts just encoded; the numbers add up to n.
 
         Returns
         -------
@@ -154,7 +154,7 @@ class TextEncoder:
         Raises
         ------
         InputError
-            If one of them is no string, or a parameter is out of range.
+            If a text is not a string, or a parameter is out of range.
         ModelError
             If the model cannot be opened.
         """
@@ -185,7 +185,7 @@ class TextEncoder:
 
 
 def _texts(texts: Sequence[str]) -> list[str]:
-    """Return texts as a list, if they are texts."""
+    """Return the texts as a list, after a check that they are strings."""
     if isinstance(texts, str):
         raise InputError(f"The encoder takes a sequence of texts. Got the string {texts[:40]!r}. Put it in a list.")
     texts = list(texts)
@@ -197,15 +197,15 @@ def _texts(texts: Sequence[str]) -> list[str]:
 
 
 class Encoders:
-    """The encoders of one run, each opened once, and the vectors of the texts last asked for.
+    """The encoders of one run, each opened once, with a cache of recent vectors.
 
-    Several guards look at the same candidates: what the first had encoded, the next finds here.
+    Several guards look at the same candidates, so each text is encoded once for all of them.
 
     Parameters
     ----------
     device : str, default="auto"
     remembered : int, default=8192
-        How many texts' vectors are kept of each encoder; those used least lately go first.
+        Number of vectors that are cached for each encoder; the least recently used are dropped first.
     """
 
     def __init__(self, *, device: str = "auto", remembered: int = 8192) -> None:
@@ -215,7 +215,7 @@ class Encoders:
         self._vectors: dict[str, OrderedDict[str, np.ndarray]] = {}
 
     def get(self, model: str) -> TextEncoder:
-        """Return the encoder of a name, opened, with unit vectors."""
+        """Return the opened encoder of a name. Its vectors have length 1."""
         if model not in self._encoders:
             encoder = TextEncoder(model=model, normalize=True, device=self.device)
             encoder.prepare()

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 SLAB = 256
-"""Rows of one product. A multiple of every block size that the kernels use, so that no row falls into a remainder."""
+"""Rows of one product: a multiple of all block sizes of the kernels, so that no row falls into a remainder."""
 
 
 class Quantized(NamedTuple):
@@ -27,17 +27,16 @@ class FixedSlabs(TorchFunctionMode):
 
     A library for matrix products chooses its kernel, and with it the order of summation, by the shape of
     the product: the same row in a batch of 7 and in a batch of 64 differs in its last bits, and in
-    bfloat16 that is enough to draw another word. With one shape there is one order. Whatever
-    stands in the other rows of a slab has no part in a row's sums. Padding costs at most one slab for
-    each product. It is for inference: no gradient goes through.
+    bfloat16 that is enough to draw another word. With one shape there is one order. The other rows of a slab do not
+    affect a row's sums. Padding costs at most one slab for each product. It is for inference: no gradient goes through.
 
-    With `int8`, rows and weights are rounded to eight bits, each row and each column of the product by a scale of its
-    own, and multiplied as integers. Their sums are exact, so that no order of summation can matter.
+    With `int8`, rows and weights are rounded to eight bits, with one scale for each row and each column of the product,
+    and multiplied as integers. Their sums are exact, so the order of summation does not matter.
 
     Parameters
     ----------
     weights : dict, optional
-        Where parameters are kept as products of one dtype take them, to be used again. They must not change meanwhile.
+        Cache of converted parameters of one dtype. The parameters must not change meanwhile.
     int8 : bool, default=False
         Multiply in eight bits.
 
@@ -67,7 +66,7 @@ class FixedSlabs(TorchFunctionMode):
         if func is torch.nn.functional.linear:
             return self._linear(*args, **(kwargs or {}))
         if func in (torch.matmul, torch.Tensor.matmul):
-            # The heads of a batch of one lie otherwise in memory than those of many, and another kernel is chosen.
+            # The heads of a batch of one have another memory layout than those of many, which selects another kernel.
             args = tuple(operand.contiguous() for operand in args)
         return func(*args, **(kwargs or {}))
 
@@ -82,7 +81,7 @@ class FixedSlabs(TorchFunctionMode):
             return _in_slabs(input.to(dtype), self._kept(weight, dtype), None if bias is None else bias.to(dtype))
 
     def _kept(self, weight: Tensor, dtype: torch.dtype) -> Any:
-        """Return a weight in another type; a parameter's is kept."""
+        """Return a weight in another type; a converted parameter is cached."""
         kept = self.weights.get(weight)
         if kept is None:
             kept = quantized(weight) if dtype is torch.int8 else weight.to(dtype)
@@ -92,7 +91,7 @@ class FixedSlabs(TorchFunctionMode):
 
 
 def quantized(weight: Tensor) -> Quantized:
-    """Round a weight to eight bits, each of its rows (columns of the product) by a scale of its own.
+    """Round a weight to eight bits, with one scale for each of its rows (columns of the product).
 
     Parameters
     ----------

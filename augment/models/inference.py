@@ -1,4 +1,4 @@
-"""Forward passes over many batches: the same bits however they are cut, and every core at work."""
+"""Forward passes over many batches on all cores. The bits do not depend on how rows are batched."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Inference:
     Parameters
     ----------
     checkpoint : Checkpoint
-        What is run.
+        The model to run.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -43,7 +43,7 @@ class Inference:
         Parameters
         ----------
         work : callable
-            Called in other threads, where there are several cores.
+            Called in other threads if there are several cores.
         batches : iterable
 
         Yields
@@ -96,7 +96,7 @@ class Inference:
         batch_size : int
             Changes memory and speed, not the result.
         progress : callable, optional
-            Called again and again with the number of rows just done.
+            Called repeatedly with the number of rows just done.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class Inference:
         pad_id = self.checkpoint.tokenizer.pad_token_id
 
         def compute(batch: LengthBatch) -> Any:
-            if batch.length == 0:  # an empty text, and a tokenizer that puts nothing around it
+            if batch.length == 0:  # an empty text, and a tokenizer without special tokens
                 return 0.0
             inputs = padded([ids[i] for i in batch.rows], batch.length, pad_id, self.checkpoint.device)
             return work(*inputs).float().cpu().numpy()
@@ -123,12 +123,12 @@ class Inference:
 
 @contextmanager
 def one_thread_each() -> Iterator[Callable[[], None]]:
-    """Have torch run each operation on the thread that asks for it; what was set before comes back.
+    """Make torch run each operation on the calling thread only; the old setting is restored afterwards.
 
     Yields
     ------
     callable
-        Says the same of a thread that was started within the block.
+        Applies the setting to a thread that was started within the block.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""A label as words before its text: what a conditioned masked LM was trained on, and is asked with."""
+"""Put a label as words before its text, as conditioned masked language models are trained and used."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def prefix(label: Any) -> str:
     Parameters
     ----------
     label : object
-        A class as the data name it; what is no string is written out.
+        A class as it stands in the data; a value that is not a string is converted.
 
     Returns
     -------
     str
         The label with ``_`` and ``-`` between letters or digits as spaces, and any white space as one space. Case is
-        kept, for a tokenizer to fold or not; so is the sign of a number, so that -1 and 1 remain two labels.
+        kept, and so is the sign of a number: -1 and 1 remain two labels.
 
     Examples
     --------
@@ -39,7 +39,8 @@ def conditioned(text: str, label: Any) -> tuple[str, int]:
     """Put a label's words before a text.
 
     They are ordinary words to the model, as in the "prepend" form of Kumar et al. (2020, section 3.1), in which the
-    label is followed by a space alone. The colon is ours: it tells where the label ends ("good: food", "good food").
+    label is followed by a space alone. The colon is added here: it shows where the label ends ("good: food", "good
+    food").
 
     Parameters
     ----------

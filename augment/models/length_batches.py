@@ -1,4 +1,4 @@
-"""Rows of tokens cut into batches of one padded length each."""
+"""Group rows of tokens into batches of one padded length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A masked language model as an engine: texts with masks in, the likeliest whole words at the masks out."""
+"""Find the likeliest whole words at the masks of texts with a masked language model."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class HeadStates:
     """A masked LM without its projection onto the vocabulary.
 
     The projection is most of the work of a small model with a large vocabulary, and is needed
-    at few positions. A hook keeps its input and lets no position through; the caller
-    applies `model.get_output_embeddings()` where it wants logits. This holds for every
-    architecture whose head ends in that module (BERT, RoBERTa, DistilBERT, ALBERT, ELECTRA,
-    MPNet, DeBERTa, ModernBERT, ...), with no case for any of them. Several threads may call one at a time each.
+    at few positions. A hook keeps its input and passes no position on. The caller applies
+    `model.get_output_embeddings()` where it wants logits. This holds for every architecture whose head ends in that
+    module (BERT, RoBERTa, DistilBERT, ALBERT, ELECTRA, MPNet, DeBERTa, ModernBERT, ...), without special cases. Several
+    threads may call it at the same time.
 
     Parameters
     ----------
     model : PreTrainedModel
-        A model with a language-model head. The hook stays on it, and sleeps while this is not called.
+        A model with a language-model head. The hook stays on the model, but only acts while this object is called.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
@@ -109,14 +109,14 @@ class Passage(NamedTuple):
 
 
 def passages(row: int, length: int, positions: Sequence[int], window: int) -> Iterator[Passage]:
-    """Cover positions of a row by windows that the model takes, as few as leave context around each.
+    """Cover positions of a row by the fewest windows that leave context around each position.
 
     Parameters
     ----------
     row : int
-        Its number, handed on.
+        The row's number, which is passed on.
     length : int
-        Its word pieces.
+        Number of its word pieces.
     positions : sequence of int
         Ascending.
     window : int
@@ -125,8 +125,8 @@ def passages(row: int, length: int, positions: Sequence[int], window: int) -> It
     Yields
     ------
     Passage
-        One, the whole row, if it fits. Else windows that hold at least window // 4 pieces on
-        either side of each position, as far as the text goes.
+        The whole row if it fits. Otherwise windows with at least window // 4 pieces on either side of each position, as
+        far as the text goes.
     """
     if length <= window:
         yield Passage(row, 0, length, list(positions))
@@ -152,18 +152,18 @@ class WordVocabulary:
     Parameters
     ----------
     tokenizer : PreTrainedTokenizerFast
-        Any.
+        Any fast tokenizer.
     size : int
-        Number of logits; entries beyond the tokenizer's are no words.
+        Number of logits; entries beyond the tokenizer's are not words.
 
     Attributes
     ----------
     words : list of (str or None)
         Shape (size,).
     families : ndarray of int64, shape (size,)
-        Entries of one number differ in case alone; -1 for what is no word.
+        Entries with the same number differ only in case; -1 for entries that are not words.
     largest_family : int
-        Most entries of one number.
+        Number of entries of the largest family.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, size: int) -> None:
@@ -197,7 +197,7 @@ def _is_word(text: str) -> bool:
 
 
 class MaskedLM:
-    """Finds the likeliest words at masks, to the bit the same whatever the batch size.
+    """Finds the likeliest words at masks. The batch size does not change a single bit.
 
     Two things make it so: a row's padded length is a function of the row alone, and every matrix
     product runs in slabs of one size, on one core (`augment.models.fixed_slabs`, `augment.models.inference`).
@@ -235,7 +235,7 @@ class MaskedLM:
         self._bias = torch.zeros(len(allowed)).masked_fill(~allowed, -torch.inf).to(checkpoint.device)
 
     def leave_out(self, families: Sequence[int]) -> None:
-        """Never find words of these families (`WordVocabulary.families`) from now on."""
+        """Exclude words of these families (`WordVocabulary.families`) from now on."""
         import torch
 
         left_out = torch.from_numpy(np.isin(self.vocabulary.families, families)).to(self._bias.device)
@@ -259,19 +259,19 @@ class MaskedLM:
     def likeliest(
         self, rows: Sequence[tuple[Sequence[int], Sequence[int]]], count: int | None
     ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """Find the likeliest whole words at masks, and hand each row over while the next ones are computed.
+        """Find the likeliest whole words at masks, and yield each row while the next ones are computed.
 
         Parameters
         ----------
         rows : sequence of (ids, positions)
-            Word pieces with masks among them, and which positions to read, ascending, at least one.
+            Word pieces with masks, and the positions to read: ascending, at least one.
         count : int or None
             How many words for each position; None for every one.
 
         Yields
         ------
         row : int
-            Its number; each comes once, in no particular order.
+            The row's number. Each row comes once, in no fixed order.
         ids : ndarray of int64, shape (positions of the row, at most count)
             Vocabulary entries, likeliest first.
         logits : ndarray of float32, of the same shape
@@ -307,7 +307,7 @@ class MaskedLM:
     def _read(
         self, batch: Sequence[tuple[Passage, Sequence[int]]], length: int, count: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Run the encoder over passages, and find the likeliest words at the positions that they ask for, in order."""
+        """Run the encoder over passages, and find the likeliest words at their positions, in order."""
         import torch
 
         rows = [[*self._prefix, *ids[passage.start : passage.end], *self._suffix] for passage, ids in batch]

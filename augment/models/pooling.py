@@ -1,4 +1,4 @@
-"""Pure poolers: token states in, one vector for each row out."""
+"""Pooling functions: from token states to one vector for each row."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def cls_mlp(pooler_output: Tensor) -> Tensor:
     Parameters
     ----------
     pooler_output : Tensor
-        Shape (batch, d), any floating dtype: what transformers calls so.
+        Shape (batch, d), any floating dtype: the output of this name in transformers.
 
     Returns
     -------
@@ -103,4 +103,4 @@ POOLERS: dict[str, Callable[[Any, Tensor], Tensor]] = {
     "cls_mlp": lambda output, attention_mask: cls_mlp(output.pooler_output),
     "max": lambda output, attention_mask: max(output.last_hidden_state, attention_mask),
 }
-"""By name: from the output of a model and the mask that it was given to vectors, (batch, d) float32."""
+"""Name → function from a model's output and its attention mask to vectors, (batch, d) float32."""

@@ -1,4 +1,4 @@
-"""Texts to class probabilities, by any trained text classifier."""
+"""Class probabilities of texts from any trained text classifier."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from augment.models.inference import Inference
 
 
 class TextScorer:
-    """Scores texts with any text-classification checkpoint, to the bit the same whatever the batch size.
+    """Scores texts with any text-classification checkpoint. The batch size does not change a single bit.
 
-    (A model whose head is recurrent is not promised the last bits.)
+    (With a recurrent head the last bits may differ.)
 
     Parameters
     ----------
     model : str or Checkpoint
-        A folder written by `save_pretrained`, a hub id, or what `augment.models.checkpoints.load_classifier` returned.
+        A folder written by `save_pretrained`, a hub id, or the result of `augment.models.checkpoints.load_classifier`.
     max_length : int, default=256
-        Longest text in tokens; what is longer is cut.
+        Maximum number of tokens of a text; longer texts are cut.
     batch_size : int, default=64
     device : str, default="auto"
-        Of a model that is opened here.
+        Device of a model that is opened here.
 
     Raises
     ------
@@ -64,7 +64,7 @@ class TextScorer:
         Raises
         ------
         InputError
-            If a class is none of the model's labels.
+            If a class is not among the model's labels.
         """
         names = {str(i): i for i in range(len(self.classes))}
         names |= {label.casefold(): i for i, label in enumerate(self.classes)}
@@ -84,7 +84,7 @@ class TextScorer:
         ----------
         texts : sequence of str, shape (n,)
         progress : callable, optional
-            Called again and again with the number of texts just scored.
+            Called repeatedly with the number of texts just scored.
 
         Returns
         -------

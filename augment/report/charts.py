@@ -1,4 +1,4 @@
-"""The figures of the report, as SVG that stands in the page and takes on its fonts and text colour."""
+"""The figures of the report, as SVG that uses the fonts and the text colour of the page."""
 
 from __future__ import annotations
 
@@ -104,17 +104,17 @@ def histogram(
     Parameters
     ----------
     name : str
-        ASCII, no two figures of a page the same.
+        ASCII, unique in the page.
     label : str
-        What it shows, for those who cannot see it.
+        A description of the figure, for screen readers.
     values : mapping of str to ndarray
         ``"originals"``, ``"new rows"`` or both → values. Those beyond the bins count in the outermost.
     bins : ndarray, shape (b + 1,)
         Their edges.
     unit : str
-        Of the values.
+        The unit of the values.
     lines : mapping of str to float, optional
-        Values to mark, by what they are called.
+        Name → value to mark.
 
     Returns
     -------
@@ -185,16 +185,16 @@ def scatter(name: str, label: str, groups: Sequence[tuple[np.ndarray, str]], sha
 
 
 def svg(draw: Callable[[Axes], None], name: str, label: str, *, height: float = 2.3, width: float = _WIDTH) -> str:
-    """Have one figure drawn, and make it an element that can stand in a page beside others.
+    """Draw one figure as an element that can stand in a page beside others.
 
     Parameters
     ----------
     draw : callable
-        Given the axes.
+        Called with the axes.
     name : str
-        That no other figure of the page has.
+        Unique in the page.
     label : str
-        What it shows, for those who do not see it.
+        A description of the figure, for screen readers.
     height, width : float
         In inches, each 72 units of the page.
 
@@ -222,13 +222,13 @@ def svg(draw: Callable[[Axes], None], name: str, label: str, *, height: float = 
 
 
 def _in_page(tag: str, name: str) -> str:
-    """Make a tag of a figure one of the page: its colour for text, ids that no other figure has, no name spaces."""
+    """Adapt a tag of a figure to the page: text colour, unique ids, no name spaces."""
     tag = re.sub(r' xmlns(:\w+)?="[^"]*"', "", tag.replace(INK, "currentColor"))
     return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", tag)
 
 
 def _count_axis(axes: Axes, unit: str) -> None:
-    """Lay the axis of a bar chart out for whole numbers."""
+    """Format the axis of a bar chart for whole numbers."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))

@@ -1,4 +1,4 @@
-"""The quality report: one HTML file about an output of upsampling, with nothing in it that runs or loads."""
+"""The quality report: one HTML file about an output of upsampling, without scripts or external files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MEASURES = (
     ("nearest held-out row", "", "nearest_heldout"),
     ("transfer F1", "", "tstr_f1"),
 )
-"""Of vectors: what they are called, what is ideal, and where they stand in `augment.report.text_measures.Fidelity`."""
+"""Measures of vectors: name, ideal value, and attribute of `augment.report.text_measures.Fidelity`."""
 
 
 def check_report(path: Path, *, overwrite: bool) -> None:
@@ -49,7 +49,7 @@ def check_report(path: Path, *, overwrite: bool) -> None:
     Raises
     ------
     InputError
-        If the libraries that draw and lay out are not installed, or the suffix is neither .html nor .htm.
+        If matplotlib or jinja2 is not installed, or the suffix is neither .html nor .htm.
     OutputError
         If the file exists and may not be replaced, or its folder is missing or cannot be written to.
     """
@@ -105,7 +105,7 @@ def write_report(
 
 
 def render(appraisal: Appraisal) -> str:
-    """Lay the findings out as a page.
+    """Render the findings as a page.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def render(appraisal: Appraisal) -> str:
 
 
 def _rejections(manifest: Mapping[str, Any]) -> dict[str, int]:
-    """Return the candidates that each guard has rejected, those of guards that found nothing to reject included."""
+    """Return the number of candidates that each guard has rejected, including guards that rejected none."""
     return {**{guard["name"]: 0 for guard in manifest["guards"]}, **manifest["rejected"]}
 
 
@@ -248,17 +248,17 @@ def _map(number: int, one: Any, others: Sequence[np.ndarray], shares: np.ndarray
 
 
 def _count(number: int) -> str:
-    """Write a number of things."""
+    """Format a count."""
     return f"{number:,}"
 
 
 def _decimal(number: float, places: int = 2) -> str:
-    """Write a measured number; a dash where there is none."""
+    """Format a measured number; a dash if there is none."""
     return f"{number:.{places}f}" if np.isfinite(number) else "–"
 
 
 def _setting(value: Any) -> str:
-    """Write a parameter."""
+    """Format a parameter."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {_setting(item)}" for name, item in value.items()) or "none"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Pages: HTML files that stand by themselves, with one look."""
+"""Render self-contained HTML pages with a common design."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Any
 
 from augment.errors import InputError
 
-# What may not stand in HTML, whatever the data holds.
+# Characters that are not allowed in HTML.
 _CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
 
 def check_libraries() -> None:
-    """See that what draws and lays out is installed.
+    """Check that matplotlib and jinja2 are installed.
 
     Raises
     ------
     InputError
-        Naming the extra.
+        If one is missing; the message names the extra to install.
     """
     if any(importlib.util.find_spec(name) is None for name in ("matplotlib", "jinja2")):
         raise InputError('The report needs matplotlib and jinja2; run: pip install "counterpoise[report]"')
 
 
 def render(package: str, template: str, filters: Mapping[str, Callable[..., str]], **values: Any) -> str:
-    """Fill a template in.
+    """Fill in a template.
 
     Parameters
     ----------
     package : str
-        Its folder `templates` holds the template; what it extends may stand in that of `augment`.
+        Its folder `templates` holds the template. A base template may be in that of `augment.report`.
     template : str
     filters : mapping of str to callable
     **values
@@ -40,7 +40,7 @@ def render(package: str, template: str, filters: Mapping[str, Callable[..., str]
     Returns
     -------
     str
-        An HTML document, the same for the same values. Whatever is no markup is escaped.
+        An HTML document, the same for the same values. Everything that is not markup is escaped.
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 

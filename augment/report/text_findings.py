@@ -17,11 +17,11 @@ from augment.report.vector_findings import VectorFindings, appraise_vectors
 from augment.report.written_table import WrittenOutput, cells_of, read_manifest
 
 SAMPLE = 10_000
-"""Most texts whose words are looked at, by default; a fifth as many are turned into vectors."""
+"""Default maximum number of texts that are measured; a fifth as many are turned into vectors."""
 EXAMPLES = 20
 """About how many new rows are shown beside their sources."""
 MEASURED = 12
-"""Most classes that are measured, those with the most new rows; all are counted."""
+"""Maximum number of classes that are measured, those with the most new rows; all are counted."""
 
 _ENCODED = 0.2  # of the sample
 _PAIRED = 0.7  # of what is encoded: new rows and their sources; the rest are originals, for the map
@@ -52,7 +52,7 @@ class ClassQuality:
 
     name: str
     compared: int
-    """Texts of either kind whose diversity was compared: as many, since it depends on their number."""
+    """Number of texts of each kind whose diversity was compared: the same, since diversity depends on it."""
     originals: Diversity
     new: Diversity
     lengths_originals: np.ndarray
@@ -60,7 +60,7 @@ class ClassQuality:
     lengths_new: np.ndarray
     """Words of each new row, int64."""
     cosines: np.ndarray
-    """Of new rows and their sources; empty if the sources are not known."""
+    """Cosines of new rows and their sources; empty if the sources are not known."""
     agreement: np.ndarray
     """The teacher's probability of each new row's own class; empty if it was not written."""
     map_originals: np.ndarray
@@ -71,18 +71,18 @@ class ClassQuality:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Appraisal:
-    """The findings."""
+    """Everything that the report shows."""
 
     name: str
     """File name of the output."""
     manifest: dict[str, Any]
-    """As it was read."""
+    """The manifest as it was read."""
     seed: int
-    """Of the samples."""
+    """The seed of the samples."""
     model: str
     """Encoder of the vectors."""
     classes: list[ClassQuality] = dataclasses.field(default_factory=list)
-    """Those measured, in sorted order."""
+    """The measured classes, in sorted order."""
     unmeasured: int = 0
     """Classes with new rows beyond `MEASURED`."""
     looked_at: int = 0
@@ -93,15 +93,15 @@ class Appraisal:
     map_others: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 2)))
     """Points of originals of classes that were not measured, (n, 2)."""
     map_shares: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(2))
-    """Of the variance, for both directions of the plane."""
+    """Shares of the variance along both directions of the plane."""
     warnings: list[str] = dataclasses.field(default_factory=list)
-    """What does not fit together, in whole sentences."""
+    """Contradictions between the table and its manifest, in sentences."""
     no_sources: str | None = None
     """Why sources cannot be shown, as a sentence."""
     no_agreement: str | None = None
     """Why the teacher's probabilities cannot be shown, as a sentence."""
     vectors: VectorFindings | None = None
-    """Of a vector strategy, in the place of what is said of texts."""
+    """The findings on vectors, for a vector strategy; they replace those on texts."""
 
 
 def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "mini") -> Appraisal:
@@ -112,10 +112,10 @@ def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "m
     path : Path
         The table, with its manifest beside it.
     sample : int, default=10_000
-        Most texts that are looked at, 100 or more, shared out evenly among the classes with new rows and between
+        Maximum number of texts, 100 or more, shared evenly among the classes with new rows and between
         originals and new rows; a fifth as many are turned into vectors.
     seed : int, default=0
-        Of the samples, 0 to 2**64 - 1.
+        Seed of the samples, 0 to 2**64 - 1.
     model : str, default="mini"
         Encoder of the vectors: a bundled name, a folder or a hub id.
 
@@ -126,7 +126,7 @@ def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "m
     Raises
     ------
     InputError
-        If this is no output of upsampling, or an option is out of range.
+        If this is not an output of upsampling, or an option is out of range.
     ModelError
         If the encoder cannot be opened.
     """
@@ -222,7 +222,7 @@ def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "m
 
 
 def _sources(table: WrittenOutput) -> tuple[Callable[[np.ndarray], list[str]] | None, str | None]:
-    """Return what gives the texts of the sources of new rows, or None and why there is nothing."""
+    """Return a function that gives the source texts of new rows, or None and the reason."""
     from augment.data.corpus import read
     from augment.data.reading import Layout
 
@@ -252,7 +252,7 @@ def _sources(table: WrittenOutput) -> tuple[Callable[[np.ndarray], list[str]] | 
 
 
 def _agreement(table: WrittenOutput, new: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str | None]:
-    """Return the teacher's probabilities of the rows' own classes, or nothing and why."""
+    """Return the teacher's probabilities of the rows' own classes, or an empty dict and the reason."""
     guard = next((guard for guard in table.manifest["guards"] if guard["name"] == "agreement"), None)
     if guard is None:
         return {}, "The agreement guard was off: no teacher has looked at the new rows."
@@ -279,7 +279,7 @@ def _diversity(texts: Sequence[str]) -> Diversity:
 
 
 def _vectors(texts: Mapping[tuple[str, str], list[str]], model: str) -> tuple[dict[tuple[str, str], np.ndarray], int]:
-    """Encode lists of texts, each text once, and say how many there were."""
+    """Encode lists of texts, each text once; also return the number of different texts."""
     from augment.models.encoder import TextEncoder
 
     places = {text: i for i, text in enumerate(dict.fromkeys(text for some in texts.values() for text in some))}

@@ -1,4 +1,4 @@
-"""How diverse texts are, how long, how near to their sources, how like real rows their vectors. Pure functions."""
+"""Pure functions that measure texts: diversity, length, similarity to sources, fidelity of vectors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from augment.vectors.fidelity import vector_fidelity as vector_fidelity
 from augment.words import WORD, folded_words
 
 SMOOTHING = 0.1
-"""What stands for a match where BLEU finds none: epsilon of Chen and Cherry 2014, method 1."""
+"""The number of matches that counts if BLEU finds none: epsilon of Chen and Cherry 2014, method 1."""
 
 
 class Piece(NamedTuple):
@@ -51,9 +51,9 @@ def word_counts(texts: Sequence[str]) -> np.ndarray:
 
 
 def distinct(texts: Sequence[str], order: int) -> float:
-    """Return how many of all n-grams differ: distinct-n.
+    """Return the share of different n-grams among all n-grams: distinct-n.
 
-    It falls with the number of words, so that two lists of texts are to be compared at the same size.
+    It falls as the number of words grows, so compare lists of texts of the same size.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ def distinct(texts: Sequence[str], order: int) -> float:
 def self_bleu(texts: Sequence[str], *, order: int = 4) -> float:
     """Return the mean BLEU of each text against all others: near 1 if they repeat each other.
 
-    It grows with the number of texts, so that two lists are to be compared at the same size. Each text is scored up to
-    the n-grams that it is long enough for. An order without a match counts as `SMOOTHING` matches.
+    It grows with the number of texts, so compare lists of the same size. Each text is scored up to the longest n-grams
+    that it has. An order without a match counts as `SMOOTHING` matches.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def paired_cosines(vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     vectors, others : ndarray, shape (n, d)
-        Of any length; a vector of zeros is at right angles to all.
+        Of any length. A vector of zeros has the cosine 0 to all others.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def paired_cosines(vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def project(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lay vectors out in a plane: their two directions of most variance.
+    """Project vectors onto their two directions of most variance.
 
     The sign of a direction means nothing; here its largest component is positive, so that pictures can be compared.
 
@@ -185,7 +185,7 @@ def project(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     directions = min(2, len(vectors) - 1, vectors.shape[1])
     if directions < 1 or not np.ptp(vectors, axis=0).any():
         return points, shares
-    with threadpool_limits(1):  # the number of cores has a part in the last bits otherwise
+    with threadpool_limits(1):  # otherwise the last bits depend on the number of cores
         fitted = PCA(directions, svd_solver="full").fit(np.asarray(vectors, dtype=np.float64))
         axes = fitted.components_
         largest = np.abs(axes).argmax(axis=1)
@@ -201,12 +201,12 @@ def changed_words(source: str, variant: str) -> tuple[list[Piece], list[Piece]]:
     Parameters
     ----------
     source, variant : str
-        Punctuation marks are words here; white space is kept as it is, and no change.
+        Punctuation marks count as words. White space is kept, and is never a change.
 
     Returns
     -------
     tuple of two lists of Piece
-        Of the source and of the variant; joined, each is its text.
+        The pieces of the source and of the variant; joined, they give the text.
 
     Examples
     --------
@@ -241,7 +241,7 @@ def _two_highest(counts: Sequence[Counter[tuple[str, ...]]]) -> dict[tuple[str, 
 
 
 def _closest_other(lengths: Sequence[int], own: int) -> int:
-    """Return the length that is closest to a text's own among those of the others, the shorter of two as close.
+    """Return the length of another text that is closest to a text's own length; the shorter one in a tie.
 
     `lengths` is sorted and holds the own one as well.
     """
@@ -250,7 +250,7 @@ def _closest_other(lengths: Sequence[int], own: int) -> int:
 
 
 def _word_places(text: str) -> list[tuple[int, int]]:
-    """Return start and end of every word, and of every other character that is no white space."""
+    """Return start and end of every word, and of every other character that is not white space."""
     places, end = [], 0
     for match in WORD.finditer(text):
         places += [(i, i + 1) for i in range(end, match.start()) if not text[i].isspace()]

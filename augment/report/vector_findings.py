@@ -1,4 +1,4 @@
-"""Measure an output of a vector strategy: how like real rows its new ones are, and where they lie."""
+"""Measure an output of a vector strategy: how similar its new rows are to real ones, and where they lie."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from augment.report.written_table import WrittenOutput
 from augment.vectors.fidelity import variance_ratio
 
 MOST = 2000
-"""Rows of a class, of either kind, that are measured at most; of all other classes together four times as many."""
+"""Maximum number of rows of a class, of each kind, that are measured; four times as many of all other classes."""
 MAPPED = 400
-"""Points of a kind on a map at most."""
+"""Maximum number of points of a kind on a map."""
 FEWEST = 11
-"""Rows of each kind below which a class is not compared with held-out ones."""
+"""Minimum number of rows of each kind for a comparison with held-out rows."""
 
 _ORIGINALS, _NEW, _OTHERS = range(7, 10)  # what rows are drawn for; `augment.vectors.fidelity` has the numbers below
 
@@ -52,9 +52,9 @@ class VectorFindings:
     map_others: np.ndarray
     """Points of originals of other classes, (n, 2)."""
     map_shares: np.ndarray
-    """Of the variance, for both directions of the plane."""
+    """Shares of the variance along both directions of the plane."""
     no_heldout: str | None
-    """Why there is nothing held out to compare with, as a sentence."""
+    """Why new rows cannot be compared with held-out ones, as a sentence."""
 
 
 def appraise_vectors(table: WrittenOutput, names: Sequence[str]) -> VectorFindings:
@@ -134,7 +134,7 @@ def _fidelity(
 
 
 def _heldout(manifest: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], str | None]:
-    """Return the vectors of held-out rows by class, or nothing and why."""
+    """Return the vectors of held-out rows by class, or an empty dict and the reason."""
     from augment.data.corpus import read
     from augment.data.reading import Layout
     from augment.models.encoder import TextEncoder
@@ -168,7 +168,7 @@ def _heldout(manifest: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], str | 
 
 
 def _spread(new: np.ndarray, originals: np.ndarray) -> float:
-    """Return how far new rows spread, over how far originals do; nan if there are too few."""
+    """Return the variance of new rows divided by that of originals; nan if there are too few."""
     if min(len(new), len(originals)) < 2:
         return math.nan
     return variance_ratio(new.astype(np.float64), originals.astype(np.float64))

@@ -1,4 +1,4 @@
-"""An output of upsampling as it was written: its manifest, its table, and rows drawn of it."""
+"""Read an output of upsampling: its manifest, its table, and samples of its rows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If the output or its manifest is missing, or the latter is none.
+        If the output or its manifest is missing, or the manifest cannot be used.
     """
     if not os.path.exists(path):
         raise InputError(f"{path}: no such file or folder; give what `augment upsample` has written.")
@@ -56,7 +56,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 class WrittenOutput:
-    """A table that was written, with the few columns that every row has a part in held as arrays."""
+    """A written table. The columns that are needed of every row are held as arrays."""
 
     def __init__(self, path: Path, manifest: Mapping[str, Any], seed: int) -> None:
         from augment.data.reading import Layout, load
@@ -89,7 +89,7 @@ class WrittenOutput:
         return self.table.with_format("arrow", columns=[name])[:].column(name)
 
     def _as(self, path: Path, name: str, dtype: str, null: Any) -> np.ndarray:
-        """Return a column that csv may have made strings of."""
+        """Return a column, converted from strings if csv has made it so."""
         import pyarrow as pa
 
         try:
@@ -108,7 +108,7 @@ class WrittenOutput:
         return np.flatnonzero(np.isin(self.codes, self.codes_of([name])) & (self.is_new if new else self.is_original))
 
     def draw(self, rows: np.ndarray, purpose: int, most: int, name: str = "") -> np.ndarray:
-        """Draw some of these rows that have a text, in random order, the same whatever else is drawn."""
+        """Draw some of these rows that have a text, in random order. Other draws do not change the result."""
         number = sorted(self.manifest["counts_before"]).index(name) if name else 0
         drawn = generator(self.seed, "report", purpose, number).permutation(rows)[:most]
         if not len(drawn):
@@ -157,7 +157,7 @@ class WrittenOutput:
 
 
 def cells_of(table: Dataset, name: str, rows: np.ndarray) -> list[Any]:
-    """Return some cells of one column, in the order asked for."""
+    """Return some cells of one column, in the given order."""
     if not len(rows):
         return []
     return table.with_format("arrow", columns=[name])[rows.tolist()].column(name).to_pylist()

@@ -1,4 +1,4 @@
-"""What a run is asked for: by the command line, and by the manifest of an earlier run or a file of the same form."""
+"""The request for a run, from options and from the manifest of an earlier run or a file of the same form."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Input(Settings):
     layout: _Layout | None = None
     fingerprint: str | None = None
     text_column: str | None = None
-    """With `label_column`, read where there is no layout; a manifest tells here which columns were found."""
+    """With `label_column`, read if there is no layout. A manifest names here the columns that were used."""
     label_column: str | None = None
     rows: Any = None
     rows_kept_out: Any = None
@@ -51,7 +51,7 @@ class _Input(Settings):
 class _HeldOut(Settings):
     name: str
     texts: str | None = None
-    """What identifies the texts."""
+    """A hash of the texts."""
     rows: Any = None
 
 
@@ -63,12 +63,12 @@ class _Part(Settings):
     identity: dict[str, Any] | None = None
 
     def config(self) -> dict[str, Any]:
-        """Return what the registries take."""
+        """Return the configuration for a registry."""
         return {"name": self.name, "parameters": self.parameters}
 
 
 class _Encoder(Settings):
-    """What turns texts into vectors, for a vector strategy."""
+    """The encoder that turns texts into vectors, for a vector strategy."""
 
     model: str = "mini"
     revision: str | None = None
@@ -79,7 +79,7 @@ class _Encoder(Settings):
 
 
 class RunConfig(Settings):
-    """What is read of a manifest; a file that is written by hand may leave any of it out."""
+    """The parts of a manifest that are read. A handwritten file may leave out any of them."""
 
     input: _Input = _Input()
     against: tuple[_HeldOut, ...] | None = None
@@ -95,24 +95,24 @@ class RunConfig(Settings):
 
 
 STRATEGY = "fillmask"
-"""The strategy of a run that names none."""
+"""The default strategy."""
 MODEL_OPTIONS = ("model", "revision", "device", "dtype", "batch_size")
-"""Options of whatever model a strategy takes."""
+"""Options for the model of a text strategy."""
 ENCODER_OPTIONS = ("encoder", "pooling", "normalize", "decode")
-"""Options that vector strategies alone have."""
+"""Options for vector strategies only."""
 OUTCOME = {"schema", *(field.name for field in dataclasses.fields(Manifest))} - {*RunConfig.model_fields}
-"""What a manifest says of itself and of the outcome of its run; no part of what is asked for."""
+"""Keys of a manifest that describe the result of a run and not the request."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """What a run is asked for, and what must be found for it to repeat another: `settle` makes it."""
+    """The request for a run, and the identities that must match if it repeats another run. Made by `settle`."""
 
     source: str
     layout: Layout
     strategy: TextStrategy | VectorSampler
     encoder: TextEncoder | None
-    """Of a vector strategy."""
+    """The encoder of a vector strategy; None for texts."""
     decode: Literal["nearest"] | None
     sampling_strategy: budget.SamplingStrategy
     seed: int
@@ -121,21 +121,21 @@ class RunRequest:
     max_per_source: int | None
     only_synthetic: bool
     path: Path | None
-    """The file; None if there is none."""
+    """The configuration file, or None."""
     named: Container[str]
-    """What of the input and the held-out files the file names, and no option."""
+    """Input and held-out files that are named by the configuration file and not by an option."""
     fingerprint: str | None
-    """Which the input must have."""
+    """The fingerprint that the input must have."""
     digests: tuple[str | None, ...]
-    """Which the held-out files must have."""
+    """The hashes that the held-out files must have."""
     identity: Mapping[str, Any]
-    """What the strategy must say of itself."""
+    """The identity that the strategy must have."""
     encoder_identity: Mapping[str, Any]
-    """What the encoder must say of itself."""
+    """The identity that the encoder must have."""
     guard_identities: tuple[tuple[dict[str, Any], Mapping[str, Any]], ...]
-    """Guards, and what they must say of themselves."""
+    """Guards, and the identities that they must have."""
     versions: Mapping[str, str]
-    """What the other run was made with."""
+    """The versions with which the other run was made."""
 
     def read_input(self) -> Corpus:
         """Read the input.
@@ -174,7 +174,7 @@ class RunRequest:
         return read
 
     def check_models(self, guards: Sequence[Guard]) -> None:
-        """Check that the strategy and the guards work with what they worked with in the other run.
+        """Check that the strategy and the guards have the models and versions of the other run.
 
         Parameters
         ----------
@@ -184,7 +184,7 @@ class RunRequest:
         Raises
         ------
         InputError
-            Naming the first model, revision or version that is another.
+            If a model, revision or version differs; the message names the first.
         """
         self._check(f"The strategy {self.strategy.name!r}", "strategy", self.identity, self.strategy.identity())
         if self.encoder is not None and self.encoder_identity:
@@ -198,7 +198,7 @@ class RunRequest:
                     )
 
     def other_versions(self) -> str:
-        """Return what is installed in other versions than the run of the file had, as one clause; or nothing."""
+        """Return, as one clause, the packages whose installed versions differ from those of the other run."""
         now = installed_versions()
         return ", ".join(
             f"{name} {version} ({now.get(name, 'none')} here)"
@@ -207,7 +207,7 @@ class RunRequest:
         )
 
     def _check(self, what: str, where: str, recorded: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        """Refuse an identity that is another; keys that the file does not have may be anything."""
+        """Raise an error if an identity differs. Keys that the file lacks are not compared."""
         plain = json.loads(json.dumps(now, default=str))
         changed = difference(dict(recorded), {key: plain.get(key) for key in recorded})
         if changed:
@@ -217,7 +217,7 @@ class RunRequest:
             )
 
     def _read_named(self, name: str, read: Callable[[str, Layout], Any]) -> Any:
-        """Read what a name stands for, and say where names in the file are looked for if it does not exist."""
+        """Read a named file. If it is missing, explain where names from the configuration file are looked for."""
         try:
             return read(name, self.layout)
         except InputError as error:
@@ -244,7 +244,7 @@ def read(path: Path) -> RunConfig:
     Raises
     ------
     InputError
-        If the file cannot be read or is no JSON, or naming every unknown key and every value of a wrong type.
+        If the file cannot be read or is not JSON, or has unknown keys or values of a wrong type, which are all named.
     """
     try:
         record = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -274,23 +274,23 @@ def read(path: Path) -> RunConfig:
 
 
 def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
-    """Settle what a run is asked for.
+    """Combine options, a configuration file and defaults into one request.
 
-    A given option goes before the file. The file goes before what a strategy that was built in Python says of itself,
-    and that goes before the default.
+    An option overrides the file. The file overrides the settings of a strategy that was built in Python, and those
+    override the defaults.
 
-    What an option has replaced need not be as it was in the other run: its recorded fingerprint, digest or identity
-    is not checked. The input is, since a file is often just somewhere else.
+    If an option replaces something, its recorded hash or identity is not checked. Only the fingerprint of the input is
+    checked all the same, since the input has often just moved.
 
     Parameters
     ----------
     path : Path or None
         The file.
     options : mapping
-        The options that were given, by name: ``source``, ``strategy`` (a name, or a strategy), ``parameters`` (those
+        The options by name: ``source``, ``strategy`` (a name, or a strategy), ``parameters`` (those
         of the strategy, as texts), ``sampling_strategy``, ``seed``, ``against``, ``guards``, ``max_per_source``,
         ``only_synthetic``, the fields of `Layout`, `MODEL_OPTIONS` and `ENCODER_OPTIONS`. ``encoder`` is the name of
-        a model, or a `TextEncoder`. What is None counts as not given.
+        a model, or a `TextEncoder`. None counts as not given.
 
     Returns
     -------
@@ -321,7 +321,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
             raise
         raise InputError(f"{path}: {error}") from error
     guards = options.get("guards")
-    if built is not None and encoder is None:  # what the strategy brings along is not named besides
+    if built is not None and encoder is None:  # guards of the strategy are not named again
         guards = [guard for guard in built if guard.to_config() not in brought]
 
     def first(name: str) -> Any:
@@ -340,7 +340,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         decode=first("decode"),
         **own_settings._asdict(),
         against=tuple(options.get("against", ())) if files is None else tuple(file.name for file in files),
-        # Of a run that made texts: no part of what vectors can be asked for.
+        # The file may be of a run that made texts; vectors have no such limit.
         max_per_source=first("max_per_source") if encoder is None else options.get("max_per_source"),
         only_synthetic=bool(first("only_synthetic")),
         path=path,
@@ -361,7 +361,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
 def _strategy(
     part: _Part | None, options: Mapping[str, Any]
 ) -> tuple[TextStrategy | VectorSampler, Mapping[str, Any] | None]:
-    """Build the strategy, and say what it must say of itself: nothing if options have changed its rows."""
+    """Build the strategy, and return the identity that it must have; None if options change its rows."""
     name, values = options.get("strategy"), options.get("parameters", {})
     if name is not None and not isinstance(name, str):
         return name, None
@@ -379,7 +379,7 @@ def _strategy(
 def _encoder(
     part: _Encoder | None, options: Mapping[str, Any], strategy: TextStrategy | VectorSampler
 ) -> tuple[TextEncoder | None, Mapping[str, Any] | None]:
-    """Build the encoder of a vector strategy, and say what it must say of itself."""
+    """Build the encoder of a vector strategy, and return the identity that it must have."""
     if isinstance(strategy, TextStrategy):
         for name in _of(options, ENCODER_OPTIONS):
             raise InputError(
@@ -406,12 +406,12 @@ def _encoder(
 
 
 def _of(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return the given options of some names."""
+    """Return the options with these names."""
     return {name: options[name] for name in names if name in options}
 
 
 def _layout(section: _Input) -> Layout:
-    """Return the layout of a file, which a short one may leave to the names of the columns."""
+    """Return the layout of a file. A short file may name only the columns."""
     if section.layout is None:
         return Layout(text_column=section.text_column, label_column=section.label_column)
     return Layout(**dict(section.layout))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from augment.run.vector_table import Vectors
 
 Progress = Callable[[int, int, str], None]
-"""Called with how many were just done, how many there are in all, and what they are, in the plural.
+"""Called with the number just done, the total, and the word for the items in the plural.
 
 The first call has 0 done.
 """
@@ -38,7 +38,7 @@ The first call has 0 done.
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a run writes: the output, its manifest and its journal, and what of them may be replaced.
+    """Where a run writes: the output, its manifest and its journal, and whether they may be replaced.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Destination:
         Raises
         ------
         InputError
-            If the suffix of the output is of no known format.
+            If the format of the output is unknown.
         OutputError
             If something cannot be written, or exists already and may not be replaced.
         """
@@ -121,20 +121,20 @@ class Destination:
 
 @dataclass(frozen=True, kw_only=True)
 class FileResult:
-    """What `make_file` made."""
+    """The result of `make_file`."""
 
     manifest: Manifest
     job: Job
     examples: list[Row]
     """Some of the new rows of a text strategy, evenly spread."""
     vectors: Vectors | None = None
-    """Of a vector strategy: all vectors."""
+    """All vectors, for a vector strategy."""
 
 
 def plan_file(
     request: RunRequest, destination: Destination | None = None, *, workers: int = 1, strict: bool = False
 ) -> Job:
-    """Read the files of a request and settle what is to be made, without opening a model.
+    """Read the files of a request and plan what to make, without opening a model.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def make_file(
     destination : Destination
         Checked.
     workers : int, default=1
-        Processes that make candidates; of text strategies alone. Changes the speed, not the result.
+        Processes that make candidates; for text strategies only. Changes the speed, not the result.
     strict : bool, default=False
         Refuse data with empty texts, and write nothing if rows are missing.
     progress : callable, optional
@@ -291,7 +291,7 @@ def _make_vectors(request: RunRequest, job: Job, destination: Destination, progr
 
 
 def _counted(progress: Progress | None, total: int, what: str) -> Callable[[int], None] | None:
-    """Return a callback that takes the number just done, after telling that nothing is done yet."""
+    """Return a callback that takes the number just done. First report that nothing is done yet."""
     if progress is None:
         return None
     progress(0, total, what)
@@ -303,7 +303,7 @@ def _advance(progress: Progress, total: int, what: str, done: int) -> None:
 
 
 def _check_for_vectors(request: RunRequest, destination: Destination | None, workers: int) -> None:
-    """Refuse what does not go with a strategy that makes vectors."""
+    """Raise an error for options that do not work with a vector strategy."""
     name = request.strategy.name
     if destination is not None and destination.output.suffix.lower() not in ("", ".parquet"):
         raise InputError(

@@ -1,4 +1,4 @@
-"""What a run has to make, settled before any model is opened."""
+"""The plan of a run, made before any model is opened."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class HeldOutTexts(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is to be made, settled before anything is: `plan_job` makes it, `run` carries it out."""
+    """The plan of a run: `plan_job` makes it, `text_run` or `vector_run` carries it out."""
 
     corpus: Corpus
     strategy: TextStrategy | VectorSampler
@@ -40,7 +40,7 @@ class Job:
     seed: int
     held_out: tuple[HeldOutTexts, ...]
     guards: tuple[Guard, ...]
-    """Those that are asked, in their order."""
+    """The guards of the run, in order."""
     max_per_source: int | None
     counts: dict[str, int]
     """Class name → rows at present, synthetic ones included, in sorted order."""
@@ -51,11 +51,11 @@ class Job:
     first_variants: dict[str, int]
     """Class name → number of its sources' next variant; above 0 where synthetic rows are extended."""
     empty: int
-    """Rows without a text: kept, never sources."""
+    """Rows without a text. They are kept, but are never sources."""
 
 
 class RunSettings(NamedTuple):
-    """What a strategy may say of its run, and a call may say otherwise."""
+    """Settings that a strategy has and a call may override."""
 
     sampling_strategy: SamplingStrategy
     seed: int
@@ -69,14 +69,14 @@ def run_settings(
     seed: int | None = None,
     guards: Sequence[str | Guard] | None = None,
 ) -> RunSettings:
-    """Settle what a strategy and a call both may say: the call goes first, with a warning where they differ.
+    """Combine the settings of a strategy and of a call. The call wins, with a warning if they differ.
 
     Parameters
     ----------
     strategy : TextStrategy or VectorSampler
         Its own `sampling_strategy`, `random_state` and `guards` are the defaults of its runs.
     sampling_strategy, seed, guards : optional
-        Those of the call; None for the strategy's.
+        Settings of the call; None for the strategy's.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def _is_auto(sampling_strategy: Any) -> bool:
 
 
 def _first(name: str, argument: Any, own_name: str, own: Any) -> Any:
-    """Return what the call gives, or else what the strategy has; say so if the two differ."""
+    """Return the call's value, or else the strategy's; warn if both are set and differ."""
     if argument is None or own is None:
         return own if argument is None else argument
     if argument != own:
@@ -130,12 +130,12 @@ def plan_job(
     max_per_source: int | None = None,
     strict: bool = False,
 ) -> Job:
-    """Settle what is to be made, without opening a model.
+    """Plan what to make, without opening a model.
 
     Parameters
     ----------
     corpus : Corpus
-        The data. Rows that are synthetic already count towards the totals and are no sources.
+        The data. Rows that are synthetic already count towards the totals, but are not sources.
     strategy : TextStrategy or VectorSampler
         Makes the new texts, or vectors.
     sampling_strategy : str, float, dict or callable, default="auto"
@@ -145,9 +145,9 @@ def plan_job(
     held_out : sequence of HeldOutTexts, default=()
         Texts that no new row may equal or nearly equal.
     guards : sequence of (str or Guard), optional
-        See `augment.guards.selection.select`; of text strategies alone.
+        See `augment.guards.selection.select`; for text strategies only.
     max_per_source : int, optional
-        Most new rows of one source, 1 or more; of text strategies alone.
+        Maximum number of new rows from one source, 1 or more; for text strategies only.
     strict : bool, default=False
         Refuse data with empty texts.
 
@@ -206,7 +206,7 @@ def plan_job(
 
 
 def _first_variants(corpus: Corpus) -> dict[str, int]:
-    """Number the variants of each class on from those of the synthetic rows that it has."""
+    """Return the first free variant number of each class, after those of its synthetic rows."""
     first = np.zeros(len(corpus.classes), dtype=np.int64)
     if "variant" in corpus.table.column_names:
         np.maximum.at(first, corpus.codes, corpus.column("variant").fill_null(-1).to_numpy() + 1)
@@ -214,12 +214,12 @@ def _first_variants(corpus: Corpus) -> dict[str, int]:
 
 
 def check_provenance_columns(corpus: Corpus) -> None:
-    """Refuse a table with a column of its own under a name that upsampling writes.
+    """Raise an error if a column of the input has a name that upsampling writes.
 
     Raises
     ------
     InputError
-        Naming the column.
+        If there is one; the message names the column.
     """
     present = set(PROVENANCE) & set(corpus.table.column_names)
     if present and "is_synthetic" not in present:

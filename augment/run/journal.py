@@ -1,4 +1,4 @@
-"""What has been made so far, on disk, chunk by chunk: a killed run loses one chunk at most."""
+"""Save finished chunks of rows on disk, so that a killed run loses at most one chunk."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def journal_path(output: Path) -> Path:
 
 
 def check_no_journal(output: Path) -> None:
-    """Refuse to begin anew where an unfinished run has left its work.
+    """Raise an error if an unfinished run has left its journal.
 
     Raises
     ------
     OutputError
-        Naming the two ways on.
+        If there is a journal; the message names both ways to continue.
     """
     path = journal_path(output)
     if path.exists():
@@ -45,24 +45,24 @@ def check_no_journal(output: Path) -> None:
 
 
 class Journal:
-    """An append-only file of finished chunks, one line each, behind a line that says of which run they are.
+    """An append-only file with one line for each finished chunk, after a line that identifies the run.
 
-    A line carries its own checksum. One that a crash has cut short is dropped when the journal is opened; the chunks
-    before it stand. While a run holds the journal no other can.
+    Each line has a checksum. A line that a crash has cut short is dropped when the journal is opened; the chunks before
+    it stay. Only one run at a time can hold the journal.
 
     Parameters
     ----------
     path : Path
         The file.
     identity : mapping
-        Whatever determines the rows, as plain data.
+        Everything that determines the rows, as plain data.
     resume : bool
-        Go on with what stands there; else it is discarded.
+        Continue with the existing chunks. If False, they are discarded.
 
     Raises
     ------
     InputError
-        If what stands there is of another run, or damaged.
+        If the file is damaged or belongs to another run.
     OutputError
         If it cannot be written, or another run holds it.
     """
@@ -92,14 +92,14 @@ class Journal:
 
     @property
     def chunks(self) -> int:
-        """How many finished chunks it holds."""
+        """The number of finished chunks."""
         return len(self._places)
 
     def __enter__(self) -> Journal:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Close the file; one without a single chunk is worth nothing and goes."""
+        """Close the file; delete it if it holds no chunk."""
         if self.chunks == 0 and not self._file.closed:
             self.remove()
         self._file.close()
@@ -110,7 +110,7 @@ class Journal:
         Raises
         ------
         OutputError
-            If it cannot be written; what was there before stays.
+            If it cannot be written; earlier chunks stay.
         """
         place = self._end
         try:
@@ -141,7 +141,7 @@ class Journal:
             yield Outcome(label, entry["slots"], rows, entry["rejected"], entry["barren"])
 
     def __iter__(self) -> Iterator[Row]:
-        """Read the rows of all finished chunks, in order; as often as asked."""
+        """Read the rows of all finished chunks, in order; this may be repeated."""
         for outcome in self.outcomes():
             yield from outcome.rows
 
@@ -158,7 +158,7 @@ class Journal:
             raise OutputError(f"{self.path}: another run is writing this output; wait for it, or choose another.")
 
     def _read_up(self, identity: Mapping[str, Any]) -> None:
-        """Check what stands in the file, cut off what a crash left half written, and note where chunks begin."""
+        """Check the file, cut off a half-written line, and note where chunks begin."""
         # The locked handle itself: on Windows no other may read what it has locked. A copy, since readers close theirs.
         with open(os.dup(self._file.fileno()), "rb") as file:
             file.seek(0)

@@ -1,4 +1,4 @@
-"""What was asked, what was made, from what, with what: one JSON file beside every output."""
+"""The record of a run: one JSON file beside every output."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Manifest:
     against: list[dict[str, Any]]
     """Name and rows of each held-out file."""
     strategy: dict[str, Any]
-    """Name, parameters, and what it says of its model."""
+    """Name, parameters, and the identity of its model."""
     guards: list[dict[str, Any]]
-    """Name and parameters, in the order in which they were asked."""
+    """Name and parameters, in the order in which they judged."""
     sampling_strategy: Any
     seed: int
     max_per_source: int | None
@@ -40,15 +40,15 @@ class Manifest:
     rejected: dict[str, int]
     """Guard → candidates rejected."""
     seconds: float
-    """Wall time of making the rows, models opened included."""
+    """Wall time of making the rows, including the opening of models."""
     encoder: dict[str, Any] | None = None
-    """Of a vector strategy: parameters, and what identifies the model."""
+    """Parameters of the encoder and identity of its model, for a vector strategy."""
     decode: str | None = None
-    """Of a vector strategy: how its vectors were looked up."""
+    """How vectors were decoded, for a vector strategy."""
     versions: dict[str, str] = field(default_factory=lambda: installed_versions())
 
     def shortfall(self) -> str:
-        """Say which rows are missing and why, in one sentence."""
+        """Return one sentence on which rows are missing and why."""
         parts = [f"{entry['rows']:,} of class {label!r} ({entry['why']})" for label, entry in self.missing.items()]
         return f"Rows that could not be made: {'; '.join(parts)}."
 
@@ -69,7 +69,7 @@ def manifest_path(output: Path) -> Path:
 
 
 def _repeatable(job: Job) -> Any:
-    """Return the sampling strategy as plain data: of a callable the totals that it gave."""
+    """Return the sampling strategy as plain data: for a callable, the totals that it returned."""
     if callable(job.sampling_strategy):
         return {label: job.counts[label] + rows for label, rows in job.budget.items()}
     return job.sampling_strategy

@@ -22,10 +22,10 @@ from augment.text.base import fitted_guards
 
 
 class MadeRows(NamedTuple):
-    """What a run made."""
+    """The result of a text run."""
 
     rows: Iterable[Row]
-    """In the order of the plan; a list, or the journal that they stand in."""
+    """In the order of the plan; a list, or the journal that holds them."""
     manifest: Manifest
 
 
@@ -69,7 +69,7 @@ class Run:
         return {name: dtype for guard in self.guards for name, dtype in guard.columns.items()}
 
     def identity(self) -> dict[str, Any]:
-        """Return whatever determines the rows, as plain data: a run that is resumed must have the same."""
+        """Return everything that determines the rows, as plain data. A resumed run must have the same."""
         strategy, job = self.job.strategy, self.job
         parameters = registry.STRATEGIES.to_config(strategy)["parameters"]
         return {

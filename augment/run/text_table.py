@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NULLABLE = {name: name.capitalize() for name in ("int8", "int16", "int32", "int64")}
 NULLABLE |= {name: f"UI{name[2:]}" for name in ("uint8", "uint16", "uint32", "uint64")} | {"bool": "boolean"}
-"""pandas types that hold no nulls → those that do; else integers would come back as rounded floats."""
+"""pandas types without nulls → types with nulls. Otherwise integers would come back as rounded floats."""
 
 
 def _arrow_type(name: str) -> pa.DataType:
@@ -49,22 +49,22 @@ def extended_batches(
     corpus : Corpus
         The originals, n rows.
     rows : iterable of Row
-        The new rows; `source` counts the rows of the corpus. They are asked for after the originals, and once.
+        The new rows; `source` counts the rows of the corpus. They are read once, after the originals.
     strategy : str
         The name under which they are recorded.
     only_synthetic : bool
         Leave the originals out.
     extra : mapping of str to str, optional
-        Columns that the new rows carry besides, and their Arrow types, such as ``"double"`` or ``"list<float>"``.
+        Further columns of the new rows, and their Arrow types, such as ``"double"`` or ``"list<float>"``.
 
     Returns
     -------
     features : Features
         The columns of the corpus, then those of `PROVENANCE` and of `extra` that it lacked.
     batches : iterator of pyarrow.RecordBatch
-        Originals have nulls in what was added. New rows have the label value of their source and nulls in all
-        other columns; in one of `extra`, too, that the corpus had already with another type. `source_row` is the
-        parent's row number in the input.
+        Originals have nulls in the added columns. New rows have the label value of their source and nulls in all other
+        columns, also in a column of `extra` that the corpus already has with another type. `source_row` is the parent's
+        row number in the input.
     """
     import datasets
     import pyarrow as pa

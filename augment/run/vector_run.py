@@ -1,4 +1,4 @@
-"""The main job for vector strategies: encode, resample, look up, assemble, record. It only conducts."""
+"""The main job for vector strategies: encode, resample, look up, assemble, record."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def make(
 
 
 def _check_held_out(job: Job, encoder: TextEncoder, new: Resampled) -> None:
-    """Refuse a new vector that is one of a held-out text."""
+    """Raise an error if a new vector equals that of a held-out text."""
     texts = [text for file in job.held_out for text in file.texts]
     if texts and np.isin(row_keys(new.vectors), row_keys(encoder.encode(texts))).any():
         raise InputError(

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 COLUMNS = ("vector", "neighbor_row", "neighbor_weight")
-"""What the output of a vector strategy has beside `augment.data.corpus.PROVENANCE`."""
+"""Columns of the output of a vector strategy besides `augment.data.corpus.PROVENANCE`."""
 
 
 DECODED = ("nearest_text", "nearest_distance")
-"""What it has besides if vectors are decoded."""
+"""Further columns if vectors are decoded."""
 
 
 Decode = Literal["nearest"]
@@ -33,18 +33,18 @@ Decode = Literal["nearest"]
 
 @dataclass(frozen=True)
 class Vectors:
-    """The outcome of a run: the vectors of all texts, and the new ones."""
+    """The result of a vector run: the vectors of all texts, and the new ones."""
 
     originals: np.ndarray
     """Shape (n, d), float32."""
     new: Resampled
     nearest: Nearest | None
-    """Of each new one, if it was asked for."""
+    """The nearest row of each new vector, if requested."""
     manifest: Manifest
 
 
 def check_columns(job: Job, decode: Decode | None) -> None:
-    """Refuse a table with a column under a name that is written here.
+    """Raise an error if a column of the input has a name that is written here.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def check_columns(job: Job, decode: Decode | None) -> None:
     Raises
     ------
     InputError
-        Naming the column.
+        If there is one; the message names the column.
     """
     for name in (*COLUMNS, *(DECODED if decode else ())):
         if name in job.corpus.table.column_names:

@@ -1,4 +1,4 @@
-"""Processes beside the main one: those that end with it, and those that try draws while it accepts them in order."""
+"""Worker processes that try draws, while the main process accepts rows in order."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Workers:
         return self
 
     def __exit__(self, kind: object, *exception: object) -> None:
-        """End the processes: at once after an error or Ctrl-C, since nobody waits for what they are at."""
+        """End the processes: at once after an error or Ctrl-C, since their results are not needed."""
         self._processes.close(at_once=kind is not None)
 
     def __call__(self, draws: Sequence[Draw]) -> list[Trial]:
@@ -58,7 +58,7 @@ class Workers:
         CounterpoiseError
             If a process has died, or could not open its model.
         """
-        # By source, so that what a process knows of one serves its other variants and later tries as well.
+        # By source, so that a process reuses its work on one for other variants and later tries.
         shares = [
             [i for i, draw in enumerate(draws) if share_of(draw.source, self.count) == n] for n in range(self.count)
         ]
@@ -76,7 +76,7 @@ class Workers:
 
 
 class _InThisProcess:
-    """What this worker process works with."""
+    """The strategy and the guards of this worker process."""
 
     strategy: TextStrategy
     guards: list[Guard]
@@ -91,7 +91,7 @@ def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int
     from augment.models.encoder import Encoders
     from augment.text.base import model_device
 
-    params = strategy.get_params()  # those of a composition's parts among them
+    params = strategy.get_params()  # including those of a composition's parts
     devices = {name: device_of(params[name], number) for name in params if name.rpartition("__")[2] == "device"}
     strategy.set_params(**devices)
     strategy.prepare()
@@ -102,12 +102,12 @@ def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int
 
 
 def device_of(name: str, number: int) -> str:
-    """Return the device of a worker: where there are several of the kind asked for, each takes the next.
+    """Return the device of a worker. Several CUDA devices are assigned in turn.
 
     Parameters
     ----------
     name : str
-        As the strategy has it; one that names a single device (``"cuda:1"``) stays.
+        The strategy's device. A single device (``"cuda:1"``) is kept.
     number : int
         The worker's, from 0.
 
@@ -124,7 +124,7 @@ def device_of(name: str, number: int) -> str:
 
 
 def share_of(source: int, count: int) -> int:
-    """Return which of so many processes a source belongs to, whatever order the classes of a file stand in.
+    """Return the number of the process that a source belongs to; the order of a file does not matter.
 
     Examples
     --------
