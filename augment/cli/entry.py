@@ -28,7 +28,8 @@ def main() -> None:
 @click.option("--model", default="mini", show_default=True, metavar="NAME", help="Encoder of the similarities.")
 def report_command(output: Path, path: Path | None, overwrite: bool, sample: int | None, seed: int, model: str) -> None:
     """Write an HTML report about OUTPUT, a table that `augment upsample` has written."""
-    from augment.report.html import SAMPLE, write_report
+    from augment.report.html import write_report
+    from augment.report.text_findings import SAMPLE
 
     path = path or output.with_name(f"{output.name}.report.html")
     write_report(output, path, overwrite=overwrite, sample=SAMPLE if sample is None else sample, seed=seed, model=model)

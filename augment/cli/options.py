@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from augment.errors import InputError
+
+if TYPE_CHECKING:
+    from augment.data.corpus import Layout
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 LAYOUT = ("text_column", "label_column", "columns", "label_map", "labels", "drop_unlabelled", "split")
 
@@ -19,7 +25,7 @@ def _named(context: click.Context, parameter: click.Parameter, value: Path | Non
     return value
 
 
-def layout_options(command: Any) -> Any:
+def layout_options(command: _Command) -> _Command:
     """Add the options that say how an input is laid out."""
     for option in reversed(
         (
@@ -37,7 +43,7 @@ def layout_options(command: Any) -> Any:
     return command
 
 
-def layout_of(**others: Any) -> Any:
+def layout_of(**others: Any) -> Layout:
     """Build the layout from the options of `layout_options`."""
     from augment.data.corpus import Layout
 

@@ -67,6 +67,7 @@ from augment.cli.options import LAYOUT, _named, layout_of, layout_options, value
 @click.pass_context
 def upsample_command(
     context: click.Context,
+    /,
     output: Path | None,
     config: Path | None,
     params: tuple[str, ...],

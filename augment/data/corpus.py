@@ -67,7 +67,8 @@ class Texts(Sequence[str | None]):
         self._reads += 1
         if self._reads % _READS == 0:
             release()
-        return self._column[int(index)].as_py()
+        text: str | None = self._column[int(index)].as_py()
+        return text
 
     def __iter__(self) -> Iterator[str | None]:
         for start in range(0, len(self), BATCH):
@@ -112,7 +113,8 @@ class Corpus:
     @property
     def labels(self) -> list[str | int]:
         """The labels as they are stored, one per row: strings, or integers (those of a ClassLabel, too)."""
-        return _column(self.table, self.label_column).to_pylist()
+        labels: list[str | int] = _column(self.table, self.label_column).to_pylist()
+        return labels
 
     @property
     def label_names(self) -> dict[str | int, str]:
@@ -145,7 +147,8 @@ class Corpus:
         """Which rows were made by upsampling; bool, shape (n,), all False if the table does not say."""
         if "is_synthetic" not in self.table.column_names:
             return np.zeros(len(self.table), dtype=bool)
-        return _column(self.table, "is_synthetic").fill_null(False).to_numpy()
+        flags: np.ndarray = _column(self.table, "is_synthetic").fill_null(False).to_numpy()
+        return flags
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return one column as it is stored."""
@@ -153,7 +156,8 @@ class Corpus:
 
     def named_labels(self) -> list[str]:
         """Return the name of each row's class; equal names are one object."""
-        return np.array(self.classes, dtype=object)[self.codes].tolist()
+        names: list[str] = np.array(self.classes, dtype=object)[self.codes].tolist()
+        return names
 
     @cached_property
     def _encoded(self) -> tuple[list[str | int], np.ndarray]:

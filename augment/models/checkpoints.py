@@ -282,7 +282,8 @@ def _fast_tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFas
         raise ModelError(f"The tokenizer of {source!r} gives no character offsets. A fast tokenizer is needed.")
     if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
         raise ModelError(f"There is no tokenizer in {source!r}, or it is empty. Save the model's tokenizer beside it.")
-    return tokenizer
+    fast: PreTrainedTokenizerFast = tokenizer
+    return fast
 
 
 def _identity(source: str, revision: str | None) -> str:
@@ -347,7 +348,8 @@ def _dtype(name: str, device: torch.device, *, or_int8: bool = False) -> torch.d
     if name == "int8" and not int8:
         raise InputError(f"The dtype 'int8' needs a CPU with VNNI instructions, and {device} has none. Give 'auto'.")
     if name != "auto":
-        return getattr(torch, name)
+        named: torch.dtype = getattr(torch, name)
+        return named
     if (
         torch.cuda.is_bf16_supported(including_emulation=False)
         if device.type == "cuda"

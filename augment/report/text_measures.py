@@ -155,7 +155,8 @@ def paired_cosines(vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
     """
     a, b = np.asarray(vectors, dtype=np.float64), np.asarray(others, dtype=np.float64)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.clip((a * b).sum(axis=1) / np.where(norms == 0, 1.0, norms), -1, 1)
+    cosines: np.ndarray = np.clip((a * b).sum(axis=1) / np.where(norms == 0, 1.0, norms), -1, 1)
+    return cosines
 
 
 def project(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

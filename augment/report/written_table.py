@@ -93,11 +93,12 @@ class WrittenOutput:
         import pyarrow as pa
 
         try:
-            return self._whole(name).cast(pa.type_for_alias(dtype)).fill_null(null).to_numpy()
+            values: np.ndarray = self._whole(name).cast(pa.type_for_alias(dtype)).fill_null(null).to_numpy()
         except pa.ArrowException:
             raise InputError(
                 f"{path}: column {name!r} must hold {dtype} values; expected the table as `augment upsample` wrote it."
             ) from None
+        return values
 
     def codes_of(self, names: Sequence[str]) -> list[int]:
         """Return the codes of some classes."""
@@ -160,4 +161,5 @@ def cells_of(table: Dataset, name: str, rows: np.ndarray) -> list[Any]:
     """Return some cells of one column, in the given order."""
     if not len(rows):
         return []
-    return table.with_format("arrow", columns=[name])[rows.tolist()].column(name).to_pylist()
+    cells: list[Any] = table.with_format("arrow", columns=[name])[rows.tolist()].column(name).to_pylist()
+    return cells

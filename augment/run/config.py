@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import ValidationError, create_model
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from augment.models.encoder import TextEncoder
     from augment.vectors.base import VectorSampler
 
+_Read = TypeVar("_Read")
 
 _FIELDS: dict[str, Any] = {
     field.name: (typing.get_type_hints(Layout)[field.name], field.default) for field in dataclasses.fields(Layout)
@@ -216,7 +217,7 @@ class RunRequest:
                 f" of the {where} from the file to run all the same."
             )
 
-    def _read_named(self, name: str, read: Callable[[str, Layout], Any]) -> Any:
+    def _read_named(self, name: str, read: Callable[[str, Layout], _Read]) -> _Read:
         """Read a named file. If it is missing, explain where names from the configuration file are looked for."""
         try:
             return read(name, self.layout)

@@ -213,4 +213,5 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     checksum, _, text = line[:-1].partition(b" ")
     if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
         return None
-    return json.loads(text.decode("utf-8", "surrogatepass"))
+    content: dict[str, Any] = json.loads(text.decode("utf-8", "surrogatepass"))
+    return content

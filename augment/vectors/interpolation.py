@@ -68,17 +68,20 @@ def at_length(vectors: np.ndarray, lengths: np.ndarray | float) -> np.ndarray:
     ndarray, shape (m, d)
     """
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors * (lengths / np.where(norms == 0, 1, norms))
+    scaled: np.ndarray = vectors * (lengths / np.where(norms == 0, 1, norms))
+    return scaled
 
 
 def _line(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    return first + weight * (second - first)
+    between: np.ndarray = first + weight * (second - first)
+    return between
 
 
 def _lengths(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the length that a new row has if lengths are interpolated as well."""
     one, other = (np.linalg.norm(rows, axis=1, keepdims=True) for rows in (first, second))
-    return np.abs(_line(one, other, weight))
+    lengths: np.ndarray = np.abs(_line(one, other, weight))
+    return lengths
 
 
 def _line_at_length(first: np.ndarray, second: np.ndarray, weight: np.ndarray) -> np.ndarray:

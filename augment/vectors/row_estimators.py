@@ -151,7 +151,8 @@ class _RowKMeans(BaseEstimator):
         return self
 
     def predict(self, X: sparse.csr_matrix) -> np.ndarray:
-        return self.clusters_.predict(self.vectors[X.indices])
+        codes: np.ndarray = self.clusters_.predict(self.vectors[X.indices])
+        return codes
 
     def fit_predict(self, X: sparse.csr_matrix, y: Any = None) -> np.ndarray:
         return self.fit(X, y).predict(X)
@@ -162,8 +163,9 @@ class _RowKMeansSmote(KMeansSMOTE):
 
     def _find_cluster_sparsity(self, X: sparse.csr_matrix) -> float:
         # In float64, since it is a high power of a distance; and not 0, of rows that are all in one place.
-        sparsity = super()._find_cluster_sparsity(self.kmeans_estimator_.vectors[X.indices].astype(np.float64))
-        return max(sparsity, np.finfo(np.float64).tiny)
+        sparsity: float = super()._find_cluster_sparsity(self.kmeans_estimator_.vectors[X.indices].astype(np.float64))
+        least: float = np.finfo(np.float64).tiny
+        return max(sparsity, least)
 
 
 class _RowSvm(BaseEstimator):
@@ -183,4 +185,5 @@ class _RowSvm(BaseEstimator):
         return self
 
     def predict(self, X: sparse.csr_matrix) -> np.ndarray:
-        return self.svm_.predict(self.vectors[X.indices])
+        labels: np.ndarray = self.svm_.predict(self.vectors[X.indices])
+        return labels

@@ -85,12 +85,14 @@ class ResidualGenerator(nn.Module):
 
     def whitened(self, rows: Tensor) -> Tensor:
         """Return the whitened coordinates of rows, (n, d) → (n, c)."""
-        return (rows - self.mean) @ self.basis / self.scale
+        whitened: Tensor = (rows - self.mean) @ self.basis / self.scale
+        return whitened
 
     def forward(self, coordinates: Tensor, condition: Tensor) -> Tensor:
         """Return whitened coordinates after the move, (n, c); `condition` is one-hot, (n, classes)."""
         noise = torch.randn_like(coordinates)
-        return coordinates + self.network(torch.cat([coordinates, noise, condition], dim=1))
+        moved: Tensor = coordinates + self.network(torch.cat([coordinates, noise, condition], dim=1))
+        return moved
 
     def new(self, smote: np.ndarray, place: int) -> np.ndarray:
         """Return new rows of the class at a place, (n, d) float32, one for each SMOTE row."""
@@ -98,7 +100,8 @@ class ResidualGenerator(nn.Module):
         def moved(rows: Tensor) -> Tensor:
             condition = functional.one_hot(torch.full((len(rows),), place), self.classes).float()
             before = self.whitened(rows)
-            return rows + (self(before, condition) - before) * self.scale @ self.basis.T
+            after: Tensor = self(before, condition)
+            return rows + (after - before) * self.scale @ self.basis.T
 
         return _in_parts(moved, smote)
 
@@ -144,7 +147,8 @@ class TranslatingGenerator(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Return new rows, (n, d) → (n, d), both standardised."""
-        return self.network(rows)
+        made: Tensor = self.network(rows)
+        return made
 
     def new(self, smote: np.ndarray, place: int) -> np.ndarray:
         """Return new rows, (n, d) float32, one for each SMOTE row."""
@@ -206,7 +210,7 @@ class NoiseGenerator(nn.Module):
         """Return new rows, (n, d) float32, as many as there are SMOTE rows, of which nothing else is taken."""
 
         def generate(rows: Tensor) -> Tensor:
-            shares = self(len(rows))
+            shares: Tensor = self(len(rows))
             for group in self.groups:  # one column of each, by its probability
                 drawn = torch.multinomial(shares[:, group], 1)[:, 0]
                 shares[:, group] = functional.one_hot(drawn, len(group)).to(shares.dtype)

@@ -159,10 +159,12 @@ def residual_steps(
         return torch.cat([rows[code][torch.randint(len(rows[code]), (packing,))] for code in packs.tolist()])
 
     def generated() -> Tensor:
-        return generator(drawn(white_smote), of_row).view(len(packs), -1)
+        rows: Tensor = generator(drawn(white_smote), of_row)
+        return rows.view(len(packs), -1)
 
     def judged(packed: Tensor) -> Tensor:
-        return critic(torch.cat([packed, of_pack], 1))
+        scores: Tensor = critic(torch.cat([packed, of_pack], 1))
+        return scores
 
     while True:
         for _ in range(settings.n_critic):
@@ -270,7 +272,8 @@ def _penalty(judged: Callable[[Tensor], Tensor], shown: Tensor, new: Tensor) -> 
     share = torch.rand(len(shown), 1)
     between = (share * shown + (1 - share) * new).requires_grad_(True)
     (slope,) = torch.autograd.grad(judged(between).sum(), between, create_graph=True)
-    return ((slope.norm(dim=1) - 1) ** 2).mean()
+    off: Tensor = slope.norm(dim=1) - 1
+    return (off**2).mean()
 
 
 def _step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
