@@ -190,7 +190,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Return the likeliest class of each text, (n,), of the type that `y` had."""
         shares = self.predict_proba(X)
-        return self.classes_[shares.argmax(axis=1)]
+        likeliest: np.ndarray = self.classes_[shares.argmax(axis=1)]
+        return likeliest
 
     def __sklearn_tags__(self) -> Any:
         """Say that it takes texts."""

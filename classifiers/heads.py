@@ -37,7 +37,8 @@ class LinearHead(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         """Return the logits (batch, classes) of sentence vectors (batch, width)."""
-        return self.out(self.dropout(torch.tanh(self.dense(self.dropout(features)))))
+        logits: Tensor = self.out(self.dropout(torch.tanh(self.dense(self.dropout(features)))))
+        return logits
 
     def after_features(self) -> list[nn.Linear]:
         """Return the layers that turn features into logits."""
@@ -96,7 +97,8 @@ class RecurrentHead(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         """Return the logits (batch, classes) of last states (batch, 2 × hidden)."""
-        return self.out(self.dropout(torch.relu(features)))
+        logits: Tensor = self.out(self.dropout(torch.relu(features)))
+        return logits
 
     def after_features(self) -> list[nn.Linear]:
         """Return the layers that turn features into logits."""

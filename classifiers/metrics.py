@@ -205,7 +205,8 @@ def confusion(codes: Any, predicted: Any, n_classes: int) -> np.ndarray:
     """
     codes, predicted = _codes("codes", codes, n_classes), _codes("predicted", predicted, n_classes)
     _check_lengths(codes=codes, predicted=predicted)
-    return confusion_matrix(codes, predicted, labels=np.arange(n_classes)).astype(np.int64)
+    counts: np.ndarray = confusion_matrix(codes, predicted, labels=np.arange(n_classes)).astype(np.int64)
+    return counts
 
 
 def gap(train: Scores, validation: Scores) -> float:
@@ -366,7 +367,8 @@ def _codes(name: str, codes: Any, n_classes: int) -> np.ndarray:
             f"Class codes must lie between 0 and {n_classes - 1}. Got {codes.min()} to {codes.max()}."
             " Number the classes of the task from 0 on."
         )
-    return codes.astype(np.int64)
+    checked: np.ndarray = codes.astype(np.int64)
+    return checked
 
 
 def _check_lengths(**arrays: np.ndarray) -> None:

@@ -173,7 +173,8 @@ class EncoderClassifier(PreTrainedModel):
             model.reset_head(seed)
         weights = source.state_dict()
         model.encoder.load_state_dict({name: weights[name] for name in model.encoder.state_dict()})
-        return cast(Any, model).to(checkpoint.device).eval()
+        cast(Any, model).to(checkpoint.device)
+        return model.eval()
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
@@ -300,9 +301,14 @@ class EncoderClassifier(PreTrainedModel):
             self.encoder.eval()
         return self
 
+    def eval(self) -> Self:
+        """Leave training mode."""
+        return self.train(False)
+
     def get_input_embeddings(self) -> nn.Module:
         """Return the encoder's."""
-        return self.encoder.get_input_embeddings()
+        embeddings: nn.Module = self.encoder.get_input_embeddings()
+        return embeddings
 
 
 def _without_pooler(encoder: Any) -> None:

@@ -13,7 +13,7 @@ from augment.models.length_batches import padded, padded_length
 from classifiers.data.splits import Split
 
 
-class TrainingRows(torch.utils.data.Dataset):
+class TrainingRows(torch.utils.data.Dataset[dict[str, Any]]):
     """What is learnt from, row by row: tokens or a vector, a class, a target and a weight.
 
     Parameters

@@ -81,7 +81,7 @@ class FrozenFeatures:
         key = hashlib.sha256(json.dumps([self.identity, list(texts)]).encode()).hexdigest()[:32]
         path = self.cache / f"{key}.npy"
         with contextlib.suppress(OSError, ValueError):  # one that was cut short is computed again
-            features = np.load(path, allow_pickle=False)
+            features: np.ndarray = np.load(path, allow_pickle=False)
             if features.shape[:1] == (len(texts),):
                 return features
         features = self._computed(texts)

@@ -239,4 +239,5 @@ def bucketed(rows: np.ndarray, lengths: np.ndarray, batch_size: int, rng: np.ran
     chunks = [order[start : start + wide] for start in range(0, len(order), wide)]
     order = np.concatenate([chunk[np.argsort(lengths[chunk], kind="stable")] for chunk in chunks] or [order])
     batches = rng.permutation(full)[:, None] * batch_size + np.arange(batch_size)
-    return rows[np.concatenate([order[batches.ravel()], rest])]
+    grouped: np.ndarray = rows[np.concatenate([order[batches.ravel()], rest])]
+    return grouped

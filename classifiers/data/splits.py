@@ -41,7 +41,7 @@ class Split:
 
     def targets(self, classes: int) -> np.ndarray:
         """Return what is to be learnt: probabilities (n, classes) float32, hard ones where there are no soft ones."""
-        hard = np.eye(classes, dtype=np.float32)[self.codes]
+        hard: np.ndarray = np.eye(classes, dtype=np.float32)[self.codes]
         if self.soft_labels is None:
             return hard
         return np.where(np.isnan(self.soft_labels), hard, self.soft_labels)
@@ -237,7 +237,8 @@ def _parents(training: Corpus, originals: np.ndarray, synthetic: np.ndarray) -> 
         is_parent[rows[own]] = True
         for code in np.unique(training.codes[synthetic[~own]]):
             is_parent |= training.codes == code
-    return is_parent[originals]
+    parents: np.ndarray = is_parent[originals]
+    return parents
 
 
 def _refuse_leaks(name: str, synthetic: Split, parents: Split, held_out: Sequence[str]) -> None:

@@ -121,7 +121,7 @@ def save(checkpoint: Checkpoint, output_dir: Path) -> None:
 
 def pooled_vectors(
     encoder: Checkpoint, texts: Sequence[str], *, how: str = "mean", batch_size: int = 64, max_length: int = 128
-) -> Iterator:
+) -> Iterator[tuple[list[int], np.ndarray]]:
     """Yield (positions, vectors) of length-sorted batches: vectors (b, d) float32, pooled as one of `POOLERS` does."""
     longest = min(max_length, encoder.longest() // LENGTH_STEP * LENGTH_STEP)
     ids = encoder.tokenizer(list(texts), truncation=True, max_length=longest)["input_ids"]

@@ -228,7 +228,8 @@ def _teacher_vectors(teacher: Checkpoint, texts: Sequence[str], folder: Path) ->
     key = hashlib.sha256("\0".join([teacher.revision, *texts]).encode()).hexdigest()[:16]
     path = folder / f"teacher-{key}.npy"
     if path.exists():
-        return np.load(path)
+        kept: np.ndarray = np.load(path)
+        return kept
     vectors = np.zeros((len(texts), teacher.model.config.hidden_size), dtype=np.float16)
     for positions, batch in pooled_vectors(teacher, texts):
         vectors[positions] = batch

@@ -139,7 +139,7 @@ class LengthGroups(torch.utils.data.Sampler[tuple[int, int]]):
             yield row, self.epoch
 
 
-class Sentences(torch.utils.data.Dataset):
+class Sentences(torch.utils.data.Dataset[dict[str, Any]]):
     """Sentences as word pieces, with the number of the word that each piece belongs to."""
 
     def __init__(
@@ -177,7 +177,7 @@ def _word_numbers(encoding: Encoding, before: str) -> np.ndarray:
     return np.where(numbers >= first, numbers - first, -1)
 
 
-class Tuples(torch.utils.data.Dataset):
+class Tuples(torch.utils.data.Dataset[list[dict[str, Any]]]):
     """Rows of one sentence, or of three, as word pieces; equal texts have equal numbers.
 
     Parameters

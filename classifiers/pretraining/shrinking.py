@@ -155,7 +155,7 @@ def cut_vocabulary(
     return smaller
 
 
-def _renumber_template(post_processor: dict, new: dict[str, int]) -> None:
+def _renumber_template(post_processor: dict[str, Any], new: dict[str, int]) -> None:
     """Give the special tokens of a post-processor their new numbers, in place."""
     for name, special in post_processor.get("special_tokens", {}).items():
         special["ids"] = [new[name]]

@@ -82,9 +82,9 @@ def macro_f1(record: Record, kind: str) -> float:
     """
     scores = record[kind]
     if kind != "synthetic":
-        return 100 * scores["macro_f1"]
+        return 100 * float(scores["macro_f1"])
     present = [name for name, rows in scores["support"].items() if rows]
-    return 100 * sum(scores["f1"][name] for name in present) / len(present)
+    return 100 * float(sum(scores["f1"][name] for name in present)) / len(present)
 
 
 def sentence(record: Record) -> str:

@@ -100,7 +100,7 @@ def last_checkpoint(folder: Path) -> str | None:
                 state.best_model_checkpoint = str(folder / f"checkpoint-{state.best_global_step}")
                 with replacing(path) as temporary:
                     state.save_to_json(str(temporary))
-            return checkpoint
+            return str(checkpoint)
         except (OSError, ValueError):
             shutil.rmtree(checkpoint)
     return None

@@ -271,7 +271,8 @@ def fit(
     if setting.resume and (folder / DONE / "best_step.json").exists():
         model.load_state_dict(load_file(folder / DONE / "model.safetensors"), strict=False)
         setting.history.go_back_to(phase, sys.maxsize)
-        return json.loads((folder / DONE / "best_step.json").read_text(encoding="utf-8"))
+        best_step: int | None = json.loads((folder / DONE / "best_step.json").read_text(encoding="utf-8"))
+        return best_step
     resume_from = last_checkpoint(folder) if setting.resume else None
     setting.history.go_back_to(phase, 0 if resume_from is None else int(resume_from.rpartition("-")[2]))
     trainer = ClassifierTrainer(
