@@ -306,7 +306,8 @@ GUARDS = Registry(
 def _loaded(path: str) -> type:
     """Import ``module:Class``."""
     module, _, attribute = path.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    loaded: type = getattr(importlib.import_module(module), attribute)
+    return loaded
 
 
 def _read(value: Any, hint: Any) -> Any:

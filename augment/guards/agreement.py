@@ -168,8 +168,9 @@ class Agreement(Guard):
         logits = np.zeros((len(vectors), len(self.classes_)), dtype=np.float32)
         for i in range(len(self.classes_)):
             logits[:, i] = (vectors * self.weights_[folds, i]).sum(axis=1) + self.biases_[folds, i]
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return shares / shares.sum(axis=1, keepdims=True)
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares: np.ndarray = odds / odds.sum(axis=1, keepdims=True)
+        return shares
 
 
 def _logistic_regression(vectors: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:

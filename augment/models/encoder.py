@@ -175,13 +175,14 @@ class TextEncoder:
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         """Tokenize texts, special tokens included."""
-        return self.prepare().tokenizer(
+        ids: list[list[int]] = self.prepare().tokenizer(
             texts,
             truncation=True,
             max_length=self._longest,
             return_attention_mask=False,
             return_token_type_ids=False,
         )["input_ids"]
+        return ids
 
 
 def _texts(texts: Sequence[str]) -> list[str]:

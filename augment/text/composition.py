@@ -35,7 +35,8 @@ class Composition(TextStrategy):
     @property
     def parts(self) -> Sequence[TextStrategy]:
         """The parts, in their order."""
-        return getattr(self, self.holds)
+        parts: Sequence[TextStrategy] = getattr(self, self.holds)
+        return parts
 
     @property
     def copies(self) -> bool:  # type: ignore[override]
@@ -237,7 +238,8 @@ class OneOf(Composition):
         waits = generator(draw.seed, "choice", draw.source, draw.variant, draw.attempt).exponential(
             size=len(self.choices)
         )
-        return np.argsort(waits if self.weights is None else waits / np.asarray(self.weights)).tolist()
+        order: list[int] = np.argsort(waits if self.weights is None else waits / np.asarray(self.weights)).tolist()
+        return order
 
     def _wrong(self) -> list[str]:
         if self.weights is None or (

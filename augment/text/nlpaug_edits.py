@@ -6,7 +6,7 @@ import copy
 import importlib
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
@@ -379,11 +379,12 @@ class SynonymEdit(NlpAugEdit):
                 f"The strategy {self.name!r} needs the package nltk, which cannot be imported: {error}. Run:"
                 " pip install nltk && python -m nltk.downloader wordnet averaged_perceptron_tagger_eng"
             ) from error
+        uses: dict[str, Callable[[], object]] = {
+            "wordnet": lambda: wordnet.synsets("film"),
+            "averaged_perceptron_tagger_eng": lambda: nltk.pos_tag(["film"]),
+        }
         missing = []
-        for package, used in (
-            ("wordnet", lambda: wordnet.synsets("film")),
-            ("averaged_perceptron_tagger_eng", lambda: nltk.pos_tag(["film"])),
-        ):
+        for package, used in uses.items():
             try:
                 used()
             except (LookupError, OSError):

@@ -244,7 +244,8 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         if array.dtype.kind in "fiu" and not np.isfinite(array).all():
             row = int(np.argmin(np.isfinite(array).reshape(len(array), -1).all(axis=1)))
             raise InputError(f"Row {row} of X holds NaN or an infinite value. Mend or remove such rows.")
-        return super()._check_X_y(X, y, accept_sparse=False)
+        checked: tuple[Any, Any, bool] = super()._check_X_y(X, y, accept_sparse=False)
+        return checked
 
     def _fit_resample(self, X: np.ndarray, y: np.ndarray, **params: Any) -> tuple[np.ndarray, np.ndarray]:
         vectors = X if X.dtype.kind == "f" else X.astype(np.float64)
