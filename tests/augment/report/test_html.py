@@ -205,7 +205,7 @@ def test_the_measurements_are_those_of_the_rows(html: str, out: Path, bert: Path
     assert [one.name for one in found.classes] == sorted(["naïve 中", HOSTILE])
     for one in found.classes:
         texts = [row["text"] for row in rows_of(out) if row["label"] == one.name and row["is_synthetic"] == "true"]
-        assert sorted(one.lengths_new) == sorted(text_findings.quality.word_counts(texts))
+        assert sorted(one.lengths_new) == sorted(text_findings.text_measures.word_counts(texts))
         assert one.compared == min(len(texts), len(one.lengths_originals))
         assert len(one.cosines) == len(texts)
         assert [one.name, *(f"{q:.2f}" for q in np.quantile(one.cosines, (0.05, 0.25, 0.5, 0.75, 0.95)))] in read.rows
@@ -346,7 +346,7 @@ def test_the_command_writes_the_report_and_does_not_replace_one(out: Path, bert:
 
 def test_a_file_without_a_manifest_is_no_output_of_upsample(out: Path) -> None:
     manifest_path(out).write_text("{}")
-    with pytest.raises(InputError, match="no manifest of schema 1"):
+    with pytest.raises(InputError, match="not a manifest of schema 1"):
         appraise(out)
     manifest_path(out).unlink()
     with pytest.raises(InputError, match=r"out\.csv\.manifest\.json cannot be read .* with its manifest beside it"):
