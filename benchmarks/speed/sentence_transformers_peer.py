@@ -1,4 +1,4 @@
-"""Measure sentence-transformers; run by an interpreter of its own, which need not have Counterpoise.
+"""Script: measure sentence-transformers. Another interpreter runs it, which need not have Counterpoise.
 
 Reads ``{"texts": […], "model": FOLDER, "batch_size": N, "max_length": N, "threads": N, "vectors": FILE or null}`` from
 standard input and prints one line of JSON. The vectors are saved where a file is named.
@@ -7,30 +7,33 @@ standard input and prints one line of JSON. The vectors are saved where a file i
 import json
 import sys
 import time
+from pathlib import Path
 
 
 def main() -> None:
     """Encode the texts, and print how long it took."""
-    asked = json.load(sys.stdin)
+    request = json.load(sys.stdin)
     start = time.perf_counter()
     import numpy as np
     import torch
-    from peak_memory import peak_mb
     from sentence_transformers import SentenceTransformer
 
-    torch.set_num_threads(asked["threads"])
+    sys.path.append(str(Path(__file__).parents[1]))
+    from peak_memory import peak_mb
+
+    torch.set_num_threads(request["threads"])
     # By default a checkpoint's own dtype is taken, and in float16 a CPU is many times slower.
-    whole = SentenceTransformer(asked["model"], device="cpu", model_kwargs={"dtype": torch.float32})
+    whole = SentenceTransformer(request["model"], device="cpu", model_kwargs={"dtype": torch.float32})
     model = SentenceTransformer(modules=list(whole)[:2], device="cpu")  # without what may follow the pooling
-    model.max_seq_length = asked["max_length"]
-    options = {"batch_size": asked["batch_size"], "show_progress_bar": False, "normalize_embeddings": False}
-    model.encode(asked["texts"][:64], **options)
+    model.max_seq_length = request["max_length"]
+    options = {"batch_size": request["batch_size"], "show_progress_bar": False, "normalize_embeddings": False}
+    model.encode(request["texts"][:64], **options)
     ready = time.perf_counter()
-    made = model.encode(asked["texts"], **options)
+    made = model.encode(request["texts"], **options)
     seconds = time.perf_counter() - ready
     peak = peak_mb()
-    if asked["vectors"]:
-        np.save(asked["vectors"], made)
+    if request["vectors"]:
+        np.save(request["vectors"], made)
     print(json.dumps({"rows": len(made), "seconds": seconds, "before": ready - start, "peak_mb": peak}))  # noqa: T201
 
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from augment.data.corpus import read
 from augment.errors import CounterpoiseError, InputError
 from augment.models.encoder import TextEncoder
-from benchmarks.cli import entry
+from benchmarks.cli import measures
 from benchmarks.cli.entry import main
 from benchmarks.speed import encoding, fill_mask
 from benchmarks.speed.contest import (
@@ -232,10 +232,12 @@ def test_what_does_not_give_the_same_vectors_is_not_timed(asked, monkeypatch, sh
 
 @pytest.mark.numeric
 @pytest.mark.skipif(not PEER, reason="sentence-transformers is not installed")
-def test_sentence_transformers_gives_the_same_vectors(asked):
+def test_sentence_transformers_gives_the_same_vectors(monkeypatch):
+    runs, measure = [], encoding.sentence_transformers
+    monkeypatch.setattr(encoding, "sentence_transformers", lambda *given, **how: runs.append(measure(*given, **how)))
     setting = EncodingSetting(texts=tuple(read("sample").texts[:40]), model="mini", batch_size=7, threads=1)
     assert 0 < encoding.largest_difference(setting, python=sys.executable) < 1e-5
-    measured = encoding.sentence_transformers(setting, python=sys.executable)
+    (measured,) = runs
     assert measured.rows == 40
     assert measured.peak_mb > 100
 
@@ -251,7 +253,7 @@ def test_an_encoder_without_a_masked_lm_head_takes_part_in_what_it_can_do(bert, 
     from transformers import AutoModel, AutoTokenizer
 
     without_the_peer(monkeypatch)
-    monkeypatch.setattr(entry, "CONTESTS", {name: entry.CONTESTS[name] for name in ("fillmask", "encoding")})
+    monkeypatch.setattr(measures, "CONTESTS", {name: measures.CONTESTS[name] for name in ("fillmask", "encoding")})
     AutoModel.from_pretrained(bert).save_pretrained(tmp_path / "encoder")
     AutoTokenizer.from_pretrained(bert).save_pretrained(tmp_path / "encoder")
     options = ["--model", str(tmp_path / "encoder"), "--rows", "20", "--repeats", "1", "--json"]
@@ -278,6 +280,7 @@ def test_a_model_that_there_is_not_is_told_in_one_line(tmp_path):
 
 def test_the_table_of_a_contest_is_shown(bert, monkeypatch):
     without_the_peer(monkeypatch)
+    monkeypatch.setattr(encoding, "alone", lambda measure, setting: Measured(*measure(setting), peak_mb=100.0))
     done = run("--of", "encoding", "--model", str(bert), "--rows", "20", "--repeats", "1", "--batch-size", "8")
     assert done.exit_code == 0, done.stderr
     assert "texts/s" in done.stdout
@@ -302,7 +305,7 @@ def test_the_command_measures_everyone_and_gives_every_run(bert):
 def test_every_contest_is_offered_by_name_and_can_be_put_together():
     refused = run("--of", "nothing")
     assert refused.exit_code == 2
-    for name, module in entry.CONTESTS.items():
+    for name, module in measures.CONTESTS.items():
         assert repr(name) in refused.stderr
         assert callable(import_module(module).contests)
 
