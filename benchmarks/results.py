@@ -106,7 +106,7 @@ class Results:
         """The cells that have not failed."""
         return {place: record for place, record in self.cells.items() if record["status"] == "done"}
 
-    def check(self, asked: RunRecord, cells: Sequence[Cell]) -> None:
+    def check(self, run: RunRecord, cells: Sequence[Cell]) -> None:
         """See that the results of cells may stand beside those that there are.
 
         Raises
@@ -114,11 +114,11 @@ class Results:
         InputError
             If these are of another suite or other data, or an encoder or an arm of the same name was another one.
         """
-        if self.suite and (differs := difference(self.suite, asked.suite)):
+        if self.suite and (differs := difference(self.suite, run.suite)):
             raise InputError(
                 f"{self.path}: holds results of another benchmark: {differs}. Give another folder as --out."
             )
-        for name, content in asked.encoders.items():
+        for name, content in run.encoders.items():
             if self.encoders.get(name, content) != content:
                 raise InputError(
                     f"{self.path}: the encoder {name!r} was another one there. Give it another name, or another folder"
@@ -137,9 +137,9 @@ class Results:
 
     def truth(self, record: Mapping[str, Any], test: str) -> np.ndarray:
         """Return the true classes of a cell's test set, as codes in its order of classes; int64, (n,)."""
-        found = self.tests[record["data"]["tests"][test]]
-        places = [record["classes"].index(name) for name in found["classes"]]
-        codes: np.ndarray = np.array(places, dtype=np.int64)[unpacked(found["codes"])]
+        stored = self.tests[record["data"]["tests"][test]]
+        places = [record["classes"].index(name) for name in stored["classes"]]
+        codes: np.ndarray = np.array(places, dtype=np.int64)[unpacked(stored["codes"])]
         return codes
 
 
@@ -224,13 +224,13 @@ class Appender:
         self.file = file
         self.results = results
 
-    def begin(self, asked: RunRecord) -> None:
+    def begin(self, run: RunRecord) -> None:
         """Say what the results are of, unless that was said already; see `Results.check` first."""
         known = self.results
-        if known.suite and asked.files in known.files and asked.encoders.items() <= known.encoders.items():
+        if known.suite and run.files in known.files and run.encoders.items() <= known.encoders.items():
             return
-        self._write({"kind": "run", **asked._asdict()})
-        known.take(asked)
+        self._write({"kind": "run", **run._asdict()})
+        known.take(run)
 
     def add_test(self, fingerprint: str, name: str, labels: tuple[str, ...]) -> None:
         """Write the true classes of a test set, once."""

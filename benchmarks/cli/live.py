@@ -1,13 +1,13 @@
-"""What a running benchmark shows: a table that grows on a terminal, a line for each cell elsewhere."""
+"""Progress of a running benchmark: a table that grows on a terminal, or a line for each cell elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,12 +15,12 @@ from benchmarks.grid.suite import Cell
 from benchmarks.report.summary import f1_on_test, gap
 from benchmarks.results import Record, Results
 
-Told = Callable[[Record, Sequence[Cell], float | None], None]
-"""Given the record of a cell that has ended, the cells that are left, and the seconds that they may take."""
+if TYPE_CHECKING:
+    from benchmarks.run.suite_run import Watch
 
 
 def duration(seconds: float) -> str:
-    """Write a time as people say it.
+    """Write a duration in hours, minutes and seconds.
 
     Examples
     --------
@@ -36,22 +36,22 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def shown(cells: Sequence[Cell], results: Results, *, quiet: bool) -> Iterator[Told]:
-    """Show how far a run is.
+def shown(cells: Sequence[Cell], results: Results, *, quiet: bool) -> Iterator[Watch]:
+    """Show the progress of a run.
 
     Parameters
     ----------
     cells : sequence of Cell
         All of the run.
     results : Results
-        Kept up with.
+        The results of the run; they grow while it runs.
     quiet : bool
         Show nothing.
 
     Yields
     ------
     callable
-        See `Told`.
+        See `benchmarks.run.suite_run.Watch`.
     """
     done = sum(cell.place in results.done for cell in cells)
     if quiet:
@@ -70,15 +70,15 @@ def shown(cells: Sequence[Cell], results: Results, *, quiet: bool) -> Iterator[T
     start = time.perf_counter()
     with Live(_view(cells, results, done, None, 0.0), console=Console(stderr=True), refresh_per_second=2) as live:
 
-        def told(record: Record, left: Sequence[Cell], seconds: float | None) -> None:
+        def update(record: Record, left: Sequence[Cell], seconds: float | None) -> None:
             passed = time.perf_counter() - start
             live.update(_view(cells, results, len(cells) - len(left), seconds if left else None, passed))
 
-        yield told
+        yield update
 
 
 def _line(record: Record, done: int, total: int, seconds: float | None) -> str:
-    """Return the line of a cell."""
+    """Return the line that is printed when a cell has ended."""
     where = " · ".join((record["task"], record["encoder"], record["head"], record["loss"], record["arm"]))
     if record["status"] == "failed":
         what = f"failed: {record['reason']}"
@@ -89,7 +89,7 @@ def _line(record: Record, done: int, total: int, seconds: float | None) -> str:
 
 
 def _view(cells: Sequence[Cell], results: Results, ended: int, seconds: float | None, passed: float) -> Any:
-    """Return how far the run is, and under it, as far as the terminal has lines, the table of the arms so far."""
+    """Return the progress of the run and, below it, the table of the arms so far, as far as it fits on the terminal."""
     from rich import box
     from rich.console import Group
     from rich.table import Table
@@ -106,13 +106,13 @@ def _view(cells: Sequence[Cell], results: Results, ended: int, seconds: float | 
         name = " · ".join((*cell.group, cell.arm.name)) if several else cell.arm.name
         lines.setdefault(name, []).append(cell)
     for name, own in lines.items():
-        found = [results.cells[cell.place] for cell in own if cell.place in results.cells]
-        done = [record for record in found if record["status"] == "done"]
+        records = [results.cells[cell.place] for cell in own if cell.place in results.cells]
+        done = [record for record in records if record["status"] == "done"]
         table.add_row(
             Text(name),
             f"{len(done)} of {len(own)}",
             f"{fmean(map(f1_on_test, done)):.1f}" if done else "",
             f"{fmean(map(gap, done)):.1f}" if done else "",
-            str(len(found) - len(done) or ""),
+            str(len(records) - len(done) or ""),
         )
     return Group(Text(f"{ended:,} of {len(cells):,} cells, {duration(passed)}{left}"), table)

@@ -36,14 +36,14 @@ def checkpoint_command(
     encoder = load_encoder(model)
     if pooling == "cls_mlp":
         encoder.require_pooler()
-    found = {
+    measures = {
         "words": asdict(word_accuracy(masked_lm, texts, seed=seed)),
         "words_without_punctuation": asdict(word_accuracy(masked_lm, texts, seed=seed, punctuation=False)),
         "spearman": similarity_correlation(
             encoder, load_encoder(reference), read_texts(pair_file), pooling=pooling, seed=seed
         ),
     }
-    click.echo(json.dumps(found, indent=2))
+    click.echo(json.dumps(measures, indent=2))
 
 
 CONTESTS = {
@@ -95,7 +95,7 @@ OPENING_MODELS = {"fillmask", "encoding", "training"}
     "--encoder-python", metavar="PATH", help="An interpreter with sentence-transformers, if it is not installed here."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with every run.")
-def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **asked: Any) -> None:
+def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **options: Any) -> None:
     """Measure speed and peak memory, ours and the peers', on the CPU.
 
     Of fill-mask upsampling: new rows per second. Of sentence encoding: texts per second. Of SMOTE: new vectors per
@@ -105,27 +105,27 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **as
     from augment.errors import ModelError
     from benchmarks.speed.contest import Contest, ContestOptions, compare, losses, table
 
-    def said(line: str) -> None:
+    def log(line: str) -> None:
         click.echo(line, err=True)
 
-    found: list[Contest] = []
+    contests: list[Contest] = []
     refusals: dict[str, ModelError] = {}
     for name in dict.fromkeys(names or CONTESTS):
         try:
-            found += import_module(CONTESTS[name]).contests(ContestOptions(**asked), said)
+            contests += import_module(CONTESTS[name]).contests(ContestOptions(**options), log)
         except ModelError as error:
             refusals[name] = error
     for name, refusal in refusals.items():
         if names or set(refusals) >= OPENING_MODELS:  # then there is no such model, and what needs none is not meant
             raise refusal
-        said(f"{name} is left out. {refusal}")
-    for contest in found:
-        compare(contest, repeats=repeats, log=said)
+        log(f"{name} is left out. {refusal}")
+    for contest in contests:
+        compare(contest, repeats=repeats, log=log)
     if as_json:
-        runs = {contest.name: {c.name: [asdict(run) for run in c.runs] for c in contest.field_} for contest in found}
+        runs = {contest.name: {c.name: [asdict(run) for run in c.runs] for c in contest.field_} for contest in contests}
         click.echo(json.dumps(runs, indent=2))
         return
-    for contest in found:
+    for contest in contests:
         headings = ["", f"{contest.unit}/s", "first is × faster", "peak MiB"]
         show_table(contest.title, headings, table(contest.field_))
         if parts := losses(contest.field_):
@@ -151,12 +151,14 @@ def guards_command(
     from augment.text.fill_mask import FillMask
     from benchmarks.quality.guards import HeldOutJudge, guard_quality
 
-    asked = guards or ("similarity", "agreement", "near_duplicate", "polarity")
-    found = guard_quality(read(train), label, FillMask(), asked, HeldOutJudge(read(judged_on), judge_model), rows=rows)
+    names = guards or ("similarity", "agreement", "near_duplicate", "polarity")
+    verdicts = guard_quality(
+        read(train), label, FillMask(), names, HeldOutJudge(read(judged_on), judge_model), rows=rows
+    )
     show_table(
         f"fill-mask candidates of class {label!r}",
         ["", "rows", "rejected", f"mean p({label})", "contradicted"],
-        [[v.name, v.rows, f"{v.rejected:.1%}", f"{v.own:.3f}", f"{v.contradicted:.1%}"] for v in found],
+        [[v.name, v.rows, f"{v.rejected:.1%}", f"{v.own:.3f}", f"{v.contradicted:.1%}"] for v in verdicts],
     )
 
 

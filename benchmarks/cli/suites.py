@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 def _listed(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
     """Split a list at its commas."""
-    found = None if value is None else [part.strip() for part in value.split(",") if part.strip()]
-    if found == []:
+    names = None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+    if names == []:
         raise click.BadParameter("names none.")
-    return found
+    return names
 
 
 @click.command("run")
@@ -186,10 +186,10 @@ def _read(folder: Path) -> Results:
     """Read results, and say if the last of them is cut short."""
     from benchmarks.results import read
 
-    found = read(folder)
-    if found.cut:
-        click.echo(f"{found.path}: the last line is cut short and is left out.", err=True)
-    return found
+    results = read(folder)
+    if results.cut:
+        click.echo(f"{results.path}: the last line is cut short and is left out.", err=True)
+    return results
 
 
 @click.command("compare")
@@ -201,13 +201,13 @@ def compare_command(before: Path, after: Path, as_json: bool) -> None:
     from augment.cli.console import show_table
     from benchmarks.report.comparison import compare
 
-    found = compare(_read(before), _read(after))
+    changes = compare(_read(before), _read(after))
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(changes.to_dict(), indent=2, ensure_ascii=False))
         return
-    for line in found.notes:
+    for line in changes.notes:
         click.echo(line)
-    headings, rows = found.table()
+    headings, rows = changes.table()
     show_table(f"macro-F1 in points, {after} less {before}", headings, rows)
 
 

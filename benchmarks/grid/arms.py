@@ -68,8 +68,8 @@ class Arm(Settings):
     @property
     def augmentation(self) -> Mapping[str, Any]:
         """The settings of its augmentation; empty without one."""
-        found = self.training.get("augmentation")
-        return found if isinstance(found, Mapping) else {}
+        value = self.training.get("augmentation")
+        return value if isinstance(value, Mapping) else {}
 
     @property
     def trains_head_anew(self) -> bool:
@@ -93,12 +93,12 @@ def built_in() -> dict[str, Arm]:
     return {name: Arm.of(name, values) for name, values in load_mapping(BUILT_IN).items()}
 
 
-def resolve(asked: Sequence[str | Mapping[str, Any]], own: Mapping[str, Mapping[str, Any]]) -> list[Arm]:
+def resolve(entries: Sequence[str | Mapping[str, Any]], own: Mapping[str, Mapping[str, Any]]) -> list[Arm]:
     """Return the arms of a list.
 
     Parameters
     ----------
-    asked : sequence of str or mapping
+    entries : sequence of str or mapping
         Names of arms, or of strategies, installed plugins among them; or ``{name: {…}}``, an arm in the form of
         `BUILT_IN`.
     own : mapping
@@ -114,24 +114,24 @@ def resolve(asked: Sequence[str | Mapping[str, Any]], own: Mapping[str, Mapping[
         If there is no such arm, one is named twice, or a key of one is unknown.
     """
     known = built_in() | {str(name): Arm.of(name, values) for name, values in own.items()}
-    found: list[Arm] = []
-    for entry in asked:
+    arms: list[Arm] = []
+    for entry in entries:
         if isinstance(entry, Mapping):
-            found += [Arm.of(name, values) for name, values in entry.items()]
+            arms += [Arm.of(name, values) for name, values in entry.items()]
         elif entry in known:
-            found.append(known[entry])
+            arms.append(known[entry])
         elif entry in STRATEGIES.names():
-            found.append(of_strategy(entry))
+            arms.append(of_strategy(entry))
         else:
             raise InputError(
                 f"There is no arm {entry!r}. There is {', '.join(known)}, and every strategy of `augment strategies`."
                 f"{did_you_mean(entry, (*known, *STRATEGIES.names()))}"
             )
-    names = [arm.name for arm in found]
+    names = [arm.name for arm in arms]
     for name in names:
         if names.count(name) > 1:
             raise InputError(f"The arm {name!r} is named twice. Name it once.")
-    return found
+    return arms
 
 
 def of_strategy(name: str) -> Arm:
@@ -150,14 +150,14 @@ def load_mapping(path: Path) -> dict[str, Any]:
         If it cannot be read, or holds something else.
     """
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: is no YAML ({' '.join(str(error).split())}).") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: must hold keys and values. Got {type(found).__name__}.")
-    for key in found:
+    if not isinstance(mapping, dict):
+        raise InputError(f"{path}: must hold keys and values. Got {type(mapping).__name__}.")
+    for key in mapping:
         if not isinstance(key, str):  # in YAML `on` and `no` are truth values, and 3 is a number
             raise InputError(f"{path}: has the key {key!r}, which is no text. Put it in quotes.")
-    return found
+    return mapping

@@ -96,12 +96,12 @@ def load_tasks(suite: Suite, data_dir: Path | None, layout: Layout | None = None
     InputError
         If two have one title, or see `benchmarks.grid.tasks.load`.
     """
-    found = [load(task, data_dir, suite.tests, layout) for task in suite.tasks]
-    titles = [task.title for task in found]
+    data = [load(task, data_dir, suite.tests, layout) for task in suite.tasks]
+    titles = [task.title for task in data]
     for title in titles:
         if titles.count(title) > 1:
             raise InputError(f"The suite {suite.name!r} has two tasks {title!r}. Name it once.")
-    return found
+    return data
 
 
 def read(name: str) -> Suite:
@@ -200,8 +200,8 @@ class Cell:
 
 def contents(encoders: Sequence[str]) -> dict[str, str]:
     """Return what identifies the content of encoders, by their names; those on the hub have no part in it."""
-    found = {encoder: folder_hash(encoder) for encoder in encoders}
-    return {encoder: content for encoder, content in found.items() if content}
+    hashes = {encoder: folder_hash(encoder) for encoder in encoders}
+    return {encoder: content for encoder, content in hashes.items() if content}
 
 
 def _without_new_rows(config: TrainConfig) -> TrainConfig:
@@ -287,22 +287,22 @@ def _config(
     """Return what a cell's training is asked for: the same steps and evaluations whatever rows an arm adds."""
     settings = {"encoder": encoder, "head": head, "loss": loss, "device": device, **suite.training, **arm.training}
     try:
-        asked = TrainConfig(**settings, seed=seed)
-        _check_augmentation(asked.augmentation)
+        config = TrainConfig(**settings, seed=seed)
+        _check_augmentation(config.augmentation)
     except InputError as error:
         raise InputError(f"The suite {suite.name!r}, arm {arm.name!r}: {error}") from None
-    steps = math.ceil(rows / (asked.batch_size * asked.gradient_accumulation)) * asked.epochs
+    steps = math.ceil(rows / (config.batch_size * config.gradient_accumulation)) * config.epochs
     between = max(1, round(steps / suite.evaluations))
     equal = {"max_steps": between * suite.evaluations, "evaluate_steps": between, "evaluate_by": "steps"}
-    return asked.model_copy(update=equal)
+    return config.model_copy(update=equal)
 
 
 def real_rows(drawn: LabelledRows, reserve: LabelledRows) -> dict[str, int]:
     """Return, for each class that lacks rows, how many of the lacking ones the data set has besides."""
     counts: dict[Any, int] = dict(drawn.counts)
     there = reserve.counts
-    found = {str(n): min(lacking, there.get(str(n), 0)) for n, lacking in rows_to_make("auto", counts).items()}
-    return {name: count for name, count in found.items() if count}
+    available = {str(n): min(lacking, there.get(str(n), 0)) for n, lacking in rows_to_make("auto", counts).items()}
+    return {name: count for name, count in available.items() if count}
 
 
 def _key(task: TaskData, config: TrainConfig, encoder: str, rows: str = "given", model: str = "encoder") -> str:

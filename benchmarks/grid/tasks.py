@@ -196,7 +196,7 @@ def read_split(name: str, split: Split, data_dir: Path | None, layout: Layout | 
         raise InputError(f"The task {name!r} is tested on alone: it has no {split} rows. Train on another one.")
     if data_dir is None:
         return _from_hub(name, source, split)
-    found = LabelledRows()
+    rows = LabelledRows()
     for file in source.files[split]:
         with _opened(data_dir, file) as path:
             if path is None:
@@ -205,8 +205,8 @@ def read_split(name: str, split: Split, data_dir: Path | None, layout: Layout | 
                     f"{data_dir}: lacks {', '.join(missing)} of the task {name!r}. Get what lacks from"
                     f" {source.origin}, or leave --data-dir out for the hub."
                 )
-            found = found.joined(_read(str(path), source.layout))
-    return found
+            rows = rows.joined(_read(str(path), source.layout))
+    return rows
 
 
 def check_name(name: str) -> None:
@@ -297,7 +297,7 @@ class TaskData:
         """
         labels = np.array(self.train.labels)
         rows = {name: np.flatnonzero(labels == name) for name in self.classes}
-        keep = {name: len(found) for name, found in rows.items()}
+        keep = {name: len(places) for name, places in rows.items()}
         limit = self.task.train_rows
         if limit is not None and limit < len(labels):
             keep = {name: max(2, round(n * limit / len(labels))) for name, n in keep.items()}
@@ -316,8 +316,8 @@ class TaskData:
                 )
             keep[self.rare] = wanted
         chosen = np.zeros(len(labels), dtype=bool)
-        for number, (name, found) in enumerate(rows.items()):
-            chosen[generator(seed, "subset", number).permutation(found)[: keep[name]]] = True
+        for number, (name, places) in enumerate(rows.items()):
+            chosen[generator(seed, "subset", number).permutation(places)[: keep[name]]] = True
         return self.train.taken(np.flatnonzero(chosen)), self.train.taken(np.flatnonzero(~chosen))
 
     @property
@@ -363,8 +363,8 @@ def load(
     else:
         train, validation = (read_split(task.name, split, data_dir, layout) for split in ("train", "dev"))
     held_out = {"dev": validation, **test_rows}
-    found = {part: near_copies(train.texts, rows.texts) for part, rows in held_out.items()}
-    train = train.taken(np.flatnonzero(~np.any([*found.values()], axis=0)))
+    near = {part: near_copies(train.texts, rows.texts) for part, rows in held_out.items()}
+    train = train.taken(np.flatnonzero(~np.any([*near.values()], axis=0)))
     counts = train.counts
     if len(counts) < 2:
         raise InputError(f"The task {task.name!r} has training rows of {len(counts)} class; it takes two or more.")
@@ -381,7 +381,7 @@ def load(
         if unknown or not len(rows):
             what = f"has the class {unknown[0]!r}, which the training rows lack" if unknown else "has no rows"
             raise InputError(f"The task {task.name!r}: its part {name!r} {what}.")
-    shared = {part: int(copies.sum()) for part, copies in found.items() if copies.any()}
+    shared = {part: int(copies.sum()) for part, copies in near.items() if copies.any()}
     return TaskData(task, rare, train, validation, test_rows, shared, [name for name in names if name not in there])
 
 
@@ -408,10 +408,10 @@ def _from_hub(name: str, source: Source, split: Split) -> LabelledRows:
     layout = replace(source.layout, header=True, columns=None, split=source.hub_splits[split])
     if source.hub_label is not None:
         layout = replace(layout, label_column=source.hub_label)
-    found = LabelledRows()
+    rows = LabelledRows()
     for hub_id in source.hub:
-        found = found.joined(_read(hub_id, layout))
-    return LabelledRows(found.texts, tuple(source.label_names.get(label, label) for label in found.labels))
+        rows = rows.joined(_read(hub_id, layout))
+    return LabelledRows(rows.texts, tuple(source.label_names.get(label, label) for label in rows.labels))
 
 
 def _is_there(data_dir: Path, file: str) -> bool:

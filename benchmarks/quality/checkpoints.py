@@ -81,7 +81,7 @@ def word_accuracy(
             pad_to_multiple_of=LENGTH_STEP,
             return_tensors="pt",
         )
-        ids, asked = encoded["input_ids"], []
+        ids, targets = encoded["input_ids"], []
         for i, text in enumerate(batch):
             pieces: dict[int, list[int]] = {}
             for position, word in enumerate(encoded.word_ids(i)):
@@ -96,20 +96,20 @@ def word_accuracy(
                 if len(positions) > 1 or ids[i, positions[0]] == tokenizer.unk_token_id:
                     out_of_reach += 1
                 else:
-                    asked.append((i, positions[0], int(ids[i, positions[0]])))
+                    targets.append((i, positions[0], int(ids[i, positions[0]])))
                 ids[i, positions] = tokenizer.mask_token_id
-        if not asked:
+        if not targets:
             continue
-        rows, columns, right = (torch.tensor(column, device=device) for column in zip(*asked, strict=True))
+        rows, columns, right = (torch.tensor(column, device=device) for column in zip(*targets, strict=True))
 
         def ranked(batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
             ids, attention_mask, rows, columns, right = batch
             logits: torch.Tensor = projection(head_states(ids, attention_mask).head[rows, columns]).float()
             return (logits > logits.gather(1, right[:, None])).sum(1)
 
-        given = (ids.to(device), encoded["attention_mask"].to(device), rows, columns, right)
-        [found] = inference.map(ranked, [given])
-        ranks += found.tolist()
+        inputs = (ids.to(device), encoded["attention_mask"].to(device), rows, columns, right)
+        [batch_ranks] = inference.map(ranked, [inputs])
+        ranks += batch_ranks.tolist()
     total = len(ranks) + out_of_reach
     if not total:
         raise InputError("There is no word to mask in the texts. Give sentences with words.")

@@ -127,15 +127,15 @@ def guard_quality(
             return Verdict(name, 0, rejected, math.nan, math.nan)
         return Verdict(name, len(texts), rejected, float(scores.mean()), float((scores < CONTRADICTED).mean()))
 
-    found = [
+    verdicts = [
         verdict("real rows of the class", [str(pairs[i][0]) for i in own]),
         verdict("real rows of other classes", [text for text, name in pairs if name != label and text]),
         verdict("candidates, no guard", [candidate.text for _, candidate in made]),
     ]
     for name in guards:
         kept = _kept(GUARDS.parse(name), made, originals, encoders)
-        found.append(verdict(name, [candidate.text for candidate in kept], 1 - len(kept) / len(made)))
-    return found
+        verdicts.append(verdict(name, [candidate.text for candidate in kept], 1 - len(kept) / len(made)))
+    return verdicts
 
 
 def _kept(

@@ -107,15 +107,15 @@ def vector_quality(
     return judged
 
 
-def _sampler(asked: str) -> Any:
+def _sampler(name: str) -> Any:
     """Build a sampler from what was named."""
     from imblearn.over_sampling import RandomOverSampler
 
-    if asked == DUPLICATES:
+    if name == DUPLICATES:
         return RandomOverSampler()
-    if asked.partition(":")[0] not in STRATEGIES.names("vector"):
-        raise InputError(f"There is no vector strategy {asked!r}. There are {', '.join(STRATEGIES.names('vector'))}.")
-    return STRATEGIES.parse(asked)
+    if name.partition(":")[0] not in STRATEGIES.names("vector"):
+        raise InputError(f"There is no vector strategy {name!r}. There are {', '.join(STRATEGIES.names('vector'))}.")
+    return STRATEGIES.parse(name)
 
 
 def _mean(runs: Sequence[Fidelity], reference: Fidelity) -> Fidelity:

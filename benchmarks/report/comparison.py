@@ -120,13 +120,13 @@ def compare(before: Results, after: Results) -> Changes:
         raise InputError(f"{before.path} and {after.path} have no arm in common with the same seed.")
     for title, earlier_arm, arm, seeds in pairs:
         for what in ("data", "config", "model", "versions", "hardware"):
-            said = {seed: difference(earlier_arm.cells[seed][what], arm.cells[seed][what]) for seed in seeds}
-            apart = [seed for seed in seeds if said[seed]]
+            differences = {seed: difference(earlier_arm.cells[seed][what], arm.cells[seed][what]) for seed in seeds}
+            apart = [seed for seed in seeds if differences[seed]]
             if apart:
                 where = f"seed {apart[0]}" + (f" and {len(apart) - 1} more" if len(apart) > 1 else "")
-                notes.append(f"{title} · {arm.name}: in {what}, at {where}: {said[apart[0]]}.")
+                notes.append(f"{title} · {arm.name}: in {what}, at {where}: {differences[apart[0]]}.")
     f1 = [_change(f1_on_test, old, new, seeds) for _, old, new, seeds in pairs]
-    adjusted = iter(holm([found.p for found in f1 if found is not None]))
+    adjusted = iter(holm([interval.p for interval in f1 if interval is not None]))
     changes = [
         Change(
             title,
@@ -134,11 +134,11 @@ def compare(before: Results, after: Results) -> Changes:
             len(seeds),
             sum(old.values(f1_on_test, seeds)) / len(seeds),
             sum(new.values(f1_on_test, seeds)) / len(seeds),
-            found,
+            interval,
             _change(gap, old, new, seeds),
-            None if found is None else next(adjusted),
+            None if interval is None else next(adjusted),
         )
-        for (title, old, new, seeds), found in zip(pairs, f1, strict=True)
+        for (title, old, new, seeds), interval in zip(pairs, f1, strict=True)
     ]
     return Changes(changes, notes)
 

@@ -85,14 +85,14 @@ def plane(group: GroupResults, number: int) -> Figure | None:
         axes.axvline(0, color=OTHER, linewidth=0.8)
         marks = {NEW: cycle(MARKS), ORIGINAL: cycle(MARKS)}
         for arm in group.arms:
-            if (found := compared.get(arm.name)) is None:
+            if (comparison := compared.get(arm.name)) is None:
                 continue
             colour = NEW if arm.makes_rows else ORIGINAL
             axes.errorbar(
-                found.gap.mean,
-                found.f1.mean,
-                xerr=[[found.gap.mean - found.gap.low], [found.gap.high - found.gap.mean]],
-                yerr=[[found.f1.mean - found.f1.low], [found.f1.high - found.f1.mean]],
+                comparison.gap.mean,
+                comparison.f1.mean,
+                xerr=[[comparison.gap.mean - comparison.gap.low], [comparison.gap.high - comparison.gap.mean]],
+                yerr=[[comparison.f1.mean - comparison.f1.low], [comparison.f1.high - comparison.f1.mean]],
                 fmt=next(marks[colour]),
                 color=colour,
                 markersize=6,
@@ -100,8 +100,8 @@ def plane(group: GroupResults, number: int) -> Figure | None:
                 alpha=0.85,
                 label=arm.name,
             )
-        axes.set_xlim(*_span([found.gap for found in compared.values()]))
-        axes.set_ylim(*_span([found.f1 for found in compared.values()]))
+        axes.set_xlim(*_span([comparison.gap for comparison in compared.values()]))
+        axes.set_ylim(*_span([comparison.f1 for comparison in compared.values()]))
         axes.fill_between([axes.get_xlim()[0], 0], 0, axes.get_ylim()[1], color=GOOD, alpha=0.09, linewidth=0)
         axes.annotate("better, and overfits less", (0.01, 0.985), xycoords="axes fraction", va="top", fontsize=8)
         axes.set_xlabel(f"change of the overfitting gap against {BASE}, points")
@@ -113,11 +113,11 @@ def plane(group: GroupResults, number: int) -> Figure | None:
 
 def _span(intervals: Sequence[Interval]) -> tuple[float, float]:
     """Return the ends of an axis: all intervals, but for what is far beyond all means, as it is with few seeds."""
-    means = [0.0, *(found.mean for found in intervals)]
+    means = [0.0, *(interval.mean for interval in intervals)]
     least, most = min(means), max(means)
     reach = 1 + (most - least)
-    low = max(least - reach, min(least, *(found.low for found in intervals)) - 0.2)
-    high = min(most + reach, max(most, *(found.high for found in intervals)) + 0.2)
+    low = max(least - reach, min(least, *(interval.low for interval in intervals)) - 0.2)
+    high = min(most + reach, max(most, *(interval.high for interval in intervals)) + 0.2)
     return min(low, -1.0), max(high, 1.0)
 
 
@@ -156,9 +156,9 @@ def class_bars(group: GroupResults, number: int) -> Figure:
         for place, name in enumerate(order):
             means, errors = [], []
             for arm in group.arms:
-                found = arm.values(lambda record, name=name: 100 * own_test(record)["f1"][name])  # type: ignore[misc]
-                means.append(fmean(found))
-                interval = paired_interval(found, [0.0] * len(found)) if len(found) > 1 else Interval(0, 0, 0, 1)
+                values = arm.values(lambda record, name=name: 100 * own_test(record)["f1"][name])  # type: ignore[misc]
+                means.append(fmean(values))
+                interval = paired_interval(values, [0.0] * len(values)) if len(values) > 1 else Interval(0, 0, 0, 1)
                 errors.append(interval.high - interval.mean)
             rows = np.arange(len(group.arms)) + (place - (len(classes) - 1) / 2) * height
             colour = NEW if name == rare else next(colours)
@@ -179,26 +179,26 @@ def grid(groups: Sequence[GroupResults], test: str, number: int) -> Figure | Non
 
     None if no model was tested on it.
     """
-    found: list[tuple[str, float, float | None]] = []
+    bars: list[tuple[str, float, float | None]] = []
     for group in groups:
         arm = group.arm(BASE)
         if arm is not None and test in arm.any["tests"]:
             value = arm.mean(lambda record: 100 * record["tests"][test]["macro_f1"])
-            found.append((" · ".join(group.key[1:]), value or 0.0, of_the_paper(group.key, test)))
-    if not found:
+            bars.append((" · ".join(group.key[1:]), value or 0.0, of_the_paper(group.key, test)))
+    if not bars:
         return None
 
     def draw(axes: Axes) -> None:
-        axes.barh(range(len(found)), [value for _, value, _ in found], height=0.62, color=ORIGINAL)
-        for place, (_, _, published) in enumerate(found):
+        axes.barh(range(len(bars)), [value for _, value, _ in bars], height=0.62, color=ORIGINAL)
+        for place, (_, _, published) in enumerate(bars):
             if published is not None:
                 axes.plot([published] * 2, [place - 0.4, place + 0.4], color=NEW, linewidth=2)
                 axes.annotate(f" the paper: {published:g}", (published, place), fontsize=8, va="center")
-        axes.set_yticks(range(len(found)), [name for name, _, _ in found])
+        axes.set_yticks(range(len(bars)), [name for name, _, _ in bars])
         axes.invert_yaxis()
         axes.set_xlabel(f"macro-F1 on {test}, points")
 
-    return Figure(f"grid-{number}", f"The paper's grid, {test}", draw, width=7.4, height=0.8 + 0.3 * len(found))
+    return Figure(f"grid-{number}", f"The paper's grid, {test}", draw, width=7.4, height=0.8 + 0.3 * len(bars))
 
 
 def _slug(name: str) -> str:

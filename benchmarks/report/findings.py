@@ -72,7 +72,7 @@ def overview(group: GroupResults) -> Table:
         rows.append(
             [
                 arm.name,
-                _said(against),
+                _verdict(against),
                 _plus_minus(arm, f1_on_test),
                 _interval(against.f1 if against else None),
                 _plus_minus(arm, gap),
@@ -131,11 +131,11 @@ def opponents(group: GroupResults, against: str | None = None) -> list[Opponent]
     list of Opponent
         Without those that are not among the arms, or have no two seeds in common with another.
     """
-    found = [(BASE, "", group.against_base)]
+    bases = [(BASE, "", group.against_base)]
     if (best := group.best_without_rows) is not None:
-        found.append((best.name, "the best arm without new rows, chosen on validation rows", group.against_best))
+        bases.append((best.name, "the best arm without new rows, chosen on validation rows", group.against_best))
     if against not in (None, BASE):
-        found.append((against, "", group.against(group.arm(against))))
+        bases.append((against, "", group.against(group.arm(against))))
     return [
         Opponent(
             name,
@@ -144,7 +144,7 @@ def opponents(group: GroupResults, against: str | None = None) -> list[Opponent]
             _overfitting(group, name, compared),
             _elsewhere(group, name, compared),
         )
-        for name, why, compared in found
+        for name, why, compared in bases
         if compared
     ]
 
@@ -154,17 +154,17 @@ def _statistics(group: GroupResults, base: str, against: Mapping[str, Comparison
     rows = [
         [
             name,
-            found.seeds,
-            _interval(found.f1),
-            f"{found.bootstrap[0]:+.1f} to {found.bootstrap[1]:+.1f}",
-            _p(found.f1.p),
-            _p(found.adjusted),
-            _p(found.wilcoxon),
-            f"{found.gap_upper:+.1f}",
+            comparison.seeds,
+            _interval(comparison.f1),
+            f"{comparison.bootstrap[0]:+.1f} to {comparison.bootstrap[1]:+.1f}",
+            _p(comparison.f1.p),
+            _p(comparison.adjusted),
+            _p(comparison.wilcoxon),
+            f"{comparison.gap_upper:+.1f}",
             _interval(group.change(name, base, rare_f1)),
-            _said(found),
+            _verdict(comparison),
         ]
-        for name, found in against.items()
+        for name, comparison in against.items()
     ]
     headings = ["arm", "seeds", "macro-F1", "bootstrap", "p", "p, Holm", "p, Wilcoxon", "gap, at most"]
     return [*headings, f"F1 {group.arms[0].any['rare']}", "verdict"], rows
@@ -230,24 +230,24 @@ def about_rows(group: GroupResults) -> str:
     """Say which training rows were taken out since they stand elsewhere, and how many of the others are evaluated."""
     record = group.arms[0].any
     parts = ", ".join(f"{count:,} of {part}" for part, count in record["shared_rows"].items())
-    said = f"Training rows that equal or nearly equal others were taken out: {parts or 'there were none'}."
+    sentence = f"Training rows that equal or nearly equal others were taken out: {parts or 'there were none'}."
     evaluated, rows = record["last"]["train"]["rows"], sum(record["rows"]["train"].values())
-    return said if evaluated == rows else f"{said} Train F1 and the gaps are of {evaluated:,} training rows."
+    return sentence if evaluated == rows else f"{sentence} Train F1 and the gaps are of {evaluated:,} training rows."
 
 
 def published(group: GroupResults) -> list[str]:
     """Return a sentence for each number of the paper that belongs to a group."""
-    said = []
+    sentences = []
     arm = group.arm(BASE)
     for test in arm.any["tests"] if arm is not None else ():
         number = of_the_paper(group.key, test)
         if number is not None and arm is not None:
             own = arm.mean(_f1_on(test))
-            said.append(f"{test}: {own:.1f} here, {number:g} in the paper.")
-    return said
+            sentences.append(f"{test}: {own:.1f} here, {number:g} in the paper.")
+    return sentences
 
 
-def arm_rows(found: Sequence[GroupResults]) -> Table:
+def arm_rows(groups: Sequence[GroupResults]) -> Table:
     """Return a line of plain numbers for each arm of each group."""
     numbers: dict[str, Callable[[Record], float | None]] = {
         "macro_f1": f1_on_test,
@@ -266,7 +266,7 @@ def arm_rows(found: Sequence[GroupResults]) -> Table:
     headings += ["f1_change", "f1_low", "f1_high", "p", "p_holm", "p_wilcoxon", "bootstrap_low", "bootstrap_high"]
     headings += ["gap_change", "gap_low", "gap_high", "gap_upper", "verdict"]
     rows = []
-    for group in found:
+    for group in groups:
         for arm in group.arms:
             row: list[Any] = [*group.key, arm.name, len(arm.seeds)]
             row += [value for of in numbers.values() for value in (arm.mean(of), arm.spread(of))]
@@ -304,28 +304,28 @@ def cell_rows(results: Results) -> Table:
 
 def conclusions(group: GroupResults) -> list[str]:
     """Say in sentences what a group's numbers say."""
-    said = []
+    sentences = []
     verdicts: dict[str, list[str]] = {}
-    for name, found in group.against_base.items():
-        verdicts.setdefault(found.verdict, []).append(name)
+    for name, comparison in group.against_base.items():
+        verdicts.setdefault(comparison.verdict, []).append(name)
     if group.arm(BASE) is None:
-        said.append(f"The arm {BASE!r} is not among them, so nothing is compared.")
+        sentences.append(f"The arm {BASE!r} is not among them, so nothing is compared.")
     if few := verdicts.pop("", None):
         whose = f" ({', '.join(few)})" if verdicts else ""
-        said.append(f"Fewer than ten seeds{whose} give no verdict: look at the numbers as a first impression.")
+        sentences.append(f"Fewer than ten seeds{whose} give no verdict: look at the numbers as a first impression.")
     meant = {
         "helps and generalises": f"Better than {BASE} without a larger gap",
         "helps but overfits": f"Better than {BASE}, at a larger gap or one that may be larger",
         "hurts": f"Worse than {BASE}",
         "no evidence": f"Not shown to differ from {BASE}",
     }
-    said += [f"{meaning}: {', '.join(verdicts[word])}." for word, meaning in meant.items() if word in verdicts]
+    sentences += [f"{meaning}: {', '.join(verdicts[word])}." for word, meaning in meant.items() if word in verdicts]
     best = group.best_without_rows
-    if best is not None and any(found.verdict for found in group.against_best.values()):
-        ahead = [name for name, found in group.against_best.items() if found.verdict.startswith("helps")]
+    if best is not None and any(comparison.verdict for comparison in group.against_best.values()):
+        ahead = [name for name, comparison in group.against_best.items() if comparison.verdict.startswith("helps")]
         shown = f"Shown to be better than it: {', '.join(ahead)}." if ahead else "No arm is shown to be better than it."
-        said.append(f"The best arm without new rows, chosen on validation, is {best.name}. {shown}")
-    return said
+        sentences.append(f"The best arm without new rows, chosen on validation, is {best.name}. {shown}")
+    return sentences
 
 
 def environments(results: Results) -> list[str]:
@@ -334,8 +334,8 @@ def environments(results: Results) -> list[str]:
     for record in results.done.values():
         on = f"{record['hardware']['device']}, {record['hardware']['threads']} threads"
         counted[f"{record['model'].get('dtype', '')} on {on}; {_pairs(record['versions'])}"] += 1
-    said = [f"{cells:,} cells: {what}." for what, cells in sorted(counted.items())]
-    return said + [f"SHA-256, from the front: {_pairs(files)}." for files in results.files]
+    lines = [f"{cells:,} cells: {what}." for what, cells in sorted(counted.items())]
+    return lines + [f"SHA-256, from the front: {_pairs(files)}." for files in results.files]
 
 
 def _other_tests(group: GroupResults) -> list[str]:
@@ -348,8 +348,8 @@ def _f1_on(test: str) -> Callable[[Record], float]:
     return lambda record: 100 * float(record["tests"][test]["macro_f1"])
 
 
-def _pairs(found: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in found.items())
+def _pairs(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
 def _number(value: float | None, places: int = 1) -> str:
@@ -362,15 +362,15 @@ def _plus_minus(arm: ArmResults, of: Callable[[Record], float | None]) -> str:
     return _number(mean) + (f" ± {spread:.1f}" if spread is not None else "")
 
 
-def _interval(found: Interval | None, places: int = 1) -> str:
+def _interval(interval: Interval | None, places: int = 1) -> str:
     """Write a difference with its 95 % interval."""
-    if found is None:
+    if interval is None:
         return ""
-    return f"{found.mean:+.{places}f} ({found.low:+.{places}f} to {found.high:+.{places}f})"
+    return f"{interval.mean:+.{places}f} ({interval.low:+.{places}f} to {interval.high:+.{places}f})"
 
 
-def _said(found: Comparison | None) -> str:
-    return "" if found is None else found.verdict
+def _verdict(comparison: Comparison | None) -> str:
+    return "" if comparison is None else comparison.verdict
 
 
 def _p(value: float) -> str:

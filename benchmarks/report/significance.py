@@ -103,9 +103,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")
     adjusted = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    found = np.empty(len(p))
-    found[order] = np.minimum(adjusted, 1)
-    return [float(value) for value in found]
+    result = np.empty(len(p))
+    result[order] = np.minimum(adjusted, 1)
+    return [float(value) for value in result]
 
 
 def hierarchical_bootstrap(
@@ -229,9 +229,9 @@ def _differences(arm: Sequence[float], other: Sequence[float]) -> np.ndarray:
 
 
 def _one_hot(codes: np.ndarray, width: int) -> np.ndarray:
-    found = np.zeros((len(codes), width), dtype=np.float32)
-    found[np.arange(len(codes)), codes] = 1
-    return found
+    result = np.zeros((len(codes), width), dtype=np.float32)
+    result[np.arange(len(codes)), codes] = 1
+    return result
 
 
 def _macro_f1(counts: np.ndarray) -> np.ndarray:

@@ -54,8 +54,8 @@ class ArmResults:
 
     def values(self, of: Callable[[Record], float | None], seeds: Sequence[int] | None = None) -> list[float]:
         """Return a number of each seed, of those that have it."""
-        found = (of(self.cells[seed]) for seed in (self.seeds if seeds is None else seeds))
-        return [float(value) for value in found if value is not None]
+        values = (of(self.cells[seed]) for seed in (self.seeds if seeds is None else seeds))
+        return [float(value) for value in values if value is not None]
 
     def mean(self, of: Callable[[Record], float | None]) -> float | None:
         """Return the mean of a number over the seeds; None if none has it."""
@@ -116,8 +116,8 @@ def last_loss_gap(record: Record) -> float:
 
 def mean_gap(record: Record) -> float | None:
     """Return the overfitting gap over the whole training: the area between its curves by their length, in points."""
-    found: float | None = record["mean_gap"]
-    return found
+    value: float | None = record["mean_gap"]
+    return value
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,11 +190,11 @@ class GroupResults:
         }
         pairs = {name: (arm, seeds) for name, (arm, seeds) in pairs.items() if len(seeds) > 1}
         f1 = {n: paired_interval(a.values(f1_on_test, s), other.values(f1_on_test, s)) for n, (a, s) in pairs.items()}
-        adjusted = dict(zip(f1, holm([found.p for found in f1.values()]), strict=True))
-        found = {}
+        adjusted = dict(zip(f1, holm([interval.p for interval in f1.values()]), strict=True))
+        comparisons = {}
         for name, (arm, seeds) in pairs.items():
             own, others = arm.values(gap, seeds), other.values(gap, seeds)
-            found[name] = Comparison(
+            comparisons[name] = Comparison(
                 seeds=len(seeds),
                 f1=f1[name],
                 gap=paired_interval(own, others),
@@ -203,7 +203,7 @@ class GroupResults:
                 wilcoxon=wilcoxon(arm.values(f1_on_test, seeds), other.values(f1_on_test, seeds)),
                 adjusted=adjusted[name],
             )
-        return found
+        return comparisons
 
     def _bootstrap(self, arm: ArmResults, other: ArmResults, seeds: Sequence[int]) -> tuple[float, float]:
         """Return the bootstrap interval over seeds and test rows."""
@@ -228,10 +228,10 @@ def groups(results: Results) -> list[GroupResults]:
         Sorted by name; arms as `benchmarks/arms.yaml` has them, others after them by name.
     """
     order = {name: place for place, name in enumerate(built_in())}
-    found: dict[Group, dict[str, dict[int, Record]]] = {}
+    records: dict[Group, dict[str, dict[int, Record]]] = {}
     for record in results.done.values():
         key = (record["task"], record["encoder"], record["head"], record["loss"])
-        found.setdefault(key, {}).setdefault(record["arm"], {})[record["seed"]] = record
+        records.setdefault(key, {}).setdefault(record["arm"], {})[record["seed"]] = record
     return [
         GroupResults(
             key,
@@ -241,5 +241,5 @@ def groups(results: Results) -> list[GroupResults]:
             ],
             results,
         )
-        for key, arms in sorted(found.items())
+        for key, arms in sorted(records.items())
     ]

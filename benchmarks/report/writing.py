@@ -61,14 +61,14 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
         If they cannot be written.
     """
     page.check_libraries()
-    found = groups(results)
-    if not found:
+    all_groups = groups(results)
+    if not all_groups:
         raise InputError(f"{results.path}: no cell is done yet. Run the benchmark first.")
-    names = list(dict.fromkeys(arm.name for group in found for arm in group.arms))
+    names = list(dict.fromkeys(arm.name for group in all_groups for arm in group.arms))
     if against is not None and against not in names:
         close = did_you_mean(against, names) or f" There are: {', '.join(names)}."
         raise InputError(f"{results.path}: no cell of an arm {against!r} is done.{close}")
-    drawn = list(_figures(results, found))
+    drawn = list(_figures(results, all_groups))
     try:
         (folder / FIGURES).mkdir(parents=True, exist_ok=True)
         pictures = [figure.write(folder / FIGURES) for _, figure in drawn]
@@ -76,10 +76,10 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
             if figures.FILE.fullmatch(picture.name) and picture not in pictures:  # of an earlier report, on other arms
                 picture.unlink()
         texts = {
-            "report.html": _html(results, found, drawn, against),
-            "report.md": _markdown(results, found, drawn, against),
-            "report.tex": "\n".join(map(_latex, found)),
-            "arms.csv": _csv(*arm_rows(found)),
+            "report.html": _html(results, all_groups, drawn, against),
+            "report.md": _markdown(results, all_groups, drawn, against),
+            "report.tex": "\n".join(map(_latex, all_groups)),
+            "arms.csv": _csv(*arm_rows(all_groups)),
             "cells.csv": _csv(*cell_rows(results)),
         }
         for name, text in texts.items():
@@ -90,9 +90,9 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
     return [*(folder / name for name in texts), *pictures]
 
 
-def _figures(results: Results, found: Sequence[GroupResults]) -> Iterator[tuple[GroupResults | None, Figure]]:
+def _figures(results: Results, all_groups: Sequence[GroupResults]) -> Iterator[tuple[GroupResults | None, Figure]]:
     """Yield every figure with the group that it is of."""
-    for number, group in enumerate(found):
+    for number, group in enumerate(all_groups):
         if (plane := figures.plane(group, number)) is not None:
             yield group, plane
         yield group, figures.class_bars(group, number)
@@ -100,15 +100,15 @@ def _figures(results: Results, found: Sequence[GroupResults]) -> Iterator[tuple[
             if len(arm.any["curve"]) > 1:
                 yield group, figures.curves(group, arm, number)
     if results.suite.get("name") == "paper":
-        tests = dict.fromkeys(test for group in found for arm in group.arms for test in arm.any["tests"])
+        tests = dict.fromkeys(test for group in all_groups for arm in group.arms for test in arm.any["tests"])
         for number, test in enumerate(tests):
-            if (drawn := figures.grid(found, test, number)) is not None:
+            if (drawn := figures.grid(all_groups, test, number)) is not None:
                 yield None, drawn
 
 
 def _html(
     results: Results,
-    found: Sequence[GroupResults],
+    all_groups: Sequence[GroupResults],
     drawn: Sequence[tuple[GroupResults | None, Figure]],
     against: str | None,
 ) -> str:
@@ -116,7 +116,7 @@ def _html(
     from markupsafe import Markup
 
     sections = []
-    for group in found:
+    for group in all_groups:
         own = [figure for of, figure in drawn if of is group]
         sections.append(
             {
@@ -157,13 +157,13 @@ def _html(
 
 def _markdown(
     results: Results,
-    found: Sequence[GroupResults],
+    all_groups: Sequence[GroupResults],
     drawn: Sequence[tuple[GroupResults | None, Figure]],
     against: str | None,
 ) -> str:
     """Lay the report out as Markdown beside its figures."""
     lines = [f"# Benchmark {results.suite.get('name', '')}", ""]
-    for group in found:
+    for group in all_groups:
         rows = group.arms[0].any["rows"]
         own = [figure for of, figure in drawn if of is group]
         lines += [f"## {group.title}", ""]
@@ -171,7 +171,7 @@ def _markdown(
             f"Training rows: {_counts(rows['train'])} (the first seed's). Validation: {_counts(rows['validation'])}."
         ]
         lines += [about_rows(group)]
-        lines += ["", *(f"- {said}" for said in (*conclusions(group), *published(group))), ""]
+        lines += ["", *(f"- {sentence}" for sentence in (*conclusions(group), *published(group))), ""]
         lines += [*_md_table(overview(group)), TABLE_NOTE, ""]
         for figure in own:
             if not figure.name.startswith("curves"):
@@ -202,7 +202,7 @@ def _markdown(
         lines += ["## Cells that failed", "", *(f"- {line}" for line in failed), ""]
     lines += ["## How to read it", "", *(f"- *{word}*: {meaning}" for word, meaning in VERDICTS.items()), ""]
     lines += [" ".join(NOTES), ""]
-    lines += ["## With what", "", *(f"- {said}" for said in environments(results)), ""]
+    lines += ["## With what", "", *(f"- {sentence}" for sentence in environments(results)), ""]
     return "\n".join(lines)
 
 

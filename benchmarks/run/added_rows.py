@@ -14,7 +14,7 @@ from benchmarks.grid.tasks import LabelledRows, TaskData
 from classifiers.data.splits import near_copies
 
 
-def _added_rows(cell: Cell, data: TaskData, train: LabelledRows, reserve: LabelledRows) -> LabelledRows:
+def added_rows(cell: Cell, data: TaskData, train: LabelledRows, reserve: LabelledRows) -> LabelledRows:
     """Return the rows of an arm that are none of the task's training rows, and come near none of its held-out ones."""
     if cell.arm.rows == "given":
         return LabelledRows()
@@ -52,4 +52,4 @@ def _filled(texts: list[str], seed: int, device: str) -> list[str]:
     strategy.prepare()
     draws = [Draw(text, "", i, 0, 0, seed) for i, text in enumerate(texts)]
     made = strategy.candidates(draws)
-    return [text if found is None else found.text for text, found in zip(texts, made, strict=True)]
+    return [text if candidate is None else candidate.text for text, candidate in zip(texts, made, strict=True)]

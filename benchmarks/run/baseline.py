@@ -8,11 +8,11 @@ import numpy as np
 
 from benchmarks.grid.suite import Cell
 from benchmarks.grid.tasks import LabelledRows, TaskData
-from benchmarks.run.outcome import Trained, _codes, _told
+from benchmarks.run.outcome import Trained, class_codes, new_row_counts
 from classifiers.metrics import scores
 
 
-def _tfidf_svm(cell: Cell, data: TaskData, train: LabelledRows) -> Trained:
+def fit_tfidf_svm(cell: Cell, data: TaskData, train: LabelledRows) -> Trained:
     """Fit the cheap baseline: no encoder and no steps; probabilities by temperature scaling (Guo et al. 2017)."""
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax, softmax
@@ -31,13 +31,13 @@ def _tfidf_svm(cell: Cell, data: TaskData, train: LabelledRows) -> Trained:
     )
     folds = min(5, *train.counts.values())
     out_of_fold = _margins(cross_val_predict(model, train.texts, train.labels, cv=folds, method="decision_function"))
-    own = np.arange(len(train)), _codes(train, data.classes)
+    own = np.arange(len(train)), class_codes(train, data.classes)
     scale = minimize_scalar(
         lambda log: -log_softmax(np.exp(log) * out_of_fold, axis=1)[own].mean(), bounds=(-3, 5), method="bounded"
     ).x
     model.fit(train.texts, train.labels)
     seconds = time.perf_counter() - start
-    seen = train.taken(evaluated_sample(cell.config, "train", _codes(train, data.classes)))
+    seen = train.taken(evaluated_sample(cell.config, "train", class_codes(train, data.classes)))
 
     def predicted(rows: LabelledRows) -> np.ndarray:
         shares: np.ndarray = softmax(np.exp(scale) * _margins(model.decision_function(rows.texts)), axis=1)
@@ -48,7 +48,7 @@ def _tfidf_svm(cell: Cell, data: TaskData, train: LabelledRows) -> Trained:
         0,
         0.0,
         {
-            kind: scores(predicted(rows), _codes(rows, data.classes), data.classes)
+            kind: scores(predicted(rows), class_codes(rows, data.classes), data.classes)
             for kind, rows in (("train", seen), ("validation", data.validation))
         },
     )
@@ -60,11 +60,11 @@ def _tfidf_svm(cell: Cell, data: TaskData, train: LabelledRows) -> Trained:
         {name: predicted(rows) for name, rows in data.tests.items()},
         seconds,
         len(train),
-        _told({}),
+        new_row_counts({}),
         {"model": "tfidf-svm", "revision": "", "device": "cpu", "dtype": "float64"},
     )
 
 
-def _margins(found: np.ndarray) -> np.ndarray:
+def _margins(decision: np.ndarray) -> np.ndarray:
     """Return a column for each class; of two classes scikit-learn has one for both."""
-    return found if found.ndim == 2 else np.stack([-found / 2, found / 2], axis=1)
+    return decision if decision.ndim == 2 else np.stack([-decision / 2, decision / 2], axis=1)

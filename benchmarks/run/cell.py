@@ -14,10 +14,10 @@ from benchmarks.grid.suite import Cell
 from benchmarks.grid.tasks import LabelledRows, TaskData
 from benchmarks.peak_memory import peak_mb
 from benchmarks.results import Record, packed
-from benchmarks.run.added_rows import _added_rows
-from benchmarks.run.baseline import _tfidf_svm
-from benchmarks.run.environment import _forget_peaks, _gpu_peak_mb, hardware, versions
-from benchmarks.run.outcome import Trained, _codes, _trained
+from benchmarks.run.added_rows import added_rows
+from benchmarks.run.baseline import fit_tfidf_svm
+from benchmarks.run.environment import gpu_peak_mb, hardware, reset_peak_memory, versions
+from benchmarks.run.outcome import Trained, class_codes, outcome_of
 from classifiers.config import Features, TrainConfig, makes_rows
 from classifiers.metrics import scores
 from classifiers.training.output_folder import RECORD
@@ -52,19 +52,21 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
     train, reserve = data.drawn(cell.seed)
     if cell.shares_encoder and not (shared / cell.base_key / RECORD).is_file():
         _fine_tuned(cell.base, data, train, LabelledRows(), shared / cell.base_key)
-    _forget_peaks()
+    reset_peak_memory()
     start = time.perf_counter()
     if cell.arm.model == "tfidf-svm":
-        found = _tfidf_svm(cell, data, train)
+        outcome = fit_tfidf_svm(cell, data, train)
     elif cell.shares_encoder:
-        found = _head_on_shared_encoder(cell, data, train, shared)
+        outcome = _head_on_shared_encoder(cell, data, train, shared)
     else:
-        added = _added_rows(cell, data, train, reserve)
-        found = _encoder(cell.config, data, train, added, shared / cell.key if keep else None)
+        added = added_rows(cell, data, train, reserve)
+        outcome = _encoder(cell.config, data, train, added, shared / cell.key if keep else None)
         if len(added):
-            found = found._replace(made=found.made | {"made": added.counts})
+            outcome = outcome._replace(made=outcome.made | {"made": added.counts})
     classes = data.classes
-    tests = {name: scores(p, _codes(data.tests[name], classes), classes) for name, p in found.probabilities.items()}
+    tests = {
+        name: scores(p, class_codes(data.tests[name], classes), classes) for name, p in outcome.probabilities.items()
+    }
     return {
         "key": cell.key,
         "status": "done",
@@ -82,21 +84,21 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
         "rows": {"train": train.counts, "validation": data.validation.counts},
         "shared_rows": dict(data.shared),
         "data": data.fingerprints() | {"drawn": train.fingerprint},
-        "tests": {name: _rounded(found_.to_dict()) for name, found_ in tests.items()},
-        "predicted": {name: packed(p.argmax(axis=1)) for name, p in found.probabilities.items()},
-        "best": _evaluation(found.best),
-        "last": _evaluation(found.last),
-        "mean_gap": found.mean_gap,
-        "curve": [_point(record) for record in found.history],
-        "made": found.made,
+        "tests": {name: _rounded(test_scores.to_dict()) for name, test_scores in tests.items()},
+        "predicted": {name: packed(p.argmax(axis=1)) for name, p in outcome.probabilities.items()},
+        "best": _evaluation(outcome.best),
+        "last": _evaluation(outcome.last),
+        "mean_gap": outcome.mean_gap,
+        "curve": [_point(record) for record in outcome.history],
+        "made": outcome.made,
         "seconds": round(time.perf_counter() - start, 2),
-        "training_seconds": round(found.seconds, 2),
-        "rows_per_second": round(found.rows_seen / found.seconds, 1),
+        "training_seconds": round(outcome.seconds, 2),
+        "rows_per_second": round(outcome.rows_seen / outcome.seconds, 1),
         "peak_mb": round(peak_mb()),
-        "peak_gpu_mb": _gpu_peak_mb(found.model["device"]),
-        "model": found.model,
+        "peak_gpu_mb": gpu_peak_mb(outcome.model["device"]),
+        "model": outcome.model,
         "versions": versions(),
-        "hardware": hardware(found.model["device"]),
+        "hardware": hardware(outcome.model["device"]),
     }
 
 
@@ -141,7 +143,7 @@ def _encoder(
     result = _fine_tuned(config, data, train, added, keep_in)
     scorer = TextScorer(result.checkpoint, max_length=config.max_length)
     probabilities = {name: scorer.probabilities(list(rows.texts)) for name, rows in data.tests.items()}
-    return _trained(result, probabilities, dict(result.rows))
+    return outcome_of(result, probabilities, dict(result.rows))
 
 
 def _head_on_shared_encoder(cell: Cell, data: TaskData, train: LabelledRows, shared: Path) -> Trained:
@@ -150,22 +152,23 @@ def _head_on_shared_encoder(cell: Cell, data: TaskData, train: LabelledRows, sha
 
     from classifiers.data.inputs import FrozenFeatures
 
-    folder, asked, ways = shared / cell.base_key, cell.config, cell.config.augmentation
+    folder, cell_config, ways = shared / cell.base_key, cell.config, cell.config.augmentation
     assert isinstance(ways, Features)
     vectors_seen = len(train)
     if ways.strategy is not None:
         counts: dict[Any, int] = dict(train.counts)
         vectors_seen += sum(rows_to_make(ways.sampling_strategy, counts).values())
-    steps = math.ceil(vectors_seen / (asked.batch_size * asked.gradient_accumulation)) * ways.head_epochs
-    looks = (asked.max_steps or 1) // (asked.evaluate_steps or 1)  # at the validation rows, as many as other arms get
+    steps = math.ceil(vectors_seen / (cell_config.batch_size * cell_config.gradient_accumulation)) * ways.head_epochs
+    # As many evaluations as other arms get.
+    evaluations = (cell_config.max_steps or 1) // (cell_config.evaluate_steps or 1)
     changes = {
         "encoder": str(folder),
         "freeze_encoder": True,
         "cache_dir": str(folder / "features"),
         "max_steps": None,
-        "evaluate_steps": math.ceil(steps / looks),
+        "evaluate_steps": math.ceil(steps / evaluations),
     }
-    result = _fine_tuned(asked.model_copy(update=changes), data, train, LabelledRows(), None)
+    result = _fine_tuned(cell_config.model_copy(update=changes), data, train, LabelledRows(), None)
     config = result.config
     features = FrozenFeatures(result.model, result.checkpoint, config.max_length, folder / "features")
     probabilities = {}
@@ -173,9 +176,9 @@ def _head_on_shared_encoder(cell: Cell, data: TaskData, train: LabelledRows, sha
         with torch.inference_mode():
             vectors = torch.from_numpy(features(list(rows.texts))).to(result.checkpoint.device)
             probabilities[name] = result.model.classify(vectors).float().softmax(dim=1).cpu().numpy()
-    found = _trained(result, probabilities, dict(result.rows))
+    outcome = outcome_of(result, probabilities, dict(result.rows))
     tuned = json.loads((folder / RECORD).read_text(encoding="utf-8"))["encoder"]
-    return found._replace(model=found.model | {"model": tuned["model"], "revision": tuned["revision"]})
+    return outcome._replace(model=outcome.model | {"model": tuned["model"], "revision": tuned["revision"]})
 
 
 def _table(train: LabelledRows, added: LabelledRows) -> Any:
@@ -206,9 +209,9 @@ def _point(record: Record) -> list[Any]:
     return [record["phase"], record["step"], *(round(number, 5) for number in numbers)]
 
 
-def _rounded(found: Mapping[str, Any]) -> dict[str, Any]:
+def _rounded(numbers: Mapping[str, Any]) -> dict[str, Any]:
     """Cut floating-point numbers to seven digits behind the point."""
     return {
         key: _rounded(value) if isinstance(value, Mapping) else round(value, 7) if isinstance(value, float) else value
-        for key, value in found.items()
+        for key, value in numbers.items()
     }

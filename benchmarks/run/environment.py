@@ -16,7 +16,7 @@ from augment._version import __version__
 from benchmarks.peak_memory import forget_peak
 
 
-def _forget_peaks() -> None:
+def reset_peak_memory() -> None:
     """Give back what earlier cells have left, and have the peaks of memory count from now on."""
     import torch
 
@@ -52,11 +52,11 @@ def hardware(device: str) -> dict[str, Any]:
     """Return what it was computed on."""
     import torch
 
-    found = torch.cuda.get_device_name() if device.startswith("cuda") else _cpu()
-    return {"device": found, "threads": torch.get_num_threads(), "cores": os.cpu_count()}
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else _cpu()
+    return {"device": name, "threads": torch.get_num_threads(), "cores": os.cpu_count()}
 
 
-def _gpu_peak_mb(device: str) -> int | None:
+def gpu_peak_mb(device: str) -> int | None:
     """Return the most memory that tensors have had on a GPU, in MiB; None on a CPU."""
     import torch
 

@@ -31,7 +31,7 @@ class Trained(NamedTuple):
     """What identifies the encoder, and what it was computed in."""
 
 
-def _trained(result: Any, probabilities: dict[str, np.ndarray], rows: dict[str, Any]) -> Trained:
+def outcome_of(result: Any, probabilities: dict[str, np.ndarray], rows: dict[str, Any]) -> Trained:
     """Take what is kept of a training's result."""
     config = result.config
     seen = result.last["step"] * config.batch_size * config.gradient_accumulation
@@ -43,12 +43,12 @@ def _trained(result: Any, probabilities: dict[str, np.ndarray], rows: dict[str, 
         probabilities,
         result.seconds,
         seen,
-        _told(rows),
+        new_row_counts(rows),
         result.checkpoint.identity(),
     )
 
 
-def _told(rows: Mapping[str, Any]) -> dict[str, Any]:
+def new_row_counts(rows: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is told of new rows: of all sets that were made, together."""
     made = rows.get("made", {})
     reports = made if isinstance(made, list) else [{"made": made}] if made else []
@@ -64,12 +64,13 @@ def _told(rows: Mapping[str, Any]) -> dict[str, Any]:
 
 def _summed(counts: Any) -> dict[str, int]:
     """Add counts up by name."""
-    found: dict[str, int] = {}
+    totals: dict[str, int] = {}
     for one in counts:
         for name, count in one.items():
-            found[name] = found.get(name, 0) + count
-    return found
+            totals[name] = totals.get(name, 0) + count
+    return totals
 
 
-def _codes(rows: LabelledRows, classes: list[str]) -> np.ndarray:
+def class_codes(rows: LabelledRows, classes: list[str]) -> np.ndarray:
+    """Return the class of each row as its place in `classes`; int64, (n,)."""
     return np.array([classes.index(label) for label in rows.labels], dtype=np.int64)

@@ -61,7 +61,7 @@ def run(
     *,
     jobs: int,
     threads: int,
-    told: Callable[[Record, Sequence[Cell], float | None], None] = lambda record, left, seconds: None,
+    on_cell: Callable[[Record, Sequence[Cell], float | None], None] = lambda record, left, seconds: None,
 ) -> list[Record]:
     """Run the cells that have no result yet, those that failed before among them.
 
@@ -78,7 +78,7 @@ def run(
         Cells that run side by side, each in a process of its own.
     threads : int
         Of each.
-    told : callable, optional
+    on_cell : callable, optional
         Called after each cell with its record, the cells that are left, and the seconds that they may take.
 
     Returns
@@ -118,7 +118,7 @@ def run(
                 left = [*waiting, *(c for c, _ in running.values())]
                 if not any(c.shares_encoder and c.base_key == cell.base_key for c in left):
                     shutil.rmtree(shared / cell.base_key, ignore_errors=True)
-                told(record, left, pace.left(left))
+                on_cell(record, left, pace.left(left))
     except KeyboardInterrupt:
         done = sum(cell.place in results.done for cell in cells)
         raise Interrupted(

@@ -202,7 +202,7 @@ def run_suite(
                 plan.folder,
                 jobs=plan.jobs,
                 threads=threads,
-                told=on_cell,
+                on_cell=on_cell,
             )
     return failed, results
 

@@ -113,10 +113,10 @@ def compare(contest: Contest, *, repeats: int = 3, log: Callable[[str], None] = 
 def table(field_: Sequence[Competitor]) -> list[list[Any]]:
     """Return name, rate, how many times slower than the first, peak MiB, for each competitor."""
     ours = field_[0]
-    found = []
+    lines = []
     for competitor in field_:
         ratios = [(a.rows / a.seconds) / (b.rows / b.seconds) for a, b in zip(ours.runs, competitor.runs, strict=True)]
-        found.append(
+        lines.append(
             [
                 competitor.name,
                 round(competitor.rate()),
@@ -124,7 +124,7 @@ def table(field_: Sequence[Competitor]) -> list[list[Any]]:
                 round(competitor.peak_mb()),
             ]
         )
-    return found
+    return lines
 
 
 def losses(field_: Sequence[Competitor]) -> list[list[Any]]:
@@ -183,7 +183,7 @@ def _measured(
     answers.put((rows, seconds, before, peak_mb(), *losses))
 
 
-def elsewhere(script: Path, python: str, asked: Mapping[str, Any], *, name: str, needs: str) -> Measured:
+def elsewhere(script: Path, python: str, request: Mapping[str, Any], *, name: str, needs: str) -> Measured:
     """Measure a peer in an interpreter that has it.
 
     Parameters
@@ -192,7 +192,7 @@ def elsewhere(script: Path, python: str, asked: Mapping[str, Any], *, name: str,
         Reads JSON from standard input, and prints what `Measured` takes as its last line, in JSON.
     python : str
         The interpreter.
-    asked : mapping
+    request : mapping
         What the script reads.
     name, needs : str
         The peer, and what the interpreter must have, for the error.
@@ -205,7 +205,7 @@ def elsewhere(script: Path, python: str, asked: Mapping[str, Any], *, name: str,
     try:
         done = subprocess.run(
             [python, str(script)],
-            input=json.dumps(asked),
+            input=json.dumps(request),
             capture_output=True,
             check=True,
             encoding="utf-8",
@@ -213,10 +213,10 @@ def elsewhere(script: Path, python: str, asked: Mapping[str, Any], *, name: str,
         )
         return Measured(**json.loads(done.stdout.splitlines()[-1]))
     except (OSError, subprocess.CalledProcessError, json.JSONDecodeError, IndexError) as error:
-        told = [str(error), *(getattr(error, "stderr", None) or "").strip().splitlines()][-1]
+        reason = [str(error), *(getattr(error, "stderr", None) or "").strip().splitlines()][-1]
         code = getattr(error, "returncode", 0)
         if code < 0:  # then what it wrote last has nothing to do with its end
-            told = f"it was ended by {signal.Signals(-code).name}"
+            reason = f"it was ended by {signal.Signals(-code).name}"
         raise InputError(
-            f"{name} cannot be measured with {python!r}: {told}. Give an interpreter that has {needs}."
+            f"{name} cannot be measured with {python!r}: {reason}. Give an interpreter that has {needs}."
         ) from error

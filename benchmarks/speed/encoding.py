@@ -37,12 +37,12 @@ class EncodingSetting(Setting):
     batch_size: int
 
 
-def contests(asked: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
+def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
     """Put a contest together for each batch size.
 
     Parameters
     ----------
-    asked : ContestOptions
+    options : ContestOptions
         Of its data the texts are taken, from the first on and again if there are too few; its `batch_sizes` are those
         of both, 32 and 64 if there are none.
     log : callable
@@ -64,15 +64,15 @@ def contests(asked: ContestOptions, log: Callable[[str], None]) -> list[Contest]
     """
     from augment.data.corpus import read
 
-    texts = [text for text in read(asked.data).texts if text and text.strip()]
+    texts = [text for text in read(options.data).texts if text and text.strip()]
     if not texts:
-        raise InputError(f"{asked.data}: no row has a text. Give one with texts to encode.")
-    chosen = tuple(texts[i % len(texts)] for i in range(asked.rows))
+        raise InputError(f"{options.data}: no row has a text. Give one with texts to encode.")
+    chosen = tuple(texts[i % len(texts)] for i in range(options.rows))
     settings = [
-        EncodingSetting(texts=chosen, model=asked.model, batch_size=size, threads=asked.threads)
-        for size in asked.batch_sizes or (32, 64)
+        EncodingSetting(texts=chosen, model=options.model, batch_size=size, threads=options.threads)
+        for size in options.batch_sizes or (32, 64)
     ]
-    python = asked.encoder_python or (sys.executable if importlib.util.find_spec("sentence_transformers") else None)
+    python = options.encoder_python or (sys.executable if importlib.util.find_spec("sentence_transformers") else None)
     if python is None:
         _encoder(settings[0]).prepare()
         log(
@@ -85,7 +85,8 @@ def contests(asked: ContestOptions, log: Callable[[str], None]) -> list[Contest]
     return [
         Contest(
             f"encoding, batch size {setting.batch_size}",
-            f"{asked.rows:,} texts, {asked.model}, batch size {setting.batch_size}, float32, {asked.threads} threads",
+            f"{options.rows:,} texts, {options.model}, batch size {setting.batch_size}, float32,"
+            f" {options.threads} threads",
             "texts",
             setting,
             competitors(python),
@@ -125,7 +126,7 @@ def sentence_transformers(setting: EncodingSetting, *, python: str, vectors: str
     """
     from augment.models.checkpoints import BUNDLED
 
-    asked = {
+    request = {
         "texts": setting.texts,
         "model": str(BUNDLED.get(setting.model, setting.model)),
         "batch_size": setting.batch_size,
@@ -133,7 +134,7 @@ def sentence_transformers(setting: EncodingSetting, *, python: str, vectors: str
         "threads": setting.threads,
         "vectors": vectors,
     }
-    return elsewhere(PEER, python, asked, name="sentence-transformers", needs="sentence-transformers 5")
+    return elsewhere(PEER, python, request, name="sentence-transformers", needs="sentence-transformers 5")
 
 
 def largest_difference(setting: EncodingSetting, *, python: str) -> float:

@@ -32,12 +32,12 @@ class FillMaskSetting(Setting):
     """New rows to make."""
 
 
-def contests(asked: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
+def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
     """Put the contest together.
 
     Parameters
     ----------
-    asked : ContestOptions
+    options : ContestOptions
         Its data must be labelled; its `batch_sizes` are ours, 64 if there are none.
     log : callable
         Not called.
@@ -57,26 +57,29 @@ def contests(asked: ContestOptions, log: Callable[[str], None]) -> list[Contest]
     from augment.data.corpus import read
     from augment.models.checkpoints import load_masked_lm
 
-    corpus = read(asked.data)
+    corpus = read(options.data)
     labelled = tuple(
         (text, name) for text, name in zip(corpus.texts, corpus.named_labels(), strict=True) if text and text.strip()
     )
-    texts = tuple(text for text, name in labelled if name == asked.label)
+    texts = tuple(text for text, name in labelled if name == options.label)
     if not texts:
         raise InputError(
-            f"{asked.data}: no row of class {asked.label!r}; its classes are {', '.join(corpus.label_names.values())}."
+            f"{options.data}: no row of class {options.label!r}; its classes are"
+            f" {', '.join(corpus.label_names.values())}."
         )
-    load_masked_lm(asked.model, device="cpu")
+    load_masked_lm(options.model, device="cpu")
     setting = FillMaskSetting(
         texts=texts,
-        label=asked.label,
+        label=options.label,
         labelled=labelled,
-        model=asked.model,
-        rows=asked.rows,
-        threads=asked.threads,
+        model=options.model,
+        rows=options.rows,
+        threads=options.threads,
     )
-    title = f"{asked.rows:,} rows of {asked.label!r} from {len(texts):,}, {asked.model}, {asked.threads} threads"
-    return [Contest("fillmask", title, "rows", setting, competitors(asked.batch_sizes or (64,), asked.peer_python))]
+    title = (
+        f"{options.rows:,} rows of {options.label!r} from {len(texts):,}, {options.model}, {options.threads} threads"
+    )
+    return [Contest("fillmask", title, "rows", setting, competitors(options.batch_sizes or (64,), options.peer_python))]
 
 
 def competitors(batch_sizes: Sequence[int] = (64,), peer_python: str | None = None) -> list[Competitor]:
@@ -144,12 +147,12 @@ def nlpaug(setting: FillMaskSetting, *, python: str) -> Measured:
     """
     from augment.models.checkpoints import BUNDLED
 
-    asked = {
+    request = {
         "texts": [setting.texts[i % len(setting.texts)] for i in range(setting.rows)],
         "model": str(BUNDLED.get(setting.model, setting.model)),
         "threads": setting.threads,
     }
-    return elsewhere(NLPAUG, python, asked, name="nlpaug", needs="nlpaug 1.1.11 and transformers 4")
+    return elsewhere(NLPAUG, python, request, name="nlpaug", needs="nlpaug 1.1.11 and transformers 4")
 
 
 def _fill_mask(
@@ -169,8 +172,8 @@ def _fill_mask(
     labels = [label for _, label in setting.labelled]
     budget = {setting.label: setting.rows}
     chosen = select(guards, budget=budget, rows=len(texts) + setting.rows)
-    asked = fitted_guards(strategy, chosen, Originals(texts, labels, [], 0))
-    attempt: Any = Workers(strategy, asked, workers) if workers > 1 else partial(try_draws, strategy, asked)
+    fitted = fitted_guards(strategy, chosen, Originals(texts, labels, [], 0))
+    attempt: Any = Workers(strategy, fitted, workers) if workers > 1 else partial(try_draws, strategy, fitted)
     own = [i for i, label in enumerate(labels) if label == setting.label]
 
     def make(rows: int, seed: int) -> int:
@@ -180,7 +183,7 @@ def _fill_mask(
             texts=texts,
             sources={setting.label: own},
             budget={setting.label: rows},
-            guards=asked,
+            guards=fitted,
             seed=seed,
             tally=tally,
         ):

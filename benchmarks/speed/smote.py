@@ -25,12 +25,12 @@ class SmoteSetting(Setting):
     width: int
 
 
-def contests(asked: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
+def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
     """Put the contest together: 50,000 unit vectors of 384 numbers in three classes, whatever else was asked for.
 
     Parameters
     ----------
-    asked : ContestOptions
+    options : ContestOptions
         Of which only the threads are taken.
     log : callable
         Not needed.
@@ -40,8 +40,8 @@ def contests(asked: ContestOptions, log: Callable[[str], None]) -> list[Contest]
     list of Contest
         One.
     """
-    setting = SmoteSetting(rows=ROWS, width=WIDTH, threads=asked.threads)
-    title = f"SMOTE of {ROWS:,} vectors of {WIDTH} float32, three classes, {asked.threads} threads"
+    setting = SmoteSetting(rows=ROWS, width=WIDTH, threads=options.threads)
+    title = f"SMOTE of {ROWS:,} vectors of {WIDTH} float32, three classes, {options.threads} threads"
     return [Contest("smote", title, "new rows", setting, competitors())]
 
 

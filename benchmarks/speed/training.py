@@ -32,12 +32,12 @@ class TrainingSetting(Setting):
     batch_size: int
 
 
-def contests(asked: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
+def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
     """Put a contest together for each batch size.
 
     Parameters
     ----------
-    asked : ContestOptions
+    options : ContestOptions
         Of its data rows are drawn, and drawn again if there are too few; its `batch_sizes` are those of all, 32 if
         there are none.
     log : callable
@@ -58,29 +58,30 @@ def contests(asked: ContestOptions, log: Callable[[str], None]) -> list[Contest]
     from augment.data.corpus import read
     from augment.models.encoder import TextEncoder
 
-    corpus = read(asked.data)
+    corpus = read(options.data)
     rows = np.flatnonzero(corpus.has_text)
     if len(set(corpus.codes[rows].tolist())) < 2:
-        raise InputError(f"{asked.data}: has texts of fewer than two classes. Give rows to train a classifier on.")
-    TextEncoder(model=asked.model).prepare()
+        raise InputError(f"{options.data}: has texts of fewer than two classes. Give rows to train a classifier on.")
+    TextEncoder(model=options.model).prepare()
     order = np.random.default_rng(0).permutation(rows)
-    chosen = np.resize(order, asked.rows)
+    chosen = np.resize(order, options.rows)
     texts, labels = list(corpus.texts), corpus.named_labels()
     return [
         Contest(
             f"training, batch size {size}",
-            f"one epoch of {asked.rows:,} rows, {asked.model}, linear head, batch size {size}, {asked.threads} threads",
+            f"one epoch of {options.rows:,} rows, {options.model}, linear head, batch size {size},"
+            f" {options.threads} threads",
             "rows",
             TrainingSetting(
                 texts=tuple(str(texts[i]) for i in chosen),
                 labels=tuple(labels[i] for i in chosen),
-                model=asked.model,
+                model=options.model,
                 batch_size=size,
-                threads=asked.threads,
+                threads=options.threads,
             ),
             competitors(),
         )
-        for size in asked.batch_sizes or (32,)
+        for size in options.batch_sizes or (32,)
     ]
 
 
@@ -121,7 +122,7 @@ def _clock() -> Any:
             if logs and "loss" in logs:
                 self.losses.append(logs["loss"])
 
-        def told(self) -> tuple[float, ...]:
+        def part_losses(self) -> tuple[float, ...]:
             return tuple(round(float(part.mean()), 4) for part in np.array_split(self.losses, PARTS) if len(part))
 
     return Clock()
@@ -142,7 +143,7 @@ def _ours(setting: TrainingSetting) -> tuple[int, float, float, tuple[float, ...
         device="cpu",
     )
     train(config, (list(setting.texts), list(setting.labels)), callbacks=[clock])
-    return len(setting.texts), clock.end - clock.start, clock.start - begun, clock.told()
+    return len(setting.texts), clock.end - clock.start, clock.start - begun, clock.part_losses()
 
 
 def _stock(setting: TrainingSetting, padding: str) -> tuple[int, float, float, tuple[float, ...]]:
@@ -178,4 +179,4 @@ def _stock(setting: TrainingSetting, padding: str) -> tuple[int, float, float, t
         )
         collator = DataCollatorWithPadding(checkpoint.tokenizer, padding=padding, max_length=MAX_LENGTH)
         Trainer(model, arguments, train_dataset=rows, data_collator=collator, callbacks=[clock]).train()
-    return len(setting.texts), clock.end - clock.start, clock.start - begun, clock.told()
+    return len(setting.texts), clock.end - clock.start, clock.start - begun, clock.part_losses()
