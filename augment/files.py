@@ -115,7 +115,7 @@ def staged_text(text: str, path: Path) -> Iterator[None]:
     with replacing(path) as temporary:
         with open(temporary, "xb") as handle:
             handle.write(text.encode(errors="backslashreplace"))  # a file name may not be valid Unicode
-            _flush(handle)
+            flush_to_disk(handle)
         yield
 
 
@@ -179,7 +179,7 @@ def _swap_folders(new: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _flush(handle: BinaryIO) -> None:
+def flush_to_disk(handle: BinaryIO) -> None:
     """Wait until a file is on the disk."""
     handle.flush()
     os.fsync(handle.fileno())

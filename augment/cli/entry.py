@@ -9,7 +9,7 @@ import click
 
 from augment._version import __version__
 from augment.cli.console import Commands, show_table
-from augment.cli.options import _named, layout_of, layout_options
+from augment.cli.options import layout_of, layout_options, with_file_name
 from augment.cli.upsample import upsample_command
 
 
@@ -20,7 +20,7 @@ def main() -> None:
 
 
 @click.command("report")
-@click.argument("output", metavar="OUTPUT", type=Path, callback=_named)
+@click.argument("output", metavar="OUTPUT", type=Path, callback=with_file_name)
 @click.option("-o", "--output", "path", type=Path, metavar="FILE", help="HTML file.  [default: OUTPUT.report.html]")
 @click.option("--overwrite", is_flag=True, help="Replace an existing report.")
 @click.option("--sample", type=int, metavar="N", help="Maximum number of texts to look at.  [default: 10000]")

@@ -18,7 +18,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 LAYOUT = ("text_column", "label_column", "columns", "label_map", "labels", "drop_unlabelled", "split")
 
 
-def _named(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+def with_file_name(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
     """Refuse a path without a name, such as `.`: other paths are derived from the name."""
     if value is not None and not value.name:
         raise click.BadParameter(f"{str(value)!r} has no name of its own. Give that of a file or a folder.")

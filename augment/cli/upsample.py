@@ -12,13 +12,17 @@ import click
 from click.core import ParameterSource
 
 from augment.cli.console import progress, show_table
-from augment.cli.options import LAYOUT, _named, layout_of, layout_options, values_of
+from augment.cli.options import LAYOUT, layout_of, layout_options, values_of, with_file_name
 
 
 @click.command("upsample")
 @click.argument("source", metavar="INPUT", required=False)
 @click.option(
-    "-o", "--output", type=Path, callback=_named, help="File to write: .csv, .tsv, .jsonl, .parquet, or a folder."
+    "-o",
+    "--output",
+    type=Path,
+    callback=with_file_name,
+    help="File to write: .csv, .tsv, .jsonl, .parquet, or a folder.",
 )
 @click.option(
     "--config",

@@ -16,7 +16,7 @@ from augment.data.corpus import BATCH, batches
 from augment.data.fingerprint import fingerprint
 from augment.data.reading import SUFFIXES, unknown_format
 from augment.errors import OutputError
-from augment.files import _flush, check_writable, replacing
+from augment.files import check_writable, flush_to_disk, replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -115,7 +115,7 @@ def write_batches(features: Features, tables: Iterable[pa.Table | pa.RecordBatch
                 _WRITERS[suffix](features, even, handle)
             except OutputError as error:  # of a writer, which knows the row but not the file
                 raise OutputError(f"{path}, {error}") from None
-            _flush(handle)
+            flush_to_disk(handle)
 
 
 def _check_format(path: Path) -> None:
