@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import torch
 from datasets import Dataset
@@ -15,6 +17,23 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_collections():
+    """Have each training's garbage collection pass over what was loaded before, which takes as long as a training."""
+    import transformers.trainer  # noqa: F401 -- most of what is loaded
+
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture
+def without_curves(monkeypatch):
+    """Draw no curves of a training, which takes as long as a short one."""
+    monkeypatch.setattr("classifiers.training.history.draw", lambda *records, **options: None)
 
 
 @pytest.fixture

@@ -114,6 +114,13 @@ def ten(tmp_path_factory):
     return made(tmp_path_factory.mktemp("ten"))
 
 
+@pytest.fixture(scope="module")
+def report(ten, tmp_path_factory):
+    """The folder of a report on all arms, and its files. Not to be changed."""
+    folder = tmp_path_factory.mktemp("report")
+    return folder, write(results.read(ten), folder)
+
+
 def test_every_arm_gets_the_verdict_that_its_truth_deserves(ten):
     (group,) = groups(results.read(ten))
     verdicts = {name: found.verdict for name, found in group.against_base.items()}
@@ -272,19 +279,19 @@ def test_every_arm_of_the_plane_and_every_figure_can_be_told_apart(tmp_path, mon
     assert len({curves(group, arm, 0).name for arm in group.arms}) == len(group.arms)
 
 
-def test_the_report_is_the_same_bytes_again_and_says_what_was_found(ten, tmp_path):
-    found = results.read(ten)
-    first, second = (write(found, tmp_path / name) for name in ("first", "second"))
+def test_the_report_is_the_same_bytes_again_and_says_what_was_found(ten, report, tmp_path):
+    folder, first = report
+    second = write(results.read(ten), tmp_path)
     assert [path.name for path in first] == [path.name for path in second]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes(), one.name
-    text = (tmp_path / "first" / "report.md").read_text()
+    text = (folder / "report.md").read_text()
     assert "Better than none without a larger gap: crt, fillmask-cure." in text
     assert "Better than none, at a larger gap or one that may be larger: fillmask-static." in text
     assert "Worse than none: wrong-label." in text
     assert "chosen on validation, is crt. Shown to be better than it: fillmask-cure." in text
     for picture in re.findall(r"\]\((figures/[^)]+)\)", text):
-        assert (tmp_path / "first" / picture).read_bytes().startswith(b"\x89PNG")
+        assert (folder / picture).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_report_leaves_no_figure_of_an_earlier_one(tmp_path):
@@ -296,9 +303,8 @@ def test_a_report_leaves_no_figure_of_an_earlier_one(tmp_path):
     assert set((tmp_path / "figures").iterdir()) == kept | {path for path in written if path.parent.name == "figures"}
 
 
-def test_the_page_stands_by_itself_and_what_is_no_markup_is_escaped(ten, tmp_path):
-    write(results.read(ten), tmp_path)
-    text = (tmp_path / "report.html").read_text()
+def test_the_page_stands_by_itself_and_what_is_no_markup_is_escaped(report):
+    text = (report[0] / "report.html").read_text()
     assert not re.search(r"(src|href)=\"(?!#|data:)", text)
     assert "<script" not in text
     assert "<b>&|own_arm" not in text
@@ -307,19 +313,19 @@ def test_the_page_stands_by_itself_and_what_is_no_markup_is_escaped(ten, tmp_pat
     assert re.search(r"Against <span[^>]*>crt</span>, the best arm without new rows, chosen on validation rows", text)
 
 
-def test_tables_for_programs_hold_every_arm_and_every_cell(ten, tmp_path):
-    write(results.read(ten), tmp_path)
-    arms = {row["arm"]: row for row in csv.DictReader((tmp_path / "arms.csv").open())}
+def test_tables_for_programs_hold_every_arm_and_every_cell(report):
+    folder, _ = report
+    arms = {row["arm"]: row for row in csv.DictReader((folder / "arms.csv").open())}
     assert set(arms) == set(EFFECTS)
     cure = arms["fillmask-cure"]
     assert float(cure["f1_low"]) < float(cure["f1_change"]) < float(cure["f1_high"])
     assert cure["verdict"] == "helps and generalises"
-    cells = list(csv.DictReader((tmp_path / "cells.csv").open()))
+    cells = list(csv.DictReader((folder / "cells.csv").open()))
     assert len(cells) == 10 * len(EFFECTS)
     mean = np.mean([float(row["sst3"]) for row in cells if row["arm"] == "fillmask-cure"])
     assert float(cure["macro_f1_mean"]) == pytest.approx(mean, abs=1e-3)
     assert all(0 < float(row["f1_neutral"]) < 100 for row in cells)
-    latex = (tmp_path / "report.tex").read_text()
+    latex = (folder / "report.tex").read_text()
     assert "own\\_arm" in latex
     assert latex.count("\\\\") == 1 + len(EFFECTS)
 

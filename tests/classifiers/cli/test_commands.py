@@ -40,9 +40,14 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.fixture
-def quick(bert):
+def options(bert):
     return ["--encoder", str(bert), "--learning-rate", "3e-3", "--epochs", "2", "--device", "cpu", "--dtype", "float32"]
+
+
+@pytest.fixture
+def quick(bert, without_curves):
+    """Options of a quick training that draws no curves."""
+    return options(bert)
 
 
 def run(*arguments, **more):
@@ -74,13 +79,14 @@ def model(tmp_path_factory, tiny):
 # train
 
 
-def test_train_shows_scores_and_gap_and_writes_the_model(place, quick):
-    found = run("train", "train.csv", "--validation", "dev.csv", "-o", "model", *quick)
+def test_train_shows_scores_and_gap_and_writes_the_model(place, bert):
+    found = run("train", "train.csv", "--validation", "dev.csv", "-o", "model", *options(bert))
     assert found.exit_code == 0, found.output
     assert "step 6 (epoch 1): macro-F1 train" in found.stderr
     assert "of 12 steps" in found.stderr
     assert "Gap between original training rows and validation rows:" in found.stdout
     assert "model/curves.png" in found.stdout
+    assert (place / "model" / "curves.png").exists()
     record = json.loads((place / "model" / "training.json").read_text())
     assert record["config"]["learning_rate"] == 3e-3
     assert record["classes"] == ["neutral", "positive"]
@@ -211,7 +217,7 @@ def test_a_model_is_not_overwritten_unasked(place, quick, model):
 
 @pytest.mark.numeric
 def test_ctrl_c_says_how_to_go_on_and_resume_goes_on(place, quick):
-    command = [PROGRAM, "train", "train.csv", "--validation", "dev.csv", "-o", "model", *quick, "--epochs", "60"]
+    command = [PROGRAM, "train", "train.csv", "--validation", "dev.csv", "-o", "model", *quick, "--epochs", "20"]
     code = (
         "import signal, subprocess, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "from classifiers.cli.entry import main; main()"
@@ -232,7 +238,7 @@ def test_ctrl_c_says_how_to_go_on_and_resume_goes_on(place, quick):
     assert "The training in 'model' is unfinished" in refused("evaluate", "model", "dev.csv")
     found = run(*command[1:], "--resume", "-q")
     assert found.exit_code == 0, found.output
-    assert (place / "model" / "history.jsonl").read_text().count("\n") == 60
+    assert (place / "model" / "history.jsonl").read_text().count("\n") == 20
     assert not (place / "model" / "checkpoints").exists()
 
 

@@ -42,7 +42,7 @@ def test_a_configured_strategy_is_taken_as_well_as_a_name(config):
 
 
 def test_every_epoch_sees_another_set_and_the_originals_once(config, watch):
-    train(config(augmentation=WORDS | {"mode": "redraw", "variants": 2}), RARE, callbacks=[watch])
+    train(config(augmentation=WORDS | {"mode": "redraw", "variants": 2}, epochs=3.0), RARE, callbacks=[watch])
     own = Counter(text.replace(" ", "") for text in RARE[0])
     sets = []
     for epoch in watch.epochs(6):

@@ -81,6 +81,7 @@ def test_two_processes_train_one_model_write_once_and_are_resumed(config, tmp_pa
     assert all((one[name] == other[name]).all() for name in one)
 
 
+@pytest.mark.slow
 def test_a_training_of_two_processes_that_could_not_be_saved_is_resumed(config, tmp_path):
     full = "import classifiers.training.run as t; t.output_folder.save = lambda *args: 1 / 0"
     stopped = launched(tmp_path, config, before=full)

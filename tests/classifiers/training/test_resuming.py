@@ -19,25 +19,39 @@ from augment.errors import OutputError
 from classifiers.training.history import read
 from classifiers.training.run import train
 
-pytestmark = pytest.mark.numeric
+pytestmark = [pytest.mark.numeric, pytest.mark.usefixtures("without_curves")]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    """Trainings that were never stopped, each run once."""
+    results = {}
+
+    def trained(config):
+        key = config.model_dump_json()
+        if key not in results:
+            results[key] = train(config, TRAIN, VALIDATION)
+        return results[key]
+
+    return trained
 
 
 @pytest.mark.parametrize("step", [3, 7, 11])
-def test_a_resumed_training_ends_in_the_same_weights_and_history(config, tmp_path, step):
+def test_a_resumed_training_ends_in_the_same_weights_and_history(config, uninterrupted, tmp_path, step):
     asked = config(evaluate_steps=2, r_drop=0.3)
-    whole = train(asked, TRAIN, VALIDATION, output_dir=tmp_path / "whole")
+    whole = uninterrupted(asked)
     with pytest.raises(KeyboardInterrupt):
         train(asked, TRAIN, VALIDATION, output_dir=tmp_path / "cut", callbacks=[Stop(step)])
     assert [path.name for path in (tmp_path / "cut").iterdir()] == ["checkpoints"]
     resumed = train(asked, TRAIN, VALIDATION, output_dir=tmp_path / "cut", resume=True)
     assert same(weights(whole), weights(resumed))
-    assert read(tmp_path / "cut" / "history.jsonl") == read(tmp_path / "whole" / "history.jsonl")
+    assert read(tmp_path / "cut" / "history.jsonl") == whole.history
     assert not (tmp_path / "cut" / "checkpoints").exists()
 
 
-def test_a_checkpoint_that_was_cut_short_is_passed_over(config, tmp_path):
+def test_a_checkpoint_that_was_cut_short_is_passed_over(config, uninterrupted, tmp_path):
     asked, folder = config(evaluate_steps=2), tmp_path / "cut"
-    whole = train(asked, TRAIN, VALIDATION)
+    whole = uninterrupted(asked)
     with pytest.raises(KeyboardInterrupt):
         train(asked, TRAIN, VALIDATION, output_dir=folder, callbacks=[Stop(7)])
     state = folder / "checkpoints" / "train" / "checkpoint-6" / "trainer_state.json"
@@ -68,7 +82,7 @@ def test_a_killed_process_is_resumed(config, tmp_path):
         from small_trainings import TRAIN, VALIDATION
         from classifiers.config import TrainConfig
         from classifiers.training.run import train
-        config = TrainConfig(**{json.dumps(config(epochs=20.0).model_dump())!s})
+        config = TrainConfig(**{json.dumps(config(epochs=12.0).model_dump())!s})
         train(config, TRAIN, VALIDATION, output_dir={str(tmp_path / "model")!r})
     """)
         .replace("null", "None")
@@ -84,9 +98,9 @@ def test_a_killed_process_is_resumed(config, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "model" / "training.json").exists()
-    resumed = train(config(epochs=20.0), TRAIN, VALIDATION, output_dir=tmp_path / "model", resume=True)
-    assert [record["epoch"] for record in resumed.history] == list(range(1, 21))
-    whole = train(config(epochs=20.0), TRAIN, VALIDATION)
+    resumed = train(config(epochs=12.0), TRAIN, VALIDATION, output_dir=tmp_path / "model", resume=True)
+    assert [record["epoch"] for record in resumed.history] == list(range(1, 13))
+    whole = train(config(epochs=12.0), TRAIN, VALIDATION)
     assert same(weights(whole), weights(resumed))
 
 
@@ -137,9 +151,9 @@ def test_a_folder_of_that_name_which_is_not_ours_is_left_alone(config, tmp_path)
     assert (tmp_path / "model" / "checkpoints" / "mine.txt").exists()
 
 
-def test_a_full_disk_is_one_error_and_what_was_finished_is_gone_on_with(config, tmp_path, monkeypatch):
+def test_a_full_disk_is_one_error_and_what_was_finished_is_gone_on_with(config, uninterrupted, tmp_path, monkeypatch):
     asked, folder = config(evaluate_steps=2), tmp_path / "model"
-    whole = train(asked, TRAIN, VALIDATION)
+    whole = uninterrupted(asked)
     saves = []
     save = torch.save
 

@@ -29,20 +29,32 @@ def plain(bert):
     return weights(train(config, HALF, VALIDATION))
 
 
+@pytest.fixture(scope="module")
+def learnt(bert):
+    """Trainings of eight epochs by head, each run once."""
+    results = {}
+
+    def trained(head):
+        if head not in results:
+            config = TrainConfig(
+                encoder=str(bert), head=head, learning_rate=3e-3, epochs=8.0, device="cpu", dtype="float32"
+            )
+            results[head] = train(config, TRAIN, VALIDATION)
+        return results[head]
+
+    return trained
+
+
 # What comes out
 
 
 @pytest.mark.parametrize("head", ["linear", "bigru", "bilstm"])
-def test_every_head_learns_what_the_verbs_say(config, head):
+def test_every_head_learns_what_the_verbs_say(learnt, head):
     # Of 6 seeds all came to 1.0, and the two rows to .76 or more; after 4 epochs some stood at .905.
-    result = train(config(head=head, epochs=8.0), TRAIN, VALIDATION)
+    result = learnt(head)
     assert result.best["validation"]["macro_f1"] > 0.9
-    assert result.predict_proba(["the waiter adored the music .", "the waiter opens the shop ."]).argmax(
-        1
-    ).tolist() == [
-        1,
-        0,
-    ]
+    said = ["the waiter adored the music .", "the waiter opens the shop ."]
+    assert result.predict_proba(said).argmax(1).tolist() == [1, 0]
 
 
 @pytest.mark.gpu
@@ -55,12 +67,12 @@ def test_a_gpu_is_taken_where_there_is_one(config, head):
 
 
 @pytest.mark.parametrize("head", ["linear", "bilstm"])
-def test_half_precision_learns_too_and_keeps_weights_in_float32(config, head):
+def test_half_precision_learns_too_and_keeps_weights_in_float32(config, learnt, head):
     # Of 4 seeds all came to 1.0.
     result = train(config(head=head, epochs=8.0, dtype="bfloat16"), TRAIN, VALIDATION)
     assert result.best["validation"]["macro_f1"] > 0.9
     assert {value.dtype for value in weights(result).values()} == {torch.float32}
-    assert not same(weights(result), weights(train(config(head=head, epochs=8.0), TRAIN, VALIDATION)))
+    assert not same(weights(result), weights(learnt(head)))
 
 
 @pytest.mark.parametrize(
