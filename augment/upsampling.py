@@ -1,4 +1,4 @@
-"""The two doors to the main job: `upsample` for data in memory, `upsample_file` for files."""
+"""The two entry points: `upsample` for data in memory, `upsample_file` for files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def upsample(
     text_column: str | None = None,
     label_column: str | None = None,
 ) -> tuple[Any, Manifest]:
-    """Balance the classes of a data set by new rows, and say what was done.
+    """Balance the classes of a data set with new rows, and return a record of what was done.
 
     Parameters
     ----------
@@ -62,9 +62,9 @@ def upsample(
     guards : sequence of (str or Guard), optional
         What every new row must pass; see `augment.guards.select`. None for the strategy's own, or the default ones.
     max_per_source : int, optional
-        Most new rows of one source.
+        Maximum number of new rows from one source.
     only_synthetic : bool, default=False
-        Return the new rows alone.
+        Return only the new rows.
     workers : int, default=1
         Processes that make candidates. Changes the speed, not the result. A script that asks for several needs
         ``if __name__ == "__main__":`` around what it runs.
@@ -74,8 +74,8 @@ def upsample(
     Returns
     -------
     data
-        Of the kind that was given: originals first, unchanged and in order, then the new rows.
-        Tables have the columns `is_synthetic`, `source_row`, `strategy`, `variant` besides.
+        In the type of the input: originals first, unchanged and in order, then the new rows. Tables also have the
+        columns `is_synthetic`, `source_row`, `strategy`, `variant`.
     manifest : Manifest
         Counts before and after, rejections, what is missing and why.
 
@@ -87,7 +87,7 @@ def upsample(
     Warns
     -----
     UserWarning
-        If an argument differs from what the strategy was built with. The argument is what counts.
+        If an argument differs from what the strategy was built with. The argument is used.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def upsample_file(
     report: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
-    """Balance the classes of a file and write another: what the command ``augment upsample`` does.
+    """Balance the classes of a file and write a new file, as the command ``augment upsample`` does.
 
     Rows of a text strategy are journalled as they are made, so a run that is killed loses little, and ``resume=True``
     ends in the same bytes.
@@ -173,24 +173,24 @@ def upsample_file(
     against : path-like or sequence of path-like, optional
         Held-out files; no new row may equal or nearly equal a text of theirs.
     guards : sequence of (str or Guard), optional
-        What every new row must pass; see `augment.guards.select`. Of text strategies alone.
+        What every new row must pass; see `augment.guards.select`. For text strategies only.
     max_per_source : int, optional
-        Most new rows of one source, 1 or more. Of text strategies alone.
+        Maximum number of new rows from one source, 1 or more. For text strategies only.
     only_synthetic : bool, optional
-        Write the new rows alone. None for what `config` says, or False.
+        Write only the new rows. None for what `config` says, or False.
     layout : Layout, optional
         How the input is laid out. None to find the columns by their names.
     encoder : str or TextEncoder, optional
-        What makes the vectors; by its name, at length 1. Of vector strategies alone. None for that of `config`, or
-        ``"mini"``.
+        What makes the vectors. If it is a name, they have length 1. For vector strategies only. None for that of
+        `config`, or ``"mini"``.
     decode : {"nearest"}, optional
-        Name the nearest real text of each new vector. Of vector strategies alone.
+        Name the nearest real text of each new vector. For vector strategies only.
     config : path-like, optional
-        The manifest of a run to repeat, or a file like it. Arguments that are given go before it.
+        The manifest of a run to repeat, or a file like it. Arguments override it.
     workers : int, default=1
-        Processes that make candidates. Changes the speed, not the result. Of text strategies alone.
+        Processes that make candidates. Changes the speed, not the result. For text strategies only.
     resume : bool, default=False
-        Go on with what an interrupted run with the same arguments has left.
+        Continue an interrupted run with the same arguments.
     overwrite : bool, default=False
         Replace an existing output, its report, and unfinished work.
     strict : bool, default=False
@@ -198,12 +198,12 @@ def upsample_file(
     report : path-like, optional
         Write an HTML report about the new rows as well.
     progress : callable, optional
-        Called with how many rows (of vectors: texts) were just done, how many there are in all, and the word for them.
+        Called with the number of rows (for vectors: texts) just done, the total, and the word for them.
 
     Returns
     -------
     Manifest
-        What was asked, what was made, from what, with what.
+        The record of the run.
 
     Raises
     ------
@@ -261,7 +261,7 @@ def check_paths(destination: Destination, report: str | os.PathLike[str] | None)
     Raises
     ------
     InputError
-        If a suffix is of no known format, or the libraries for reports are not installed.
+        If the format of a suffix is unknown, or the libraries for reports are not installed.
     OutputError
         If something cannot be written, or exists already and may not be replaced.
     """
@@ -301,7 +301,7 @@ def run_request(
 
 
 def _changed_fields(layout: Layout | None) -> dict[str, Any]:
-    """Return what a layout says beside the defaults, by the names of its fields."""
+    """Return the fields of a layout that differ from the defaults."""
     if layout is None:
         return {}
     default = Layout()

@@ -41,7 +41,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
     """
 
     name: ClassVar[str]
-    """What the command line calls it."""
+    """The name on the command line."""
     summary: ClassVar[str]
     """One line for lists of strategies."""
     kind: ClassVar[str] = "text"
@@ -49,7 +49,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
     """Whether its new rows are copies by design, and exempt from the guards against them."""
 
     speed_only: ClassVar[tuple[str, ...]] = ()
-    """Parameters that change the speed and not the rows: a run may be resumed with others."""
+    """Parameters that change the speed and not the rows: a run may be resumed with other values."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
 
     @abc.abstractmethod
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
-        """Give one candidate for each draw: the one hook.
+        """Return one candidate for each draw. This is the hook that a strategy writes.
 
         Parameters
         ----------
@@ -75,7 +75,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
         Returns
         -------
         list of (Candidate or None)
-            As long as `draws`, in their order; None where the source text can never give any.
+            As long as `draws`, in their order; None if the source text cannot give any.
         """
 
     def check(self) -> None:
@@ -89,7 +89,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
         return
 
     def prepare(self) -> None:
-        """Open what is needed. Called once before any draw, after `check`.
+        """Open models and files. Called once before any draw, after `check`.
 
         Raises
         ------
@@ -99,7 +99,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
         return
 
     def identity(self) -> dict[str, Any]:
-        """Return what else determines the rows beside the parameters, for the manifest."""
+        """Return what determines the rows besides the parameters, for the manifest."""
         return {}
 
     def to_config(self) -> dict[str, Any]:
@@ -108,12 +108,12 @@ class TextStrategy(BaseEstimator, abc.ABC):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Build a strategy from what `to_config` gave; see `augment.registry.Registry.from_config`.
+        """Build a strategy from the output of `to_config`; see `augment.registry.Registry.from_config`.
 
         Raises
         ------
         InputError
-            If the name, a parameter or a value is unknown, or the strategy is none of this class.
+            If the name, a parameter or a value is unknown, or the strategy is not of this class.
         """
         strategy = STRATEGIES.from_config(config)
         if not isinstance(strategy, cls):
@@ -123,7 +123,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
         return strategy
 
     def own_guards(self) -> list[Guard]:
-        """Return guards that this strategy needs beside those that are chosen."""
+        """Return guards that this strategy needs besides the chosen ones."""
         return []
 
     def fit_resample(self, texts: Any, y: Any) -> tuple[Any, Any]:
@@ -132,21 +132,21 @@ class TextStrategy(BaseEstimator, abc.ABC):
         Parameters
         ----------
         texts : sequence of str, shape (n,)
-            List, tuple, numpy array or pandas Series. None and empty texts stay and are no sources.
+            List, tuple, numpy array or pandas Series. None and empty texts stay, but are not sources.
         y : sequence, shape (n,)
             Their classes, strings or integers.
 
         Returns
         -------
         texts, y
-            Of shape (n + m,), in the containers that were given. Fitted: `sampling_strategy_`
+            Of shape (n + m,), in the caller's containers. Fitted: `sampling_strategy_`
             (class → rows to make), `shortfall_` (class → rows missing), `source_indices_` (m,) int64,
             `rejections_` (guard → count), `random_state_` (the seed).
 
         Raises
         ------
         InputError
-            If lengths differ, a text is no string, a label is missing, or there are not two classes.
+            If lengths differ, a text is not a string, a label is missing, or there are not two classes.
         """
         self.check()
         rows, labels = columns(texts, y)
@@ -182,13 +182,13 @@ class TextStrategy(BaseEstimator, abc.ABC):
 
 
 def model_device(strategy: TextStrategy) -> str:
-    """Return where the models of a strategy run, of a composition those of its first part that names a device."""
+    """Return the device of a strategy's models; for a composition, that of its first part with a device."""
     params = strategy.get_params()
     return next((params[name] for name in params if name.rpartition("__")[2] == "device"), "auto")
 
 
 def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Originals) -> list[Guard]:
-    """Prepare and fit the guards that bind a strategy, and return them in their order.
+    """Prepare and fit the guards that apply to a strategy, and return them in order.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Strategies that are put together of others: one after the other, or one of several for each new row."""
+"""Strategies that combine others: one after the other, or one of several for each new row."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from augment.words import Replacement, splice
 
 
 class Composition(TextStrategy):
-    """Base of strategies with parts: what holds for all of them. A subclass sets `holds` and writes `candidates`.
+    """Base of strategies that combine others. A subclass sets `holds` and writes `candidates`.
 
-    Each part draws from a seed of its own, derived from the run's and its place, so that two parts of one kind draw
-    different numbers. What the parts say of `sampling_strategy`, `random_state` and `guards` is not looked at: those
-    of the composition count. It copies if all of its parts do, and asks the guards that any of them brings along.
+    Each part has a seed of its own, derived from the run's seed and the part's place, so that two equal parts draw
+    different numbers. `sampling_strategy`, `random_state` and `guards` of the parts are ignored: those of the
+    composition count. It copies if all of its parts copy, and it needs the guards of all of them.
     """
 
     holds: ClassVar[str]
@@ -53,7 +53,7 @@ class Composition(TextStrategy):
         return params
 
     def set_params(self, **params: Any) -> Composition:
-        """Set parameters, those of the parts among them, by the names that `get_params` gives.
+        """Set parameters, including those of the parts, by the names that `get_params` gives.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class Composition(TextStrategy):
         return {"parts": [part.identity() for part in self.parts]}
 
     def own_guards(self) -> list[Guard]:
-        """Return the guards of all parts, each once; those of one name with other parameters are all asked."""
+        """Return the guards of all parts, each once. Guards with other parameters count as different."""
         guards: list[Guard] = []
         for guard in (guard for part in self.parts for guard in part.own_guards()):
             if all(GUARDS.to_config(guard) != GUARDS.to_config(other) for other in guards):
@@ -109,11 +109,11 @@ class Composition(TextStrategy):
         return guards
 
     def _wrong(self) -> list[str]:
-        """Return the mistakes in what is no part."""
+        """Return the mistakes in parameters other than the parts."""
         return []
 
     def _of_part(self, i: int, draws: Sequence[Draw], texts: Sequence[str]) -> list[Candidate | None]:
-        """Ask one part for candidates, each draw with a text and the part's own seed."""
+        """Return the candidates of one part, from the given texts and the part's own seed."""
         seeds = {seed: _seed(seed, i) for seed in {draw.seed for draw in draws}}
         return self.parts[i].candidates(
             [draw._replace(text=text, seed=seeds[draw.seed]) for draw, text in zip(draws, texts, strict=True)]
@@ -123,15 +123,15 @@ class Composition(TextStrategy):
 class Sequential(Composition):
     """Apply strategies one after the other, each to the text that the one before gave.
 
-    A step that finds nothing to work on, or changes nothing, hands the text on as it got it. Only where no step finds
-    anything is there no candidate. A step that copies by design changes nothing, and so does nothing here.
+    A step that finds nothing to replace, or changes nothing, passes the text on as it is. If no step finds anything,
+    there is no candidate. A step that copies by design has no effect here.
 
     Parameters
     ----------
     steps : list of TextStrategy
         At least one.
     sampling_strategy, random_state, guards
-        See `TextStrategy`; those of the steps are not looked at.
+        See `TextStrategy`; those of the steps are ignored.
 
     Examples
     --------
@@ -158,7 +158,7 @@ class Sequential(Composition):
         self.steps = steps
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
-        """Lead each text through the steps; None where none of them finds anything to work on."""
+        """Apply the steps to each text; None if no step finds anything to replace."""
         results: list[Candidate | None] = [None] * len(draws)
         texts = [draw.text for draw in draws]
         for i, step in enumerate(self.steps):
@@ -172,20 +172,20 @@ class Sequential(Composition):
 
 
 class OneOf(Composition):
-    """Apply one of several strategies to each new row, drawn anew for each try at it.
+    """Apply one of several strategies to each new row, drawn anew for each try.
 
-    Where the one that is drawn finds nothing to work on, the others are asked, in an order that is drawn likewise.
-    Unless all of them copy by design, a draw that falls to one that does gives a row that the guards reject as
-    unchanged, and that is tried again.
+    If the drawn strategy finds nothing to replace, the others are tried, in an order that is also drawn. A strategy
+    that copies by design gives an unchanged row. Unless all strategies copy, the guards reject it, and the row is tried
+    again.
 
     Parameters
     ----------
     choices : list of TextStrategy
         At least one.
     weights : tuple of float, optional
-        How often each is drawn in relation to the others, one for each choice and above 0; None for equally often.
+        Relative weights, one for each choice, above 0; None for equal weights.
     sampling_strategy, random_state, guards
-        See `TextStrategy`; those of the choices are not looked at.
+        See `TextStrategy`; those of the choices are ignored.
 
     References
     ----------
@@ -219,7 +219,7 @@ class OneOf(Composition):
         self.weights = weights
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
-        """Ask the choices for one candidate for each draw; None where none of them finds anything to work on."""
+        """Return one candidate for each draw; None if no choice finds anything to replace."""
         results: list[Candidate | None] = [None] * len(draws)
         orders = [self._order(draw) for draw in draws]
         for turn in range(len(self.choices)):
@@ -234,7 +234,7 @@ class OneOf(Composition):
         return results
 
     def _order(self, draw: Draw) -> list[int]:
-        """Draw the order in which the choices are asked: the first by weight, the next by weight among the rest."""
+        """Draw the order in which the choices are tried: the first by weight, the next by weight among the rest."""
         waits = generator(draw.seed, "choice", draw.source, draw.variant, draw.attempt).exponential(
             size=len(self.choices)
         )
@@ -255,7 +255,7 @@ class OneOf(Composition):
 
 
 def composed(text: str, first: Sequence[Replacement], second: Sequence[Replacement]) -> tuple[Replacement, ...]:
-    """Return the replacements that do to a text what two sets of them do one after the other.
+    """Return one set of replacements with the effect of two sets, one applied after the other.
 
     Parameters
     ----------
@@ -264,12 +264,13 @@ def composed(text: str, first: Sequence[Replacement], second: Sequence[Replaceme
     first : sequence of Replacement
         In the source; disjoint, ascending.
     second : sequence of Replacement
-        In the text that the first ones gave; likewise.
+        In the text that the first ones gave; disjoint, ascending.
 
     Returns
     -------
     tuple of Replacement
-        In the source; disjoint, ascending. Those that meet are one, and those that change nothing are left out.
+        In the source; disjoint, ascending. Replacements that overlap or touch are merged. Those that change nothing are
+        left out.
 
     Examples
     --------
@@ -319,7 +320,7 @@ class _Meeting:
 
 
 def _joined(text: str, before: Candidate, after: Candidate) -> Candidate:
-    """Return what two steps made of a text; without replacements where one of them does not say what it replaced."""
+    """Combine the candidates of two steps; without replacements if one step did not record them."""
     if after.text == before.text:
         return before
     recorded = (before.replacements or before.text == text) and after.replacements

@@ -26,5 +26,5 @@ class Random(TextStrategy):
     copies = True
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
-        """Give the source text of each draw."""
+        """Return the source text of each draw."""
         return [Candidate(draw.text) for draw in draws]

@@ -25,17 +25,17 @@ from augment.seeding import generator
 from augment.text.base import TextStrategy
 from augment.words import Replacement, Span
 
-_MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks among them, and which positions are read
+_MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks, and the positions to read
 
 NEVER_FILLS = 3
-"""Words that may not fill a mask: the one that stood there and its neighbours."""
+"""How many words may not fill a mask: the old word and its two neighbours."""
 
 
 class FillMask(TextStrategy):
     """Replace some words of a sentence by others that a masked language model finds likely there.
 
-    The upsampling of the paper's section 6.1, with what it lacked: whole words, protected spans,
-    never the word that stood there, and the text around the masks untouched.
+    This is the upsampling of the paper's section 6.1. It adds whole words, protected spans, fills that always differ
+    from the old word, and unchanged text around the masks.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ class FillMask(TextStrategy):
     fill : {"parallel", "sequential"}, default="parallel"
         Fill all masks from one forward pass, or one after the other, each seeing the last.
     share_masks : int, default=4
-        How many variants of one source, and how many tries at each, have the same words masked and so share a forward
-        pass; 1 masks each anew. Their fills are drawn apart.
+        Number of variants of one source, and of tries at each, that mask the same words and so share a forward pass.
+        Their fills are drawn independently. 1 draws new masks for each.
     condition : {"none", "prefix"}, default="none"
         Whether the model sees the label's words before the text (`augment.models.label_prefix`). They are never masked.
-        It takes a model that was trained so, by ``classifiers pretrain --condition label``. Of a text longer than the
-        model takes only the first window has them.
+        The model must be trained for it, by ``classifiers pretrain --condition label``. If a text is longer than the
+        model's window, only its first window has them.
     top_k : int or None, default=50
         Draw among this many likeliest words, 1 or more; None for all.
     top_p : float, default=0.95
@@ -144,7 +144,7 @@ class FillMask(TextStrategy):
                 stacklevel=2,
             )
         self._engine = MaskedLM(checkpoint, self.batch_size)
-        # Of the last call, since what guards reject comes back in the next.
+        # Kept from the last call, since rejected draws come back in the next call.
         self._wordings: dict[tuple[str, Any], _Wording] = {}
         self._likely: dict[_MaskedIds, tuple[np.ndarray, np.ndarray]] = {}
         vocabulary = self._engine.vocabulary
@@ -158,7 +158,7 @@ class FillMask(TextStrategy):
         return self._engine.checkpoint.identity()
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
-        """Mask and fill one text for each draw; None where no word may be replaced."""
+        """Mask and fill one text for each draw; None if no word may be replaced."""
         items = dict.fromkeys((draw.text, draw.label) for draw in draws)
         new = [item for item in items if item not in self._wordings]
         seen = [conditioned(*item) if self.condition == "prefix" else (item[0], 0) for item in new]
@@ -190,7 +190,7 @@ class FillMask(TextStrategy):
         return _Wording(tokens, start, spans, words.replaceable(text, self._protected, spans))
 
     def _masking(self, wording: _Wording, chooser: np.random.Generator) -> _Masking | None:
-        """Choose the words to mask, and put a mask for each; None where no word may be replaced."""
+        """Choose the words to mask, and put a mask for each; None if no word may be replaced."""
         n_masks = max(1, int(self.mask_ratio * len(wording.spans) + 0.5))
         pieces: dict[Span, Span] = {}
         for i in chooser.permutation(len(wording.replaceable)):
@@ -272,7 +272,7 @@ class FillMask(TextStrategy):
 
 
 class _Wording(NamedTuple):
-    """What a text is made of."""
+    """The word pieces and the words of a text."""
 
     tokens: TokenizedText
     """Its word pieces, with those of the label before them where the text is conditioned on it."""
@@ -301,7 +301,7 @@ class _Masking(NamedTuple):
 
 @dataclass
 class _Task:
-    """A text on its way from masks to fills."""
+    """A masked text, and its fills so far."""
 
     text: str
     masking: _Masking
@@ -312,7 +312,7 @@ class _Task:
     """Mask number to word."""
 
     def around(self, i: int) -> tuple[str, ...]:
-        """Return the words that mask `i` may not become: what stood there, and what stands beside it."""
+        """Return the words that may not fill mask `i`: the old word and its neighbours."""
         spans, places, at = self.masking.spans, self.masking.places, self.masking.places[i]
         old = [self.text[slice(*span)] for span in spans[max(at - 1, 0) : at + 2]]
         if i and places[i - 1] == at - 1:
@@ -330,7 +330,7 @@ class _Task:
 
 
 def nucleus(logits: np.ndarray, top_k: int | None, top_p: float, temperature: float) -> np.ndarray:
-    """Cut logits to what is drawn among, and add their probabilities up.
+    """Apply top-k and top-p to logits, and return the cumulative probabilities.
 
     Parameters
     ----------
@@ -346,7 +346,7 @@ def nucleus(logits: np.ndarray, top_k: int | None, top_p: float, temperature: fl
     Returns
     -------
     ndarray of float64, shape (kept,)
-        Ascending; the last is what is kept of the probability, 1 if `top_p` is. Empty where `logits` is.
+        Ascending. The last value is the probability that is kept, 1 if `top_p` is 1. Empty if `logits` is empty.
 
     Examples
     --------
@@ -362,7 +362,7 @@ def nucleus(logits: np.ndarray, top_k: int | None, top_p: float, temperature: fl
 
 
 def pick(cumulative: np.ndarray, u: float) -> int:
-    """Draw one of what `nucleus` kept. Pure: the random number is given.
+    """Draw one of the entries that `nucleus` kept, with a given random number.
 
     Parameters
     ----------

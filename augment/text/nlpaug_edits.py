@@ -1,4 +1,4 @@
-"""Strategies without a model: duplication, the baseline, and the character and word edits of nlpaug."""
+"""Strategies without a model: the character and word edits of nlpaug."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from augment.text.base import TextStrategy
 from augment.words import Replacement, Span
 
 TRIES = 8
-"""Edits of one draw; by chance an edit may change nothing but case and punctuation."""
+"""Maximum number of edits for one draw. By chance an edit may change only case and punctuation."""
 EAGER_TRIES = 2
-"""Edits of every word, after those, that tell such a chance from a text in which nothing can be edited."""
+"""Further tries that edit every word. They show whether anything in the text can be edited at all."""
 
 
 class NlpAugEdit(TextStrategy):
     """Edit some words of a text with one of nlpaug's augmenters; the text around them stays as it is.
 
-    nlpaug is handed only the words that may be edited, and what it makes of them is put in their places: its own
-    tokenizer takes words apart at apostrophes and rewrites the spacing, and its stop words do not hold where it does.
-    A subclass sets `name`, `summary` and `augmenter`, and overrides `_options` and `_matched` where it has to.
+    Only the words that may be edited are passed to nlpaug, and the results are put in their places. nlpaug's own
+    tokenizer would split words at apostrophes and change the spacing, and its stop words would then not match. A
+    subclass sets `name`, `summary` and `augmenter`, and overrides `_options` and `_matched` where it has to.
 
     The action `crop` of nlpaug's `RandomWordAug` is not here: it raises an error half of the time
-    where one word is to go.
+    if one word is to be removed.
 
     Parameters
     ----------
     aug_p : float, default=0.15
-        Share of the words that may be edited which are, rounded up, in (0, 1].
+        Share of the editable words that are edited, rounded up, in (0, 1].
     aug_min : int, default=1
-        Fewest words that are edited, 1 or more.
+        Minimum number of words that are edited, 1 or more.
     aug_max : int or None, default=10
-        Most words that are edited, `aug_min` or more; None for no limit.
+        Maximum number of words that are edited, `aug_min` or more; None for no limit.
     protect : tuple of str, default=()
         Words and phrases that are never edited, matched without regard to case.
     protect_patterns : tuple of str, default=()
@@ -58,8 +58,8 @@ class NlpAugEdit(TextStrategy):
 
     References
     ----------
-    Ma 2019, "NLP Augmentation", https://github.com/makcedward/nlpaug, version 1.1.11; whatever is no parameter here
-    has its default there.
+    Ma 2019, "NLP Augmentation", https://github.com/makcedward/nlpaug, version 1.1.11; all other parameters have
+    nlpaug's defaults.
     """
 
     augmenter: ClassVar[str]
@@ -141,7 +141,7 @@ class NlpAugEdit(TextStrategy):
         return {"nlpaug": version("nlpaug")}
 
     def own_guards(self) -> list[Guard]:
-        """Return the guard that sees to it that an edit neither loses nor makes a protected span."""
+        """Return the guard that rejects edits which remove or create a protected span."""
         return [
             ProtectedSpan(
                 protect=self.protect,
@@ -151,13 +151,13 @@ class NlpAugEdit(TextStrategy):
         ]
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
-        """Edit one text for each draw; None where nothing in it can be edited."""
-        # One fence around them all, since it costs more than an edit; inside it, every draw seeds its own tries.
+        """Edit one text for each draw; None if nothing in it can be edited."""
+        # One block for all draws, since it costs more than an edit; inside it, every draw seeds its own tries.
         with global_generators(0, torch_too=False):
             return [self._candidate(draw) for draw in draws]
 
     def _candidate(self, draw: Draw) -> Candidate | None:
-        """Edit until more than case and punctuation has changed; the text as it is where chance has edited nothing."""
+        """Edit until more than case and punctuation changes; return the text as it is if no edit did so by chance."""
         spans = words.replaceable(draw.text, self._protected)
         if not spans:
             return None
@@ -179,16 +179,16 @@ class NlpAugEdit(TextStrategy):
         return Candidate(words.splice(text, changes), changes)
 
     def _options(self) -> dict[str, Any]:
-        """Return what the augmenter is built with besides."""
+        """Return further arguments of the augmenter."""
         return {}
 
     def _matched(self, old: Sequence[str], new: Sequence[str]) -> Sequence[str]:
-        """Return the new word for each old one; an empty one takes the old away."""
+        """Return the new word for each old one; an empty string removes the old word."""
         return new
 
 
 class KeyboardEdit(NlpAugEdit):
-    """Strike keys beside the right ones. See `NlpAugEdit` for the parameters.
+    """Make typing errors with neighbouring keys. See `NlpAugEdit` for the parameters.
 
     Examples
     --------
@@ -199,7 +199,7 @@ class KeyboardEdit(NlpAugEdit):
     """
 
     name: ClassVar[str] = "nlpaug:keyboard"
-    summary: ClassVar[str] = "edit characters as by striking the keys beside the right ones"
+    summary: ClassVar[str] = "replace characters by those on neighbouring keys"
     augmenter: ClassVar[str] = "char.KeyboardAug"
 
 
@@ -207,12 +207,12 @@ class OcrEdit(NlpAugEdit):
     """Mistake characters for those that look like them in print. See `NlpAugEdit` for the parameters."""
 
     name: ClassVar[str] = "nlpaug:ocr"
-    summary: ClassVar[str] = "edit characters as a scanner misreads them"
+    summary: ClassVar[str] = "replace characters by similar ones, as a scanner misreads them"
     augmenter: ClassVar[str] = "char.OcrAug"
 
 
 class RandomCharEdit(NlpAugEdit):
-    """Edit random characters of words of four or more.
+    """Edit random characters in words of four or more characters.
 
     Parameters
     ----------
@@ -261,8 +261,8 @@ class RandomCharEdit(NlpAugEdit):
 class SpellingEdit(NlpAugEdit):
     """Misspell words as people do. See `NlpAugEdit` for the parameters.
 
-    The list of misspellings is Belinkov and Bisk's, as nlpaug ships it; it also gives words for their misspellings,
-    so that "like" may become "luck".
+    The list of misspellings is Belinkov and Bisk's, as nlpaug ships it; it also maps misspellings to words, so that
+    "like" may become "luck".
     """
 
     name: ClassVar[str] = "nlpaug:spelling"
@@ -270,7 +270,7 @@ class SpellingEdit(NlpAugEdit):
     augmenter: ClassVar[str] = "word.SpellingAug"
 
     def prepare(self) -> None:
-        """Build nlpaug's augmenter, with its misspellings in an order that no set decides."""
+        """Build nlpaug's augmenter, with its misspellings in sorted order."""
         super().prepare()
         model = copy.copy(self._augmenter.model)  # the one that is copied belongs to every augmenter of the process
         model.dict = {word: sorted(spellings) for word, spellings in model.dict.items()}
@@ -283,7 +283,7 @@ class RandomWordEdit(NlpAugEdit):
     Parameters
     ----------
     action : {"delete", "swap"}, default="delete"
-        What is done to a word. The one that it changes places with is the next or last one that may be edited.
+        What is done to a word. A swap is with the next or the previous editable word.
     aug_p, aug_min, aug_max, protect, protect_patterns, protect_negations, sampling_strategy, random_state, guards
         See `NlpAugEdit`.
     """
@@ -324,7 +324,7 @@ class RandomWordEdit(NlpAugEdit):
         return {"action": self.action}
 
     def _matched(self, old: Sequence[str], new: Sequence[str]) -> list[str]:
-        """Find the old words that are left, each as it was or with the capital of the first that went."""
+        """Find the old words that remain, unchanged or capitalised."""
         if self.action == "swap":
             return list(new)
         left = list(new)[::-1]
@@ -364,7 +364,7 @@ class SynonymEdit(NlpAugEdit):
     augmenter: ClassVar[str] = "word.SynonymAug"
 
     def prepare(self) -> None:
-        """Build nlpaug's augmenter. It would download what it misses, so see first that nothing is.
+        """Build nlpaug's augmenter, after a check of the data that it would otherwise download.
 
         Raises
         ------
@@ -407,7 +407,7 @@ class SynonymEdit(NlpAugEdit):
 
 
 def replacements(text: str, spans: Sequence[Span], new: Sequence[str]) -> Iterator[Replacement]:
-    """Put new words in their places; one that goes takes its clitic along, and the gap before it or else after it.
+    """Replace words by new ones; a removed word takes along its clitic and the gap before or after it.
 
     Parameters
     ----------
@@ -416,12 +416,12 @@ def replacements(text: str, spans: Sequence[Span], new: Sequence[str]) -> Iterat
     spans : sequence of Span
         Its words, disjoint and ascending.
     new : sequence of str, of the same length
-        What each becomes; an empty one goes.
+        The new words; an empty string removes the word.
 
     Yields
     ------
     Replacement
-        Disjoint, ascending; none where a word stays as it is.
+        Disjoint, ascending; none for a word that stays as it is.
 
     Examples
     --------

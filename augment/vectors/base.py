@@ -1,4 +1,4 @@
-"""The base of vector strategies: an imbalanced-learn over-sampler that keeps counts, copies and parents in order."""
+"""The base of vector strategies: an imbalanced-learn over-sampler with exact counts and known parents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from augment.vectors.interpolation import Interpolation
 from augment.vectors.row_keys import first_rows, row_keys
 
 ROUNDS = 20
-"""Draws at most, until there are as many rows as are wanted."""
+"""Maximum number of draws until there are enough rows."""
 _UNIT = 1e-3  # how far the length of a unit vector may be from 1
 
 
@@ -33,19 +33,19 @@ class Drawn:
     parents: np.ndarray
     """Row numbers of both parents, the nearer first; int64, shape (m, 2), -1 where there is none.
 
-    A row with a first one alone is its copy.
+    A new row with only a first parent is a copy of it.
     """
     weights: np.ndarray
-    """Of the second parent, the first has 1 less this; float64, shape (m,), nan where there is no second.
+    """Weight of the second parent; the first has 1 minus this. float64, shape (m,), nan without a second.
 
-    At most .5, and negative where a row was extrapolated, beyond its first parent.
+    At most .5, and negative if a row lies beyond its first parent.
     """
 
     def __len__(self) -> int:
         return len(self.vectors)
 
     def are_copies(self) -> np.ndarray:
-        """Return which rows were asked to be copies; bool, shape (m,)."""
+        """Return which rows are copies by design; bool, shape (m,)."""
         return (self.parents[:, 0] >= 0) & (self.parents[:, 1] < 0)
 
     def take(self, rows: np.ndarray) -> Drawn:
@@ -54,7 +54,7 @@ class Drawn:
 
     @classmethod
     def joined(cls, parts: Sequence[Drawn]) -> Drawn:
-        """Return the rows of several one after the other."""
+        """Return the rows of all parts, one after the other."""
         if len(parts) == 1:
             return parts[0]
         return cls(
@@ -63,13 +63,13 @@ class Drawn:
 
     @classmethod
     def without_parents(cls, vectors: np.ndarray) -> Drawn:
-        """Return rows that stem from no row in particular."""
+        """Return new rows that have no parents."""
         return cls(vectors, np.full((len(vectors), 2), -1), np.full(len(vectors), np.nan))
 
 
 @dataclass(frozen=True)
 class VectorRows:
-    """The real rows that new ones are made from: of every class, each once."""
+    """The real rows that new ones are made from, of all classes, without repeats."""
 
     vectors: np.ndarray
     """Shape (n, d), float."""
@@ -94,10 +94,10 @@ class VectorRows:
 class VectorSampler(BaseOverSampler, abc.ABC):
     """Makes new vectors of a class from the vectors that it has.
 
-    An over-sampler as imbalanced-learn knows them. The base sees to what its samplers leave open: rows that repeat
-    others are left aside while new ones are made, every class has a stream of random numbers of its own, counts are
-    exact, no new row equals a real one, and each new row knows its parents. A subclass sets `name` and `summary` and
-    writes `draw`; it may write `settle`, to learn something of all rows first.
+    An over-sampler of imbalanced-learn. The base adds what other samplers lack: repeated rows are left out while new
+    ones are made, every class has its own random stream, counts are exact, no new row equals a real one, and the
+    parents of each new row are known. A subclass sets `name` and `summary` and writes `draw`. It may write `settle` to
+    learn from all rows first.
 
     Parameters
     ----------
@@ -106,8 +106,8 @@ class VectorSampler(BaseOverSampler, abc.ABC):
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None, default=None
         The seed, or where to draw it from; None draws a fresh one.
     sphere : {"auto", "none", "renormalize"}, default="auto"
-        Whether new rows are brought to the length that vectors of their class have. ``"auto"`` does so where all rows
-        have length 1, as those of a spherical encoder.
+        Whether new rows are scaled to the length of the vectors of their class. ``"auto"`` does so if all rows have
+        length 1.
 
     Attributes
     ----------
@@ -116,12 +116,12 @@ class VectorSampler(BaseOverSampler, abc.ABC):
     source_indices_ : ndarray of int64, shape (m, 2)
         Row numbers of the parents of each new row, the nearer first; -1 where there is none.
     weights_ : ndarray of float64, shape (m,)
-        Of the second parent; nan where there is none. Before it is brought to length, or moved by a network, a new row
-        is ``(1 - weight) * first + weight * second``; on an arc, the weight is the share of it.
+        Weight of the second parent; nan if there is none. Before it is scaled, or moved by a network, a new row is ``(1
+        - weight) * first + weight * second``. On an arc, the weight is the share of the arc.
     """
 
     name: ClassVar[str]
-    """What the command line calls it."""
+    """The name on the command line."""
     summary: ClassVar[str]
     """One line for lists of strategies."""
     kind: ClassVar[str] = "vector"
@@ -148,7 +148,7 @@ class VectorSampler(BaseOverSampler, abc.ABC):
 
     @abc.abstractmethod
     def draw(self, rows: VectorRows, code: int, wanted: int, seed: int) -> Drawn:
-        """Make new vectors of one class: the one hook.
+        """Make new vectors of one class. This is the hook that a sampler writes.
 
         Parameters
         ----------
@@ -157,7 +157,7 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         code : int
             The class, by its place in `rows.labels`.
         wanted : int
-            About how many to make, 1 or more: what is missing is asked for again, what is too much is left out.
+            About how many to make, 1 or more. Missing rows are requested again, and a surplus is left out.
         seed : int
             0 to 2**32 - 1; all randomness comes from it.
 
@@ -169,11 +169,11 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         Raises
         ------
         InputError
-            If there can be none.
+            If no new row can be made.
         """
 
     def settle(self, rows: VectorRows, seed: int) -> None:
-        """Learn what is needed of all rows, once before any draw.
+        """Learn from all rows, once before any draw.
 
         Parameters
         ----------
@@ -185,13 +185,13 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         return
 
     def identity(self) -> dict[str, Any]:
-        """Return what else determines the rows beside the parameters and the vectors, for the manifest."""
+        """Return what determines the rows besides the parameters and the vectors, for the manifest."""
         return {}
 
     def takes_repeats(self) -> bool:
-        """Tell whether rows that repeat others count as often as they are there, and new ones may equal them.
+        """Return whether repeated rows count each time, so that new rows may equal real ones.
 
-        Of vectors they do not: a copied text must not be its own neighbour. Of rows of categories they do.
+        For vectors they do not: a copied text must not be its own neighbour. For rows of categories they do.
         """
         return False
 
@@ -218,17 +218,17 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         y : array-like, shape (n,)
             The classes.
         **params : object
-            None is taken; the signature is imbalanced-learn's.
+            Not used; the signature is imbalanced-learn's.
 
         Returns
         -------
         X, y
-            Of n + m rows, in the containers that were given.
+            Of n + m rows, in the caller's containers.
 
         Raises
         ------
         InputError
-            If X holds no finite numbers, is sparse, or a class is too small.
+            If X holds other values than finite numbers, is sparse, or a class is too small.
         """
         if hasattr(X, "iloc"):  # else imbalanced-learn would cut new rows to whole numbers, or to True, by column
             whole = X.select_dtypes("integer" if self.takes_repeats() else ["integer", "bool"]).columns
@@ -260,7 +260,7 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         seed = seed_of(self.random_state)
         real = np.empty(0, dtype=np.uint64) if repeats else row_keys(unique)
         parts, new_labels = [], []
-        with threadpool_limits(1, user_api="blas"):  # the number of cores has a part in the last bits otherwise
+        with threadpool_limits(1, user_api="blas"):  # otherwise the last bits depend on the number of cores
             self.settle(rows, seed)
             for label, n_rows in self.sampling_strategy_.items():
                 if n_rows:

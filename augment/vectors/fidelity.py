@@ -1,4 +1,4 @@
-"""How like real rows synthetic vectors of a class are, and how like the rows they were made from. Pure functions."""
+"""Pure functions that measure how similar synthetic vectors of a class are to real ones."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from augment.errors import InputError
 from augment.seeding import generator
 
 DRAWS = 8
-"""Most disjoint draws of the larger kind of rows that a measure is averaged over."""
+"""Maximum number of disjoint draws of the larger kind of rows that a measure is averaged over."""
 LARGEST = 2000
-"""Most rows of a draw, so that time does not grow with the square of the rows."""
+"""Maximum number of rows of a draw, so that time does not grow with the square of the rows."""
 
 _FEWEST = 10  # two of each kind in every fold of a two-sample test
 _FOLDS = 5
@@ -31,32 +31,32 @@ Pair = tuple[Any, Any]
 
 @dataclass(frozen=True)
 class Fidelity:
-    """What synthetic rows of one class are like, beside the same measures of real rows.
+    """Measures of the synthetic rows of one class, with the same measures of real rows.
 
     Attributes
     ----------
     two_sample_knn : float
-        How often k nearest neighbours tell a synthetic row from a held-out one, 0 to 1; .5 is ideal.
+        Accuracy of k nearest neighbours in telling synthetic from held-out rows, 0 to 1; .5 is ideal.
     two_sample_knn_real : float
-        How often they recognise the held-out rows alone, 0 to 1; .5 is ideal. Rows that lie too close to the middle of
-        the class, as those of SMOTE do, are nearest to everything in high dimensions: every row is then called
-        synthetic, which leaves `two_sample_knn` at .5 and takes this one to 0.
+        Share of the held-out rows that they recognise, 0 to 1; .5 is ideal. In high dimensions, rows that lie too close
+        to the middle of the class, as those of SMOTE do, are nearest to everything. Every row is then called synthetic:
+        `two_sample_knn` stays at .5, and this measure falls to 0.
     two_sample_mlp : float
         As `two_sample_knn`, by a small neural network.
     density : float
-        In how many balls around held-out rows a synthetic row lies, over what is expected, 0 or more; 1 is ideal.
+        Number of balls around held-out rows that a synthetic row lies in, relative to the expected one; 1 is ideal.
     coverage : float
         The share of held-out rows with a synthetic row in their ball, 0 to 1; 1 - 2**-k is ideal.
     variance_ratio : float
         Total variance over that of the real train rows, 0 or more; 1 is ideal.
     nearest_train, nearest_heldout : float
-        Median distance of a synthetic row to the nearest real row, of those it may have been made from and of those
-        nobody saw. Rows copied from train rows are at 0. There are more train rows than held-out ones, so that the
-        first is smaller by itself; compare each with the same number of the reference, which looks among the same rows.
+        Median distance of synthetic rows to the nearest train row, and to the nearest held-out row. Copies of train
+        rows have distance 0. There are more train rows than held-out ones, so the first is smaller in any case; compare
+        each with the same number of the reference, which looks among the same rows.
     tstr_f1 : float
         Macro-F1 on real rows after training on synthetic ones, 0 to 1; nan if there are no other classes.
     reference : Fidelity or None
-        The same of real rows; None in the reference itself.
+        The same measures of real rows; None in the reference itself.
     """
 
     two_sample_knn: float
@@ -82,10 +82,10 @@ def vector_fidelity(
     k: int = 5,
     reference: Fidelity | None = None,
 ) -> Fidelity:
-    """Judge synthetic vectors of one class by real ones that nobody saw, beside what real rows get.
+    """Compare synthetic vectors of one class with unseen real ones, and measure real rows the same way.
 
-    Strategies are to be compared with the same real rows and the same number of synthetic ones, at least as many as
-    `real_train` has: fewer make smaller draws and another class balance.
+    Compare strategies with the same real rows and the same number of synthetic ones, at least as many as `real_train`
+    has: fewer rows give smaller draws and another class balance.
 
     Parameters
     ----------
@@ -98,12 +98,12 @@ def vector_fidelity(
     others_train, others_heldout : tuple of (array-like, array-like), optional
         Rows, shape (n, d), and labels, shape (n,), of the other classes. Only for `tstr_f1`.
     seed : int, default=0
-        Decides draws, folds and first weights; the same one gives the same numbers.
+        Seed of draws, folds and initial weights. The same seed gives the same numbers.
     k : int, default=5
-        Whose neighbour's distance is the radius of a held-out row's ball.
+        The distance to the k-th neighbour is the radius of a held-out row's ball.
     reference : Fidelity, optional
-        What `reference_fidelity` or the `reference` of another strategy says of the same rows with the same seed and
-        `k`. Computed if it is not given, which doubles the time.
+        The result of `reference_fidelity`, or the `reference` of another strategy, for the same rows, seed and `k`.
+        Computed if it is not given, which doubles the time.
 
     Returns
     -------
@@ -113,8 +113,8 @@ def vector_fidelity(
     Raises
     ------
     InputError
-        If an argument is no table of finite numbers, is too short or not as wide as `real_train`, or if labels do not
-        fit their rows.
+        If an argument is not a table of finite numbers, is too short or not as wide as `real_train`, or if labels do
+        not fit their rows.
 
     See Also
     --------
@@ -163,7 +163,7 @@ def reference_fidelity(
     seed: int = 0,
     k: int = 5,
 ) -> Fidelity:
-    """Return what real rows get when they stand in the place of synthetic ones.
+    """Return the measures of real rows in the place of synthetic ones.
 
     A train row is not its own nearest train row here; another row that equals it is.
 
@@ -216,8 +216,8 @@ def two_sample_test(
     Raises
     ------
     InputError
-        If an argument is no table of finite numbers, or too short, or they differ in width, or there is no such
-        classifier.
+        If an argument is not a table of finite numbers, or is too short, or they differ in width, or the classifier is
+        unknown.
 
     References
     ----------
@@ -242,8 +242,8 @@ def two_sample_test(
 def density_coverage(real: Any, synthetic: Any, *, k: int = 5, seed: int = 0) -> tuple[float, float]:
     """Return how densely synthetic rows lie around real ones, and how many real ones they reach.
 
-    A ball around each real row ends just before the k-th nearest other one, so that a row that is there more than `k`
-    times has none: remove duplicates first. Draws are as in `two_sample_test`.
+    A ball around each real row ends just before the k-th nearest other one, so a row that occurs more than `k` times
+    has none: remove duplicates first. Draws are as in `two_sample_test`.
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ def density_coverage(real: Any, synthetic: Any, *, k: int = 5, seed: int = 0) ->
     Raises
     ------
     InputError
-        If an argument is no table of finite numbers, or too short, or they differ in width.
+        If an argument is not a table of finite numbers, or is too short, or they differ in width.
 
     References
     ----------
@@ -297,7 +297,7 @@ def _measured(
     """Take every measure of checked rows; those of `is_train` are the train rows themselves."""
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1):  # the number of cores has a part in the last bits otherwise
+    with threadpool_limits(1):  # otherwise the last bits depend on the number of cores
         knn, knn_real = two_sample_test(heldout, rows, seed=seed)
         mlp, _ = two_sample_test(heldout, rows, classifier="mlp", seed=seed)
         density, coverage = density_coverage(heldout, rows, k=k, seed=seed)
@@ -326,7 +326,7 @@ def _draws(real: np.ndarray, synthetic: np.ndarray, seed: int) -> Iterator[tuple
 
 
 def _recognised(real: np.ndarray, synthetic: np.ndarray, classifier: str, seed: int, draw: int) -> tuple[float, float]:
-    """Return the shares of real and of synthetic rows that are recognised by one that did not learn from them."""
+    """Return the cross-validated recall of real and of synthetic rows."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.model_selection import StratifiedKFold
     from sklearn.neighbors import KNeighborsClassifier
@@ -382,9 +382,9 @@ def _nearest(rows: np.ndarray, others: np.ndarray, *, leave_one_out: bool = Fals
 def variance_ratio(rows: np.ndarray, others: np.ndarray) -> float:
     """Return the total variance of rows over that of others, two or more of each.
 
-    Where the others have none: infinite, or 1 if the rows have none either.
+    If the others have no variance: infinite, or 1 if the rows have none either.
     """
-    # Less the first row, so that equal values have no variance at all, and not one of rounding.
+    # Minus the first row, so that equal values have a variance of exactly 0.
     own, real = ((values - values[0]).var(axis=0, ddof=1).sum() for values in (rows, others))
     return float(own / real) if real else (math.inf if own else 1.0)
 

@@ -1,4 +1,4 @@
-"""Nearest neighbours of vectors that are known by their row numbers, and which rows repeat others."""
+"""Estimators that take rows of an identity matrix, and use the vectors that belong to them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Metric = Literal["euclidean", "cosine"]
 class RowNeighbors(BaseEstimator):
     """A nearest-neighbour search that takes rows of an identity matrix in the place of vectors.
 
-    imbalanced-learn's samplers ask such an object for neighbours and then only interpolate. Given the identity
-    matrix they so give, for each new row, the weights of the rows that it is made of; see `augment.vectors.smote`.
+    imbalanced-learn's samplers ask such an object for neighbours and then only interpolate. On an identity matrix they
+    therefore return, for each new row, the weights of its parents; see `augment.vectors.smote`.
 
     Parameters
     ----------
     vectors : ndarray of float, shape (n, d)
-        What stands behind the row numbers. Not copied, by `sklearn.base.clone` neither.
+        The vectors of the row numbers. They are not copied, not even by `sklearn.base.clone`.
     n_neighbors : int
-        How many are found, the row itself among them.
+        Number of neighbours, including the row itself.
     search : estimator, optional
-        What searches, instead of scikit-learn's brute force; any with `fit` and `kneighbors`.
+        A search instead of scikit-learn's brute force; any estimator with `fit` and `kneighbors`.
     n_jobs : int, optional
         Threads of the search.
     """
@@ -40,7 +40,7 @@ class RowNeighbors(BaseEstimator):
         return RowNeighbors(self.vectors, self.n_neighbors, search=self.search, n_jobs=self.n_jobs)
 
     def fit(self, X: sparse.csr_matrix, y: Any = None) -> Self:
-        """Take the rows among which neighbours are looked for.
+        """Store the rows among which neighbours are searched.
 
         Parameters
         ----------
@@ -67,20 +67,20 @@ class RowNeighbors(BaseEstimator):
     def kneighbors(
         self, X: sparse.csr_matrix, n_neighbors: int | None = None, *, return_distance: bool = True
     ) -> tuple[np.ndarray, np.ndarray] | np.ndarray:
-        """Find the neighbours of rows, each of which is its own first.
+        """Find the neighbours of rows. The first neighbour of each is the row itself.
 
         Parameters
         ----------
         X : csr matrix, shape (m, n)
             Rows of the identity matrix.
         n_neighbors : int, optional
-            Other than that of the constructor.
+            Overrides the number of the constructor.
         return_distance : bool, default=True
 
         Returns
         -------
         distances : ndarray of float, shape (m, k)
-            Only if asked for.
+            Only with `return_distance`.
         places : ndarray of int64, shape (m, k)
             Among the rows that `fit` was given.
         """
@@ -95,7 +95,7 @@ class RowNeighbors(BaseEstimator):
         return (np.take_along_axis(distances, order, axis=1), places) if return_distance else places
 
     def kneighbors_graph(self, X: sparse.csr_matrix, n_neighbors: int | None = None) -> sparse.csr_matrix:
-        """Return the neighbours as a matrix of ones; imbalanced-learn wants it to be there.
+        """Return the neighbours as a matrix of ones; imbalanced-learn requires this method.
 
         Parameters
         ----------
@@ -112,13 +112,13 @@ class RowNeighbors(BaseEstimator):
 
 
 def for_search(vectors: np.ndarray, metric: Metric) -> np.ndarray:
-    """Return vectors among which the Euclidean neighbours are those by a metric.
+    """Return vectors whose Euclidean neighbours are the neighbours by a metric.
 
     Parameters
     ----------
     vectors : ndarray of float, shape (n, d)
     metric : {"euclidean", "cosine"}
-        Of unit vectors the Euclidean distance orders as the cosine does.
+        For unit vectors, Euclidean distance and cosine give the same order.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Keys of whole rows, by which equal rows are found."""
+"""Hash whole rows, to find equal rows."""
 
 from __future__ import annotations
 

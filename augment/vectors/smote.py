@@ -23,10 +23,9 @@ SmallClass = Literal["raise", "lower", "duplicate"]
 class SmoteFamily(VectorSampler, abc.ABC):
     """Puts every new vector on the line between a row and one of its neighbours of the same class.
 
-    An imbalanced-learn sampler is given the identity matrix in the place of the rows, and neighbours of the rows that
-    stand behind it: each row that it gives back holds the two weights of one new vector. So the sampler is the one that
-    people know, the parents and the weight of every new row are known exactly, and it interpolates two numbers instead
-    of hundreds.
+    An imbalanced-learn sampler is given the identity matrix in the place of the rows, and the neighbours of the real
+    rows. Each row that it returns holds the two weights of one new vector. So the well-known sampler is used, the
+    parents and the weight of every new row are known exactly, and two numbers are interpolated instead of hundreds.
 
     Parameters
     ----------
@@ -35,23 +34,23 @@ class SmoteFamily(VectorSampler, abc.ABC):
     k_neighbors : int, default=5
         Neighbours of a row that a new one may lie towards.
     metric : {"euclidean", "cosine"}, default="euclidean"
-        What is near.
+        The distance between rows.
     sphere : {"auto", "none", "renormalize", "slerp"}, default="auto"
         Interpolated unit vectors are shorter than 1. ``"renormalize"`` brings new rows to the length between those of
         their parents, ``"slerp"`` interpolates along the arc instead of the line. ``"auto"`` renormalizes where all
         rows have length 1.
     small_class : {"raise", "lower", "duplicate"}, default="raise"
-        What becomes of a class with no more than `k_neighbors` different rows: an error, fewer neighbours, or copies of
+        What to do with a class with no more than `k_neighbors` different rows: an error, fewer neighbours, or copies of
         its rows.
     search : estimator, optional
-        What searches for neighbours, in the place of scikit-learn's brute force: any with its `fit` and `kneighbors`.
+        A search instead of scikit-learn's brute force: any estimator with `fit` and `kneighbors`.
     n_jobs : int, optional
         Threads of scikit-learn's search.
     """
 
     speed_only = ("n_jobs",)
     nothing: ClassVar[str] = ""
-    """Why a class may have no place for new rows, and what to do; empty where each has."""
+    """Why new rows of a class may be impossible, and what to do; empty if they are always possible."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **VectorSampler._parameter_constraints,
@@ -104,7 +103,7 @@ class SmoteFamily(VectorSampler, abc.ABC):
         """
 
     def ask(self, wanted: int, there: int) -> int:
-        """Return how many rows the sampler is to be asked for.
+        """Return how many rows to request from the sampler.
 
         Parameters
         ----------
@@ -153,11 +152,11 @@ class SmoteFamily(VectorSampler, abc.ABC):
         return Drawn(between(rows.vectors, parents, of_second, along=along), parents, of_second)
 
     def _nothing(self, label: Any) -> InputError:
-        """Say why there can be no new rows of a class."""
+        """Return the error that no new rows of a class can be made."""
         return InputError(f"{type(self).__name__} can make no rows of class {label!r}: {self.nothing}")
 
     def _neighbors(self, rows: VectorRows, code: int) -> RowNeighbors | None:
-        """Return what finds neighbours, or None where a small class is to be copied."""
+        """Return the search for neighbours, or None if a small class is to be copied."""
         k_neighbors = self.k_neighbors
         n_own = len(rows.of(code))
         if n_own <= k_neighbors:
@@ -176,7 +175,7 @@ class SmoteFamily(VectorSampler, abc.ABC):
 
 
 class Smote(SmoteFamily):
-    """Between a row of the class, each as likely, and one of its neighbours.
+    """Puts new vectors between a random row of the class and one of its neighbours.
 
     Parameters
     ----------
@@ -204,7 +203,7 @@ class Smote(SmoteFamily):
 
 
 class BorderlineSmote(SmoteFamily):
-    """As SMOTE, but from rows alone of whose neighbours in all classes half or more, and not all, are of other classes.
+    """SMOTE from border rows only: half or more of their neighbours, but not all, are of other classes.
 
     Parameters
     ----------
@@ -255,7 +254,7 @@ class BorderlineSmote(SmoteFamily):
         self.m_neighbors = m_neighbors
 
     def _of_all(self) -> RowNeighbors:
-        """Return what finds neighbours in all classes."""
+        """Return the search for neighbours in all classes."""
         if self.m_neighbors >= len(self._vectors):
             raise InputError(
                 f"`m_neighbors` of {type(self).__name__} must be smaller than the number of different rows,"
@@ -268,9 +267,9 @@ class BorderlineSmote(SmoteFamily):
 
 
 class SvmSmote(BorderlineSmote):
-    """From support vectors of the class: towards neighbours where others are many, away from them where they are few.
+    """SMOTE from support vectors: towards neighbours if other classes are near, away from them if not.
 
-    Away from a neighbour is beyond the row, so that these rows have a negative weight.
+    New rows that lie away from the neighbour have a negative weight.
 
     Parameters
     ----------
@@ -287,7 +286,7 @@ class SvmSmote(BorderlineSmote):
     """
 
     name = "svm-smote"
-    summary = "as smote, from support vectors, and beyond them"
+    summary = "as smote, from support vectors, also beyond them"
     nothing = "all its support vectors lie alone among other classes. Use smote, or leave the class out."
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -331,11 +330,11 @@ class SvmSmote(BorderlineSmote):
         )
 
     def ask(self, wanted: int, there: int) -> int:  # noqa: D102 -- see the base
-        return max(wanted, 20)  # of few, those beyond or those between may be all, and there may be no place for them
+        return max(wanted, 20)  # a few may all lie beyond or all between, where there may be no place
 
 
 class Adasyn(SmoteFamily):
-    """As SMOTE, but the more from a row, the more of its neighbours in all classes are of other classes.
+    """SMOTE with more new rows where more of a row's neighbours are of other classes.
 
     Parameters
     ----------
@@ -348,25 +347,25 @@ class Adasyn(SmoteFamily):
     """
 
     name = "adasyn"
-    summary = "as smote, the more from a row the more others are near it"
+    summary = "as smote, with more new rows where other classes are near"
     nothing = "none of its rows has a neighbour of another class. Use smote, or leave the class out."
 
     def sampler(self, rows: VectorRows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
         return ADASYN(n_neighbors=neighbors)
 
     def ask(self, wanted: int, there: int) -> int:  # noqa: D102 -- see the base
-        return max(wanted, there)  # of fewer, the share of every row may be rounded to none
+        return max(wanted, there)  # with fewer, the share of every row may be rounded to 0
 
 
 class KMeansSmote(SmoteFamily):
-    """As SMOTE, within clusters in which the class is frequent, the more the sparser they are.
+    """SMOTE within clusters in which the class is frequent, with more new rows in sparser clusters.
 
     Parameters
     ----------
     sampling_strategy, random_state, k_neighbors
         See `SmoteFamily`; here `k_neighbors` are of the same cluster, and 2 by default.
     n_clusters : int, default=8
-        How many clusters all rows are parted into.
+        Number of clusters of all rows.
     least_share : float, optional
         Share of the class, 0 to 1, below which a cluster is left aside; by default its share of all rows. (The paper
         asks for half, and imbalanced-learn for up to half, which a rare class may have in no cluster.)
@@ -420,7 +419,7 @@ class KMeansSmote(SmoteFamily):
         self.least_share = least_share
 
     def stream(self, seed: int) -> np.random.RandomState:
-        """Return one that goes on: with a number imbalanced-learn would begin anew in every cluster."""
+        """Return a generator: with an integer, imbalanced-learn would begin anew in every cluster."""
         return np.random.RandomState(seed)
 
     def sampler(self, rows: VectorRows, code: int, neighbors: RowNeighbors, seed: int) -> Any:  # noqa: D102
@@ -441,7 +440,7 @@ class KMeansSmote(SmoteFamily):
 
 
 def _pairs(weights: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Read the parents, the nearer first, and the weight of the second off rows that hold two weights each."""
+    """Return the parents, the nearer first, and the weight of the second, of rows with two weights each."""
     weights.sum_duplicates()
     weights.eliminate_zeros()
     weights = weights[np.diff(weights.indptr) == 2]  # of 2**53 draws one is 0: then the row would be a copy

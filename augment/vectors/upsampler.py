@@ -41,16 +41,16 @@ class Resampled(NamedTuple):
 
 
 class VectorUpsampler(BaseEstimator):
-    """Balances texts by vectors: encodes them, and has a sampler make new vectors.
+    """Balances texts by vectors: encodes the texts, and makes new vectors with a sampler.
 
-    What comes back are vectors, since a vector has no text of its own. ``decode="nearest"`` names the real sentence
-    that is nearest to each, for looking at.
+    The result is vectors, since a vector has no text of its own. ``decode="nearest"`` names the nearest real sentence
+    of each.
 
     Parameters
     ----------
     sampler : sampler, optional
-        A vector strategy of this package, by default `Smote()`, or any over-sampler of imbalanced-learn. Of its SMOTE,
-        BorderlineSMOTE, SVMSMOTE and ADASYN the strategy of this package takes the place, with the same parameters.
+        A vector strategy of this package, by default `Smote()`, or any over-sampler of imbalanced-learn. Its SMOTE,
+        BorderlineSMOTE, SVMSMOTE and ADASYN are replaced by the strategies of this package, with the same parameters.
         The sampler's own `sampling_strategy` says how many rows are made; see `augment.generation.budget.rows_to_make`.
     encoder : str or TextEncoder, default="mini"
         A bundled name, a folder or a hub id, for unit vectors of mean pooling; or a configured encoder.
@@ -96,7 +96,7 @@ class VectorUpsampler(BaseEstimator):
         Parameters
         ----------
         texts : sequence of str, shape (n,)
-            List, tuple, numpy array or pandas Series. None and empty texts stay and are no sources.
+            List, tuple, numpy array or pandas Series. None and empty texts stay, but are not sources.
         y : sequence, shape (n,)
             Their classes, strings or integers.
 
@@ -104,12 +104,12 @@ class VectorUpsampler(BaseEstimator):
         -------
         vectors : ndarray of float32, shape (n + m, d)
         y
-            Of n + m classes, in the container that was given.
+            Of n + m classes, in the caller's container.
 
         Raises
         ------
         InputError
-            If lengths differ, a text is no string, a class is too small, or a parameter is out of range.
+            If lengths differ, a text is not a string, a class is too small, or a parameter is out of range.
         ModelError
             If the encoder cannot be opened.
         """
@@ -135,7 +135,7 @@ class VectorUpsampler(BaseEstimator):
 def resampled(
     sampler: Any, vectors: np.ndarray, labels: Sequence[Any], usable: np.ndarray, budget: dict[Any, int]
 ) -> Resampled:
-    """Have a sampler make new vectors, so many of each class, from some of the rows.
+    """Make a given number of new vectors of each class with a sampler, from some of the rows.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def nearest(vectors: np.ndarray, new: np.ndarray, usable: np.ndarray) -> Nearest
 
 
 def adopted(sampler: Any) -> Any:
-    """Return the strategy of this package that does what one of imbalanced-learn's samplers does, if there is one.
+    """Return the strategy of this package that replaces a sampler of imbalanced-learn, if there is one.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from augment.vectors.row_keys import row_keys
 COLLAPSED = 0.5
 """New rows that are less than half as far apart as real ones, or reach less than half of them, are a collapse."""
 COMPARED = 1000
-"""Most rows that are looked at."""
+"""Maximum number of rows that are compared."""
 
 _REACHED = 1 - 2**-5  # coverage of real rows by real rows, for k = 5
 
@@ -38,13 +38,13 @@ def spread_and_reach(real: np.ndarray, new: np.ndarray) -> dict[str, float]:
     from sklearn.metrics import pairwise_distances
 
     apart = [float(pairwise_distances(rows).mean()) for rows in (new, real)]
-    # Of few different rows, as one-hot ones may be, those that are met exactly.
+    # With few different rows, as one-hot rows may be, count exact matches.
     reached = density_coverage(real, new)[1] if len(real) > 5 else np.isin(row_keys(real), row_keys(new)).mean()
     return {"distance_ratio": apart[0] / apart[1] if apart[1] else 1.0, "coverage": float(reached)}
 
 
 def has_collapsed(measures: dict[str, float]) -> bool:
-    """Tell whether what `spread_and_reach` has measured is a collapse.
+    """Return whether the result of `spread_and_reach` is a collapse.
 
     Examples
     --------

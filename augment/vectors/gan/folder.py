@@ -1,4 +1,4 @@
-"""The folder that a trained GANSMOTE is kept in: a JSON file, and its networks and real rows as safetensors."""
+"""Save a trained GANSMOTE to a folder: a JSON file, and its networks and real rows as safetensors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Learnt:
     """What a GANSMOTE has learnt, and what SMOTE needs to make its rows again."""
 
     parameters: dict[str, Any]
-    """Of the constructor, but for those that a run sets."""
+    """Parameters of the constructor, except those that a run sets."""
     rows: VectorRows
     """The real rows, of all classes."""
     generators: dict[int, Any]
@@ -32,13 +32,13 @@ class Learnt:
     codes: list[int]
     """Codes of the classes that rows are made of."""
     history: list[dict[str, Any]]
-    """Looks at the training."""
+    """Measurements during the training."""
     collapse: dict[Any, dict[str, float]]
     """Class → what `augment.vectors.gan.collapse.spread_and_reach` measured."""
 
 
 def write(learnt: Learnt, folder: str | Path) -> None:
-    """Write what was learnt; the folder is made if it is not there."""
+    """Write what was learnt; the folder is created if it is missing."""
     from safetensors.numpy import save_file
 
     place = Path(folder)
@@ -64,7 +64,7 @@ def write(learnt: Learnt, folder: str | Path) -> None:
 
 
 def read(folder: str | Path, networks: Mapping[str, Any], owner: str) -> Learnt:
-    """Read what `write` wrote.
+    """Read a folder that `write` has written.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def read(folder: str | Path, networks: Mapping[str, Any], owner: str) -> Learnt:
     networks : mapping of str to type
         The class of the network for each ``generator_input``.
     owner : str
-        What messages call the class that is read.
+        Name of the class that is read, for messages.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The generators of `augment.vectors.gan.sampler`: SMOTE rows or noise in, new rows out."""
+"""The generators of `augment.vectors.gan.sampler`: from SMOTE rows or noise to new rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SMOTED = (128, 256, 512, 1024), (512, 256, 128)
 SCOTT = (16, 32), (32, 16)
 """Those of Scott and Plested 2019, section 3."""
 NOISE = 16
-"""Numbers that the latter's generator is given."""
+"""Length of the noise vector of its generator."""
 
 _SLOPE = 0.2  # of a leaky ReLU below 0
 _WIDTH = 256  # of the residual generator's layers
@@ -55,13 +55,13 @@ class ResidualGenerator(nn.Module):
 
     @classmethod
     def like(cls, rows: np.ndarray, components: int, classes: int) -> Self:
-        """Return one that moves rows in the principal components of some.
+        """Build a generator that moves rows in the principal components of an array.
 
         Parameters
         ----------
         rows : ndarray of float, shape (n, d)
         components : int
-            At most how many.
+            Maximum number of components.
         classes : int
 
         Returns
@@ -130,7 +130,7 @@ class TranslatingGenerator(nn.Module):
 
     @classmethod
     def like(cls, rows: np.ndarray) -> Self:
-        """Return one for rows, (n, d); columns that are constant are not scaled."""
+        """Build a generator for rows, (n, d); constant columns are not scaled."""
         scale = rows.std(axis=0, dtype=np.float64)
         return cls(tensor(rows.mean(axis=0, dtype=np.float64)), tensor(np.where(scale == 0, 1, scale)))
 
@@ -180,7 +180,7 @@ class NoiseGenerator(nn.Module):
 
     @classmethod
     def like(cls, rows: np.ndarray, groups: Sequence[Sequence[int]]) -> Self:
-        """Return one whose rows lie where those of an array (n, d) do."""
+        """Build a generator whose rows lie in the range of an array (n, d)."""
         lowest, highest = rows.min(axis=0).astype(np.float64), rows.max(axis=0).astype(np.float64)
         for group in groups:  # of a category that the class never has, too
             lowest[list(group)], highest[list(group)] = 0, 1
@@ -188,7 +188,7 @@ class NoiseGenerator(nn.Module):
 
     @classmethod
     def restored(cls, state: Mapping[str, Tensor], groups: Sequence[Sequence[int]]) -> Self:
-        """Return one with a saved state."""
+        """Build a generator from a saved state."""
         network = cls(state["lowest"], state["highest"], groups)
         network.load_state_dict(dict(state))
         return network
@@ -207,7 +207,7 @@ class NoiseGenerator(nn.Module):
         return rows
 
     def new(self, smote: np.ndarray, place: int) -> np.ndarray:
-        """Return new rows, (n, d) float32, as many as there are SMOTE rows, of which nothing else is taken."""
+        """Return new rows, (n, d) float32, as many as there are SMOTE rows; their values are not used."""
 
         def generate(rows: Tensor) -> Tensor:
             shares: Tensor = self(len(rows))
@@ -222,16 +222,16 @@ class NoiseGenerator(nn.Module):
     def calibrate(self, rows: np.ndarray, *, draws: int = 8192, rounds: int = 50) -> None:
         """Shift the logits until the mean probabilities of each group are its frequencies.
 
-        What goes with what is left to the network; that a category is as frequent as in the data need not be.
+        The network learns which categories go together; their frequencies are set here.
 
         Parameters
         ----------
         rows : ndarray, shape (n, d)
             Real rows.
         draws : int, default=8192
-            Of noise, that means are taken of.
+            Number of noise rows that the means are taken of.
         rounds : int, default=50
-            Each brings the means nearer; most are done after a few.
+            Number of corrections. A few are usually enough.
         """
         logits = self.network(torch.randn(draws, NOISE))
         frequencies = tensor(rows.mean(axis=0, dtype=np.float64))

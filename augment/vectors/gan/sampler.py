@@ -44,7 +44,7 @@ _DEFAULTS = {
 class GANSMOTE(VectorSampler):
     """Makes vectors of a class by a generative adversarial network.
 
-    Three of them, by what the generator is given:
+    There are three modes, by the input of the generator:
 
     - ``"residual"``: SMOTE rows, which it moves. A conditional Wasserstein GAN with gradient penalty and packing, one
       for all classes that rows are made of, in the whitened principal components. Its last layer starts at zero, so
@@ -55,14 +55,14 @@ class GANSMOTE(VectorSampler):
       rows too.
 
     A class with fewer than `min_rows` different rows is left to SMOTE, with a warning; of one-hot rows repeats count.
-    Collapse is looked for after the training, and reported.
+    After the training, a collapse is looked for and reported.
 
     Parameters
     ----------
     sampling_strategy, random_state
         See `augment.vectors.base.VectorSampler`.
     generator_input : {"residual", "smote", "noise"}, default="residual"
-        What the generator is given, see above.
+        The input of the generator, see above.
     output : {"continuous", "onehot"}, default="continuous"
         ``"onehot"`` needs `groups` and ``generator_input="noise"``; columns in no group stay continuous.
     groups : sequence of sequences of int, optional
@@ -84,15 +84,15 @@ class GANSMOTE(VectorSampler):
     packing : int, default=2
         Rows that the critic of the default mode looks at together.
     n_critic : int, default=5
-        Its steps for each of the generator.
+        Steps of the critic for each step of the generator.
     gradient_penalty : float, default=10.0
-        Weight of its gradient penalty, 0 or more.
+        Weight of the critic's gradient penalty, 0 or more.
     stop_at : {"smote", "real"}, default="smote"
         The default mode is stopped when its rows reach fewer of the real rows held aside than those of SMOTE do, or
         than other real rows do. SMOTE reaches more, since its rows lie nearer to the middle; ``"real"`` lets them
         spread as real rows do.
     patience : int, default=4
-        Looks, one every 25 steps, at which fewer may be reached before it is stopped.
+        Number of checks, one every 25 steps, that may reach fewer rows before the training is stopped.
     min_rows : int, default=100
         Different rows of a class (one-hot: rows) below which no network is trained, 30 or more.
     on_collapse : {"warn", "raise"}, default="warn"
@@ -284,7 +284,7 @@ class GANSMOTE(VectorSampler):
         if label not in known or count < 1:
             raise InputError(f"Rows can be made of {', '.join(map(repr, known))}, 1 or more. Got {count} of {label!r}.")
         code = int(np.searchsorted(self._rows.labels, label))
-        # A turn that fit_resample never comes to, whose rows these would be otherwise.
+        # A turn that fit_resample never reaches; otherwise the rows would be the same.
         child = int(generator(seed_of(random_state), "vectors", code, ROUNDS).integers(2**32))
         return self.draw(self._rows, code, count, child).vectors
 
@@ -294,7 +294,7 @@ class GANSMOTE(VectorSampler):
         Parameters
         ----------
         folder : str or Path
-            Is made if it is not there.
+            It is created if it is missing.
 
         Raises
         ------
@@ -317,7 +317,7 @@ class GANSMOTE(VectorSampler):
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Read what `save` wrote; `sample` works as before.
+        """Read a folder that `save` has written; `sample` works as before.
 
         Parameters
         ----------
@@ -351,7 +351,7 @@ class GANSMOTE(VectorSampler):
         return sampler
 
     def _smote_of(self, rows: VectorRows) -> Smote:
-        """Return what makes the SMOTE rows of some."""
+        """Return the SMOTE sampler for some rows."""
         smote = Smote(
             k_neighbors=self.k_neighbors, metric=self.metric, sphere=self.sphere, small_class=self.small_class
         )
@@ -359,7 +359,7 @@ class GANSMOTE(VectorSampler):
         return smote
 
     def _settings(self, rows: int) -> Any:
-        """Return how is trained on so many rows."""
+        """Return the training settings for a number of rows."""
         from augment.vectors.gan.training import GanSettings
 
         n_steps, batch_size, learning_rate = _DEFAULTS[self.generator_input]
@@ -405,7 +405,7 @@ class GANSMOTE(VectorSampler):
             return [density_coverage(held, moved)[1] for held, moved in zip(kept, new, strict=True)]
 
         network = ResidualGenerator.like(np.concatenate(real), self.n_components, len(trained))
-        floor = covered(network)  # of SMOTE, as long as it is not trained
+        floor = covered(network)  # that of SMOTE, since it is not trained yet
         if self.stop_at == "real":
             reached = [density_coverage(held, others)[1] for held, others in zip(kept, real, strict=True)]
             floor = list(map(min, floor, reached))

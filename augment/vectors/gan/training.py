@@ -31,12 +31,12 @@ _CRITIC = 512  # width of the critic's layers
 _DECAY = 0.99  # of the moving average of the generator's weights, by step
 
 Look = dict[str, Any]
-"""What was seen at one moment of a training: plain data."""
+"""Measurements at one step of a training, as plain data."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GanSettings:
-    """How long and how fast is trained; see `augment.vectors.gan.sampler.GANSMOTE`."""
+    """Settings of a training; see `augment.vectors.gan.sampler.GANSMOTE`."""
 
     n_steps: int
     batch_size: int
@@ -48,7 +48,7 @@ class GanSettings:
 
 
 class Losses(NamedTuple):
-    """Of one step of the generator."""
+    """The losses of one step of the generator."""
 
     critic: float
     generator: float
@@ -67,15 +67,15 @@ def train_residual(
     Parameters
     ----------
     generator : ResidualGenerator
-        Is trained; as it is, it gives SMOTE rows.
+        The generator to train. Before training it gives SMOTE rows.
     real : sequence of ndarray, shape (n, d)
-        Of each class, the real rows.
+        The real rows of each class.
     smote : sequence of ndarray, shape (m, d)
-        Of each class, SMOTE rows to draw from.
+        SMOTE rows of each class to draw from.
     covered : callable
-        Says, of each class, which share of rows held aside a generator's rows reach.
+        Returns, for each class, the share of the rows held aside that a generator's rows reach.
     floor : sequence of float
-        The least of it, of each class.
+        The minimum of that share for each class.
     settings : GanSettings
 
     Returns
@@ -104,7 +104,7 @@ def train_residual(
 
 
 def train_plain(steps: Iterator[Losses], n_steps: int) -> list[Look]:
-    """Train for so many steps, and return what was seen every `CHECK` steps."""
+    """Train for `n_steps` steps, and return the measurements of every `CHECK` steps."""
     looks: list[Look] = []
     done = 0
     while done < n_steps:
@@ -288,7 +288,7 @@ def _with_spread(rows: Tensor) -> Tensor:
 
 
 def _noised(rows: Tensor, groups: Sequence[Tensor], left: float) -> Tensor:
-    """Noise real rows between 0 and 1; `left` is the share of the noise that there is still."""
+    """Noise real rows between 0 and 1; `left` is the share of the noise that remains."""
     if not groups:
         return rows + 0.1 * left * torch.randn_like(rows)
     noised = rows.clone()
