@@ -37,6 +37,7 @@ processors: $(READY)
 
 # Which lines the tests run. It fails below the floor in pyproject.toml.
 coverage: $(READY)
+	rm -f .coverage .coverage.*
 	$(TEST) --cov --cov-report=term --cov-report=html:build/coverage
 
 check: $(READY)
@@ -83,4 +84,4 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 clean:
-	rm -rf build dist $(VENV)
+	rm -rf build dist .coverage .coverage.* $(VENV)
