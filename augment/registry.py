@@ -89,7 +89,7 @@ class Registry:
         Raises
         ------
         InputError
-            Naming every unknown parameter and every value of a wrong type.
+            Naming every unknown parameter and every value of a wrong type or out of range.
         """
         return self._built(name, {}, values)
 
@@ -184,6 +184,8 @@ class Registry:
 
     def _built(self, name: str, plain: Mapping[str, Any], texts: Mapping[str, Any]) -> Any:
         """Build an object from plain parameters and from strings, which override them."""
+        from augment.parameters import faults  # scikit-learn, which lists of names do without
+
         cls = self.find(name)
         known = self.parameters(cls)
         constructor: Any = cls.__init__
@@ -195,7 +197,8 @@ class Registry:
                 problems.append(
                     f"The {self.what} {name!r} needs a value for {key!r}{self._in_a_file() if nested else '.'}"
                 )
-        converted = {}
+        converted: dict[str, Any] = {}
+        broken: set[str] = set()
         for key, value in {**plain, **texts}.items():
             if key not in known:
                 has = f"It has {', '.join(known)}." if known else "It has none."
@@ -203,16 +206,24 @@ class Registry:
                 continue
             hint = hints.get(key, Any)
             if self._holds_others(hint):
+                known_problems = len(problems)
                 converted[key] = self._others(value, f"{name}.{key}", problems)
+                if len(problems) > known_problems:
+                    broken.add(key)
                 continue
             try:
                 converted[key] = _validated(_read(value, hint) if key in texts else value, hint)
             except ValueError:
                 default = known[key].default
                 example = "" if default is inspect.Parameter.empty else f", e.g. {default!r}"
-                problems.append(
+                problems += faults(cls, {key: value}) or [
                     f"The parameter {key!r} of {name!r} must be {_spelled(hints[key])}{example}. Got {value!r}."
-                )
+                ]
+        defaults = {
+            key: p.default for key, p in known.items() if key not in {**plain, **texts} and p.default is not p.empty
+        }
+        sound = {key: value for key, value in converted.items() if key not in broken}
+        problems += faults(cls, {**defaults, **sound})
         if problems:
             raise InputError(" ".join(problems))
         return cls(**converted)

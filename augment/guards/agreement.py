@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from sklearn.utils._param_validation import Interval
 
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard, Originals
+from augment.parameters import Rule
 from augment.seeding import generator
 from augment.words import folded, key
 
@@ -53,6 +56,18 @@ class Agreement(Guard):
     name: ClassVar[str] = "agreement"
     summary: ClassVar[str] = "does not contradict its label, according to a teacher that never saw its source"
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "least": [Interval(Real, 0, 1, closed="neither")],
+        "teacher": [str, None],
+        "model": [str],
+        "folds": [Interval(Integral, 2, None, closed="left")],
+        "max_rows": [Interval(Integral, 1, None, closed="left")],
+        "soft_labels": ["boolean"],
+    }
+    _parameter_rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(("max_rows", "folds"), lambda rows, folds: rows >= 2 * folds, "twice `folds` or more"),
+    )
+
     def __init__(
         self,
         *,
@@ -63,12 +78,6 @@ class Agreement(Guard):
         max_rows: int = 6000,
         soft_labels: bool = False,
     ) -> None:
-        if not 0 < least < 1:
-            raise InputError(f"The agreement guard needs 0 < least < 1. Got least={least}.")
-        if folds < 2 or max_rows < 2 * folds:
-            raise InputError(
-                f"The agreement guard needs 2 or more folds, and rows for each. Got folds={folds}, max_rows={max_rows}."
-            )
         self.least = least
         self.teacher = teacher
         self.model = model

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw, Judgement
+from augment.parameters import Rule, check_parameters
 from augment.registry import GUARDS
 
 if TYPE_CHECKING:
@@ -37,10 +38,11 @@ class Originals(NamedTuple):
 class Guard:
     """Base of all guards: a subclass overrides `judge`, or `admits` and `remember`, and what else it needs.
 
-    A guard sets `name` and `summary` and lists its parameters in a keyword-only constructor that only stores and checks
-    them. `fit` is called once, in the main process. `judge` sees batches of candidates, in any order and in any
-    process: its verdict on a candidate depends on the candidate and its draw alone. Then one process asks in the order
-    of the plan: `admits`, for each candidate that every guard has let pass, and `remember` once it is accepted.
+    A guard sets `name` and `summary`, lists its parameters in a keyword-only constructor that only stores them, and
+    says in `_parameter_constraints` what each may be: they are checked before a run opens anything. `fit` is called
+    once, in the main process. `judge` sees batches of candidates, in any order and in any process: its verdict on a
+    candidate depends on the candidate and its draw alone. Then one process asks in the order of the plan: `admits`, for
+    each candidate that every guard has let pass, and `remember` once it is accepted.
     """
 
     name: ClassVar[str]
@@ -51,6 +53,21 @@ class Guard:
     """Whether it also judges strategies whose new rows are copies by design."""
     columns: Mapping[str, str] = {}
     """Columns that it adds to the output, and their Arrow types."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
+    """Parameter → what it may be, in scikit-learn's form; see `augment.parameters`."""
+    _parameter_rules: ClassVar[tuple[Rule, ...]] = ()
+    """What parameters must be to each other."""
+
+    def check(self) -> None:
+        """Check the parameters, without opening anything.
+
+        Raises
+        ------
+        InputError
+            Naming every parameter that is out of range.
+        """
+        check_parameters(self)
 
     def to_config(self) -> dict[str, Any]:
         """Return the name and the parameters as plain data; see `augment.registry.Registry.to_config`."""

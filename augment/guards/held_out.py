@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import ClassVar
+from numbers import Integral
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.utils._param_validation import Interval
 
-from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard, Originals
 from augment.words import folded, folded_words, key
@@ -39,9 +40,11 @@ class HeldOut(Guard):
     summary: ClassVar[str] = "neither equals nor nearly equals a held-out row"
     binds_copies: ClassVar[bool] = True
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "near_words": [Interval(Integral, 2, None, closed="left")],
+    }
+
     def __init__(self, *, near_words: int = 4) -> None:
-        if near_words < 2:
-            raise InputError(f"The held_out guard needs near_words of at least 2. Got {near_words}.")
         self.near_words = near_words
 
     def fit(self, originals: Originals) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from numbers import Real
+from typing import Any, ClassVar
 
-from augment.errors import InputError
+from sklearn.utils._param_validation import Interval
+
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard
 
@@ -24,9 +26,12 @@ class LengthRatio(Guard):
     name: ClassVar[str] = "length_ratio"
     summary: ClassVar[str] = "is neither much shorter nor much longer than its source"
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "low": [Interval(Real, 0, 1, closed="right")],
+        "high": [Interval(Real, 1, None, closed="both")],
+    }
+
     def __init__(self, *, low: float = 0.5, high: float = 2.0) -> None:
-        if not 0 < low <= 1 <= high:
-            raise InputError(f"The length_ratio guard needs 0 < low <= 1 <= high. Got low={low}, high={high}.")
         self.low = low
         self.high = high
 

@@ -6,9 +6,11 @@ from array import array
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import version
+from numbers import Integral, Real
 from typing import Any, ClassVar
 
-from augment.errors import InputError
+from sklearn.utils._param_validation import Interval
+
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard, Originals
 from augment.words import folded, folded_words, key
@@ -68,12 +70,13 @@ class NearDuplicate(Guard):
     max_rows: ClassVar[int] = 200_000
     """Maximum number of rows with which this guard is used by default."""
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "threshold": [Interval(Real, 0, 1, closed="right")],
+        "shingle": [Interval(Integral, 1, None, closed="left")],
+        "permutations": [Interval(Integral, 1, None, closed="left")],
+    }
+
     def __init__(self, *, threshold: float = 0.75, shingle: int = 2, permutations: int = 24) -> None:
-        if not (0 < threshold <= 1 and shingle >= 1 and permutations >= 1):
-            raise InputError(
-                "The near_duplicate guard needs 0 < threshold <= 1, and shingle and permutations of at least 1."
-                f" Got threshold={threshold}, shingle={shingle}, permutations={permutations}."
-            )
         self.threshold = threshold
         self.shingle = shingle
         self.permutations = permutations

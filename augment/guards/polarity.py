@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from augment.errors import InputError, did_you_mean
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard, Originals
+from augment.parameters import Texts
 from augment.words import folded_words, key
 
 if TYPE_CHECKING:
@@ -39,9 +40,12 @@ class Polarity(Guard):
     name: ClassVar[str] = "polarity"
     summary: ClassVar[str] = "inserts no word of praise or blame into a neutral row"
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "classes": [Texts("at least one class", least=1)],
+        "words_file": [str, None],
+    }
+
     def __init__(self, *, classes: tuple[str, ...] = ("neutral",), words_file: str | None = None) -> None:
-        if isinstance(classes, str) or not classes:
-            raise InputError(f"`classes` of polarity must be a tuple of at least one class. Got {classes!r}.")
         self.classes = classes
         self.words_file = words_file
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from functools import cached_property
+from typing import Any, ClassVar
 
 from augment import words
-from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard
+from augment.parameters import Patterns, Texts
 
 
 class ProtectedSpan(Guard):
@@ -30,6 +31,12 @@ class ProtectedSpan(Guard):
     name: ClassVar[str] = "protected_span"
     summary: ClassVar[str] = "holds the negations and other protected spans of its source, and no others"
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "protect": [Texts("words and phrases")],
+        "protect_patterns": [Patterns()],
+        "protect_negations": ["boolean"],
+    }
+
     def __init__(
         self,
         *,
@@ -40,13 +47,11 @@ class ProtectedSpan(Guard):
         self.protect = protect
         self.protect_patterns = protect_patterns
         self.protect_negations = protect_negations
-        try:
-            self.compiled = words.protection(protect, protect_patterns, negations=protect_negations)
-        except re.error as error:
-            raise InputError(
-                "`protect_patterns` of the protected_span guard must be regular expressions. Got"
-                f" {error.pattern!r}: {error}."
-            ) from error
+
+    @cached_property
+    def compiled(self) -> list[re.Pattern[str]]:
+        """What is protected, as regular expressions."""
+        return words.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Compare the protected spans without case, punctuation and spacing."""

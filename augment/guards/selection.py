@@ -43,7 +43,7 @@ def select(
     Raises
     ------
     InputError
-        If a guard or a parameter is unknown, or a guard is named twice.
+        If a guard or a parameter is unknown, a parameter is out of range, or a guard is named twice.
     """
     if isinstance(chosen, (str, Guard)):
         raise InputError(f"The guards must be a list, e.g. ['similarity', 'agreement:least=.3']. Got {chosen!r:.60}.")
@@ -53,6 +53,8 @@ def select(
             raise InputError("The guard 'none' stands alone: it means no others than those that are always asked.")
         names = []
     guards = [GUARDS.parse(guard) if isinstance(guard, str) else guard for guard in names]
+    for guard in guards:
+        guard.check()
     if chosen is None and budget is not None:
         guards = [guard for guard in guards if guard.suits(budget, rows)]
     named = [guard.name for guard in guards]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from sklearn.utils._param_validation import Interval
 
-from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard
+from augment.parameters import Rule
 
 if TYPE_CHECKING:
     from augment.models.encoder import Encoders
@@ -31,9 +33,16 @@ class Similarity(Guard):
     name: ClassVar[str] = "similarity"
     summary: ClassVar[str] = "is near its source in meaning, but not equal to it"
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "low": [Interval(Real, -1, 1, closed="left")],
+        "high": [Interval(Real, -1, 1, closed="right")],
+        "model": [str],
+    }
+    _parameter_rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(("low", "high"), lambda low, high: low < high, "below `high`"),
+    )
+
     def __init__(self, *, low: float = 0.6, high: float = 0.98, model: str = "mini") -> None:
-        if not -1 <= low < high <= 1:
-            raise InputError(f"The similarity guard needs -1 <= low < high <= 1. Got low={low}, high={high}.")
         self.low = low
         self.high = high
         self.model = model

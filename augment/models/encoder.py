@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from augment.errors import InputError, did_you_mean
-from augment.models.checkpoints import load_encoder
+from augment.errors import InputError
+from augment.models.checkpoints import DTYPES, load_encoder
 from augment.models.inference import Inference
 from augment.models.pooling import POOLERS
+from augment.parameters import check_parameters
 
 if TYPE_CHECKING:
     from augment.models.checkpoints import Checkpoint
@@ -54,6 +56,17 @@ class TextEncoder:
     ((3, 384), True)
     """
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "model": [str],
+        "revision": [str, None],
+        "pooling": [StrOptions(set(POOLERS))],
+        "max_length": [Interval(Integral, 1, None, closed="left")],
+        "normalize": ["boolean"],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "device": [str],
+        "dtype": [StrOptions(set(DTYPES))],
+    }
+
     def __init__(
         self,
         *,
@@ -84,18 +97,7 @@ class TextEncoder:
         InputError
             Naming every parameter that is out of range.
         """
-        wrong = []
-        if self.pooling not in POOLERS:
-            wrong.append(
-                f"`pooling` of the encoder must be one of {', '.join(POOLERS)}. Got {self.pooling!r}."
-                f"{did_you_mean(self.pooling, POOLERS)}"
-            )
-        for name in ("max_length", "batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < 1:
-                wrong.append(f"`{name}` of the encoder must be 1 or more. Got {value!r}.")
-        if wrong:
-            raise InputError(" ".join(wrong))
+        check_parameters(self)
 
     def prepare(self) -> Checkpoint:
         """Check the parameters, and return the model. It is opened on the first call.

@@ -19,6 +19,7 @@ from augment.generation.plan import check_sources, usable_sources
 from augment.guards.base import Guard, Originals
 from augment.guards.selection import select
 from augment.models.encoder import Encoders
+from augment.parameters import Rule, check_parameters
 from augment.registry import STRATEGIES
 from augment.seeding import seed_of
 
@@ -27,8 +28,8 @@ class TextStrategy(BaseEstimator, abc.ABC):
     """Makes new texts of a class from the texts that it has.
 
     A subclass sets `name` and `summary`, lists its parameters in a keyword-only constructor that only stores
-    them, and writes `candidates`. It may override `check`, to refuse parameters, `prepare`, to open models, and
-    `identity`, to say which. `augment.checks` judges it.
+    them, says in `_parameter_constraints` what each may be, and writes `candidates`. It may override `prepare`, to open
+    models, and `identity`, to say which. `augment.checks` judges it.
 
     Parameters
     ----------
@@ -50,6 +51,12 @@ class TextStrategy(BaseEstimator, abc.ABC):
 
     speed_only: ClassVar[tuple[str, ...]] = ()
     """Parameters that change the speed and not the rows: a run may be resumed with other values."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {}
+    """Parameter → what it may be, in scikit-learn's form; see `augment.parameters`. Those of this base are checked
+    where they are used."""
+    _parameter_rules: ClassVar[tuple[Rule, ...]] = ()
+    """What parameters must be to each other."""
 
     def __init__(
         self,
@@ -86,7 +93,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
         InputError
             Naming every parameter that is out of range.
         """
-        return
+        check_parameters(self)
 
     def prepare(self) -> None:
         """Open models and files. Called once before any draw, after `check`.
@@ -155,13 +162,10 @@ class TextStrategy(BaseEstimator, abc.ABC):
         sources = usable_sources(usable, np.array([place[label] for label in labels], dtype=np.int32), list(counts))
         budget = rows_to_make(self.sampling_strategy, counts)
         check_sources(sources, budget)
+        chosen = select(self.guards, self.own_guards(), budget=budget, rows=len(rows) + sum(budget.values()))
         self.random_state_ = seed_of(self.random_state)
         self.prepare()
-        guards = fitted_guards(
-            self,
-            select(self.guards, self.own_guards(), budget=budget, rows=len(rows) + sum(budget.values())),
-            Originals(rows, labels, [], self.random_state_),
-        )
+        guards = fitted_guards(self, chosen, Originals(rows, labels, [], self.random_state_))
         tally = Tally()
         new_rows: list[Row] = []
         for outcome in generate(
@@ -179,6 +183,29 @@ class TextStrategy(BaseEstimator, abc.ABC):
         self.rejections_ = dict(tally.rejections())
         self.source_indices_ = np.array([row.source for row in new_rows], dtype=np.int64)
         return extended(texts, [row.text for row in new_rows]), extended(y, [row.label for row in new_rows])
+
+
+def own_settings(strategy: Any) -> list[str]:
+    """Return which settings of a run a strategy, or a sampler, was built with: those that are not the defaults.
+
+    Parameters
+    ----------
+    strategy : TextStrategy or VectorSampler
+
+    Returns
+    -------
+    list of str
+        Of ``"sampling_strategy"``, ``"random_state"`` and ``"guards"``.
+
+    Examples
+    --------
+    >>> from augment import Random
+    >>> own_settings(Random(random_state=3))
+    ['random_state']
+    """
+    defaults = {"sampling_strategy": "auto", "random_state": None, "guards": None}
+    own = {name: getattr(strategy, name, default) for name, default in defaults.items()}
+    return [name for name, value in own.items() if type(value) is not type(defaults[name]) or value != defaults[name]]
 
 
 def model_device(strategy: TextStrategy) -> str:

@@ -10,23 +10,55 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.utils._param_validation import Options
 
 from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
+from augment.parameters import Rule, check_parameters
 from augment.registry import GUARDS
 from augment.seeding import generator
-from augment.text.base import TextStrategy
+from augment.text.base import TextStrategy, own_settings
 from augment.words import Replacement, splice
+
+
+class _Parts(Options):
+    """A constraint: a list of at least one. Each is looked at by itself."""
+
+    def __init__(self) -> None:
+        super().__init__(type=TextStrategy, options=set())
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Tell whether a value is such a list."""
+        return isinstance(val, (list, tuple)) and len(val) > 0
+
+    def __str__(self) -> str:
+        return "a list of at least one strategy"
+
+
+class _Weights(Options):
+    """A constraint: numbers above 0."""
+
+    def __init__(self) -> None:
+        super().__init__(type=Real, options=set())
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Tell whether a value is a list of such numbers."""
+        return isinstance(val, (tuple, list)) and all(
+            isinstance(w, Real) and not isinstance(w, bool) and 0 < float(w) < math.inf for w in val
+        )
+
+    def __str__(self) -> str:
+        return "one number above 0 for each of the choices"
 
 
 class Composition(TextStrategy):
     """Base of strategies that combine others. A subclass sets `holds` and writes `candidates`.
 
-    Each part has a seed of its own, derived from the run's seed and the part's place, so that two equal parts draw
-    different numbers. `sampling_strategy`, `random_state` and `guards` of the parts are ignored: those of the
-    composition count. It copies if all of its parts copy, and it needs the guards of all of them.
+    Each part draws from a seed of its own, derived from the run's and its place, so that two parts of one kind draw
+    different numbers. The `sampling_strategy`, `random_state` and `guards` are those of the composition: a part with
+    its own is refused. It copies if all of its parts do, and asks the guards that any of them brings along.
     """
 
     holds: ClassVar[str]
@@ -74,22 +106,21 @@ class Composition(TextStrategy):
 
     def check(self) -> None:
         """Raise one error that names every mistake in the parameters, and in those of the parts."""
-        if not isinstance(self.parts, (list, tuple)) or not self.parts:
-            raise InputError(
-                f"`{self.holds}` of {self.name} must be a list of at least one strategy. Got {self.parts!r}."
-            )
         wrong = []
-        for i, part in enumerate(self.parts):
-            if isinstance(part, TextStrategy):
-                try:
-                    part.check()
-                except InputError as error:
-                    wrong.append(f"`{self.holds}[{i}]` of {self.name}: {error}")
-            else:
-                wrong.append(f"`{self.holds}[{i}]` of {self.name} must be a strategy, e.g. FillMask(). Got {part!r}.")
-        wrong += self._wrong()
-        if wrong:
-            raise InputError(" ".join(wrong))
+        for i, part in enumerate(self.parts if isinstance(self.parts, (list, tuple)) else ()):
+            where = f"`{self.holds}[{i}]` of {type(self).__name__}"
+            if not isinstance(part, TextStrategy):
+                wrong.append(f"{where} must be a strategy, e.g. FillMask(). Got {part!r:.80}.")
+                continue
+            wrong += [
+                f"{where} has its own `{name}`, and that of {type(self).__name__} counts. Give it there."
+                for name in own_settings(part)
+            ]
+            try:
+                part.check()
+            except InputError as error:
+                wrong.append(f"In {where}: {error}")
+        check_parameters(self, also=wrong)
 
     def prepare(self) -> None:
         """Prepare the parts."""
@@ -107,10 +138,6 @@ class Composition(TextStrategy):
             if all(GUARDS.to_config(guard) != GUARDS.to_config(other) for other in guards):
                 guards.append(guard)
         return guards
-
-    def _wrong(self) -> list[str]:
-        """Return the mistakes in parameters other than the parts."""
-        return []
 
     def _of_part(self, i: int, draws: Sequence[Draw], texts: Sequence[str]) -> list[Candidate | None]:
         """Return the candidates of one part, from the given texts and the part's own seed."""
@@ -131,7 +158,7 @@ class Sequential(Composition):
     steps : list of TextStrategy
         At least one.
     sampling_strategy, random_state, guards
-        See `TextStrategy`; those of the steps are ignored.
+        See `TextStrategy`. A step may have none of its own.
 
     Examples
     --------
@@ -145,6 +172,8 @@ class Sequential(Composition):
     name: ClassVar[str] = "sequential"
     summary: ClassVar[str] = "apply several strategies, each to the text that the one before gave"
     holds: ClassVar[str] = "steps"
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {"steps": [_Parts()]}
 
     def __init__(
         self,
@@ -185,7 +214,7 @@ class OneOf(Composition):
     weights : tuple of float, optional
         Relative weights, one for each choice, above 0; None for equal weights.
     sampling_strategy, random_state, guards
-        See `TextStrategy`; those of the choices are ignored.
+        See `TextStrategy`. A choice may have none of its own.
 
     References
     ----------
@@ -204,6 +233,15 @@ class OneOf(Composition):
     name: ClassVar[str] = "one_of"
     summary: ClassVar[str] = "apply one of several strategies to each new row, drawn by weight"
     holds: ClassVar[str] = "choices"
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {"choices": [_Parts()], "weights": [_Weights(), None]}
+    _parameter_rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            ("weights", "choices"),
+            lambda weights, choices: weights is None or len(weights) == len(choices),
+            "one number above 0 for each of the choices, or None",
+        ),
+    )
 
     def __init__(
         self,
@@ -240,18 +278,6 @@ class OneOf(Composition):
         )
         order: list[int] = np.argsort(waits if self.weights is None else waits / np.asarray(self.weights)).tolist()
         return order
-
-    def _wrong(self) -> list[str]:
-        if self.weights is None or (
-            isinstance(self.weights, (tuple, list))
-            and len(self.weights) == len(self.choices)
-            and all(isinstance(w, Real) and not isinstance(w, bool) and 0 < w < math.inf for w in self.weights)
-        ):
-            return []
-        return [
-            f"`weights` of {self.name} must be one number above 0 for each of the {len(self.choices)} choices, or None."
-            f" Got {self.weights!r}."
-        ]
 
 
 def composed(text: str, first: Sequence[Replacement], second: Sequence[Replacement]) -> tuple[Replacement, ...]:

@@ -12,15 +12,16 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from augment import words
-from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
-from augment.models.checkpoints import load_masked_lm
+from augment.models.checkpoints import DTYPES, load_masked_lm
 from augment.models.label_prefix import RECORD, conditioned
 from augment.models.masked_lm import MaskedLM, TokenizedText
+from augment.parameters import Patterns, Texts
 from augment.seeding import generator
 from augment.text.base import TextStrategy
 from augment.words import Replacement, Span
@@ -93,6 +94,24 @@ class FillMask(TextStrategy):
     name: ClassVar[str] = "fillmask"
     summary: ClassVar[str] = "replace words by others that a masked language model finds likely there"
     speed_only: ClassVar[tuple[str, ...]] = ("batch_size",)
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "model": [str],
+        "revision": [str, None],
+        "mask_ratio": [Interval(Real, 0, 1, closed="right")],
+        "fill": [StrOptions({"parallel", "sequential"})],
+        "share_masks": [Interval(Integral, 1, None, closed="left")],
+        "condition": [StrOptions({"none", "prefix"})],
+        "top_k": [Interval(Integral, 1, None, closed="left"), None],
+        "top_p": [Interval(Real, 0, 1, closed="right")],
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "protect": [Texts("words and phrases")],
+        "protect_patterns": [Patterns()],
+        "protect_negations": ["boolean"],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "device": [str],
+        "dtype": [StrOptions(set(DTYPES))],
+    }
 
     def __init__(
         self,
@@ -243,32 +262,6 @@ class FillMask(TextStrategy):
                     chosen = int(able_ids[pick(cumulative, task.rng.random())])
                     task.fills[i] = str(vocabulary.words[chosen])
                     task.ids[task.masking.positions[i]] = chosen
-
-    def check(self) -> None:
-        """Raise one error that names every parameter out of range."""
-        wrong = []
-        for name, kind, fits, expected in (
-            ("mask_ratio", Real, lambda x: 0 < x <= 1, "in (0, 1]"),
-            ("fill", str, lambda x: x in ("parallel", "sequential"), "'parallel' or 'sequential'"),
-            ("condition", str, lambda x: x in ("none", "prefix"), "'none' or 'prefix'"),
-            ("share_masks", Integral, lambda x: x >= 1, "1 or more"),
-            ("top_k", (Integral, type(None)), lambda x: x is None or x >= 1, "1 or more, or None for every word"),
-            ("top_p", Real, lambda x: 0 < x <= 1, "in (0, 1]"),
-            ("temperature", Real, lambda x: 0 < x < np.inf, "above 0"),
-            ("batch_size", Integral, lambda x: x >= 1, "1 or more"),
-            ("protect", (tuple, list), lambda x: True, "a tuple of words and phrases"),
-            ("protect_patterns", (tuple, list), lambda x: True, "a tuple of regular expressions"),
-        ):
-            value = getattr(self, name)
-            if not isinstance(value, kind) or not fits(value):
-                wrong.append(f"`{name}` of fillmask must be {expected}. Got {value!r}.")
-        for pattern in self.protect_patterns if isinstance(self.protect_patterns, (tuple, list)) else ():
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                wrong.append(f"`protect_patterns` of fillmask holds {pattern!r}, no regular expression: {error}.")
-        if wrong:
-            raise InputError(" ".join(wrong))
 
 
 class _Wording(NamedTuple):

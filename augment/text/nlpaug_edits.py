@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import importlib
 import random
-import re
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from augment import words
 from augment.errors import InputError
@@ -19,6 +19,7 @@ from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
 from augment.guards.protected import ProtectedSpan
+from augment.parameters import Patterns, Rule, Texts
 from augment.seeding import global_generators
 from augment.text.base import TextStrategy
 from augment.words import Replacement, Span
@@ -64,8 +65,18 @@ class NlpAugEdit(TextStrategy):
 
     augmenter: ClassVar[str]
     """The module in `nlpaug.augmenter` and the class in it."""
-    actions: ClassVar[tuple[str, ...]] = ()
-    """What the parameter `action` may be, where there is one."""
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "aug_p": [Interval(Real, 0, 1, closed="right")],
+        "aug_min": [Interval(Integral, 1, None, closed="left")],
+        "aug_max": [Interval(Integral, 1, None, closed="left"), None],
+        "protect": [Texts("words and phrases")],
+        "protect_patterns": [Patterns()],
+        "protect_negations": ["boolean"],
+    }
+    _parameter_rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(("aug_max", "aug_min"), lambda most, least: most is None or most >= least, "`aug_min` or more, or None"),
+    )
 
     def __init__(
         self,
@@ -87,31 +98,6 @@ class NlpAugEdit(TextStrategy):
         self.protect = protect
         self.protect_patterns = protect_patterns
         self.protect_negations = protect_negations
-
-    def check(self) -> None:
-        """Raise one error that names every parameter out of range."""
-        wrong = []
-        least = self.aug_min if isinstance(self.aug_min, Integral) else 1
-        for name, kind, fits, expected in (
-            ("aug_p", Real, lambda x: 0 < x <= 1, "in (0, 1]"),
-            ("aug_min", Integral, lambda x: x >= 1, "1 or more"),
-            ("aug_max", (Integral, type(None)), lambda x: x is None or x >= least, "`aug_min` or more, or None"),
-            ("action", str, lambda x: x in self.actions, "one of " + ", ".join(map(repr, self.actions))),
-            ("protect", (tuple, list), lambda x: True, "a tuple of words and phrases"),
-            ("protect_patterns", (tuple, list), lambda x: True, "a tuple of regular expressions"),
-        ):
-            if name == "action" and not self.actions:
-                continue
-            value = getattr(self, name)
-            if not isinstance(value, kind) or not fits(value):
-                wrong.append(f"`{name}` of {self.name} must be {expected}. Got {value!r}.")
-        for pattern in self.protect_patterns if isinstance(self.protect_patterns, (tuple, list)) else ():
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                wrong.append(f"`protect_patterns` of {self.name} holds {pattern!r}, no regular expression: {error}.")
-        if wrong:
-            raise InputError(" ".join(wrong))
 
     def prepare(self) -> None:
         """Build nlpaug's augmenter.
@@ -225,7 +211,11 @@ class RandomCharEdit(NlpAugEdit):
     name: ClassVar[str] = "nlpaug:random_char"
     summary: ClassVar[str] = "substitute, insert, swap or delete characters at random"
     augmenter: ClassVar[str] = "char.RandomCharAug"
-    actions: ClassVar[tuple[str, ...]] = ("substitute", "insert", "swap", "delete")
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **NlpAugEdit._parameter_constraints,
+        "action": [StrOptions({"substitute", "insert", "swap", "delete"})],
+    }
 
     def __init__(
         self,
@@ -291,7 +281,11 @@ class RandomWordEdit(NlpAugEdit):
     name: ClassVar[str] = "nlpaug:random_word"
     summary: ClassVar[str] = "delete words at random, or swap them with those beside them"
     augmenter: ClassVar[str] = "word.RandomWordAug"
-    actions: ClassVar[tuple[str, ...]] = ("delete", "swap")
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **NlpAugEdit._parameter_constraints,
+        "action": [StrOptions({"delete", "swap"})],
+    }
 
     def __init__(
         self,

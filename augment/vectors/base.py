@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 from imblearn.over_sampling.base import BaseOverSampler
 from scipy import sparse
-from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from threadpoolctl import threadpool_limits
 
 from augment.errors import InputError
+from augment.parameters import AS_SCIKIT_LEARN, check_parameters
 from augment.seeding import generator, seed_of
 from augment.vectors.interpolation import Interpolation
 from augment.vectors.row_keys import first_rows, row_keys
@@ -203,10 +204,11 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         InputError
             Naming the one that is out of range.
         """
-        try:
-            self._validate_params()
-        except InvalidParameterError as error:
-            raise InputError(str(error)) from None
+        check_parameters(self)
+
+    def _validate_params(self) -> None:
+        """Check the parameters as imbalanced-learn has `fit_resample` do, in the words that its own checks look for."""
+        check_parameters(self, sentence=AS_SCIKIT_LEARN)
 
     def fit_resample(self, X: Any, y: Any, **params: Any) -> Any:
         """Balance a data set: originals first, in order and untouched, new rows after them.

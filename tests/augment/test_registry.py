@@ -224,7 +224,7 @@ def test_values_for_vectors_are_read_likewise():
     made = registry.STRATEGIES.create("gan-smote", gan)
     assert (made.n_steps, made.learning_rate, made.batch_size, made.groups) == (25, 1e-3, None, [[0, 1], [2, 3]])
     assert refusal("smote", {"k_neighbors": "few"}) == (
-        "The parameter 'k_neighbors' of 'smote' must be int, e.g. 5. Got 'few'."
+        "`k_neighbors` of Smote must be a whole number of 1 or more. Got 'few'."
     )
     assert "has no parameter 'search'" in refusal("smote", {"search": "x"}), "no text can be a search"
 

@@ -221,15 +221,16 @@ def test_a_class_that_would_be_missing_without_one_fold_is_refused(encoders):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"least": 0}, r"needs 0 < least < 1\. Got least=0"),
-        ({"least": 1.0}, "needs 0 < least < 1"),
-        ({"folds": 1}, "needs 2 or more folds, and rows for each. Got folds=1, max_rows=6000"),
-        ({"max_rows": 9}, "Got folds=5, max_rows=9"),
+        ({"least": 0}, r"`least` of Agreement must be a number in \(0, 1\)\. Got 0"),
+        ({"least": 1.0}, r"must be a number in \(0, 1\)"),
+        ({"folds": 1}, "`folds` of Agreement must be a whole number of 2 or more. Got 1"),
+        ({"max_rows": 9}, "`max_rows` of Agreement must be twice `folds` or more. Got max_rows=9, folds=5"),
+        ({"max_rows": 0, "folds": 1}, r"`folds` of .* `max_rows` of Agreement must be a whole number of 1 or more"),
     ],
 )
 def test_parameters_out_of_range_are_refused(options, says):
     with pytest.raises(InputError, match=says):
-        Agreement(**options)
+        Agreement(**options).check()
 
 
 # Other processes

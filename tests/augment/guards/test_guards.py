@@ -128,8 +128,11 @@ def test_length_ratio_takes_its_bounds_and_ignores_surrounding_white_space():
 )
 def test_length_ratio_refuses_bounds_out_of_range(low, high):
     with pytest.raises(InputError) as caught:
-        LengthRatio(low=low, high=high)
-    assert str(caught.value) == f"The length_ratio guard needs 0 < low <= 1 <= high. Got low={low}, high={high}."
+        LengthRatio(low=low, high=high).check()
+    assert str(caught.value) in (
+        f"`low` of LengthRatio must be a number in (0, 1]. Got {low}.",
+        f"`high` of LengthRatio must be a number of 1 or more. Got {high}.",
+    )
 
 
 def test_length_ratio_accepts_the_extremes():
@@ -233,8 +236,8 @@ def test_held_out_judges_against_every_held_out_row_and_no_original():
 @pytest.mark.parametrize("near_words", [1, 0, -3])
 def test_held_out_refuses_near_words_below_two(near_words):
     with pytest.raises(InputError) as caught:
-        HeldOut(near_words=near_words)
-    assert str(caught.value) == f"The held_out guard needs near_words of at least 2. Got {near_words}."
+        HeldOut(near_words=near_words).check()
+    assert str(caught.value) == f"`near_words` of HeldOut must be a whole number of 2 or more. Got {near_words}."
 
 
 def common(one: list[str], other: list[str]) -> int:

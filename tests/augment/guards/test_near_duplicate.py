@@ -217,13 +217,11 @@ def test_a_fitted_guard_survives_pickling_with_all_it_remembers():
     ],
 )
 def test_it_refuses_parameters_out_of_range(wrong):
-    given_all = {"threshold": 0.75, "shingle": 2, "permutations": 24} | wrong
+    ((name, value),) = wrong.items()
     with pytest.raises(InputError) as caught:
-        NearDuplicate(**wrong)
-    assert str(caught.value) == (
-        "The near_duplicate guard needs 0 < threshold <= 1, and shingle and permutations of at least 1."
-        f" Got {', '.join(f'{name}={value}' for name, value in given_all.items())}."
-    )
+        NearDuplicate(**wrong).check()
+    expected = "number in (0, 1]" if name == "threshold" else "whole number of 1 or more"
+    assert str(caught.value) == f"`{name}` of NearDuplicate must be a {expected}. Got {value}."
 
 
 @settings(deadline=None, max_examples=200)

@@ -156,8 +156,8 @@ def test_a_file_that_cannot_be_used_is_named_with_what_is_wrong(tmp_path, conten
 
 @pytest.mark.parametrize("classes", [(), "neutral"])
 def test_classes_must_be_a_tuple_of_some(classes):
-    with pytest.raises(InputError, match="`classes` of polarity must be a tuple of at least one class"):
-        Polarity(classes=classes)
+    with pytest.raises(InputError, match="`classes` of Polarity must be a tuple of at least one class"):
+        Polarity(classes=classes).check()
 
 
 def test_guarding_classes_that_the_data_has_not_is_refused():

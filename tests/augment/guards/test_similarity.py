@@ -82,8 +82,10 @@ def test_a_verdict_does_not_depend_on_the_batch(encoders, cosines):
 
 @pytest.mark.parametrize(("low", "high"), [(0.5, 0.5), (0.9, 0.2), (-1.1, 0.5), (0.5, 1.1), (float("nan"), 1.0)])
 def test_a_window_that_is_none_is_refused(low, high):
-    with pytest.raises(InputError, match=r"needs -1 <= low < high <= 1\. Got low="):
-        Similarity(low=low, high=high)
+    with pytest.raises(
+        InputError, match=r"`(low|high)` of Similarity must be (below `high`|a number in [\[(]-1, 1[\])])\. Got"
+    ):
+        Similarity(low=low, high=high).check()
 
 
 def test_its_identity_is_that_of_the_encoders_weights(encoders, bert):

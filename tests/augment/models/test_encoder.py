@@ -289,18 +289,19 @@ def test_cls_mlp_is_refused_where_the_model_has_no_pooler(tiny, name):
     [
         (
             {"pooling": "avg"},
-            "`pooling` of the encoder must be one of mean, cls, cls_mlp, max. Got 'avg'.",
+            "`pooling` of TextEncoder must be 'cls', 'cls_mlp', 'max' or 'mean'. Got 'avg'.",
         ),
         (
             {"pooling": "cls-mlp"},
-            "`pooling` of the encoder must be one of mean, cls, cls_mlp, max. Got 'cls-mlp'. Did you mean 'cls_mlp'?",
+            "`pooling` of TextEncoder must be 'cls', 'cls_mlp', 'max' or 'mean'. Got 'cls-mlp'."
+            " Did you mean 'cls_mlp'?",
         ),
-        ({"pooling": None}, "`pooling` of the encoder must be one of mean, cls, cls_mlp, max. Got None."),
-        ({"batch_size": 0}, "`batch_size` of the encoder must be 1 or more. Got 0."),
+        ({"pooling": None}, "`pooling` of TextEncoder must be 'cls', 'cls_mlp', 'max' or 'mean'. Got None."),
+        ({"batch_size": 0}, "`batch_size` of TextEncoder must be a whole number of 1 or more. Got 0."),
         (
             {"max_length": 2.5, "batch_size": "x"},
-            "`max_length` of the encoder must be 1 or more. Got 2.5. `batch_size` of the encoder must be 1 or more."
-            " Got 'x'.",
+            "`max_length` of TextEncoder must be a whole number of 1 or more. Got 2.5. `batch_size` of TextEncoder must"
+            " be a whole number of 1 or more. Got 'x'.",
         ),
     ],
 )

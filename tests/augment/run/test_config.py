@@ -295,7 +295,7 @@ def test_other_versions_are_told_and_stop_nothing():
         ({"strategy": {"name": "nlpaug:ocr", "parameters": {"aug_q": 1}}}, "Did you mean 'aug_p'?"),
         (
             {"strategy": {"name": "nlpaug:ocr", "parameters": {"aug_p": 7}}},
-            "`aug_p` of nlpaug:ocr must be in (0, 1]. Got 7",
+            "`aug_p` of OcrEdit must be a number in (0, 1]. Got 7",
         ),
         ({"strategy": {"name": "sequential"}}, "The strategy 'sequential' needs a value for 'steps'"),
         ({"guards": [{"name": "polarty"}]}, "Did you mean 'polarity'?"),

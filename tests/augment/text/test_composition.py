@@ -232,16 +232,17 @@ def test_every_mistake_of_every_part_is_told_in_one_error():
     with pytest.raises(InputError) as caught:
         wrong.check()
     assert str(caught.value) == (
-        "`steps[0]` of sequential: `aug_p` of nlpaug:keyboard must be in (0, 1]. Got 3."
-        " `steps[1]` of sequential must be a strategy, e.g. FillMask(). Got 5."
-        " `steps[2]` of sequential: `choices[0]` of one_of: `aug_min` of nlpaug:ocr must be 1 or more. Got 0."
-        " `weights` of one_of must be one number above 0 for each of the 1 choices, or None. Got (1, 2)."
+        "In `steps[0]` of Sequential: `aug_p` of KeyboardEdit must be a number in (0, 1]. Got 3."
+        " `steps[1]` of Sequential must be a strategy, e.g. FillMask(). Got 5."
+        " In `steps[2]` of Sequential: `weights` of OneOf must be one number above 0 for each of the choices, or None."
+        " Got weights=(1, 2), choices=[OcrEdit(aug_min=0)]."
+        " In `choices[0]` of OneOf: `aug_min` of OcrEdit must be a whole number of 1 or more. Got 0."
     )
     for parts in ([], None, KeyboardEdit()):
-        with pytest.raises(InputError, match="`choices` of one_of must be a list of at least one strategy"):
+        with pytest.raises(InputError, match="`choices` of OneOf must be a list of at least one strategy"):
             OneOf(choices=parts).fit_resample(["a", "b", "c"], [0, 1, 1])
     for weights in ((0.0,), (-1,), (float("nan"),), (True,), "1"):
-        with pytest.raises(InputError, match="`weights` of one_of"):
+        with pytest.raises(InputError, match="`weights` of OneOf"):
             OneOf(choices=[OcrEdit()], weights=weights).check()
 
 
@@ -251,6 +252,7 @@ def test_every_mistake_of_every_part_is_told_in_one_error():
 VALID = {
     "protect_patterns": st.lists(st.sampled_from([r"\d+", "a|b", r"\bx\b"]), max_size=2).map(tuple),
     "weights": st.none(),
+    "dtype": st.sampled_from(["auto", "float32", "int8"]),
 }
 """What a type alone does not say."""
 
@@ -285,10 +287,12 @@ def configured(draw: Any, registry: Any, name: str) -> Any:
     known = registry.parameters(cls)
     hints = typing.get_type_hints(cls.__init__) if known else {}
     given = {key: draw(VALID.get(key, values(hints[key]))) for key in known}
+    made = cls(**given)
     try:
-        return cls(**given)
+        made.check()
     except InputError:
         reject()
+    return made
 
 
 OURS = list(STRATEGIES.own)

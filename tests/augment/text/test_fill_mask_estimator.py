@@ -35,7 +35,7 @@ def test_one_message_names_every_bad_parameter(bert):
     message = str(caught.value)
     assert "\n" not in message
     for name in bad:
-        assert f"`{name}` of fillmask" in message
+        assert f"`{name}` of FillMask" in message
     for text in ("Got 0.0.", "Got 'both'.", "Got 1.5.", "Got 'not'.", "'('"):
         assert text in message
     assert message.count("`") == 2 * len(bad)
@@ -58,7 +58,7 @@ def test_one_message_names_every_bad_parameter(bert):
     ],
 )
 def test_each_bad_value_is_refused_without_opening_a_model(name, value):
-    with pytest.raises(InputError, match=rf"^`{name}` of fillmask must be .* Got "):
+    with pytest.raises(InputError, match=rf"^`{name}` of FillMask must be .* Got "):
         FillMask(model="/no/such/folder", **{name: value}).check()
 
 
@@ -67,12 +67,12 @@ def test_each_bad_value_is_refused_without_opening_a_model(name, value):
     [("mask_ratio", "half"), ("top_k", "50"), ("top_k", 2.5), ("batch_size", 1.5), ("temperature", None)],
 )
 def test_values_of_another_type_are_refused_by_name(name, value):
-    with pytest.raises(InputError, match=f"^`{name}` of fillmask must be .* Got {value!r}"):
+    with pytest.raises(InputError, match=f"^`{name}` of FillMask must be .* Got {value!r}"):
         FillMask(**{name: value}).check()
 
 
 def test_bad_parameters_are_refused_before_the_data_is_looked_at():
-    with pytest.raises(InputError, match="`top_k` of fillmask"):
+    with pytest.raises(InputError, match="`top_k` of FillMask"):
         FillMask(top_k=0).fit_resample(["a"], ["b", "c"])
 
 

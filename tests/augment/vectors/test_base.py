@@ -405,21 +405,27 @@ def test_what_is_no_table_of_two_classes_is_refused(X, y, message):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"sphere": "slerp"}, "'sphere' parameter of Wander must be a str among"),
-        (
-            {"random_state": -1},
-            r"'random_state' parameter of Wander must be an int in the range \[0, 18446744073709551615\]",
-        ),
-        ({"random_state": "now"}, "'random_state' parameter"),
-        ({"sampling_strategy": "most"}, "'sampling_strategy' parameter"),
-        ({"sampling_strategy": 1.5}, "'sampling_strategy' parameter"),
+        ({"sphere": "slerp"}, "must be 'auto', 'none' or 'renormalize'. Got 'slerp'"),
+        ({"random_state": -1}, r"must be a whole number from 0 to 2\*\*64 - 1, a Generator, a RandomState or None"),
+        ({"random_state": "now"}, "Got 'now'"),
+        ({"sampling_strategy": "most"}, "Got 'most'"),
+        ({"sampling_strategy": "minorty"}, r"Got 'minorty'.* Did you mean 'minority'\?"),
+        ({"sampling_strategy": 1.5}, "Got 1.5"),
     ],
 )
 def test_a_parameter_out_of_range_is_named(parameters, message):
-    with pytest.raises(InputError, match=message):
+    (name,) = parameters
+    with pytest.raises(InputError, match=f"`{name}` of Wander {'.*' * (not message.startswith('must'))}{message}"):
         Wander(**parameters).check()
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(
+        InputError, match=f"The '{name}' parameter of Wander must be .*{message.removeprefix('must be ')}"
+    ):
         Wander(**parameters).fit_resample(*reviews())
+
+
+def test_all_parameters_out_of_range_are_named_at_once():
+    with pytest.raises(InputError, match=r"`random_state` of Wander must .* `sphere` of Wander must be"):
+        Wander(random_state=-1, sphere="slerp").check()
 
 
 @pytest.mark.parametrize(

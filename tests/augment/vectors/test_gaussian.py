@@ -123,7 +123,7 @@ def test_other_vectors_are_left_at_the_length_that_was_drawn_and_renormalized_to
     ("parameters", "name"), [({"shrinkage": "shrunk"}, "shrinkage"), ({"sphere": "slerp"}, "sphere")]
 )
 def test_a_parameter_out_of_range_is_named(parameters, name):
-    with pytest.raises(InputError, match=f"The '{name}' parameter of Gaussian must be a str among"):
+    with pytest.raises(InputError, match=f"`{name}` of Gaussian must be '"):
         Gaussian(**parameters).check()
     with pytest.raises(ValueError, match=f"'{name}'"):
         Gaussian(**parameters).fit_resample(*few_and_many(6))

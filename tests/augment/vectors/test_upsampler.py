@@ -329,7 +329,7 @@ def test_the_same_seed_gives_the_same_bytes_and_none_others(encoder, texts):
         ({"y": ["neutral"] * 22}, InputError, "at least two classes. Got 1: 'neutral'."),
         ({"y": [None] + LABELS[1:]}, InputError, "Row 0 has no label."),
         ({"y": [1] + LABELS[1:]}, InputError, "The labels must be of one type"),
-        ({"sampler": Smote(k_neighbors=0)}, InputError, "'k_neighbors' parameter of Smote"),
+        ({"sampler": Smote(k_neighbors=0)}, InputError, "`k_neighbors` of Smote"),
         ({"sampler": Smote(sampling_strategy="most")}, InputError, "must be one of 'minority'"),
         ({"sampler": SMOTE(sampling_strategy={"neutral": 3})}, InputError, "at least the 7 rows that it has"),
         ({"sampler": SMOTE(sampling_strategy={"bad": 30})}, InputError, "The class 'bad' of the sampling_strategy"),

@@ -1,0 +1,203 @@
+"""The one way to check the parameters of strategies, samplers and guards.
+
+A class lists in `_parameter_constraints` what each parameter may be, in scikit-learn's form, and in `_parameter_rules`
+what parameters must be to each other. `check_parameters` reads both and says all that is wrong at once. Configurations
+are checked by pydantic; see `augment.settings`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
+from typing import Any, NamedTuple
+
+from sklearn.utils._param_validation import HasMethods, Hidden, Interval, Options, StrOptions, make_constraint
+
+from augment.errors import InputError, did_you_mean
+
+SENTENCE = "`{name}` of {owner} must be {expected}. Got {value}."
+"""How a fault is told."""
+AS_SCIKIT_LEARN = "The {name!r} parameter of {owner} must be {expected}. Got {value} instead."
+"""How the checks of scikit-learn and imbalanced-learn want it told."""
+
+
+class Rule(NamedTuple):
+    """What some parameters must be to each other; looked at only where each by itself is right."""
+
+    names: tuple[str, ...]
+    """The parameters; the first is the one that is at fault."""
+    holds: Callable[..., bool]
+    """Takes their values, in this order."""
+    expected: str
+    """What the first must be, after "must be"."""
+
+
+class Texts(Options):
+    """A constraint: a tuple or list of texts.
+
+    Parameters
+    ----------
+    what : str
+        What they are, in the plural.
+    least : int, default=0
+        Fewest of them, 0 or more.
+    """
+
+    def __init__(self, what: str, *, least: int = 0) -> None:
+        super().__init__(type=str, options=set())
+        self.what = what
+        self.least = least
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Tell whether a value is such a tuple or list."""
+        return isinstance(val, (tuple, list)) and len(val) >= self.least and all(isinstance(x, str) for x in val)
+
+    def __str__(self) -> str:
+        return f"a tuple of {self.what}"
+
+
+class Patterns(Texts):
+    """A constraint: a tuple or list of regular expressions."""
+
+    def __init__(self) -> None:
+        super().__init__("regular expressions")
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Tell whether a value is a tuple or list of regular expressions."""
+        return super().is_satisfied_by(val) and not self.why(val)
+
+    def why(self, val: Any) -> str:
+        """Say, after a space, which of them is no regular expression and why; nothing if all are."""
+        for pattern in val if super().is_satisfied_by(val) else ():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                return f" {pattern!r} is not one: {error}."
+        return ""
+
+
+def check_parameters(thing: Any, *, also: Sequence[str] = (), sentence: str = SENTENCE) -> None:
+    """Check the parameters of a strategy, a sampler, a guard or an encoder.
+
+    Parameters
+    ----------
+    thing : object
+        Keeps each parameter under its name, as scikit-learn's estimators do.
+    also : sequence of str, default=()
+        Further faults, as sentences.
+    sentence : str, default=`SENTENCE`
+        How a fault is told.
+
+    Raises
+    ------
+    InputError
+        Naming every parameter that is out of range: what was expected, what came, the choice that may have been meant.
+
+    Examples
+    --------
+    >>> from augment.guards.similarity import Similarity
+    >>> check_parameters(Similarity(low=0.9, high=0.5))
+    Traceback (most recent call last):
+        ...
+    augment.errors.InputError: `low` of Similarity must be below `high`. Got low=0.9, high=0.5.
+    """
+    cls = type(thing)
+    wrong = [*faults(cls, {name: getattr(thing, name) for name in constraints(cls)}, sentence=sentence), *also]
+    if wrong:
+        raise InputError(" ".join(wrong))
+
+
+def constraints(cls: type) -> Mapping[str, Any]:
+    """Return what each parameter of a class may be, by name; empty if the class does not say."""
+    return getattr(cls, "_parameter_constraints", {})
+
+
+def faults(cls: type, values: Mapping[str, Any], *, sentence: str = SENTENCE) -> list[str]:
+    """Say what is wrong with parameters.
+
+    Parameters
+    ----------
+    cls : type
+        The class that they are of.
+    values : mapping of str to object
+        Some or all parameters; those that are not there are not looked at.
+    sentence : str, default=`SENTENCE`
+        How a fault is told.
+
+    Returns
+    -------
+    list of str
+        A sentence for each fault.
+    """
+    wrong: dict[str, str] = {}
+    for name, allowed in constraints(cls).items():
+        if name not in values or isinstance(allowed, str):  # "no_validation"
+            continue
+        value = values[name]
+        if not any(make_constraint(one).is_satisfied_by(value) for one in allowed):
+            expected = _listed([_spelled(one) for one in allowed if not isinstance(one, Hidden)])
+            told = sentence.format(name=name, owner=cls.__name__, expected=expected, value=f"{value!r:.80}")
+            wrong[name] = told + "".join(_more(one, value) for one in allowed)
+    for names, holds, expected in getattr(cls, "_parameter_rules", ()):
+        found = {name: values[name] for name in names if name in values and name not in wrong}
+        if len(found) == len(names) and not holds(*found.values()):
+            came = ", ".join(f"{name}={value!r:.80}" for name, value in found.items())
+            wrong[names[0]] = sentence.format(name=names[0], owner=cls.__name__, expected=expected, value=came)
+    return list(wrong.values())
+
+
+def _more(constraint: Any, value: Any) -> str:
+    """Say which choice may have been meant, or what else is known of a value that is not allowed."""
+    if isinstance(constraint, Patterns):
+        return constraint.why(value)
+    return (
+        did_you_mean(value, constraint.options) if isinstance(constraint, StrOptions) and isinstance(value, str) else ""
+    )
+
+
+def _spelled(constraint: Any) -> str:
+    """Say what a constraint allows, as a person would."""
+    if isinstance(constraint, Interval):
+        return _range(constraint)
+    if isinstance(constraint, StrOptions):
+        return _listed([repr(option) for option in sorted(constraint.options)])
+    if isinstance(constraint, HasMethods):
+        return f"an object with {', '.join(constraint.methods)}"
+    if isinstance(constraint, type):
+        return {str: "a text", bool: "True or False"}.get(constraint, f"a {constraint.__name__}")
+    if constraint is None or constraint is callable:
+        return "None" if constraint is None else "a function"
+    if isinstance(constraint, str):
+        return {"boolean": "True or False", "array-like": "a list or an array"}.get(constraint, constraint)
+    return str(constraint)
+
+
+def _range(interval: Interval) -> str:
+    """Say which numbers an interval holds."""
+    whole = interval.type is Integral
+    what = "a whole number" if whole else "a number"
+    low, high = (None if end is None else _number(end) for end in (interval.left, interval.right))
+    if low is not None and high is not None:
+        if whole and interval.closed == "both":
+            return f"{what} from {low} to {high}"
+        opening = "[" if interval.closed in ("left", "both") else "("
+        return f"{what} in {opening}{low}, {high}{']' if interval.closed in ('right', 'both') else ')'}"
+    if low is not None:
+        return f"{what} of {low} or more" if interval.closed in ("left", "both") else f"{what} above {low}"
+    if high is not None:
+        return f"{what} of {high} or less" if interval.closed in ("right", "both") else f"{what} below {high}"
+    return what
+
+
+def _number(value: Any) -> str:
+    """Write a bound: large ones as the powers of two that they stand beside."""
+    if isinstance(value, int) and value >= 2**31 and (value + 1).bit_count() == 1:
+        return f"2**{(value + 1).bit_length() - 1} - 1"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """Join what may be: ``a``, ``a or b``, ``a, b or c``."""
+    *first, last = parts
+    return f"{', '.join(first)} or {last}" if first else last
