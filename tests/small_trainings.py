@@ -34,6 +34,14 @@ WORDS = {"strategy": "nlpaug:random_word", "guards": ["none"]}
 """A quick strategy."""
 
 
+def quick_config(encoder, **values):
+    """Make the configuration of a quick training, some values changed."""
+    from classifiers import TrainConfig
+
+    quick = {"encoder": str(encoder), "learning_rate": 3e-3, "epochs": 2.0, "device": "cpu", "dtype": "float32"}
+    return TrainConfig(**{**quick, **values})
+
+
 def prepared(training=RARE, validation=APART, against=None):
     """Rows as a training prepares them."""
     from classifiers.data.splits import described, training_data

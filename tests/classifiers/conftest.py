@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
+from functools import partial
 
 import pytest
 import torch
 from datasets import Dataset
-from small_trainings import APART, RARE, Watch
+from small_trainings import APART, RARE, Watch, quick_config
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,13 +40,7 @@ def without_curves(monkeypatch):
 @pytest.fixture
 def config(bert):
     """Make the configuration of a quick training, some values changed."""
-    from classifiers.config import TrainConfig
-
-    def made(**values):
-        quick = {"encoder": str(bert), "learning_rate": 3e-3, "epochs": 2.0, "device": "cpu", "dtype": "float32"}
-        return TrainConfig(**{**quick, **values})
-
-    return made
+    return partial(quick_config, bert)
 
 
 @pytest.fixture

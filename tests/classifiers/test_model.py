@@ -221,7 +221,7 @@ def test_a_checkpoint_without_its_head_is_an_error_and_no_random_head(encoder, h
     del weights["head.out.weight"]
     save_file(weights, path / "model.safetensors", metadata={"format": "pt"})
     for kind in (EncoderClassifier, AutoModelForSequenceClassification):
-        with pytest.raises(ModelError, match=r"is no trained classifier: it lacks 'head.out.weight'\. .* train"):
+        with pytest.raises(ModelError, match=r"is not a trained classifier: it lacks 'head.out.weight'\. .* train"):
             kind.from_pretrained(path)
     with pytest.raises(ModelError, match=r"lacks 'head.out.weight'"):
         load_classifier(str(path))

@@ -45,7 +45,7 @@ def test_an_arm_that_does_nothing_is_said_to_do_something_at_the_nominal_rate(se
 
 def test_over_ten_arms_that_do_nothing_any_verdict_is_rare():
     rng = np.random.default_rng(2)
-    trials = 800
+    trials = 1500
     wrong = 0
     for _ in range(trials):
         none = rng.normal(60, 1, 10)
@@ -61,7 +61,7 @@ def test_a_known_effect_is_found_as_often_as_theory_has_it(effect, power):
     theory = 1 - stats.nct.cdf(stats.t.ppf(0.975, 9), 9, effect * np.sqrt(10))
     assert theory == pytest.approx(power, abs=0.001)
     rng = np.random.default_rng(3)
-    trials = 2000
+    trials = 3000
     found = 0
     for _ in range(trials):
         none = rng.normal(60, 2, 10)

@@ -163,10 +163,10 @@ def test_rows_that_stand_in_a_test_file_too_are_no_sources(place, quick):
     [
         (["--loss", "focl"], "Invalid value for '--loss'"),
         (["--gamma", "-1"], "'gamma' must be greater than or equal to 0. Got -1.0."),
-        (["--class-weights", "neutral"], "--class-weights is 'balanced' or CLASS=WEIGHT"),
+        (["--class-weights", "neutral"], "--class-weights must be 'balanced' or CLASS=WEIGHT"),
         (["--class-weights", "neutrl=2,positive=1"], "must name each class once"),
         (["--augment", "fillmsk"], "Did you mean 'fillmask'"),
-        (["--augment-mode", "redraw"], "makes new texts: name what makes them with --augment"),
+        (["--augment-mode", "redraw"], "needs a strategy for new texts. Name one with --augment"),
         (["--soft-labels"], "Name a strategy with --augment"),
         (["--augment", "random", "--variants", "3"], "'static' has no key 'variants'"),
         (["--augment", "random", "--augment-mode", "redraw", "--variants", "few"], "a number of sets, or 'background'"),
@@ -316,7 +316,7 @@ def test_evaluate_matches_labels_without_case_and_refuses_others(place, model):
     same, plain = (json.loads(run("evaluate", model, f, "--json", "-q").stdout)[0] for f in ("upper.csv", "dev.csv"))
     assert same["confusion"] == plain["confusion"]
     written(place / "other.csv", (["a", "b"], ["bad", "positive"]))
-    assert "has the label 'bad', and the model knows neutral, positive" in refused("evaluate", model, "other.csv")
+    assert "does not know the label 'bad'. It knows neutral, positive" in refused("evaluate", model, "other.csv")
     assert "There is no model folder" in refused("evaluate", "no/such/model", "dev.csv")
     assert "holds no model" in refused("evaluate", ".", "dev.csv")
     assert "no text classifier" in refused("evaluate", "mini", "dev.csv")

@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from small_trainings import APART, RARE, VALIDATION, WORDS, Stop, prepared, same, weights
+from small_trainings import APART, RARE, VALIDATION, WORDS, Stop, prepared, quick_config, same, weights
 
 from augment import upsample
 from classifiers.config import Redraw, Static, TrainConfig
@@ -55,24 +55,29 @@ def test_every_epoch_sees_another_set_and_the_originals_once(config, watch):
     assert sets[0] != sets[1]
 
 
-def test_sets_made_in_the_background_are_those_that_would_have_been_made_before(config):
-    before, meanwhile = (
-        train(config(augmentation=WORDS | {"mode": "redraw", "variants": n}), RARE, APART) for n in (3, None)
-    )
-    assert same(weights(before), weights(meanwhile))
-
-
-def test_sets_that_do_not_come_again_are_not_kept_among_the_rows(config):
+@pytest.fixture(scope="module")
+def in_the_background(bert):
+    """A training whose sets were made in the background, and the schedules of its epochs."""
     schedules, whole = [], Redrawn.parts
 
     def watched(schedule, epoch):
         schedules.append(schedule)
         return whole(schedule, epoch)
 
+    config = quick_config(bert, augmentation=Redraw(**WORDS, variants=None), epochs=3.0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Redrawn, "parts", watched)
-        train(config(augmentation=Redraw(**WORDS, variants=None), epochs=4.0), RARE)
-    assert len(schedules) >= 4
+        return train(config, RARE, APART), schedules
+
+
+def test_sets_made_in_the_background_are_those_that_would_have_been_made_before(config, in_the_background):
+    before = train(config(augmentation=Redraw(**WORDS, variants=3), epochs=3.0), RARE, APART)
+    assert same(weights(before), weights(in_the_background[0]))
+
+
+def test_sets_that_do_not_come_again_are_not_kept_among_the_rows(in_the_background):
+    _, schedules = in_the_background
+    assert len(schedules) >= 3
     assert len(schedules[-1].rows) == len(schedules[-1].rows.codes) == len(RARE[0]) + 72
 
 

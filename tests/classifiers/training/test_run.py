@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
-from small_trainings import RARE, TRAIN, VALIDATION, rows, same, weights
+from small_trainings import RARE, TRAIN, VALIDATION, quick_config, rows, same, weights
 from transformers import AutoModelForSequenceClassification, pipeline
 
 import classifiers.model  # noqa: F401 -- makes the architecture known
 from augment.errors import InputError
-from classifiers.config import TrainConfig
 from classifiers.training.history import read
 from classifiers.training.run import train
 
@@ -25,8 +24,7 @@ HALF = rows(0, 2, neutral=0.5)
 @pytest.fixture(scope="module")
 def plain(bert):
     """The weights of a training with nothing but defaults."""
-    config = TrainConfig(encoder=str(bert), learning_rate=3e-3, epochs=16.0, device="cpu", dtype="float32")
-    return weights(train(config, HALF, VALIDATION))
+    return weights(train(quick_config(bert, epochs=16.0), HALF, VALIDATION))
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +34,7 @@ def learnt(bert):
 
     def trained(head):
         if head not in results:
-            config = TrainConfig(
-                encoder=str(bert), head=head, learning_rate=3e-3, epochs=8.0, device="cpu", dtype="float32"
-            )
-            results[head] = train(config, TRAIN, VALIDATION)
+            results[head] = train(quick_config(bert, head=head, epochs=8.0), TRAIN, VALIDATION)
         return results[head]
 
     return trained
