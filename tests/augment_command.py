@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import resource
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +146,17 @@ def augment(command: str) -> Result:
     result = invoke(with_strategy(command))
     assert result.exit_code == 0, result.output
     return result
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """Let no file that this process writes grow beyond a size, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def with_strategy(command: str) -> str:

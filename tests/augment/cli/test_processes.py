@@ -15,23 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from augment_command import COMMAND, ROOT, ROWS, cells, counts, invoke, snapshot, table
+from augment_command import COMMAND, ROOT, ROWS, cells, counts, files_up_to, invoke, lines, snapshot, table
+from click.testing import CliRunner
+
+from augment.cli.entry import main
 
 HEAVY = {"torch", "transformers", "datasets", "sklearn", "pandas", "pyarrow", "scipy"}
 
 pytestmark = pytest.mark.usefixtures("place")
 
 
-# Bad input
+# In this process
 
 
 def test_an_input_whose_name_is_no_text_is_upsampled():
     shutil.copy("in.csv", b"caf\xe9.csv")
-    done = subprocess.run(
-        [str(COMMAND).encode(), b"upsample", b"caf\xe9.csv", b"-o", b"out.csv", b"--strategy", b"random"],
-        capture_output=True,
-    )
-    assert done.returncode == 0, done.stderr
+    name = os.fsdecode(b"caf\xe9.csv")  # as it stands in sys.argv
+    done = CliRunner().invoke(main, ["upsample", name, "-o", "out.csv", "--strategy", "random"])
+    assert done.exit_code == 0, done.output
     assert json.loads(Path("out.csv.manifest.json").read_text())["input"]["name"] == "caf\udce9.csv"
 
 
@@ -52,19 +53,28 @@ def environment(site: Path) -> dict[str, str]:
 # In a process of its own
 
 
+def write_chinese() -> None:
+    labels = ["中性", "b", "b", "中性", "b"]
+    lines("in.csv", "text,label", *(f"“Good” 食 {i} one here,{label}" for i, label in enumerate(labels)))
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "cp1252"])
-def test_a_terminal_that_lacks_a_character_shows_its_number(tmp_path, encoding):
-    (tmp_path / "in.csv").write_text(
-        "text,label\n"
-        + "".join(f"“Good” 食 {i} one here,{label}\n" for i, label in enumerate(["中性", "b", "b", "中性", "b"]))
-    )
+def test_a_terminal_that_lacks_a_character_shows_its_number(encoding):
+    write_chinese()
     for words in (["--help"], ["upsample", "in.csv", "-o", "out.csv", "--strategy", "nlpaug:keyboard", "--show", "1"]):
-        done = subprocess.run(
-            [COMMAND, *words], cwd=tmp_path, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding}
-        )
-        assert done.returncode == 0, done.stderr
+        done = CliRunner(charset=encoding).invoke(main, words)
+        assert done.exit_code == 0, done.output
+    assert b"\\u4e2d\\u6027" in done.stdout_bytes
+    assert Path("out.csv").read_text(encoding="utf-8").count("中性") == 3
+
+
+def test_a_terminal_that_lacks_a_character_shows_its_number_in_a_process_too():
+    write_chinese()
+    done = subprocess.run(
+        [COMMAND, "inspect", "in.csv"], capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}
+    )
+    assert done.returncode == 0, done.stderr
     assert b"\\u4e2d\\u6027" in done.stdout
-    assert (tmp_path / "out.csv").read_text().count("中性") == 3
 
 
 def start(arguments: str, site: Path, **options: Any) -> subprocess.Popen:
@@ -111,7 +121,7 @@ print("loaded:", sorted({HEAVY!r} & set(sys.modules)))
     assert done.stdout.splitlines()[-1] == "loaded: []", done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("arguments", ["--help", "strategies", "inspect in.csv"])
+@pytest.mark.parametrize("arguments", ["--help", pytest.param("strategies", marks=pytest.mark.slow), "inspect in.csv"])
 def test_a_reader_that_goes_away_ends_the_command_without_a_word(site, arguments):
     process = start(arguments, site)
     process.stdout.close()
@@ -159,18 +169,31 @@ def test_an_interruption_leaves_nothing_behind(site, tmp_path_factory):
     [(200, "out.csv"), (200, "out.parquet"), (200, "out"), (700, "out.csv --only-synthetic")],
     ids=["table", "parquet", "folder", "manifest"],
 )
-def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_behind(site, room, output):
+def test_a_full_disk_is_said_in_one_line_and_leaves_nothing_behind(room, output):
     """A limit on the size of files stands in for the disk; the last case has room for the table alone."""
     before = snapshot()
+    with files_up_to(room):
+        result = invoke(f"upsample in.csv --strategy swap --quiet -o {output}")
+    assert result.exit_code == 2, result.stderr
+    (line,) = result.stderr.splitlines()
+    assert "out" in line
+    assert "cannot be written" in line
+    assert result.stdout == ""
+    assert snapshot() == before
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_said_in_one_line_by_a_process_too(site):
+    before = snapshot()
     process = start(
-        f"upsample in.csv --strategy swap --quiet -o {output}",
+        "upsample in.csv --strategy swap --quiet -o out.csv",
         site,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200, resource.RLIM_INFINITY)),
     )
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 2, stderr
     (line,) = stderr.splitlines()
-    assert "out" in line
+    assert "out.csv" in line
     assert "cannot be written" in line
     assert stdout == ""
     assert snapshot() == before

