@@ -4,17 +4,40 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from augment.errors import did_you_mean
+from augment.errors import InputError, did_you_mean
 
 
 class Settings(BaseModel):
     """Base of settings: values are not converted, unknown keys are errors, and instances cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class Configuration(Settings):
+    """Base of settings that users build in Python: all that is wrong is one error.
+
+    Raises
+    ------
+    InputError
+        Naming every value that cannot be used.
+    """
+
+    what: ClassVar[str] = "A configuration"
+    """What settings of it are for, with an article and a capital."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InputError(problems(error, type(self), self.what)) from None
+
+    def changed(self, **values: Any) -> Self:
+        """Return a copy with other values, checked like the first."""
+        return type(self)(**{**dict(self), **values})
 
 
 def problems(error: ValidationError, root: type[BaseModel], what: str) -> str:
@@ -58,7 +81,26 @@ def _problem(issue: Any, root: type[BaseModel], what: str) -> str:
     if issue["type"] == "value_error":  # raised by a check of ours
         return str(issue["ctx"]["error"])
     meant = did_you_mean(issue["input"], _choices(issue)) if isinstance(issue["input"], str) else ""
-    return f"{where!r} must be {issue['msg'].removeprefix('Input should be ')}. Got {issue['input']!r:.60}.{meant}"
+    return f"{where!r} must be {_expected(issue)}. Got {issue['input']!r:.60}.{meant}"
+
+
+def _expected(issue: Any) -> str:
+    """Return what a value must be, in the words of `augment.parameters`."""
+    for name, words in _BOUNDS.items():
+        if name in issue.get("ctx", {}):
+            return words.format(issue["ctx"][name])
+    return _KINDS.get(issue["type"]) or issue["msg"].removeprefix("Input should be ")
+
+
+_BOUNDS = {"gt": "above {:g}", "ge": "{:g} or more", "lt": "below {:g}", "le": "{:g} or less"}
+_KINDS = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "True or False",
+    "string_type": "a text",
+}
 
 
 def _choices(issue: Any) -> list[str]:

@@ -1,15 +1,15 @@
-"""What a training is asked for; the defaults are those of the paper's table 3."""
+"""`TrainConfig`, the settings of a training. The defaults are those of the paper's table 3."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, field_serializer, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_serializer, field_validator, model_validator
 
 from augment.errors import InputError, did_you_mean
-from augment.settings import Settings, problems
+from augment.settings import Configuration
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -17,19 +17,12 @@ NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class Augmentation(Settings):
-    """Base of the ways in which a training is given other rows than those of its file."""
-
-    def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            mode = type(self).model_fields["mode"].default
-            raise InputError(problems(error, type(self), f"The augmentation mode {mode!r}")) from None
+class Augmentation(Configuration):
+    """Base class of the augmentation modes of a training."""
 
 
 def _plain_strategy(value: Any) -> Any:
-    """Return a sampling strategy as plain data, its classes by name."""
+    """Return a sampling strategy as plain data, with class names as keys."""
     if isinstance(value, Mapping):
         for name, total in value.items():
             if not isinstance(total, Integral):
@@ -47,30 +40,34 @@ Strategy = Annotated[Any, BeforeValidator(_plain_strategy)]
 
 
 class Balanced(Augmentation):
-    """No new rows: every epoch draws its rows so that all classes weigh the same."""
+    """No new rows. Each epoch draws from the training rows so that all classes have the same weight."""
+
+    what: ClassVar[str] = "The augmentation mode 'balanced'"
 
     mode: Literal["balanced"] = "balanced"
     draw: Literal["sampler", "undersample"] = "sampler"
-    """sampler: as many rows as there are, each class as often as every other, by drawing with replacement.
-    undersample: of each class as many rows as the smallest has, without replacement, others in every epoch."""
+    """sampler: the epoch keeps its number of rows, and each class is drawn equally often, with replacement.
+    undersample: each class has as many rows as the smallest one, drawn anew each epoch without replacement."""
 
 
 class Static(Augmentation):
-    """New texts, made once before the training."""
+    """New texts that are made once, before the training."""
+
+    what: ClassVar[str] = "The augmentation mode 'static'"
 
     mode: Literal["static"] = "static"
     strategy: Any = "fillmask"
-    """A text strategy: its name, or one that is configured already."""
+    """A text strategy: its name, or an object that is configured already."""
     parameters: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
-    """Of the strategy, by name."""
+    """The parameters of the strategy, by name."""
     sampling_strategy: Strategy = "auto"
     """See `augment.generation.budget.rows_to_make`."""
     guards: list[str] | None = None
     """See `augment.guards.selection.select`."""
     max_per_source: Count | None = None
-    """Most new texts of one row."""
+    """The largest number of new texts of one row."""
     soft_labels: bool = False
-    """Train synthetic rows on a teacher's probabilities, those of the guard `agreement`, and not on one class."""
+    """Train synthetic rows on the probabilities of a teacher (the guard `agreement`), not on one class."""
 
     @field_validator("strategy")
     @classmethod
@@ -85,28 +82,32 @@ class Static(Augmentation):
 
 
 class Redraw(Static):
-    """New texts, others in every epoch."""
+    """New texts that are drawn anew each epoch."""
+
+    what: ClassVar[str] = "The augmentation mode 'redraw'"
 
     mode: Literal["redraw"] = "redraw"  # type: ignore[assignment]
     variants: Count | None = 4
-    """How many sets of new rows there are; epoch after epoch takes the next, and the first again after the last. None:
-    one for every epoch, each made in the background while the model trains on the one before."""
+    """The number of sets of new rows. Each epoch takes the next set, and the first set follows the last. None: one set
+    for each epoch, made in the background while the model trains on the previous set."""
 
 
 class Features(Augmentation):
-    """Fine-tune on the original rows, freeze the encoder, and train the head anew on balanced vectors: cRT."""
+    """Fine-tune on the original rows, freeze the encoder, then train a new head on balanced vectors (cRT)."""
+
+    what: ClassVar[str] = "The augmentation mode 'features'"
 
     mode: Literal["features"] = "features"
     strategy: str | None = "smote"
-    """A vector strategy. None: no new vectors, classes are balanced by drawing (Kang et al. 2020, section 4.1)."""
+    """A vector strategy. None: no new vectors; the classes are balanced by sampling (Kang et al. 2020, section 4.1)."""
     parameters: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
-    """Of the strategy, by name."""
+    """The parameters of the strategy, by name."""
     sampling_strategy: Strategy = "auto"
     """See `augment.generation.budget.rows_to_make`."""
     head_epochs: Positive = 10.0
-    """Passes of the new head through the vectors."""
+    """The number of epochs of the new head."""
     head_learning_rate: Positive = 1e-3
-    """Of the new head."""
+    """The learning rate of the new head."""
 
 
 AUGMENTATIONS: Mapping[str, type[Augmentation]] = {
@@ -118,19 +119,19 @@ AUGMENTATIONS: Mapping[str, type[Augmentation]] = {
 
 
 def makes_rows(augmentation: Any) -> bool:
-    """Tell whether an augmentation makes texts or vectors, and does not draw alone."""
+    """Tell whether an augmentation makes new texts or vectors. Sampling alone makes none."""
     return isinstance(augmentation, Static) or (
         isinstance(augmentation, Features) and augmentation.strategy is not None
     )
 
 
-class TrainConfig(Settings):
+class TrainConfig(Configuration):
     """How to train an encoder with a classification head.
 
     Raises
     ------
     InputError
-        Naming every value that cannot be used.
+        If a value cannot be used. The message names every such value.
 
     Examples
     --------
@@ -144,78 +145,74 @@ class TrainConfig(Settings):
     augment.errors.InputError: 'loss' must be 'cross-entropy' or 'focal'. Got 'focl'. Did you mean 'focal'?
     """
 
-    encoder: str = "mini"
-    """A bundled name, a folder, or a hub id."""
-    revision: str | None = None
-    """Branch, tag or commit of a hub id."""
-    head: Literal["linear", "bigru", "bilstm"] = "linear"
-    """What stands between encoder and classes; see `classifiers.heads`."""
-    pooling: Literal["mean", "cls", "cls_mlp", "max"] = "mean"
-    """What the linear head reads of the token states; see `augment.models.pooling`."""
-    freeze_encoder: bool = False
-    """Train the head alone."""
-    loss: Literal["cross-entropy", "focal"] = "cross-entropy"
-    """What is minimised. See `classifiers.losses`, which the next six belong to as well."""
-    gamma: NotNegative = 3.0
-    """Of the focal loss."""
-    class_weights: Literal["balanced"] | dict[str, float] | None = None
-    """"balanced": the fewer rows of a class, the more each weighs; or a weight for each class."""
-    logit_adjustment: NotNegative = 0.0
-    """τ; 1 is the published value, 0 leaves it out."""
-    label_smoothing: Share = 0.0
-    """ε, what each class gets of the target, together; 0 leaves it out."""
-    r_drop: NotNegative = 0.0
-    """α, the weight of the consistency of two passes; 0 leaves it out."""
-    dropout: Share = 0.1
-    """Of the head; the encoder has its own."""
-    max_length: Annotated[int, Field(ge=3)] = 64
-    """Most tokens of a text, special ones included; what is longer is cut."""
-    batch_size: Count = 32
-    """Rows of one step of one process."""
-    gradient_accumulation: Count = 1
-    """Batches whose gradients make up one step of the optimizer."""
-    learning_rate: Positive = 1e-5
-    """Of AdamW; it falls to 0 in a straight line."""
-    weight_decay: NotNegative = 0.01
-    """Of AdamW."""
-    warmup: Share = 0.0
-    """Share of the steps in which the learning rate rises."""
-    epochs: Positive = 4.0
-    """Passes through the training rows, synthetic ones included."""
-    max_steps: Count | None = None
-    """Steps of the optimizer, in place of `epochs`, so that trainings on more and on fewer rows can be compared."""
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
-    """Of everything that is drawn; the same one gives the same weights on the same machine."""
-    evaluate_steps: Count | None = None
-    """Evaluate every so many steps."""
-    evaluate_by: Literal["epochs", "steps"] = "epochs"
-    """epochs: after each one, and every `evaluate_steps` besides. steps: every `evaluate_steps` alone, so that
-    trainings on more and on fewer rows choose their best weights among equally many."""
-    train_sample: Count = 2000
-    """Most original training rows, and most synthetic ones, that are evaluated each time: each class at its share,
-    always the same."""
-    patience: Count | None = None
-    """Stop after so many evaluations in which the validation macro-F1 has not risen."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where; "auto" takes CUDA when there is one."""
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """What linear maps are computed in; weights are float32. "auto" takes bfloat16 where the device computes in it."""
-    augmentation: Balanced | Static | Redraw | Features | None = None
-    """What of these, as an object or as a mapping with its `mode`; without a mode it is "static"."""
-    synthetic_weight: Positive = 1.0
-    """Of a synthetic row in the loss, where an original row has 1."""
-    real_only: Share = 0.0
-    """Share of the training's steps, at its end, that see original rows alone, where there are synthetic ones."""
-    cache_dir: str | None = None
-    """Where the features of a frozen encoder are kept, see `classifiers.data.inputs.features_cache`."""
-    report_to: list[str] = []  # noqa: RUF012 -- pydantic copies it
-    """What transformers reports to besides: "tensorboard", "wandb", "mlflow", …"""
+    what: ClassVar[str] = "A training"
 
-    def __init__(self, **values: Any) -> None:
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise InputError(problems(error, TrainConfig, "A training")) from None
+    encoder: str = "mini"
+    """The encoder: a bundled name, a folder, or a hub id."""
+    revision: str | None = None
+    """The branch, tag or commit of a hub id."""
+    head: Literal["linear", "bigru", "bilstm"] = "linear"
+    """The layers between the encoder and the classes; see `classifiers.heads`."""
+    pooling: Literal["mean", "cls", "cls_mlp", "max"] = "mean"
+    """How the linear head makes one vector of the token states; see `augment.models.pooling`."""
+    freeze_encoder: bool = False
+    """Train the head only; the encoder does not change."""
+    loss: Literal["cross-entropy", "focal"] = "cross-entropy"
+    """The loss function. See `classifiers.losses` for it and for the next six settings."""
+    gamma: NotNegative = 3.0
+    """γ of the focal loss."""
+    class_weights: Literal["balanced"] | dict[str, float] | None = None
+    """Class weights in the loss: "balanced" (rows of rare classes count more), or a weight for each class."""
+    logit_adjustment: NotNegative = 0.0
+    """τ of the logit adjustment; 1 is the published value, 0 switches it off."""
+    label_smoothing: Share = 0.0
+    """ε of the label smoothing, the share of the target that all classes get equally; 0 switches it off."""
+    r_drop: NotNegative = 0.0
+    """α of R-Drop, the weight of the difference between two passes; 0 switches it off."""
+    dropout: Share = 0.1
+    """Dropout of the head; the encoder has its own."""
+    max_length: Annotated[int, Field(ge=3)] = 64
+    """The largest number of tokens of a text, special tokens included; longer texts are cut."""
+    batch_size: Count = 32
+    """The number of rows in a batch of one process."""
+    gradient_accumulation: Count = 1
+    """The number of batches whose gradients are combined for one step of the optimizer."""
+    learning_rate: Positive = 1e-5
+    """The learning rate of AdamW, which falls linearly to 0."""
+    weight_decay: NotNegative = 0.01
+    """The weight decay of AdamW."""
+    warmup: Share = 0.0
+    """The share of the steps in which the learning rate rises."""
+    epochs: Positive = 4.0
+    """The number of passes through the training rows, synthetic rows included."""
+    max_steps: Count | None = None
+    """The number of optimizer steps, instead of `epochs`. So trainings on different numbers of rows are comparable."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """The seed of every random draw; the same seed gives the same weights on the same machine."""
+    evaluate_steps: Count | None = None
+    """The number of steps between two evaluations."""
+    evaluate_by: Literal["epochs", "steps"] = "epochs"
+    """epochs: evaluate after each epoch, and also every `evaluate_steps` steps if given. steps: evaluate only every
+    `evaluate_steps` steps. Then trainings on different numbers of rows are evaluated equally often."""
+    train_sample: Count = 2000
+    """The largest number of original training rows, and of synthetic rows, in each evaluation. The sample keeps the
+    class shares and is always the same."""
+    patience: Count | None = None
+    """Stop after this number of evaluations without a better validation macro-F1."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """The device; "auto" takes CUDA if it is available."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """The dtype of linear layers; weights are float32. "auto" takes bfloat16 if the device supports it."""
+    augmentation: Balanced | Static | Redraw | Features | None = None
+    """One of these objects, or a mapping with its `mode`. The default mode is "static"."""
+    synthetic_weight: Positive = 1.0
+    """The weight of a synthetic row in the loss; an original row has 1."""
+    real_only: Share = 0.0
+    """The share of the steps, at the end of the training, that use original rows only."""
+    cache_dir: str | None = None
+    """The folder that keeps the features of a frozen encoder; see `classifiers.data.inputs.features_cache`."""
+    report_to: list[str] = []  # noqa: RUF012 -- pydantic copies it
+    """More targets that transformers reports to: "tensorboard", "wandb", "mlflow", …"""
 
     @field_validator("class_weights", mode="before")
     @classmethod
@@ -250,11 +247,14 @@ class TrainConfig(Settings):
     @model_validator(mode="after")
     def _goes_together(self) -> TrainConfig:
         if self.evaluate_by == "steps" and self.evaluate_steps is None:
-            raise InputError("A training that is evaluated by steps needs to know how many. Give evaluate_steps.")
+            raise InputError(
+                "A training that is evaluated by steps needs the number of steps between evaluations. Give"
+                " evaluate_steps."
+            )
         recurrent = self.head != "linear"
         if self.freeze_encoder and recurrent and isinstance(self.augmentation, Features):
             raise InputError(
-                f"The features of the head {self.head!r} are the states of its recurrent layer, which are random as"
-                " long as nothing was trained. Give the head 'linear', or leave freeze_encoder out."
+                f"The features of the head {self.head!r} are the states of its recurrent layer. They are random before"
+                " any training. Give the head 'linear', or leave freeze_encoder out."
             )
         return self

@@ -26,7 +26,7 @@ SETTINGS = (
     *("distillation_weight", "mlm_weight", "pooling", "temperature", "held_out"),
     *("duplication_rate", "momentum", "queue_ratio"),
 )
-"""Options of `pretrain` that are settings of its configuration, whose defaults hold where they are not given."""
+"""Options of `pretrain` that are settings of its configuration. Without them the defaults of the configuration hold."""
 
 
 FOREIGN = {
@@ -35,19 +35,19 @@ FOREIGN = {
     **dict.fromkeys(("duplication_rate", "momentum", "queue_ratio"), ("esimcse",)),
     **dict.fromkeys(("premise_column", "entailment_column", "contradiction_column"), ("supervised-simcse",)),
 }
-"""Options of `pretrain` that not all objectives look at, and the objectives that do."""
+"""Options of `pretrain` that only some objectives use, with these objectives."""
 
 
 @click.command("pretrain")
 @click.argument("sources", metavar="TEXT…", nargs=-1, required=True)
 @click.option("-o", "--output-dir", type=Path, required=True, help="Folder of the new model.")
-@click.option("--model", required=True, metavar="NAME", help="What to start from: bundled name, folder or hub id.")
+@click.option("--model", required=True, metavar="NAME", help="The model to start from: bundled name, folder or hub id.")
 @click.option(
     "--objective",
     type=click.Choice(["mlm", "simcse", "esimcse", "supervised-simcse"]),
     default="mlm",
     show_default=True,
-    help="mlm: masked words. simcse: two dropout masks of a sentence. esimcse: repeated words and a queue as well."
+    help="mlm: masked words. simcse: two dropout masks of a sentence. esimcse: also repeated words and a queue."
     " supervised-simcse: TEXT are tables of premise, entailment, contradiction.",
 )
 @click.option(
@@ -55,9 +55,9 @@ FOREIGN = {
     type=click.Choice(["none", "label"]),
     default="none",
     show_default=True,
-    help="mlm; label: TEXT are labelled tables; the words of its label stand before each text and are never masked.",
+    help="mlm. label: TEXT are labelled tables. Each text follows the words of its label; they are never masked.",
 )
-@click.option("--teacher", metavar="NAME", help="mlm: encoder whose mean-pooled sentence vectors are to be matched.")
+@click.option("--teacher", metavar="NAME", help="mlm: encoder. The model learns to match its mean-pooled vectors.")
 @click.option("--vocabulary", type=int, metavar="N", help="Keep the N word pieces that the texts use most.")
 @click.option("--layers", type=int, metavar="N", help="Keep N of the encoder's layers.")
 @click.option("--positions", type=int, metavar="N", help="Keep N position embeddings.")
@@ -65,16 +65,16 @@ FOREIGN = {
 @click.option("--learning-rate", type=float, help="[default: mlm 6e-4, others 3e-5]")
 @click.option("--batch-size", type=int, help="[default: 64]")
 @click.option("--max-length", type=int, metavar="N", help="Longest text in word pieces.  [default: mlm 128, others 32]")
-@click.option("--dropout", type=float, help="While training.  [default: mlm 0, others .1]")
+@click.option("--dropout", type=float, help="Dropout in training.  [default: mlm 0, others .1]")
 @click.option("--mask-ratio", type=float, help="Share of the words that are masked.  [default: mlm .2, others .15]")
 @click.option("--whole-share", type=float, help="mlm: share of sentences left unmasked.  [default: .15]")
-@click.option("--distillation-weight", type=float, help="mlm: of the teacher.  [default: 2]")
+@click.option("--distillation-weight", type=float, help="mlm: weight of the teacher.  [default: 2]")
 @click.option("--mlm-weight", type=float, help="Contrastive: weight of a masked-LM term.  [default: 0, none]")
 @click.option("--pooling", metavar="HOW", help="Contrastive: mean, cls, cls_mlp or max.  [default: mean]")
-@click.option("--temperature", type=float, help="Contrastive: what cosines are divided by.  [default: .05]")
+@click.option("--temperature", type=float, help="Contrastive: cosines are divided by it.  [default: .05]")
 @click.option("--held-out", type=int, metavar="N", help="Contrastive: sentences to measure on.  [default: 500]")
-@click.option("--duplication-rate", type=float, help="esimcse: most word pieces said twice, a share.  [default: .32]")
-@click.option("--momentum", type=float, help="esimcse: what the momentum encoder keeps of itself.  [default: .995]")
+@click.option("--duplication-rate", type=float, help="esimcse: largest share of repeated word pieces.  [default: .32]")
+@click.option("--momentum", type=float, help="esimcse: share kept by the momentum encoder.  [default: .995]")
 @click.option("--queue-ratio", type=float, help="esimcse: length of the queue in batches.  [default: 2.5]")
 @click.option("--premise-column", metavar="NAME", help="supervised-simcse.  [default: premise, or sent0]")
 @click.option("--entailment-column", metavar="NAME", help="supervised-simcse.  [default: entailment, or sent1]")
@@ -104,9 +104,10 @@ def pretrain_command(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train a language model on TEXT: .txt files with a sentence a line, or tables with a text column.
+    """Train a language model on TEXT: .txt files with one sentence per line, or tables with a text column.
 
-    With --objective mlm it learns to find masked words, with the others to give like sentences like vectors.
+    With --objective mlm it learns to predict masked words. With the other objectives it learns to give similar vectors
+    to similar sentences.
     """
     from augment.models.checkpoints import load_encoder, load_masked_lm
     from augment.models.label_prefix import conditioned
@@ -139,7 +140,7 @@ def pretrain_command(
         pretrain(checkpoint, texts, output_dir, config, labels=labels, teacher=taught_by, resume=resume)
         click.echo(f"The model is in {output_dir}.")
         return
-    contrast = ContrastiveConfig(objective=objective, **overrides)
+    contrast = ContrastiveConfig(**{"objective": objective, **overrides})
     rows: list[tuple[str, ...]]
     if contrast.supervised:
         columns = (premise_column, entailment_column, contradiction_column)
@@ -166,7 +167,7 @@ def pretrain_command(
 
 
 def _refuse_foreign(objective: str) -> None:
-    """Refuse options of the command line that the objective would not look at."""
+    """Refuse options of the command line that the objective does not use."""
     context = click.get_current_context()
 
     def was_given(name: str) -> bool:
@@ -183,7 +184,7 @@ def _refuse_foreign(objective: str) -> None:
 
 
 def _read(sources: tuple[str, ...], layout: Layout, *, labelled: bool) -> tuple[list[str], list[str] | None]:
-    """Return all texts and, of tables, the names of their labels; labelled rows that upsampling made are left out."""
+    """Return all texts and, if `labelled`, the names of their labels, without the rows that upsampling has made."""
     from augment.data.corpus import read, read_texts
 
     if not labelled:
@@ -191,7 +192,7 @@ def _read(sources: tuple[str, ...], layout: Layout, *, labelled: bool) -> tuple[
         return list(chain.from_iterable(texts)), None
     for source in sources:
         if source.endswith(".txt"):
-            raise InputError(f"The text file {source!r} holds no labels. Give a table, or --condition none.")
+            raise InputError(f"The text file {source!r} has no labels. Give a table, or --condition none.")
     rows = [
         (text, label)
         for corpus in (read(source, layout) for source in sources)

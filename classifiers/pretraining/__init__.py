@@ -1,4 +1,4 @@
-"""Pretraining on one's own text: masked words, contrast, and shrinking a model."""
+"""Pretraining on your own texts: masked words, contrastive learning, and smaller models."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Train an encoder by contrast: SimCSE without and with supervision, and ESimCSE; measure it on held-out sentences."""
+"""Contrastive pretraining of an encoder: unsupervised and supervised SimCSE, ESimCSE, and measures of the result."""
 
 from __future__ import annotations
 
@@ -7,92 +7,97 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
-import numpy as np
 import torch
+from pydantic import Field, model_validator
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PrinterCallback, TrainerCallback
 
-from augment.errors import InputError, ModelError, did_you_mean
+from augment.errors import InputError, ModelError
 from augment.identity import digest
 from augment.models.checkpoints import Checkpoint, load_encoder, load_masked_lm
 from augment.models.masked_lm import HeadStates
 from augment.models.pooling import POOLERS
 from augment.seeding import generator, global_generators
 from classifiers.pretraining.contrastive_losses import NegativeQueue, alignment, follow, info_nce, same_text, uniformity
-from classifiers.pretraining.loop import LoopConfig, SentenceTrainer, arguments, make_ready, pooled_vectors, save, sizes
+from classifiers.pretraining.loop import (
+    InnerShare,
+    LoopConfig,
+    NotNegative,
+    Positive,
+    SentenceTrainer,
+    Share,
+    TokenCount,
+    WholeShare,
+    arguments,
+    make_ready,
+    pooled_vectors,
+    save,
+    sizes,
+)
 from classifiers.pretraining.masked_lm import masked_loss
 from classifiers.pretraining.sentences import Tuples, Views, WordMasks
 from classifiers.training.resuming import last_checkpoint, note, refuse_another
 
-OBJECTIVES = ("simcse", "esimcse", "supervised-simcse")
+Objective = Literal["simcse", "esimcse", "supervised-simcse"]
+OBJECTIVES: tuple[str, ...] = get_args(Objective)
 """simcse: two dropout masks of a sentence (Gao et al. 2021, equation 4). esimcse: the second with repeated words, and a
 queue of negatives (Wu et al. 2022). supervised-simcse: premise, entailment, contradiction (Gao et al., equation 5)."""
 REPORT = "pretraining.json"
-"""Beside the model: how it was trained, and the measures before and after."""
+"""The file beside the model: how it was trained, and the measures before and after."""
 MOMENTUM = "momentum.safetensors"
-"""Beside a trainer's checkpoint: the momentum encoder and the queue."""
+"""The file in a checkpoint: the momentum encoder and the queue."""
 
 
-@dataclass(frozen=True, kw_only=True)
+AtLeastTwo = Annotated[int, Field(ge=2)]
+
+
 class ContrastiveConfig(LoopConfig):
-    """How to train by contrast; the defaults are those of unsupervised SimCSE's BERT-base, and of ESimCSE."""
+    """Settings of contrastive pretraining. The defaults are those of unsupervised SimCSE (BERT-base) and of ESimCSE."""
 
-    objective: str = "simcse"
+    objective: Objective = "simcse"
     """One of `OBJECTIVES`."""
-    epochs: float = 1.0
-    learning_rate: float = 3e-5
-    weight_decay: float = 0.0
-    dropout: float = 0.1
-    max_length: int = 32
-    mask_ratio: float = 0.15
-    pooling: str = "mean"
-    """What vector is contrasted, one of `augment.models.pooling.POOLERS`."""
-    temperature: float = 0.05
-    """What cosines are divided by; above 0."""
-    mlm_weight: float = 0.0
+    epochs: Positive = 1.0
+    learning_rate: InnerShare = 3e-5
+    weight_decay: NotNegative = 0.0
+    dropout: Share = 0.1
+    max_length: TokenCount = 32
+    mask_ratio: InnerShare = 0.15
+    pooling: Literal["mean", "cls", "cls_mlp", "max"] = "mean"
+    """The pooling that makes the sentence vector, one of `augment.models.pooling.POOLERS`."""
+    temperature: Positive = 0.05
+    """Cosines are divided by it; above 0."""
+    mlm_weight: NotNegative = 0.0
     """Weight of a masked-LM term on the (first) sentence of each row; 0 is none, .1 is that of Gao et al. 2021."""
-    duplication_rate: float = 0.32
-    """esimcse: at most this share of a sentence's word pieces is said twice; in [0, 1]."""
-    momentum: float = 0.995
-    """esimcse: what the momentum encoder keeps of itself at each step; in [0, 1]."""
-    queue_ratio: float = 2.5
+    duplication_rate: WholeShare = 0.32
+    """esimcse: at most this share of the word pieces of a sentence is repeated; in [0, 1]."""
+    momentum: WholeShare = 0.995
+    """esimcse: the share of itself that the momentum encoder keeps at each step; in [0, 1]."""
+    queue_ratio: Positive = 2.5
     """esimcse: length of the queue of negatives, in batches; above 0."""
-    held_out: int = 500
-    """Sentences that are not trained on, but at most a tenth of all; 2 or more."""
+    held_out: AtLeastTwo = 500
+    """The number of held-out sentences, at most a tenth of all; 2 or more."""
+    batch_size: AtLeastTwo = 64
+    """Rows of a step, which are compared with each other; 2 or more."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, known in (("objective", OBJECTIVES), ("pooling", tuple(POOLERS))):
-            value = getattr(self, name)
-            if value not in known:
-                raise InputError(
-                    f"The {name} must be one of {', '.join(known)}. Got {value!r}.{did_you_mean(value, known)}"
-                )
-        for name in ("temperature", "queue_ratio"):
-            if not 0 < getattr(self, name) < np.inf:
-                raise InputError(f"The {name} must lie above 0. Got {getattr(self, name)!r}.")
-        for name, high in (("duplication_rate", 1.0), ("momentum", 1.0), ("mlm_weight", np.inf)):
-            if not (0 <= getattr(self, name) <= high and getattr(self, name) < np.inf):
-                raise InputError(f"The {name} must lie between 0 and {high:g}. Got {getattr(self, name)!r}.")
-        for name in ("batch_size", "held_out"):
-            if getattr(self, name) < 2:
-                raise InputError(
-                    f"The {name} of a contrastive objective must be 2 or more, since sentences are held against each"
-                    f" other. Got {getattr(self, name)!r}."
-                )
+    @model_validator(mode="after")
+    def _goes_together(self) -> ContrastiveConfig:
+        wrong = []
         if self.dropout == 0 and not self.supervised:
-            raise InputError(
+            wrong.append(
                 f"The objective {self.objective!r} needs a dropout above 0, since it is dropout that makes the two"
                 " views of a sentence differ. Got 0. Give .1."
             )
         if self.pooling == "cls_mlp" and self.mlm_weight:
-            raise InputError(
+            wrong.append(
                 "The pooling 'cls_mlp' and a masked-LM term exclude each other, since masked LMs have no pooler. Give"
                 " the pooling 'cls', or the mlm_weight 0."
             )
+        if wrong:
+            raise InputError(" ".join(wrong))
+        return self
 
     @property
     def supervised(self) -> bool:
@@ -100,13 +105,13 @@ class ContrastiveConfig(LoopConfig):
         return self.objective == "supervised-simcse"
 
     def record(self) -> dict[str, Any]:
-        """Return what of this the objective makes use of."""
+        """Return the settings that the objective uses."""
         unused = () if self.objective == "esimcse" else ("duplication_rate", "momentum", "queue_ratio")
-        return {name: value for name, value in asdict(self).items() if name not in unused}
+        return {name: value for name, value in self.model_dump().items() if name not in unused}
 
 
 def open_encoder(name: str, config: ContrastiveConfig, *, device: str = "auto") -> Checkpoint:
-    """Open what is to be trained: with its masked-LM head if it has one, with its pooler if that is what is contrasted.
+    """Open the encoder to train, with its masked-LM head if it has one, and with its pooler if `pooling` needs it.
 
     Parameters
     ----------
@@ -123,7 +128,7 @@ def open_encoder(name: str, config: ContrastiveConfig, *, device: str = "auto") 
     Raises
     ------
     ModelError
-        If there is no such model, or the pooling is ``"cls_mlp"`` and it has no trained pooler.
+        If the model is unknown, or the pooling is ``"cls_mlp"`` and the model has no trained pooler.
     """
     if config.pooling == "cls_mlp":
         checkpoint = load_encoder(name, device=device)
@@ -144,7 +149,7 @@ def open_encoder(name: str, config: ContrastiveConfig, *, device: str = "auto") 
 
 @dataclass(frozen=True)
 class Measures:
-    """How good the vectors of held-out sentences are; of both, lower is better."""
+    """Two measures of the vectors of held-out sentences. For both, lower is better."""
 
     alignment: float
     """Of two dropout views of a sentence, or of premise and entailment; see `alignment` in `contrastive_losses`."""
@@ -162,12 +167,12 @@ def measure(checkpoint: Checkpoint, rows: Sequence[tuple[str, ...]], config: Con
     rows : sequence of tuples of str
         Single sentences or triples, at least two, whose first sentences differ.
     config : ContrastiveConfig
-        With what pooling, longest sentence, seed, and whether supervised.
+        The pooling, the longest sentence, the seed, and whether the objective is supervised.
 
     Returns
     -------
     Measures
-        The same for the same weights, whatever was measured or trained before.
+        They depend only on the weights, not on earlier measurements or training.
     """
 
     def vectors(column: int) -> Tensor:
@@ -190,8 +195,8 @@ def measure(checkpoint: Checkpoint, rows: Sequence[tuple[str, ...]], config: Con
 class ContrastiveTrainer(SentenceTrainer):
     """Trainer whose loss is InfoNCE over a batch, its hard negatives or a queue, plus a weighted masked-LM loss.
 
-    Dropout is drawn from the seed and the number of the step alone, so that a resumed training draws what an
-    uninterrupted one would.
+    Dropout depends only on the seed and the number of the step. So a resumed training gives the same result as an
+    uninterrupted one.
     """
 
     def __init__(self, *args: Any, config: ContrastiveConfig, **kwargs: Any) -> None:
@@ -227,7 +232,7 @@ class ContrastiveTrainer(SentenceTrainer):
         return loss
 
     def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
-        """Make one step, and queue its sentences as the momentum encoder sees them, without dropout."""
+        """Make one step, then add the vectors of its sentences, by the momentum encoder, to the queue."""
         torch.manual_seed(_seed(self.config.seed, "dropout", self.state.global_step))
         loss = super().training_step(model, inputs, num_items_in_batch)
         if self.momentum_encoder is not None:
@@ -246,7 +251,7 @@ class ContrastiveTrainer(SentenceTrainer):
         return POOLERS[self.config.pooling](output, batch["attention_mask"])
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        """Save what goes on: first what is ours, since a checkpoint with the trainer's own state counts as whole."""
+        """Save a checkpoint. Our file comes first, since a checkpoint with the trainer's state counts as complete."""
         if self.momentum_encoder is not None:
             folder = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
             folder.mkdir(parents=True, exist_ok=True)
@@ -289,17 +294,17 @@ def pretrain_by_contrast(
 ) -> dict[str, Any]:
     """Train an encoder by contrast and save it, in half precision, with its tokenizer and `REPORT`.
 
-    Batches hold sentences of like length, as those of `pretrain` do, and all are of one size: what is
-    left over at the end of an epoch is not seen in it. The negatives of a sentence are all others of its batch, but
-    none that says the same.
+    Batches have sentences of similar length, as in `pretrain`, and all batches have the same size. Sentences left over
+    at the end of an epoch are not used in it. The negatives of a sentence are all other sentences of its batch with
+    another text.
 
     Parameters
     ----------
     checkpoint : Checkpoint
         The model to train, in place; from `open_encoder`.
     rows : sequence of (str,) or of (str, str, str)
-        A sentence each or, for the supervised objective, premise, entailment and contradiction. Those with an empty
-        text and repetitions are left out.
+        One sentence each or, for the supervised objective, premise, entailment and contradiction. Rows with an empty
+        text, and repetitions, are left out.
     output_dir : Path
         Where the model goes; its folder ``training`` holds the checkpoints to resume from.
     config : ContrastiveConfig
@@ -317,7 +322,7 @@ def pretrain_by_contrast(
     Raises
     ------
     InputError
-        If there are too few rows for one batch beside those held out.
+        If too few rows for one batch remain beside the held-out ones.
     """
     rows = list(dict.fromkeys(tuple(text.strip() for text in row) for row in rows))
     rows = [row for row in rows if all(row)]
@@ -379,7 +384,7 @@ def pretrain_by_contrast(
 def _split(
     rows: list[tuple[str, ...]], config: ContrastiveConfig
 ) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """Hold some first sentences out, with all their rows; of each the first row is among those to be measured."""
+    """Hold out some first sentences with all their rows. The first row of each is measured."""
     first: dict[str, tuple[str, ...]] = {}
     for row in rows:
         first.setdefault(row[0], row)
@@ -391,5 +396,5 @@ def _split(
 
 
 def _seed(seed: int, stream: str, number: int) -> int:
-    """Return the seed of foreign code for one number of a stream."""
+    """Return a seed for code of other libraries, for one number of a stream."""
     return int(generator(seed, stream, number).integers(2**63))

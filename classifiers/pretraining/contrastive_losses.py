@@ -1,4 +1,4 @@
-"""Contrastive learning of sentence vectors, its parts: the loss, positives and negatives, and two measures."""
+"""Parts of contrastive learning: the loss, positives and negatives, and two measures of sentence vectors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 def info_nce(
     anchors: Tensor, candidates: Tensor, *, temperature: float = 0.05, excluded: Tensor | None = None
 ) -> Tensor:
-    """Return how badly each anchor finds its positive among all candidates, by cosine similarity.
+    """Return the InfoNCE loss: the cross-entropy of each anchor's positive among all candidates, by cosine similarity.
 
     With the other view of each sentence as candidates this is unsupervised SimCSE (Gao et al. 2021, equation 4); with
     the entailments and, after them, the contradictions of each premise it is supervised SimCSE (equation 5); with the
@@ -21,11 +21,11 @@ def info_nce(
     anchors : Tensor of shape (batch, d)
         Any floating dtype, any length but 0.
     candidates : Tensor of shape (at least batch, d)
-        First the positive of each anchor, in the same order, then what is a negative to all of them.
+        First the positive of each anchor, in the same order, then the negatives of all anchors.
     temperature : float, default=0.05
         What cosines are divided by; above 0.
     excluded : Tensor of bool, shape (batch, candidates), optional
-        Candidates that are no negatives of an anchor; see `same_text`. Never its own positive.
+        Candidates that are not negatives of an anchor; see `same_text`. Never its own positive.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def info_nce(
 
 
 def same_text(anchors: Tensor, positives: Tensor, others: Tensor) -> Tensor:
-    """Find the candidates that are no negatives, since they say what an anchor or its positive says.
+    """Find the candidates that are not negatives, since their text equals an anchor or its positive.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def same_text(anchors: Tensor, positives: Tensor, others: Tensor) -> Tensor:
 def repeated(
     pieces: np.ndarray, repeatable: np.ndarray, rate: float, room: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Say some word pieces of a sentence twice: the positive of ESimCSE, which has another length.
+    """Repeat some word pieces of a sentence. This makes the positive of ESimCSE, which has another length.
 
     Parameters
     ----------
@@ -91,11 +91,11 @@ def repeated(
     repeatable : ndarray of bool, shape (n,)
         Which pieces are not special.
     rate : float
-        At most this share of them is said twice, or two of them if that is more; in [0, 1].
+        At most this share of them is repeated, or two of them if that is more; in [0, 1].
     room : int
-        At most so many are, whatever the rate: what the model takes beyond n.
+        The largest number of repetitions, for any rate: the tokens that the model takes beyond n.
     rng : numpy.random.Generator
-        Draws how many, evenly from none to the most, and which.
+        Draws the number of repetitions, uniformly from 0 to the largest, and the pieces.
 
     Returns
     -------
@@ -128,7 +128,7 @@ def follow(follower: nn.Module, leader: nn.Module, momentum: float) -> None:
     follower, leader : Module
         Of one architecture.
     momentum : float
-        What the follower keeps of itself, in [0, 1]: λ of θ_m ← λ θ_m + (1 − λ) θ_e.
+        The share that the follower keeps of itself, in [0, 1]: λ of θ_m ← λ θ_m + (1 − λ) θ_e.
 
     References
     ----------
@@ -140,7 +140,7 @@ def follow(follower: nn.Module, leader: nn.Module, momentum: float) -> None:
 
 
 class NegativeQueue:
-    """The vectors of the sentences last seen, the oldest of which leave first.
+    """A queue of the vectors of recent sentences. The oldest vectors leave first.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ class NegativeQueue:
 
 
 def alignment(first: Tensor, second: Tensor) -> float:
-    """Return how far the two vectors of a positive pair are from each other: L_align with α = 2, lower is better.
+    """Return the mean squared distance between the vectors of positive pairs: L_align with α = 2, lower is better.
 
     Parameters
     ----------

@@ -1,63 +1,68 @@
-"""What all pretraining objectives share: settings, the trainer, saving."""
+"""Code that all pretraining objectives share: settings, the trainer, and saving."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
+from pydantic import Field, WrapValidator
 from torch import nn
 from transformers import Trainer, TrainingArguments
 
-from augment.errors import InputError
 from augment.models import pooling
 from augment.models.checkpoints import Checkpoint
 from augment.models.length_batches import LENGTH_STEP
+from augment.settings import Configuration
 from classifiers.pretraining.sentences import LengthGroups
 from classifiers.training.resuming import writing
 from classifiers.training.trainer import on_one_device
 
 
-@dataclass(frozen=True, kw_only=True)
-class LoopConfig:
-    """What every objective's training is told."""
+def _as_given(value: Any, check: Any) -> Any:
+    """Check a number, and leave a whole one whole."""
+    check(value)
+    return value
 
-    epochs: float
-    learning_rate: float
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), WrapValidator(_as_given)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False), WrapValidator(_as_given)]
+Share = Annotated[float, Field(ge=0, lt=1), WrapValidator(_as_given)]
+InnerShare = Annotated[float, Field(gt=0, lt=1), WrapValidator(_as_given)]
+WholeShare = Annotated[float, Field(ge=0, le=1), WrapValidator(_as_given)]
+Count = Annotated[int, Field(ge=1)]
+TokenCount = Annotated[int, Field(ge=3)]
+
+
+class LoopConfig(Configuration):
+    """Settings of every objective."""
+
+    what: ClassVar[str] = "A pretraining"
+
+    epochs: Positive
+    learning_rate: InnerShare
     """Peak of a linear schedule with 2 % warm-up."""
-    weight_decay: float
-    dropout: float
+    weight_decay: NotNegative
+    dropout: Share
     """Dropout while pretraining, in [0, 1); the saved configuration keeps the model's own."""
-    max_length: int
-    """Longest sequence in word pieces; what is longer is cut."""
-    mask_ratio: float
+    max_length: TokenCount
+    """Longest sequence in word pieces; longer ones are cut."""
+    mask_ratio: InnerShare
     """Share of the words of a sentence that are masked, all their pieces at once; in (0, 1)."""
-    batch_size: int = 64
-    save_steps: int = 500
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, low, high in (("mask_ratio", 0.0, 1.0), ("learning_rate", 0.0, 1.0), ("epochs", 0.0, np.inf)):
-            value = getattr(self, name)
-            if not low < value < high:
-                raise InputError(f"The {name} must lie between {low:g} and {high:g}. Got {value!r}.")
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"The dropout must be at least 0 and below 1. Got {self.dropout!r}.")
-        for name, least in (("batch_size", 1), ("max_length", 3), ("save_steps", 1), ("seed", 0), ("weight_decay", 0)):
-            if not getattr(self, name) >= least:
-                raise InputError(f"The {name} must be at least {least}. Got {getattr(self, name)!r}.")
+    batch_size: Count = 64
+    save_steps: Count = 500
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
 class SentenceTrainer(Trainer):
-    """Trainer over batches of sentences of like length, in an order that a resumed training goes on with."""
+    """Trainer on batches of sentences of similar length. A resumed training goes on with the same order."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroups:
-        """Return the sampler that goes on where an interrupted epoch stood."""
+        """Return the sampler; it can resume an interrupted epoch."""
         rows: Any = self.train_dataset
         return LengthGroups(rows.lengths(), self.args.train_batch_size, self.args.seed)
 
@@ -95,7 +100,7 @@ def arguments(checkpoint: Checkpoint, training: Path, config: LoopConfig, **more
 
 
 def make_ready(checkpoint: Checkpoint, config: LoopConfig) -> None:
-    """Put a model into training mode, in place, with the dropout that was asked for."""
+    """Put a model into training mode, in place, with the dropout of the configuration."""
     model = checkpoint.model.train()
     if checkpoint.device.type == "cpu":
         model.set_attn_implementation("eager")  # on CPUs the backward of torch's fused attention is 2.5 times slower
@@ -105,12 +110,12 @@ def make_ready(checkpoint: Checkpoint, config: LoopConfig) -> None:
 
 
 def save(checkpoint: Checkpoint, output_dir: Path) -> None:
-    """Write a trained model, in half precision, and its tokenizer; ``config.json`` last, so that where it is, all is.
+    """Write a trained model, in half precision, and its tokenizer. ``config.json`` is last: it marks a complete model.
 
     Raises
     ------
     OutputError
-        If there is no room; the training can be resumed.
+        If it cannot be written, e.g. because the disk is full. The training can be resumed.
     """
     with writing(output_dir), tempfile.TemporaryDirectory(dir=output_dir, prefix=".model-") as new:
         checkpoint.model.half().save_pretrained(new)

@@ -1,10 +1,9 @@
-"""Pretrain a checkpoint on plain text: masked words, and optionally the sentence vectors of a teacher."""
+"""Pretrain a masked language model on texts, optionally also on the sentence vectors of a teacher."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +18,43 @@ from augment.models import label_prefix, pooling
 from augment.models.checkpoints import Checkpoint
 from augment.models.masked_lm import HeadStates, States
 from augment.seeding import global_generators
-from classifiers.pretraining.loop import LoopConfig, SentenceTrainer, arguments, make_ready, pooled_vectors, save, sizes
+from classifiers.pretraining.loop import (
+    InnerShare,
+    LoopConfig,
+    NotNegative,
+    Positive,
+    SentenceTrainer,
+    Share,
+    TokenCount,
+    arguments,
+    make_ready,
+    pooled_vectors,
+    save,
+    sizes,
+)
 from classifiers.pretraining.sentences import IGNORED, Sentences, WordMasks
 from classifiers.training.resuming import last_checkpoint, note, refuse_another
 
 MASKS_STEP = 64
-"""Batches are padded to few lengths and few numbers of masks. On CPUs every new shape of a matrix product has a kernel
-compiled for it; once more shapes than the kernel cache holds take turns, a step takes two to three times as long."""
+"""Batches are padded to few lengths and few numbers of masks. On CPUs a kernel is compiled for every new shape of a
+matrix product. With more shapes than the kernel cache holds, a step takes two to three times as long."""
 SIMILARITY_WEIGHT = 10.0
 """Weight of the squared error of pairwise cosines, beside the cosine distance: at .1 of error the two weigh alike."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class PretrainConfig(LoopConfig):
-    """How to train a masked LM; the defaults are those of the first of the three trainings that made `mini`."""
+    """Settings of masked-LM pretraining. The defaults are those of the first of the three trainings of `mini`."""
 
-    epochs: float = 8.0
-    learning_rate: float = 6e-4
-    weight_decay: float = 0.01
-    dropout: float = 0.0
-    max_length: int = 128
-    mask_ratio: float = 0.2
-    whole_share: float = 0.15
-    """Share of the sentences that are shown unmasked, for the teacher's vectors alone; in [0, 1), unused without."""
-    distillation_weight: float = 2.0
-    """Weight of the distance to the teacher's vectors; 0 or larger, unused without a teacher."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.whole_share < 1:
-            raise InputError(f"The whole_share must be at least 0 and below 1. Got {self.whole_share!r}.")
-        if not self.distillation_weight >= 0:
-            raise InputError(f"The distillation_weight must be at least 0. Got {self.distillation_weight!r}.")
+    epochs: Positive = 8.0
+    learning_rate: InnerShare = 6e-4
+    weight_decay: NotNegative = 0.01
+    dropout: Share = 0.0
+    max_length: TokenCount = 128
+    mask_ratio: InnerShare = 0.2
+    whole_share: Share = 0.15
+    """Share of the sentences that are shown unmasked, only for the teacher's vectors; in [0, 1)."""
+    distillation_weight: NotNegative = 2.0
+    """Weight of the distance to the teacher's vectors; 0 or larger. Without a teacher it is not used."""
 
 
 class PretrainTrainer(SentenceTrainer):
@@ -77,7 +81,7 @@ class PretrainTrainer(SentenceTrainer):
 
 
 def masked_loss(head_states: HeadStates, batch: dict[str, Tensor]) -> tuple[Tensor, States]:
-    """Return how badly a masked LM finds what `WordMasks` masked: Devlin et al. 2019, section 3.1.
+    """Return the loss of a masked LM on the words that `WordMasks` masked (Devlin et al. 2019, section 3.1).
 
     Parameters
     ----------
@@ -91,7 +95,7 @@ def masked_loss(head_states: HeadStates, batch: dict[str, Tensor]) -> tuple[Tens
     loss : Tensor
         A scalar, float32: the mean cross-entropy over the masked word pieces; 0 if there are none.
     states : States
-        What the model made of the batch on the way.
+        The hidden states of the batch.
     """
     labels = batch["labels"].flatten()
     masked = (labels != IGNORED).nonzero().squeeze(1)
@@ -104,7 +108,7 @@ def masked_loss(head_states: HeadStates, batch: dict[str, Tensor]) -> tuple[Tens
 
 
 def vector_distance(own: Tensor, target: Tensor) -> Tensor:
-    """Return how far vectors are from a teacher's: each from its own, and all from each other.
+    """Return the distance of vectors from a teacher's vectors, for each vector and for their pairwise similarities.
 
     The mean cosine distance of row to row, plus `SIMILARITY_WEIGHT` times the mean squared difference of the
     pairwise cosines, a form of relational distillation (Park et al. 2019, equation 4, with cosine in place of
@@ -139,11 +143,11 @@ def pretrain(
 
     The loss is the cross-entropy of masked whole words (Devlin et al. 2019, section 3.1, all masked
     words shown as the mask token) plus, with a teacher, `distillation_weight` times the
-    `vector_distance` between mean-pooled vectors (after Reimers and Gurevych 2020, equation 1). Only sentences shown
-    whole are held against the teacher: what the masks hide of a sentence cannot be in its vector.
+    `vector_distance` between mean-pooled vectors (after Reimers and Gurevych 2020, equation 1). Only unmasked
+    sentences are compared with the teacher, since masked words cannot be in the vector of a sentence.
 
-    With labels, each text is preceded by the words of its label (`augment.models.label_prefix`), which the model sees
-    and which are never masked, so that it learns what the words of a class are; its config records that.
+    With labels, each text follows the words of its label (`augment.models.label_prefix`). The model sees these words,
+    and they are never masked. So it learns the words of each class. Its config records this.
 
     Parameters
     ----------
@@ -158,15 +162,15 @@ def pretrain(
     labels : sequence, optional
         The class of each text; a text then counts as a repetition only under the same label.
     teacher : Checkpoint, optional
-        An encoder whose mean-pooled vectors are to be matched; same width as the model.
+        An encoder whose mean-pooled vectors the model learns to match; same width as the model.
     resume : bool, default=False
         Go on from the last checkpoint in `output_dir`, if there is one.
 
     Raises
     ------
     InputError
-        If there is no text, the labels are not as many as the texts, there are labels and a teacher, or the
-        teacher's width is another.
+        If there is no text, the number of labels differs from that of the texts, both labels and a teacher are given,
+        or the teacher has another width.
     """
     if labels is not None and len(labels) != len(texts):
         raise InputError(f"There must be one label for each text. Got {len(labels)} for {len(texts)}.")
@@ -178,7 +182,7 @@ def pretrain(
     pairs = zip(texts, [None] * len(texts) if labels is None else labels, strict=True)
     rows = list(dict.fromkeys((text.strip(), label) for text, label in pairs if text.strip()))
     if not rows:
-        raise InputError("There is no text to train on. Give a file with one sentence a line.")
+        raise InputError("There is no text to train on. Give a file with one sentence per line.")
     if teacher is not None and teacher.model.config.hidden_size != checkpoint.model.config.hidden_size:
         raise InputError(
             f"The teacher's vectors have {teacher.model.config.hidden_size} columns and the model's"
@@ -192,7 +196,7 @@ def pretrain(
         setattr(checkpoint.model.config, label_prefix.RECORD, "prefix")
     training = output_dir / "training"
     identity = {
-        "config": asdict(config),
+        "config": config.model_dump(),
         "model": checkpoint.revision,
         "sizes": sizes(checkpoint),
         "teacher": None if teacher is None else teacher.revision,
@@ -224,7 +228,7 @@ def pretrain(
 
 
 def _teacher_vectors(teacher: Checkpoint, texts: Sequence[str], folder: Path) -> np.ndarray:
-    """Encode the corpus once, (n, d) float16, and keep it beside the checkpoints for resuming."""
+    """Encode the corpus once, (n, d) float16. The vectors are kept beside the checkpoints, for resuming."""
     key = hashlib.sha256("\0".join([teacher.revision, *texts]).encode()).hexdigest()[:16]
     path = folder / f"teacher-{key}.npy"
     if path.exists():

@@ -1,4 +1,4 @@
-"""Sentences as a pretraining sees them: read from tables, cut into word pieces, masked or paired, put into batches."""
+"""Data of pretraining: sentences are read from tables, tokenized, masked or paired, and put into batches."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 IGNORED = -100
 """The label of a word piece that is not masked."""
 TRIPLE_COLUMNS = (("premise", "entailment", "contradiction"), ("sent0", "sent1", "hard_neg"))
-"""Names that the three columns are looked for under, first match first; the second are those of SimCSE's own file."""
+"""The usual names of the three columns. The first match is taken; the second names are those of SimCSE's own file."""
 
 
 def read_triples(
@@ -40,13 +40,13 @@ def read_triples(
     layout : Layout
         How to read it; only `header`, `columns` and `split` matter here.
     columns : tuple of three (str or None), default=(None, None, None)
-        Names of the columns of the premise, of what follows from it, and of what contradicts it. If all are None, the
-        first of `TRIPLE_COLUMNS` that there are; a single None has the first name there.
+        Names of the columns of the premise, the entailment and the contradiction. If all are None, the first of
+        `TRIPLE_COLUMNS` whose columns exist. A single None stands for the name in the first of `TRIPLE_COLUMNS`.
 
     Returns
     -------
     list of (str, str, str)
-        The rows in which none of the three is empty, stripped, in order.
+        The rows in which all three texts are present, stripped, in order.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def read_triples(
     for name in wanted:
         if name not in there:
             raise InputError(
-                f"{source}: has no column {name!r} for its triples; the columns are {', '.join(map(repr, there))}: name"
+                f"{source}: has no column {name!r} for its triples. The columns are {', '.join(map(repr, there))}. Name"
                 " the three with --premise-column, --entailment-column and --contradiction-column."
             )
         dtype = getattr(table.features[name], "dtype", "nested values")
@@ -82,8 +82,8 @@ def read_triples(
 class WordMasks:
     """Collator: pads sentences to one length and masks whole words of them.
 
-    What is masked depends on the seed, the row and the epoch alone, so that a resumed training masks as an
-    uninterrupted one would.
+    The masks depend only on the seed, the row and the epoch. So a resumed training has the same masks as an
+    uninterrupted one.
     """
 
     mask_id: int
@@ -118,7 +118,7 @@ class WordMasks:
 
 
 class LengthGroups(torch.utils.data.Sampler[tuple[int, int]]):
-    """Rows of like length beside each other, as (row, epoch), in an order that follows from seed and epoch alone."""
+    """Sampler: yields (row, epoch), with rows of similar length together. The order depends only on seed and epoch."""
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
         self.lengths = list(lengths)
@@ -127,7 +127,7 @@ class LengthGroups(torch.utils.data.Sampler[tuple[int, int]]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to an epoch; the trainer calls this before each."""
+        """Set the epoch. The trainer calls this before each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -169,10 +169,10 @@ class Sentences(torch.utils.data.Dataset[dict[str, Any]]):
 
 
 def _word_numbers(encoding: Encoding, before: str) -> np.ndarray:
-    """Number the words from 0 on, (length,); special tokens and the words of `before`, never masked, have -1."""
+    """Number the words from 0 on, (length,). Special tokens and words of `before` have -1; they are never masked."""
     numbers = np.array([-1 if word is None else word for word in encoding.word_ids], dtype=np.int64)
     begins = np.array([begin for begin, _ in encoding.offsets])
-    # Some tokenizers count the space before a word to the word: it does not make the first word one of `before`.
+    # For some tokenizers the space before a word is part of it. The first word still is not in `before`.
     first = numbers[begins < len(before.rstrip())].max(initial=-1) + 1
     return np.where(numbers >= first, numbers - first, -1)
 
@@ -186,7 +186,7 @@ class Tuples(torch.utils.data.Dataset[list[dict[str, Any]]]):
     rows : sequence of tuples of str
         All of one length.
     max_length : int
-        Longest sentence in word pieces; what is longer is cut.
+        Longest sentence in word pieces; longer ones are cut.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, rows: Sequence[tuple[str, ...]], max_length: int) -> None:
@@ -209,20 +209,20 @@ class Tuples(torch.utils.data.Dataset[list[dict[str, Any]]]):
 
 @dataclass
 class Views:
-    """Collator: the sentences of a batch and their positives, to be encoded together, and, if asked for, the masked.
+    """Collator: returns the sentences of a batch with their positives and, if there are `masks`, the masked sentences.
 
-    A row of one sentence becomes two views of it, that differ in dropout alone, or also in repeated word pieces; a row
-    of three stays what it is. All depends on the seed, the row and the epoch alone.
+    A row of one sentence becomes two views, which differ only in dropout, or also in repeated word pieces. A row of
+    three sentences stays as it is. The result depends only on the seed, the row and the epoch.
     """
 
     pad_id: int
     seed: int
     repetition: float | None
-    """Most word pieces that are said twice in the second view, as a share; None for none."""
+    """The largest share of repeated word pieces in the second view; None for no repetition."""
     longest: int
-    """Most word pieces that the model takes."""
+    """The largest number of word pieces that the model takes."""
     masks: WordMasks | None
-    """What masks the first sentence of each row, for a masked-LM term."""
+    """Masks the first sentence of each row, for a masked-LM term."""
 
     def __call__(self, rows: Sequence[list[dict[str, Any]]]) -> dict[str, Any]:
         """Return input_ids and attention_mask (views x batch, length), texts (views, batch), and perhaps masked."""

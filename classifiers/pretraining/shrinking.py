@@ -1,4 +1,4 @@
-"""Make a checkpoint smaller before training it on: fewer word pieces, fewer layers, shorter texts."""
+"""Make a checkpoint smaller before pretraining: fewer word pieces, fewer layers, shorter texts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def shrink(
     layers: int | None = None,
     positions: int | None = None,
 ) -> Checkpoint:
-    """Cut what is asked to be cut, and leave the rest.
+    """Reduce the vocabulary, the layers or the positions of a model.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def shrink(
     texts : sequence of str
         The corpus that chooses the word pieces.
     vocabulary, layers, positions : int, optional
-        How many word pieces, encoder layers, position embeddings to keep; None keeps all.
+        The numbers of word pieces, encoder layers and position embeddings to keep. None keeps all.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def shrink(
     InputError
         If a number is out of range.
     ModelError
-        If the architecture or the tokenizer cannot be cut so.
+        If the architecture or the tokenizer cannot be cut this way.
     """
     tokenizer = checkpoint.tokenizer
     if layers is not None:
@@ -63,8 +63,8 @@ def shrink(
 def frequent_pieces(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str], size: int) -> list[str]:
     """Choose the word pieces that a corpus uses most, in the order of the old vocabulary.
 
-    Special tokens and every printable ASCII character (alone and as a continuation) stay whatever
-    their count, so that any English word can still be spelt.
+    Special tokens and every printable ASCII character (alone and as a continuation) always stay,
+    so that any English word can still be spelt.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def frequent_pieces(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str], si
 def cut_vocabulary(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, pieces: Sequence[str]
 ) -> PreTrainedTokenizerFast:
-    """Keep only these word pieces: in the model (in place) and in the tokenizer (a new one).
+    """Keep only these word pieces, in the model (in place) and in a new tokenizer.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def _renumber_template(post_processor: dict[str, Any], new: dict[str, int]) -> N
 
 
 def drop_layers(model: PreTrainedModel, keep: int) -> None:
-    """Keep `keep` encoder layers, evenly spread with the first and the last among them, in place.
+    """Keep `keep` encoder layers, in place. They are evenly spread, with the first and the last layer.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def drop_layers(model: PreTrainedModel, keep: int) -> None:
     Raises
     ------
     InputError
-        If there are fewer layers than that.
+        If the model has fewer layers.
     ModelError
         If the layers cannot be found.
 
@@ -215,7 +215,7 @@ def cut_positions(model: PreTrainedModel, length: int) -> None:
     InputError
         If the model has fewer positions.
     ModelError
-        If it has none that were learned.
+        If it has no learned positions.
     """
     import torch
 

@@ -138,7 +138,7 @@ def test_ones_own_arms_and_the_strategies_of_plugins_are_found(monkeypatch):
         ({"tasks": ["sst4"]}, "There is no task 'sst4'.*Did you mean 'sst3'"),
         ({"tests": ["yelpp"]}, "There is no task 'yelpp'.*Did you mean 'yelp'"),
         ({"sedes": 3}, "has no key 'sedes'.*Did you mean 'seeds'"),
-        ({"seeds": 0}, "'seeds' must be greater than or equal to 1"),
+        ({"seeds": 0}, "'seeds' must be 1 or more"),
         ({"arms": ["fil-mask"]}, "There is no arm 'fil-mask'"),
         ({"arms": ["focl"]}, "There is no arm 'focl'.*Did you mean 'focal'"),
         ({"arms": ["none", "none"]}, "The arm 'none' is named twice"),

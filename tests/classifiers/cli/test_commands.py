@@ -162,7 +162,7 @@ def test_rows_that_stand_in_a_test_file_too_are_no_sources(place, quick):
     ("options", "message"),
     [
         (["--loss", "focl"], "Invalid value for '--loss'"),
-        (["--gamma", "-1"], "'gamma' must be greater than or equal to 0. Got -1.0."),
+        (["--gamma", "-1"], "'gamma' must be 0 or more. Got -1.0."),
         (["--class-weights", "neutral"], "--class-weights must be 'balanced' or CLASS=WEIGHT"),
         (["--class-weights", "neutrl=2,positive=1"], "must name each class once"),
         (["--augment", "fillmsk"], "Did you mean 'fillmask'"),
@@ -172,7 +172,7 @@ def test_rows_that_stand_in_a_test_file_too_are_no_sources(place, quick):
         (["--augment", "random", "--augment-mode", "redraw", "--variants", "few"], "a number of sets, or 'background'"),
         (["--augment", "random", "--param", "x=1"], "x"),
         (["--patience", "2"], "there are none"),
-        (["--against", "dev.csv"], "There are no synthetic rows that `against` could be for"),
+        (["--against", "dev.csv"], "There are no synthetic rows, so `against` has no effect"),
         (["--augment", "random", "--against", "nowhere.csv"], "nowhere.csv: no such file"),
         (["--encoder", "nowhere/at/all"], "There is no model folder"),
         (["--encoder", "."], "holds no model"),
@@ -194,9 +194,9 @@ def test_train_refuses_bad_data_in_one_line(place, quick):
     assert "holds numbers, e.g. '1'" in refused("train", "numbers.csv", "-o", "model")
     (place / "other.csv").write_text("text,label\na good day,bad\n")
     line = refused("train", "train.csv", "--validation", "other.csv", "-o", "model")
-    assert "other.csv: has the class 'bad', which the training data train.csv lacks: it has neutral, positive" in line
+    assert "has the class 'bad', which is not in the training data train.csv. Its classes are neutral, positive" in line
     (place / "one.csv").write_text("text,label\na good day,good\nb,good\n")
-    assert "has one class only, 'good'" in refused("train", "one.csv", "-o", "model")
+    assert "has only one class, 'good'" in refused("train", "one.csv", "-o", "model")
     (place / "empty.csv").write_text("text,label\na good day,good\n,bad\n")
     assert "the class 'bad' has no original row with a text" in refused("train", "empty.csv", "-o", "model")
     (place / "file").write_text("")

@@ -38,7 +38,7 @@ OBJECTIVES = ("simcse", "esimcse", "supervised-simcse")
 
 
 def config_of(objective, **changes):
-    return replace(QUICK, objective=objective, **changes)
+    return QUICK.changed(objective=objective, **changes)
 
 
 def rows_of(objective):
@@ -157,7 +157,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_others(trained, bert, 
     torch.manual_seed(99)
     assert run(bert, tmp_path / "same", config) == report
     assert same(tmp_path / "same", folder)
-    run(bert, tmp_path / "other", replace(config, seed=2))
+    run(bert, tmp_path / "other", config.changed(seed=2))
     assert not same(tmp_path / "other", folder)
 
 
@@ -180,12 +180,12 @@ def test_a_killed_run_resumes_to_the_weights_of_an_uninterrupted_one(
     with monkeypatch.context() as patch:
         patch.setattr(ContrastiveTrainer, "training_step", killed)
         with pytest.raises(KeyboardInterrupt):
-            run(bert, tmp_path, replace(config, save_steps=save_steps))
+            run(bert, tmp_path, config.changed(save_steps=save_steps))
     training = tmp_path / "training"
     assert last_checkpoint(training) == str(training / f"checkpoint-{last}")
     assert (training / f"checkpoint-{last}" / MOMENTUM).exists() == (config.objective == "esimcse")
     torch.manual_seed(7)
-    again = run(bert, tmp_path, replace(config, save_steps=save_steps), resume=True)
+    again = run(bert, tmp_path, config.changed(save_steps=save_steps), resume=True)
     assert {**again, "config": report["config"]} == report
     assert same(tmp_path, folder)
 
@@ -325,8 +325,8 @@ def test_held_out_sentences_are_not_trained_on_and_follow_from_the_seed(objectiv
     assert not {row[0] for row in held_out} & {row[0] for row in train}
     assert sorted([*train, *held_out]) == sorted(rows)
     assert contrastive._split(rows, config) == (train, held_out)
-    assert contrastive._split(rows, replace(config, seed=5))[1] != held_out
-    assert len(contrastive._split(rows, replace(config, held_out=7))[1]) == 7
+    assert contrastive._split(rows, config.changed(seed=5))[1] != held_out
+    assert len(contrastive._split(rows, config.changed(held_out=7))[1]) == 7
 
 
 def test_all_rows_of_a_held_out_premise_are_held_out():
@@ -351,7 +351,7 @@ def test_an_encoder_without_a_head_stays_one_and_gets_a_head_for_a_masked_term_a
     assert encoder.untrained, "a pooler of random numbers was saved as if it were one"
     with pytest.raises(ModelError, match="is not a masked language model"):
         load_masked_lm(str(tmp_path / "out"), device="cpu")
-    run(plain, tmp_path / "masked", replace(config, mlm_weight=0.1))
+    run(plain, tmp_path / "masked", config.changed(mlm_weight=0.1))
     load_masked_lm(str(tmp_path / "masked"), device="cpu")
 
 
@@ -384,24 +384,28 @@ def test_other_architectures_train(tiny, tmp_path, name):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"objective": "simsce"}, "The objective must be one of .* Got 'simsce'. Did you mean 'simcse'"),
-        ({"pooling": "first"}, "The pooling must be one of mean, cls, cls_mlp, max. Got 'first'"),
+        ({"objective": "simsce"}, "'objective' must be 'simcse', .* Got 'simsce'. Did you mean 'simcse'"),
+        ({"pooling": "first"}, "'pooling' must be 'mean', 'cls', 'cls_mlp' or 'max'. Got 'first'"),
         ({"dropout": 0.0}, "'simcse' needs a dropout above 0, since .* Got 0. Give .1."),
         ({"dropout": 0.0, "objective": "esimcse"}, "'esimcse' needs a dropout above 0"),
-        ({"dropout": 1.0}, "The dropout must be at least 0 and below 1. Got 1.0"),
-        ({"temperature": 0.0}, "The temperature must lie above 0. Got 0.0"),
-        ({"queue_ratio": -1.0}, "The queue_ratio must lie above 0. Got -1.0"),
-        ({"momentum": 1.1}, "The momentum must lie between 0 and 1. Got 1.1"),
-        ({"duplication_rate": -0.1}, "The duplication_rate must lie between 0 and 1. Got -0.1"),
-        ({"mlm_weight": float("nan")}, "The mlm_weight must lie between 0 and inf. Got nan"),
-        ({"batch_size": 1}, "The batch_size of a contrastive objective must be 2 or more, since .* Got 1"),
-        ({"held_out": 1}, "The held_out of a contrastive objective must be 2 or more"),
+        ({"dropout": 1.0}, "'dropout' must be below 1. Got 1.0"),
+        ({"temperature": 0.0}, "'temperature' must be above 0. Got 0.0"),
+        ({"queue_ratio": -1.0}, "'queue_ratio' must be above 0. Got -1.0"),
+        ({"momentum": 1.1}, "'momentum' must be 1 or less. Got 1.1"),
+        ({"duplication_rate": -0.1}, "'duplication_rate' must be 0 or more. Got -0.1"),
+        ({"mlm_weight": float("nan")}, "'mlm_weight' must be a finite number. Got nan"),
+        ({"batch_size": 1}, "'batch_size' must be 2 or more. Got 1"),
+        ({"held_out": 1}, "'held_out' must be 2 or more"),
         ({"pooling": "cls_mlp", "mlm_weight": 0.1}, "exclude each other"),
+        (
+            {"momentum": 1.1, "held_out": 1, "sed": 1},
+            "'momentum' .* 'held_out' .* has no key 'sed'.* Did you mean 'seed'",
+        ),
     ],
 )
 def test_a_configuration_out_of_range_is_refused(changes, says):
     with pytest.raises(InputError, match=says):
-        replace(QUICK, **changes)
+        QUICK.changed(**changes)
 
 
 def test_supervision_needs_no_dropout():
