@@ -33,7 +33,7 @@ class Rule(NamedTuple):
     """What the first must be, after "must be"."""
 
 
-class Texts(Options):
+class TextTuple(Options):
     """A constraint: a tuple or list of texts.
 
     Parameters
@@ -57,7 +57,7 @@ class Texts(Options):
         return f"a tuple of {self.what}"
 
 
-class Patterns(Texts):
+class Patterns(TextTuple):
     """A constraint: a tuple or list of regular expressions."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from augment.errors import InputError, did_you_mean
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard, Originals
-from augment.parameters import Texts
+from augment.parameters import TextTuple
 from augment.words import folded_words, key
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Polarity(Guard):
     summary: ClassVar[str] = "inserts no word of praise or blame into a neutral row"
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "classes": [Texts("at least one class", least=1)],
+        "classes": [TextTuple("at least one class", least=1)],
         "words_file": [str, None],
     }
 

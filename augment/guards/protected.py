@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from augment import words
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard
-from augment.parameters import Patterns, Texts
+from augment.parameters import Patterns, TextTuple
 
 
 class ProtectedSpan(Guard):
@@ -32,7 +32,7 @@ class ProtectedSpan(Guard):
     summary: ClassVar[str] = "holds the negations and other protected spans of its source, and no others"
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "protect": [Texts("words and phrases")],
+        "protect": [TextTuple("words and phrases")],
         "protect_patterns": [Patterns()],
         "protect_negations": ["boolean"],
     }

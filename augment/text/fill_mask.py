@@ -21,7 +21,7 @@ from augment.guards.base import Guard
 from augment.models.checkpoints import DTYPES, load_masked_lm
 from augment.models.label_prefix import RECORD, conditioned
 from augment.models.masked_lm import MaskedLM, TokenizedText
-from augment.parameters import Patterns, Texts
+from augment.parameters import Patterns, TextTuple
 from augment.seeding import generator
 from augment.text.base import TextStrategy
 from augment.words import Replacement, Span
@@ -105,7 +105,7 @@ class FillMask(TextStrategy):
         "top_k": [Interval(Integral, 1, None, closed="left"), None],
         "top_p": [Interval(Real, 0, 1, closed="right")],
         "temperature": [Interval(Real, 0, None, closed="neither")],
-        "protect": [Texts("words and phrases")],
+        "protect": [TextTuple("words and phrases")],
         "protect_patterns": [Patterns()],
         "protect_negations": ["boolean"],
         "batch_size": [Interval(Integral, 1, None, closed="left")],

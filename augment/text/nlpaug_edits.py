@@ -19,7 +19,7 @@ from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
 from augment.guards.protected import ProtectedSpan
-from augment.parameters import Patterns, Rule, Texts
+from augment.parameters import Patterns, Rule, TextTuple
 from augment.seeding import global_generators
 from augment.text.base import TextStrategy
 from augment.words import Replacement, Span
@@ -70,7 +70,7 @@ class NlpAugEdit(TextStrategy):
         "aug_p": [Interval(Real, 0, 1, closed="right")],
         "aug_min": [Interval(Integral, 1, None, closed="left")],
         "aug_max": [Interval(Integral, 1, None, closed="left"), None],
-        "protect": [Texts("words and phrases")],
+        "protect": [TextTuple("words and phrases")],
         "protect_patterns": [Patterns()],
         "protect_negations": ["boolean"],
     }
