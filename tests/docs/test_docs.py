@@ -44,7 +44,8 @@ ROWS = {"negative": 60, "neutral": 45, "positive": 70}
 
 def blocks(page: str, language: str, *, untested: bool = False) -> list[str]:
     text = (ROOT / page).read_text(encoding="utf-8")
-    return [code for kind, notest, code in BLOCK.findall(text) if kind == language and (untested or not notest)]
+    shown = [code for kind, notest, code in BLOCK.findall(text) if kind == language and (untested or not notest)]
+    return [re.sub(r"\\\n\s*", "", code) for code in shown] if language == "sh" else shown
 
 
 def run(command: str, folder: Path) -> None:
