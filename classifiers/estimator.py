@@ -1,4 +1,4 @@
-"""The classifier as scikit-learn knows classifiers."""
+"""`TextClassifier`: training and prediction with the interface of scikit-learn."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ from classifiers.config import TrainConfig
 class TextClassifier(ClassifierMixin, BaseEstimator):
     """An encoder with a classification head, fitted on texts.
 
-    Its parameters are those of `classifiers.config.TrainConfig`, which says what each means, and are checked when it is
-    fitted. What is not among them (checkpoints, curves, reports, when it is evaluated, test texts to keep away from)
-    `classifiers.training.train` has.
+    Its parameters are those of `classifiers.config.TrainConfig`, where each is described. `fit` checks them. Use
+    `classifiers.training.train` for checkpoints, curves, reports, the times of evaluations, and test texts that no new
+    text may come near.
 
     Parameters
     ----------
     encoder, revision, head, pooling, freeze_encoder
         The model.
     loss, gamma, class_weights, logit_adjustment, label_smoothing, r_drop
-        What is minimised.
+        The loss.
     dropout, max_length, batch_size, gradient_accumulation, learning_rate, weight_decay, warmup, epochs, max_steps
-        How.
+        How the model is trained.
     augmentation : mapping, optional
-        Rows besides those that it is fitted on: ``{"mode": "redraw", "strategy": "fillmask"}``.
+        How more rows are made or drawn, e.g. ``{"mode": "redraw", "strategy": "fillmask"}``.
     synthetic_weight, real_only
-        What those weigh, and when they are left out.
+        The weight of the new rows, and the share of the steps, at the end, that leaves them out.
     validation_fraction : float, default=0.0
-        Share of each class that is held out to choose the best weights on, in [0, 1); 0 keeps the last weights.
+        The share of each class that is held out, in [0, 1). The best weights on these rows are kept; with 0 the last
+        weights are kept.
     patience : int, optional
-        Stop after so many epochs without a better macro-F1 there.
+        Stop after this number of epochs without a better macro-F1 on the held-out rows.
     device, dtype : str, default="auto"
     cache_dir : str, optional
-        Where the features of a frozen encoder are kept.
+        The folder that keeps the features of a frozen encoder.
     random_state : int, default=0
         0 to 2**32 - 1.
 
@@ -178,7 +179,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         sklearn.exceptions.NotFittedError
             Before `fit`.
         InputError
-            If one of the rows is no text.
+            If one of the rows is not a text.
         """
         check_is_fitted(self)
         texts, _ = columns(X, X)
@@ -188,19 +189,19 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         return probabilities[:, [scorer.classes.index(str(label)) for label in self.classes_]]
 
     def predict(self, X: Any) -> np.ndarray:
-        """Return the likeliest class of each text, (n,), of the type that `y` had."""
+        """Return the most probable class of each text, (n,), with the type of `y`."""
         shares = self.predict_proba(X)
         likeliest: np.ndarray = self.classes_[shares.argmax(axis=1)]
         return likeliest
 
     def __sklearn_tags__(self) -> Any:
-        """Say that it takes texts."""
+        """Return the tags of scikit-learn: the input is texts."""
         tags = super().__sklearn_tags__()
         tags.input_tags.one_d_array, tags.input_tags.two_d_array, tags.input_tags.string = True, False, True
         return tags
 
     def _settings(self) -> dict[str, Any]:
-        """Return what `TrainConfig` takes; numbers of numpy, as searches give them, as those of Python."""
+        """Return the settings for `TrainConfig`. Numbers of numpy, which searches pass, become those of Python."""
         settings = {
             name: value.item() if isinstance(value, np.generic) else value
             for name, value in self.get_params(deep=False).items()
@@ -212,9 +213,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         return settings
 
     def _parts(self, rows: np.ndarray, texts: Any, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Part rows in those to learn from and those to choose the weights on, the same share of each class.
+        """Split rows into training and validation rows, with the same share of each class.
 
-        Rows of one text, folded, are on one side; the first of them stands for their class.
+        Rows with equal texts (after folding) stay together; the first of them decides their class.
         """
         if not self.validation_fraction:
             return rows, rows[:0]

@@ -1,4 +1,4 @@
-"""How good a trained classifier is on labelled files, those of other domains among them."""
+"""Evaluate a trained classifier on labelled files, of its own domain or of others."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from classifiers.metrics import Scores, confusion, reliability, scores
 from classifiers.training import output_folder
 
 MAX_LENGTH = 256
-"""Most tokens of a text for a model that does not say what it was trained with."""
+"""The largest number of tokens of a text, for a model that does not record its own."""
 STAR_COLUMNS = {2: ("stars", "text"), 3: ("stars", "title", "text")}
-"""How yelp_review_full and amazon_review_full are laid out, by their number of fields; neither has a header."""
+"""The columns of yelp_review_full and amazon_review_full, by the number of fields. Neither file has a header."""
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a model reached on one file."""
+    """The scores of a model on one file."""
 
     name: str
     classes: list[str]
@@ -41,7 +41,7 @@ class Evaluation:
     """True classes; int64, (n,)."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data, with the calibration bins and without the single rows."""
+        """Return the evaluation as plain data: with the calibration bins, without the single rows."""
         return {
             "file": self.name,
             "classes": self.classes,
@@ -57,9 +57,9 @@ def open_scorer(model: str, *, max_length: int | None = None, device: str = "aut
     Parameters
     ----------
     model : str
-        A folder that ``classifiers train`` has written, any other text classifier's, or a hub id.
+        A folder of ``classifiers train``, a folder of another text classifier, or a hub id.
     max_length : int, optional
-        Most tokens of a text; None for what the model was trained with, and `MAX_LENGTH` where that is not known.
+        The largest number of tokens of a text. None for the value of the training, or `MAX_LENGTH` if it is unknown.
     device, dtype : str, default="auto"
 
     Returns
@@ -69,11 +69,11 @@ def open_scorer(model: str, *, max_length: int | None = None, device: str = "aut
     Raises
     ------
     ModelError
-        If it is no trained classifier.
+        If `model` is not a trained classifier.
     """
     folder = Path(model).expanduser()
     if (folder / output_folder.WORK).is_dir() and not (folder / output_folder.RECORD).exists():
-        raise InputError(f"The training in {model!r} is unfinished. Go on with it first: classifiers train … --resume.")
+        raise InputError(f"The training in {model!r} is unfinished. Finish it first: classifiers train … --resume.")
     if max_length is None:
         max_length = MAX_LENGTH
         if (folder / output_folder.RECORD).is_file():
@@ -84,7 +84,7 @@ def open_scorer(model: str, *, max_length: int | None = None, device: str = "aut
 
 
 def evaluate(scorer: TextScorer, corpus: Corpus, *, progress: Callable[[int], None] | None = None) -> Evaluation:
-    """Score a model on a labelled table.
+    """Compute the scores of a model on a labelled table.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def evaluate(scorer: TextScorer, corpus: Corpus, *, progress: Callable[[int], No
     Raises
     ------
     InputError
-        If there is no row to score, or a label is none of the model's, case aside.
+        If no row can be scored, or a label is not a class of the model (upper and lower case are equal).
     """
     names = {name: scorer.classes.index(name) for name in corpus.classes if name in scorer.classes}
     folded = [name.casefold() for name in scorer.classes]
@@ -111,7 +111,7 @@ def evaluate(scorer: TextScorer, corpus: Corpus, *, progress: Callable[[int], No
     unknown = [name for name in corpus.classes if name not in names]
     if unknown:
         raise InputError(
-            f"{corpus.name}: has the label {unknown[0]!r}, and the model knows {', '.join(scorer.classes)}."
+            f"{corpus.name}: the model does not know the label {unknown[0]!r}. It knows {', '.join(scorer.classes)}."
             f"{did_you_mean(unknown[0], scorer.classes)} Choose rows with --labels, or map stars with --label-map"
             " stars."
         )
@@ -132,14 +132,14 @@ def evaluate(scorer: TextScorer, corpus: Corpus, *, progress: Callable[[int], No
 
 
 def read_evaluated(source: str, layout: Layout) -> Corpus:
-    """Read a labelled file, and know the published layout of Yelp and Amazon reviews where nothing else is said.
+    """Read a labelled file. The published layout of Yelp and Amazon reviews is recognised.
 
     Parameters
     ----------
     source : str
     layout : Layout
-        How to read it. If it says nothing of columns, header and labels, a csv file without a header whose first field
-        is a number of stars is read as `STAR_COLUMNS` has it, with 1 and 2 stars negative, 3 neutral, 4 and 5 positive.
+        How to read it. If it does not set columns, header and labels, a csv file without a header whose first field is
+        a number of stars is read with `STAR_COLUMNS`: 1 and 2 stars are negative, 3 neutral, 4 and 5 positive.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def read_evaluated(source: str, layout: Layout) -> Corpus:
 
 
 def _stars(path: Path) -> int:
-    """Return the number of fields of a csv file of star ratings; 0 if it is none."""
+    """Return the number of fields of a csv file of star ratings, or 0 if it is another file."""
     if path.suffix.lower() != ".csv" or not path.is_file():
         return 0
     first: list[str] = []
@@ -162,7 +162,7 @@ def _stars(path: Path) -> int:
 
 
 def tables(evaluations: Sequence[Evaluation]) -> list[tuple[str, list[str], list[list[Any]]]]:
-    """Return title, headings and cells of the tables that show evaluations: one of all files, two of each."""
+    """Return title, headings and cells of the tables of evaluations: one for all files, and two for each file."""
     classes = evaluations[0].classes
     points = [
         [

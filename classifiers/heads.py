@@ -1,4 +1,4 @@
-"""The heads between an encoder and its classes: a dense layer, or a recurrent one over the tokens."""
+"""Classification heads: a dense layer on one vector, or a recurrent layer over the tokens."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 RECURRENT: Mapping[str, type[nn.GRU | nn.LSTM]] = {"bigru": nn.GRU, "bilstm": nn.LSTM}
 HEADS = ("linear", *RECURRENT)
-"""The dense layers of the paper's table 2."""
+"""The names of the heads, as in the paper's table 2."""
 
 
 class LinearHead(nn.Module):
-    """Dropout, a dense layer as wide as the encoder, tanh, dropout, and one output for each class.
+    """Head of dropout, a dense layer with the encoder's width, tanh, dropout, and one output for each class.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class LinearHead(nn.Module):
 
 
 class RecurrentHead(nn.Module):
-    """Dropout, one recurrent layer that reads the tokens both ways, ReLU, dropout, and one output for each class.
+    """Head of dropout, a bidirectional recurrent layer over the tokens, ReLU, dropout, and one output for each class.
 
     Parameters
     ----------
@@ -71,14 +71,14 @@ class RecurrentHead(nn.Module):
         self.out = nn.Linear(2 * hidden, classes)
 
     def features(self, token_states: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return both directions' last states, (batch, 2 × hidden) float32.
+        """Return the last states of both directions, (batch, 2 × hidden) float32.
 
         Parameters
         ----------
         token_states : Tensor
             Shape (batch, length, width), any floating dtype.
         attention_mask : Tensor
-            Shape (batch, length); 1 for a token, 0 for padding, which stands on the right and is not read.
+            Shape (batch, length); 1 for a token, 0 for padding. Padding is on the right and is not read.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The losses that classifiers are trained with, for weighted rows and soft labels, and `Loss`, which combines them."""
+"""Losses for classifiers, with row weights and soft labels; `Loss` combines them."""
 
 from __future__ import annotations
 
@@ -61,21 +61,21 @@ def cross_entropy(
     Raises
     ------
     InputError
-        If shapes or types do not fit, or a number is out of range. Numbers within tensors are looked at on the CPU
-        alone, since a GPU would have to be waited for at every step.
+        If shapes or types do not fit, or a number is out of range. Numbers within tensors are checked on the CPU only,
+        since on a GPU each check would delay the step.
 
     See Also
     --------
-    torch.nn.functional.cross_entropy : The same but for row weights, and the mean of soft labels with class weights.
+    torch.nn.functional.cross_entropy : The same, except for row weights and the mean over soft labels.
 
     Notes
     -----
-    "mean" is torch's rule for hard labels with class weights, kept for row weights and for soft labels. There torch
-    divides by n instead, so that a one-hot label and the class it stands for have different losses; a batch of real
-    rows with hard labels and synthetic ones with soft labels needs one scale.
+    "mean" is torch's rule for hard labels with class weights, and here also for row weights and soft labels. For soft
+    labels torch divides by n instead. Then a one-hot label and the class that it stands for have different losses. A
+    batch of real rows with hard labels and synthetic rows with soft labels needs one scale.
 
-    Row weights count within a batch: rows of weight .3 lose to rows of weight 1 beside them, but the mean of a batch in
-    which every row weighs .3 is that of the same batch unweighted.
+    Row weights are relative within a batch: rows of weight .3 count less than rows of weight 1. If every row of a batch
+    has the weight .3, the mean is that of the same batch without weights.
 
     References
     ----------
@@ -110,10 +110,10 @@ def focal(
     label_smoothing: float = 0.0,
     reduction: Reduction = "mean",
 ) -> Tensor:
-    """Return the focal loss, which counts rows the less the surer the model is of their label.
+    """Return the focal loss, which gives less weight to rows that the model is sure of.
 
-    The loss of a row is -Σ_c w_c t_c (1 - p_c)^γ log p_c, with the letters of `cross_entropy`, to which it is equal
-    at γ = 0. The class weights are the α of the paper.
+    The loss of a row is -Σ_c w_c t_c (1 - p_c)^γ log p_c, with the letters of `cross_entropy`. At γ = 0 it equals
+    `cross_entropy`. The class weights are the α of the paper.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def focal(
     gamma : float, default=3.0
         γ, 0 or larger.
     row_weights, class_weights, label_smoothing, reduction
-        See `cross_entropy`. The mean is divided by the weights of the rows alone, not by the factors (1 - p)^γ.
+        See `cross_entropy`. The mean is divided by the weights of the rows, not by the factors (1 - p)^γ.
 
     Returns
     -------
@@ -163,7 +163,7 @@ def focal(
 def r_drop(
     logits: Tensor, twin_logits: Tensor, *, row_weights: Tensor | None = None, reduction: Reduction = "mean"
 ) -> Tensor:
-    """Return how far apart two predictions for the same rows are: half of KL(p‖q) + KL(q‖p).
+    """Return the distance between two predictions for the same rows: half of KL(p‖q) + KL(q‖p).
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def r_drop(
 
 
 def adjusted(logits: Tensor, prior: Tensor, tau: float) -> Tensor:
-    """Return logits + τ log π, for the training loss alone.
+    """Return logits + τ log π, for use in the training loss only.
 
     A model that is trained on these and used without the adjustment predicts as if all classes were equally frequent
     (τ = 1).
@@ -247,7 +247,7 @@ def adjusted(logits: Tensor, prior: Tensor, tau: float) -> Tensor:
 
 
 def balanced_class_weights(counts: Tensor | Sequence[int]) -> Tensor:
-    """Return the class weights under which all classes weigh alike, n / (C n_c).
+    """Return class weights that give all classes the same total weight, n / (C n_c).
 
     Parameters
     ----------
@@ -276,21 +276,20 @@ def balanced_class_weights(counts: Tensor | Sequence[int]) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Loss:
-    """The training loss: the functions of this module put together.
+    """The training loss, built from the functions of this module.
 
     It is L(z), or ½ (L(z) + L(z')) + α · `r_drop` (z, z') if there are twin logits z'. L is `cross_entropy` or `focal`
-    on `adjusted` logits. The consistency of the twins is that of the plain logits, which are what the model predicts
-    with.
+    on `adjusted` logits. `r_drop` uses the plain logits, since the model predicts with these.
 
     Raises
     ------
     InputError
-        If there is no such kind, a number is out of range, or τ has no prior to go with.
+        If `kind` is unknown, a number is out of range, or `tau` is given without `prior`.
 
     References
     ----------
-    Of the halves: the code that Liang, Wu et al. 2021 published with R-Drop. The equation of the paper adds L(z) and
-    L(z') instead; its α is twice this one.
+    The factor ½ is that of the code that Liang, Wu et al. 2021 published with R-Drop. The equation of the paper adds
+    L(z) and L(z') instead, so its α is twice this one.
 
     Examples
     --------
@@ -306,7 +305,7 @@ class Loss:
     class_weights: Tensor | None = None
     """Shape (C,), 0 or larger."""
     prior: Tensor | None = None
-    """Counts or shares of the classes, shape (C,), larger than 0; used with `tau` alone."""
+    """Counts or shares of the classes, shape (C,), larger than 0; used only with `tau`."""
     tau: float = 0.0
     """τ of the logit adjustment, 0 or larger."""
     label_smoothing: float = 0.0
@@ -347,8 +346,8 @@ class Loss:
         row_weights : Tensor, shape (n,), optional
             See `cross_entropy`.
         twin_logits : Tensor of float, shape (n, C), optional
-            The same rows under another draw of dropout. Needed for R-Drop wherever logits have a gradient; an
-            evaluation does without, and leaves the consistency out.
+            The same rows under another draw of dropout. R-Drop needs them if the logits have a gradient. An evaluation
+            does not need them and leaves R-Drop out.
 
         Returns
         -------
@@ -388,7 +387,7 @@ class Loss:
 
 
 def _reduced(losses: Tensor, mass: Tensor, row_weights: Tensor | None, reduction: Reduction) -> Tensor:
-    """Weigh and reduce the losses of rows whose labels weigh `mass`, both (n,)."""
+    """Apply row weights and reduce the losses of rows; `mass` is the class weight of each row's label, both (n,)."""
     _check_reduction(reduction)
     if row_weights is not None:
         rows = _weights("row_weights", row_weights, losses, axis=0)
@@ -402,7 +401,7 @@ def _reduced(losses: Tensor, mass: Tensor, row_weights: Tensor | None, reduction
 
 
 def _working(logits: Tensor) -> torch.dtype:
-    """Return the type that a loss of such logits is computed in."""
+    """Return the dtype in which the loss of these logits is computed."""
     return torch.promote_types(logits.dtype, torch.float32)
 
 
@@ -442,22 +441,22 @@ def _weights(name: str, weights: Any, like: Tensor, *, axis: int) -> Tensor:
         )
     if tensor.device.type == "cpu" and not bool(((tensor >= 0) & (tensor < torch.inf)).all()):
         raise InputError(
-            f"`{name}` must be finite and at least 0. Got {tensor.min():.3g} to {tensor.max():.3g}. Mend them."
+            f"`{name}` must be finite and at least 0. Got {tensor.min():.3g} to {tensor.max():.3g}. Correct them."
         )
     return tensor.to(device=like.device, dtype=_working(like))
 
 
 def _check_logits(name: str, logits: Tensor) -> None:
-    """Raise if logits are no table of floats."""
+    """Raise if logits are not a table of floats."""
     if not logits.is_floating_point() or logits.dim() != 2:
         raise InputError(
             f"`{name}` must be float of shape (rows, classes). Got {logits.dtype} of shape {tuple(logits.shape)}."
-            " Give what the last layer puts out."
+            " Give the output of the last layer."
         )
 
 
 def _check_counts(name: str, counts: Tensor) -> None:
-    """Raise if a class has no row."""
+    """Raise if a class has no rows."""
     if counts.dim() != 1 or not len(counts) or not bool(((counts > 0) & (counts < torch.inf)).all()):
         raise InputError(
             f"`{name}` must hold a number above 0 for every class. Got {counts.tolist()}."
@@ -473,7 +472,7 @@ def _check_number(name: str, value: float, below: float = math.inf) -> None:
 
 
 def _check_reduction(reduction: str) -> None:
-    """Raise if there is no such reduction."""
+    """Raise if the reduction is unknown."""
     known = get_args(Reduction)
     if reduction not in known:
         raise InputError(

@@ -1,4 +1,4 @@
-"""How good a classifier is on some rows, how well calibrated, and how far training and validation lie apart."""
+"""Scores of a classifier, its calibration, and the gap between training and validation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from augment.errors import InputError
 BINS = 15
 """Bins of the calibration error, as in Guo et al. 2017."""
 SMALLEST = float(np.finfo(np.float32).tiny)
-"""Smaller probabilities count as this one, 1.2e-38, so that a float32 softmax that came out as 0 has a finite loss."""
+"""Smaller probabilities are replaced by this one, 1.2e-38, so that a float32 softmax of 0 has a finite loss."""
 
 _SUM_ERROR = 0.01  # how far from 1 the probabilities of a row may add up: half precision, many classes
 
@@ -28,25 +28,25 @@ class Bin(NamedTuple):
     confidence: float
     """Their mean confidence, in [0, 1]."""
     accuracy: float
-    """The share of them that is predicted rightly, in [0, 1]."""
+    """The share of them that is predicted correctly, in [0, 1]."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """What a classifier reached on some rows; plain numbers, all but `rows`, `support` and `loss` in [0, 1].
+    """The scores of a classifier on some rows. All numbers but `rows`, `support` and `loss` are in [0, 1].
 
     Attributes
     ----------
     rows : int
     loss : float
-        Mean of -log p of the true class, 0 to 87.3; natural logarithm, without weights, smoothing or adjustment,
-        whatever the training loss was.
+        Mean of -log p of the true class, 0 to 87.3, with the natural logarithm. It never uses the weights, smoothing or
+        adjustment of the training loss.
     accuracy : float
     macro_f1 : float
-        Mean F1 of the classes that are true or predicted for some row, as scikit-learn has it by default. A class
-        that is neither has no F1 and is left out.
+        Mean F1 of the classes that are true or predicted for some row, as by default in scikit-learn. Other classes
+        have no F1 and are left out.
     f1, recall, precision : dict of str to float
-        By class, for every class of the task; 0 where it is undefined. See `support` for whether it is.
+        For every class of the task; 0 where it is undefined. `support` shows where that is.
     support : dict of str to int
         True rows of each class.
     ece : float
@@ -69,7 +69,7 @@ class Scores:
 
 
 def scores(probabilities: Any, codes: Any, classes: Sequence[str]) -> Scores:
-    """Score predicted probabilities by true classes.
+    """Compute scores from predicted probabilities and true classes.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def scores(probabilities: Any, codes: Any, classes: Sequence[str]) -> Scores:
 
 
 def reliability(probabilities: Any, codes: Any, *, bins: int = BINS) -> list[Bin]:
-    """Return how often predictions are right, by how sure of them the model is.
+    """Return how often predictions are right, in bins of confidence.
 
     A row's confidence is its largest probability. The expected calibration error is the mean of |accuracy -
     confidence| over bins, weighted by their rows.
@@ -144,7 +144,7 @@ def reliability(probabilities: Any, codes: Any, *, bins: int = BINS) -> list[Bin
     Returns
     -------
     list of Bin
-        In ascending order; those without rows are left out.
+        In ascending order; bins without rows are left out.
 
     Raises
     ------
@@ -210,13 +210,13 @@ def confusion(codes: Any, predicted: Any, n_classes: int) -> np.ndarray:
 
 
 def gap(train: Scores, validation: Scores) -> float:
-    """Return the overfitting gap: macro-F1 on training rows less that on validation rows, in points.
+    """Return the overfitting gap: macro-F1 on training rows minus macro-F1 on validation rows, in points.
 
     Parameters
     ----------
     train : Scores
-        Of the *original* training rows, predicted in eval mode: with synthetic rows among them, an augmented arm and a
-        plain one would be scored on different data.
+        Of the *original* training rows, predicted in eval mode. With synthetic rows among them, an augmented arm and a
+        plain arm would be scored on different data.
     validation : Scores
         Of the same model.
 
@@ -227,7 +227,7 @@ def gap(train: Scores, validation: Scores) -> float:
 
     Notes
     -----
-    Under-fitting shrinks any gap. A smaller one is good news only where validation macro-F1 is not lower.
+    Underfitting also makes the gap smaller. A smaller gap is good only if validation macro-F1 is not lower.
 
     Examples
     --------
@@ -240,9 +240,9 @@ def gap(train: Scores, validation: Scores) -> float:
 
 
 def loss_gap(train: Scores, validation: Scores) -> float:
-    """Return the mean loss of validation rows less that of training rows.
+    """Return the mean loss of validation rows minus that of training rows.
 
-    It shows overfitting earlier than `gap`: a model first grows too sure of its mistakes, and only then makes more.
+    It shows overfitting earlier than `gap`: a model first becomes too sure of its mistakes, and later makes more.
 
     Parameters
     ----------
@@ -270,19 +270,19 @@ def gap_synthetic(synthetic: Scores, validation: Scores) -> float:
     Returns
     -------
     float
-        Mean recall of the classes that have synthetic rows, synthetic less validation, -100 to 100. Large and positive
-        if the model knows the new rows by heart, which makes them nothing like new rows.
+        Mean recall on synthetic rows minus mean recall on validation rows, over the classes with synthetic rows, -100
+        to 100. A large positive value means that the model has memorised the new rows.
 
     Raises
     ------
     InputError
-        If a class has synthetic rows and no validation row.
+        If a class has synthetic rows but no validation rows.
 
     Notes
     -----
-    Recall, since synthetic rows are of the rare classes alone. Precision, and F1 with it, depends on the rows of the
-    other classes: where there are none, nothing can be taken for the rare class by mistake and its precision is 1. The
-    recall of a class is a matter of its own rows.
+    The measure is recall, since only rare classes have synthetic rows. Precision and F1 depend on the rows of the other
+    classes: without such rows no mistake is possible, and the precision of the rare class is 1. Recall depends only on
+    the rows of the class itself.
 
     Examples
     --------
@@ -302,7 +302,7 @@ def gap_synthetic(synthetic: Scores, validation: Scores) -> float:
 
 
 def area_between(steps: Any, train_f1: Any, validation_f1: Any) -> float:
-    """Return the mean gap over training, in points: the area between both curves over the width of the steps.
+    """Return the mean gap over a training, in points: the area between both curves, divided by the range of steps.
 
     Parameters
     ----------
@@ -314,8 +314,8 @@ def area_between(steps: Any, train_f1: Any, validation_f1: Any) -> float:
     Returns
     -------
     float
-        In points, -100 to 100. The area is that of trapezoids, and negative where validation is better; with one step,
-        it is the gap there.
+        In points, -100 to 100. The area is made of trapezoids, and negative where validation is better. With one step
+        it is the gap at that step.
 
     Raises
     ------
@@ -336,7 +336,7 @@ def area_between(steps: Any, train_f1: Any, validation_f1: Any) -> float:
 
 
 def _rows(probabilities: Any, codes: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities, float64 (n, C), and codes, int64 (n,), that fit."""
+    """Check and return probabilities, float64 (n, C), and codes, int64 (n,)."""
     p = np.asarray(probabilities, dtype=np.float64)
     if p.ndim != 2 or not p.size:
         raise InputError(
@@ -376,4 +376,6 @@ def _check_lengths(**arrays: np.ndarray) -> None:
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1 or not min(lengths.values()):
         got = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise InputError(f"There must be rows, and equally many of each. Got {got}. Give one of each for every row.")
+        raise InputError(
+            f"All inputs must have the same number of rows, at least one. Got {got}. Give one of each for every row."
+        )

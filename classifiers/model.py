@@ -1,4 +1,4 @@
-"""The classifier: any encoder, a pooler, and a head, as a model of transformers."""
+"""`EncoderClassifier`: an encoder, a pooler and a head, as a model of transformers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class EncoderClassifierConfig(PreTrainedConfig):
     Parameters
     ----------
     encoder : PreTrainedConfig or dict, optional
-        Of the encoder; None, for what transformers does with an empty configuration, is a BERT of default size.
+        Of the encoder. None, which transformers needs for an empty configuration, is a BERT of default size.
     head : {"linear", "bigru", "bilstm"}, default="linear"
     pooling : {"mean", "cls", "cls_mlp", "max"}, default="mean"
         What the linear head reads; see `augment.models.pooling`. Recurrent heads read the token states.
@@ -41,12 +41,12 @@ class EncoderClassifierConfig(PreTrainedConfig):
     dropout : float, default=0.1
         Of the head; the encoder has its own.
     **kwargs
-        What every configuration of transformers has, such as `id2label`.
+        The settings of every configuration of transformers, such as `id2label`.
 
     Raises
     ------
     InputError
-        If there is no such head or pooling.
+        If the head or the pooling is unknown.
     """
 
     model_type = "encoder_classifier"
@@ -81,8 +81,8 @@ class EncoderClassifierConfig(PreTrainedConfig):
 class EncoderClassifier(PreTrainedModel):
     """An encoder with a classification head (the paper, figure 1).
 
-    What `save_pretrained` writes is opened by `from_pretrained`, by ``AutoModelForSequenceClassification`` and by
-    ``pipeline("text-classification")``, once this module is imported.
+    After this module is imported, `from_pretrained`, ``AutoModelForSequenceClassification`` and
+    ``pipeline("text-classification")`` open what `save_pretrained` writes.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class EncoderClassifier(PreTrainedModel):
         dropout: float = 0.1,
         seed: int = 0,
     ) -> EncoderClassifier:
-        """Put a new head on a trained encoder.
+        """Make a classifier from a trained encoder and a new head.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ class EncoderClassifier(PreTrainedModel):
         head, pooling, dropout
             As in `EncoderClassifierConfig`.
         seed : int, default=0
-            Of the head's first weights.
+            The seed of the head's initial weights.
 
         Returns
         -------
@@ -149,7 +149,7 @@ class EncoderClassifier(PreTrainedModel):
         Raises
         ------
         InputError
-            If there are fewer than two classes, or there is no such head or pooling.
+            If there are fewer than two classes, or the head or the pooling is unknown.
         ModelError
             If the pooling is "cls_mlp" and the checkpoint has no trained pooler.
         """
@@ -178,13 +178,12 @@ class EncoderClassifier(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
-        """Open a saved classifier, as every model of transformers is opened.
+        """Open a saved classifier, like any model of transformers.
 
         Raises
         ------
         ModelError
-            If the checkpoint lacks weights, those of the head above all, in place of which transformers would draw
-            random ones.
+            If the checkpoint lacks weights, e.g. of the head. transformers would draw random ones instead.
         """
         wanted = kwargs.pop("output_loading_info", False)
         opened: Any = super().from_pretrained(pretrained_model_name_or_path, *args, output_loading_info=True, **kwargs)
@@ -192,9 +191,9 @@ class EncoderClassifier(PreTrainedModel):
         missing = sorted({*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])})
         if missing:
             raise ModelError(
-                f"The checkpoint {str(pretrained_model_name_or_path)!r} is no trained classifier: it lacks"
+                f"The checkpoint {str(pretrained_model_name_or_path)!r} is not a trained classifier: it lacks"
                 f" {missing[0]!r}{f' and {len(missing) - 1} more' * (len(missing) > 1)}. Give one that"
-                " EncoderClassifier.save_pretrained has written whole, or train it: classifiers train."
+                " EncoderClassifier.save_pretrained has written completely, or train it: classifiers train."
             )
         return (model, report) if wanted else model
 
@@ -209,7 +208,7 @@ class EncoderClassifier(PreTrainedModel):
         return self.head.after_features()[0].in_features
 
     def features(self, input_ids: Tensor, attention_mask: Tensor | None = None, token_type_ids: Any = None) -> Tensor:
-        """Return what the head classifies: where vectors can be resampled.
+        """Return the input of the head, the vectors that can be resampled.
 
         Parameters
         ----------
@@ -235,7 +234,7 @@ class EncoderClassifier(PreTrainedModel):
         return POOLERS[self.config.pooling](output, attention_mask)
 
     def classify(self, features: Tensor) -> Tensor:
-        """Return the logits (batch, classes) of what `features` gives."""
+        """Return the logits (batch, classes) of the vectors that `features` returns."""
         return self.head.classify(features)
 
     def forward(
@@ -254,11 +253,11 @@ class EncoderClassifier(PreTrainedModel):
         input_ids, attention_mask, token_type_ids
             As in `features`.
         features : Tensor, optional
-            Shape (batch, d), in place of `input_ids`: the encoder is left out.
+            Shape (batch, d), instead of `input_ids`; then the encoder is not used.
         labels : Tensor, optional
-            Shape (batch,), int64; the loss is then their cross-entropy. (`classifiers.losses` has the others.)
+            Shape (batch,), int64. If given, the loss is the cross-entropy. `classifiers.losses` has other losses.
         return_dict : bool, optional
-            False: a tuple.
+            False returns a tuple.
 
         Returns
         -------
@@ -289,7 +288,7 @@ class EncoderClassifier(PreTrainedModel):
                 layer.load_state_dict(fresh.state_dict())
 
     def freeze_encoder(self) -> None:
-        """Keep the encoder's weights as they are, and its dropout off: training goes on in the head alone."""
+        """Freeze the encoder: its weights stay as they are, its dropout is off, and only the head is trained."""
         self.encoder.requires_grad_(False)
         self._frozen = True
         self.train(self.training)
@@ -306,13 +305,13 @@ class EncoderClassifier(PreTrainedModel):
         return self.train(False)
 
     def get_input_embeddings(self) -> nn.Module:
-        """Return the encoder's."""
+        """Return the input embeddings of the encoder."""
         embeddings: nn.Module = self.encoder.get_input_embeddings()
         return embeddings
 
 
 def _without_pooler(encoder: Any) -> None:
-    """Take an encoder's own pooler away where it is not used: weights without a gradient stop several processes."""
+    """Remove the encoder's own pooler if it is not used. Unused weights stop a training with several processes."""
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
 

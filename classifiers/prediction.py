@@ -1,4 +1,4 @@
-"""Labels and probabilities of texts, as many as there are, in a stream."""
+"""Predict the labels and probabilities of a stream of texts, and write them as csv or JSON lines."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any, TextIO
 from augment.models.scorer import TextScorer
 
 CHUNK = 512
-"""Texts that are in memory at a time."""
+"""The number of texts that are in memory at a time."""
 
 
 def predictions(scorer: TextScorer, texts: Iterable[str], *, chunk: int = CHUNK) -> Iterator[dict[str, Any]]:
-    """Yield what a model makes of each text.
+    """Yield the label and the probabilities of each text.
 
     Parameters
     ----------
     scorer : TextScorer
     texts : iterable of str
-        Read as far as a chunk goes.
+        They are read one chunk at a time.
     chunk : int, default=512
 
     Yields
@@ -38,10 +38,10 @@ def predictions(scorer: TextScorer, texts: Iterable[str], *, chunk: int = CHUNK)
 
 
 def write_csv(rows: Iterable[dict[str, Any]], file: TextIO, classes: Iterable[str]) -> None:
-    """Write rows as csv with a header, each chunk as it comes."""
+    """Write rows as csv with a header, as they come."""
     names = ["text", "label", *(f"p_{name}" for name in classes)]
     minimal = csv.DictWriter(file, names, lineterminator="\n")
-    # The csv module quotes only what would end a line of its own, and so forgets a lone carriage return.
+    # The csv module does not quote a single carriage return, though it ends a line for many readers.
     quoted = csv.DictWriter(file, names, lineterminator="\n", quoting=csv.QUOTE_ALL)
     minimal.writeheader()
     for row in rows:

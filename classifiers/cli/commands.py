@@ -1,4 +1,4 @@
-"""The commands `classifiers train`, `evaluate` and `predict`."""
+"""The commands `classifiers evaluate` and `predict`, and what the commands of `classifiers` share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from augment.errors import InputError, Interrupted
 
 @contextmanager
 def resumable(folder: Path, unfinished: str) -> Iterator[None]:
-    """Say after Ctrl-C how a training goes on, if a folder of that name holds what is unfinished."""
+    """After Ctrl-C, tell the user how to resume, if the folder `unfinished` of a training exists."""
     try:
         yield
     except KeyboardInterrupt:
@@ -34,7 +34,7 @@ def resumable(folder: Path, unfinished: str) -> Iterator[None]:
 @click.command("evaluate")
 @click.argument("model", metavar="DIR")
 @click.argument("sources", metavar="FILE…", nargs=-1, required=True)
-@click.option("--max-length", type=click.IntRange(3), help="Most tokens of a text.  [default: as it was trained]")
+@click.option("--max-length", type=click.IntRange(3), help="Longest text in tokens.  [default: as in training]")
 @click.option("--device", default="auto", show_default=True)
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, float16.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -52,7 +52,7 @@ def evaluate_command(
 ) -> None:
     """Measure the classifier in DIR on labelled FILEs, of its own domain or of others.
 
-    A csv file without a header whose first field is 1 to 5 is read as Yelp or Amazon reviews are published.
+    A csv file without a header whose first field is 1 to 5 is read in the published layout of Yelp or Amazon reviews.
     """
     from classifiers.evaluation import evaluate, open_scorer, read_evaluated, tables
 
@@ -73,9 +73,9 @@ def evaluate_command(
 @click.command("predict")
 @click.argument("model", metavar="DIR")
 @click.argument("source", metavar="[FILE|-]", default="-")
-@click.option("-o", "--output", type=Path, help="File to write; default: the standard output.")
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), help="[default: of the output's name, or csv]")
-@click.option("--max-length", type=click.IntRange(3), help="Most tokens of a text.  [default: as it was trained]")
+@click.option("-o", "--output", type=Path, help="File to write.  [default: standard output]")
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), help="[default: from the output's name, or csv]")
+@click.option("--max-length", type=click.IntRange(3), help="Longest text in tokens.  [default: as in training]")
 @click.option("--device", default="auto", show_default=True)
 @click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @layout_options
@@ -89,7 +89,10 @@ def predict_command(
     overwrite: bool,
     **others: Any,
 ) -> None:
-    """Label texts by the classifier in DIR: those of a table's text column, or one on each line of a .txt FILE or -."""
+    """Label texts with the classifier in DIR.
+
+    The texts are the text column of a table, or the lines of a .txt FILE or of the standard input (-).
+    """
     from augment.files import replacing
     from classifiers.evaluation import open_scorer
     from classifiers.prediction import predictions, write_csv, write_jsonl
@@ -114,7 +117,7 @@ def predict_command(
 
 
 def _texts(source: str, layout: Any) -> Iterator[str]:
-    """Yield the texts of a file or of the standard input; what is wrong with a table is said at once."""
+    """Yield the texts of a file or of the standard input. A wrong table is an error at once."""
     if source == "-" or source.endswith(".txt"):
         return text_lines(source)
     from augment.data.corpus import open_texts
@@ -128,13 +131,13 @@ def text_lines(source: str) -> Iterator[str]:
     Raises
     ------
     InputError
-        At once if there is no such file; later if it is not UTF-8.
+        At once if the file does not exist; later if it is not UTF-8.
     """
     if source == "-":
         return _lines(sys.stdin.buffer, "The standard input")
     path = Path(source)
     if not path.is_file():
-        raise InputError(f"There is no file {source!r}. Give a text file with a sentence a line, or a table.")
+        raise InputError(f"There is no file {source!r}. Give a text file with one sentence per line, or a table.")
     return _lines(path.open("rb"), source)
 
 

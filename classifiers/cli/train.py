@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def setting_options(command: Any) -> Any:
-    """Add an option for each setting of `TrainConfig` but the augmentation; None is what was not given."""
+    """Add an option for each setting of `TrainConfig` except the augmentation; None means that it was not given."""
     for name, field in reversed(TrainConfig.model_fields.items()):
         if name == "augmentation":
             continue
@@ -34,7 +34,7 @@ def setting_options(command: Any) -> Any:
 
 
 def _kind(name: str, annotation: Any) -> dict[str, Any]:
-    """Return how click reads a setting."""
+    """Return the arguments of `click.option` for the type of a setting."""
     if name == "class_weights":
         return {"metavar": "balanced|CLASS=WEIGHT,…"}
     if name == "report_to":
@@ -49,47 +49,51 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
 
 
 def augment_options(command: Any) -> Any:
-    """Add the options that say how the rows of the training are augmented."""
+    """Add the options of the augmentation."""
     for option in reversed(
         (
             click.option(
                 "--augment",
                 metavar="STRATEGY",
-                help="See `augment strategies`; none, with --augment-mode features, draws.",
+                help="See `augment strategies`. With --augment-mode features, none samples without new vectors.",
             ),
             click.option(
                 "--augment-mode",
                 type=click.Choice(list(AUGMENTATIONS)),
-                help="static: rows made once. redraw: others in every epoch. features: vectors, the head trained anew."
+                help="static: rows made once. redraw: drawn anew each epoch. features: vectors for a new head."
                 " balanced: no new rows.  [default: static, or features for a strategy that makes vectors]",
             ),
             click.option(
                 "--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."
             ),
             click.option(
-                "--sampling-strategy", metavar="WHICH", help="How many rows; as of `augment upsample`.  [default: auto]"
+                "--sampling-strategy", metavar="WHICH", help="How many rows, as in `augment upsample`.  [default: auto]"
             ),
             click.option(
                 "--guard",
                 "guards",
                 multiple=True,
                 metavar="NAME[:KEY=VALUE,…]",
-                help="What new texts must pass; repeatable. See `augment guards`.",
+                help="Guard that new texts must pass; repeatable. See `augment guards`.",
             ),
-            click.option("--max-per-source", type=int, metavar="N", help="Most new texts of one row."),
+            click.option("--max-per-source", type=int, metavar="N", help="Largest number of new texts of one row."),
             click.option(
-                "--soft-labels", is_flag=True, default=None, help="Train new texts on a teacher's probabilities."
+                "--soft-labels", is_flag=True, default=None, help="Train new texts on the probabilities of a teacher."
             ),
             click.option(
                 "--variants",
                 metavar="K|background",
-                help="redraw: sets that take turns, or one for each epoch, made meanwhile.  [default: 4]",
+                help="redraw: number of sets that take turns, or a new set for each epoch.  [default: 4]",
             ),
             click.option(
-                "--draw", type=click.Choice(["sampler", "undersample"]), help="balanced: how.  [default: sampler]"
+                "--draw",
+                type=click.Choice(["sampler", "undersample"]),
+                help="balanced: how rows are drawn.  [default: sampler]",
             ),
-            click.option("--head-epochs", type=float, help="features: of the head.  [default: 10]"),
-            click.option("--head-learning-rate", type=float, help="features: of the head.  [default: .001]"),
+            click.option("--head-epochs", type=float, help="features: epochs of the head.  [default: 10]"),
+            click.option(
+                "--head-learning-rate", type=float, help="features: learning rate of the head.  [default: .001]"
+            ),
         )
     ):
         command = option(command)
@@ -98,12 +102,12 @@ def augment_options(command: Any) -> Any:
 
 @click.command("train")
 @click.argument("source", metavar="TRAIN")
-@click.option("--validation", metavar="FILE", help="Labelled rows that the best weights are chosen on.")
+@click.option("--validation", metavar="FILE", help="Labelled rows; the weights that do best on them are kept.")
 @click.option(
     "--against", multiple=True, metavar="FILE", help="Held-out file that no new text may come near; repeatable."
 )
 @click.option("-o", "--output-dir", type=Path, required=True, help="Folder for the model and its record.")
-@click.option("--resume", is_flag=True, help="Go on with what an interrupted training of the same command has left.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same command.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing model, and unfinished work.")
 @click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
@@ -122,7 +126,7 @@ def train_command(
     **others: Any,
 ) -> None:
     """Train an encoder with a classification head on TRAIN: a file, a saved folder, a hub id, or `sample`."""
-    config = TrainConfig(**_settings(others))  # what is wrong with it is said before torch is loaded
+    config = TrainConfig(**_settings(others))  # so that wrong settings are an error before torch is loaded
     from augment.data.corpus import read, read_texts
     from classifiers.training.run import train
 
@@ -153,7 +157,7 @@ def train_command(
 
 
 def _settings(others: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that options name, those of the augmentation in a mapping of their own."""
+    """Return the settings of the options; those of the augmentation are in a mapping of their own."""
     settings = {name: others[name] for name in TrainConfig.model_fields if name in others and others[name] is not None}
     settings["report_to"] = list(settings.pop("report_to", ()))
     if settings.get("class_weights") not in (None, "balanced"):
@@ -185,7 +189,7 @@ def _settings(others: dict[str, Any]) -> dict[str, Any]:
             " or give --augment-mode balanced."
         )
     if mode is not None and issubclass(AUGMENTATIONS[mode], Static) and strategy is None:
-        raise InputError(f"The mode {mode!r} makes new texts: name what makes them with --augment, e.g. fillmask.")
+        raise InputError(f"The mode {mode!r} needs a strategy for new texts. Name one with --augment, e.g. fillmask.")
     return settings if mode is None else {**settings, "augmentation": {"mode": mode, **ways}}
 
 
@@ -195,19 +199,19 @@ def _weights(text: str) -> dict[str, float]:
         pairs = [part.rsplit("=", 1) for part in text.split(",")]
         return {name.strip(): float(weight) for name, weight in pairs}
     except ValueError:
-        raise InputError(f"--class-weights is 'balanced' or CLASS=WEIGHT,… Got {text!r}.") from None
+        raise InputError(f"--class-weights must be 'balanced' or CLASS=WEIGHT,… Got {text!r}.") from None
 
 
 def _variants(text: str) -> int | None:
     if text == "background":
         return None
     if not text.isdigit():
-        raise InputError(f"--variants is a number of sets, or 'background'. Got {text!r}.")
+        raise InputError(f"--variants must be a number of sets, or 'background'. Got {text!r}.")
     return int(text)
 
 
 def _show(result: TrainResult, folder: Path) -> None:
-    """Print what a training came to: the weights that are kept, and the last ones if those are others."""
+    """Print the scores of the kept weights and, if they differ, of the last weights."""
     from classifiers.training.history import macro_f1
 
     rows = []
@@ -216,7 +220,7 @@ def _show(result: TrainResult, folder: Path) -> None:
         for kind in ("train", "synthetic", "validation"):
             if (scores := record[kind]) is None:
                 continue
-            # Of synthetic rows only what does not follow from the mix of their classes.
+            # Of synthetic rows only the scores that do not depend on the mix of their classes.
             present = [c for c in result.classes if kind != "synthetic" or scores["support"][c]]
             f1 = [f"{100 * scores['f1'][c]:.1f}" if c in present else "-" for c in result.classes]
             numbers = [macro_f1(record, kind), 100 * scores["accuracy"], 100 * scores["ece"]]

@@ -1,4 +1,4 @@
-"""What a training is fed: splits, tokens or features, batches, the order of rows, and new rows for the rare class."""
+"""The data of a training: splits, tokens or features, batches, the order of rows, and new rows for rare classes."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Rows of tokens or vectors, and the batches that they are padded to."""
+"""`TrainingRows`, a data set of tokens or vectors, and the collators that make batches of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from classifiers.data.splits import Split
 
 
 class TrainingRows(torch.utils.data.Dataset[dict[str, Any]]):
-    """What is learnt from, row by row: tokens or a vector, a class, a target and a weight.
+    """The rows of a training. Each has tokens or a vector, a class, a target and a weight.
 
     Parameters
     ----------
@@ -23,11 +23,11 @@ class TrainingRows(torch.utils.data.Dataset[dict[str, Any]]):
     split : Split
         The classes of the rows, and soft labels if they have any.
     classes : int
-        How many there are.
+        The number of classes.
     weights : ndarray of float32, shape (n,), optional
-        1 for each.
+        By default 1 for each row.
     soft : bool, default=False
-        Keep targets as probabilities even if no row has soft labels, for those that come later.
+        Keep targets as probabilities even if no row has soft labels. Rows that are added later may have some.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class TrainingRows(torch.utils.data.Dataset[dict[str, Any]]):
         Parameters
         ----------
         inputs, split, classes
-            As above; their soft labels count if those of the first rows do.
+            As above. Soft labels are used only if the first rows have targets as probabilities.
         weight : float
             Of each of the new rows.
         """
@@ -73,14 +73,14 @@ class TrainingRows(torch.utils.data.Dataset[dict[str, Any]]):
             self.targets = np.concatenate([self.targets, split.targets(classes)])
 
     def cut(self, count: int) -> None:
-        """Keep the first rows alone."""
+        """Keep only the first `count` rows."""
         del self.inputs[count:]
         self.codes, self.weights = self.codes[:count], self.weights[:count]
         if self.targets is not None:
             self.targets = self.targets[:count]
 
     def by_length(self) -> TrainingRows:
-        """Return the same rows, the shortest first: cheaper to evaluate, with the same result."""
+        """Return the same rows, the shortest first. This makes evaluations faster and does not change their result."""
         order = np.argsort(self.lengths(), kind="stable")
         ordered = object.__new__(TrainingRows)
         ordered.inputs = [self.inputs[i] for i in order]
@@ -96,7 +96,7 @@ class Padded:
     ----------
     pad_id : int
     longest : int
-        Most tokens that the model takes.
+        The largest number of tokens that the model takes.
     """
 
     def __init__(self, pad_id: int | None, longest: int) -> None:
@@ -112,7 +112,7 @@ class Padded:
 
 
 def vectors(rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-    """Collator: return features (batch, d) float32, and what `stacked` returns."""
+    """Collator for vectors: return features (batch, d) float32, and what `stacked` returns."""
     return {"features": torch.from_numpy(np.stack([row["inputs"] for row in rows])), **stacked(rows)}
 
 

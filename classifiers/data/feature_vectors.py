@@ -1,4 +1,4 @@
-"""Resampled feature vectors for classifiers on frozen encoders."""
+"""Make feature vectors of rare classes, for a head on a frozen encoder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from classifiers.data.splits import Split
 def resampled_vectors(
     augmentation: Features, vectors: np.ndarray, split: Split, sources: np.ndarray, classes: Sequence[str], seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Make vectors of the rare classes.
+    """Make new vectors of the rare classes.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def resampled_vectors(
     split : Split
         Those rows.
     sources : ndarray of bool, shape (n,)
-        Which of them vectors may be made of: those that have no near copy among held-out rows.
+        The rows that vectors may be made of: those without a near copy among held-out rows.
     classes : sequence of str
     seed : int
 
@@ -64,7 +64,7 @@ def vector_sampler(augmentation: Features) -> Any:
     Raises
     ------
     InputError
-        If there is none of that name, it makes texts, or a parameter is unknown.
+        If the strategy is unknown or makes texts, or a parameter is unknown.
     """
     name = str(augmentation.strategy)
     if STRATEGIES.find(name).kind != "vector":

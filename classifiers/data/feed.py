@@ -1,4 +1,4 @@
-"""What a training is fed: the rows of its file and new ones, when they are taken, and what they weigh."""
+"""`Feed`, all that a model learns from: the rows, when an epoch takes them, and their weights."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ from classifiers.data.text_sets import Sets
 
 Inputs = TokenInputs | FrozenFeatures
 KINDS = ("train", "synthetic", "validation")
-"""What is evaluated: original training rows, synthetic ones, held-out ones."""
+"""The kinds of rows that are evaluated: original training rows, synthetic rows, held-out rows."""
 
 
 class Finish(NamedTuple):
-    """The end of a training, which sees original rows alone; each of them weighs 1."""
+    """The end of a training that uses original rows only. Each of them has the weight 1."""
 
     step: int
-    """How many steps are taken before it."""
+    """The number of steps before it."""
     mass: np.ndarray
-    """What its rows of each class weigh together; float64, shape (classes,)."""
+    """The total weight of its rows of each class; float64, shape (classes,)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Feed:
-    """What a model learns from in one phase."""
+    """All that a model learns from in one phase of a training."""
 
     rows: TrainingRows
     schedule: Schedule
     collate: Callable[..., Any]
     mass: np.ndarray
-    """What the rows of each class weigh together in an epoch; float64, shape (classes,)."""
+    """The total weight of the rows of each class in an epoch; float64, shape (classes,)."""
     mean_weight: float
-    """Of a row in an epoch."""
+    """The mean weight of a row in an epoch."""
     synthetic: Split | None = None
     """The synthetic rows that are evaluated."""
     sets: Sets | None = None
-    """What makes new texts."""
+    """The sets of new texts."""
     finish: Finish | None = None
-    """How `schedule` ends, if it ends on original rows alone."""
+    """The end of `schedule`, if it uses original rows only."""
 
 
 def text_feed(
@@ -61,20 +61,20 @@ def text_feed(
     folder: Path,
     log: Callable[[str], None] = lambda line: None,
 ) -> Feed:
-    """Put together what a model learns from texts.
+    """Return the feed of a training on texts.
 
     Parameters
     ----------
     config : TrainConfig
     data : TrainingData
     inputs : TokenInputs or FrozenFeatures
-        What the model takes of texts.
+        They turn texts into inputs of the model.
     synthesis : Synthesis, optional
         Makes new texts, in the modes "static" and "redraw".
     folder : Path
-        New rows are kept there.
+        The folder that keeps new rows.
     log : callable, optional
-        Told what is made.
+        Called with a line when new rows are made.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def text_feed(
 
 
 def _before_the_finish(config: TrainConfig, epoch: int) -> tuple[int, int]:
-    """Return how many steps, of epochs of so many rows, come before only original rows do, and the rows they take."""
+    """Return the number of steps before the finish on original rows, and the number of rows in these steps."""
     step = config.batch_size * config.gradient_accumulation * PartialState().num_processes
     steps = math.ceil(epoch / step)
     mixed = math.floor((config.max_steps or math.ceil(config.epochs * steps)) * (1 - config.real_only))
@@ -122,21 +122,21 @@ def _before_the_finish(config: TrainConfig, epoch: int) -> tuple[int, int]:
 def evaluated_rows(
     config: TrainConfig, classes: int, kinds: Mapping[str, tuple[Split | None, Callable[[np.ndarray], Any]]]
 ) -> dict[str, TrainingRows]:
-    """Choose the rows that are evaluated again and again, always the same.
+    """Choose the rows that every evaluation uses, always the same.
 
     Parameters
     ----------
     config : TrainConfig
     classes : int
-        How many there are.
+        The number of classes.
     kinds : mapping of str to (Split or None, callable)
-        "train" for the original training rows, "synthetic", "validation": the rows, and what gives the inputs of some
-        of them by their numbers.
+        For "train" (the original training rows), "synthetic" and "validation": the rows, and a function that returns
+        inputs for row numbers.
 
     Returns
     -------
     dict of str to TrainingRows
-        Of training and synthetic rows a sample of `config.train_sample`; kinds without rows are left out.
+        At most `config.train_sample` training rows and as many synthetic rows. Kinds without rows are left out.
     """
     evaluated = {}
     for kind, (split, inputs_of) in kinds.items():
@@ -150,7 +150,7 @@ def evaluated_rows(
 
 
 def evaluated_sample(config: TrainConfig, kind: str, codes: np.ndarray) -> np.ndarray:
-    """Return which rows of a kind are evaluated: at most `config.train_sample`, or all of "validation".
+    """Return the rows of a kind that are evaluated: at most `config.train_sample`, or all of "validation".
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def evaluated_sample(config: TrainConfig, kind: str, codes: np.ndarray) -> np.nd
     Returns
     -------
     ndarray of int64
-        Ascending. Each class at its share, rounded up, so that none is left out.
+        Row numbers, ascending. Each class has its share, rounded up, so that no class is left out.
     """
     if kind == "validation" or len(codes) <= config.train_sample:
         return np.arange(len(codes))

@@ -1,4 +1,4 @@
-"""Texts to what a model is trained on: tokens, or the features of a frozen encoder, kept on the disk."""
+"""Turn texts into inputs of a model: tokens, or features of a frozen encoder, which are kept on the disk."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ BATCH = 64
 
 
 class TokenInputs:
-    """Makes token ids of texts.
+    """Turns texts into token ids.
 
     Parameters
     ----------
     checkpoint : Checkpoint
         Its tokenizer is used.
     max_length : int
-        Most tokens of a text, special ones included; what is longer is cut.
+        The largest number of tokens of a text, special tokens included. Longer texts are cut.
     """
 
     def __init__(self, checkpoint: Checkpoint, max_length: int) -> None:
@@ -45,23 +45,23 @@ class TokenInputs:
         if not len(texts):
             return []
         ids = self.tokenizer(list(texts), truncation=True, max_length=self.longest)["input_ids"]
-        return [row or [self.tokenizer.unk_token_id or 0] for row in ids]  # some texts hold nothing for a tokenizer
+        return [row or [self.tokenizer.unk_token_id or 0] for row in ids]  # a tokenizer finds no token in some texts
 
 
 class FrozenFeatures:
-    """Makes features of texts, with an encoder that stays as it is; those of a list of texts are computed once.
+    """Turns texts into features with a frozen encoder. The features of a list of texts are computed once.
 
     Parameters
     ----------
     model : EncoderClassifier
         Its encoder computes them.
     checkpoint : Checkpoint
-        Where the encoder came from; it says what computed them.
+        The source of the encoder; it identifies the features.
     max_length : int
-        As in `Tokens`.
+        As in `TokenInputs`.
     cache : Path, optional
-        A folder that the features of each list of texts are kept in, under a hash of what they follow from: the
-        encoder's weights, pooling, length, dtype, and the texts. None: none are kept.
+        A folder that keeps the features of each list of texts. The name of the file is a hash of all that determines
+        them: the encoder's weights, pooling, length, dtype, and the texts. None keeps no features.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class FrozenFeatures:
             return self._computed(texts)
         key = hashlib.sha256(json.dumps([self.identity, list(texts)]).encode()).hexdigest()[:32]
         path = self.cache / f"{key}.npy"
-        with contextlib.suppress(OSError, ValueError):  # one that was cut short is computed again
+        with contextlib.suppress(OSError, ValueError):  # an incomplete file is computed again
             features: np.ndarray = np.load(path, allow_pickle=False)
             if features.shape[:1] == (len(texts),):
                 return features
@@ -91,7 +91,7 @@ class FrozenFeatures:
                 np.save(file, features)
         except OSError as error:
             warnings.warn(
-                f"The features are not kept: {error}. Name a folder that can be written: cache_dir.", stacklevel=2
+                f"The features could not be kept: {error}. Give a cache_dir that can be written.", stacklevel=2
             )
         return features
 
@@ -106,13 +106,13 @@ class FrozenFeatures:
 
 
 def features_cache(folder: str | None) -> Path:
-    """Return the folder that features are kept in.
+    """Return the folder that keeps features.
 
     Parameters
     ----------
     folder : str or None
-        The one that was asked for; None for ``counterpoise/features`` under ``$XDG_CACHE_HOME``, which is
-        ``~/.cache`` if that is not set. Nothing in it is ever deleted.
+        A folder of the user. None for ``counterpoise/features`` under ``$XDG_CACHE_HOME``, or under ``~/.cache`` if
+        that is not set. Nothing in it is ever deleted.
 
     Returns
     -------

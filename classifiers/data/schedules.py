@@ -1,4 +1,4 @@
-"""Which rows an epoch takes, and in what order."""
+"""Schedules: the rows that an epoch takes, and their order."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from classifiers.data.batching import TrainingRows
 from classifiers.data.text_sets import Sets
 
 MEGABATCH = 50
-"""Batches' worth of rows that are sorted by length together, as in transformers."""
+"""The number of batches whose rows are sorted by length together, as in transformers."""
 
 
 class Schedule(Protocol):
-    """Which rows an epoch takes, and in what order."""
+    """Decides which rows an epoch takes."""
 
     def __len__(self) -> int:
-        """Return the rows of one epoch, which are as many in every epoch."""
+        """Return the number of rows of one epoch, the same in every epoch."""
 
     def parts(self, epoch: int) -> list[np.ndarray]:
-        """Return row numbers in parts that follow on each other; the order within each is drawn elsewhere."""
+        """Return the row numbers of an epoch, in successive parts. The order within a part is drawn by `Bucketed`."""
 
 
 class EveryRow:
-    """Every row once.
+    """Schedule: every row once in each epoch.
 
     Parameters
     ----------
     rows : int
-        How many there are.
+        The number of rows.
     """
 
     def __init__(self, rows: int) -> None:
@@ -47,18 +47,18 @@ class EveryRow:
 
 
 class Redrawn:
-    """Schedule: every row of the file once, and a set of new rows that is another in every epoch.
+    """Schedule: in each epoch every row of the file once, and another set of new rows.
 
     Parameters
     ----------
     rows : TrainingRows
-        Those of the file; sets are appended to it when their turn comes.
+        The rows of the file. Each set is appended to them when its epoch comes.
     sets : Sets
     prepared : callable
-        Makes inputs of texts.
+        Turns texts into inputs.
     classes : int
     weight : float
-        Of a new row.
+        The weight of a new row.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class Redrawn:
     def parts(self, epoch: int) -> list[np.ndarray]:
         """Return the rows of the file and those of the epoch's set.
 
-        Of a class of which the set is short, its rows are taken again; of one of which it has none, rows of the file.
+        If the set has too few rows of a class, they are repeated. If it has none, rows of the file are repeated.
         """
         made = self.sets.get(epoch).rows
         number = epoch if self.sets.count is None else epoch % self.sets.count
         if number not in self._places:
-            if self.sets.count is None:  # no earlier set comes again
+            if self.sets.count is None:  # earlier sets are not used again
                 self.rows.cut(self.file_rows)
                 self._places.clear()
             start = len(self.rows)
@@ -94,7 +94,7 @@ class Redrawn:
         return [np.concatenate([np.arange(self.file_rows), self._places[number]])]
 
     def _filled_up(self, places: np.ndarray) -> np.ndarray:
-        """Return the places of a set's rows, and more of the classes that it lacks, so that each has its budget."""
+        """Return the places of a set's rows, with repetitions for classes that have fewer rows than their budget."""
         parts, codes = [places], self.rows.codes
         for name, wanted in self.sets.synthesis.budget.items():
             code = list(self.sets.synthesis.classes).index(name)
@@ -106,7 +106,7 @@ class Redrawn:
 
 
 class ClassBalanced:
-    """Schedule: all classes weigh the same in every epoch, by drawing among the rows that there are.
+    """Schedule: all classes have the same weight in every epoch, by sampling from the existing rows.
 
     Parameters
     ----------
@@ -114,8 +114,8 @@ class ClassBalanced:
         The class of each row.
     seed : int
     undersample : bool, default=False
-        Draw of each class as many rows as the smallest has, without replacement; else n rows with replacement, each
-        class as often as every other (Kang et al. 2020, section 4.1).
+        True: draw from each class as many rows as the smallest class has, without replacement. False: draw n rows with
+        replacement, equally many of each class (Kang et al. 2020, section 4.1).
     """
 
     def __init__(self, codes: np.ndarray, seed: int, *, undersample: bool = False) -> None:
@@ -133,16 +133,16 @@ class ClassBalanced:
         if self.undersample:
             each = self.rows // len(self.by_class)
             return [np.concatenate([rng.choice(rows, each, replace=False) for rows in self.by_class])]
-        # Which classes get the rows that are over differs from epoch to epoch.
+        # If the rows cannot be divided evenly, other classes get the remaining rows in each epoch.
         shares = np.full(len(self.by_class), self.rows // len(self.by_class))
         shares[rng.permutation(len(shares))[: self.rows % len(shares)]] += 1
         return [np.concatenate([rng.choice(rows, n) for rows, n in zip(self.by_class, shares, strict=True)])]
 
 
 class RealAtLast:
-    """Schedule: as another one, but for original rows alone at the end of the training.
+    """Schedule: follows another schedule, but takes only original rows at the end of the training.
 
-    An epoch keeps its number of rows: each original is taken once before any is taken again.
+    The number of rows of an epoch stays the same. Each original is taken once before any is repeated.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ class RealAtLast:
     originals : int
         TrainingRows 0 to `originals` - 1 are the original ones.
     from_row : int
-        How many rows the training takes, over all epochs, before only originals are taken.
+        The number of rows, over all epochs, after which only originals are taken.
     seed : int
     """
 
@@ -164,7 +164,7 @@ class RealAtLast:
         return len(self.schedule)
 
     def parts(self, epoch: int) -> list[np.ndarray]:
-        """Return the mixed rows, and the original ones that follow on them."""
+        """Return first the rows of the other schedule, then the original rows."""
         mixed = min(max(self.from_row - epoch * len(self), 0), len(self))
         parts = []
         if mixed:
@@ -180,15 +180,15 @@ class RealAtLast:
 
 
 class Bucketed(torch.utils.data.Sampler[int]):
-    """The order of an epoch's rows: at random, but so that rows of like length fall into one batch.
+    """Sampler: the order of an epoch's rows is random, but rows of similar length share a batch.
 
-    It follows from seed and epoch alone, so that an interrupted epoch goes on where it stood.
+    The order depends only on seed and epoch, so that an interrupted epoch can be resumed.
 
     Parameters
     ----------
     schedule : Schedule
     lengths : callable
-        Gives the lengths of all rows that there are now, int64 (n,).
+        Returns the current lengths of all rows, int64 (n,).
     batch_size : int
         Rows that are padded together.
     seed : int
@@ -202,7 +202,7 @@ class Bucketed(torch.utils.data.Sampler[int]):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to an epoch; the trainer calls this before each."""
+        """Set the epoch. The trainer calls this before each epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -217,10 +217,11 @@ class Bucketed(torch.utils.data.Sampler[int]):
 
 
 def bucketed(rows: np.ndarray, lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> np.ndarray:
-    """Shuffle rows so that batches cut from the front hold rows of like length.
+    """Shuffle rows so that each batch, cut from the front, has rows of similar length.
 
-    The rows are shuffled, sorted by length within every `MEGABATCH` batches, and the batches shuffled again, so that
-    short and long ones take turns. Rows that fill no batch come last: any, since in a small one each weighs more.
+    The rows are shuffled, then sorted by length within every `MEGABATCH` batches. Then the batches are shuffled, so
+    that short and long ones alternate. The rows left over, too few for a batch, come last. They are chosen at random,
+    since each row counts more in a small batch.
 
     Parameters
     ----------

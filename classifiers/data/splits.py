@@ -1,4 +1,4 @@
-"""What is trained on and what is validated on: texts and classes, and that the one holds nothing of the other."""
+"""Training and validation rows: texts and classes, and checks that no held-out text leaks into training."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from augment.guards.held_out import HeldOut
 from augment.guards.near_duplicate import NearDuplicate
 
 SOFT_LABELS = "label_probs"
-"""The column of a teacher's probabilities, which the guard `agreement` writes."""
+"""The column with the probabilities of a teacher. The guard `agreement` writes it."""
 CHECKED = 1000
-"""Texts at the front that are looked at for whether they are texts."""
+"""The number of texts that are checked for being texts, from the first on."""
 _NUMBER = re.compile(r"\s*[-+]?[\d.,]+(e[-+]?\d+)?\s*%?\s*", re.IGNORECASE)
 
 
@@ -30,24 +30,24 @@ class Split:
     """Texts and their classes."""
 
     texts: list[str]
-    """None is empty."""
+    """No text is empty."""
     codes: np.ndarray
     """The place of each text's class in the list of classes; int64, shape (n,)."""
     soft_labels: np.ndarray | None = None
-    """A teacher's probabilities, float32, shape (n, classes), nan in the rows that have none."""
+    """The probabilities of a teacher, float32, shape (n, classes); nan in rows without them."""
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def targets(self, classes: int) -> np.ndarray:
-        """Return what is to be learnt: probabilities (n, classes) float32, hard ones where there are no soft ones."""
+        """Return the targets: soft labels where there are some, else one-hot labels; (n, classes) float32."""
         hard: np.ndarray = np.eye(classes, dtype=np.float32)[self.codes]
         if self.soft_labels is None:
             return hard
         return np.where(np.isnan(self.soft_labels), hard, self.soft_labels)
 
     def counts(self, classes: Sequence[str]) -> dict[str, int]:
-        """Return the rows of each class."""
+        """Return the number of rows of each class."""
         return dict(zip(classes, np.bincount(self.codes, minlength=len(classes)).tolist(), strict=True))
 
     def taken(self, rows: np.ndarray) -> Split:
@@ -56,7 +56,7 @@ class Split:
         return Split([self.texts[i] for i in rows], self.codes[rows], soft)
 
     def joined(self, other: Split) -> Split:
-        """Return these rows and then those of another."""
+        """Return these rows followed by those of another split."""
         soft = None
         if self.soft_labels is not None or other.soft_labels is not None:
             width = next(s.soft_labels.shape[1] for s in (self, other) if s.soft_labels is not None)
@@ -74,29 +74,29 @@ class TrainingData:
     """The rows of a training file, and those of the validation file."""
 
     classes: list[str]
-    """Names, in sorted order of the labels."""
+    """The names of the classes, in sorted order of the labels."""
     originals: Split
     synthetic: Split
-    """Rows that `augment` has made, as the file says; often none."""
+    """Rows that `augment` has made, according to the file; often there are none."""
     validation: Split | None
     against: list[str]
-    """Other held-out texts, such as those of a test file, that no synthetic row may come near."""
+    """Other held-out texts, e.g. of a test file. No synthetic row may come near them."""
     fingerprints: dict[str, str]
     """What identifies the content of the files."""
 
     @property
     def held_out(self) -> list[str]:
-        """All texts that nothing may be learnt of."""
+        """All held-out texts. The model must not learn from them."""
         return [*(self.validation.texts if self.validation is not None else ()), *self.against]
 
 
 def training_data(training: Corpus, validation: Corpus | None, against: list[str] | None = None) -> TrainingData:
-    """Sort out the rows of a training and a validation table.
+    """Check and split the rows of a training and a validation table.
 
     Parameters
     ----------
     training : Corpus
-        Rows that `augment upsample` has added are told from others by the column ``is_synthetic``.
+        The column ``is_synthetic`` marks the rows that `augment upsample` has added.
     validation : Corpus, optional
     against : list of str, optional
         Other held-out texts.
@@ -113,9 +113,7 @@ def training_data(training: Corpus, validation: Corpus | None, against: list[str
     """
     classes = training.classes
     if len(classes) < 2:
-        raise InputError(
-            f"{training.name}: has one class only, {classes[0]!r}. Training a classifier takes two or more."
-        )
+        raise InputError(f"{training.name}: has only one class, {classes[0]!r}. A classifier needs two or more.")
     for corpus in (training, *([] if validation is None else [validation])):
         _check_texts(corpus)
     whole, usable, made = _split(training, classes), training.has_text, training.is_synthetic
@@ -141,7 +139,7 @@ def training_data(training: Corpus, validation: Corpus | None, against: list[str
 
 
 def _check_texts(corpus: Corpus) -> None:
-    """Refuse a text column that holds numbers alone: csv has no types, and another column was meant."""
+    """Refuse a text column that has only numbers. It is probably the wrong column, since csv has no types."""
     texts = [text for text in corpus.texts[:CHECKED] if text and text.strip()]
     if texts and all(_NUMBER.fullmatch(text) for text in texts):
         raise InputError(
@@ -151,7 +149,7 @@ def _check_texts(corpus: Corpus) -> None:
 
 
 def near_copies(texts: Sequence[str], held_out: Sequence[str]) -> np.ndarray:
-    """Say which texts equal or nearly equal a held-out one, as the guards `held_out` and `near_duplicate` see it.
+    """Tell which texts equal or nearly equal a held-out text, by the guards `held_out` and `near_duplicate`.
 
     Parameters
     ----------
@@ -175,7 +173,7 @@ def near_copies(texts: Sequence[str], held_out: Sequence[str]) -> np.ndarray:
 
 
 def _split(corpus: Corpus, classes: Sequence[str]) -> Split:
-    """Return all rows of a table, those without a text as empty ones."""
+    """Return all rows of a table. Rows without a text have an empty text."""
     place = {name: i for i, name in enumerate(classes)}
     codes = np.array([place[name] for name in corpus.classes], dtype=np.int64)[corpus.codes]
     soft = _soft_labels(corpus, classes) if SOFT_LABELS in corpus.table.column_names else None
@@ -183,7 +181,7 @@ def _split(corpus: Corpus, classes: Sequence[str]) -> Split:
 
 
 def _soft_labels(corpus: Corpus, classes: Sequence[str]) -> np.ndarray:
-    """Read the column of soft labels, which are in sorted order of the names: (n, classes) float32, nan for none."""
+    """Read the column of soft labels: (n, classes) float32, nan if missing. The column has sorted class names."""
     probabilities = np.full((len(corpus.table), len(classes)), np.nan, dtype=np.float32)
     places = [sorted(classes).index(name) for name in classes]
     for i, value in enumerate(corpus.column(SOFT_LABELS).to_pylist()):
@@ -208,8 +206,9 @@ def _validation(training: Corpus, validation: Corpus, classes: Sequence[str]) ->
     unknown = [name for name in validation.classes if name not in classes]
     if unknown:
         raise InputError(
-            f"{validation.name}: has the class {unknown[0]!r}, which the training data {training.name} lacks: it has"
-            f" {', '.join(classes)}.{did_you_mean(unknown[0], classes)} Rename it, or leave it out with --labels."
+            f"{validation.name}: has the class {unknown[0]!r}, which is not in the training data {training.name}."
+            f" Its classes are {', '.join(classes)}.{did_you_mean(unknown[0], classes)} Rename it, or leave it out"
+            " with --labels."
         )
     if validation.is_synthetic.any():
         raise InputError(
@@ -223,10 +222,10 @@ def _validation(training: Corpus, validation: Corpus, classes: Sequence[str]) ->
 
 
 def _parents(training: Corpus, originals: np.ndarray, synthetic: np.ndarray) -> np.ndarray:
-    """Say which originals synthetic rows were made of: bool, one for each of `originals`.
+    """Tell which originals synthetic rows were made of: bool, one for each of `originals`.
 
-    `source_row` counts the rows of the file that was upsampled, which are those of this one unless rows were kept out.
-    Where it leads to none of this file, or to a row of another class, any row of the class may be the parent.
+    `source_row` is a row number of the file that was upsampled. This file has the same rows unless some were left out.
+    If the number leads to no row, or to a row of another class, every row of the class may be the parent.
     """
     is_parent = np.zeros(len(training.table), dtype=bool)
     if len(synthetic) and "source_row" in training.table.column_names:
@@ -242,26 +241,26 @@ def _parents(training: Corpus, originals: np.ndarray, synthetic: np.ndarray) -> 
 
 
 def _refuse_leaks(name: str, synthetic: Split, parents: Split, held_out: Sequence[str]) -> None:
-    """Refuse synthetic rows that stand near a held-out row, or whose parents do."""
+    """Refuse synthetic rows that are near copies of held-out rows, or whose parents are."""
     families = [*parents.texts, *synthetic.texts]
     near = near_copies(families, held_out)
     if near.any():
         of_parents = int(near[: len(parents)].sum())
         raise InputError(
-            f"{name}: {int(near.sum()) - of_parents:,} synthetic rows and {of_parents:,} rows that such were made of"
-            f" equal or nearly equal a held-out row, e.g. {families[int(near.argmax())]!r:.80}. Take them out of what"
-            " is upsampled, and upsample it with --against the held-out file."
+            f"{name}: {int(near.sum()) - of_parents:,} synthetic rows and {of_parents:,} of their sources equal or"
+            f" nearly equal a held-out row, e.g. {families[int(near.argmax())]!r:.80}. Remove them from the input of"
+            " the upsampling, and upsample with --against the held-out file."
         )
 
 
 def described(data: Any, name: str) -> Any:
-    """Turn what `train` may be given into a labelled table.
+    """Turn the data that `train` accepts into a labelled table.
 
     Parameters
     ----------
     data : Corpus, datasets.Dataset, pandas.DataFrame, or (texts, labels)
     name : str
-        What messages call it.
+        Its name in messages.
 
     Returns
     -------
@@ -270,7 +269,7 @@ def described(data: Any, name: str) -> Any:
     Raises
     ------
     InputError
-        If it is none of these, or a column is missing.
+        If the data has another type, or a column is missing.
     """
     from augment.data.containers import as_table
     from augment.data.corpus import from_table

@@ -1,4 +1,4 @@
-"""Rows besides those of the training file: texts made before or while a model trains, vectors, balanced draws."""
+"""`Synthesis`, which makes sets of new texts from the original rows of a training."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SyntheticSet(NamedTuple):
-    """A set of new rows, and what is to be told of it."""
+    """A set of new rows, and a report on it."""
 
     rows: Split
     report: dict[str, Any]
@@ -30,18 +30,19 @@ class SyntheticSet(NamedTuple):
 
 
 class Synthesis:
-    """Makes sets of new texts from the original rows of a training: one set, or one after another.
+    """Makes sets of new texts from the original rows of a training.
 
-    An original that equals or nearly equals a held-out row is no source, and no new row equals or nearly equals one.
+    An original row that equals or nearly equals a held-out row is not used as a source. No new row equals or nearly
+    equals a held-out row.
 
     Parameters
     ----------
     augmentation : Static or Redraw
     data : TrainingData
     seed : int
-        Of the training. Each set has a seed of its own that follows from it; set 0 of "static" has this one.
+        The seed of the training. Each set has its own seed, derived from this one. The set of "static" uses this one.
     device : str
-        For the models of the strategy, unless its parameters name one.
+        The device of the models of the strategy, unless its parameters set one.
 
     Raises
     ------
@@ -100,7 +101,7 @@ class Synthesis:
         return SyntheticSet(Split([row.text for row in rows], codes, soft), report)
 
     def _strategy(self) -> TextStrategy:
-        """Build the strategy."""
+        """Return a new object of the strategy."""
         from augment.text.base import TextStrategy
 
         strategy, parameters = self.augmentation.strategy, dict(self.augmentation.parameters)
@@ -118,7 +119,7 @@ class Synthesis:
         return strategy
 
     def _job(self, number: int) -> Job:
-        """Plan a set, and say what is wrong before anything is made."""
+        """Plan a set. Mistakes are an error here, before any row is made."""
         from augment.data.containers import as_table
         from augment.data.corpus import from_table
         from augment.guards.selection import ALWAYS, select

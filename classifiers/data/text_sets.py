@@ -1,4 +1,4 @@
-"""Sets of new rows, drawn anew from epoch to epoch, here or in the background."""
+"""`Sets`, which makes and keeps the sets of new rows of a training, here or in the background."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from classifiers.data.synthesis import Synthesis, SyntheticSet
 
 
 def _make(synthesis: Synthesis, number: int) -> SyntheticSet:
-    """Make a set in a process of its own."""
+    """Make a set; another process runs this."""
     return synthesis.make(number)
 
 
 class Sets:
-    """The sets of a synthesis, each made once: when it is wanted, or in the background while the one before is in use.
+    """The sets of a synthesis. Each is made once, when it is needed or in the background while the previous is used.
 
     Parameters
     ----------
     synthesis : Synthesis
     count : int, optional
-        How many there are, used in turn. None: as many as are asked for, each made in a process of its own while the
-        one before it is used.
+        The number of sets, used in turn. None: a new set for each number, made in another process while the previous
+        set is used.
     folder : Path, optional
-        Where they are kept, for a training that is resumed and for the other processes of one.
+        The folder that keeps the sets, for resuming and for the other processes of the training.
     log : callable, optional
-        Told when one is made.
+        Called with a line when a set is made here.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class Sets:
         Parameters
         ----------
         number : int
-            0 or more; beyond the last it counts from the first on.
+            0 or more. After the last set the first follows.
 
         Returns
         -------
         SyntheticSet
-            Without rows only if none could be made.
+            With at least one row.
         """
         from accelerate import PartialState
 
@@ -86,7 +86,7 @@ class Sets:
         return self.made[number]
 
     def begin(self, number: int) -> None:
-        """Begin to make a set in the background, if they are made so."""
+        """Start to make a set in the background, if `count` is None."""
         from accelerate import PartialState
 
         if self.count is not None or not PartialState().is_main_process:
@@ -97,12 +97,12 @@ class Sets:
             self._ahead[number] = self._process.submit(_make, self.synthesis, number)
 
     def report(self) -> dict[str, Any]:
-        """Return what is told of the sets that were used, and of rows that could be no sources."""
+        """Return the reports of the sets that were used, and the number of rows that could not be sources."""
         made = [self.made[number].report for number in sorted(self.made)]
         return {"made": made, "no_sources": self.synthesis.no_sources}
 
     def close(self) -> None:
-        """End the process that makes sets, and what it is at."""
+        """Stop the process that makes sets, and its current work."""
         if self._process is not None:
             self._process.close(at_once=True)
 
@@ -112,12 +112,12 @@ class Sets:
             return self._ahead.pop(number).result()
         except BrokenProcessPool:
             raise TrainingError(
-                "The process that makes new rows has died: for want of memory, or since the script that trains does not"
-                ' stand under `if __name__ == "__main__":`. Mend that, or give a number of variants.'
+                "The process that makes new rows has died. Either there was too little memory, or the script does not"
+                ' start the training under `if __name__ == "__main__":`. Change that, or give a number of variants.'
             ) from None
 
     def _make(self, number: int) -> SyntheticSet:
-        """Make a set, now."""
+        """Make a set in this process."""
         rows = ", ".join(f"{n:,} {name}" for name, n in self.synthesis.budget.items() if n)
         self.log(f"Making new rows: {rows}.")
         return self.synthesis.make(number)

@@ -1,4 +1,4 @@
-"""Training: `run` conducts, `trainer` is one phase of it, and the rest watches, saves and resumes."""
+"""Training: `run` does a whole training, `trainer` one phase of it; the other modules record, save and resume."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Train the head anew on the features of a frozen encoder, with classes balanced among them (cRT)."""
+"""Train a new head on class-balanced features of a frozen encoder (cRT)."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from classifiers.training.trainer import TrainingSetup, fit
 def retrain_head(
     setting: TrainingSetup, ways: Features, data: TrainingData, features: FrozenFeatures
 ) -> tuple[int | None, dict[str, Any]]:
-    """Freeze the encoder, balance the classes among the features of the original rows, and train a new head on them.
+    """Freeze the encoder, and train a new head on class-balanced features of the original rows.
 
     Parameters
     ----------
     setting : TrainingSetup
         Its model's encoder is frozen, and the layers between features and logits start from new weights.
     ways : Features
-        What the features are balanced by, and how long the head is trained.
+        How the features are balanced, and how long the head is trained.
     data : TrainingData
     features : FrozenFeatures
-        Of the model as it is.
+        The features of the model in its current state.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What was measured while a model trained: the record of each evaluation, its file, and its curves."""
+"""The history of a training: a record of each evaluation, the file of records, and the curves."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FILE = "history.jsonl"
 CURVES = "curves.png"
 Phase = Literal["train", "head"]
-"""train: the model, or of a frozen one the head. head: the head anew, on resampled vectors."""
+"""train: the model, or only the head if the encoder is frozen. head: a new head, on resampled vectors."""
 Record = dict[str, Any]
 """One evaluation, as `recorded` returns it."""
 
@@ -27,27 +27,27 @@ Record = dict[str, Any]
 def recorded(
     phase: Phase, step: int, epoch: float, scores: Mapping[str, Scores], *, training_loss: float | None = None
 ) -> Record:
-    """Put one evaluation together.
+    """Return the record of one evaluation.
 
     Parameters
     ----------
     phase : {"train", "head"}
     step : int
-        Steps of the optimizer so far, in this phase.
+        Optimizer steps so far, in this phase.
     epoch : float
         Epochs so far, in this phase.
     scores : mapping of str to Scores
-        Under "train" those of original training rows, always the same; under "validation" and "synthetic" those of
-        such rows, where there are any.
+        "train": the scores of original training rows, always the same ones. "validation" and "synthetic": the scores of
+        such rows, if there are any.
     training_loss : float, optional
-        The mean of what was minimised since the last evaluation.
+        The mean training loss since the last evaluation.
 
     Returns
     -------
     dict
-        Plain data: `phase`, `step`, `epoch`, `training_loss`, the three scores (None where there are none), and `gap`,
-        `loss_gap`, `gap_synthetic`: see `classifiers.metrics`; the last is None too if a class with synthetic rows has
-        no validation row.
+        Plain data: `phase`, `step`, `epoch`, `training_loss`, the three scores (None if missing), and `gap`, `loss_gap`
+        and `gap_synthetic`, see `classifiers.metrics`. `gap_synthetic` is also None if a class with synthetic rows has
+        no validation rows.
     """
     train, validation, synthetic = (scores.get(name) for name in ("train", "validation", "synthetic"))
     comparable = (
@@ -72,13 +72,13 @@ def recorded(
 def macro_f1(record: Record, kind: str) -> float:
     """Return the macro-F1 of one kind of rows of a record, in points.
 
-    Of synthetic rows it is that of the classes that have some: the others have nothing but mistakes.
+    For synthetic rows it is the mean over the classes that have some.
 
     Parameters
     ----------
     record : dict
     kind : {"train", "synthetic", "validation"}
-        One that the record has.
+        A kind for which the record has scores.
     """
     scores = record[kind]
     if kind != "synthetic":
@@ -88,7 +88,7 @@ def macro_f1(record: Record, kind: str) -> float:
 
 
 def sentence(record: Record) -> str:
-    """Say in one line what an evaluation came to.
+    """Return the results of an evaluation in one line.
 
     Examples
     --------
@@ -105,21 +105,21 @@ def sentence(record: Record) -> str:
 
 
 def line(record: Record) -> str:
-    """Return the line of a record in its file."""
+    """Return a record as a line of the history file."""
     return json.dumps(record, ensure_ascii=False) + "\n"
 
 
 class History:
-    """The records of a training, each written as it is made.
+    """The records of a training. Each is written to the file at once.
 
     Parameters
     ----------
     path : Path, optional
-        A file with a record in JSON on each line; None to keep them in memory alone.
+        A file with one record in JSON per line. None keeps the records only in memory.
     log : callable, optional
-        Told of each in a sentence.
+        Called with a sentence for each record.
     writes : bool, default=True
-        Whether this process writes the file; of several that train one model all read it, and one writes.
+        Whether this process writes the file. If several processes train one model, all read the file and one writes it.
     """
 
     def __init__(
@@ -144,13 +144,13 @@ class History:
                 raise OutputError(f"{self.path}: cannot be written ({error.strerror}); free the disk.") from error
 
     def go_back_to(self, phase: Phase, step: int) -> None:
-        """Take the file's records up to a step of a phase, and forget those that came after it.
+        """Keep the records of the file up to a step of a phase, and drop later ones.
 
         Parameters
         ----------
         phase : {"train", "head"}
         step : int
-            0 for none of this phase.
+            0 keeps no record of this phase.
         """
         records = read(self.path) if self.path is not None and self.path.exists() else self.records
         order = ("train", "head")
@@ -162,18 +162,18 @@ class History:
                 temporary.write_text("".join(map(line, self.records)), encoding="utf-8")
 
     def summary(self, best_step: int | None = None) -> dict[str, Any]:
-        """Return what the last phase came to.
+        """Return a summary of the last phase.
 
         Parameters
         ----------
         best_step : int, optional
-            Of the evaluation whose weights were kept; None for the last.
+            The step of the evaluation whose weights were kept; None for the last.
 
         Returns
         -------
         dict
-            `best` and `last`, two records, and `mean_gap`, the area between the curves over the steps
-            (`classifiers.metrics.area_between`), None without validation rows.
+            `best` and `last` are records. `mean_gap` is the area between the curves over the steps
+            (`classifiers.metrics.area_between`), or None without validation rows.
         """
         last = self.records[-1]
         phase = [record for record in self.records if record["phase"] == last["phase"]]
@@ -190,14 +190,14 @@ class History:
 
 
 def read(path: Path) -> list[Record]:
-    """Read a file of records; a last line that was cut short is left out.
+    """Read a file of records. An incomplete last line is left out.
 
     Raises
     ------
     InputError
-        If another line is no record.
+        If another line is not a record.
     """
-    lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")  # a class name may hold other ends of lines
+    lines = path.read_text(encoding="utf-8").rstrip("\n").split("\n")  # class names may have other line separators
     records = []
     for number, line in enumerate(lines):
         try:
@@ -207,7 +207,7 @@ def read(path: Path) -> list[Record]:
             records.append(record)
         except (ValueError, TypeError):
             if number < len(lines) - 1:
-                raise InputError(f"{path}: line {number + 1} is no record of a training. Remove the file.") from None
+                raise InputError(f"{path}: line {number + 1} is not a record of a training. Remove it.") from None
     return records
 
 
@@ -217,11 +217,11 @@ def draw(records: Sequence[Record], path: Path, *, best_step: int | None = None)
     Parameters
     ----------
     records : sequence of dict
-        Of one phase or both; those of the head continue the steps of those before.
+        Records of one phase or both. The steps of the head continue those of the first phase.
     path : Path
-        It is replaced.
+        The file; it is replaced.
     best_step : int, optional
-        Of the last phase; it is marked.
+        The step of the last phase that is marked.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -263,7 +263,7 @@ COLOURS = {"train": "#2f7fc1", "synthetic": "#e0712c", "validation": "#3a9a5b"}
 
 
 def _finish(axes: Axes, head_from: int | None, best: int | None) -> None:
-    """Label an axis, and mark where the head was trained anew and which evaluation was kept."""
+    """Label an axis, and mark the start of the head phase and the evaluation that was kept."""
     axes.set_xlabel("steps of the optimizer")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.25)

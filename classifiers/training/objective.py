@@ -1,4 +1,4 @@
-"""The loss that a configuration asks for."""
+"""`loss_of`, which makes the training loss of a configuration."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from classifiers.losses import Loss, balanced_class_weights
 
 
 def loss_of(config: TrainConfig, mass: np.ndarray, classes: Sequence[str]) -> Loss:
-    """Return the loss that a configuration asks for.
+    """Return the training loss of a configuration.
 
     Parameters
     ----------
     config : TrainConfig
     mass : ndarray of float64, shape (classes,)
-        What the rows of each class weigh together.
+        The total weight of the rows of each class.
     classes : sequence of str
 
     Returns
@@ -30,7 +30,7 @@ def loss_of(config: TrainConfig, mass: np.ndarray, classes: Sequence[str]) -> Lo
     Raises
     ------
     InputError
-        If `class_weights` names a class that is not there, or leaves one out.
+        If `class_weights` names an unknown class, or leaves one out.
     """
     weights = None
     if config.class_weights == "balanced":

@@ -1,4 +1,4 @@
-"""The folder of a training: what is unfinished in it, and the trained model."""
+"""The output folder of a training: checks, unfinished work, and the trained model."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from classifiers.training.result import TrainResult
 
 RECORD = "training.json"
-"""What was asked for and what it came to. It is written last: a folder without it holds no finished training."""
+"""The file with the configuration and the results. It is written last: without it the training is not finished."""
 WORK = "checkpoints"
-"""The folder that an unfinished training keeps its checkpoints, history and new rows in."""
+"""The folder in which an unfinished training keeps its checkpoints, history and new rows."""
 
 
 def check(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
-    """See that a training may write to a folder, without writing anything.
+    """Check that a training may write to a folder. Nothing is written.
 
     Parameters
     ----------
     folder : Path
     identity : dict
-        Whatever determines the weights, as plain data.
+        All that determines the weights, as plain data.
     resume : bool
-        Go on with what is unfinished.
+        Go on with unfinished work.
     overwrite : bool
-        Begin anew where something is.
+        Start again if the folder has contents.
 
     Raises
     ------
     OutputError
-        If there is something in the folder and neither of the two is given, or what is unfinished is another training.
+        If the folder has contents and neither option is given, or the unfinished work is of another training.
     """
     work = folder / WORK
     if folder.exists() and not folder.is_dir():
@@ -55,7 +55,7 @@ def check(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bo
         if not resume:
             raise OutputError(
                 f"The folder {str(folder)!r} holds an unfinished training. Give --resume to go on with it, or"
-                " --overwrite to begin anew."
+                " --overwrite to start again."
             )
         refuse_another(work, identity)
     elif (folder / "config.json").exists():
@@ -63,17 +63,17 @@ def check(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bo
 
 
 def begin(folder: Path, identity: dict[str, Any], *, overwrite: bool) -> Path:
-    """Make room for what is unfinished, or find it.
+    """Make the folder for unfinished work, or find it.
 
     Parameters
     ----------
     folder, identity, overwrite
-        As in `check`, which comes first.
+        As in `check`, which must be called first.
 
     Returns
     -------
     Path
-        Where checkpoints go.
+        The folder of the checkpoints.
 
     Raises
     ------
@@ -90,19 +90,19 @@ def begin(folder: Path, identity: dict[str, Any], *, overwrite: bool) -> Path:
 
 
 def save(result: TrainResult, folder: Path) -> None:
-    """Write a trained model, its tokenizer and the record of its training, and clear away what it grew from.
+    """Write a trained model, its tokenizer and the record of its training. Then remove the unfinished work.
 
     Parameters
     ----------
     result : TrainResult
     folder : Path
-        As it was given to `begin`.
+        The same folder as in `begin`.
     """
     (folder / RECORD).unlink(missing_ok=True)
     with writing(folder):
         result.model.save_pretrained(folder)
         result.checkpoint.tokenizer.save_pretrained(folder)
-    for weights in folder.glob("*.safetensors"):  # which are written for their owner alone
+    for weights in folder.glob("*.safetensors"):  # other users cannot read these files otherwise
         shutil.copymode(folder / "config.json", weights)
     _replace(folder / history.FILE, "".join(map(history.line, result.history)))
     if importlib.util.find_spec("matplotlib") is not None:
@@ -114,15 +114,15 @@ def save(result: TrainResult, folder: Path) -> None:
 
 
 def clear(work: Path) -> None:
-    """Remove what a training has left that failed before its first checkpoint."""
+    """Remove the work of a training that failed before its first checkpoint."""
     if not any(work.glob("*/checkpoint-*")):
         _remove(work)
-        with contextlib.suppress(OSError):  # it is somebody's, or something is in it
+        with contextlib.suppress(OSError):  # the folder is not ours, or it is not empty
             work.parent.rmdir()
 
 
 def _remove(work: Path) -> None:
-    """Remove a folder so that it is there or not, and never in part."""
+    """Remove a folder. It is renamed first, so that it never exists in part."""
     if work.exists():
         gone = work.with_name(f".{work.name}.{secrets.token_hex(4)}.old")
         work.rename(gone)

@@ -1,4 +1,4 @@
-"""What a training gives back."""
+"""`TrainResult`, the result of a training."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from classifiers.training.history import Record
 
 @dataclass(frozen=True, eq=False)
 class TrainResult:
-    """A trained classifier, and how its training went."""
+    """A trained classifier, with the history of its training."""
 
     model: EncoderClassifier
-    """In eval mode, with the weights that did best on the validation rows, or the last ones without such rows."""
+    """In eval mode, with the best weights on the validation rows, or the last weights if there are no such rows."""
     checkpoint: Checkpoint
     """The model with its tokenizer."""
     config: TrainConfig
     history: list[Record]
-    """Every evaluation, see `classifiers.training.history.recorded`."""
+    """The records of all evaluations, see `classifiers.training.history.recorded`."""
     best: Record
     """The evaluation of the weights that were kept."""
     last: Record
     mean_gap: float | None
     """Area between the curves of training and validation macro-F1 over the steps, in points."""
     rows: dict[str, Any]
-    """Rows by kind and class, and what was told of those that were made."""
+    """The number of rows by kind and class, and the reports on new rows."""
     data: dict[str, str]
-    """What identifies the training rows, the validation rows and other held-out texts, as far as there were any."""
+    """Fingerprints of the training rows, the validation rows and other held-out texts, if there were any."""
     seconds: float
 
     @property
@@ -48,7 +48,7 @@ class TrainResult:
         return TextScorer(self.checkpoint, max_length=self.config.max_length).probabilities(texts)
 
     def record(self) -> dict[str, Any]:
-        """Return what `training.json` holds, as plain data."""
+        """Return the content of `training.json`, as plain data."""
         return {
             "version": __version__,
             "config": self.config.model_dump(mode="json"),

@@ -1,4 +1,4 @@
-"""What an interrupted training has left: what it was asked for, and its last whole checkpoint."""
+"""Resume an interrupted training: its identity, and its last complete checkpoint."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from augment.files import replacing
 from augment.identity import difference
 
 IDENTITY = "asked.json"
-"""In its folder: whatever determines the weights."""
+"""The file, in the folder of unfinished work, with all that determines the weights."""
 
 
 def refuse_another(work: Path, identity: dict[str, Any]) -> None:
-    """See that unfinished work, if there is any, is of the same training.
+    """Refuse to go on with the unfinished work of another training.
 
     Parameters
     ----------
     work : Path
-        The folder that it is in.
+        The folder of the unfinished work.
     identity : dict
-        Whatever determines the weights, as plain data.
+        All that determines the weights, as plain data.
 
     Raises
     ------
     OutputError
-        Saying what differs.
+        If the identities differ. The message names the difference.
     """
     try:
         recorded = json.loads((work / IDENTITY).read_text(encoding="utf-8"))
@@ -48,12 +48,12 @@ def refuse_another(work: Path, identity: dict[str, Any]) -> None:
 
 
 def note(work: Path, identity: dict[str, Any]) -> None:
-    """Write down what the work in a folder is for, unless it is written already; the folder is made.
+    """Make the folder of unfinished work, and write the identity of the training into it, unless it is there.
 
     Raises
     ------
     OutputError
-        If it cannot be.
+        If the folder cannot be made.
     """
     try:
         work.mkdir(parents=True, exist_ok=True)
@@ -66,12 +66,12 @@ def note(work: Path, identity: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Turn what goes wrong while a model is written into one line: torch and safetensors have errors of their own.
+    """Turn any error while a model is written into an `OutputError` of one line. torch and safetensors have own errors.
 
     Raises
     ------
     OutputError
-        Saying where there may be no room.
+        If the folder cannot be written, e.g. because the disk is full.
     """
     try:
         yield
@@ -85,12 +85,12 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def last_checkpoint(folder: Path) -> str | None:
-    """Return the last whole checkpoint in a folder, and remove one that was being written when its process ended.
+    """Return the last complete checkpoint in a folder. Incomplete checkpoints are removed.
 
     Parameters
     ----------
     folder : Path
-        The output folder of a trainer of transformers, whose own state is what it writes last.
+        The output folder of a trainer of transformers. The trainer writes its state last.
     """
     while folder.is_dir() and (checkpoint := get_last_checkpoint(str(folder))) is not None:
         try:

@@ -1,4 +1,4 @@
-"""Train a classifier on labelled texts: the main job, which only conducts."""
+"""`train`, which trains a classifier on labelled texts. The other modules do the single steps."""
 
 from __future__ import annotations
 
@@ -58,27 +58,28 @@ def train(
     Parameters
     ----------
     config : TrainConfig
-        How.
+        All settings.
     train_dataset : Corpus, datasets.Dataset, pandas.DataFrame, or (texts, labels)
-        Rows that ``augment upsample`` has added are told from others by their column ``is_synthetic``.
+        The column ``is_synthetic`` marks the rows that ``augment upsample`` has added.
     validation_dataset : the same, optional
-        Rows that weights are chosen on, and that nothing is learnt from. Without them the last weights are kept.
+        Held-out rows; the weights that do best on them are kept. Without such rows the last weights are kept.
     against : sequence of str, default=()
-        Other held-out texts, such as those of a test file: no synthetic row equals or nearly equals one, or is made of
+        Other held-out texts, e.g. of a test file. No synthetic row equals or nearly equals one of them, or is made of
         a row that does. `augment.data.corpus.read_texts` reads them from a file.
     output_dir : str or Path, optional
         Folder for the model, its tokenizer, ``training.json``, ``history.jsonl`` and, if matplotlib is installed,
-        ``curves.png``. None: nothing is kept on the disk but the features of a frozen encoder (see `cache_dir`).
+        ``curves.png``. None: only the features of a frozen encoder are kept on the disk (see `cache_dir`).
     resume : bool, default=False
-        Go on with the unfinished training in `output_dir`, which must have been asked for the same.
+        Go on with the unfinished training in `output_dir`. It must have the same data and settings.
     overwrite : bool, default=False
-        Replace what is in `output_dir`, once the new model is there.
+        Replace the contents of `output_dir`, after the new model is trained.
     callbacks : sequence of TrainerCallback, default=()
-        Of transformers.
+        More callbacks of transformers.
     progress : callable, optional
-        Given the number of steps, returns a context whose value is called with the number just taken.
+        Takes the number of steps and returns a context manager. Its value is called with the number of steps just
+        taken.
     log : callable, optional
-        Told in a sentence what was made, and how each evaluation came out.
+        Called with a sentence when new rows are made, and after each evaluation.
 
     Returns
     -------
@@ -93,7 +94,7 @@ def train(
     OutputError
         If `output_dir` holds something else.
     TrainingError
-        If the loss is no number any more.
+        If the loss is no longer a finite number.
 
     Examples
     --------
@@ -105,9 +106,10 @@ def train(
     """
     if resume and overwrite:
         raise InputError(
-            "Of resume and overwrite one goes on with what is unfinished, one removes it. Give one of them."
+            "The options resume and overwrite exclude each other: one goes on with unfinished work, one removes it."
+            " Give one of them."
         )
-    # Of all processes that train this model; transformers sets it up anew, in the same way, when it begins.
+    # The state of all processes that train this model. Later transformers sets it up again in the same way.
     PartialState(cpu=config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()))
     log_once = log if log is not None and PartialState().is_main_process else lambda line: None
     start = time.perf_counter()
@@ -122,7 +124,7 @@ def train(
         if output_dir is not None:
             output_folder.check(Path(output_dir), identity, resume=resume, overwrite=overwrite)
         elif PartialState().num_processes > 1:
-            raise InputError("Several processes train one model only with an output_dir that all of them see.")
+            raise InputError("Several processes that train one model need an output_dir that all can read. Give one.")
         stack.enter_context(global_generators(config.seed))
         stack.enter_context(quiet())
         checkpoint = load_encoder(config.encoder, revision=config.revision, device=config.device, dtype=config.dtype)
@@ -169,33 +171,33 @@ def train(
 
 
 def _checked(config: TrainConfig, data: TrainingData) -> Synthesis | None:
-    """See that a configuration suits the data, before anything is opened; return what makes new texts."""
+    """Check a configuration against the data, before anything is opened. Return the synthesis of new texts, if any."""
     ways = config.augmentation
     there = get_available_reporting_integrations()
     for name in config.report_to:
         if name not in there:
             raise InputError(
-                f"There is nothing to report to under the name {name!r} here. There is"
+                f"There is no report target {name!r} on this machine. There is"
                 f" {', '.join(there) or 'none'}. Install it, or leave report_to out."
             )
     loss_of(config, np.ones(len(data.classes)), data.classes)
     if config.patience is not None and data.validation is None:
-        raise InputError("The patience counts evaluations on validation rows, and there are none. Give some.")
+        raise InputError("The patience needs validation rows, and there are none. Give some, or leave patience out.")
     makes_texts = isinstance(ways, Static)
     makes_vectors = makes_rows(ways) and not makes_texts
     weighed = config.synthetic_weight != 1 and not makes_vectors
     if (config.real_only or weighed) and not (len(data.synthetic) or makes_texts):
         name = "real_only" if config.real_only else "synthetic_weight"
-        raise InputError(f"There are no synthetic rows that {name} could be for. Leave it out, or add some.")
+        raise InputError(f"There are no synthetic rows, so {name} has no effect. Leave it out, or add some.")
     if data.against and not (len(data.synthetic) or makes_rows(ways)):
-        raise InputError("There are no synthetic rows that `against` could be for. Leave it out, or add some.")
+        raise InputError("There are no synthetic rows, so `against` has no effect. Leave it out, or add some.")
     if config.dtype == "float16" and PartialState().device.type == "cpu":
-        raise InputError("In float16 a classifier is trained on a GPU alone. Give bfloat16, float32 or auto.")
+        raise InputError("Training in float16 needs a GPU. Give bfloat16, float32 or auto.")
     if isinstance(ways, Features):
         if len(data.synthetic):
             raise InputError(
-                "The mode 'features' balances the features of original rows, and the training data holds synthetic"
-                " ones. Give data without, or another mode."
+                "The mode 'features' balances the features of original rows, and the training data has synthetic"
+                " rows. Give data without them, or another mode."
             )
         if ways.strategy is not None:
             vector_sampler(ways)
@@ -203,7 +205,7 @@ def _checked(config: TrainConfig, data: TrainingData) -> Synthesis | None:
 
 
 def _identity(config: TrainConfig, data: TrainingData) -> dict[str, Any]:
-    """Return whatever determines the weights, as plain data."""
+    """Return all that determines the weights, as plain data."""
     return {
         "version": __version__,
         "encoder": folder_hash(config.encoder),
@@ -231,14 +233,14 @@ def new_model(config: TrainConfig, checkpoint: Checkpoint, classes: Sequence[str
         checkpoint, classes, head=config.head, pooling=config.pooling, dropout=config.dropout, seed=config.seed
     )
     if checkpoint.device.type == "cpu":
-        model.set_attn_implementation("eager")  # of short texts up to a tenth faster there
+        model.set_attn_implementation("eager")  # on short texts up to a tenth faster
     return model
 
 
 def _trained(
     setting: TrainingSetup, data: TrainingData, synthesis: Synthesis | None, log: Callable[[str], None]
 ) -> tuple[int | None, dict[str, Any]]:
-    """Train in one phase or in two; return which step's weights these are, and what is told of new rows."""
+    """Train in one or two phases. Return the step of the kept weights, and the reports on new rows."""
     config, ways = setting.config, setting.config.augmentation
     frozen = config.freeze_encoder and config.head == "linear"
     cache = features_cache(config.cache_dir) if frozen else None

@@ -1,4 +1,4 @@
-"""The trainer of transformers with our losses, our order of rows, and a record of every evaluation."""
+"""`ClassifierTrainer`, a trainer of transformers with our losses, order of rows and history; `fit` runs one phase."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ from classifiers.training.objective import loss_of
 from classifiers.training.resuming import last_checkpoint, writing
 
 CHOSEN_BY = "eval_validation_macro_f1"
-"""What the best weights are chosen by."""
+"""The metric that chooses the best weights."""
 EVAL_BATCH = 128
 LOG_STEPS = 10
-"""Steps whose mean loss is reported at a time."""
+"""The number of steps whose mean loss is reported at a time."""
 DONE = "done"
-"""Folder of a phase that is through: its weights."""
+"""The folder with the weights of a finished phase."""
 
 
 class ClassifierTrainer(Trainer):
@@ -54,18 +54,19 @@ class ClassifierTrainer(Trainer):
     *args
         Of `transformers.Trainer`.
     feed : Feed
-        What it learns from. A batch's loss, summed over its rows, is divided by their number and by their mean weight
-        in an epoch, so that what a row weighs does not depend on what it meets in its batch. That weight, class weights
-        and logit adjustment are those of the rows that are seen: in the finish, of the original ones.
+        The training rows. The loss of a batch, summed over its rows, is divided by their number and by the mean weight
+        of a row in an epoch. So the weight of a row does not depend on the other rows of its batch. The mean weight,
+        the class weights and the logit adjustment are those of the rows in use: in the finish, of the original rows.
     config : TrainConfig
-        Of the loss.
+        It has the settings of the loss.
     history : History
-        Where each evaluation is recorded.
+        It takes the record of each evaluation.
     classes : sequence of str
     phase : {"train", "head"}
-        Of the history.
+        The phase in the history.
     **kwargs
-        Of `transformers.Trainer`; the evaluation data are a dict with "train" and perhaps "validation", "synthetic".
+        Arguments of `transformers.Trainer`. The evaluation data are a dict with "train" and, if there are such rows,
+        "validation" and "synthetic".
     """
 
     def __init__(
@@ -93,13 +94,13 @@ class ClassifierTrainer(Trainer):
         self._batches = 0
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Bucketed:
-        """Return the sampler that goes on where an interrupted epoch stood."""
+        """Return the sampler; it can resume an interrupted epoch."""
         return self.sampler
 
     def compute_loss(
         self, model: nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Return the loss of one batch, a scalar: of the configuration in training, cross-entropy in evaluation."""
+        """Return the loss of one batch, a scalar: the configured loss in training, the cross-entropy in evaluation."""
         model_inputs = {name: inputs[name] for name in ("input_ids", "attention_mask", "features") if name in inputs}
         if not model.training:
             logits = model(**model_inputs).logits
@@ -109,7 +110,7 @@ class ClassifierTrainer(Trainer):
         if self.state.global_step >= self.finish.step:
             minimised, mean_weight = self.loss_at_last, 1.0
         target, twin = inputs.get("targets", inputs["labels"]), None
-        if minimised.alpha:  # both passes in one: each row twice, under dropouts of its own
+        if minimised.alpha:  # one pass with each row twice, under different dropout
             model_inputs = {name: torch.cat([values, values]) for name, values in model_inputs.items()}
             logits, twin = model(**model_inputs).logits.chunk(2)
         else:
@@ -120,7 +121,7 @@ class ClassifierTrainer(Trainer):
         return (loss, {"logits": logits}) if return_outputs else loss
 
     def training_step(self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
-        """Learn from one batch, and see that it went well."""
+        """Train on one batch, and check that the loss is finite."""
         loss = super().training_step(model, inputs, num_items_in_batch)
         if not torch.isfinite(loss):
             raise TrainingError(
@@ -134,14 +135,14 @@ class ClassifierTrainer(Trainer):
             super()._save_checkpoint(model, trial)
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
-        """Predict rows, and score them."""
+        """Predict rows, and compute their scores."""
         kwargs["prediction_loss_only"] = False
         output = super().evaluation_loop(*args, **kwargs)
         prefix = kwargs["metric_key_prefix"]
         logits = np.asarray(output.predictions, dtype=np.float64)
         if not np.isfinite(logits).all():
             raise TrainingError(
-                f"The model's outputs are no numbers any more after step {self.state.global_step}. Try a lower"
+                f"The model's outputs are no longer numbers after step {self.state.global_step}. Try a lower"
                 f" learning_rate (it is {self.args.learning_rate:g}), some warmup, or dtype float32."
             )
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -154,7 +155,7 @@ class ClassifierTrainer(Trainer):
         return output
 
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> Any:
-        """Score all kinds of rows, and record the evaluation."""
+        """Evaluate all kinds of rows, and record the result."""
         whole = eval_dataset is None and metric_key_prefix == "eval"
         metrics = super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
         if whole:
@@ -178,20 +179,20 @@ class ClassifierTrainer(Trainer):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainingSetup:
-    """What is trained, where, and who is told: the same in every phase of a training."""
+    """The model, the folder and the callbacks of a training, the same in all its phases."""
 
     config: TrainConfig
     checkpoint: Checkpoint
-    """Of the encoder: the tokenizer, the device, and what linear maps are computed in."""
+    """The encoder's tokenizer, device, and dtype of linear layers."""
     model: EncoderClassifier
-    """Trained in place; weights that take no gradient stay as they are."""
+    """The model, which is trained in place. Weights without a gradient stay as they are."""
     history: History
     folder: Path
-    """For checkpoints."""
+    """The folder for checkpoints."""
     keep: bool = False
-    """Keep what is needed to resume, and not only the best weights."""
+    """Keep all that is needed to resume, not only the best weights."""
     resume: bool = False
-    """Go on from the last whole checkpoint in the folder, if there is one."""
+    """Go on from the last complete checkpoint in the folder, if there is one."""
     callbacks: Sequence[TrainerCallback] = ()
     progress: Progress | None = None
 
@@ -206,7 +207,7 @@ def fit(
     epochs: float,
     max_steps: int | None = None,
 ) -> int | None:
-    """Train a model, and leave in it the weights that did best on the validation rows.
+    """Train a model in one phase. It ends with the best weights on the validation rows.
 
     Parameters
     ----------
@@ -214,21 +215,21 @@ def fit(
     feed : Feed
         The rows to learn from.
     evaluated : mapping of str to TrainingRows
-        "train", and perhaps "validation" and "synthetic".
+        "train" and, if there are such rows, "validation" and "synthetic".
     phase : {"train", "head"}
-        It has a folder of its own.
+        The phase; each has its own folder.
     learning_rate, epochs, max_steps
-        Of this phase.
+        The settings of this phase.
 
     Returns
     -------
     int or None
-        The step of the evaluation whose weights these are, None without validation rows.
+        The step of the evaluation whose weights the model has; None without validation rows.
 
     Raises
     ------
     TrainingError
-        If the loss is no number any more.
+        If the loss is no longer a finite number.
     """
     config, checkpoint, model = setting.config, setting.checkpoint, setting.model
     folder, keep = setting.folder / phase, setting.keep
@@ -301,7 +302,7 @@ def fit(
     if resume_from is None or not _ended(resume_from):
         trainer.train(resume_from_checkpoint=resume_from)
         best = trainer.state.best_global_step
-    else:  # it was stopped between its last step and this line
+    else:  # the process was stopped between the last step and this line
         best = TrainerState.load_from_json(str(Path(resume_from) / "trainer_state.json")).best_global_step
         kept = Path(resume_from) if best is None else folder / f"checkpoint-{best}"
         model.load_state_dict(load_file(kept / "model.safetensors"), strict=False)
@@ -314,13 +315,13 @@ def fit(
 
 
 def on_one_device(arguments: TrainingArguments) -> None:
-    """See that one process trains on one device; several are for torchrun."""
+    """Make one process use one device. For several devices there is torchrun."""
     if arguments.n_gpu > 1:
         arguments._n_gpu = 1
 
 
 def _ended(checkpoint: str) -> bool:
-    """Tell whether the training of a checkpoint had come to its end, after all its steps or earlier."""
+    """Tell whether the training of a checkpoint was finished, after all steps or by an early stop."""
     state = TrainerState.load_from_json(str(Path(checkpoint) / "trainer_state.json"))
     control = state.stateful_callbacks.get("TrainerControl", {})
     return bool(control.get("args", {}).get("should_training_stop"))

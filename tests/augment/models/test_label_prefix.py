@@ -286,7 +286,7 @@ def test_a_text_file_has_no_labels(bert, table, tmp_path):
     lines.write_text("The shop is open.\n")
     arguments = ("-o", tmp_path / "model", "--model", bert, "--condition", "label", *COLUMNS, "--drop-unlabelled")
     message = refusal(run(table, lines, *arguments))
-    assert f"{str(lines)!r} holds no labels. Give a table, or --condition none." in message
+    assert f"{str(lines)!r} has no labels. Give a table, or --condition none." in message
     assert not (tmp_path / "model").exists()
 
 

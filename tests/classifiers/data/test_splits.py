@@ -41,7 +41,7 @@ def test_a_file_whose_synthetic_rows_have_parents_in_validation_is_refused(upsam
     parents = [row for row in upsampled["source_row"] if row is not None]
     text = upsampled["text"][parents[0]]
     for copy in (text, text.upper(), text.replace("the", "a", 1)):
-        with pytest.raises(InputError, match="rows that such were made of equal or nearly equal a held-out row"):
+        with pytest.raises(InputError, match="of their sources equal or nearly equal a held-out row"):
             prepared(upsampled, ([*APART[0], copy], [*APART[1], "neutral"]))
 
 
@@ -70,7 +70,7 @@ def test_parents_are_found_by_their_numbers_in_the_file_also_where_rows_are_kept
         }
     )
     corpus = from_table(table, "rows", Layout(drop_unlabelled=True))
-    with pytest.raises(InputError, match="1 rows that such were made of"):
+    with pytest.raises(InputError, match="1 of their sources equal"):
         prepared(corpus, ([texts[1]], ["neutral"]))
     assert len(prepared(corpus, ([texts[2]], ["neutral"])).synthetic) == 1
 

@@ -77,8 +77,8 @@ def test_a_training_is_not_resumed_with_another_test_file(config, tmp_path):
 @pytest.mark.parametrize(
     ("augmentation", "against", "said"),
     [
-        (None, ["It opens at ten ."], "There are no synthetic rows that `against` could be for"),
-        ("none", ["It opens at ten ."], "There are no synthetic rows that `against` could be for"),
+        (None, ["It opens at ten ."], "There are no synthetic rows, so `against` has no effect"),
+        ("none", ["It opens at ten ."], "There are no synthetic rows, so `against` has no effect"),
         (Static(**WORDS), "test.csv", "must be a sequence of texts"),
     ],
 )

@@ -162,7 +162,7 @@ def test_without_validation_rows_the_last_weights_are_kept(config):
 
 
 def test_half_precision_of_sixteen_bits_is_refused_on_a_cpu(config, tmp_path):
-    with pytest.raises(InputError, match="In float16 a classifier is trained on a GPU alone"):
+    with pytest.raises(InputError, match="Training in float16 needs a GPU"):
         train(config(dtype="float16"), TRAIN, VALIDATION, output_dir=tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
@@ -201,7 +201,7 @@ def test_labels_that_only_validation_has_are_refused(config):
 
 
 def test_one_class_or_a_class_without_texts_is_refused(config):
-    with pytest.raises(InputError, match="one class only, 'positive'"):
+    with pytest.raises(InputError, match="only one class, 'positive'"):
         train(config(), (["a b", "c d"], ["positive"] * 2))
     with pytest.raises(InputError, match="the class 'neutral' has no original row with a text"):
         train(config(), (["", " ", "c d"], ["neutral", "neutral", "positive"]))
@@ -211,13 +211,13 @@ def test_one_class_or_a_class_without_texts_is_refused(config):
     ("values", "message"),
     [
         ({"class_weights": {"neutral": 1.0}}, "must name each class once: neutral, positive. Got neutral"),
-        ({"real_only": 0.5}, "no synthetic rows that real_only could be for"),
-        ({"synthetic_weight": 0.5}, "no synthetic rows that synthetic_weight could be for"),
+        ({"real_only": 0.5}, "no synthetic rows, so real_only has no effect"),
+        ({"synthetic_weight": 0.5}, "no synthetic rows, so synthetic_weight has no effect"),
         ({"augmentation": {"strategy": "fillmsk"}}, "no strategy 'fillmsk'.*Did you mean 'fillmask'"),
         ({"augmentation": {"strategy": "smote"}}, "makes vectors, and the mode 'static' takes texts"),
         ({"augmentation": {"mode": "features", "strategy": "fillmask"}}, "makes texts, and the mode 'features'"),
         ({"augmentation": {"strategy": "random"}}, "nothing to augment"),
-        ({"report_to": ["tensorbord"]}, "nothing to report to under the name 'tensorbord'"),
+        ({"report_to": ["tensorbord"]}, "no report target 'tensorbord'"),
         ({"encoder": "no/such/folder"}, "no model folder 'no/such/folder'"),
     ],
 )
@@ -229,5 +229,5 @@ def test_settings_that_do_not_suit_the_data_are_refused_before_anything_is_train
 
 
 def test_patience_without_validation_rows_is_refused(config):
-    with pytest.raises(InputError, match="patience counts evaluations on validation rows"):
+    with pytest.raises(InputError, match="patience needs validation rows"):
         train(config(patience=2), TRAIN)
