@@ -126,7 +126,7 @@ def test_a_seed_gives_the_same_bytes_for_any_batch_size_and_another_seed_others(
 @pytest.mark.numeric
 def test_the_bundled_encoder_gives_the_same_bytes_for_any_batch_size():
     for name, options in {"a": "", "b": "--batch-size 7"}.items():
-        run(f"upsample sample --strategy smote -o {name}.parquet -q {options}")
+        run(f"upsample in.csv --strategy smote -o {name}.parquet -q {options}")
     assert Path("a.parquet").read_bytes() == Path("b.parquet").read_bytes()
     assert settings("a.parquet") == settings("b.parquet")
 

@@ -189,7 +189,8 @@ def test_parameters_of_the_strategy_are_carried_out(sentences):
 @pytest.mark.numeric
 @pytest.mark.parametrize("strategy", STRATEGIES.names("vector"))
 def test_every_vector_strategy_makes_exactly_what_was_asked_for(strategy):
-    done = run(f"upsample sample -o out.parquet --strategy {strategy} --decode nearest {NEEDS.get(strategy, '')}")
+    options = f"--encoder ./tiny --decode nearest {NEEDS.get(strategy, '')}"
+    done = run(f"upsample sample -o out.parquet --strategy {strategy} {options}")
     rows = read("out.parquet")
     assert Counter(rows["label"]) == dict.fromkeys(SIZES, 135)
     old, new, vectors = old_of(rows), new_of(rows), matrix(rows)
