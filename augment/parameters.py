@@ -1,7 +1,7 @@
-"""The one way to check the parameters of strategies, samplers and guards.
+"""Check the parameters of strategies, samplers and guards.
 
 A class lists in `_parameter_constraints` what each parameter may be, in scikit-learn's form, and in `_parameter_rules`
-what parameters must be to each other. `check_parameters` reads both and says all that is wrong at once. Configurations
+how parameters must relate to each other. `check_parameters` reads both, and reports all faults at once. Configurations
 are checked by pydantic; see `augment.settings`.
 """
 
@@ -17,18 +17,18 @@ from sklearn.utils._param_validation import HasMethods, Hidden, Interval, Option
 from augment.errors import InputError, did_you_mean
 
 SENTENCE = "`{name}` of {owner} must be {expected}. Got {value}."
-"""How a fault is told."""
+"""The sentence of a fault."""
 AS_SCIKIT_LEARN = "The {name!r} parameter of {owner} must be {expected}. Got {value} instead."
-"""How the checks of scikit-learn and imbalanced-learn want it told."""
+"""The sentence that the tests of scikit-learn and imbalanced-learn expect."""
 
 
 class Rule(NamedTuple):
-    """What some parameters must be to each other; looked at only where each by itself is right."""
+    """How some parameters must relate to each other. Checked only if each by itself is valid."""
 
     names: tuple[str, ...]
-    """The parameters; the first is the one that is at fault."""
+    """The parameters. The message names the first one as wrong."""
     holds: Callable[..., bool]
-    """Takes their values, in this order."""
+    """Takes their values, in this order, and returns whether they fit."""
     expected: str
     """What the first must be, after "must be"."""
 
@@ -39,9 +39,9 @@ class TextTuple(Options):
     Parameters
     ----------
     what : str
-        What they are, in the plural.
+        The word for the texts, in the plural.
     least : int, default=0
-        Fewest of them, 0 or more.
+        Minimum number of texts, 0 or more.
     """
 
     def __init__(self, what: str, *, least: int = 0) -> None:
@@ -50,7 +50,7 @@ class TextTuple(Options):
         self.least = least
 
     def is_satisfied_by(self, val: Any) -> bool:
-        """Tell whether a value is such a tuple or list."""
+        """Return whether a value is such a tuple or list."""
         return isinstance(val, (tuple, list)) and len(val) >= self.least and all(isinstance(x, str) for x in val)
 
     def __str__(self) -> str:
@@ -64,11 +64,11 @@ class Patterns(TextTuple):
         super().__init__("regular expressions")
 
     def is_satisfied_by(self, val: Any) -> bool:
-        """Tell whether a value is a tuple or list of regular expressions."""
+        """Return whether a value is a tuple or list of regular expressions."""
         return super().is_satisfied_by(val) and not self.why(val)
 
     def why(self, val: Any) -> str:
-        """Say, after a space, which of them is no regular expression and why; nothing if all are."""
+        """Return, after a space, which of them is not a regular expression and why; an empty string if all are."""
         for pattern in val if super().is_satisfied_by(val) else ():
             try:
                 re.compile(pattern)
@@ -83,7 +83,7 @@ def check_parameters(thing: Any, *, also: Sequence[str] = (), sentence: str = SE
     Parameters
     ----------
     thing : object
-        Keeps each parameter under its name, as scikit-learn's estimators do.
+        An object with an attribute for each parameter, like scikit-learn's estimators.
     also : sequence of str, default=()
         Further faults, as sentences.
     sentence : str, default=`SENTENCE`
@@ -92,7 +92,8 @@ def check_parameters(thing: Any, *, also: Sequence[str] = (), sentence: str = SE
     Raises
     ------
     InputError
-        Naming every parameter that is out of range: what was expected, what came, the choice that may have been meant.
+        If a parameter is out of range. The message names all of them: what was expected, what came, and the closest
+        choice.
 
     Examples
     --------
@@ -109,19 +110,19 @@ def check_parameters(thing: Any, *, also: Sequence[str] = (), sentence: str = SE
 
 
 def constraints(cls: type) -> Mapping[str, Any]:
-    """Return what each parameter of a class may be, by name; empty if the class does not say."""
+    """Return the constraints of each parameter of a class, by name; empty if the class has none."""
     return getattr(cls, "_parameter_constraints", {})
 
 
 def faults(cls: type, values: Mapping[str, Any], *, sentence: str = SENTENCE) -> list[str]:
-    """Say what is wrong with parameters.
+    """Describe what is wrong with parameters.
 
     Parameters
     ----------
     cls : type
-        The class that they are of.
+        The class of the parameters.
     values : mapping of str to object
-        Some or all parameters; those that are not there are not looked at.
+        Some or all parameters. Missing ones are not checked.
     sentence : str, default=`SENTENCE`
         How a fault is told.
 
@@ -137,18 +138,18 @@ def faults(cls: type, values: Mapping[str, Any], *, sentence: str = SENTENCE) ->
         value = values[name]
         if not any(make_constraint(one).is_satisfied_by(value) for one in allowed):
             expected = _listed([_spelled(one) for one in allowed if not isinstance(one, Hidden)])
-            told = sentence.format(name=name, owner=cls.__name__, expected=expected, value=f"{value!r:.80}")
-            wrong[name] = told + "".join(_more(one, value) for one in allowed)
+            message = sentence.format(name=name, owner=cls.__name__, expected=expected, value=f"{value!r:.80}")
+            wrong[name] = message + "".join(_more(one, value) for one in allowed)
     for names, holds, expected in getattr(cls, "_parameter_rules", ()):
-        found = {name: values[name] for name in names if name in values and name not in wrong}
-        if len(found) == len(names) and not holds(*found.values()):
-            came = ", ".join(f"{name}={value!r:.80}" for name, value in found.items())
+        tested = {name: values[name] for name in names if name in values and name not in wrong}
+        if len(tested) == len(names) and not holds(*tested.values()):
+            came = ", ".join(f"{name}={value!r:.80}" for name, value in tested.items())
             wrong[names[0]] = sentence.format(name=names[0], owner=cls.__name__, expected=expected, value=came)
     return list(wrong.values())
 
 
 def _more(constraint: Any, value: Any) -> str:
-    """Say which choice may have been meant, or what else is known of a value that is not allowed."""
+    """Return a hint on a value that is not allowed: the closest choice, or the reason."""
     if isinstance(constraint, Patterns):
         return constraint.why(value)
     return (
@@ -157,7 +158,7 @@ def _more(constraint: Any, value: Any) -> str:
 
 
 def _spelled(constraint: Any) -> str:
-    """Say what a constraint allows, as a person would."""
+    """Describe in words what a constraint allows."""
     if isinstance(constraint, Interval):
         return _range(constraint)
     if isinstance(constraint, StrOptions):
@@ -174,7 +175,7 @@ def _spelled(constraint: Any) -> str:
 
 
 def _range(interval: Interval) -> str:
-    """Say which numbers an interval holds."""
+    """Describe which numbers an interval holds."""
     whole = interval.type is Integral
     what = "a whole number" if whole else "a number"
     low, high = (None if end is None else _number(end) for end in (interval.left, interval.right))
@@ -191,13 +192,13 @@ def _range(interval: Interval) -> str:
 
 
 def _number(value: Any) -> str:
-    """Write a bound: large ones as the powers of two that they stand beside."""
+    """Format a bound; a large one as a power of two minus 1."""
     if isinstance(value, int) and value >= 2**31 and (value + 1).bit_count() == 1:
         return f"2**{(value + 1).bit_length() - 1} - 1"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _listed(parts: Sequence[str]) -> str:
-    """Join what may be: ``a``, ``a or b``, ``a, b or c``."""
+    """Join alternatives: ``a``, ``a or b``, ``a, b or c``."""
     *first, last = parts
     return f"{', '.join(first)} or {last}" if first else last

@@ -57,7 +57,7 @@ class Guard:
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
     """Parameter → what it may be, in scikit-learn's form; see `augment.parameters`."""
     _parameter_rules: ClassVar[tuple[Rule, ...]] = ()
-    """What parameters must be to each other."""
+    """How parameters must relate to each other."""
 
     def check(self) -> None:
         """Check the parameters, without opening anything.

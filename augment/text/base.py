@@ -56,7 +56,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
     """Parameter → what it may be, in scikit-learn's form; see `augment.parameters`. Those of this base are checked
     where they are used."""
     _parameter_rules: ClassVar[tuple[Rule, ...]] = ()
-    """What parameters must be to each other."""
+    """How parameters must relate to each other."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
 
 
 def own_settings(strategy: Any) -> list[str]:
-    """Return which settings of a run a strategy, or a sampler, was built with: those that are not the defaults.
+    """Return the settings of a run that a strategy or a sampler was built with and that are not the defaults.
 
     Parameters
     ----------

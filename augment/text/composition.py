@@ -24,13 +24,13 @@ from augment.words import Replacement, splice
 
 
 class _Parts(Options):
-    """A constraint: a list of at least one. Each is looked at by itself."""
+    """A constraint: a list of at least one strategy. Each strategy is checked by itself."""
 
     def __init__(self) -> None:
         super().__init__(type=TextStrategy, options=set())
 
     def is_satisfied_by(self, val: Any) -> bool:
-        """Tell whether a value is such a list."""
+        """Return whether a value is such a list."""
         return isinstance(val, (list, tuple)) and len(val) > 0
 
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class _Weights(Options):
         super().__init__(type=Real, options=set())
 
     def is_satisfied_by(self, val: Any) -> bool:
-        """Tell whether a value is a list of such numbers."""
+        """Return whether a value is a list of such numbers."""
         return isinstance(val, (tuple, list)) and all(
             isinstance(w, Real) and not isinstance(w, bool) and 0 < float(w) < math.inf for w in val
         )
@@ -56,9 +56,9 @@ class _Weights(Options):
 class Composition(TextStrategy):
     """Base of strategies that combine others. A subclass sets `holds` and writes `candidates`.
 
-    Each part draws from a seed of its own, derived from the run's and its place, so that two parts of one kind draw
-    different numbers. The `sampling_strategy`, `random_state` and `guards` are those of the composition: a part with
-    its own is refused. It copies if all of its parts do, and asks the guards that any of them brings along.
+    Each part has a seed of its own, derived from the run's seed and the part's place, so that two equal parts draw
+    different numbers. Only the composition has a `sampling_strategy`, a `random_state` and `guards`: a part with its
+    own is refused. It copies if all of its parts copy, and it needs the guards of all of them.
     """
 
     holds: ClassVar[str]
@@ -158,7 +158,7 @@ class Sequential(Composition):
     steps : list of TextStrategy
         At least one.
     sampling_strategy, random_state, guards
-        See `TextStrategy`. A step may have none of its own.
+        See `TextStrategy`. A step must not have its own.
 
     Examples
     --------
@@ -214,7 +214,7 @@ class OneOf(Composition):
     weights : tuple of float, optional
         Relative weights, one for each choice, above 0; None for equal weights.
     sampling_strategy, random_state, guards
-        See `TextStrategy`. A choice may have none of its own.
+        See `TextStrategy`. A choice must not have its own.
 
     References
     ----------
