@@ -168,7 +168,7 @@ def _place(path: Path) -> Path:
 
 
 def _swap_folders(new: Path, path: Path) -> None:
-    """Put a folder in the place of an old one, which a rename alone can do only to empty folders."""
+    """Replace an old folder by a new one. A plain rename can do this only if the old folder is empty."""
     old = path.with_name(f".{path.name}.{secrets.token_hex(4)}.old")
     os.replace(path, old)
     try:

@@ -89,7 +89,7 @@ class Registry:
         Raises
         ------
         InputError
-            Naming every unknown parameter and every value of a wrong type or out of range.
+            If parameters are unknown, or values are of a wrong type or out of range; the message names all of them.
         """
         return self._built(name, {}, values)
 
@@ -163,7 +163,7 @@ class Registry:
         Raises
         ------
         InputError
-            Naming every unknown key or parameter and every value of a wrong type.
+            If keys or parameters are unknown, or values are of a wrong type; the message names all of them.
         """
         keys = ("name", "parameters", "identity")
         if not (isinstance(config, Mapping) and isinstance(config.get("name"), str)):

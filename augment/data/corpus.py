@@ -290,7 +290,7 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
 
 
 def batches(table: Dataset) -> Iterator[pa.Table]:
-    """Yield the rows of a table, `BATCH` at a time, and let go of their memory in between.
+    """Yield the rows of a table, `BATCH` at a time, and release their memory in between.
 
     Parameters
     ----------

@@ -136,7 +136,7 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequenc
     Returns
     -------
     list of Trial
-        One for each draw, in order; each depends on its own draw alone.
+        One for each draw, in order. Each depends only on its own draw.
     """
     trials = [Trial(candidate) for candidate in strategy.candidates(draws)]
     if len(trials) != len(draws):

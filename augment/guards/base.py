@@ -41,8 +41,8 @@ class Guard:
     A guard sets `name` and `summary`, lists its parameters in a keyword-only constructor that only stores them, and
     says in `_parameter_constraints` what each may be: they are checked before a run opens anything. `fit` is called
     once, in the main process. `judge` sees batches of candidates, in any order and in any process: its verdict on a
-    candidate depends on the candidate and its draw alone. Then one process asks in the order of the plan: `admits`, for
-    each candidate that every guard has let pass, and `remember` once it is accepted.
+    candidate depends only on the candidate and its draw. Then one process goes through the candidates in the order of
+    the plan. It calls `admits` for each candidate that passed all guards, and `remember` once it is accepted.
     """
 
     name: ClassVar[str]
@@ -65,7 +65,7 @@ class Guard:
         Raises
         ------
         InputError
-            Naming every parameter that is out of range.
+            If parameters are out of range; the message names all of them.
         """
         check_parameters(self)
 

@@ -27,8 +27,8 @@ def select(
     Parameters
     ----------
     chosen : sequence of (str or Guard), optional
-        ``"name"`` or ``"name:key=value,key=value"``, or guards; ``"none"`` alone for only those of `ALWAYS`. None for
-        those of `DEFAULT`. A guard of `ALWAYS` that is named replaces the one with default parameters.
+        ``"name"`` or ``"name:key=value,key=value"``, or guards. ``["none"]`` leaves only those of `ALWAYS`. None stands
+        for those of `DEFAULT`. A guard of `ALWAYS` that is named replaces the one with default parameters.
     own : sequence of Guard, default=()
         Guards that the strategy needs.
     budget : mapping of label to int, optional

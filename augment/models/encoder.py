@@ -95,7 +95,7 @@ class TextEncoder:
         Raises
         ------
         InputError
-            Naming every parameter that is out of range.
+            If parameters are out of range; the message names all of them.
         """
         check_parameters(self)
 

@@ -24,8 +24,8 @@ class Inference:
     """Runs a checkpoint over batches.
 
     On a CPU each batch runs on one core, and as many batches at a time as `torch.get_num_threads()` says: a product
-    that is spread over cores is cut differently by their number, and its last bits follow. This way that number changes
-    the speed alone, and no core waits for another within a layer.
+    that is spread over cores is cut differently by their number, and its last bits follow. With one core for each batch
+    the number changes only the speed, and no core waits for another within a layer.
 
     Parameters
     ----------

@@ -38,9 +38,8 @@ def prefix(label: Any) -> str:
 def conditioned(text: str, label: Any) -> tuple[str, int]:
     """Put a label's words before a text.
 
-    They are ordinary words to the model, as in the "prepend" form of Kumar et al. (2020, section 3.1), in which the
-    label is followed by a space alone. The colon is added here: it shows where the label ends ("good: food", "good
-    food").
+    They are ordinary words to the model, as in the "prepend" form of Kumar et al. (2020, section 3.1), in which only a
+    space follows the label. The colon is added here: it shows where the label ends ("good: food", "good food").
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LENGTH_STEP = 8
-"""Rows are padded up to a multiple of this: a function of the row alone, never of its batch."""
+"""Rows are padded up to a multiple of this. The padding depends only on the row and not on its batch."""
 
 
 class LengthBatch(NamedTuple):

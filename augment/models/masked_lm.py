@@ -199,8 +199,8 @@ def _is_word(text: str) -> bool:
 class MaskedLM:
     """Finds the likeliest words at masks. The batch size does not change a single bit.
 
-    Two things make it so: a row's padded length is a function of the row alone, and every matrix
-    product runs in slabs of one size, on one core (`augment.models.fixed_slabs`, `augment.models.inference`).
+    There are two reasons: a row's padded length depends only on the row, and every matrix product runs in slabs of one
+    size, on one core (`augment.models.fixed_slabs`, `augment.models.inference`).
 
     Parameters
     ----------

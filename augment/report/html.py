@@ -114,7 +114,7 @@ def render(appraisal: Appraisal) -> str:
     Returns
     -------
     str
-        An HTML document, the same for the same findings. Whatever comes from the data is escaped.
+        An HTML document, the same for the same findings. Everything that comes from the data is escaped.
     """
     filters: Mapping[str, Any] = {"count": _count, "decimal": _decimal, "shortened": _shortened, "setting": _setting}
     made, rejected = sum(appraisal.manifest["made"].values()), sum(appraisal.manifest["rejected"].values())

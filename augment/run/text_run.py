@@ -37,7 +37,7 @@ class Run:
     job : Job
         From `plan_job`.
     workers : int, default=1
-        Processes that make candidates; 1 for this one alone. Changes the speed, not the result.
+        Processes that make candidates; 1 uses only this process. Changes the speed, not the result.
 
     Raises
     ------

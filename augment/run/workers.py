@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Workers:
     """Tries draws in several processes, each with a strategy and guards of its own.
 
-    A trial depends on its draw alone, so the number of processes changes nothing but the time. On several CUDA
+    A trial depends only on its draw, so the number of processes changes only the time. On several CUDA
     devices the processes share them out among themselves.
 
     Parameters

@@ -34,11 +34,11 @@ class TextStrategy(BaseEstimator, abc.ABC):
     Parameters
     ----------
     sampling_strategy : str, float, dict or callable, default="auto"
-        See `augment.generation.budget.rows_to_make`. Used by `fit_resample` alone.
+        See `augment.generation.budget.rows_to_make`. Used only by `fit_resample`.
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None, default=None
-        The seed, or where to draw it from; None draws a fresh one. Used by `fit_resample` alone.
+        The seed, or where to draw it from; None draws a fresh one. Used only by `fit_resample`.
     guards : sequence of (str or Guard), optional
-        See `augment.guards.selection.select`; None for the default ones. Used by `fit_resample` alone.
+        See `augment.guards.selection.select`; None for the default ones. Used only by `fit_resample`.
     """
 
     name: ClassVar[str]
@@ -77,7 +77,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
         ----------
         draws : sequence of Draw
             What to make. All randomness comes from each draw's own `generator()`, so that a
-            candidate depends on its draw alone and not on the others beside it.
+            candidate depends only on its draw and not on the other draws.
 
         Returns
         -------
@@ -91,7 +91,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
         Raises
         ------
         InputError
-            Naming every parameter that is out of range.
+            If parameters are out of range; the message names all of them.
         """
         check_parameters(self)
 

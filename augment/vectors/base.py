@@ -27,7 +27,7 @@ _UNIT = 1e-3  # how far the length of a unit vector may be from 1
 
 @dataclass(frozen=True)
 class Drawn:
-    """New vectors of one class, and what each was made of."""
+    """New vectors of one class, with the parents of each."""
 
     vectors: np.ndarray
     """Shape (m, d), float."""
@@ -179,7 +179,7 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         Parameters
         ----------
         rows : VectorRows
-            The real rows; `sampling_strategy_` says how many are to be made of which class.
+            The real rows; `sampling_strategy_` says how many rows each class gets.
         seed : int
             0 or more.
         """

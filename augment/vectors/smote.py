@@ -90,11 +90,11 @@ class SmoteFamily(VectorSampler, abc.ABC):
         rows : VectorRows
             What stands behind the rows of the identity matrix.
         code : int
-            The class that new rows are made of.
+            The class that gets new rows.
         neighbors : RowNeighbors
             What finds the neighbours that new rows lie towards.
         seed : int
-            Of whatever the sampler is given besides.
+            Seed of further parts of the sampler.
 
         Returns
         -------

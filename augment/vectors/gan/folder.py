@@ -30,7 +30,7 @@ class Learnt:
     groups: list[Any]
     """Columns of one-hot rows, by group; empty for continuous rows."""
     codes: list[int]
-    """Codes of the classes that rows are made of."""
+    """Codes of the classes that get new rows."""
     history: list[dict[str, Any]]
     """Measurements during the training."""
     collapse: dict[Any, dict[str, float]]

@@ -262,7 +262,7 @@ class GANSMOTE(VectorSampler):
         Parameters
         ----------
         label : object
-            A class that rows were made of.
+            A class that got new rows.
         count : int
             1 or more.
         random_state : int, numpy.random.Generator, numpy.random.RandomState or None, default=None
@@ -276,7 +276,7 @@ class GANSMOTE(VectorSampler):
         NotFittedError
             Before `fit_resample` or `load`.
         InputError
-            If no rows were made of that class.
+            If the class got no new rows.
         """
         if not hasattr(self, "_rows"):
             raise NotFittedError(f"This {type(self).__name__} has learnt nothing yet: call fit_resample or load first.")
