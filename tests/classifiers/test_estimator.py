@@ -151,7 +151,7 @@ def test_parameters_are_checked_when_it_is_fitted(classifier, values, message):
         ("ab", [0, 1], "one-dimensional"),
         (["a", 3.0], [0, 1], "must hold a text"),
         (["a", "b"], [0.5, 1.5], "continuous"),
-        (["a", "b"], ["x", "x"], "one class only"),
+        (["a", "b"], ["x", "x"], "only one class"),
         (["a", "b", "", " "], ["x", "y", "z", "z"], "The class 'z' has no row with a text"),
     ],
 )
