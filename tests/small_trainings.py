@@ -34,7 +34,7 @@ WORDS = {"strategy": "nlpaug:random_word", "guards": ["none"]}
 """A quick strategy."""
 
 
-def quick_config(encoder, **values):
+def quick_config(encoder, /, **values):
     """Make the configuration of a quick training, some values changed."""
     from classifiers import TrainConfig
 

@@ -72,9 +72,13 @@ def test_two_processes_train_one_model_write_once_and_are_resumed(config, tmp_pa
     assert all(record["train"]["rows"] == len(RARE[0]) for record in records)
     assert all(record["validation"]["rows"] == len(VALIDATION[0]) for record in records)
     assert json.loads((whole / "model" / "training.json").read_text())["rows"]["made"][0]["made"] == {"neutral": 72}
-    stopped = launched(cut, config, more=", callbacks=[Stop(8)]")
+    made_before = {
+        **config,
+        "augmentation": {**config["augmentation"], "variants": 3},
+    }  # the same rows
+    stopped = launched(cut, made_before, more=", callbacks=[Stop(8)]")
     assert stopped.returncode != 0
-    resumed = launched(cut, config, more=", resume=True")
+    resumed = launched(cut, made_before, more=", resume=True")
     assert resumed.returncode == 0, resumed.stderr[-3000:]
     assert read(cut / "model" / "history.jsonl") == records
     one, other = (load_file(folder / "model" / "model.safetensors") for folder in (whole, cut))
