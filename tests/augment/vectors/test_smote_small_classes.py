@@ -131,7 +131,7 @@ def test_a_strategy_that_the_data_does_not_suit_says_so_by_class_and_names_the_m
     ],
 )
 def test_a_parameter_out_of_range_is_named(sampler, name):
-    with pytest.raises(InputError, match=f"The '{name}' parameter of {type(sampler).__name__} must be"):
+    with pytest.raises(InputError, match=f"`{name}` of {type(sampler).__name__} must be"):
         sampler.check()
-    with pytest.raises(ValueError, match=f"'{name}'"):
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of {type(sampler).__name__} must be"):
         sampler.fit_resample(*overlapping())
