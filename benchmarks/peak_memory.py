@@ -1,4 +1,4 @@
-"""The peak memory of a process; also imported by the scripts of the peers, which have nothing else of ours."""
+"""The peak memory of a process. The scripts of the peers import this module and no other of ours."""
 
 import contextlib
 import ctypes

@@ -1,4 +1,4 @@
-"""What was measured, in one file: a line for the run, for each test set, and for each cell as it ends."""
+"""The results of a benchmark, in one file: a line for each run, each test set, and each cell when it ends."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ REQUIRED: Mapping[tuple[str, str], tuple[str, ...]] = {
         "hardware",
     ),
 }
-"""What a line has, by its kind and status."""
+"""The keys that a line must have, by its kind and status."""
 Record = dict[str, Any]
-"""One cell: what `benchmarks.run.cell.measure` returns, or why it has failed."""
+"""One cell: the result of `benchmarks.run.cell.measure`, or the reason of its failure."""
 
 
 def packed(codes: np.ndarray) -> str:
@@ -61,41 +61,41 @@ def packed(codes: np.ndarray) -> str:
 
 
 def unpacked(text: str) -> np.ndarray:
-    """Return the class codes that `packed` was given; int64, (n,)."""
+    """Return the class codes of a text of `packed`; int64, (n,)."""
     return np.frombuffer(zlib.decompress(base64.b85decode(text)), dtype=np.uint8).astype(np.int64)
 
 
 class RunRecord(NamedTuple):
-    """What a run is of."""
+    """What identifies a run: its suite, files and encoders."""
 
     suite: dict[str, Any]
-    """The `identity` of the suite, and what identifies its data."""
+    """The `identity` of the suite, and the hashes of its data."""
     files: dict[str, str]
-    """What identifies the YAML of the suite and of arms."""
+    """The hashes of the YAML files of the suite and of the arms."""
     encoders: dict[str, str]
-    """What identifies the content of each encoder that lies in a folder, by its name."""
+    """The hash of the content of each encoder in a folder, by its name."""
 
 
 @dataclass
 class Results:
-    """All that a folder's file holds."""
+    """The content of the file of results in a folder."""
 
     path: Path
     suite: dict[str, Any] = field(default_factory=dict)
     """See `RunRecord`."""
     files: list[dict[str, str]] = field(default_factory=list)
-    """Those of every run in which they were others."""
+    """The different values of `RunRecord.files` in all runs."""
     encoders: dict[str, str] = field(default_factory=dict)
-    """Those of all runs."""
+    """The encoders of all runs."""
     tests: dict[str, Record] = field(default_factory=dict)
-    """Of each test set, by its fingerprint, `name`, `classes` and `codes`."""
+    """Test sets by fingerprint. Each has `name`, `classes` and `codes`."""
     cells: dict[Place, Record] = field(default_factory=dict)
-    """By their places, the last of each."""
+    """The last record of each cell, by its place."""
     cut: bool = False
-    """Whether the last line was cut short, and is left out."""
+    """Whether the last line was incomplete. It is left out."""
 
     def take(self, run: RunRecord) -> None:
-        """Keep up with a run that began."""
+        """Add the record of a new run."""
         self.suite = self.suite or run.suite
         if run.files not in self.files:
             self.files.append(run.files)
@@ -107,22 +107,20 @@ class Results:
         return {place: record for place, record in self.cells.items() if record["status"] == "done"}
 
     def check(self, run: RunRecord, cells: Sequence[Cell]) -> None:
-        """See that the results of cells may stand beside those that there are.
+        """Check that the results of cells may be added to the existing results.
 
         Raises
         ------
         InputError
-            If these are of another suite or other data, or an encoder or an arm of the same name was another one.
+            If the existing results have another suite or other data, or another encoder or arm of the same name.
         """
         if self.suite and (differs := difference(self.suite, run.suite)):
-            raise InputError(
-                f"{self.path}: holds results of another benchmark: {differs}. Give another folder as --out."
-            )
+            raise InputError(f"{self.path}: has results of another benchmark: {differs}. Give another folder as --out.")
         for name, content in run.encoders.items():
             if self.encoders.get(name, content) != content:
                 raise InputError(
-                    f"{self.path}: the encoder {name!r} was another one there. Give it another name, or another folder"
-                    " as --out."
+                    f"{self.path}: has results of another encoder with the name {name!r}. Give it another name, or"
+                    " another folder as --out."
                 )
         done = self.done
         for cell in cells:
@@ -153,36 +151,36 @@ def read(folder: Path) -> Results:
     Returns
     -------
     Results
-        A last line that was cut short is left out.
+        An incomplete last line is left out.
 
     Raises
     ------
     InputError
-        If there are none, they are of another schema, or another line is damaged.
+        If there are no results, they have another schema, or a line other than the last is damaged.
     """
     path = folder / FILE
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(
-            f"{path}: there are no results ({error.strerror}); make some with benchmarks run --out {folder}."
+            f"{path}: there are no results ({error.strerror}). Make some with benchmarks run --out {folder}."
         ) from None
     return _parsed(path, content)[0]
 
 
 @contextmanager
 def appending(folder: Path) -> Iterator[tuple[Results, Appender]]:
-    """Open the results in a folder, or begin some, for one run alone.
+    """Open the results in a folder, or start new ones. Only one run may do this at a time.
 
     Parameters
     ----------
     folder : Path
-        It is made.
+        It is made if needed.
 
     Yields
     ------
     results : Results
-        Its `cut` says whether a last line was cut short; it has been taken away.
+        Its `cut` tells whether the last line was incomplete. Such a line has been removed.
     appender : Appender
 
     Raises
@@ -190,12 +188,12 @@ def appending(folder: Path) -> Iterator[tuple[Results, Appender]]:
     InputError
         See `read`.
     OutputError
-        If they cannot be written, or another run is at it.
+        If the results cannot be written, or another run is writing there.
     """
     path = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+b", buffering=0)  # noqa: SIM115 -- what a full disk refuses must not come up at closing
+        file = open(path, "a+b", buffering=0)  # noqa: SIM115 -- unbuffered: a full disk is an error at once
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); give another folder as --out.") from None
     with file:
@@ -210,14 +208,14 @@ def appending(folder: Path) -> Iterator[tuple[Results, Appender]]:
 
 
 class Appender:
-    """Writes lines behind those that there are, each on the disk before it is said to be.
+    """Appends lines to the file of results. Each line is on the disk before the method returns.
 
     Parameters
     ----------
     file : binary file
         Opened to append.
     results : Results
-        Kept up with the file.
+        They are updated with every line.
     """
 
     def __init__(self, file: BinaryIO, results: Results) -> None:
@@ -225,7 +223,7 @@ class Appender:
         self.results = results
 
     def begin(self, run: RunRecord) -> None:
-        """Say what the results are of, unless that was said already; see `Results.check` first."""
+        """Write the record of a run, unless the file has it already. Call `Results.check` first."""
         known = self.results
         if known.suite and run.files in known.files and run.encoders.items() <= known.encoders.items():
             return
@@ -233,7 +231,7 @@ class Appender:
         known.take(run)
 
     def add_test(self, fingerprint: str, name: str, labels: tuple[str, ...]) -> None:
-        """Write the true classes of a test set, once."""
+        """Write the true classes of a test set, unless the file has them already."""
         if fingerprint in self.results.tests:
             return
         classes = sorted(set(labels))
@@ -243,7 +241,7 @@ class Appender:
         self.results.tests[fingerprint] = record
 
     def add_cell(self, record: Record) -> None:
-        """Write what a cell came to."""
+        """Write the record of a cell."""
         self._write({"kind": "cell", **record})
         self.results.cells[place_of(record)] = record
 
@@ -264,13 +262,13 @@ class Appender:
 
 
 def place_of(record: Record) -> Place:
-    """Return where a cell's record belongs."""
+    """Return the place of a cell's record."""
     task, encoder, head, loss, arm, seed = (record[name] for name in PLACE)
     return task, encoder, head, loss, arm, seed
 
 
 def _parsed(path: Path, content: bytes) -> tuple[Results, int]:
-    """Read the lines of a file; return where the whole ones end as well."""
+    """Return the results in a file, and the length of its complete lines in bytes."""
     results, end = Results(path), 0
     lines = content.splitlines(keepends=True)
     for number, line in enumerate(lines):
@@ -282,19 +280,19 @@ def _parsed(path: Path, content: bytes) -> tuple[Results, int]:
             record = None
         if record is None or not line.endswith(b"\n"):
             if number < len(lines) - 1:
-                raise InputError(f"{path}: line {number + 1} is damaged. Take it out, or give another folder.")
+                raise InputError(f"{path}: line {number + 1} is damaged. Remove it, or give another folder.")
             break
         if record.get("schema") != SCHEMA:
             raise InputError(
-                f"{path}: line {number + 1} is of schema {record.get('schema')!r}, and this version reads {SCHEMA}. Use"
-                " the version that wrote it, or give another folder."
+                f"{path}: line {number + 1} has the schema {record.get('schema')!r}, and this version reads {SCHEMA}."
+                " Use the version that wrote it, or give another folder."
             )
         end += len(line)
         kind = str(record.get("kind"))
         needed = REQUIRED.get((kind, str(record.get("status", ""))))
         if needed is None or not set(needed) <= set(record):
             raise InputError(
-                f"{path}: line {number + 1} is no record of a benchmark. Take it out, or give another folder."
+                f"{path}: line {number + 1} is not a record of a benchmark. Remove it or give another folder."
             )
         if kind == "run":
             results.take(RunRecord(record["suite"], record["files"], record.get("encoders", {})))

@@ -1,28 +1,30 @@
-"""The commands that measure one thing: models, guards, vectors, speed."""
+"""The commands `benchmarks checkpoint`, `throughput`, `guards` and `vectors`."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import import_module
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 
 @click.command("checkpoint")
 @click.argument("model")
 @click.option("--words", "word_file", required=True, metavar="FILE", help="Sentences whose words are masked.")
 @click.option("--pairs", "pair_file", required=True, metavar="FILE", help="Sentences that pairs are drawn from.")
-@click.option("--reference", required=True, metavar="NAME", help="Encoder whose similarities are the measure.")
+@click.option("--reference", required=True, metavar="NAME", help="Encoder whose similarities are taken as the truth.")
 @click.option(
     "--pooling",
     type=click.Choice(["mean", "cls", "cls_mlp", "max"]),
     default="mean",
     show_default=True,
-    help="Of MODEL; the reference is mean-pooled.",
+    help="Pooling of MODEL; the reference is mean-pooled.",
 )
-@click.option("--dtype", default="float32", show_default=True, help="What masked words are found in, e.g. int8.")
+@click.option("--dtype", default="float32", show_default=True, help="Dtype of the masked language model, e.g. int8.")
 @click.option("--seed", type=int, default=0, show_default=True)
 def checkpoint_command(
     model: str, word_file: str, pair_file: str, reference: str, pooling: str, dtype: str, seed: int
@@ -52,11 +54,33 @@ CONTESTS = {
     "smote": "benchmarks.speed.smote",
     "training": "benchmarks.speed.training",
 }
-"""By name, the module whose `contests` puts one together."""
+"""Contests by name: the module whose function `contests` makes them."""
 
 
 OPENING_MODELS = {"fillmask", "encoding", "training"}
-"""Those that open the model that was asked for."""
+"""The contests that open the model of --model."""
+
+
+LOOKED_AT = {
+    "data": ("fillmask", "encoding", "training"),
+    "label": ("fillmask",),
+    "model": ("fillmask", "encoding", "training"),
+    "rows": ("fillmask", "encoding", "training"),
+    "batch_sizes": ("fillmask", "encoding", "training"),
+    "peer_python": ("fillmask",),
+    "encoder_python": ("encoding",),
+}
+"""Options of `throughput` that not all measures look at, and the measures that do."""
+
+
+def _refuse_idle(names: Sequence[str]) -> None:
+    """Refuse options of the command line that none of the chosen measures looks at."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        measures = LOOKED_AT.get(str(parameter.name), tuple(CONTESTS))
+        given = context.get_parameter_source(str(parameter.name)) is not ParameterSource.DEFAULT
+        if names and given and not set(names) & set(measures):
+            raise click.UsageError(f"{parameter.opts[0]} is for --of {', '.join(measures)}. Leave it out.")
 
 
 @click.command("throughput")
@@ -65,30 +89,28 @@ OPENING_MODELS = {"fillmask", "encoding", "training"}
     "names",
     type=click.Choice(list(CONTESTS)),
     multiple=True,
-    help="What is measured; repeatable. Default: all that the model can do.",
+    help="What is measured; repeatable.  [default: all that the model can do]",
 )
 @click.option(
     "--data", default="sample", show_default=True, metavar="INPUT", help="Labelled rows: file, folder, hub id."
 )
-@click.option(
-    "--label", default="neutral", show_default=True, help="The class that new rows are made of (fillmask alone)."
-)
+@click.option("--label", default="neutral", show_default=True, help="The class of the new rows (only fillmask).")
 @click.option("--model", default="mini", show_default=True, metavar="NAME", help="Masked LM or encoder, for all.")
 @click.option(
     "--rows",
     type=click.IntRange(1),
     default=2000,
     show_default=True,
-    help="New rows, texts to encode, or rows to train on, for each and each round.",
+    help="New rows, texts to encode, or rows to train on, in each run.",
 )
-@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads of each.")
+@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads of each run.")
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Rounds; medians are shown.")
 @click.option(
     "--batch-size",
     "batch_sizes",
     type=click.IntRange(1),
     multiple=True,
-    help="Of ours (fillmask; default 64), of all (encoding; default 32 and 64; training, 32); repeatable.",
+    help="Batch size; repeatable.  [default: fillmask 64 (ours only), encoding 32 and 64, training 32]",
 )
 @click.option("--peer-python", metavar="PATH", help="An interpreter with nlpaug 1.1.11 and transformers 4.")
 @click.option(
@@ -96,14 +118,16 @@ OPENING_MODELS = {"fillmask", "encoding", "training"}
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON with every run.")
 def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **options: Any) -> None:
-    """Measure speed and peak memory, ours and the peers', on the CPU.
+    """Measure speed and peak memory of our code and of other libraries, on the CPU.
 
-    Of fill-mask upsampling: new rows per second. Of sentence encoding: texts per second. Of SMOTE: new vectors per
-    second, from 50,000 vectors of 384 numbers. Of training a classifier: rows per second, and the loss.
+    fillmask: new rows per second. encoding: texts per second. smote: new vectors per second, from 50,000 vectors of 384
+    numbers. training: rows per second, and the loss.
     """
     from augment.cli.console import show_table
     from augment.errors import ModelError
     from benchmarks.speed.contest import Contest, ContestOptions, compare, losses, table
+
+    _refuse_idle(names)
 
     def log(line: str) -> None:
         click.echo(line, err=True)
@@ -116,7 +140,9 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **op
         except ModelError as error:
             refusals[name] = error
     for name, refusal in refusals.items():
-        if names or set(refusals) >= OPENING_MODELS:  # then there is no such model, and what needs none is not meant
+        if (
+            names or set(refusals) >= OPENING_MODELS
+        ):  # then the model cannot be opened, and contests without a model are not meant
             raise refusal
         log(f"{name} is left out. {refusal}")
     for contest in contests:
@@ -135,17 +161,21 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **op
 
 @click.command("guards")
 @click.argument("train", metavar="INPUT")
-@click.option("--judged-on", required=True, metavar="FILE", help="Held-out labelled rows that the judge is fitted on.")
+@click.option("--judged-on", required=True, metavar="FILE", help="Held-out labelled rows to fit the judge on.")
 @click.option("--judge", "judge_model", default="mini", show_default=True, metavar="NAME", help="The judge's encoder.")
-@click.option("--label", default="neutral", show_default=True, help="The class that candidates are made of.")
+@click.option("--label", default="neutral", show_default=True, help="The class of the candidates.")
 @click.option(
-    "--guard", "guards", multiple=True, metavar="NAME[:KEY=VALUE,…]", help="Repeatable; default: one of each."
+    "--guard",
+    "guards",
+    multiple=True,
+    metavar="NAME[:KEY=VALUE,…]",
+    help="Guard to measure; repeatable.  [default: one of each]",
 )
-@click.option("--rows", type=click.IntRange(1), default=2000, show_default=True, help="Candidates.")
+@click.option("--rows", type=click.IntRange(1), default=2000, show_default=True, help="Number of candidates.")
 def guards_command(
     train: str, judged_on: str, judge_model: str, label: str, guards: tuple[str, ...], rows: int
 ) -> None:
-    """Measure what each guard leaves of fill-mask candidates, by a judge that has seen neither."""
+    """Measure which fill-mask candidates each guard keeps, by an independent judge."""
     from augment.cli.console import show_table
     from augment.data.corpus import read
     from augment.text.fill_mask import FillMask
@@ -164,18 +194,26 @@ def guards_command(
 
 @click.command("vectors")
 @click.argument("train", metavar="INPUT")
-@click.option("--held-out", required=True, metavar="FILE", help="Labelled rows that nothing is made from.")
-@click.option("--label", default="neutral", show_default=True, help="The class that vectors are made of.")
-@click.option("--encoder", default="mini", show_default=True, metavar="NAME", help="What makes vectors of texts.")
+@click.option("--held-out", required=True, metavar="FILE", help="Labelled rows. No vector is made from them.")
+@click.option("--label", default="neutral", show_default=True, help="The class of the vectors.")
 @click.option(
-    "--strategy", "strategies", multiple=True, metavar="NAME[:KEY=VALUE,…]", help="Repeatable; default: all of them."
+    "--encoder", default="mini", show_default=True, metavar="NAME", help="Encoder that turns texts into vectors."
 )
-@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Runs of each; means are shown.")
+@click.option(
+    "--strategy",
+    "strategies",
+    multiple=True,
+    metavar="NAME[:KEY=VALUE,…]",
+    help="Strategy to measure; repeatable.  [default: all]",
+)
+@click.option(
+    "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Runs of each strategy; means are shown."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def vectors_command(
     train: str, held_out: str, label: str, encoder: str, strategies: tuple[str, ...], seeds: int, as_json: bool
 ) -> None:
-    """Measure how like held-out real rows the vectors of each strategy are."""
+    """Measure how similar the vectors of each strategy are to held-out real rows."""
     from augment.cli.console import show_table
     from augment.data.corpus import read
     from augment.models.encoder import TextEncoder

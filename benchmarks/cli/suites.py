@@ -18,31 +18,46 @@ if TYPE_CHECKING:
 
 
 def _listed(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
-    """Split a list at its commas."""
+    """Split a list of names at its commas."""
     names = None if value is None else [part.strip() for part in value.split(",") if part.strip()]
     if names == []:
-        raise click.BadParameter("names none.")
+        raise click.BadParameter("has no name. Give one or more, separated by commas.")
     return names
 
 
 @click.command("run")
-@click.option("--suite", "name", default="smoke", show_default=True, metavar="NAME|FILE", help="What is measured.")
-@click.option("--seeds", type=click.IntRange(1), help="How many; by default as the suite says.")
-@click.option("--arms", callback=_listed, metavar="NAME,…", help="Of these arms alone, or of strategies.")
+@click.option("--suite", "name", default="smoke", show_default=True, metavar="NAME|FILE", help="Suite to run.")
+@click.option("--seeds", type=click.IntRange(1), help="Number of seeds.  [default: as in the suite]")
+@click.option("--arms", callback=_listed, metavar="NAME,…", help="Only these arms or strategies.")
 @click.option(
-    "--arm-file", type=Path, metavar="FILE", help="YAML with arms of your own, in the form of benchmarks/arms.yaml."
+    "--arm-file",
+    type=Path,
+    metavar="FILE",
+    help="YAML file with your own arms, in the form of benchmarks/grid/arms.yaml.",
 )
 @click.option(
-    "--task", "tasks", multiple=True, metavar="NAME", help="In place of the suite's; csv:FILE is yours. Repeatable."
+    "--task",
+    "tasks",
+    multiple=True,
+    metavar="NAME",
+    help="Instead of the suite's tasks; csv:FILE for your own. Repeatable.",
 )
 @click.option(
-    "--encoder", "encoders", multiple=True, metavar="NAME", help="In place of the suite's; a folder, hub id or mini."
+    "--encoder",
+    "encoders",
+    multiple=True,
+    metavar="NAME",
+    help="Instead of the suite's encoders; a folder, hub id or mini. Repeatable.",
 )
-@click.option("--data-dir", type=Path, metavar="DIR", help="Where known data sets lie.  [default: the hub]")
+@click.option("--data-dir", type=Path, metavar="DIR", help="Folder with the known data sets.  [default: the hub]")
 @click.option("-o", "--out", type=Path, metavar="DIR", help="Folder of the results.  [default: benchmark-SUITE]")
-@click.option("--jobs", type=click.IntRange(1), help="Cells side by side.  [default: by cores, at most 4; on a GPU 1]")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Cells that run at the same time.  [default: one per core, at most 4; on a GPU 1]",
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--dry-run", is_flag=True, help="Show the grid and the time it may take, and run nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the grid and the estimated time, and run nothing.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @layout_options
 def run_command(
@@ -60,9 +75,9 @@ def run_command(
     quiet: bool,
     **columns: Any,
 ) -> None:
-    """Train every arm of a suite with every seed, and test it; go on where an interrupted run stopped.
+    """Train and test every arm of a suite with every seed. An interrupted run goes on where it stopped.
 
-    The options on columns, labels and splits are those of csv:FILE.
+    The options for columns, labels and splits describe csv:FILE.
     """
     from benchmarks.cli.live import shown
     from benchmarks.run.suite_run import plan_suite, run_suite
@@ -95,12 +110,12 @@ def run_command(
         click.echo(f"Failed: {where} · seed {record['seed']}: {record['reason']}", err=True)
     if failed:
         raise _CellsFailed(
-            f"{len(failed)} of {len(plan.cells)} cells have failed; the same command tries them again, and them alone."
+            f"{len(failed)} of {len(plan.cells)} cells have failed; the same command runs only these again."
         )
 
 
 class _CellsFailed(CounterpoiseError):
-    """Some cells came to nothing."""
+    """Some cells have failed."""
 
     exit_code = 1
 
@@ -111,7 +126,7 @@ def _log(line: str, *, quiet: bool) -> None:
 
 
 def _show_grid(plan: SuiteRun) -> None:
-    """Print what would be run."""
+    """Print the tasks, the arms and the estimated time."""
     from augment.cli.console import show_table
     from benchmarks.cli.live import duration
     from benchmarks.run.runner import estimated
@@ -155,11 +170,11 @@ def _show_grid(plan: SuiteRun) -> None:
         seconds = estimated(cells, data, results, jobs)
         click.echo(f"About {duration(seconds)} with {jobs} at a time.")
     except ModelError as error:
-        click.echo(f"How long it takes cannot be said: {error}")
+        click.echo(f"The time cannot be estimated: {error}")
 
 
 def _show_arms(results: Results) -> None:
-    """Print each group's arms, their means and what is proved."""
+    """Print the arms of each group with their means and verdicts."""
     from augment.cli.console import show_table
     from benchmarks.report.findings import brief
     from benchmarks.report.summary import groups
@@ -172,10 +187,10 @@ def _show_arms(results: Results) -> None:
 
 @click.command("report")
 @click.argument("folder", type=Path, metavar="DIR")
-@click.option("-o", "--out", type=Path, metavar="DIR2", help="Where it is written.  [default: DIR]")
-@click.option("--against", metavar="ARM", help="Compare all arms with this one, too.")
+@click.option("-o", "--out", type=Path, metavar="DIR2", help="Folder of the report.  [default: DIR]")
+@click.option("--against", metavar="ARM", help="Compare all arms also with this one.")
 def report_command(folder: Path, out: Path | None, against: str | None) -> None:
-    """Write what the results in DIR say: report.html, report.md with its figures, report.tex, arms.csv, cells.csv."""
+    """Write a report on the results in DIR: report.html, report.md with figures, report.tex, arms.csv, cells.csv."""
     from benchmarks.report.writing import write
 
     for path in write(_read(folder), out or folder, against):
@@ -183,7 +198,7 @@ def report_command(folder: Path, out: Path | None, against: str | None) -> None:
 
 
 def _read(folder: Path) -> Results:
-    """Read results, and say if the last of them is cut short."""
+    """Read results. Warn if the last line is incomplete."""
     from benchmarks.results import read
 
     results = read(folder)
@@ -197,7 +212,7 @@ def _read(folder: Path) -> Results:
 @click.argument("after", type=Path, metavar="DIR_B")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def compare_command(before: Path, after: Path, as_json: bool) -> None:
-    """Show what changed from the results in DIR_A to those in DIR_B, arm by arm, and whether it may be noise."""
+    """Show what changed between the results in DIR_A and in DIR_B, arm by arm, and whether it may be noise."""
     from augment.cli.console import show_table
     from benchmarks.report.comparison import compare
 
@@ -233,4 +248,4 @@ def list_command() -> None:
     show_table("tasks", ["", ""], tasks)
     click.echo()
     show_table("arms", ["", ""], [[name, arm.summary] for name, arm in built_in().items()])
-    click.echo("\nThe name of any strategy (`augment strategies`) is an arm, too.")
+    click.echo("\nThe name of any strategy (`augment strategies`) is also an arm.")

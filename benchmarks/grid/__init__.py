@@ -1,4 +1,4 @@
-"""What is measured: tasks, arms, and suites of them, and the cells that they make up."""
+"""The grid of a benchmark: tasks, arms, suites of both, and their cells."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""What is compared: arms, each a named piece of YAML."""
+"""Arms, the ways to treat the training rows that a benchmark compares. Each is a named piece of YAML."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALIKE = (
     *("epochs", "max_steps", "batch_size", "gradient_accumulation"),
     *("evaluate_by", "evaluate_steps", "train_sample", "patience", "report_to", "cache_dir"),
 )
-"""Settings of a training that are the same for all arms: steps, looks at the validation rows, and the model."""
+"""Settings of a training that are the same for all arms: the steps, the evaluations, and the model."""
 
 
 class Arm(Settings):
@@ -27,12 +27,12 @@ class Arm(Settings):
 
     name: str
     summary: str = ""
-    """In one line, for tables."""
+    """One line for tables."""
     training: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
     """Settings of `classifiers.TrainConfig` that differ from the suite's."""
     rows: Literal["given", "wrong-label", "real"] = "given"
-    """wrong-label: beside them fill-mask rows of other classes under the label of a class that lacks rows. real: rows
-    of the data set that the task has left out."""
+    """Rows that are added. wrong-label: fill-mask rows of other classes with the label of a rare class. real: rows of
+    the data set that the task has left out."""
     model: Literal["encoder", "tfidf-svm"] = "encoder"
 
     def __init__(self, **values: Any) -> None:
@@ -48,7 +48,7 @@ class Arm(Settings):
         Raises
         ------
         InputError
-            If it is no arm.
+            If the YAML does not describe an arm.
         """
         if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
             raise InputError(f"The arm {name!r} must have keys and values, e.g. training: {{…}}. Got {values!r:.60}.")
@@ -60,7 +60,7 @@ class Arm(Settings):
             if key in self.training:
                 raise InputError(f"The arm {self.name!r} sets {key!r}, which is the same for all. The suite sets it.")
         if self.model != "encoder" and (self.training or self.rows != "given"):
-            raise InputError(f"The arm {self.name!r} is no encoder, so `training` and `rows` would do nothing.")
+            raise InputError(f"The arm {self.name!r} is not an encoder, so `training` and `rows` have no effect.")
         if self.rows != "given" and self.training.get("augmentation"):
             raise InputError(f"The arm {self.name!r} adds rows in two ways. Leave `rows` or its augmentation out.")
         return self
@@ -73,12 +73,12 @@ class Arm(Settings):
 
     @property
     def trains_head_anew(self) -> bool:
-        """Whether its head is trained anew on the fine-tuned encoder as it is."""
+        """Whether a new head is trained on the frozen fine-tuned encoder."""
         return self.augmentation.get("mode") == "features" and not self.training.get("freeze_encoder")
 
     @property
     def makes_rows(self) -> bool:
-        """Whether it learns from new texts or vectors; repeating and reweighting rows is none."""
+        """Whether it learns from new texts or vectors. Repeated or reweighted rows are not new."""
         if self.rows != "given":
             return True
         if self.augmentation.get("mode", "static") == "balanced" or not self.augmentation:
@@ -99,10 +99,10 @@ def resolve(entries: Sequence[str | Mapping[str, Any]], own: Mapping[str, Mappin
     Parameters
     ----------
     entries : sequence of str or mapping
-        Names of arms, or of strategies, installed plugins among them; or ``{name: {…}}``, an arm in the form of
+        Names of arms or of strategies, including installed plugins; or ``{name: {…}}``, an arm in the form of
         `BUILT_IN`.
     own : mapping
-        Further arms by name, in the same form; they come before those of the project.
+        More arms by name, in the same form. They replace built-in arms of the same name.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def resolve(entries: Sequence[str | Mapping[str, Any]], own: Mapping[str, Mappin
     Raises
     ------
     InputError
-        If there is no such arm, one is named twice, or a key of one is unknown.
+        If an arm is unknown or named twice, or a key of an arm is unknown.
     """
     known = built_in() | {str(name): Arm.of(name, values) for name, values in own.items()}
     arms: list[Arm] = []
@@ -135,7 +135,7 @@ def resolve(entries: Sequence[str | Mapping[str, Any]], own: Mapping[str, Mappin
 
 
 def of_strategy(name: str) -> Arm:
-    """Return the plain arm of a strategy: its texts made once, or its vectors in feature space."""
+    """Return the plain arm of a strategy: its texts are made once, or its vectors in feature space."""
     strategy = STRATEGIES.find(name)
     mode = "features" if strategy.kind == "vector" else "static"
     return Arm(name=name, summary=strategy.summary, training={"augmentation": {"mode": mode, "strategy": name}})
@@ -154,10 +154,10 @@ def load_mapping(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); check the file.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is no YAML ({' '.join(str(error).split())}).") from None
+        raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())}). Correct it.") from None
     if not isinstance(mapping, dict):
         raise InputError(f"{path}: must hold keys and values. Got {type(mapping).__name__}.")
     for key in mapping:
-        if not isinstance(key, str):  # in YAML `on` and `no` are truth values, and 3 is a number
-            raise InputError(f"{path}: has the key {key!r}, which is no text. Put it in quotes.")
+        if not isinstance(key, str):  # in YAML `on` and `no` are booleans, and 3 is a number
+            raise InputError(f"{path}: has the key {key!r}, which is not a text. Put it in quotes.")
     return mapping

@@ -1,4 +1,4 @@
-"""A suite: what is crossed with what, and the cells that come of it."""
+"""Suites, which combine tasks, encoders, heads, losses, arms and seeds, and their cells."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from classifiers.config import Features, Static, TrainConfig
 from classifiers.data.feature_vectors import vector_sampler
 
 FOLDER = Path(__file__).parent / "suites"
-"""Where the suites lie that come with the project."""
+"""The folder of the built-in suites."""
 OF_A_CELL = (
     *("encoder", "head", "loss", "seed", "augmentation", "device"),
     *("max_steps", "evaluate_steps", "evaluate_by", "patience"),
 )
-"""Settings of a training that a suite does not set for all: its grid, its arms and the command do, and equal steps."""
+"""Settings of a training that a suite may not set for all arms. The grid, the arms or the command line set them."""
 
 Names = Annotated[list[str], Field(min_length=1)]
 
 
 def _task(value: Any) -> Any:
-    """Let a task be given by its name alone."""
+    """Turn the name of a task into a task."""
     return {"name": value} if isinstance(value, str) else value
 
 
@@ -47,18 +47,18 @@ class Suite(Settings):
     description: str = ""
     tasks: Annotated[list[Annotated[Task, BeforeValidator(_task)]], Field(min_length=1)]
     tests: list[str] | None = None
-    """Tasks whose test rows are tested on beside a task's own; by default those that are at hand."""
+    """Tasks whose test rows are also used for tests; by default all that are available."""
     encoders: Names = ["mini"]  # noqa: RUF012 -- pydantic copies it
     heads: Names = ["linear"]  # noqa: RUF012
     losses: Names = ["cross-entropy"]  # noqa: RUF012
     arms: Annotated[list[str | dict[str, Any]], Field(min_length=1)]
-    """Names, or ``{name: {…}}`` in the form of `benchmarks/arms.yaml`."""
+    """Names, or ``{name: {…}}`` in the form of `benchmarks/grid/arms.yaml`."""
     seeds: Annotated[int, Field(ge=1)] = 10
-    """How many: 0, 1, 2, …"""
+    """The number of seeds, from 0 on."""
     training: dict[str, Any] = {}  # noqa: RUF012
-    """Settings of `classifiers.TrainConfig` for all arms; `epochs` counts passes through the rows of the arm `none`."""
+    """Settings of `classifiers.TrainConfig` for all arms. `epochs` counts passes through the rows of the arm `none`."""
     evaluations: Annotated[int, Field(ge=1)] = 4
-    """How often each training is evaluated, at equal distances and for the last time at its end."""
+    """The number of evaluations of each training, at equal distances. The last is at the end."""
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -70,16 +70,17 @@ class Suite(Settings):
         taken = [name for name in OF_A_CELL if name in self.training]
         if taken:
             raise InputError(
-                f"The suite {self.name!r} sets {taken[0]!r} for all; its grid, arms or --device do, or none."
+                f"The suite {self.name!r} sets {taken[0]!r} for all arms, which it may not. Leave it out: the grid, the"
+                " arms or --device set it."
             )
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What must be the same where results are added to; there may be more of what results are grouped by."""
+        """What must stay the same in a folder of results. Arms, seeds, encoders, heads and losses may be added."""
         return self.model_dump(mode="json", exclude={"description", "arms", "seeds", "encoders", "heads", "losses"})
 
     def changed(self, tasks: Sequence[str], encoders: Sequence[str]) -> Suite:
-        """Return the suite with other tasks, at the same imbalance, or other encoders, if there are any."""
+        """Return the suite with other tasks, at the same imbalance, or other encoders, if any are given."""
         ratios = dict.fromkeys(task.ratio for task in self.tasks)
         changes: dict[str, Any] = {}
         if tasks:
@@ -89,12 +90,12 @@ class Suite(Settings):
 
 
 def load_tasks(suite: Suite, data_dir: Path | None, layout: Layout | None = None) -> list[TaskData]:
-    """Read the tasks of a suite; `layout` is that of one's own files.
+    """Read the tasks of a suite. `layout` describes the user's own files.
 
     Raises
     ------
     InputError
-        If two have one title, or see `benchmarks.grid.tasks.load`.
+        If two tasks have the same title, or a task cannot be read: see `benchmarks.grid.tasks.load`.
     """
     data = [load(task, data_dir, suite.tests, layout) for task in suite.tasks]
     titles = [task.title for task in data]
@@ -110,7 +111,7 @@ def read(name: str) -> Suite:
     Parameters
     ----------
     name : str
-        Of one in `FOLDER`, or the path of a YAML file.
+        The name of a suite in `FOLDER`, or the path of a YAML file.
 
     Returns
     -------
@@ -119,7 +120,7 @@ def read(name: str) -> Suite:
     Raises
     ------
     InputError
-        If there is none, or a key of it is unknown.
+        If the suite does not exist, or one of its keys is unknown.
     """
     path = path_of(name)
     return Suite(**{"name": path.stem, **load_mapping(path)})
@@ -131,7 +132,7 @@ def path_of(name: str) -> Path:
     Raises
     ------
     InputError
-        If the project has none of that name.
+        If the project has no suite of this name.
     """
     path = Path(name)
     if path.suffix not in (".yaml", ".yml"):
@@ -146,7 +147,7 @@ def path_of(name: str) -> Path:
 
 
 def names() -> list[str]:
-    """Return the suites that come with the project."""
+    """Return the names of the built-in suites."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
@@ -168,44 +169,44 @@ class Cell:
     arm: Arm
     seed: int
     config: TrainConfig
-    """Everything that the training is asked for."""
+    """All settings of the training."""
     key: str
-    """A hash of whatever determines its numbers."""
+    """A hash of all that determines its numbers."""
     base_key: str
-    """The key of the same training without augmentation, whose encoder an arm in feature space takes."""
+    """The key of the same training without augmentation. An arm in feature space uses its encoder."""
 
     @property
     def group(self) -> tuple[str, str, str, str]:
-        """What its arms are compared within."""
+        """The group in which arms are compared."""
         return self.title, self.encoder, self.head, self.loss
 
     @property
     def place(self) -> Place:
-        """Where its result belongs: there is one at most."""
+        """The place of its result. Each place has at most one result."""
         return (*self.group, self.arm.name, self.seed)
 
     @property
     def shares_encoder(self) -> bool:
-        """Whether its head is trained anew on an encoder that is fine-tuned once for all such arms.
+        """Whether it trains a new head on an encoder that is fine-tuned once for all such arms.
 
-        A recurrent head is a part of what is fine-tuned, and so is trained on its own.
+        A recurrent head is fine-tuned together with its encoder, so it cannot share one.
         """
         return self.arm.trains_head_anew and self.head == "linear"
 
     @property
     def base(self) -> TrainConfig:
-        """The training without augmentation whose encoder it takes, if its arm shares one."""
+        """The training without augmentation whose encoder it uses, if its arm shares one."""
         return _without_new_rows(self.config)
 
 
 def contents(encoders: Sequence[str]) -> dict[str, str]:
-    """Return what identifies the content of encoders, by their names; those on the hub have no part in it."""
+    """Return a hash of the content of each encoder, by name. Encoders on the hub are left out."""
     hashes = {encoder: folder_hash(encoder) for encoder in encoders}
     return {encoder: content for encoder, content in hashes.items() if content}
 
 
 def _without_new_rows(config: TrainConfig) -> TrainConfig:
-    """Return the same training without augmentation, and without what is said of new rows."""
+    """Return the same training without augmentation, and without settings of new rows."""
     return config.model_copy(update={"augmentation": None, "synthetic_weight": 1.0})
 
 
@@ -217,7 +218,7 @@ def cells(
     seeds: int,
     device: str = "auto",
 ) -> Iterator[Cell]:
-    """Lay out a suite, seed by seed, so that an interrupted run has all arms of its first seeds.
+    """Yield the cells of a suite, seed by seed. So an interrupted run has all arms of its first seeds.
 
     Parameters
     ----------
@@ -228,13 +229,13 @@ def cells(
         What `benchmarks.grid.arms.resolve` returns.
     seeds : int
     device : str, default="auto"
-        Of `classifiers.TrainConfig`; it is no part of what identifies a cell.
+        The device of `classifiers.TrainConfig`; it does not identify a cell.
 
     Yields
     ------
     Cell
-        Arms that share an encoder after the others of their group and seed; an arm that needs rows besides the drawn
-        ones only where there are any.
+        Arms that share an encoder come after the others of their group and seed. An arm that needs rows left out of the
+        draw is skipped if there are none.
 
     Raises
     ------
@@ -270,7 +271,7 @@ def cells(
 
 
 def _check_augmentation(ways: Any) -> None:
-    """See that there are such a strategy and such guards, before anything is trained."""
+    """Check that the strategy and the guards exist, before anything is trained."""
     if isinstance(ways, Features) and ways.strategy is not None:
         vector_sampler(ways)
     elif isinstance(ways, Static):
@@ -284,8 +285,12 @@ def _check_augmentation(ways: Any) -> None:
 def _config(
     suite: Suite, arm: Arm, encoder: str, head: str, loss: str, seed: int, rows: int, device: str
 ) -> TrainConfig:
-    """Return what a cell's training is asked for: the same steps and evaluations whatever rows an arm adds."""
+    """Return the settings of a cell's training. Steps and evaluations are the same, whatever rows an arm adds."""
     settings = {"encoder": encoder, "head": head, "loss": loss, "device": device, **suite.training, **arm.training}
+    if settings["loss"] != "focal" and "gamma" not in arm.training:  # a suite gives it once for all of its losses
+        settings.pop("gamma", None)
+    if settings["head"] != "linear" and "pooling" not in arm.training:
+        settings.pop("pooling", None)
     try:
         config = TrainConfig(**settings, seed=seed)
         _check_augmentation(config.augmentation)
@@ -298,7 +303,7 @@ def _config(
 
 
 def real_rows(drawn: LabelledRows, reserve: LabelledRows) -> dict[str, int]:
-    """Return, for each class that lacks rows, how many of the lacking ones the data set has besides."""
+    """Return, for each class that lacks rows, how many of these the data set has outside the draw."""
     counts: dict[Any, int] = dict(drawn.counts)
     there = reserve.counts
     available = {str(n): min(lacking, there.get(str(n), 0)) for n, lacking in rows_to_make("auto", counts).items()}
@@ -306,7 +311,7 @@ def real_rows(drawn: LabelledRows, reserve: LabelledRows) -> dict[str, int]:
 
 
 def _key(task: TaskData, config: TrainConfig, encoder: str, rows: str = "given", model: str = "encoder") -> str:
-    """Hash whatever determines the numbers of a cell."""
+    """Hash all that determines the numbers of a cell."""
     content = {
         "version": __version__,
         "task": task.task.model_dump(mode="json"),

@@ -1,4 +1,4 @@
-"""The data that is measured on: where its splits lie, what of them is trained on, and what stands in two of them."""
+"""Tasks, the data sets of a benchmark: where their splits are, what is trained on, and near copies between splits."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from classifiers.data.splits import near_copies
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 SHARES = {"train": 0.7, "dev": 0.15, "test": 0.15}
-"""How one's own file is split, by class."""
+"""The shares of the splits of the user's own file, in each class."""
 OWN = "csv:"
-"""What stands before the path of one's own file."""
+"""The prefix of the path of the user's own file."""
 
 
 class Task(Settings):
-    """What a model is trained and tested on.
+    """A task: the data that a model is trained and tested on.
 
     Examples
     --------
@@ -43,15 +43,15 @@ class Task(Settings):
     """
 
     name: str
-    """One of `SOURCES`, ``sample``, or ``csv:`` and the path of one's own file."""
+    """One of `SOURCES`, ``sample``, or ``csv:`` and the path of the user's own file."""
     train_from: Literal["train", "dev"] = "train"
-    """dev: train on four fifths of the dev rows and validate on the others, where the training file is absent."""
+    """dev: train on four fifths of the dev rows and validate on the others, if there is no training file."""
     train_rows: Annotated[int, Field(ge=10)] | None = None
-    """Most training rows; drawn by seed, each class at its share."""
+    """The largest number of training rows. They are drawn by seed, each class at its share."""
     ratio: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Rows of `label` over rows of the largest class, in training; drawn by seed."""
+    """Rows of `label` divided by rows of the largest class, in training. They are drawn by seed."""
     label: str | None = None
-    """The rare class; by default that with the fewest training rows."""
+    """The rare class; by default the class with the fewest training rows."""
 
     def title(self, rare: str) -> str:
         """Name the task in tables."""
@@ -62,7 +62,7 @@ class Task(Settings):
 
 
 MOST_CLASSES = 256
-"""Of a task: predictions are kept as bytes."""
+"""The largest number of classes of a task, since predictions are kept as bytes."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,12 @@ class LabelledRows:
 
     @property
     def counts(self) -> dict[str, int]:
-        """The rows of each class, in sorted order of the names."""
+        """The number of rows of each class, in sorted order of the names."""
         return dict(sorted(Counter(self.labels).items()))
 
     @cached_property
     def fingerprint(self) -> str:
-        """What identifies the content: the front of a SHA-256 of texts and labels."""
+        """A hash of the content: the first 16 digits of the SHA-256 of texts and labels."""
         content = json.dumps([self.texts, self.labels], ensure_ascii=False).encode("utf-8", "surrogatepass")
         return hashlib.sha256(content).hexdigest()[:16]
 
@@ -91,26 +91,26 @@ class LabelledRows:
         return LabelledRows(tuple(self.texts[i] for i in rows), tuple(self.labels[i] for i in rows))
 
     def joined(self, other: LabelledRows) -> LabelledRows:
-        """Return these rows and then those of another."""
+        """Return these rows followed by the other rows."""
         return LabelledRows(self.texts + other.texts, self.labels + other.labels)
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the splits of a known data set lie, in a folder and on the hub."""
+    """The places of the splits of a known data set, in a folder and on the hub."""
 
     files: Mapping[Split, tuple[str, ...]]
-    """Under the data folder; the rows of several files follow on each other."""
+    """Files in the data folder. The rows of several files are joined."""
     hub: tuple[str, ...]
-    """Ids, with a configuration if there are several; the rows of several follow on each other."""
+    """Hub ids, with a configuration if needed. The rows of several ids are joined."""
     hub_splits: Mapping[Split, str]
     layout: Layout = field(default_factory=Layout)
     label_names: Mapping[str, str] = field(default_factory=dict)
-    """What the labels of the hub's rows are called here; those that are not named stay as they are."""
+    """Our names of the labels of the hub's rows. Other labels keep their names."""
     hub_label: str | None = None
-    """Label column of the hub's rows, if it is another."""
+    """The label column of the hub's rows, if it has another name."""
     origin: str = ""
-    """Where the files are to be had."""
+    """Where users can get the files."""
 
 
 _DYNASENT = {
@@ -159,9 +159,9 @@ SOURCES: Mapping[str, Source] = {
         origin="the amazon_review_full of Zhang et al. 2015",
     ),
 }
-"""The known data sets. Yelp and Amazon are tested on alone."""
+"""The known data sets. Yelp and Amazon are only for tests."""
 CROSS_DOMAIN = ("sst3", "dynasent-r1", "dynasent-r2", "yelp", "amazon")
-"""Tests of the known tasks, beside their own, in the order of tables."""
+"""The test sets that known tasks are also tested on, in the order of tables."""
 
 
 def read_split(name: str, split: Split, data_dir: Path | None, layout: Layout | None = None) -> LabelledRows:
@@ -175,25 +175,25 @@ def read_split(name: str, split: Split, data_dir: Path | None, layout: Layout | 
     data_dir : Path or None
         Where the known data sets lie; None for the hub.
     layout : Layout, optional
-        Of one's own file.
+        The layout of the user's own file.
 
     Returns
     -------
     LabelledRows
-        Those with a text and one of the labels.
+        The rows that have a text and one of the labels.
 
     Raises
     ------
     InputError
-        If there is no such task, it has no such split, or its files are not there: it says which, and where to get
-        them.
+        If the task is unknown, it does not have the split, or its files are missing. The message names the files and
+        where to get them.
     """
     check_name(name)
     if name not in SOURCES:
         return _own_split(name, split, layout or Layout())
     source = SOURCES[name]
     if split not in source.files:
-        raise InputError(f"The task {name!r} is tested on alone: it has no {split} rows. Train on another one.")
+        raise InputError(f"The task {name!r} is only for tests: it has no {split} rows. Train on another task.")
     if data_dir is None:
         return _from_hub(name, source, split)
     rows = LabelledRows()
@@ -202,7 +202,7 @@ def read_split(name: str, split: Split, data_dir: Path | None, layout: Layout | 
             if path is None:
                 missing = [one for files in source.files.values() for one in files if not _is_there(data_dir, one)]
                 raise InputError(
-                    f"{data_dir}: lacks {', '.join(missing)} of the task {name!r}. Get what lacks from"
+                    f"{data_dir}: lacks {', '.join(missing)} of the task {name!r}. Get the missing files from"
                     f" {source.origin}, or leave --data-dir out for the hub."
                 )
             rows = rows.joined(_read(str(path), source.layout))
@@ -210,15 +210,15 @@ def read_split(name: str, split: Split, data_dir: Path | None, layout: Layout | 
 
 
 def check_name(name: str) -> None:
-    """See that there is such a task.
+    """Check that a task exists.
 
     Raises
     ------
     InputError
-        With the name that may have been meant.
+        If it does not exist. The message suggests a similar name.
     """
     if name.strip() == OWN:
-        raise InputError("The task 'csv:' names no file. Give its path behind the colon, e.g. csv:reviews.csv.")
+        raise InputError("The task 'csv:' needs a file. Give its path after the colon, e.g. csv:reviews.csv.")
     if name != "sample" and not name.startswith(OWN) and name not in SOURCES:
         known = (*SOURCES, "sample")
         raise InputError(
@@ -228,7 +228,7 @@ def check_name(name: str) -> None:
 
 
 def at_hand(name: str, data_dir: Path | None) -> list[str]:
-    """Return the tasks whose test rows a model of this one is tested on: its own first, then those that are there.
+    """Return the tasks whose test rows a model is tested on: its own task first, then the others that are available.
 
     Parameters
     ----------
@@ -255,24 +255,24 @@ def has_test_rows(name: str, data_dir: Path | None) -> bool:
 
 @dataclass(frozen=True)
 class TaskData:
-    """What a task is made of, before anything is drawn by seed."""
+    """The rows of a task, before any are drawn by seed."""
 
     task: Task
     rare: str
-    """The class that is to be raised."""
+    """The rare class, whose share is to be raised."""
     train: LabelledRows
-    """Without those that equal or nearly equal a validation or test row."""
+    """Training rows, without those that equal or nearly equal a validation or test row."""
     validation: LabelledRows
     tests: Mapping[str, LabelledRows]
-    """By name; the task's own is the first."""
+    """Test sets by name. The task's own is the first."""
     shared: Mapping[str, int]
-    """Training rows that were taken out since they equal or nearly equal a row of the part: "dev", or a test set."""
+    """The number of training rows that were removed as near copies of a row of "dev" or of a test set."""
     absent: Sequence[str] = ()
-    """Test sets that were named, and are not to be had."""
+    """Test sets that were named but are not available."""
 
     @property
     def title(self) -> str:
-        """What tables call it."""
+        """The name of the task in tables."""
         return self.task.title(self.rare)
 
     @property
@@ -290,10 +290,10 @@ class TaskData:
         Returns
         -------
         train : LabelledRows
-            At most `Task.train_rows`, each class at its share, and of the rare class as many as `Task.ratio` says; in
-            the order of the file.
+            At most `Task.train_rows`, each class at its share. `Task.ratio` sets the number of rows of the rare class.
+            In the order of the file.
         reserve : LabelledRows
-            The others: real rows that an arm may be given.
+            The other rows. They are real rows that an arm may add.
         """
         labels = np.array(self.train.labels)
         rows = {name: np.flatnonzero(labels == name) for name in self.classes}
@@ -322,11 +322,11 @@ class TaskData:
 
     @property
     def test_texts(self) -> list[str]:
-        """Those of all test sets."""
+        """The texts of all test sets."""
         return [text for rows in self.tests.values() for text in rows.texts]
 
     def fingerprints(self) -> dict[str, Any]:
-        """Return what identifies the content of each part."""
+        """Return a hash of the content of each part."""
         tests = {name: rows.fingerprint for name, rows in self.tests.items()}
         return {"train": self.train.fingerprint, "validation": self.validation.fingerprint, "tests": tests}
 
@@ -342,7 +342,7 @@ def load(
     data_dir : Path or None
         Where the known data sets lie; None for the hub.
     tests : sequence of str, optional
-        Names of the tasks whose test rows are tested on beside its own; None for what is at hand.
+        Names of more tasks whose test rows are used. None for all that are available.
     layout : Layout, optional
         Of one's own file.
 
@@ -353,7 +353,7 @@ def load(
     Raises
     ------
     InputError
-        If a part cannot be read, or the rare class is none of its classes.
+        If a part cannot be read, or the task does not have the rare class.
     """
     names = at_hand(task.name, data_dir) if tests is None else [task.name, *(n for n in tests if n != task.name)]
     there = [name for name in names if name == task.name or has_test_rows(name, data_dir)]
@@ -379,7 +379,7 @@ def load(
     for name, rows in held_out.items():
         unknown = sorted(set(rows.labels) - set(counts))
         if unknown or not len(rows):
-            what = f"has the class {unknown[0]!r}, which the training rows lack" if unknown else "has no rows"
+            what = f"has the class {unknown[0]!r}, which is not in the training rows" if unknown else "has no rows"
             raise InputError(f"The task {task.name!r}: its part {name!r} {what}.")
     shared = {part: int(copies.sum()) for part, copies in near.items() if copies.any()}
     return TaskData(task, rare, train, validation, test_rows, shared, [name for name in names if name not in there])
@@ -399,7 +399,7 @@ def _read(source: str, layout: Layout) -> LabelledRows:
 
 
 def _from_hub(name: str, source: Source, split: Split) -> LabelledRows:
-    """Fetch a split from the hub."""
+    """Download a split from the hub."""
     if not source.hub:
         raise InputError(
             f"The task {name!r} is not on the hub. Give --data-dir, a folder with {source.files[split][0]}, from"
@@ -415,14 +415,14 @@ def _from_hub(name: str, source: Source, split: Split) -> LabelledRows:
 
 
 def _is_there(data_dir: Path, file: str) -> bool:
-    """Tell whether a file lies in the data folder, or in the archive that it is published in."""
+    """Tell whether a file is in the data folder, or in its published archive there."""
     with _opened(data_dir, file, read=False) as path:
         return path is not None
 
 
 @contextmanager
 def _opened(data_dir: Path, file: str, *, read: bool = True) -> Iterator[Path | None]:
-    """Give the path of a file of the data folder, out of the published archive if it lies in that; None if not."""
+    """Yield the path of a file of the data folder, extracted from its published archive if needed, or None."""
     archive = data_dir / _DYNASENT_ZIP
     if (data_dir / file).is_file():
         yield data_dir / file
@@ -438,26 +438,26 @@ def _opened(data_dir: Path, file: str, *, read: bool = True) -> Iterator[Path | 
                         with packed.open(file) as inside, path.open("wb") as outside:
                             shutil.copyfileobj(inside, outside)
             except zipfile.BadZipFile as error:
-                raise InputError(f"{archive}: is no whole zip file ({error}); fetch it again.") from None
+                raise InputError(f"{archive}: is not a complete zip file ({error}). Download it again.") from None
             yield path
     else:
         yield None
 
 
 def _own_split(name: str, split: Split, layout: Layout) -> LabelledRows:
-    """Read a split of one's own data: a folder with a file for each, or one file that is split here."""
+    """Read a split of the user's own data: a folder with a file for each split, or one file that is split here."""
     source = name.removeprefix(OWN)
     folder = Path(source)
     if folder.is_dir() and any((folder / f"{part}{suffix}").is_file() for part in SPLITS for suffix in SUFFIXES):
         for suffix in SUFFIXES:
             if (folder / f"{split}{suffix}").is_file():
                 return _read(str(folder / f"{split}{suffix}"), layout)
-        raise InputError(f"{folder}: has no file for the {split} rows; expected {split}.csv beside the others.")
+        raise InputError(f"{folder}: has no file for the {split} rows. Expected {split}.csv beside the others.")
     return _split_by_group(_read(source, layout), source)[split]
 
 
 def _split_by_group(rows: LabelledRows, name: str) -> dict[Split, LabelledRows]:
-    """Split rows at random, always alike, each class at its share, and equal texts on one side."""
+    """Split rows at random but always the same. Each class keeps its share, and equal texts stay together."""
     first: dict[str, int] = {}
     groups: dict[int, list[int]] = {}
     for i, text in enumerate(rows.texts):
@@ -478,7 +478,7 @@ def _split_by_group(rows: LabelledRows, name: str) -> dict[Split, LabelledRows]:
 
 
 def _halves(dev: LabelledRows) -> tuple[LabelledRows, LabelledRows]:
-    """Split dev rows where they have to serve for training as well: four fifths, and one to validate on."""
+    """Split dev rows that are also used for training: four fifths for training, one fifth for validation."""
     labels = np.array(dev.labels)
     held_out = np.zeros(len(labels), dtype=bool)
     for number, name in enumerate(dev.counts):

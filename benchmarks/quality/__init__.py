@@ -1,1 +1,1 @@
-"""Quality of single parts: checkpoints, guards, vector samplers."""
+"""Measures of the quality of single parts: checkpoints, guards, vector samplers."""

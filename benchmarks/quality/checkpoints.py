@@ -1,4 +1,4 @@
-"""How good a small checkpoint is: as a masked LM by word, as a sentence encoder against a larger one."""
+"""Measure a small checkpoint as a masked LM, by words, and as a sentence encoder, against a larger encoder."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from classifiers.pretraining.loop import pooled_vectors
 
 @dataclass(frozen=True)
 class WordAccuracy:
-    """How often the word that was masked is found."""
+    """How often a masked LM predicts the masked word."""
 
     top_1: float
-    """Share of masked words that are the likeliest fill, in [0, 1]."""
+    """Share of masked words that are the most probable prediction, in [0, 1]."""
     top_5: float
-    """Share of masked words among the five likeliest fills."""
+    """Share of masked words among the five most probable predictions."""
     words: int
-    """How many words were masked."""
+    """The number of masked words."""
     out_of_reach: float
     """Share of words of several pieces or unknown: these count as wrong."""
 
@@ -40,10 +40,10 @@ def word_accuracy(
     seed: int = 0,
     batch_size: int = 64,
 ) -> WordAccuracy:
-    """Mask words of sentences, every piece of them, and see whether the model finds them.
+    """Mask whole words of sentences, and measure how often the model predicts them.
 
-    Words are those of the tokenizer's own pre-tokenization, which separates punctuation. The likeliest entry of the
-    whole vocabulary counts, whether or not `fillmask` would use it.
+    Words are those of the tokenizer's own pre-tokenization, which separates punctuation. The most probable entry
+    of the whole vocabulary counts, whether or not `fillmask` would use it.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def word_accuracy(
     ratio : float, default=0.15
         Share of the words of a sentence that are masked; at least one is.
     punctuation : bool, default=True
-        Whether punctuation marks are among the words, as the tokenizer has it. They are easier to find.
+        Whether punctuation marks count as words, as in the tokenizer. They are easier to predict.
     seed : int, default=0
         Chooses the words.
     batch_size : int, default=64
@@ -154,7 +154,7 @@ def similarity_correlation(
     from scipy.stats import spearmanr
 
     if len(texts) < 2:
-        raise InputError(f"Pairs are of two different sentences, and there is {len(texts)}. Give more.")
+        raise InputError(f"Pairs need two different sentences or more. Got {len(texts)}. Give more.")
     rng = generator(seed, "draw")
     first = rng.integers(len(texts), size=pairs)
     second = (first + rng.integers(1, len(texts), size=pairs)) % len(texts)

@@ -1,4 +1,4 @@
-"""What each guard rejects, and whether an independent judge agrees: the measurement behind the default guards."""
+"""Measure what each guard rejects, and whether an independent judge agrees. The default guards are based on it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from augment.registry import GUARDS
 from augment.text.base import TextStrategy
 
 CONTRADICTED = 0.2
-"""A row whose class the judge gives less than this is contradicted."""
+"""If the judge gives the class of a row a lower probability than this, the row is contradicted."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge says of some texts that are meant to be of one class."""
+    """The judge's result on texts that should belong to one class."""
 
     name: str
     rows: int
@@ -32,7 +32,7 @@ class Verdict:
     own: float
     """Mean probability that the judge gives the class; nan without rows."""
     contradicted: float
-    """Share of rows whose class the judge gives less than `CONTRADICTED`; nan without rows."""
+    """Share of rows whose class gets a probability below `CONTRADICTED`; nan without rows."""
 
 
 class HeldOutJudge:
@@ -43,7 +43,7 @@ class HeldOutJudge:
     corpus : Corpus
         Held-out rows; every class weighs the same.
     model : str
-        Encoder; best another than that of the guards.
+        Encoder. It should differ from the encoder of the guards.
     """
 
     def __init__(self, corpus: Corpus, model: str) -> None:
@@ -73,7 +73,7 @@ def guard_quality(
     rows: int,
     seed: int = 0,
 ) -> list[Verdict]:
-    """Make candidates of one class without guards, and see what each guard leaves of them.
+    """Make candidates of one class without guards, and measure which of them each guard keeps.
 
     Parameters
     ----------
@@ -84,32 +84,32 @@ def guard_quality(
     strategy : TextStrategy
         Makes them.
     guards : sequence of str
-        As after ``--guard``; each is asked alone.
+        As after ``--guard``; each is applied alone.
     judge : HeldOutJudge
-        Has seen none of it.
+        It must not have seen any of these rows.
     rows : int
-        Candidates.
+        The number of candidates.
     seed : int, default=0
 
     Returns
     -------
     list of Verdict
-        Of the real rows of the class, of real rows of other classes (a judge that cannot tell them apart
-        says nothing), of the candidates unguarded, and of what each guard leaves.
+        For the real rows of the class, the real rows of other classes (a judge that cannot tell them apart is useless),
+        the candidates without guards, and the candidates that each guard keeps.
 
     Raises
     ------
     InputError
-        If the class has no row in either file, or nothing can be made of it.
+        If the class has no rows in one of the files, or no candidate can be made of it.
     """
     labels = corpus.named_labels()
     pairs = list(zip(corpus.texts, labels, strict=True))
     own = [i for i, (text, name) in enumerate(pairs) if name == label and text]
     if not own:
-        raise InputError(f"{corpus.name}: no row of class {label!r}; there are {', '.join(sorted(set(labels)))}.")
+        raise InputError(f"{corpus.name}: there is no row of class {label!r}. Got {', '.join(sorted(set(labels)))}.")
     if label not in judge.fitted.classes_:
         raise InputError(
-            f"The rows that are judged on hold no class {label!r}; there are {', '.join(judge.fitted.classes_)}."
+            f"The rows of the judge do not have the class {label!r}. They have {', '.join(judge.fitted.classes_)}."
         )
     strategy.check()
     strategy.prepare()
@@ -141,7 +141,7 @@ def guard_quality(
 def _kept(
     guard: Guard, made: Sequence[tuple[Draw, Candidate]], originals: Originals, encoders: Encoders
 ) -> list[Candidate]:
-    """Ask one guard alone, in order."""
+    """Return the candidates that one guard keeps, in order."""
     guard.prepare(encoders)
     guard.fit(originals)
     passed = guard.judge([draw for draw, _ in made], [candidate for _, candidate in made]).passed

@@ -1,4 +1,4 @@
-"""How like real rows the vectors of each strategy are: the measurement behind the page on GAN-SMOTE."""
+"""Measure how similar the vectors of each strategy are to real rows. The page on GAN-SMOTE shows the results."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from augment.report.text_measures import Fidelity, reference_fidelity, vector_fi
 from augment.vectors.upsampler import resampled
 
 DUPLICATES = "duplicates"
-"""Copies of the class's rows, drawn by chance: what is not a strategy and should look worst by nearest train row."""
+"""Random copies of the rows of the class, as a control. They should be worst by distance to the nearest train row."""
 ALL = (
     DUPLICATES,
     *("smote", "smote:sphere=slerp", "borderline-smote", "svm-smote", "adasyn", "kmeans-smote"),
     *("gaussian", "gan-smote", "gan-smote:stop_at=real", "gan-smote:generator_input=smote"),
     "gan-smote:generator_input=noise",
 )
-"""What is measured if nothing is named."""
+"""The strategies that are measured by default."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What was measured of one strategy, the mean over seeds."""
+    """The measures of one strategy, as the mean over seeds."""
 
     name: str
     rows: int
     seconds: float
-    """Of making the vectors once."""
+    """Seconds to make the vectors once."""
     fidelity: Fidelity
 
 
@@ -49,14 +49,14 @@ def vector_quality(
     seeds: int = 3,
     log: Callable[[str], None] = lambda line: None,
 ) -> list[Judged]:
-    """Have every strategy raise one class to the size of the largest, and judge the new vectors by held-out rows.
+    """Raise one class to the size of the largest with every strategy, and compare the new vectors with held-out rows.
 
     Parameters
     ----------
     train : Corpus
-        What new rows are made from.
+        The rows that new vectors are made from.
     heldout : Corpus
-        What nothing is made from.
+        Held-out rows. No vector is made from them.
     label : str
         The class.
     encoder : TextEncoder
@@ -75,7 +75,7 @@ def vector_quality(
     Raises
     ------
     InputError
-        If the class or a strategy is unknown, or makes no vectors.
+        If the class or a strategy is unknown, or a strategy does not make vectors.
     """
     samplers = [_sampler(name) for name in strategies]
     labels, other = np.array(train.named_labels()), np.array(heldout.named_labels())
@@ -108,7 +108,7 @@ def vector_quality(
 
 
 def _sampler(name: str) -> Any:
-    """Build a sampler from what was named."""
+    """Return the sampler of a strategy."""
     from imblearn.over_sampling import RandomOverSampler
 
     if name == DUPLICATES:

@@ -1,4 +1,4 @@
-"""What results mean: statistics, findings, figures, and the report that shows them."""
+"""Reports on results: statistics, findings, figures, and the files that show them."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""What changed between two folders of results, and whether it may be noise."""
+"""Compare two folders of results: what changed, and whether it may be noise."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from benchmarks.results import Record, Results
 
 @dataclass(frozen=True)
 class Change:
-    """One arm in both."""
+    """The change of one arm that is in both folders."""
 
     group: str
     arm: str
     seeds: int
-    """That both have."""
+    """The number of seeds that both have."""
     before: float
     """Mean macro-F1, in points."""
     after: float
     f1: Interval | None
-    """Of the change, paired by seed; None with one seed."""
+    """The interval of the change, paired by seed; None with one seed."""
     gap: Interval | None
     adjusted: float | None
     """p of the change in macro-F1 after Holm, over the arms that are in both."""
 
     @property
     def verdict(self) -> str:
-        """What the change is."""
+        """The change in words."""
         if self.f1 is not None and self.f1.mean == 0 == self.f1.high:
             return "the same"
         if self.f1 is None or self.adjusted is None or self.seeds < LEAST_SEEDS:
@@ -44,7 +44,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Changes:
-    """All arms that are in both, and what is not the same besides."""
+    """The changes of all arms that are in both folders, and notes on other differences."""
 
     changes: list[Change]
     notes: list[str]
@@ -67,7 +67,7 @@ class Changes:
         return ["", "arm", "seeds", "before", "after", "change", "change of the gap", ""], rows
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return the changes as plain data."""
         return {
             "notes": self.notes,
             "changes": [

@@ -1,4 +1,4 @@
-"""The figures of a benchmark's report: each drawn on axes, for a page as SVG or for a file as PNG."""
+"""The figures of a benchmark's report, as SVG for a page or as PNG files."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GOOD = "#3a9a5b"
-"""Where F1 is up and the gap down."""
+"""The region where F1 is higher and the gap smaller."""
 FURTHER = ("#8c6bb1", "#b59b2f", "#3fa7b5", "#96594a", "#c75f9b")
-"""Colours of classes beyond four."""
+"""Colours of the classes after the fourth."""
 MARKS = "osD^vP*Xh<>pd8"
 FILE = re.compile(r"(plane|classes|grid|curves-\d+)-\d+(-.*)?\.png")
-"""What the files of figures are called."""
+"""The pattern of the names of figure files."""
 
 
 class Figure:
@@ -35,11 +35,11 @@ class Figure:
     Parameters
     ----------
     name : str
-        Of its file, and that no other figure of the report has.
+        The name of its file, unique in the report.
     label : str
-        What it shows.
+        A description of its content.
     draw : callable
-        Given the axes.
+        Called with the axes.
     width, height : float
         In inches of the page.
     """
@@ -52,11 +52,11 @@ class Figure:
         self.height = height
 
     def svg(self) -> str:
-        """Return it as an element of a page."""
+        """Return the figure as an element of a page."""
         return svg(self.draw, self.name, self.label, width=self.width, height=self.height)
 
     def write(self, folder: Path) -> Path:
-        """Write it as PNG, the same for the same numbers."""
+        """Write the figure as PNG. The same numbers give the same file."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure as Canvas
 
@@ -72,7 +72,7 @@ class Figure:
 
 
 def plane(group: GroupResults, number: int) -> Figure | None:
-    """Draw what each arm changes against `none`: macro-F1 upwards, the overfitting gap to the right, with intervals.
+    """Draw the change of each arm against `none`: macro-F1 on the y axis, the overfitting gap on the x axis.
 
     None without two seeds of `none` and of another arm.
     """
@@ -112,7 +112,7 @@ def plane(group: GroupResults, number: int) -> Figure | None:
 
 
 def _span(intervals: Sequence[Interval]) -> tuple[float, float]:
-    """Return the ends of an axis: all intervals, but for what is far beyond all means, as it is with few seeds."""
+    """Return the limits of an axis. Intervals are cut far beyond the means, as with few seeds they can be very wide."""
     means = [0.0, *(interval.mean for interval in intervals)]
     least, most = min(means), max(means)
     reach = 1 + (most - least)
@@ -139,7 +139,7 @@ def curves(group: GroupResults, arm: ArmResults, number: int) -> Figure:
 
 
 def _limits(group: GroupResults) -> tuple[float, float]:
-    """Return the ends of the axis of F1, the same for all arms of a group."""
+    """Return the limits of the F1 axis, the same for all arms of a group."""
     values = [value for arm in group.arms for cell in arm.cells.values() for p in cell["curve"] for value in p[2:4]]
     return 100 * min(values) - 2, 100 * max(values) + 2
 
@@ -202,5 +202,5 @@ def grid(groups: Sequence[GroupResults], test: str, number: int) -> Figure | Non
 
 
 def _slug(name: str) -> str:
-    """Make a file's name of an arm's."""
+    """Turn the name of an arm into the name of a file."""
     return "".join(letter if letter.isalnum() else "-" for letter in name)

@@ -1,4 +1,4 @@
-"""What a benchmark's results say: tables of arms and cells, and sentences."""
+"""The findings of a benchmark: tables of arms and cells, and sentences."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ VERDICTS = {
     "hurts": "macro-F1 is down in the same sense.",
     "no evidence": "anything else. It does not say that there is no effect.",
 }
-"""What each verdict of `benchmarks.report.significance.verdict` takes."""
+"""The meaning of each verdict of `benchmarks.report.significance.verdict`."""
 NOTES = (
-    "A verdict takes ten seeds. Under-fitting shrinks any gap: look at “train F1” beside it.",
-    "“bootstrap” resamples seeds and test rows together; it shows what another test set might have given, and decides "
-    "nothing.",
+    "A verdict needs ten seeds. Underfitting also makes the gap smaller: look at “train F1” beside it.",
+    "“bootstrap” resamples seeds and test rows together. It shows what another test set might have given. The verdict "
+    "does not use it.",
 )
 TABLE_NOTE = (
     "Mean ± standard deviation over the seeds, in points; differences with 95 % intervals, paired by seed. Macro-F1 "
-    "and F1 are of the task's own test rows. The gap is macro-F1 on original training rows (“train F1”) less that on "
-    "validation rows, of the weights that did best on validation."
+    "and F1 are of the task's own test rows. The gap is macro-F1 on original training rows (“train F1”) minus that on "
+    "validation rows, with the weights that did best on validation."
 )
 GAP_NOTE = (
     "Changes of overfitting, with 95 % intervals. The gap and “train F1” are of the weights that were kept, which the "
@@ -61,11 +61,11 @@ MEASURES_NOTE = (
     "tuning that they share, and the first of them to run turns the texts into features for the others, too."
 )
 Table = tuple[list[str], list[list[Any]]]
-"""Headings and cells."""
+"""The headings and cells of a table."""
 
 
 def overview(group: GroupResults) -> Table:
-    """Return the table that matters: what each arm reached, and whether that is more than `none`."""
+    """Return the main table: the results of each arm, and its verdict against `none`."""
     rows = []
     for arm in group.arms:
         against = group.against_base.get(arm.name)
@@ -98,7 +98,7 @@ def overview(group: GroupResults) -> Table:
 
 
 def brief(group: GroupResults) -> Table:
-    """Return the columns of `overview` that a terminal has room for."""
+    """Return the columns of `overview` that fit on a terminal."""
     headings, rows = overview(group)
     kept = [i for i, name in enumerate(headings) if name not in ("train F1", f"gap less {BASE}")]
     return [headings[i] for i in kept], [[row[i] for i in kept] for row in rows]
@@ -106,30 +106,30 @@ def brief(group: GroupResults) -> Table:
 
 @dataclass(frozen=True)
 class Opponent:
-    """An arm that others are compared with, and what came of it."""
+    """An arm that others are compared with, and the comparisons."""
 
     name: str
     why: str
-    """Beside its name; may be empty."""
+    """The reason for the comparison; may be empty."""
     statistics: Table
     overfitting: Table
     elsewhere: Table | None
-    """On the test sets of other tasks; None if there is none."""
+    """Comparisons on the test sets of other tasks; None if there are none."""
 
 
 def opponents(group: GroupResults, against: str | None = None) -> list[Opponent]:
-    """Return the comparisons of a group: with `none`, with the best arm without new rows, and with one that was named.
+    """Return the comparisons of a group: with `none`, with the best arm without new rows, and with `against`.
 
     Parameters
     ----------
     group : GroupResults
     against : str, optional
-        An arm that all others are compared with, too.
+        One more arm that all others are compared with.
 
     Returns
     -------
     list of Opponent
-        Without those that are not among the arms, or have no two seeds in common with another.
+        Arms that are missing, or have fewer than two seeds in common with others, are left out.
     """
     bases = [(BASE, "", group.against_base)]
     if (best := group.best_without_rows) is not None:
@@ -150,7 +150,7 @@ def opponents(group: GroupResults, against: str | None = None) -> list[Opponent]
 
 
 def _statistics(group: GroupResults, base: str, against: Mapping[str, Comparison]) -> Table:
-    """Return what each comparison rests on."""
+    """Return the statistics of each comparison."""
     rows = [
         [
             name,
@@ -171,7 +171,7 @@ def _statistics(group: GroupResults, base: str, against: Mapping[str, Comparison
 
 
 def _overfitting(group: GroupResults, base: str, arms: Iterable[str]) -> Table:
-    """Return how arms change what is known of overfitting, at the weights that are kept and beyond."""
+    """Return how arms change the measures of overfitting, with the kept weights and at the end of the training."""
     columns: list[tuple[str, Callable[[Record], float | None], int]] = [
         ("gap", gap, 1),
         ("train F1", train_f1, 1),
@@ -185,7 +185,7 @@ def _overfitting(group: GroupResults, base: str, arms: Iterable[str]) -> Table:
 
 
 def _elsewhere(group: GroupResults, base: str, arms: Iterable[str]) -> Table | None:
-    """Return how arms change macro-F1 on the other test sets; None if there is none."""
+    """Return how arms change macro-F1 on the other test sets; None if there are none."""
     tests = _other_tests(group)
     if not tests:
         return None
@@ -194,7 +194,7 @@ def _elsewhere(group: GroupResults, base: str, arms: Iterable[str]) -> Table | N
 
 
 def measures(group: GroupResults) -> Table:
-    """Return what else was measured of each arm."""
+    """Return the other measures of each arm."""
     columns: list[tuple[str, Callable[[Record], float | None], int]] = [
         ("validation F1", validation_f1, 1),
         ("accuracy", lambda r: 100 * own_test(r)["accuracy"], 1),
@@ -218,7 +218,7 @@ def measures(group: GroupResults) -> Table:
 
 
 def cross_domain(group: GroupResults) -> Table | None:
-    """Return macro-F1 on the other test sets; None if there is none."""
+    """Return macro-F1 on the other test sets; None if there are none."""
     tests = _other_tests(group)
     if not tests:
         return None
@@ -227,7 +227,7 @@ def cross_domain(group: GroupResults) -> Table | None:
 
 
 def about_rows(group: GroupResults) -> str:
-    """Say which training rows were taken out since they stand elsewhere, and how many of the others are evaluated."""
+    """Return a sentence on the training rows that were removed as near copies, and on the number that is evaluated."""
     record = group.arms[0].any
     parts = ", ".join(f"{count:,} of {part}" for part, count in record["shared_rows"].items())
     sentence = f"Training rows that equal or nearly equal others were taken out: {parts or 'there were none'}."
@@ -278,7 +278,7 @@ def arm_rows(groups: Sequence[GroupResults]) -> Table:
 
 
 def cell_rows(results: Results) -> Table:
-    """Return a line of plain numbers for each cell, those that failed with their reason."""
+    """Return a line of plain numbers for each cell. Failed cells have their reason."""
     tests = list(dict.fromkeys(test for record in results.done.values() for test in record["tests"]))
     headings = ["task", "encoder", "head", "loss", "arm", "seed", "status", "validation", "train", "gap", "gap_last"]
     classes = sorted({name for record in results.done.values() for name in record["classes"]})
@@ -303,7 +303,7 @@ def cell_rows(results: Results) -> Table:
 
 
 def conclusions(group: GroupResults) -> list[str]:
-    """Say in sentences what a group's numbers say."""
+    """Return the conclusions from a group's numbers, in sentences."""
     sentences = []
     verdicts: dict[str, list[str]] = {}
     for name, comparison in group.against_base.items():
@@ -329,7 +329,7 @@ def conclusions(group: GroupResults) -> list[str]:
 
 
 def environments(results: Results) -> list[str]:
-    """Say what the cells were computed with, and how many with each, and what identifies the suite's files."""
+    """Return lines on the hardware and versions of the cells, and on the hashes of the suite's files."""
     counted: Counter[str] = Counter()
     for record in results.done.values():
         on = f"{record['hardware']['device']}, {record['hardware']['threads']} threads"
@@ -339,12 +339,12 @@ def environments(results: Results) -> list[str]:
 
 
 def _other_tests(group: GroupResults) -> list[str]:
-    """Return the names of the test sets beside the task's own."""
+    """Return the names of the other test sets."""
     return list(group.arms[0].any["tests"])[1:]
 
 
 def _f1_on(test: str) -> Callable[[Record], float]:
-    """Return what reads macro-F1 on a test set, in points."""
+    """Return a function that reads macro-F1 on a test set, in points."""
     return lambda record: 100 * float(record["tests"][test]["macro_f1"])
 
 
@@ -357,13 +357,13 @@ def _number(value: float | None, places: int = 1) -> str:
 
 
 def _plus_minus(arm: ArmResults, of: Callable[[Record], float | None]) -> str:
-    """Write mean and standard deviation over the seeds."""
+    """Format mean and standard deviation over the seeds."""
     mean, spread = arm.mean(of), arm.spread(of)
     return _number(mean) + (f" ± {spread:.1f}" if spread is not None else "")
 
 
 def _interval(interval: Interval | None, places: int = 1) -> str:
-    """Write a difference with its 95 % interval."""
+    """Format a difference with its 95 % interval."""
     if interval is None:
         return ""
     return f"{interval.mean:+.{places}f} ({interval.low:+.{places}f} to {interval.high:+.{places}f})"
@@ -378,5 +378,5 @@ def _p(value: float) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Write a number in a table for programs."""
+    """Format a value for tables that programs read."""
     return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value

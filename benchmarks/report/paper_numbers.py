@@ -1,30 +1,30 @@
-"""The numbers that the paper's text gives (section 5); the others stand in its figures, without numbers."""
+"""The numbers of the paper's text (section 5). Its other results are only in figures, without numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 TASK = "dynasent"
-"""What its models are trained on."""
+"""The task that the paper's models are trained on."""
 PAPER: Mapping[tuple[str, str, str, str], float] = {
     ("unsup-simcse-roberta-base", "linear", "cross-entropy", "dynasent-r1"): 81.43,
     ("unsup-simcse-roberta-base", "linear", "focal", "dynasent-r2"): 70.46,
     ("unsup-simcse-roberta-base", "bilstm", "focal", "sst3"): 63.3,
     ("sup-simcse-roberta-base", "bilstm", "cross-entropy", "amazon"): 52.53,
 }
-"""Macro-F1 in points, by encoder, head, loss and test set. Of Amazon's best the paper names both losses; the fuller
-sentence, which is taken here, says cross-entropy."""
+"""Macro-F1 in points, by encoder, head, loss and test set. For the best on Amazon the paper names both losses. Here the
+more detailed sentence is used, which says cross-entropy."""
 
 
 def of_the_paper(group: tuple[str, str, str, str], test: str) -> float | None:
-    """Return the paper's macro-F1 for a model, None where its text gives none.
+    """Return the paper's macro-F1 of a model, or None if the text does not give it.
 
     Parameters
     ----------
     group : tuple of str
         Task, encoder (a hub id, or a folder of that name), head, loss.
     test : str
-        Of `benchmarks.grid.tasks.SOURCES`.
+        A test set of `benchmarks.grid.tasks.SOURCES`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a difference between two arms proves: intervals over seeds, tests, and a verdict in words."""
+"""Statistics of the difference between two arms: intervals over seeds, tests, and a verdict in words."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from scipy import stats
 from augment.errors import InputError
 
 LEAST_SEEDS = 10
-"""Fewer give no verdict: a two-sided Wilcoxon test of five cannot go below p = .0625, and t-intervals are wide."""
+"""With fewer seeds there is no verdict. With five, a two-sided Wilcoxon test cannot go below p = .0625."""
 GAP_MARGIN = 0.5
-"""Points by which the overfitting gap may grow in an arm that generalises, at most, with 95 % confidence."""
+"""The largest growth of the overfitting gap, in points, of an arm that generalises, with 95 % confidence."""
 RESAMPLES = 2000
 
 
 class Interval(NamedTuple):
-    """A mean of paired differences, and where the true one lies with some confidence."""
+    """The mean of paired differences, and its confidence interval."""
 
     mean: float
     low: float
     high: float
     p: float
-    """Two-sided, of no difference."""
+    """Two-sided p-value of the hypothesis of no difference."""
 
 
 def paired_interval(arm: Sequence[float], other: Sequence[float], *, confidence: float = 0.95) -> Interval:
@@ -40,12 +40,12 @@ def paired_interval(arm: Sequence[float], other: Sequence[float], *, confidence:
     Returns
     -------
     Interval
-        Of arm − other. If all differences are alike it has no width, and p is 1 for none and 0 for another.
+        Of arm − other. If all differences are equal, the width is 0; then p is 1 for the difference 0, else 0.
 
     Raises
     ------
     InputError
-        If there are fewer than two, or not equally many.
+        If there are fewer than two seeds, or the lengths differ.
 
     Examples
     --------
@@ -93,7 +93,7 @@ def wilcoxon(arm: Sequence[float], other: Sequence[float]) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for how many were looked at (Holm 1979), in their order.
+    """Adjust p-values for the number of comparisons (Holm 1979). The order is kept.
 
     Examples
     --------
@@ -119,9 +119,9 @@ def hierarchical_bootstrap(
 ) -> tuple[float, float]:
     """Return the percentile interval of the mean difference in macro-F1, over seeds and test rows.
 
-    Seeds are drawn with replacement, and test rows too, the same for all seeds and for both arms: the interval holds
-    what another draw of seeds and another test set of the same kind may give. With few seeds it is too narrow, by
-    what is known of the percentile bootstrap; `paired_interval` decides.
+    Seeds and test rows are drawn with replacement. The test rows are the same for all seeds and both arms. The interval
+    shows what another draw of seeds and another test set of the same kind may give. With few seeds a percentile
+    bootstrap is too narrow, so verdicts use `paired_interval`.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def hierarchical_bootstrap(
     rng = np.random.Generator(np.random.Philox(key=np.array([0, 0], np.uint64)))
     rows, seeds = len(truth[0]), len(truth)
     differences = np.empty(resamples)
-    # What F1 needs are sums over rows, so that a resample is a product with how often each row was drawn.
+    # F1 needs only sums over rows. So a resample is a product with the number of times that each row was drawn.
     counted = np.empty((rows, 2, seeds, 3, classes), dtype=np.float32)
     for i, predicted in enumerate((arm, other)):
         for j, (t, p) in enumerate(zip(truth, predicted, strict=True)):
@@ -161,7 +161,7 @@ def hierarchical_bootstrap(
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """An arm against another, over the seeds that both have."""
+    """The comparison of two arms, over the seeds that both have."""
 
     seeds: int
     f1: Interval
@@ -178,12 +178,12 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """What it proves, in words; see `verdict`."""
+        """The result in words; see `verdict`."""
         return verdict(self.f1, self.adjusted, self.gap_upper, self.seeds)
 
 
 def verdict(f1: Interval, adjusted: float, gap_upper: float, seeds: int) -> str:
-    """Say in words what a comparison proves.
+    """Return the result of a comparison in words.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def _differences(arm: Sequence[float], other: Sequence[float]) -> np.ndarray:
     first, second = np.asarray(arm, dtype=np.float64), np.asarray(other, dtype=np.float64)
     if first.shape != second.shape or first.ndim != 1 or len(first) < 2:
         raise InputError(
-            f"A paired comparison takes the same two seeds or more of both. Got {len(first)} and {len(second)}."
+            f"A paired comparison needs two or more seeds, the same for both. Got {len(first)} and {len(second)}."
         )
     return first - second
 
@@ -237,8 +237,8 @@ def _one_hot(codes: np.ndarray, width: int) -> np.ndarray:
 def _macro_f1(counts: np.ndarray) -> np.ndarray:
     """Return the mean F1 of the classes that are true or predicted.
 
-    `counts` are, for each class, the rows that are it and predicted as it, those predicted, and those that are it:
-    (…, 3, classes) to (…).
+    `counts` has, for each class, the numbers of rows predicted correctly, of rows predicted as the class, and of rows
+    of the class: (…, 3, classes) to (…).
     """
     right, either = counts[..., 0, :], counts[..., 1, :] + counts[..., 2, :]
     occurs = either > 0

@@ -1,4 +1,4 @@
-"""What the results of a folder come to: arms side by side, and what their differences prove."""
+"""Summarise the results of a folder: arms, groups of arms, and comparisons within a group."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class ArmResults:
 
     @property
     def seeds(self) -> list[int]:
-        """Those that it was measured with."""
+        """The seeds that it was measured with."""
         return list(self.cells)
 
     @cached_property
     def any(self) -> Record:
-        """One of its records, for what is the same in all."""
+        """One of its records, for values that are the same in all."""
         return next(iter(self.cells.values()))
 
     @property
@@ -53,12 +53,12 @@ class ArmResults:
         return bool(self.any["makes_rows"])
 
     def values(self, of: Callable[[Record], float | None], seeds: Sequence[int] | None = None) -> list[float]:
-        """Return a number of each seed, of those that have it."""
+        """Return a number of each seed that has it."""
         values = (of(self.cells[seed]) for seed in (self.seeds if seeds is None else seeds))
         return [float(value) for value in values if value is not None]
 
     def mean(self, of: Callable[[Record], float | None]) -> float | None:
-        """Return the mean of a number over the seeds; None if none has it."""
+        """Return the mean of a number over the seeds; None if no seed has it."""
         values = self.values(of)
         return fmean(values) if values else None
 
@@ -85,37 +85,37 @@ def rare_f1(record: Record) -> float:
 
 
 def validation_f1(record: Record) -> float:
-    """Return macro-F1 on the validation rows of the weights that were kept, in points."""
+    """Return macro-F1 of the kept weights on the validation rows, in points."""
     return 100 * float(record["best"]["validation"]["macro_f1"])
 
 
 def train_f1(record: Record) -> float:
-    """Return macro-F1 on original training rows of the weights that were kept, in points."""
+    """Return macro-F1 of the kept weights on original training rows, in points."""
     return 100 * float(record["best"]["train"]["macro_f1"])
 
 
 def gap(record: Record) -> float:
-    """Return the overfitting gap of the weights that were kept, in points."""
+    """Return the overfitting gap of the kept weights, in points."""
     return float(record["best"]["gap"])
 
 
 def last_gap(record: Record) -> float:
-    """Return the overfitting gap of the last evaluation, in points."""
+    """Return the overfitting gap at the last evaluation, in points."""
     return float(record["last"]["gap"])
 
 
 def last_train_f1(record: Record) -> float:
-    """Return macro-F1 on original training rows of the last evaluation, in points."""
+    """Return macro-F1 on original training rows at the last evaluation, in points."""
     return 100 * float(record["last"]["train"]["macro_f1"])
 
 
 def last_loss_gap(record: Record) -> float:
-    """Return the loss on validation rows less that on original training rows, at the last evaluation, in nats."""
+    """Return the loss on validation rows minus that on original training rows, at the last evaluation, in nats."""
     return float(record["last"]["loss_gap"])
 
 
 def mean_gap(record: Record) -> float | None:
-    """Return the overfitting gap over the whole training: the area between its curves by their length, in points."""
+    """Return the mean overfitting gap of the training: the area between the curves by their length, in points."""
     value: float | None = record["mean_gap"]
     return value
 
@@ -130,19 +130,19 @@ class GroupResults:
 
     @property
     def title(self) -> str:
-        """What tables call it."""
+        """The name of the group in tables."""
         return " · ".join(self.key)
 
     def arm(self, name: str) -> ArmResults | None:
-        """Return an arm by its name, None if it is not there."""
+        """Return an arm by its name, or None if the group does not have it."""
         return next((arm for arm in self.arms if arm.name == name), None)
 
     @cached_property
     def best_without_rows(self) -> ArmResults | None:
         """The arm without new rows whose mean macro-F1 on the *validation* rows is highest.
 
-        Of those with seeds enough for a verdict, or else of those with two, over the seeds that all of them have. It
-        may be `none`; None if they have no seed in common.
+        Only arms with enough seeds for a verdict count, or else arms with two seeds. The mean is over the seeds that
+        all of them have. The arm may be `none`. None if the arms have no seed in common.
         """
         plain = [arm for arm in self.arms if not arm.makes_rows and len(arm.seeds) > 1]
         plain = [arm for arm in plain if len(arm.seeds) >= LEAST_SEEDS] or plain
@@ -165,11 +165,11 @@ class GroupResults:
 
     @cached_property
     def against_best(self) -> dict[str, Comparison]:
-        """Each arm against the best that makes no rows, by its name."""
+        """Each arm against the best arm without new rows, by its name."""
         return self.against(self.best_without_rows)
 
     def against(self, other: ArmResults | None) -> dict[str, Comparison]:
-        """Compare arms with another, over the seeds that both have; of those with fewer than two there is nothing.
+        """Compare all arms with another one, over the seeds that both have. Arms with fewer than two are left out.
 
         Parameters
         ----------
@@ -216,7 +216,7 @@ class GroupResults:
 
 
 def groups(results: Results) -> list[GroupResults]:
-    """Put the results of a folder together.
+    """Group the results of a folder.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def groups(results: Results) -> list[GroupResults]:
     Returns
     -------
     list of GroupResults
-        Sorted by name; arms as `benchmarks/arms.yaml` has them, others after them by name.
+        Sorted by name. Arms have the order of `benchmarks/grid/arms.yaml`; others follow by name.
     """
     order = {name: place for place, name in enumerate(built_in())}
     records: dict[Group, dict[str, dict[int, Record]]] = {}

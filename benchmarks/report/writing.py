@@ -1,4 +1,4 @@
-"""The report of a benchmark, from its results alone: a page, Markdown with pictures, LaTeX, and tables of numbers."""
+"""Write the report of a benchmark from its results: a page, Markdown with pictures, LaTeX, and tables of numbers."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
     ----------
     results : Results
     folder : Path
-        It is made; what an earlier report has left there is replaced.
+        It is made if needed. An earlier report in it is replaced.
     against : str, optional
-        An arm that all others are compared with, beside `none` and the best arm without new rows.
+        One more arm that all others are compared with, besides `none` and the best arm without new rows.
 
     Returns
     -------
@@ -56,9 +56,9 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
     Raises
     ------
     InputError
-        If nothing was measured yet, `against` is no arm that was measured, or what draws is not installed.
+        If no cell is done yet, the arm `against` was not measured, or the library for figures is not installed.
     OutputError
-        If they cannot be written.
+        If the files cannot be written.
     """
     page.check_libraries()
     all_groups = groups(results)
@@ -91,7 +91,7 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
 
 
 def _figures(results: Results, all_groups: Sequence[GroupResults]) -> Iterator[tuple[GroupResults | None, Figure]]:
-    """Yield every figure with the group that it is of."""
+    """Yield every figure with its group, or None if it has no group."""
     for number, group in enumerate(all_groups):
         if (plane := figures.plane(group, number)) is not None:
             yield group, plane
@@ -112,7 +112,7 @@ def _html(
     drawn: Sequence[tuple[GroupResults | None, Figure]],
     against: str | None,
 ) -> str:
-    """Lay the report out as one page that needs nothing else."""
+    """Return the report as one HTML page that needs no other file."""
     from markupsafe import Markup
 
     sections = []
@@ -161,7 +161,7 @@ def _markdown(
     drawn: Sequence[tuple[GroupResults | None, Figure]],
     against: str | None,
 ) -> str:
-    """Lay the report out as Markdown beside its figures."""
+    """Return the report as Markdown, with links to its figures."""
     lines = [f"# Benchmark {results.suite.get('name', '')}", ""]
     for group in all_groups:
         rows = group.arms[0].any["rows"]
@@ -207,7 +207,7 @@ def _markdown(
 
 
 def _latex(group: GroupResults) -> str:
-    """Return a group's table for LaTeX, with booktabs."""
+    """Return the table of a group for LaTeX, with booktabs."""
     headings, rows = overview(group)
     lines = [
         "\\begin{table}",
@@ -226,7 +226,7 @@ def _latex(group: GroupResults) -> str:
 
 
 def _tex(text: str) -> str:
-    """Escape what LaTeX reads as its own."""
+    """Escape the special characters of LaTeX."""
     plain = text.replace("\\", "\\textbackslash ")
     for mark in "&%$#_{}":
         plain = plain.replace(mark, "\\" + mark)

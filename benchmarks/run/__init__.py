@@ -1,4 +1,4 @@
-"""How cells are run: `plan_suite` and `run_suite`, the `runner` of many cells, one `cell`, and its record."""
+"""Run cells: `plan_suite` and `run_suite`, the `runner` of many cells, one `cell`, and its record."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The rows that an arm adds before training."""
+"""`added_rows`, which makes the rows that an arm adds before the training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from classifiers.data.splits import near_copies
 
 
 def added_rows(cell: Cell, data: TaskData, train: LabelledRows, reserve: LabelledRows) -> LabelledRows:
-    """Return the rows of an arm that are none of the task's training rows, and come near none of its held-out ones."""
+    """Return the rows that an arm adds to the training rows. None of them is a near copy of a held-out row."""
     if cell.arm.rows == "given":
         return LabelledRows()
     counts: dict[Any, int] = dict(train.counts)
@@ -44,7 +44,7 @@ def added_rows(cell: Cell, data: TaskData, train: LabelledRows, reserve: Labelle
 
 
 def _filled(texts: list[str], seed: int, device: str) -> list[str]:
-    """Return each text with words replaced by the fill-mask strategy; those that it can do nothing with as they are."""
+    """Return each text with words replaced by the fill-mask strategy. Texts without a replacement stay as they are."""
     from augment.generation.candidates import Draw
     from augment.text.fill_mask import FillMask
 

@@ -1,4 +1,4 @@
-"""The cheap baseline: TF-IDF and a linear support vector machine."""
+"""`fit_tfidf_svm`, a cheap baseline: TF-IDF and a linear support vector machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from classifiers.metrics import scores
 
 
 def fit_tfidf_svm(cell: Cell, data: TaskData, train: LabelledRows) -> Trained:
-    """Fit the cheap baseline: no encoder and no steps; probabilities by temperature scaling (Guo et al. 2017)."""
+    """Fit and test the baseline. Probabilities are made by temperature scaling (Guo et al. 2017)."""
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax, softmax
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -66,5 +66,5 @@ def fit_tfidf_svm(cell: Cell, data: TaskData, train: LabelledRows) -> Trained:
 
 
 def _margins(decision: np.ndarray) -> np.ndarray:
-    """Return a column for each class; of two classes scikit-learn has one for both."""
+    """Return a column for each class. For two classes scikit-learn returns only one column."""
     return decision if decision.ndim == 2 else np.stack([-decision / 2, decision / 2], axis=1)

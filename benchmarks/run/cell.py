@@ -1,4 +1,4 @@
-"""One cell: rows, a training on them, and its tests."""
+"""`measure`, which runs one cell: it draws the rows, trains on them, and tests the model."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
     ----------
     cell : Cell
     data : TaskData
-        Of its task.
+        The data of its task.
     shared : Path
-        Folder for encoders that several arms take up, and for their features; each under the key of its cell.
+        Folder for encoders that several arms use, and for their features. Each has the key of its cell as its name.
     keep : bool
-        Whether the model is kept there.
+        Whether to keep the model in this folder.
 
     Returns
     -------
     dict
-        Plain data.
+        The record of the cell, as plain data.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def failure(cell: Cell, reason: str) -> Record:
 def _fine_tuned(
     config: TrainConfig, data: TaskData, train: LabelledRows, added: LabelledRows, keep_in: Path | None
 ) -> TrainResult:
-    """Train a classifier, and keep it if there is a folder for it."""
+    """Train a classifier, and keep it in a folder if one is given."""
     from classifiers.training.run import train as fit
 
     held_out = (list(data.validation.texts), list(data.validation.labels))
@@ -137,7 +137,7 @@ def _fine_tuned(
 def _encoder(
     config: TrainConfig, data: TaskData, train: LabelledRows, added: LabelledRows, keep_in: Path | None
 ) -> Trained:
-    """Train an encoder with its head."""
+    """Train and test an encoder with its head."""
     from augment.models.scorer import TextScorer
 
     result = _fine_tuned(config, data, train, added, keep_in)
@@ -147,7 +147,7 @@ def _encoder(
 
 
 def _head_on_shared_encoder(cell: Cell, data: TaskData, train: LabelledRows, shared: Path) -> Trained:
-    """Train a head on the features of an encoder that was fine-tuned without augmentation, and stays as it is."""
+    """Train and test a head on the features of a frozen encoder that was fine-tuned without augmentation."""
     import torch
 
     from classifiers.data.inputs import FrozenFeatures
@@ -182,9 +182,9 @@ def _head_on_shared_encoder(cell: Cell, data: TaskData, train: LabelledRows, sha
 
 
 def _table(train: LabelledRows, added: LabelledRows) -> Any:
-    """Return training rows as `classifiers.train` takes them.
+    """Return training rows in a form for `classifiers.train`.
 
-    Those that were added are marked as no originals, so that the gap is measured on the same rows whatever the arm.
+    Added rows are marked as synthetic, so that the gap is measured on the same rows for every arm.
     """
     if not len(added):
         return list(train.texts), list(train.labels)
@@ -196,21 +196,21 @@ def _table(train: LabelledRows, added: LabelledRows) -> Any:
 
 
 def _evaluation(record: Record) -> dict[str, Any]:
-    """Return the numbers of an evaluation."""
+    """Return the numbers of an evaluation that a record keeps."""
     kinds = {kind: record[kind] and _rounded(record[kind]) for kind in ("train", "synthetic", "validation")}
     numbers = {name: record[name] for name in ("step", "gap", "loss_gap", "gap_synthetic")}
     return _rounded(numbers) | kinds
 
 
 def _point(record: Record) -> list[Any]:
-    """Return the point of the learning curves: phase, step, macro-F1 of training and validation rows, their losses."""
+    """Return a point of the learning curves: phase, step, macro-F1 of training and validation rows, their losses."""
     train, validation = record["train"], record["validation"]
     numbers = [train["macro_f1"], validation["macro_f1"], train["loss"], validation["loss"]]
     return [record["phase"], record["step"], *(round(number, 5) for number in numbers)]
 
 
 def _rounded(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """Cut floating-point numbers to seven digits behind the point."""
+    """Round floating-point numbers to seven decimal places."""
     return {
         key: _rounded(value) if isinstance(value, Mapping) else round(value, 7) if isinstance(value, float) else value
         for key, value in numbers.items()

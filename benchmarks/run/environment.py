@@ -1,4 +1,4 @@
-"""Where a cell ran: versions, hash of the code, hardware, memory."""
+"""The environment of a cell: versions, a hash of the code, hardware, and peak memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.peak_memory import forget_peak
 
 
 def reset_peak_memory() -> None:
-    """Give back what earlier cells have left, and have the peaks of memory count from now on."""
+    """Free the memory of earlier cells, and restart the measurement of peak memory."""
     import torch
 
     gc.collect()
@@ -28,7 +28,7 @@ def reset_peak_memory() -> None:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what computes."""
+    """Return the versions of Python, of our code, and of the libraries that compute."""
     from importlib.metadata import version
 
     names = ("torch", "transformers", "imbalanced-learn", "scikit-learn", "numpy")
@@ -38,7 +38,7 @@ def versions() -> dict[str, str]:
 
 @functools.cache
 def source_hash() -> str:
-    """Return what identifies the code of our packages; between two releases the version does not."""
+    """Return a hash of the code of our packages. Between two releases the version does not identify the code."""
     digest = hashlib.sha256()
     for package in ("augment", "benchmarks", "classifiers"):
         root = Path(str(importlib.resources.files(package)))
@@ -49,7 +49,7 @@ def source_hash() -> str:
 
 
 def hardware(device: str) -> dict[str, Any]:
-    """Return what it was computed on."""
+    """Return the name of the device, and the numbers of threads and cores."""
     import torch
 
     name = torch.cuda.get_device_name() if device.startswith("cuda") else _cpu()
@@ -57,14 +57,14 @@ def hardware(device: str) -> dict[str, Any]:
 
 
 def gpu_peak_mb(device: str) -> int | None:
-    """Return the most memory that tensors have had on a GPU, in MiB; None on a CPU."""
+    """Return the peak memory of tensors on a GPU, in MiB; None on a CPU."""
     import torch
 
     return round(torch.cuda.max_memory_allocated() / 2**20) if device.startswith("cuda") else None
 
 
 def _cpu() -> str:
-    """Return the name of the processor, of which Python knows the architecture alone."""
+    """Return the name of the processor. Python itself knows only its architecture."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

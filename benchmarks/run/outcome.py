@@ -1,4 +1,4 @@
-"""What is recorded of one training."""
+"""`Trained`, the parts of a training's result that a record of a cell needs."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from benchmarks.results import Record
 
 
 class Trained(NamedTuple):
-    """What a training came to."""
+    """The result of a training and its tests."""
 
     best: Record
-    """The evaluation of the weights that were kept, as `classifiers.training.history.recorded` has it."""
+    """The evaluation of the kept weights, a record of `classifiers.training.history.recorded`."""
     last: Record
     mean_gap: float | None
     history: list[Record]
     probabilities: dict[str, np.ndarray]
-    """Of each test set: (n, classes)."""
+    """The probabilities of each test set: (n, classes)."""
     seconds: float
-    """Of the training, without the tests."""
+    """Seconds of the training, without the tests."""
     rows_seen: int
-    """Rows that it learnt from, those of each step."""
+    """The number of rows in all steps together."""
     made: dict[str, Any]
-    """What is told of new rows."""
+    """The numbers of new rows, see `new_row_counts`."""
     model: dict[str, str]
-    """What identifies the encoder, and what it was computed in."""
+    """The identity of the encoder, with its device and dtype."""
 
 
 def outcome_of(result: Any, probabilities: dict[str, np.ndarray], rows: dict[str, Any]) -> Trained:
-    """Take what is kept of a training's result."""
+    """Return the parts of a training's result that a record needs."""
     config = result.config
     seen = result.last["step"] * config.batch_size * config.gradient_accumulation
     return Trained(
@@ -49,7 +49,7 @@ def outcome_of(result: Any, probabilities: dict[str, np.ndarray], rows: dict[str
 
 
 def new_row_counts(rows: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is told of new rows: of all sets that were made, together."""
+    """Return the numbers of new rows, summed over all sets."""
     made = rows.get("made", {})
     reports = made if isinstance(made, list) else [{"made": made}] if made else []
     return {
@@ -63,7 +63,7 @@ def new_row_counts(rows: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _summed(counts: Any) -> dict[str, int]:
-    """Add counts up by name."""
+    """Add up counts by name."""
     totals: dict[str, int] = {}
     for one in counts:
         for name, count in one.items():

@@ -1,4 +1,4 @@
-"""Runs cells side by side, each result written as it ends; what is there already is not run again."""
+"""Run cells in parallel. Each result is written at once, and finished cells are not run again."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from benchmarks.results import Appender, Record, Results
 from benchmarks.run.cell import failure, measure
 
 SHARED = ".encoders"
-"""Folder, beside the results, for encoders that several arms take up, while there are such arms to run."""
+"""The folder, beside the results, for encoders that several arms use. It exists only during a run."""
 
 
 class Pace:
-    """How long cells have taken, and so how long the others will.
+    """Estimates the remaining time from the times of finished cells.
 
     Parameters
     ----------
@@ -38,13 +38,13 @@ class Pace:
         self.seconds: dict[tuple[str, ...], list[float]] = {}
 
     def add(self, record: Record) -> None:
-        """Take a finished cell into account, if it trained an encoder."""
+        """Add the time of a finished cell, if it trained an encoder."""
         if record["status"] == "done" and record["model"]["model"] == record["encoder"]:
             where = tuple(record[part] for part in ("task", "encoder", "head", "loss", "arm"))
             self.seconds.setdefault(where, []).append(record["seconds"])
 
     def left(self, cells: Sequence[Cell]) -> float | None:
-        """Return the seconds that cells will take, None as long as none has ended; those not seen yet at the mean."""
+        """Return the estimated seconds of cells, or None before the first result. Unknown arms take the mean."""
         if not self.seconds:
             return None
         typical = mean(mean(times) for times in self.seconds.values())
@@ -63,7 +63,7 @@ def run(
     threads: int,
     on_cell: Callable[[Record, Sequence[Cell], float | None], None] = lambda record, left, seconds: None,
 ) -> list[Record]:
-    """Run the cells that have no result yet, those that failed before among them.
+    """Run the cells that have no result yet, including those that failed before.
 
     Parameters
     ----------
@@ -71,25 +71,25 @@ def run(
     data : sequence of TaskData
         Of the suite's tasks.
     results, appender
-        Of `benchmarks.results.appending`.
+        From `benchmarks.results.appending`.
     folder : Path
-        Of the results.
+        The folder of the results.
     jobs : int
-        Cells that run side by side, each in a process of its own.
+        Cells that run in parallel, each in its own process.
     threads : int
-        Of each.
+        Threads of each process.
     on_cell : callable, optional
         Called after each cell with its record, the cells that are left, and the seconds that they may take.
 
     Returns
     -------
     list of dict
-        The records of cells that have failed, in this run.
+        The records of cells that have failed in this run.
 
     Raises
     ------
     Interrupted
-        After Ctrl-C; what has ended is kept.
+        After Ctrl-C. Finished cells are kept.
     OutputError
         If a result cannot be written.
     """
@@ -127,13 +127,13 @@ def run(
     finally:
         for slot in slots:
             slot.close()
-    with contextlib.suppress(OSError):  # it is not there, or encoders of another command are in it
+    with contextlib.suppress(OSError):  # the folder does not exist, or another command uses it
         shared.rmdir()
     return failed
 
 
 def _next(waiting: Sequence[Cell], running: Sequence[Cell]) -> Cell | None:
-    """Return the first cell that may start: of those that make or take up one encoder, one runs at a time."""
+    """Return the first cell that may start. Only one of the cells that share an encoder runs at a time."""
     taken = {cell.base_key for cell in running if _has_encoder_in_common(cell)}
     return next((c for c in waiting if not (_has_encoder_in_common(c) and c.base_key in taken)), None)
 
@@ -143,7 +143,7 @@ def _has_encoder_in_common(cell: Cell) -> bool:
 
 
 class _Slot:
-    """A process that measures one cell after another, and is replaced if it dies."""
+    """A process that measures one cell after another. It is replaced if it dies."""
 
     def __init__(self, data: Sequence[TaskData], threads: int) -> None:
         self.data = data
@@ -155,38 +155,38 @@ class _Slot:
         self._process = Processes(1, _begin, self.data, self.threads)
 
     def submit(self, cell: Cell, shared: Path, keep: bool) -> Future[Record]:
-        """Have a cell measured."""
+        """Start to measure a cell."""
         self.busy = True
         try:
             return self._process.submit(_measured, cell, shared, keep)
-        except BrokenProcessPool:  # it has died while it had nothing to do
+        except BrokenProcessPool:  # it has died while it was idle
             self.close()
             self._start()
             return self._process.submit(_measured, cell, shared, keep)
 
     def record(self, cell: Cell, future: Future[Record]) -> Record:
-        """Return what a cell came to."""
+        """Return the record of a cell."""
         self.busy = False
         try:
             return future.result()
         except BrokenProcessPool:
             self.close()
             self._start()
-            return failure(cell, "Its process has died, for want of memory perhaps. Run with fewer --jobs.")
+            return failure(cell, "Its process has died, perhaps because of too little memory. Run with fewer --jobs.")
 
     def close(self) -> None:
-        """End the process, and what it is at."""
+        """Stop the process and its current work."""
         self._process.close(at_once=True)
 
 
 class _Here:
-    """What this process works with."""
+    """The data of this process."""
 
     data: Sequence[TaskData]
 
 
 def _begin(data: Sequence[TaskData], threads: int) -> None:
-    """Prepare a process: once, before its first cell."""
+    """Prepare a process, once before its first cell."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     import torch
 
@@ -195,7 +195,7 @@ def _begin(data: Sequence[TaskData], threads: int) -> None:
 
 
 def _measured(cell: Cell, shared: Path, keep: bool) -> Record:
-    """Measure a cell, whatever it comes to."""
+    """Measure a cell. Any error becomes the record of a failure."""
     import warnings
 
     try:
@@ -204,19 +204,19 @@ def _measured(cell: Cell, shared: Path, keep: bool) -> Record:
             return measure(cell, _Here.data[cell.task], shared, keep=keep)
     except CounterpoiseError as error:
         return failure(cell, str(error))
-    except Exception as error:  # noqa: BLE001 -- one cell of many: it is recorded, and the others go on
+    except Exception as error:  # noqa: BLE001 -- one failed cell must not stop the others
         return failure(cell, f"{type(error).__name__}: {error}")
 
 
 def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results, jobs: int) -> float:
-    """Return the seconds that cells will take, by those that are done, or else by a try of the encoder.
+    """Return the estimated seconds of cells, from finished cells or else from a test of the encoder.
 
     Parameters
     ----------
     cells : sequence of Cell
     data : sequence of TaskData
     results : Results
-        Of earlier runs.
+        The results of earlier runs.
     jobs : int
 
     Returns
@@ -243,7 +243,7 @@ def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results,
 
 
 def _passes(cell: Cell, data: TaskData) -> float:
-    """Return how many rows' forward passes a cell costs: a training step counts as three."""
+    """Return the cost of a cell in forward passes of rows. A training step counts as three passes."""
     config, evaluated = cell.config, len(data.validation) + cell.config.train_sample
     tests = sum(map(len, data.tests.values()))
     if cell.shares_encoder:
@@ -257,7 +257,7 @@ def _passes(cell: Cell, data: TaskData) -> float:
 
 
 def _rows_per_second(cell: Cell, data: TaskData) -> float:
-    """Try how fast an encoder is with all of the machine."""
+    """Measure the speed of an encoder when it has the whole machine."""
     from augment.models.encoder import TextEncoder
 
     texts = list(data.train.texts[:256])

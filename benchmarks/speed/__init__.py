@@ -1,1 +1,1 @@
-"""Speed: our engines against others, each in a process of its own."""
+"""Speed of our code against other libraries. Each measurement has its own process."""

@@ -1,4 +1,4 @@
-"""The frame of a contest in speed: ours and the peers' side by side in one run, each in a process of its own."""
+"""The base of all speed contests: our code and other libraries in turn, each measurement in its own process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.peak_memory import peak_mb
 
 @dataclass(frozen=True, kw_only=True)
 class ContestOptions:
-    """What the command was asked for; a contest takes of it what it has a use for."""
+    """The options of the command. A contest uses only some of them."""
 
     data: str
     """File, folder or hub id."""
@@ -26,37 +26,37 @@ class ContestOptions:
     model: str
     """A folder, a hub id, or a bundled name."""
     rows: int
-    """What each makes in each round."""
+    """The number of rows of each competitor in each round."""
     threads: int
     batch_sizes: tuple[int, ...] = ()
-    """Empty for the contest's own."""
+    """Empty for the default of the contest."""
     peer_python: str | None = None
     """An interpreter with nlpaug 1.1.11 and transformers 4."""
     encoder_python: str | None = None
-    """An interpreter with sentence-transformers; None for the running one, if it has it."""
+    """An interpreter with sentence-transformers. None for the running one, if it has the library."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What every competitor of a contest is given; each contest adds its own."""
+    """The inputs of all competitors of a contest. Each contest adds its own."""
 
     threads: int
 
 
 @dataclass(frozen=True)
 class Measured:
-    """One competitor, once."""
+    """One measurement of one competitor."""
 
     rows: int
-    """Rows made."""
+    """The number of rows made."""
     seconds: float
-    """Without loading models and fitting."""
+    """Seconds without loading models and fitting."""
     before: float
     """Seconds of loading and fitting."""
     peak_mb: float
     """Peak resident memory of its process, in MiB."""
     losses: tuple[float, ...] = ()
-    """Of a training: the mean loss of each part of the run, in order."""
+    """For a training: the mean loss of each part of the run, in order."""
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Competitor:
 
     name: str
     measure: Callable[[Any], Measured]
-    """Given the contest's setting."""
+    """Called with the setting of the contest."""
     runs: list[Measured] = field(default_factory=list)
 
     def rate(self) -> float:
@@ -79,26 +79,26 @@ class Competitor:
 
 @dataclass
 class Contest:
-    """Competitors that do the same work; the first is the one that the others are compared with."""
+    """Competitors that do the same work. The others are compared with the first."""
 
     name: str
     title: str
-    """Of its table."""
+    """The title of its table."""
     unit: str
-    """What is counted, in the plural."""
+    """The unit that is counted, in the plural."""
     setting: Setting
     field_: list[Competitor]
 
 
 def compare(contest: Contest, *, repeats: int = 3, log: Callable[[str], None] = lambda line: None) -> None:
-    """Measure all competitors in turn, again and again, each time in a fresh process.
+    """Measure all competitors in several rounds, each time in a new process.
 
     Parameters
     ----------
     contest : Contest
-        The `runs` of its competitors are added to.
+        The measurements are added to the `runs` of its competitors.
     repeats : int, default=3
-        Rounds; all run once in each, so that a drift of the machine's speed meets all alike.
+        The number of rounds. Each competitor runs once per round, so that changes of the machine's speed affect all.
     log : callable, optional
         Called with a line after each run.
     """
@@ -139,24 +139,24 @@ def losses(field_: Sequence[Competitor]) -> list[list[Any]]:
 def alone(
     measure: Callable[..., tuple[Any, ...]], setting: Setting, *, with_torch: bool = True, **options: Any
 ) -> Measured:
-    """Measure in a fresh process, so that its peak memory is its own.
+    """Measure in a new process, so that the peak memory is that of this measurement.
 
     Parameters
     ----------
     measure : callable
-        At the top of a module. Given the setting and the options, it returns rows, seconds, seconds before, and losses
-        if there are any.
+        A function of a module. It takes the setting and the options, and returns rows, seconds, seconds of loading and,
+        for a training, losses.
     setting : Setting
-        Torch gets its number of threads.
+        torch uses its number of threads.
     with_torch : bool, default=True
-        Without it torch is not loaded, which takes memory of its own.
+        Whether to load torch, which needs memory itself.
     **options
-        Of this competitor.
+        Options of this competitor.
 
     Raises
     ------
     CounterpoiseError
-        If the process fails; what it has written to standard error says why.
+        If the process fails. It writes the reason to standard error.
     """
     context = multiprocessing.get_context("spawn")
     answers = context.SimpleQueue()
@@ -184,18 +184,18 @@ def _measured(
 
 
 def elsewhere(script: Path, python: str, request: Mapping[str, Any], *, name: str, needs: str) -> Measured:
-    """Measure a peer in an interpreter that has it.
+    """Measure another library in an interpreter that has it.
 
     Parameters
     ----------
     script : Path
-        Reads JSON from standard input, and prints what `Measured` takes as its last line, in JSON.
+        A script that reads JSON from standard input. Its last line of output has the fields of `Measured`, in JSON.
     python : str
         The interpreter.
     request : mapping
-        What the script reads.
+        The input of the script.
     name, needs : str
-        The peer, and what the interpreter must have, for the error.
+        The library, and the packages that the interpreter must have, for the message of the error.
 
     Raises
     ------
@@ -215,7 +215,7 @@ def elsewhere(script: Path, python: str, request: Mapping[str, Any], *, name: st
     except (OSError, subprocess.CalledProcessError, json.JSONDecodeError, IndexError) as error:
         reason = [str(error), *(getattr(error, "stderr", None) or "").strip().splitlines()][-1]
         code = getattr(error, "returncode", 0)
-        if code < 0:  # then what it wrote last has nothing to do with its end
+        if code < 0:  # then its last output is not the reason
             reason = f"it was ended by {signal.Signals(-code).name}"
         raise InputError(
             f"{name} cannot be measured with {python!r}: {reason}. Give an interpreter that has {needs}."

@@ -18,18 +18,18 @@ from augment.models.encoder import TextEncoder
 from benchmarks.speed.contest import Competitor, Contest, ContestOptions, Measured, Setting, alone, elsewhere
 
 PEER = Path(__file__).parent / "sentence_transformers_peer.py"
-"""What runs in the interpreter that has sentence-transformers."""
+"""The script for the interpreter that has sentence-transformers."""
 MAX_LENGTH = 256
 """Longest text in tokens, for both."""
 COMPARED = 256
-"""How many texts' vectors are compared before anything is timed."""
+"""The number of texts whose vectors are compared before the measurement."""
 TOLERANCE = 1e-4
-"""How far two vectors of one text may lie apart in any dimension."""
+"""The largest allowed difference between two vectors of one text, in any dimension."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncodingSetting(Setting):
-    """Texts, and how they are to be encoded: the mean of the token states, in float32, not normalized."""
+    """Texts to encode as the mean of the token states, in float32, not normalized."""
 
     texts: tuple[str, ...]
     model: str
@@ -38,27 +38,27 @@ class EncodingSetting(Setting):
 
 
 def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
-    """Put a contest together for each batch size.
+    """Return a contest for each batch size.
 
     Parameters
     ----------
     options : ContestOptions
-        Of its data the texts are taken, from the first on and again if there are too few; its `batch_sizes` are those
-        of both, 32 and 64 if there are none.
+        The texts of its data are used in order, and repeated if there are too few. Its `batch_sizes` are used by both;
+        the default is 32 and 64.
     log : callable
-        Told by how much the vectors differ, or how to get sentence-transformers where it is left out.
+        Called with the difference between the vectors, or with the way to get sentence-transformers if it is missing.
 
     Returns
     -------
     list of Contest
-        One for each batch size; ours alone where there is no peer.
+        One for each batch size. Without sentence-transformers only ours is measured.
 
     Raises
     ------
     InputError
-        If there are no texts, or the interpreter that was given cannot run the peer.
+        If there are no texts, or the given interpreter cannot run sentence-transformers.
     ModelError
-        If the model is no encoder.
+        If the model is not an encoder.
     CounterpoiseError
         If the two do not give the same vectors.
     """
@@ -96,7 +96,7 @@ def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contes
 
 
 def competitors(python: str | None) -> list[Competitor]:
-    """Return who takes part: ours, and sentence-transformers where there is an interpreter for it."""
+    """Return the competitors: ours, and sentence-transformers if an interpreter for it is given."""
     field_ = [Competitor("TextEncoder", encoding)]
     if python is not None:
         field_.append(Competitor("sentence-transformers", partial(sentence_transformers, python=python)))
@@ -104,7 +104,7 @@ def competitors(python: str | None) -> list[Competitor]:
 
 
 def encoding(setting: EncodingSetting) -> Measured:
-    """Measure ours, tokenization included."""
+    """Measure our encoder, tokenization included."""
     return alone(_encoding, setting)
 
 
@@ -117,7 +117,7 @@ def sentence_transformers(setting: EncodingSetting, *, python: str, vectors: str
     python : str
         The interpreter.
     vectors : str, optional
-        A file that the vectors are saved to, as ``.npy``, once the clock has stopped.
+        A file for the vectors, as ``.npy``. It is written after the measurement.
 
     Raises
     ------
@@ -138,12 +138,12 @@ def sentence_transformers(setting: EncodingSetting, *, python: str, vectors: str
 
 
 def largest_difference(setting: EncodingSetting, *, python: str) -> float:
-    """Encode some of the texts with both, and compare.
+    """Encode some of the texts with both encoders, and compare the vectors.
 
     Parameters
     ----------
     setting : EncodingSetting
-        Its first `COMPARED` texts are taken.
+        Its first `COMPARED` texts are used.
     python : str
         An interpreter with sentence-transformers.
 
@@ -155,7 +155,7 @@ def largest_difference(setting: EncodingSetting, *, python: str) -> float:
     Raises
     ------
     CounterpoiseError
-        If it is above `TOLERANCE`: what is not the same work is not to be timed.
+        If it is above `TOLERANCE`. Then the two do not do the same work, and a comparison of speed has no meaning.
     """
     setting = replace(setting, texts=setting.texts[:COMPARED])
     ours = _encoder(setting).encode(setting.texts)
@@ -166,8 +166,8 @@ def largest_difference(setting: EncodingSetting, *, python: str) -> float:
     apart = float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else np.inf
     if not apart <= TOLERANCE:
         raise CounterpoiseError(
-            f"The vectors of sentence-transformers lie {apart:.1e} from ours, more than {TOLERANCE:.0e}: the two would"
-            f" not be timed at the same work. Give a model whose pooling is the mean. Got {setting.model!r}."
+            f"The vectors of sentence-transformers lie {apart:.1e} from ours, more than {TOLERANCE:.0e}. So the two do"
+            f" not do the same work. Give a model whose pooling is the mean. Got {setting.model!r}."
         )
     return apart
 

@@ -14,31 +14,31 @@ from augment.errors import InputError
 from benchmarks.speed.contest import Competitor, Contest, ContestOptions, Measured, Setting, alone, elsewhere
 
 NLPAUG = Path(__file__).parent / "nlpaug_peer.py"
-"""What runs in the peer's own interpreter."""
+"""The script for the interpreter that has nlpaug."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FillMaskSetting(Setting):
-    """One class and the whole input that it is part of."""
+    """One class, and the whole input."""
 
     texts: tuple[str, ...]
-    """Sources, all of one class."""
+    """The sources, all of one class."""
     label: str
     labelled: tuple[tuple[str, str], ...]
-    """The whole input, (text, label): what guards are fitted on."""
+    """The whole input, (text, label), for fitting guards."""
     model: str
     """A folder, or a bundled name."""
     rows: int
-    """New rows to make."""
+    """The number of new rows to make."""
 
 
 def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
-    """Put the contest together.
+    """Return the contest.
 
     Parameters
     ----------
     options : ContestOptions
-        Its data must be labelled; its `batch_sizes` are ours, 64 if there are none.
+        Its data must be labelled. Only ours uses its `batch_sizes`; the default is 64.
     log : callable
         Not called.
 
@@ -50,9 +50,9 @@ def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contes
     Raises
     ------
     InputError
-        If there is no row of the class.
+        If the class has no rows.
     ModelError
-        If the model is no masked language model.
+        If the model is not a masked language model.
     """
     from augment.data.corpus import read
     from augment.models.checkpoints import load_masked_lm
@@ -83,12 +83,12 @@ def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contes
 
 
 def competitors(batch_sizes: Sequence[int] = (64,), peer_python: str | None = None) -> list[Competitor]:
-    """Return everybody who takes part: ours with fewer and more guards, the pipeline, and nlpaug if it can be reached.
+    """Return the competitors: ours with different guards, the pipeline, and nlpaug if an interpreter is given.
 
     Parameters
     ----------
     batch_sizes : sequence of int, default=(64,)
-        Of ours; the peers have 32, as their users do.
+        Batch sizes of ours. The others have 32, the usual value there.
     peer_python : str, optional
         An interpreter with nlpaug 1.1.11 and transformers 4.
     """
@@ -104,7 +104,7 @@ def competitors(batch_sizes: Sequence[int] = (64,), peer_python: str | None = No
         Competitor("pipeline, 1 mask, float32", partial(pipeline, dtype="float32", masks="one")),
         Competitor("pipeline, 15 % masks, float32", partial(pipeline, dtype="float32", masks="share")),
     ]
-    if torch.cpu._is_avx512_bf16_supported():  # elsewhere it takes several times as long as float32
+    if torch.cpu._is_avx512_bf16_supported():  # on other CPUs it is several times slower than float32
         field_.append(Competitor("pipeline, 1 mask, bfloat16", partial(pipeline, dtype="bfloat16", masks="one")))
     if peer_python is not None:
         field_.append(Competitor("nlpaug ContextualWordEmbsAug", partial(nlpaug, python=peer_python)))
@@ -120,7 +120,7 @@ def fill_mask(
     dtype: str = "auto",
     workers: int = 1,
 ) -> Measured:
-    """Measure ours: plan, fills and guards."""
+    """Measure our strategy with its plan, its fills and its guards."""
     return alone(
         _fill_mask,
         setting,
@@ -133,7 +133,7 @@ def fill_mask(
 
 
 def pipeline(setting: FillMaskSetting, *, dtype: str, masks: str) -> Measured:
-    """Measure ``transformers.pipeline("fill-mask", batch_size=32)`` making one fill per row, and nothing else."""
+    """Measure ``transformers.pipeline("fill-mask", batch_size=32)`` with one fill per row, and nothing else."""
     return alone(_pipeline, setting, dtype=dtype, masks=masks)
 
 

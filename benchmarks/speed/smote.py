@@ -14,26 +14,26 @@ from benchmarks.speed.contest import Competitor, Contest, ContestOptions, Measur
 
 ROWS, WIDTH = 50_000, 384
 SHARES = (0.2, 0.34, 0.46)
-"""Of the three classes."""
+"""The shares of the three classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SmoteSetting(Setting):
-    """How many vectors there are, and how wide they are."""
+    """The number and the width of the vectors."""
 
     rows: int
     width: int
 
 
 def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
-    """Put the contest together: 50,000 unit vectors of 384 numbers in three classes, whatever else was asked for.
+    """Return the contest: always 50,000 unit vectors of 384 numbers in three classes.
 
     Parameters
     ----------
     options : ContestOptions
-        Of which only the threads are taken.
+        Only its threads are used.
     log : callable
-        Not needed.
+        Not used.
 
     Returns
     -------
@@ -46,7 +46,7 @@ def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contes
 
 
 def competitors() -> list[Competitor]:
-    """Return who takes part: ours, and imbalanced-learn's."""
+    """Return the competitors: ours, and imbalanced-learn."""
     return [
         Competitor("augment Smote", partial(smote, of="augment")),
         Competitor("imbalanced-learn SMOTE", partial(smote, of="imblearn")),
@@ -54,7 +54,7 @@ def competitors() -> list[Competitor]:
 
 
 def smote(setting: SmoteSetting, *, of: Literal["augment", "imblearn"]) -> Measured:
-    """Measure one of them: ours takes repeats out, keeps parents, and brings new rows to length."""
+    """Measure one of the two. Ours also removes repetitions, keeps parents, and scales new rows to unit length."""
     return alone(_smote, setting, with_torch=False, of=of)
 
 

@@ -15,15 +15,15 @@ from augment.errors import InputError
 from benchmarks.speed.contest import Competitor, Contest, ContestOptions, Measured, Setting, alone
 
 MAX_LENGTH = 64
-"""Most tokens of a text (the paper, table 3)."""
+"""The largest number of tokens of a text (the paper, table 3)."""
 LEARNING_RATE = 5e-5
 PARTS = 4
-"""Parts of the run that the mean loss is told of."""
+"""The number of parts of the run. Each part has its own mean loss."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSetting(Setting):
-    """Labelled texts, each trained on once."""
+    """Labelled texts. Each is trained on once."""
 
     texts: tuple[str, ...]
     labels: tuple[str, ...]
@@ -33,15 +33,15 @@ class TrainingSetting(Setting):
 
 
 def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contest]:
-    """Put a contest together for each batch size.
+    """Return a contest for each batch size.
 
     Parameters
     ----------
     options : ContestOptions
-        Of its data rows are drawn, and drawn again if there are too few; its `batch_sizes` are those of all, 32 if
-        there are none.
+        Rows are drawn from its data, and repeated if there are too few. Its `batch_sizes` are used by all; the default
+        is 32.
     log : callable
-        Not needed.
+        Not used.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contes
     InputError
         If there are no texts of two classes.
     ModelError
-        If the model is no encoder.
+        If the model is not an encoder.
     """
     from augment.data.corpus import read
     from augment.models.encoder import TextEncoder
@@ -86,7 +86,7 @@ def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contes
 
 
 def competitors() -> list[Competitor]:
-    """Return who takes part: ours, and transformers' trainer with both kinds of padding."""
+    """Return the competitors: ours, and the trainer of transformers with two kinds of padding."""
     return [
         Competitor("classifiers.train", ours),
         Competitor("Trainer, padded to the batch's longest", partial(stock, padding="longest")),
@@ -100,12 +100,12 @@ def ours(setting: TrainingSetting) -> Measured:
 
 
 def stock(setting: TrainingSetting, *, padding: Literal["longest", "max_length"]) -> Measured:
-    """Measure transformers' trainer as it is, with its defaults."""
+    """Measure the trainer of transformers with its defaults."""
     return alone(_stock, setting, padding=padding)
 
 
 def _clock() -> Any:
-    """Return a callback that times the steps and keeps the losses that are logged."""
+    """Return a callback that measures the time of the steps and keeps the logged losses."""
     from transformers import TrainerCallback
 
     class Clock(TrainerCallback):

@@ -76,10 +76,10 @@ def test_another_schema_is_refused(tmp_path):
     path = filled(tmp_path, "a")
     with path.open("a") as file:
         file.write(json.dumps({"schema": 2, "kind": "cell"}) + "\n")
-    with pytest.raises(InputError, match="line 4 is of schema 2, and this version reads 1"):
+    with pytest.raises(InputError, match="line 4 has the schema 2, and this version reads 1"):
         results.read(tmp_path)
     path.write_text('{"arm": "none"}\n')
-    with pytest.raises(InputError, match="line 1 is of schema None"):
+    with pytest.raises(InputError, match="line 1 has the schema None"):
         results.read(tmp_path)
 
 
@@ -96,7 +96,7 @@ def test_another_encoder_of_the_same_name_is_refused(tmp_path):
     with appending(tmp_path) as (found, appender):
         appender.begin(RUN._replace(encoders={"roberta": "sha256:1"}))
         for encoders in ({"bert": "sha256:2"}, {"roberta": "sha256:0"}):
-            with pytest.raises(InputError, match="was another one there"):
+            with pytest.raises(InputError, match="has results of another encoder"):
                 found.check(RUN._replace(encoders=encoders), [])
     results.read(tmp_path).check(RUN._replace(encoders={"bert": "sha256:0", "roberta": "sha256:1"}), [])
 
@@ -130,7 +130,7 @@ def test_a_line_that_is_no_record_is_refused(tmp_path, line):
     path = filled(tmp_path, "a")
     with path.open("a") as file:
         file.write(json.dumps({"schema": 1} | json.loads(line)) + "\n")
-    with pytest.raises(InputError, match="line 4 is no record of a benchmark"):
+    with pytest.raises(InputError, match="line 4 is not a record of a benchmark"):
         results.read(tmp_path)
 
 
@@ -143,7 +143,7 @@ def test_other_files_of_a_later_sitting_are_noted(tmp_path):
 
 
 def test_no_results_are_one_line(tmp_path):
-    with pytest.raises(InputError, match=r"there are no results .*; make some with benchmarks run"):
+    with pytest.raises(InputError, match=r"there are no results .*\. Make some with benchmarks run"):
         results.read(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"), appending(tmp_path / "file"):

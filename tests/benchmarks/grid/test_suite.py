@@ -163,7 +163,7 @@ def test_ones_own_arms_and_the_strategies_of_plugins_are_found(monkeypatch):
             {"arms": [{"odd": {"rows": "real", "training": {"augmentation": {"mode": "balanced"}}}}]},
             "adds rows in two ways",
         ),
-        ({"arms": [{"odd": {"model": "tfidf-svm", "rows": "real"}}]}, "`training` and `rows` would do nothing"),
+        ({"arms": [{"odd": {"model": "tfidf-svm", "rows": "real"}}]}, "`training` and `rows` have no effect"),
         ({"training": {"seed": 3}}, "sets 'seed' for all"),
         ({"training": {"patience": 1}}, "sets 'patience' for all"),
         ({"training": {"device": "cpu"}}, "sets 'device' for all"),
@@ -179,7 +179,7 @@ def test_what_is_wrong_in_a_suite_is_one_sentence(values, message):
 def test_a_key_that_yaml_reads_as_something_else_is_said(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text("tasks: [sst3]\narms: [none]\non: 3\n")
-    with pytest.raises(InputError, match=r"own\.yaml: has the key True, which is no text\. Put it in quotes"):
+    with pytest.raises(InputError, match=r"own\.yaml: has the key True, which is not a text\. Put it in quotes"):
         suites.read(str(path))
 
 
@@ -227,7 +227,7 @@ def test_a_suite_is_a_name_or_a_yaml_file(tmp_path: Path):
     with pytest.raises(InputError, match=r"absent\.yaml: cannot be read"):
         suites.read(str(tmp_path / "absent.yaml"))
     path.write_text("tasks: [sst3\n")
-    with pytest.raises(InputError, match=r"mine\.yaml: is no YAML"):
+    with pytest.raises(InputError, match=r"mine\.yaml: is not YAML"):
         suites.read(str(path))
     path.write_text("- sst3\n")
     with pytest.raises(InputError, match=r"must hold keys and values. Got list"):
@@ -237,7 +237,7 @@ def test_a_suite_is_a_name_or_a_yaml_file(tmp_path: Path):
 def test_an_arm_of_yaml_cannot_run_code(tmp_path: Path):
     path = tmp_path / "mine.yaml"
     path.write_text("tasks: [sst3]\narms: !!python/object/apply:os.getcwd []\n")
-    with pytest.raises(InputError, match="is no YAML"):
+    with pytest.raises(InputError, match="is not YAML"):
         suites.read(str(path))
 
 

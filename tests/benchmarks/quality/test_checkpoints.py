@@ -112,7 +112,7 @@ def test_a_model_correlates_perfectly_with_itself_and_not_with_noise(bert, tiny,
 
 
 def test_a_pair_takes_two_sentences(bert):
-    with pytest.raises(InputError, match="Pairs are of two different sentences, and there is 1"):
+    with pytest.raises(InputError, match=r"Pairs need two different sentences or more\. Got 1"):
         similarity_correlation(opened(bert), opened(bert), ["The shop opens at nine ."])
 
 

@@ -101,7 +101,7 @@ def test_wilcoxon_of_five_seeds_cannot_reach_the_usual_level():
 
 
 def test_seeds_must_be_paired():
-    with pytest.raises(InputError, match=r"the same two seeds or more of both\. Got 3 and 2"):
+    with pytest.raises(InputError, match=r"needs two or more seeds, the same for both\. Got 3 and 2"):
         paired_interval([1.0, 2.0, 3.0], [1.0, 2.0])
     with pytest.raises(InputError, match="Got 1 and 1"):
         wilcoxon([1.0], [2.0])

@@ -353,7 +353,7 @@ def test_results_of_another_arm_or_encoder_of_the_same_name_are_refused(suite_fi
     for options in ([], ["--dry-run"]):
         refused = again("--arms", "none", *options)
         assert refused.exit_code == 2
-        assert f"the encoder '{encoder}' was another one there" in refused.output
+        assert f"has results of another encoder with the name '{encoder}'" in refused.output
     assert (out / results.FILE).read_bytes() == before
 
 

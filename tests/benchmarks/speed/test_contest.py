@@ -232,7 +232,7 @@ def test_vectors_that_agree_are_said_to(asked, monkeypatch):
 @pytest.mark.parametrize("shift", [2e-4, float("nan")])
 def test_what_does_not_give_the_same_vectors_is_not_timed(asked, monkeypatch, shift):
     vectors_of_a_peer(monkeypatch, shift)
-    with pytest.raises(CounterpoiseError, match="the two would not be timed at the same work"):
+    with pytest.raises(CounterpoiseError, match="the two do not do the same work"):
         contests(encoding, ContestOptions(**{**vars(asked), "encoder_python": "python"}))
 
 
