@@ -33,6 +33,30 @@ class Rule(NamedTuple):
     """What the first must be, after "must be"."""
 
 
+def only_with(name: str, default: Any, other: str, value: Any) -> Rule:
+    """Return the rule that a parameter keeps its default where another one leaves it without effect.
+
+    Parameters
+    ----------
+    name : str
+    default : object
+        Its default.
+    other : str
+        The other parameter.
+    value : object
+        The value of the other one with which this one has an effect.
+
+    Returns
+    -------
+    Rule
+    """
+    return Rule(
+        (name, other),
+        lambda own, others: own == default or others == value,
+        f"left at {default!r} unless `{other}` is {value!r}",
+    )
+
+
 class TextTuple(Options):
     """A constraint: a tuple or list of texts.
 

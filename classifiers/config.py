@@ -74,6 +74,14 @@ class Static(Augmentation):
     def _is_a_strategy(cls, value: Any) -> Any:
         if not isinstance(value, str) and not hasattr(value, "to_config"):
             raise InputError(f"The strategy must be a name, or a text strategy of augment. Got {value!r:.60}.")
+        if not isinstance(value, str):
+            from augment.text.base import own_settings
+
+            if own := own_settings(value):
+                raise InputError(
+                    f"The strategy {value.name!r} has its own {' and '.join(f'`{name}`' for name in own)}, and those of"
+                    " the augmentation and of the training count. Give them there."
+                )
         return value
 
     @field_serializer("strategy")
@@ -108,6 +116,17 @@ class Features(Augmentation):
     """The number of epochs of the new head."""
     head_learning_rate: Positive = 1e-3
     """The learning rate of the new head."""
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> Features:
+        idle = [name for name in ("parameters", "sampling_strategy") if name in self.model_fields_set]
+        idle = [name for name in idle if getattr(self, name) not in ({}, "auto")]
+        if self.strategy is None and idle:
+            raise InputError(
+                f"{' and '.join(map(repr, idle))} is for a strategy, and without one classes are balanced by drawing."
+                " Name a strategy, or leave it out."
+            )
+        return self
 
 
 AUGMENTATIONS: Mapping[str, type[Augmentation]] = {
@@ -246,15 +265,24 @@ class TrainConfig(Configuration):
 
     @model_validator(mode="after")
     def _goes_together(self) -> TrainConfig:
+        wrong = []
         if self.evaluate_by == "steps" and self.evaluate_steps is None:
-            raise InputError(
+            wrong.append(
                 "A training that is evaluated by steps needs the number of steps between evaluations. Give"
                 " evaluate_steps."
             )
         recurrent = self.head != "linear"
         if self.freeze_encoder and recurrent and isinstance(self.augmentation, Features):
-            raise InputError(
+            wrong.append(
                 f"The features of the head {self.head!r} are the states of its recurrent layer. They are random before"
                 " any training. Give the head 'linear', or leave freeze_encoder out."
             )
+        if self.loss != "focal" and self.gamma != type(self).model_fields["gamma"].default:
+            wrong.append(f"'gamma' is for the loss 'focal', and the loss is {self.loss!r}. Leave it out.")
+        if recurrent and self.pooling != "mean":
+            wrong.append(f"'pooling' is for the head 'linear', and the head is {self.head!r}. Leave it out.")
+        if self.cache_dir is not None and (recurrent or not self.freeze_encoder):
+            wrong.append("'cache_dir' is for a frozen encoder and the head 'linear'. Leave it out.")
+        if wrong:
+            raise InputError(" ".join(wrong))
         return self

@@ -44,7 +44,7 @@ def inspect_command(source: str, **others: Any) -> None:
     from augment.data import corpus
     from augment.data.inspection import inspect
 
-    inspection = inspect(corpus.read(source, layout_of(**others)))
+    inspection = inspect(corpus.read(source, layout_of((source,), **others)))
     total = sum(inspection.counts.values())
     show_table(
         "classes", ["class", "rows", "share"], [[k, n, f"{n / total:.1%}"] for k, n in inspection.counts.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -43,14 +43,17 @@ def layout_options(command: _Command) -> _Command:
     return command
 
 
-def layout_of(**others: Any) -> Layout:
-    """Build the layout from the options of `layout_options`."""
-    from augment.data.corpus import Layout
+def layout_of(sources: Sequence[str] | None = None, /, *, labelled: bool = True, **others: Any) -> Layout:
+    """Build the layout from the options of `layout_options`, and refuse what has no effect on the sources."""
+    from augment.data.reading import Layout, check_layout
 
     for name in ("columns", "labels"):
         if others[name] is not None:
             others[name] = tuple(part.strip() for part in others[name].split(","))
-    return Layout(header=not others["no_header"], **{name: others[name] for name in LAYOUT})
+    layout = Layout(header=not others["no_header"], **{name: others[name] for name in LAYOUT})
+    if sources is not None:
+        check_layout(layout, sources, labelled=labelled)
+    return layout
 
 
 def values_of(params: tuple[str, ...]) -> dict[str, str]:

@@ -94,6 +94,7 @@ def upsample_command(
 
     if others["source"] is None and config is None:
         raise click.UsageError("Give INPUT (a file, a saved folder, a hub id, `sample`), or a --config that names it.")
+    _refuse_idle(context)
     destination = None
     if not dry_run:
         if output is None:
@@ -125,6 +126,21 @@ def upsample_command(
         _show_vectors(result, show)
     if report is not None:
         click.echo(f"\nReport: {report}")
+
+
+IDLE = (
+    *((name, "dry_run") for name in ("show", "report", "overwrite", "resume", "quiet")),
+    ("show", "quiet"),
+)
+"""Options that have no effect beside another one, and that one."""
+
+
+def _refuse_idle(context: click.Context) -> None:
+    """Refuse an option that another one leaves without effect."""
+    for name, other in IDLE:
+        if context.params[name] and context.params[other]:
+            first, second = (f"--{one.replace('_', '-')}" for one in (name, other))
+            raise click.UsageError(f"{first} has no effect with {second}. Leave one of them out.")
 
 
 def _chosen_options(context: click.Context, params: tuple[str, ...], others: dict[str, Any]) -> dict[str, Any]:

@@ -79,6 +79,61 @@ class Layout:
         return cls(**plain)
 
 
+TABULAR = {"header": "--no-header", "columns": "--columns"}
+"""Fields of a layout that csv and tsv files alone have, and their options."""
+OF_LABELS = {
+    "label_column": "--label-column",
+    "label_map": "--label-map",
+    "labels": "--labels",
+    "drop_unlabelled": "--drop-unlabelled",
+}
+"""Fields of a layout that say where the labels are and which of them count, and their options."""
+
+
+def check_layout(layout: Layout, sources: Sequence[str | Path], *, labelled: bool = True) -> None:
+    """Refuse a layout with a field that has no effect on any of the sources.
+
+    Parameters
+    ----------
+    layout : Layout
+    sources : sequence of (str or Path)
+        What is read with it.
+    labelled : bool, default=True
+        Whether labels are read.
+
+    Raises
+    ------
+    InputError
+        Naming every such field by its option.
+    """
+    default, wrong = Layout(), []
+    given = {name for name in layout.__dataclass_fields__ if getattr(layout, name) != getattr(default, name)}
+    named = ", ".join(map(str, sources))
+    if not any(Path(source).suffix.lower() in (".csv", ".tsv") for source in sources):
+        wrong += [
+            f"{option} is for csv and tsv files, and {named} is none. Leave it out."
+            for name, option in TABULAR.items()
+            if name in given
+        ]
+    if "split" in given and not any(_has_splits(source) for source in sources):
+        wrong.append(f"--split is for hub ids and folders saved with several splits, not for {named}. Leave it out.")
+    if not labelled:
+        wrong += [
+            f"{option} is about labels, and no labels are read here. Leave it out."
+            for name, option in OF_LABELS.items()
+            if name in given
+        ]
+    if wrong:
+        raise InputError(" ".join(wrong))
+
+
+def _has_splits(source: str | Path) -> bool:
+    """Return whether a source may have splits: a folder that has, or a name of the hub."""
+    if os.path.isdir(source):
+        return os.path.exists(Path(source) / "dataset_dict.json")
+    return not os.path.exists(source) and str(source) != "sample" and Path(source).suffix.lower() not in SUFFIXES
+
+
 def load(source: str | Path, layout: Layout) -> Dataset:
     """Open the table that a source names.
 

@@ -13,13 +13,16 @@ from sklearn.utils._param_validation import Interval
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard, Originals
-from augment.parameters import Rule
+from augment.parameters import Rule, only_with
 from augment.seeding import generator
 from augment.words import folded, key
 
 if TYPE_CHECKING:
     from augment.models.encoder import Encoders
     from augment.models.scorer import TextScorer
+
+
+_OF_THE_DEFAULT_TEACHER = {"model": "mini", "folds": 5, "max_rows": 6000}
 
 
 class Agreement(Guard):
@@ -66,6 +69,7 @@ class Agreement(Guard):
     }
     _parameter_rules: ClassVar[tuple[Rule, ...]] = (
         Rule(("max_rows", "folds"), lambda rows, folds: rows >= 2 * folds, "twice `folds` or more"),
+        *(only_with(name, default, "teacher", None) for name, default in _OF_THE_DEFAULT_TEACHER.items()),
     )
 
     def __init__(

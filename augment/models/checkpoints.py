@@ -133,7 +133,7 @@ def load_masked_lm(
     place = _device(device)
     computed_in = _dtype(dtype, place, or_int8=True)
     with quiet(), _one_line(name):
-        source = _source(name)
+        source = _source(name, revision)
         model, report = AutoModelForMaskedLM.from_pretrained(
             source, revision=revision, dtype="float32", **SAFE, output_loading_info=True
         )
@@ -177,7 +177,7 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
     place = _device(device)
     computed_in = _dtype(dtype, place)
     with quiet(), _one_line(name):
-        source = _source(name)
+        source = _source(name, revision)
         _announce(source, revision)
         # Missing weights are drawn from the global generator: it is seeded here, and restored afterwards.
         with torch.random.fork_rng(devices=[]):
@@ -223,7 +223,7 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
     place = _device(device)
     computed_in = _dtype(dtype, place)
     with quiet(), _one_line(name):
-        source = _source(name)
+        source = _source(name, revision)
         _announce(source, revision)
         model, report = AutoModelForSequenceClassification.from_pretrained(
             source, revision=revision, dtype="float32", **SAFE, output_loading_info=True
@@ -258,8 +258,10 @@ def _and_more(missing: list[str]) -> str:
     return f"{missing[0]!r}" + (f" and {more} more weight{'s' * (more > 1)}" if more else "")
 
 
-def _source(name: str) -> str:
+def _source(name: str, revision: str | None) -> str:
     """Return the folder of a bundled name, an existing folder, or a hub id as it is."""
+    if revision is not None and (name in BUNDLED or Path(os.path.expanduser(name)).is_dir()):
+        raise InputError(f"The model {name!r} is on this machine and has no revision {revision!r}. Leave it out.")
     if name in BUNDLED:
         return str(BUNDLED[name])
     folder = Path(os.path.expanduser(name))

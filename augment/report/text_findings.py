@@ -143,6 +143,11 @@ def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "m
     largest = sorted(made, key=lambda name: (-made[name], name))[:MEASURED]
     names = sorted(name for name in largest if name in table.names)
     if manifest.get("encoder") is not None:
+        if model not in ("mini", manifest["encoder"]["model"]):
+            raise InputError(
+                f"{path}: holds vectors of the encoder {manifest['encoder']['model']!r}, and they are compared as they"
+                f" are. Leave the model {model!r} out."
+            )
         return Appraisal(
             name=path.name,
             manifest=manifest,

@@ -15,6 +15,7 @@ from pydantic import ValidationError, create_model
 
 from augment.data import corpus
 from augment.data.corpus import Corpus, Layout
+from augment.data.reading import check_layout
 from augment.errors import InputError, did_you_mean
 from augment.generation import budget
 from augment.guards.base import Guard
@@ -309,6 +310,8 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         raise InputError(f"{path}: names no input; give INPUT, or its 'name' under 'input' in the file.")
     layout_changes = {field.name: options[field.name] for field in dataclasses.fields(Layout) if field.name in options}
     layout = dataclasses.replace(_layout(recorded.input), **layout_changes)
+    held_out_names = options.get("against", [file.name for file in recorded.against or ()])
+    check_layout(Layout(**layout_changes), (source, *held_out_names))
     files = recorded.against if recorded.against is not None and "against" not in options else None
     parts = recorded.guards if recorded.guards is not None and "guards" not in options else None
     try:
@@ -317,6 +320,8 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         own = strategy.own_guards() if parts and isinstance(strategy, TextStrategy) else []
         brought = [guard.to_config() for guard in own]
         built = None if parts is None else [GUARDS.from_config(part.config()) for part in parts]
+        if "strategy" not in options:
+            _check_sections(recorded, strategy)
     except InputError as error:
         if path is None:
             raise
@@ -324,6 +329,8 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     guards = options.get("guards")
     if built is not None and encoder is None:  # guards of the strategy are not named again
         guards = [guard for guard in built if guard.to_config() not in brought]
+        if "strategy" in options and getattr(strategy, "copies", False):  # those of the other strategy do not bind it
+            guards = [guard for guard in guards if guard.binds_copies]
 
     def first(name: str) -> Any:
         value = getattr(recorded, name)
@@ -357,6 +364,19 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         ),
         versions=recorded.versions or {},
     )
+
+
+def _check_sections(recorded: RunConfig, strategy: TextStrategy | VectorSampler) -> None:
+    """Refuse sections of a file that are for the other kind of strategy than the one it names."""
+    of_texts = isinstance(strategy, TextStrategy)
+    foreign = ("encoder", "decode") if of_texts else ("guards", "max_per_source")
+    for name in foreign:
+        if getattr(recorded, name):
+            makes, others = ("texts", "vectors") if of_texts else ("vectors", "texts")
+            raise InputError(
+                f"{name!r} is for strategies that make {others}, and {strategy.name!r} makes {makes}. Remove it from"
+                " the file, or name another strategy."
+            )
 
 
 def _strategy(

@@ -311,5 +311,10 @@ def _check_for_vectors(request: RunRequest, destination: Destination | None, wor
             f" {destination.output.suffix} cannot hold. Give a .parquet file or a folder, with --decode nearest to read"
             " the nearest real text beside each; or a strategy that makes texts, such as fillmask."
         )
+    if destination is not None and destination.resume:
+        raise InputError(
+            f"--resume is for strategies that make texts, and {name!r} makes vectors, which no interrupted run keeps."
+            " Leave it out."
+        )
     if workers > 1:
         raise InputError(f"--workers is for strategies that make texts, and {name!r} makes vectors. Leave it out.")

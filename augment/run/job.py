@@ -17,7 +17,7 @@ from augment.generation.plan import check_sources, usable_sources
 from augment.guards.base import Guard
 from augment.guards.selection import select
 from augment.seeding import seed_of
-from augment.text.base import TextStrategy
+from augment.text.base import TextStrategy, check_guards_apply
 
 if TYPE_CHECKING:
     from augment.vectors.base import VectorSampler
@@ -170,6 +170,8 @@ def plan_job(
             f"The strategy {strategy.name!r} makes vectors: guards and a most per source are for texts. Leave them out."
         )
     strategy.check()
+    if isinstance(strategy, TextStrategy):
+        check_guards_apply(strategy, guards)
     check_provenance_columns(corpus)
     if isinstance(sampling_strategy, dict):
         names = corpus.label_names

@@ -20,7 +20,7 @@ from augment.guards.base import Guard, Originals
 from augment.guards.selection import select
 from augment.models.encoder import Encoders
 from augment.parameters import Rule, check_parameters
-from augment.registry import STRATEGIES
+from augment.registry import GUARDS, STRATEGIES
 from augment.seeding import seed_of
 
 
@@ -162,6 +162,7 @@ class TextStrategy(BaseEstimator, abc.ABC):
         sources = usable_sources(usable, np.array([place[label] for label in labels], dtype=np.int32), list(counts))
         budget = rows_to_make(self.sampling_strategy, counts)
         check_sources(sources, budget)
+        check_guards_apply(self, self.guards)
         chosen = select(self.guards, self.own_guards(), budget=budget, rows=len(rows) + sum(budget.values()))
         self.random_state_ = seed_of(self.random_state)
         self.prepare()
@@ -212,6 +213,24 @@ def model_device(strategy: TextStrategy) -> str:
     """Return the device of a strategy's models; for a composition, that of its first part with a device."""
     params = strategy.get_params()
     return next((params[name] for name in params if name.rpartition("__")[2] == "device"), "auto")
+
+
+def check_guards_apply(strategy: TextStrategy, guards: Sequence[str | Guard] | None) -> None:
+    """Refuse a guard that was named and that a strategy which copies by design is exempt from.
+
+    Raises
+    ------
+    InputError
+        Naming the guard.
+    """
+    named = [] if guards is None or isinstance(guards, (str, Guard)) else [guard for guard in guards if guard != "none"]
+    for guard in named if strategy.copies else ():
+        guard = GUARDS.parse(guard) if isinstance(guard, str) else guard
+        if not guard.binds_copies:
+            raise InputError(
+                f"The guard {guard.name!r} does not judge copies, and {strategy.name!r} copies rows by design. Leave it"
+                " out."
+            )
 
 
 def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Originals) -> list[Guard]:

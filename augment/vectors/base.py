@@ -232,6 +232,10 @@ class VectorSampler(BaseOverSampler, abc.ABC):
         InputError
             If X holds other values than finite numbers, is sparse, or a class is too small.
         """
+        if params:
+            raise InputError(
+                f"{type(self).__name__}.fit_resample takes X and y alone. Got {', '.join(params)} besides."
+            )
         if hasattr(X, "iloc"):  # else imbalanced-learn would cut new rows to whole numbers, or to True, by column
             whole = X.select_dtypes("integer" if self.takes_repeats() else ["integer", "bool"]).columns
             X = X.astype(dict.fromkeys(whole, np.float64)) if len(whole) else X

@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from augment.cli.console import progress, show_table
 from augment.cli.options import layout_of, layout_options
 from augment.errors import InputError, Interrupted
+
+if TYPE_CHECKING:
+    from augment.data.reading import Layout
 
 
 @contextmanager
@@ -56,7 +59,7 @@ def evaluate_command(
     """
     from classifiers.evaluation import evaluate, open_scorer, read_evaluated, tables
 
-    layout = layout_of(**others)
+    layout = layout_of(sources, **others)
     corpora = [read_evaluated(source, layout) for source in sources]
     scorer = open_scorer(model, max_length=max_length, device=device, dtype=dtype)
     with progress(sum(len(corpus.table) for corpus in corpora), "rows", quiet=quiet) as advance:
@@ -97,6 +100,8 @@ def predict_command(
     from classifiers.evaluation import open_scorer
     from classifiers.prediction import predictions, write_csv, write_jsonl
 
+    if overwrite and output is None:
+        raise InputError("--overwrite is for an output file, and none is given. Give --output, or leave it out.")
     if output is not None and output.exists() and not overwrite:
         raise InputError(f"{output} exists already; give --overwrite to replace it, or another name.")
     if form is None and output is not None:
@@ -104,7 +109,8 @@ def predict_command(
         if form not in ("csv", "jsonl"):
             raise InputError(f"{output}: predictions are written as .csv or .jsonl. Give such a name, or --format.")
     form = form or "csv"
-    texts = _texts(source, layout_of(**others))
+    lines = source == "-" or source.endswith(".txt")
+    texts = _texts(source, line_layout(**others) if lines else layout_of((source,), labelled=False, **others))
     scorer = open_scorer(model, max_length=max_length, device=device)
     interactive = source == "-" and sys.stdin.isatty()
     rows = predictions(scorer, texts, **({"chunk": 1} if interactive else {}))
@@ -114,6 +120,15 @@ def predict_command(
             file = stack.enter_context(stack.enter_context(replacing(output)).open("w", encoding="utf-8", newline=""))
         write = partial(write_csv, classes=scorer.classes) if form == "csv" else write_jsonl
         write(rows, file)
+
+
+def line_layout(**others: Any) -> Layout:
+    """Refuse options on columns and labels, since lines of text have none; return the default layout."""
+    from augment.data.reading import Layout
+
+    if layout_of(**others) != Layout():
+        raise InputError("Options on columns, labels and splits are for tables, and the input is lines of text.")
+    return Layout()
 
 
 def _texts(source: str, layout: Any) -> Iterator[str]:

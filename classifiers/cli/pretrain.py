@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from augment.cli.options import layout_of, layout_options
 from augment.errors import InputError, ModelError, OutputError
-from classifiers.cli.commands import resumable, text_lines
+from classifiers.cli.commands import line_layout, resumable, text_lines
 
 if TYPE_CHECKING:
     from augment.data.corpus import Layout
@@ -118,6 +118,11 @@ def pretrain_command(
     from classifiers.pretraining.shrinking import shrink
 
     _refuse_foreign(objective)
+    for name in ("whole_share", "distillation_weight"):
+        if options[name] is not None and teacher is None:
+            raise InputError(
+                f"--{name.replace('_', '-')} is for a training with a teacher. Give --teacher, or leave it out."
+            )
     if (output_dir / "config.json").exists():
         raise OutputError(f"The folder {str(output_dir)!r} holds a model already. Give another.")
     if (output_dir / "training").exists() and not resume:
@@ -126,7 +131,10 @@ def pretrain_command(
         )
     settings = {name: options.pop(name) for name in SETTINGS}
     overrides = {name: value for name, value in settings.items() if value is not None}
-    layout = layout_of(**options)
+    tables = [source for source in sources if not source.endswith(".txt")]
+    layout = layout_of(tables, labelled=condition == "label", **options) if tables else line_layout(**options)
+    if objective == "supervised-simcse" and layout.text_column is not None:
+        raise InputError("--text-column is not for --objective supervised-simcse: name three columns instead.")
     click.get_current_context().with_resource(resumable(output_dir, "training"))
     smaller = {"vocabulary": vocabulary, "layers": layers, "positions": positions}
     if objective == "mlm":

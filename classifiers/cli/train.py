@@ -130,7 +130,7 @@ def train_command(
     from augment.data.corpus import read, read_texts
     from classifiers.training.run import train
 
-    layout = layout_of(**others)
+    layout = layout_of((source, *((validation,) if validation else ()), *against), **others)
     rows = read(source, layout)
     held_out = None if validation is None else read(validation, layout)
     never = [text for name in against for text in read_texts(name, layout)]
@@ -183,6 +183,8 @@ def _settings(others: dict[str, Any]) -> dict[str, Any]:
         if mode is None:
             mode = "features" if strategy != "none" and STRATEGIES.find(strategy).kind == "vector" else "static"
         ways["strategy"] = None if strategy == "none" and mode == "features" else strategy
+    if others["epochs"] is not None and others["max_steps"] is not None:
+        raise InputError("--max-steps takes the place of --epochs. Give one of them.")
     if mode is None and ways:
         raise InputError(
             f"The option --{min(ways).replace('_', '-')} says how rows are augmented. Name a strategy with --augment,"

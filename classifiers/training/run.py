@@ -109,6 +109,9 @@ def train(
             "The options resume and overwrite exclude each other: one goes on with unfinished work, one removes it."
             " Give one of them."
         )
+    if output_dir is None and (resume or overwrite):
+        name = "resume" if resume else "overwrite"
+        raise InputError(f"`{name}` is for a training with an output_dir, and none is given. Leave it out.")
     # The state of all processes that train this model. Later transformers sets it up again in the same way.
     PartialState(cpu=config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()))
     log_once = log if log is not None and PartialState().is_main_process else lambda line: None

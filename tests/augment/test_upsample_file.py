@@ -198,7 +198,7 @@ def test_a_strategys_own_settings_are_those_of_its_runs(source, tmp_path, built)
             r"`sampling_strategy=\{'neutral': 8\}` .* `sampling_strategy=\{'neutral': 6\}`",
         ),
         ({"seed": 4}, "`seed=4` .* `random_state=3`"),
-        ({"guards": ["length_ratio"]}, r"`guards=\['length_ratio'\]` .* `guards=\['none'\]`"),
+        ({"guards": ["held_out"]}, r"`guards=\['held_out'\]` .* `guards=\['none'\]`"),
     ],
 )
 def test_a_conflicting_argument_wins_and_a_warning_names_both(source, tmp_path, built, argument, names):

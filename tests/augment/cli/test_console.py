@@ -79,13 +79,13 @@ def test_a_text_file_that_cannot_be_used_is_refused(bert, tmp_path, content, say
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--mask-ratio", "1"), "mask_ratio must lie between"),
+        (("--mask-ratio", "1"), "'mask_ratio' must be below 1"),
         (("--layers", "9"), "number of layers must be between 1 and"),
         (("--vocabulary", "3"), "vocabulary size must be at least"),
         (("--device", "abacus"), "'abacus'"),
-        (("--batch-size", "0"), "batch_size must be at least 1. Got 0"),
-        (("--max-length", "2"), "max_length must be at least 3. Got 2"),
-        (("--seed", "-1"), "seed must be at least 0. Got -1"),
+        (("--batch-size", "0"), "'batch_size' must be 1 or more. Got 0"),
+        (("--max-length", "2"), "'max_length' must be 3 or more. Got 2"),
+        (("--seed", "-1"), "'seed' must be 0 or more. Got -1"),
     ],
 )
 def test_an_option_out_of_range_is_refused(bert, corpus, tmp_path, options, says) -> None:

@@ -88,7 +88,7 @@ def test_an_existing_output_is_replaced_only_on_request():
 
 
 def test_quiet_says_nothing_when_all_is_well():
-    done = run("upsample in.csv -o out.parquet --strategy smote --encoder ./tiny --quiet --show 3")
+    done = run("upsample in.csv -o out.parquet --strategy smote --encoder ./tiny --quiet")
     assert (done.stdout, done.stderr) == ("", "")
     assert Counter(read("out.parquet")["label"]) == dict.fromkeys(SIZES, 20)
 
@@ -142,7 +142,10 @@ def test_a_report_about_vectors_is_written_on_request():
         ("--strategy fillmask --decode nearest", ("--decode is for", "'fillmask' makes texts")),
         ("--strategy random --pooling max", ("--pooling is for", "'random' makes texts")),
         ("--strategy random --no-normalize", ("normalize is for", "'random' makes texts")),
-        ("--strategy smote --pooling men", ("`pooling`", "'cls_mlp', 'max' or 'mean'", "'men'", "Did you mean 'mean'?")),
+        (
+            "--strategy smote --pooling men",
+            ("`pooling`", "'cls_mlp', 'max' or 'mean'", "'men'", "Did you mean 'mean'?"),
+        ),
         ("--strategy smote --decode furthest", ("--decode", "'nearest'", "furthest")),
         ("--strategy smote --batch-size 0", ("`batch_size` of TextEncoder", "1 or more", "Got 0")),
         ("--strategy smote --param k_neigbors=3", ("'smote' has no parameter", "Did you mean 'k_neighbors'?")),
