@@ -59,6 +59,12 @@ def run(command: str, folder: Path) -> None:
         assert done.exit_code == 0, f"{command}\n{done.stderr}\n{done.exception!r}"
 
 
+def is_written_again(command: str, folder: Path) -> bool:
+    """Whether a command writes anew what one before it on the page has written."""
+    output = re.search(r" -o (\S+)", command)
+    return output is not None and (folder / output[1]).exists() and "--dry-run" not in command
+
+
 def write(rows: Any, path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("text", "label"), *rows])
@@ -87,7 +93,7 @@ def test_the_commands_and_the_code_of_a_page_run(page: str, place: Path) -> None
     for block in blocks(page, "sh"):
         for command in block.splitlines():
             if not command.startswith("make "):
-                run(f"{command} --overwrite" if " -o " in command else command, place)
+                run(f"{command} --overwrite" if is_written_again(command, place) else command, place)
     for code in blocks(page, "python"):
         exec(compile(code.replace('"google-bert/bert-base-german-cased"', '"mini"'), page, "exec"), {})
 

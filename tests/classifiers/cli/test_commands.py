@@ -319,7 +319,7 @@ def test_evaluate_matches_labels_without_case_and_refuses_others(place, model):
     assert "does not know the label 'bad'. It knows neutral, positive" in refused("evaluate", model, "other.csv")
     assert "There is no model folder" in refused("evaluate", "no/such/model", "dev.csv")
     assert "holds no model" in refused("evaluate", ".", "dev.csv")
-    assert "no text classifier" in refused("evaluate", "mini", "dev.csv")
+    assert "is not a text classifier" in refused("evaluate", "mini", "dev.csv")
 
 
 # predict
