@@ -1,5 +1,5 @@
 from ._version import __version__ as __version__
-from .data.reading import Layout as Layout
+from .data.layout import Layout as Layout
 from .generation.candidates import Candidate as Candidate
 from .generation.candidates import Draw as Draw
 from .guards.base import Guard as Guard

@@ -13,7 +13,8 @@ from sklearn.base import clone
 
 from augment import registry
 from augment.data.containers import as_table, held_out_texts
-from augment.data.corpus import Layout, from_table
+from augment.data.corpus import from_table
+from augment.data.layout import Layout
 from augment.errors import InputError, Interrupted
 from augment.generation.budget import SamplingStrategy
 from augment.guards.base import Guard

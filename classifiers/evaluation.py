@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from augment.data.corpus import Corpus, read
-from augment.data.reading import Layout
+from augment.data.layout import Layout
 from augment.errors import InputError, did_you_mean
 from augment.models.checkpoints import load_classifier
 from augment.models.scorer import TextScorer

@@ -8,7 +8,7 @@ from typing import Any
 
 def write(table: Any, path: Path) -> None:
     """Write a whole table."""
-    from augment.data.corpus import batches
+    from augment.data.table_columns import batches
     from augment.data.writing import write_batches
 
     write_batches(table.features, batches(table), path)
@@ -16,7 +16,7 @@ def write(table: Any, path: Path) -> None:
 
 def fingerprint(table):
     """Return the fingerprint of a whole table."""
-    from augment.data import corpus
+    from augment.data.table_columns import batches
     from augment.data.fingerprint import fingerprint
 
-    return fingerprint(table.features, corpus.batches(table))
+    return fingerprint(table.features, batches(table))

@@ -11,7 +11,7 @@ import click
 from augment.errors import InputError
 
 if TYPE_CHECKING:
-    from augment.data.corpus import Layout
+    from augment.data.layout import Layout
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -45,7 +45,7 @@ def layout_options(command: _Command) -> _Command:
 
 def layout_of(sources: Sequence[str] | None = None, /, *, labelled: bool = True, **others: Any) -> Layout:
     """Build the layout from the options of `layout_options`, and refuse what has no effect on the sources."""
-    from augment.data.reading import Layout, check_layout
+    from augment.data.layout import Layout, check_layout
 
     for name in ("columns", "labels"):
         if others[name] is not None:

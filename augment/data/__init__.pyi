@@ -5,4 +5,4 @@ from .corpus import read as read
 from .corpus import read_texts as read_texts
 from .inspection import Inspection as Inspection
 from .inspection import inspect as inspect
-from .reading import Layout as Layout
+from .layout import Layout as Layout

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from augment.data.fingerprint import fingerprint
-from augment.data.mapped_tables import release, spooled
-from augment.data.reading import Layout as Layout
-from augment.data.reading import from_arrow, load
+from augment.data.labels import label_namer, usable_rows, with_mapped_labels
+from augment.data.layout import Layout
+from augment.data.mapped_tables import release
+from augment.data.reading import load
+from augment.data.table_columns import BATCH, batches, encoded, selected, table_column, with_column
 from augment.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -27,15 +29,9 @@ LABEL_COLUMNS = ("label", "gold_label", "sentiment")
 """Default names of the label column. The first that exists is used."""
 PROVENANCE = {"is_synthetic": "bool", "source_row": "int64", "strategy": "string", "variant": "int64"}
 """The columns that upsampling adds, and their types."""
-NO_MAJORITY = {"gold_label": "mixed"}
-"""Label columns in which a certain name means "no label", as null and an empty string do (DynaSent)."""
-STARS = {"1": "negative", "2": "negative", "3": "neutral", "4": "positive", "5": "positive"}
-BATCH = 10_000
-"""Rows that are in memory at a time. The fingerprint and parquet files depend on it."""
 
 _DEFAULT = Layout()
 _READS = 32  # single texts that are read before memory is released; each may have touched three times 64 KiB
-_STAR = re.compile(r"([1-5])( stars?)?")  # "4 stars" is a class name of yelp_review_full on the hub
 
 
 class Texts(Sequence[str | None]):
@@ -50,7 +46,7 @@ class Texts(Sequence[str | None]):
     """
 
     def __init__(self, table: Dataset, column: str) -> None:
-        self._column = _column(table, column)
+        self._column = table_column(table, column)
         self._reads = 0
 
     def __len__(self) -> int:
@@ -113,13 +109,13 @@ class Corpus:
     @property
     def labels(self) -> list[str | int]:
         """The labels as they are stored, one per row: strings, or integers (those of a ClassLabel, too)."""
-        labels: list[str | int] = _column(self.table, self.label_column).to_pylist()
+        labels: list[str | int] = table_column(self.table, self.label_column).to_pylist()
         return labels
 
     @property
     def label_names(self) -> dict[str | int, str]:
         """The name of every label that occurs, in sorted order of the labels."""
-        name_of = _namer(self.table, self.label_column)
+        name_of = label_namer(self.table, self.label_column)
         return {value: str(name_of(value)) for value in self._encoded[0]}
 
     @property
@@ -147,12 +143,12 @@ class Corpus:
         """Which rows were made by upsampling; bool, shape (n,), all False if the table does not say."""
         if "is_synthetic" not in self.table.column_names:
             return np.zeros(len(self.table), dtype=bool)
-        flags: np.ndarray = _column(self.table, "is_synthetic").fill_null(False).to_numpy()
+        flags: np.ndarray = table_column(self.table, "is_synthetic").fill_null(False).to_numpy()
         return flags
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return one column as it is stored."""
-        return _column(self.table, name)
+        return table_column(self.table, name)
 
     def named_labels(self) -> list[str]:
         """Return the name of each row's class; equal names are one object."""
@@ -162,7 +158,7 @@ class Corpus:
     @cached_property
     def _encoded(self) -> tuple[list[str | int], np.ndarray]:
         """The labels that occur, sorted, and the place of each row's label among them."""
-        values, codes = _encode(_column(self.table, self.label_column))
+        values, codes = encoded(table_column(self.table, self.label_column))
         order = sorted(range(len(values)), key=values.__getitem__)
         return [values[i] for i in order], np.argsort(order).astype(np.int32)[codes]
 
@@ -274,9 +270,9 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
         )
     table = _typed_provenance(table.with_format(None), name)
     if layout.label_map is not None:
-        table = _mapped(table, name, label_column, layout.label_map)
-    rows = _usable(table, name, label_column, layout)
-    kept = table if len(rows) == len(table) else _selected(table, rows)
+        table = with_mapped_labels(table, name, label_column, layout.label_map)
+    rows = usable_rows(table, name, label_column, layout)
+    kept = table if len(rows) == len(table) else selected(table, rows)
     return Corpus(
         name,
         kept,
@@ -287,74 +283,6 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
         fingerprint(kept.features, batches(kept)),
         layout,
     )
-
-
-def batches(table: Dataset) -> Iterator[pa.Table]:
-    """Yield the rows of a table, `BATCH` at a time, and release their memory in between.
-
-    Parameters
-    ----------
-    table : Dataset
-        The table.
-
-    Yields
-    ------
-    pyarrow.Table
-        Of `BATCH` rows; the last of fewer.
-    """
-    arrow = table.with_format("arrow")
-    for start in range(0, len(table), BATCH):
-        yield arrow[start : start + BATCH]
-        release()
-
-
-def _column(table: Dataset, name: str) -> pa.ChunkedArray:
-    """Return one column as it is stored."""
-    return table.with_format("arrow").select_columns([name])[:].column(name)
-
-
-def _encode(column: pa.ChunkedArray) -> tuple[list[Any], np.ndarray]:
-    """Return the different values of a column, in order of their first row, and the place of each row's among them."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_string_view(column.type):
-        column = column.cast(pa.string())
-    parts = [column[start : start + BATCH] for start in range(0, len(column), BATCH)]
-    values = pa.array([], column.type)
-    for part in parts:
-        values = pa.chunked_array([values, part.unique()]).unique()
-        release()
-    codes = np.empty(len(column), dtype=np.int32)
-    for i, part in enumerate(parts):
-        codes[i * BATCH : (i + 1) * BATCH] = pc.index_in(part, value_set=values).to_numpy()
-        release()
-    return values.to_pylist(), codes
-
-
-def _selected(table: Dataset, rows: np.ndarray) -> Dataset:
-    """Return some rows of a table, in order, as a table of their own."""
-    parts = iter(batches(table))
-    chosen = (
-        batch
-        for start, part in zip(range(0, len(table), BATCH), parts, strict=True)
-        for batch in part.take(rows[slice(*np.searchsorted(rows, (start, start + BATCH)))] - start)
-        .combine_chunks()
-        .to_batches()
-    )
-    selected = spooled(chosen)
-    return from_arrow(selected.replace_schema_metadata(table.features.arrow_schema.metadata), "the rows")
-
-
-def _with_column(table: Dataset, name: str, values: Any, dtype: str) -> Dataset:
-    """Return the table with other values in one column, which keeps its place."""
-    from datasets import Value
-
-    features = table.features.copy()
-    features[name] = Value(dtype)
-    arrow = table.with_format("arrow")[:]
-    arrow = arrow.set_column(arrow.column_names.index(name), name, values)
-    return from_arrow(arrow.replace_schema_metadata(features.arrow_schema.metadata), name)
 
 
 def _find_column(table: Dataset, name: str, requested: str | None, defaults: Sequence[str], role: str) -> str:
@@ -406,59 +334,6 @@ def _find_label(table: Dataset, name: str, layout: Layout) -> str:
     return column
 
 
-def _namer(table: Dataset, column: str) -> Callable[[Any], str | None]:
-    """Return a function from a stored label to its name, or to None for a missing label (-1 in a ClassLabel)."""
-    names = getattr(table.features[column], "names", None)
-    if names is None:
-        return lambda value: None if value is None else str(value)
-    return lambda value: names[value] if value is not None and 0 <= value < len(names) else None
-
-
-def _usable(table: Dataset, name: str, column: str, layout: Layout) -> np.ndarray:
-    """Return the numbers of the rows to keep."""
-    values, codes = _encode(_column(table, column))
-    names = list(map(_namer(table, column), values))
-    known = sorted({label for label in names if label})
-    for label in layout.labels or ():
-        if label not in known:
-            raise InputError(
-                f"{name}: no row has the label {label!r}; column {column!r} holds "
-                f"{', '.join(map(repr, known[:20])) or 'no label at all'}: correct --labels."
-                f"{did_you_mean(label, known)}"
-            )
-    classes = set(layout.labels or ()) or set(known) - {NO_MAJORITY.get(column)}
-    keep = np.array([label in classes for label in names], dtype=bool)[codes]
-    if not keep.all() and not layout.labels and not layout.drop_unlabelled:
-        nothing = f"null, empty or {NO_MAJORITY[column]!r}" if column in NO_MAJORITY else "null or empty"
-        raise InputError(
-            f"{name}: {np.count_nonzero(~keep)} of {len(keep)} rows have no usable label in column {column!r} "
-            f"({nothing}), the first is row {np.argmin(keep)}; give --drop-unlabelled to keep them out, "
-            f"or --labels to name the classes."
-        )
-    if not keep.any():
-        raise InputError(f"{name}: no row has a usable label in column {column!r}; give another as --label-column.")
-    return np.flatnonzero(keep).astype(np.int64)
-
-
-def _mapped(table: Dataset, name: str, column: str, label_map: str) -> Dataset:
-    """Return the table with stars replaced by the names of the three classes."""
-    import pyarrow as pa
-
-    if label_map != "stars":
-        raise InputError(f"Unknown label map {label_map!r}; expected 'stars'.{did_you_mean(label_map, ['stars'])}")
-    values, codes = _encode(_column(table, column))
-    names: list[str | None] = []
-    for place, label in enumerate(map(_namer(table, column), values)):
-        star = _STAR.fullmatch(label) if label else None
-        if label and not star:
-            raise InputError(
-                f"{name}, row {np.argmax(codes == place)}: expected 1 to 5 stars in column {column!r}, got {label!r}; "
-                f"correct the row, or read the file without --label-map."
-            )
-        names.append(STARS[star[1]] if star else None)
-    return _with_column(table, column, pa.array(names, pa.string()).take(pa.array(codes)), "string")
-
-
 def _typed_provenance(table: Dataset, name: str) -> Dataset:
     """Restore the types, lost in csv, of the columns that upsampling added."""
     import pyarrow as pa
@@ -468,11 +343,11 @@ def _typed_provenance(table: Dataset, name: str) -> Dataset:
     for column, dtype in PROVENANCE.items():
         if column not in table.column_names or getattr(table.features[column], "dtype", None) == dtype:
             continue
-        values = _column(table, column)
+        values = table_column(table, column)
         try:
             if pa.types.is_string(values.type):
                 values = _parsed(values, dtype, name, column)
-            table = _with_column(table, column, values.cast(pa.type_for_alias(dtype)), dtype)
+            table = with_column(table, column, values.cast(pa.type_for_alias(dtype)), dtype)
         except pa.ArrowException as error:
             reason = " ".join(str(error).split())[:200]
             raise InputError(

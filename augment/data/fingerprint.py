@@ -25,7 +25,7 @@ def fingerprint(features: Features, tables: Iterable[pa.Table]) -> str:
     features : Features
         The columns and their types.
     tables : iterable of pyarrow.Table
-        The rows in parts of `corpus.BATCH`, the last with fewer. The hash depends on where the parts end.
+        The rows in parts of `table_columns.BATCH`, the last with fewer. The hash depends on where the parts end.
 
     Returns
     -------

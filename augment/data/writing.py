@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from augment.data.corpus import BATCH, batches
 from augment.data.fingerprint import fingerprint
-from augment.data.reading import SUFFIXES, unknown_format
+from augment.data.layout import SUFFIXES
+from augment.data.reading import unknown_format
+from augment.data.table_columns import BATCH, batches
 from augment.errors import OutputError
 from augment.files import check_writable, flush_to_disk, replacing
 

@@ -229,7 +229,7 @@ def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "m
 def _sources(table: WrittenOutput) -> tuple[Callable[[np.ndarray], list[str]] | None, str | None]:
     """Return a function that gives the source texts of new rows, or None and the reason."""
     from augment.data.corpus import read
-    from augment.data.reading import Layout
+    from augment.data.layout import Layout
 
     input_record = table.manifest["input"]
     new = np.flatnonzero(table.is_new)

@@ -136,7 +136,7 @@ def _fidelity(
 def _heldout(manifest: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], str | None]:
     """Return the vectors of held-out rows by class, or an empty dict and the reason."""
     from augment.data.corpus import read
-    from augment.data.reading import Layout
+    from augment.data.layout import Layout
     from augment.models.encoder import TextEncoder
 
     if not manifest["against"]:

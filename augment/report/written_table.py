@@ -59,7 +59,8 @@ class WrittenOutput:
     """A written table. The columns that are needed of every row are held as arrays."""
 
     def __init__(self, path: Path, manifest: Mapping[str, Any], seed: int) -> None:
-        from augment.data.reading import Layout, load
+        from augment.data.layout import Layout
+        from augment.data.reading import load
 
         self.path, self.manifest, self.seed = path, manifest, seed
         self.table = load(path, Layout())

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from pydantic import ValidationError, create_model
 
 from augment.data import corpus
-from augment.data.corpus import Corpus, Layout
-from augment.data.reading import check_layout
+from augment.data.corpus import Corpus
+from augment.data.layout import Layout, check_layout
 from augment.errors import InputError, did_you_mean
 from augment.generation import budget
 from augment.guards.base import Guard

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from augment.data.corpus import BATCH, PROVENANCE, Corpus, batches
+from augment.data.corpus import PROVENANCE, Corpus
+from augment.data.table_columns import BATCH, batches
 from augment.generation.loop import Row
 
 if TYPE_CHECKING:

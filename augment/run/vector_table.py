@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from augment.data.corpus import BATCH, PROVENANCE, batches
+from augment.data.corpus import PROVENANCE
+from augment.data.table_columns import BATCH, batches
 from augment.errors import InputError
 from augment.run.job import Job
 from augment.run.manifest import Manifest

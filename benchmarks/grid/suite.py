@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationError
 
 from augment._version import __version__
-from augment.data.reading import Layout
+from augment.data.layout import Layout
 from augment.errors import InputError, did_you_mean
 from augment.generation.budget import rows_to_make
 from augment.models.checkpoints import folder_hash

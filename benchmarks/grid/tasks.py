@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from augment.data.reading import SUFFIXES, Layout
+from augment.data.layout import SUFFIXES, Layout
 from augment.errors import InputError, did_you_mean
 from augment.seeding import generator
 from augment.settings import Settings

@@ -18,7 +18,7 @@ from augment.cli.options import layout_of, layout_options
 from augment.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
-    from augment.data.reading import Layout
+    from augment.data.layout import Layout
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def predict_command(
 
 def line_layout(**others: Any) -> Layout:
     """Refuse options on columns and labels, since lines of text have none; return the default layout."""
-    from augment.data.reading import Layout
+    from augment.data.layout import Layout
 
     if layout_of(**others) != Layout():
         raise InputError("Options on columns, labels and splits are for tables, and the input is lines of text.")

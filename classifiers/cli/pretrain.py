@@ -15,7 +15,7 @@ from augment.errors import InputError, ModelError, OutputError
 from classifiers.cli.commands import line_layout, resumable, text_lines
 
 if TYPE_CHECKING:
-    from augment.data.corpus import Layout
+    from augment.data.layout import Layout
 
 
 CONTRASTIVE = ("simcse", "esimcse", "supervised-simcse")

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
-from augment.data.corpus import Layout, Texts
+from augment.data.corpus import Texts
+from augment.data.layout import Layout
 from augment.data.reading import load
 from augment.errors import InputError
 from augment.models.length_batches import LENGTH_STEP, padded

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from swapped_words import LABELS, SHUFFLED, SHUFFLED_LABELS, TEXTS, Stubborn, Swap, pair
 
 from augment.data.corpus import from_table
-from augment.data.reading import Layout
+from augment.data.layout import Layout
 from augment.run.job import HeldOutTexts, plan_job
 from augment.run.text_run import Run
 from augment.upsampling import upsample

@@ -30,7 +30,7 @@ from augment_command import (
     table,
 )
 
-from augment.data.reading import Layout
+from augment.data.layout import Layout
 from augment.words import folded, word_spans
 
 SST3 = ROOT.parent / "shared" / "data" / "sst3"

@@ -15,7 +15,8 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 from tables import fingerprint, write
 
-from augment.data.corpus import Corpus, Layout, from_table, read, read_texts
+from augment.data.corpus import Corpus, from_table, read, read_texts
+from augment.data.layout import Layout
 from augment.errors import InputError
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
@@ -286,7 +287,7 @@ def test_rows_with_nothing_but_white_space_have_no_text() -> None:
 
 
 def test_rows_that_are_kept_out_of_a_long_table_leave_it_mapped_and_typed(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("augment.data.corpus.BATCH", 7)
+    monkeypatch.setattr("augment.data.table_columns.BATCH", 7)
     features = Features({"text": Value("string"), "label": ClassLabel(names=["x", "y"])})
     labels = [-1 if i % 3 == 0 or 7 <= i < 14 else i % 2 for i in range(40)]
     table = Dataset.from_dict({"text": [f"t{i}" for i in range(40)], "label": labels}, features=features)

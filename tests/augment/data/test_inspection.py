@@ -8,7 +8,7 @@ from swapped_words import SHUFFLED, SHUFFLED_LABELS, Swap
 
 from augment.data.corpus import from_table
 from augment.data.inspection import inspect, suggest
-from augment.data.reading import Layout
+from augment.data.layout import Layout
 from augment.run.job import plan_job
 
 

@@ -14,7 +14,8 @@ from datasets import Dataset, DatasetDict
 from tables import write
 
 from augment.data import mapped_tables, reading
-from augment.data.reading import Layout, load
+from augment.data.layout import Layout
+from augment.data.reading import load
 from augment.errors import InputError, OutputError
 
 DEFAULT = Layout()

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from tables import fingerprint, write
 
 from augment.data import writing
-from augment.data.corpus import PROVENANCE, Layout, from_table, read
+from augment.data.corpus import PROVENANCE, from_table, read
+from augment.data.layout import Layout
 from augment.data.writing import check_output, check_storable, write_batches
 from augment.errors import CounterpoiseError, InputError, OutputError
 from augment.files import clear_leftovers, staged_text
@@ -355,7 +356,7 @@ def test_a_nul_cannot_be_written_to_csv_and_can_to_jsonl(tmp_path: Path) -> None
 
 
 def test_a_nul_is_found_before_rows_are_made(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("augment.data.corpus.BATCH", 2)
+    monkeypatch.setattr("augment.data.table_columns.BATCH", 2)
     table = Dataset.from_dict({"text": ["a", "b", "c", "d\0"], "label": ["x"] * 4})
     with pytest.raises(OutputError, match=r"t\.csv, row 3: holds a NUL character"):
         check_storable(table, tmp_path / "t.csv")

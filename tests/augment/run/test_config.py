@@ -342,8 +342,7 @@ def test_a_folder_is_no_file_and_no_input_is_asked_for():
 def test_the_command_line_cannot_compose_and_says_what_can():
     said = refused("in.csv", "--strategy", "sequential", "-o", "out.csv")
     assert (
-        "needs a value for 'steps', which is for a strategy made of others: write it into a file for --config"
-        in said
+        "needs a value for 'steps', which is for a strategy made of others: write it into a file for --config" in said
     )
     assert "`one_of.choices`" in refused("in.csv", "--strategy", "one_of", "--param", "choices=random", "-o", "out.csv")
 

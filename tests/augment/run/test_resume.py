@@ -22,7 +22,8 @@ import pytest
 from click.testing import CliRunner
 
 from augment.cli.entry import main
-from augment.data.corpus import Layout, read
+from augment.data.corpus import read
+from augment.data.layout import Layout
 from augment.generation.loop import CHUNK
 from augment.identity import installed_versions
 from augment.registry import STRATEGIES

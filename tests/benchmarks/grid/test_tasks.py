@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
-from augment.data.reading import Layout
+from augment.data.layout import Layout
 from augment.errors import InputError
 from augment.words import folded
 from benchmarks.grid.tasks import CROSS_DOMAIN, LabelledRows, Task, at_hand, load, read_split

@@ -52,7 +52,8 @@ def test_a_file_whose_synthetic_rows_themselves_stand_in_validation_is_refused(u
 
 
 def test_parents_are_found_by_their_numbers_in_the_file_also_where_rows_are_kept_out():
-    from augment.data.corpus import Layout, from_table
+    from augment.data.corpus import from_table
+    from augment.data.layout import Layout
 
     texts = [
         "no label here at all",

@@ -9,7 +9,7 @@ import pytest
 import torch
 from small_pretrainings import ROWS, in_pieces, opened, with_masks
 
-from augment.data.corpus import Layout
+from augment.data.layout import Layout
 from augment.errors import InputError
 from classifiers.pretraining.sentences import IGNORED, Tuples, Views, read_triples
 

@@ -1,0 +1,79 @@
+"""Read the labels of a table: star ratings, rows without a majority, rows of classes that are left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from augment.data.layout import Layout
+from augment.data.table_columns import encoded, table_column, with_column
+from augment.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+NO_MAJORITY = {"gold_label": "mixed"}
+"""Label columns in which a certain name means "no label", as null and an empty string do (DynaSent)."""
+
+
+STARS = {"1": "negative", "2": "negative", "3": "neutral", "4": "positive", "5": "positive"}
+
+
+_STAR = re.compile(r"([1-5])( stars?)?")  # "4 stars" is a class name of yelp_review_full on the hub
+
+
+def label_namer(table: Dataset, column: str) -> Callable[[Any], str | None]:
+    """Return a function from a stored label to its name, or to None for a missing label (-1 in a ClassLabel)."""
+    names = getattr(table.features[column], "names", None)
+    if names is None:
+        return lambda value: None if value is None else str(value)
+    return lambda value: names[value] if value is not None and 0 <= value < len(names) else None
+
+
+def usable_rows(table: Dataset, name: str, column: str, layout: Layout) -> np.ndarray:
+    """Return the numbers of the rows to keep."""
+    values, codes = encoded(table_column(table, column))
+    names = list(map(label_namer(table, column), values))
+    known = sorted({label for label in names if label})
+    for label in layout.labels or ():
+        if label not in known:
+            raise InputError(
+                f"{name}: no row has the label {label!r}; column {column!r} holds "
+                f"{', '.join(map(repr, known[:20])) or 'no label at all'}: correct --labels."
+                f"{did_you_mean(label, known)}"
+            )
+    classes = set(layout.labels or ()) or set(known) - {NO_MAJORITY.get(column)}
+    keep = np.array([label in classes for label in names], dtype=bool)[codes]
+    if not keep.all() and not layout.labels and not layout.drop_unlabelled:
+        nothing = f"null, empty or {NO_MAJORITY[column]!r}" if column in NO_MAJORITY else "null or empty"
+        raise InputError(
+            f"{name}: {np.count_nonzero(~keep)} of {len(keep)} rows have no usable label in column {column!r} "
+            f"({nothing}), the first is row {np.argmin(keep)}; give --drop-unlabelled to keep them out, "
+            f"or --labels to name the classes."
+        )
+    if not keep.any():
+        raise InputError(f"{name}: no row has a usable label in column {column!r}; give another as --label-column.")
+    return np.flatnonzero(keep).astype(np.int64)
+
+
+def with_mapped_labels(table: Dataset, name: str, column: str, label_map: str) -> Dataset:
+    """Return the table with stars replaced by the names of the three classes."""
+    import pyarrow as pa
+
+    if label_map != "stars":
+        raise InputError(f"Unknown label map {label_map!r}; expected 'stars'.{did_you_mean(label_map, ['stars'])}")
+    values, codes = encoded(table_column(table, column))
+    names: list[str | None] = []
+    for place, label in enumerate(map(label_namer(table, column), values)):
+        star = _STAR.fullmatch(label) if label else None
+        if label and not star:
+            raise InputError(
+                f"{name}, row {np.argmax(codes == place)}: expected 1 to 5 stars in column {column!r}, got {label!r}; "
+                f"correct the row, or read the file without --label-map."
+            )
+        names.append(STARS[star[1]] if star else None)
+    return with_column(table, column, pa.array(names, pa.string()).take(pa.array(codes)), "string")

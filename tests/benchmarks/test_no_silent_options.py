@@ -1,0 +1,79 @@
+"""Whatever a benchmark can be given has an effect, or is refused with one clear line."""
+
+from __future__ import annotations
+
+import dis
+import itertools
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from augment.errors import InputError
+from benchmarks.cli import main
+from benchmarks.cli.measures import CONTESTS, LOOKED_AT
+from benchmarks.grid import suite as suites
+from benchmarks.grid.arms import Arm
+
+
+def unwrapped(function: Any) -> Any:
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return function
+
+
+@pytest.mark.parametrize("command", [pytest.param(command, id=name) for name, command in main.commands.items()])
+def test_every_option_is_looked_at(command: click.Command):
+    function = unwrapped(command.callback)
+    code = function.__code__
+    loaded = [step.argval for step in dis.get_instructions(function) if step.opname.startswith("LOAD")]
+    looked_at = set(itertools.chain.from_iterable(one if isinstance(one, tuple) else (one,) for one in loaded))
+    taken = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) | set(code.co_cellvars)
+    names = {str(parameter.name) for parameter in command.params}
+    assert names & taken <= looked_at | set(code.co_cellvars)
+    if not names <= taken:
+        assert {"columns", "options"} & looked_at, "what the signature does not name is passed on whole"
+
+
+def test_every_option_of_throughput_is_of_some_measure_or_of_all():
+    options = {str(p.name) for p in main.commands["throughput"].params if isinstance(p, click.Option)} - {"help"}
+    assert options - {*LOOKED_AT} == {"names", "threads", "repeats", "as_json"}
+    assert {one for measures in LOOKED_AT.values() for one in measures} <= {*CONTESTS}
+
+
+PAIRS = [
+    ("throughput --of smote --model other", "--model is for --of fillmask, encoding, training"),
+    ("throughput --of smote --data in.csv", "--data is for --of fillmask, encoding, training"),
+    ("throughput --of smote --rows 5", "--rows is for --of fillmask, encoding, training"),
+    ("throughput --of smote --batch-size 5", "--batch-size is for --of fillmask, encoding, training"),
+    ("throughput --of encoding --label neutral", "--label is for --of fillmask"),
+    ("throughput --of training --peer-python python", "--peer-python is for --of fillmask"),
+    ("throughput --of fillmask --encoder-python python", "--encoder-python is for --of encoding"),
+    ("run --suite smoke --columns a,b --dry-run", "of --task csv:FILE"),
+    ("run --suite smoke --text-column a --dry-run", "of --task csv:FILE"),
+]
+
+
+@pytest.mark.parametrize(("line", "says"), PAIRS)
+def test_an_option_without_effect_is_refused_in_one_line(line: str, says: str, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, line.split())
+    assert result.exit_code == 2, result.output
+    assert says in result.output
+    assert len(result.output.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_suite_gives_gamma_and_pooling_to_the_cells_that_look_at_them():
+    suite = suites.read("smoke").model_copy(update={"training": {"gamma": 2.0, "pooling": "cls"}})
+
+    def config(arm: Arm, head: str, loss: str) -> Any:
+        return suites._config(suite, arm, "mini", head, loss, 0, 100, "cpu")
+
+    plain = Arm.of("plain", {"summary": "", "training": {}})
+    assert (config(plain, "linear", "focal").gamma, config(plain, "linear", "focal").pooling) == (2.0, "cls")
+    assert (config(plain, "bigru", "cross-entropy").gamma, config(plain, "bigru", "focal").pooling) == (3.0, "mean")
+    own = Arm.of("own", {"summary": "", "training": {"gamma": 1.0}})
+    with pytest.raises(InputError, match="'gamma' is for the loss 'focal'"):
+        config(own, "linear", "cross-entropy")
