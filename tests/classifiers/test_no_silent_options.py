@@ -195,7 +195,7 @@ PAIRS = [
     ("predict model lines.txt --split test", "the input is lines of text"),
     ("pretrain lines.txt -o out --model mini --split test", "the input is lines of text"),
     ("pretrain in.csv -o out --model mini --label-column label", "--label-column is about labels"),
-    ("pretrain lines.txt -o out --model mini --whole-share .3", "--whole-share is for a training with --teacher"),
+    ("pretrain lines.txt -o out --model mini --whole-share .3", "--whole-share is for a training with a teacher"),
     ("pretrain lines.txt -o out --model mini --distillation-weight 3", "--distillation-weight is for a training with"),
     ("pretrain lines.txt -o out --model mini --pooling cls", "--pooling is for --objective simcse"),
     ("pretrain lines.txt -o out --model mini --momentum .9", "--momentum is for --objective esimcse"),
