@@ -259,7 +259,7 @@ def test_a_constant_gap_is_its_own_mean():
         ([[0.2, 0.8, 0.0]], [-1], "Got -1 to -1"),
         ([[0.2, 0.8, 0.0]], [0.5], "whole numbers of shape .rows,.. Got float64"),
         ([[0.2, 0.8, 0.0]], [[0]], "whole numbers"),
-        ([[0.2, 0.8, 0.0]], [0, 1], "equally many of each. Got probabilities 1, codes 2"),
+        ([[0.2, 0.8, 0.0]], [0, 1], "same number of rows, at least one. Got probabilities 1, codes 2"),
         ([[0.2, 0.8]], [0], "a column for each of 3 classes. Got 2"),
     ],
 )

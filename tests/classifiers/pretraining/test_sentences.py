@@ -151,7 +151,7 @@ def test_named_columns_go_before_known_ones_and_the_rest_has_its_usual_names(tmp
     ("content", "columns", "says"),
     [
         ("premise,entailment\na,b\n", (None, None, None), "has no column 'contradiction' .* --contradiction-column"),
-        ("a,b,c\n1,2,3\n", ("a", "b", "d"), r"has no column 'd' .* the columns are 'a', 'b', 'c'"),
+        ("a,b,c\n1,2,3\n", ("a", "b", "d"), r"has no column 'd' .* The columns are 'a', 'b', 'c'"),
         ("premise,entailment,contradiction\na,,c\n", (None, None, None), "in no row are the columns .* all filled"),
     ],
 )

@@ -81,7 +81,7 @@ def test_a_last_line_that_was_cut_short_is_left_out_and_another_is_an_error(tmp_
     path.write_text(path.read_text()[:-40])
     assert [found["step"] for found in read(path)] == [5]
     path.write_text("[1]\n" + path.read_text())
-    with pytest.raises(InputError, match="line 1 is no record"):
+    with pytest.raises(InputError, match="line 1 is not a record"):
         read(path)
 
 
