@@ -16,7 +16,7 @@ def write(table: Any, path: Path) -> None:
 
 def fingerprint(table):
     """Return the fingerprint of a whole table."""
-    from augment.data.table_columns import batches
     from augment.data.fingerprint import fingerprint
+    from augment.data.table_columns import batches
 
     return fingerprint(table.features, batches(table))

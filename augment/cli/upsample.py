@@ -62,7 +62,7 @@ from augment.cli.options import LAYOUT, layout_of, layout_options, values_of, wi
 @click.option("--show", type=int, default=0, metavar="N", help="Print N new rows beside their sources.")
 @click.option("--report", type=Path, metavar="FILE", help="Write an HTML report about the new rows as well.")
 @click.option("--only-synthetic", is_flag=True, help="Write only the new rows.")
-@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+@click.option("--dry-run", is_flag=True, help="Check everything, print the plan, and stop.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output, and unfinished work.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
 @click.option("--strict", is_flag=True, help="Fail on empty texts, and (exit 1) on rows that could not be made.")
@@ -95,15 +95,14 @@ def upsample_command(
     if others["source"] is None and config is None:
         raise click.UsageError("Give INPUT (a file, a saved folder, a hub id, `sample`), or a --config that names it.")
     _refuse_idle(context)
-    destination = None
-    if not dry_run:
-        if output is None:
-            raise click.UsageError("Give an output, e.g. -o balanced.csv, or --dry-run to see the plan.")
-        destination = Destination(output, overwrite=overwrite, resume=resume)
+    destination = None if output is None else Destination(output, overwrite=overwrite, resume=resume)
+    if destination is not None:
         check_paths(destination, report)
     request = settle(config, _chosen_options(context, params, others))
-    if destination is None:
-        _show_plan(plan_file(request, None if output is None else Destination(output), workers=workers, strict=strict))
+    if dry_run or destination is None:
+        job = plan_file(request, destination, workers=workers, strict=strict)
+        if not quiet:
+            _show_plan(job)
         return
     if request.other_versions() and not quiet:
         click.echo(f"{config} was made with {request.other_versions()}: rows may differ.", err=True)
@@ -128,19 +127,17 @@ def upsample_command(
         click.echo(f"\nReport: {report}")
 
 
-IDLE = (
-    *((name, "dry_run") for name in ("show", "report", "overwrite", "resume", "quiet")),
-    ("show", "quiet"),
-)
-"""Options that have no effect beside another one, and that one."""
-
-
 def _refuse_idle(context: click.Context) -> None:
-    """Refuse an option that another one leaves without effect."""
-    for name, other in IDLE:
-        if context.params[name] and context.params[other]:
-            first, second = (f"--{one.replace('_', '-')}" for one in (name, other))
-            raise click.UsageError(f"{first} has no effect with {second}. Leave one of them out.")
+    """Refuse an option that another one, or a missing one, leaves without effect."""
+    for other in ("dry_run", "quiet"):
+        if context.params["show"] and context.params[other]:
+            raise click.UsageError(f"--show has no effect with --{other.replace('_', '-')}. Leave one of them out.")
+    if context.params["output"] is None:
+        if not context.params["dry_run"]:
+            raise click.UsageError("Give an output, e.g. -o balanced.csv, or --dry-run to see the plan.")
+        for name in ("report", "overwrite", "resume"):
+            if context.params[name]:
+                raise click.UsageError(f"--{name} has no effect without an output. Leave it out, or give -o.")
 
 
 def _chosen_options(context: click.Context, params: tuple[str, ...], others: dict[str, Any]) -> dict[str, Any]:

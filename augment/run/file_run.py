@@ -155,9 +155,13 @@ def plan_file(
     ------
     InputError
         If a file or an option cannot be used.
+    OutputError
+        If the output is one of the files that are read.
     """
     if request.encoder is not None:
         _check_for_vectors(request, destination, workers)
+    if destination is not None:
+        destination.check_is_no_input((request.source, *request.against))
     job = plan_job(
         request.read_input(),
         request.strategy,
@@ -216,7 +220,6 @@ def make_file(
     Interrupted
         After Ctrl-C, if some rows are kept in the journal.
     """
-    destination.check_is_no_input((request.source, *request.against))
     job = plan_file(request, destination, workers=workers, strict=strict)
     if request.encoder is not None:
         return _make_vectors(request, job, destination, progress)

@@ -263,10 +263,11 @@ def test_every_option_of_upsample_is_passed_on(name: str, monkeypatch: pytest.Mo
 
 PAIRS = [
     ("upsample sample --dry-run --show 2", "--show has no effect with --dry-run"),
-    ("upsample sample --dry-run --report r.html", "--report has no effect with --dry-run"),
-    ("upsample sample --dry-run --overwrite", "--overwrite has no effect with --dry-run"),
-    ("upsample sample --dry-run --resume", "--resume has no effect with --dry-run"),
-    ("upsample sample --dry-run -q", "--quiet has no effect with --dry-run"),
+    ("upsample sample --dry-run --report r.html", "--report has no effect without an output"),
+    ("upsample sample --dry-run --overwrite", "--overwrite has no effect without an output"),
+    ("upsample sample --dry-run --resume", "--resume has no effect without an output"),
+    ("upsample sample --dry-run -o in.csv", "exists already"),
+    ("upsample in.csv --dry-run -o in.csv --overwrite", "is an input of this run"),
     ("upsample sample -o out.csv -q --show 2", "--show has no effect with --quiet"),
     ("upsample sample --dry-run --strategy random --decode nearest", "--decode is for strategies that make vectors"),
     ("upsample sample --dry-run --strategy random --pooling max", "--pooling is for strategies that make vectors"),
