@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -183,7 +182,7 @@ def steps_of(folder):
 
 def test_a_text_repeats_another_under_the_same_label_alone(bert, tmp_path):
     texts = ["the shop", " the shop ", "the shop", "", "the film", "the film"]
-    pretrain(opened(bert), texts, tmp_path, replace(QUICK, batch_size=1), labels=["a", "a", "b", "a", "b", "b"])
+    pretrain(opened(bert), texts, tmp_path, QUICK.changed(batch_size=1), labels=["a", "a", "b", "a", "b", "b"])
     assert steps_of(tmp_path) == 3
 
 
