@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -134,33 +133,9 @@ def line_layout(**others: Any) -> Layout:
 def _texts(source: str, layout: Any) -> Iterator[str]:
     """Yield the texts of a file or of the standard input. A wrong table is an error at once."""
     if source == "-" or source.endswith(".txt"):
+        from classifiers.data.text_lines import text_lines
+
         return text_lines(source)
     from augment.data.corpus import open_texts
 
     return (text or "" for text in open_texts(source, layout))
-
-
-def text_lines(source: str) -> Iterator[str]:
-    """Yield the lines of a text file, or of the standard input for ``-``, as they come.
-
-    Raises
-    ------
-    InputError
-        At once if the file does not exist; later if it is not UTF-8.
-    """
-    if source == "-":
-        return _lines(sys.stdin.buffer, "The standard input")
-    path = Path(source)
-    if not path.is_file():
-        raise InputError(f"There is no file {source!r}. Give a text file with one sentence per line, or a table.")
-    return _lines(path.open("rb"), source)
-
-
-def _lines(file: IO[bytes], name: str) -> Iterator[str]:
-    """Yield the lines of a file."""
-    try:
-        with io.TextIOWrapper(file, encoding="utf-8-sig") as text:
-            for line in text:
-                yield line.rstrip("\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{name} is not UTF-8 (byte {error.start} of what was read last). Convert it.") from None

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.core import ParameterSource
 
 from augment.cli.options import layout_of, layout_options
-from augment.errors import InputError, ModelError, OutputError
-from classifiers.cli.commands import line_layout, resumable, text_lines
+from augment.errors import InputError
+from classifiers.cli.commands import line_layout, resumable
 
 if TYPE_CHECKING:
-    from augment.data.layout import Layout
+    from classifiers.pretraining.file_pretraining import Objective
 
 
 CONTRASTIVE = ("simcse", "esimcse", "supervised-simcse")
@@ -90,8 +89,8 @@ def pretrain_command(
     sources: tuple[str, ...],
     output_dir: Path,
     model: str,
-    objective: str,
-    condition: str,
+    objective: Objective,
+    condition: Literal["none", "label"],
     teacher: str | None,
     vocabulary: int | None,
     layers: int | None,
@@ -109,13 +108,7 @@ def pretrain_command(
     With --objective mlm it learns to predict masked words. With the other objectives it learns to give similar vectors
     to similar sentences.
     """
-    from augment.models.checkpoints import load_encoder, load_masked_lm
-    from augment.models.label_prefix import conditioned
-    from augment.seeding import global_generators
-    from classifiers.pretraining.contrastive import ContrastiveConfig, open_encoder, pretrain_by_contrast
-    from classifiers.pretraining.masked_lm import PretrainConfig, pretrain
-    from classifiers.pretraining.sentences import read_triples
-    from classifiers.pretraining.shrinking import shrink
+    from classifiers.pretraining.file_pretraining import pretrain_files
 
     _refuse_foreign(objective)
     for name in ("whole_share", "distillation_weight"):
@@ -123,55 +116,44 @@ def pretrain_command(
             raise InputError(
                 f"--{name.replace('_', '-')} is for a training with a teacher. Give --teacher, or leave it out."
             )
-    if (output_dir / "config.json").exists():
-        raise OutputError(f"The folder {str(output_dir)!r} holds a model already. Give another.")
-    if (output_dir / "training").exists() and not resume:
-        raise OutputError(
-            f"The folder {str(output_dir)!r} holds an unfinished training. Give --resume to go on, or another folder."
-        )
     settings = {name: options.pop(name) for name in SETTINGS}
     overrides = {name: value for name, value in settings.items() if value is not None}
     tables = [source for source in sources if not source.endswith(".txt")]
     layout = layout_of(tables, labelled=condition == "label", **options) if tables else line_layout(**options)
     if objective == "supervised-simcse" and layout.text_column is not None:
         raise InputError("--text-column is not for --objective supervised-simcse: name three columns instead.")
-    click.get_current_context().with_resource(resumable(output_dir, "training"))
-    smaller = {"vocabulary": vocabulary, "layers": layers, "positions": positions}
-    if objective == "mlm":
-        config = PretrainConfig(**overrides)
-        texts, labels = _read(sources, layout, labelled=condition == "label")
-        with global_generators(config.seed):
-            checkpoint = load_masked_lm(model, device=device, new_head=True)
-        shown = texts if labels is None else [conditioned(*row)[0] for row in zip(texts, labels, strict=True)]
-        checkpoint = shrink(checkpoint, shown, **smaller)
-        taught_by = load_encoder(teacher, device=device) if teacher else None
-        pretrain(checkpoint, texts, output_dir, config, labels=labels, teacher=taught_by, resume=resume)
-        click.echo(f"The model is in {output_dir}.")
-        return
-    contrast = ContrastiveConfig(**{"objective": objective, **overrides})
-    rows: list[tuple[str, ...]]
-    if contrast.supervised:
-        columns = (premise_column, entailment_column, contradiction_column)
-        rows = [triple for source in sources for triple in read_triples(source, layout, columns)]
-    else:
-        rows = [(text,) for text in _read(sources, layout, labelled=False)[0]]
-    checkpoint = open_encoder(model, contrast, device=device)
-    if vocabulary is not None and checkpoint.model.get_output_embeddings() is None:
-        raise ModelError(
-            f"The vocabulary of {model!r} cannot be cut, since it has no masked-LM head. Leave --vocabulary out, or"
-            " give it a head with --mlm-weight .1."
+    with resumable(output_dir, "training"):
+        report = pretrain_files(
+            sources,
+            output_dir,
+            model=model,
+            objective=objective,
+            condition=condition,
+            teacher=teacher,
+            vocabulary=vocabulary,
+            layers=layers,
+            positions=positions,
+            triple_columns=(premise_column, entailment_column, contradiction_column),
+            layout=layout,
+            settings=overrides,
+            device=device,
+            resume=resume,
+            log=lambda line: click.echo(line, err=True),
         )
-    checkpoint = shrink(checkpoint, [text for row in rows for text in row], **smaller)
-    report = pretrain_by_contrast(
-        checkpoint, rows, output_dir, contrast, resume=resume, log=lambda line: click.echo(line, err=True)
-    )
+    if report is not None:
+        _show(report, as_json=as_json)
+    if not as_json:
+        click.echo(f"The model is in {output_dir}.")
+
+
+def _show(report: dict[str, Any], *, as_json: bool) -> None:
+    """Print what a contrastive objective measured."""
     if as_json:
         click.echo(json.dumps(report, indent=2))
         return
     for measure in ("alignment", "uniformity"):
         before, after = (report[when][measure] for when in ("before", "after"))
         click.echo(f"{measure}, {report['held_out']} held-out rows: {before:.3f} before, {after:.3f} after.")
-    click.echo(f"The model is in {output_dir}.")
 
 
 def _refuse_foreign(objective: str) -> None:
@@ -189,22 +171,3 @@ def _refuse_foreign(objective: str) -> None:
             )
     if objective != "mlm" and was_given("mask_ratio") and not context.params["mlm_weight"]:
         raise InputError("The option --mask-ratio needs a masked-LM term. Give --mlm-weight .1 too, or leave it out.")
-
-
-def _read(sources: tuple[str, ...], layout: Layout, *, labelled: bool) -> tuple[list[str], list[str] | None]:
-    """Return all texts and, if `labelled`, the names of their labels, without the rows that upsampling has made."""
-    from augment.data.corpus import read, read_texts
-
-    if not labelled:
-        texts = [text_lines(source) if source.endswith(".txt") else read_texts(source, layout) for source in sources]
-        return list(chain.from_iterable(texts)), None
-    for source in sources:
-        if source.endswith(".txt"):
-            raise InputError(f"The text file {source!r} has no labels. Give a table, or --condition none.")
-    rows = [
-        (text, label)
-        for corpus in (read(source, layout) for source in sources)
-        for text, label, made in zip(corpus.texts, corpus.named_labels(), corpus.is_synthetic, strict=True)
-        if text and not made
-    ]
-    return [text for text, _ in rows], [label for _, label in rows]

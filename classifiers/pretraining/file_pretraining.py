@@ -1,0 +1,151 @@
+"""Pretrain a model on files: what the command ``classifiers pretrain`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from augment.data.corpus import read, read_texts
+from augment.data.layout import Layout
+from augment.errors import InputError, ModelError, OutputError
+from classifiers.data.text_lines import text_lines
+
+if TYPE_CHECKING:
+    from augment.models.checkpoints import Checkpoint
+
+Objective = Literal["mlm", "simcse", "esimcse", "supervised-simcse"]
+
+
+def pretrain_files(
+    sources: Sequence[str],
+    output_dir: Path,
+    *,
+    model: str,
+    objective: Objective = "mlm",
+    condition: Literal["none", "label"] = "none",
+    teacher: str | None = None,
+    vocabulary: int | None = None,
+    layers: int | None = None,
+    positions: int | None = None,
+    triple_columns: tuple[str | None, str | None, str | None] = (None, None, None),
+    layout: Layout | None = None,
+    settings: Mapping[str, Any] | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    log: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any] | None:
+    """Train a language model on the texts of files, and save it.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        ``.txt`` files with one sentence per line, or tables with a text column.
+    output_dir : Path
+        Folder of the new model.
+    model : str
+        The model to start from: a bundled name, a folder or a hub id.
+    objective : {"mlm", "simcse", "esimcse", "supervised-simcse"}, default="mlm"
+        What is learnt: masked words, or similar vectors for similar sentences.
+    condition : {"none", "label"}, default="none"
+        "label": each text follows the words of its label. With the objective "mlm" only.
+    teacher : str, optional
+        An encoder whose vectors the model learns to match. With the objective "mlm" only.
+    vocabulary, layers, positions : int, optional
+        Keep this number of word pieces, layers and position embeddings.
+    triple_columns : tuple of (str or None), default=(None, None, None)
+        The columns of premise, entailment and contradiction. With the objective "supervised-simcse" only.
+    layout : Layout, optional
+        How the tables are laid out.
+    settings : mapping, optional
+        Fields of `PretrainConfig`, or of `ContrastiveConfig`.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+    resume : bool, default=False
+        Go on from the last checkpoint in the output folder.
+    log : callable, optional
+        Called with lines on the progress. With the contrastive objectives only.
+
+    Returns
+    -------
+    dict or None
+        What a contrastive objective measured before and after; None for the objective "mlm".
+
+    Raises
+    ------
+    InputError
+        If a file or a setting cannot be used.
+    ModelError
+        If a model cannot be opened, or its vocabulary cannot be cut.
+    OutputError
+        If the folder holds a model, or an unfinished training without `resume`.
+    """
+    from classifiers.pretraining.shrinking import shrink
+
+    _check_folder(output_dir, resume=resume)
+    layout = layout or Layout()
+    smaller = {"vocabulary": vocabulary, "layers": layers, "positions": positions}
+    if objective == "mlm":
+        from augment.models.checkpoints import load_encoder, load_masked_lm
+        from augment.models.label_prefix import conditioned
+        from augment.seeding import global_generators
+        from classifiers.pretraining.masked_lm import PretrainConfig, pretrain
+
+        config = PretrainConfig(**dict(settings or {}))
+        texts, labels = _texts_and_labels(sources, layout, labelled=condition == "label")
+        with global_generators(config.seed):
+            checkpoint = load_masked_lm(model, device=device, new_head=True)
+        shown = texts if labels is None else [conditioned(*row)[0] for row in zip(texts, labels, strict=True)]
+        checkpoint = shrink(checkpoint, shown, **smaller)
+        taught_by = load_encoder(teacher, device=device) if teacher else None
+        pretrain(checkpoint, texts, output_dir, config, labels=labels, teacher=taught_by, resume=resume)
+        return None
+    from classifiers.pretraining.contrastive import ContrastiveConfig, open_encoder, pretrain_by_contrast
+    from classifiers.pretraining.sentences import read_triples
+
+    contrast = ContrastiveConfig(**{"objective": objective, **dict(settings or {})})
+    rows: list[tuple[str, ...]]
+    if contrast.supervised:
+        rows = [triple for source in sources for triple in read_triples(source, layout, triple_columns)]
+    else:
+        rows = [(text,) for text in _texts_and_labels(sources, layout, labelled=False)[0]]
+    checkpoint = open_encoder(model, contrast, device=device)
+    _check_vocabulary(model, checkpoint, vocabulary)
+    checkpoint = shrink(checkpoint, [text for row in rows for text in row], **smaller)
+    return pretrain_by_contrast(checkpoint, rows, output_dir, contrast, resume=resume, log=log)
+
+
+def _check_folder(output_dir: Path, *, resume: bool) -> None:
+    """Refuse a folder that holds a model, or an unfinished training that is not to be resumed."""
+    if (output_dir / "config.json").exists():
+        raise OutputError(f"The folder {str(output_dir)!r} holds a model already. Give another.")
+    if (output_dir / "training").exists() and not resume:
+        raise OutputError(
+            f"The folder {str(output_dir)!r} holds an unfinished training. Give --resume to go on, or another folder."
+        )
+
+
+def _check_vocabulary(model: str, checkpoint: Checkpoint, vocabulary: int | None) -> None:
+    """Refuse to cut the vocabulary of a model without a masked-LM head."""
+    if vocabulary is not None and checkpoint.model.get_output_embeddings() is None:
+        raise ModelError(
+            f"The vocabulary of {model!r} cannot be cut, since it has no masked-LM head. Leave --vocabulary out, or"
+            " give it a head with --mlm-weight .1."
+        )
+
+
+def _texts_and_labels(sources: Sequence[str], layout: Layout, *, labelled: bool) -> tuple[list[str], list[str] | None]:
+    """Return all texts and, if `labelled`, the names of their labels, without the rows that upsampling has made."""
+    if not labelled:
+        texts = [text_lines(source) if source.endswith(".txt") else read_texts(source, layout) for source in sources]
+        return list(chain.from_iterable(texts)), None
+    for source in sources:
+        if source.endswith(".txt"):
+            raise InputError(f"The text file {source!r} has no labels. Give a table, or --condition none.")
+    rows = [
+        (text, label)
+        for corpus in (read(source, layout) for source in sources)
+        for text, label, is_synthetic in zip(corpus.texts, corpus.named_labels(), corpus.is_synthetic, strict=True)
+        if text and not is_synthetic
+    ]
+    return [text for text, _ in rows], [label for _, label in rows]
