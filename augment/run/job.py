@@ -100,7 +100,7 @@ def run_settings(
         _first("seed", seed, "random_state", own_seed),
         _first("guards", guards, "guards", getattr(strategy, "guards", None)),
     )
-    return RunSettings("auto" if chosen[0] is None else chosen[0], chosen[1] or 0, chosen[2])
+    return RunSettings("auto" if chosen[0] is None else chosen[0], 0 if chosen[1] is None else chosen[1], chosen[2])
 
 
 def _is_auto(sampling_strategy: Any) -> bool:
