@@ -88,11 +88,12 @@ def _expected(issue: Any) -> str:
     """Return what a value must be, in the words of `augment.parameters`."""
     for name, words in _BOUNDS.items():
         if name in issue.get("ctx", {}):
-            return words.format(issue["ctx"][name])
+            bound = issue["ctx"][name]
+            return words.format(f"{bound:g}" if isinstance(bound, float) else bound)
     return _KINDS.get(issue["type"]) or issue["msg"].removeprefix("Input should be ")
 
 
-_BOUNDS = {"gt": "above {:g}", "ge": "{:g} or more", "lt": "below {:g}", "le": "{:g} or less"}
+_BOUNDS = {"gt": "above {}", "ge": "{} or more", "lt": "below {}", "le": "{} or less"}
 _KINDS = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",

@@ -18,9 +18,9 @@ from augment.data.layout import Layout
 from augment.errors import InputError, Interrupted
 from augment.generation.budget import SamplingStrategy
 from augment.guards.base import Guard
-from augment.run.config import RunRequest, settle
-from augment.run.file_run import Destination, FileResult, Progress, make_file
-from augment.run.job import HeldOutTexts, plan_job, run_settings
+from augment.run.config import settle
+from augment.run.file_run import Destination, Progress, make_file
+from augment.run.job import HeldOutTexts, check_strategy, plan_job, run_settings
 from augment.run.manifest import Manifest
 from augment.run.text_run import Run
 from augment.run.text_table import extended_frame, extended_table
@@ -99,7 +99,8 @@ def upsample(
     {'neutral': 3, 'positive': 3}
     """
     never = held_out_texts(against)
-    chosen: TextStrategy = registry.STRATEGIES.create(strategy, {}) if isinstance(strategy, str) else strategy
+    chosen: Any = registry.STRATEGIES.create(strategy, {}) if isinstance(strategy, str) else strategy
+    check_strategy(chosen)
     if not isinstance(chosen, TextStrategy):
         raise InputError(
             f"The strategy {chosen.name!r} makes vectors, not texts. Give it to augment.VectorUpsampler as the"
@@ -229,6 +230,8 @@ def upsample_file(
     >>> manifest.counts_after
     {'negative': 135, 'neutral': 135, 'positive': 135}
     """
+    if strategy is not None and not isinstance(strategy, str):
+        check_strategy(strategy)
     destination = Destination(Path(output), overwrite=overwrite, resume=resume)
     files = [against] if isinstance(against, (str, os.PathLike)) else against
     options = {
@@ -250,9 +253,11 @@ def upsample_file(
     request = settle(None if config is None else Path(config), options)
     if request.other_versions():
         warnings.warn(f"{config} was made with {request.other_versions()}: rows may differ.", stacklevel=2)
-    result = run_request(request, destination, workers=workers, strict=strict, report=report, progress=progress)
+    result = make_file(request, destination, workers=workers, strict=strict, progress=progress)
     if result.manifest.missing:
         warnings.warn(result.manifest.shortfall(), stacklevel=2)
+    if report is not None:
+        report_on(destination, report, seed=request.seed)
     return result.manifest
 
 
@@ -273,32 +278,32 @@ def check_paths(destination: Destination, report: str | os.PathLike[str] | None)
         check_report(Path(report), overwrite=destination.overwrite)
 
 
-def run_request(
-    request: RunRequest,
-    destination: Destination,
-    *,
-    workers: int = 1,
-    strict: bool = False,
-    report: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
-    examples: int = 0,
-) -> FileResult:
-    """Carry out a request whose paths are checked: the one engine behind `upsample_file` and ``augment upsample``.
+def report_on(destination: Destination, report: str | os.PathLike[str], *, seed: int) -> None:
+    """Write the report about an output that is in place.
 
-    See `augment.run.file_run.make_file` for the parameters and errors, `upsample_file` for `report`.
+    Parameters
+    ----------
+    destination : Destination
+        Of the run.
+    report : path-like
+        The HTML file, checked by `check_paths`.
+    seed : int
+        Of the run.
+
+    Raises
+    ------
+    Interrupted
+        After Ctrl-C. The output stays.
     """
-    result = make_file(request, destination, workers=workers, strict=strict, progress=progress, examples=examples)
-    if report is not None:
-        from augment.report.html import write_report
+    from augment.report.html import write_report
 
-        try:
-            write_report(destination.output, Path(report), overwrite=destination.overwrite, seed=request.seed)
-        except KeyboardInterrupt:
-            raise Interrupted(
-                f"Interrupted: {destination.output} is written whole; `augment report {destination.output} -o {report}`"
-                " makes its report."
-            ) from None
-    return result
+    try:
+        write_report(destination.output, Path(report), overwrite=destination.overwrite, seed=seed)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Interrupted: {destination.output} is written whole; `augment report {destination.output} -o {report}`"
+            " makes its report."
+        ) from None
 
 
 def _changed_fields(layout: Layout | None) -> dict[str, Any]:

@@ -256,10 +256,10 @@ class TrainConfig(Configuration):
                 f"The augmentation must be a mapping with a mode, e.g. {{'mode': 'redraw'}}. Got {value!r:.60}."
             )
         mode = value.get("mode", "static")
-        if mode not in AUGMENTATIONS:
+        if not isinstance(mode, str) or mode not in AUGMENTATIONS:
             raise InputError(
                 f"The augmentation mode must be one of {', '.join(AUGMENTATIONS)}. Got {mode!r}."
-                f"{did_you_mean(mode, AUGMENTATIONS)}"
+                f"{did_you_mean(str(mode), AUGMENTATIONS)}"
             )
         return AUGMENTATIONS[mode](**value)
 

@@ -89,8 +89,8 @@ def upsample_command(
     # Before pyarrow is imported: its own allocator keeps what was freed, a quarter of the peak at a million rows.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from augment.run.config import settle
-    from augment.run.file_run import Destination, plan_file
-    from augment.upsampling import check_paths, run_request
+    from augment.run.file_run import Destination, make_file, plan_file
+    from augment.upsampling import check_paths, report_on
 
     if others["source"] is None and config is None:
         raise click.UsageError("Give INPUT (a file, a saved folder, a hub id, `sample`), or a --config that names it.")
@@ -107,24 +107,19 @@ def upsample_command(
     if request.other_versions() and not quiet:
         click.echo(f"{config} was made with {request.other_versions()}: rows may differ.", err=True)
     with _bar(quiet=quiet) as advance:
-        result = run_request(
-            request,
-            destination,
-            workers=workers,
-            strict=strict,
-            report=report,
-            progress=advance,
-            examples=0 if quiet else show,
+        result = make_file(
+            request, destination, workers=workers, strict=strict, progress=advance, examples=0 if quiet else show
         )
     if result.manifest.missing:
         click.echo(result.manifest.shortfall(), err=True)
-    if quiet:
-        return
-    _show_result(result, destination.output)
-    if result.vectors is not None:
-        _show_vectors(result, show)
+    if not quiet:
+        _show_result(result, destination.output)
+        if result.vectors is not None:
+            _show_vectors(result, show)
     if report is not None:
-        click.echo(f"\nReport: {report}")
+        report_on(destination, report, seed=request.seed)
+        if not quiet:
+            click.echo(f"\nReport: {report}")
 
 
 def _refuse_idle(context: click.Context) -> None:

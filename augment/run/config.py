@@ -21,7 +21,7 @@ from augment.generation import budget
 from augment.guards.base import Guard
 from augment.identity import difference, digest, installed_versions
 from augment.registry import GUARDS, STRATEGIES
-from augment.run.job import HeldOutTexts, run_settings
+from augment.run.job import HeldOutTexts, check_strategy, run_settings
 from augment.run.manifest import SCHEMA, Manifest
 from augment.settings import Settings, problems
 from augment.text.base import TextStrategy
@@ -307,13 +307,22 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     recorded = RunConfig() if path is None else read(path)
     source = options.get("source") or recorded.input.name
     if source is None:
-        raise InputError(f"{path}: names no input; give INPUT, or its 'name' under 'input' in the file.")
+        where = "No input is named" if path is None else f"{path}: names no input"
+        raise InputError(f"{where}; give INPUT, or its 'name' under 'input' in a file for --config.")
     layout_changes = {field.name: options[field.name] for field in dataclasses.fields(Layout) if field.name in options}
     layout = dataclasses.replace(_layout(recorded.input), **layout_changes)
     held_out_names = options.get("against", [file.name for file in recorded.against or ()])
     check_layout(Layout(**layout_changes), (source, *held_out_names))
     files = recorded.against if recorded.against is not None and "against" not in options else None
     parts = recorded.guards if recorded.guards is not None and "guards" not in options else None
+    if options.get("decode") not in (None, "nearest"):
+        raise InputError(
+            f"`decode` must be 'nearest' or None. Got {options['decode']!r:.60}."
+            f"{did_you_mean(str(options['decode']), ['nearest'])}"
+        )
+    if not isinstance(options.get("strategy", ""), str):
+        check_strategy(options["strategy"])
+        options["strategy"].check()
     try:
         strategy, identity = _strategy(recorded.strategy, options)
         encoder, encoder_identity = _encoder(recorded.encoder, options, strategy)
@@ -339,7 +348,14 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     sampling_strategy = first("sampling_strategy")
     if isinstance(sampling_strategy, str):
         sampling_strategy = budget.parse(sampling_strategy)
-    own_settings = run_settings(strategy, sampling_strategy=sampling_strategy, seed=first("seed"), guards=guards)
+    own_settings = run_settings(
+        strategy,
+        sampling_strategy=sampling_strategy,
+        seed=first("seed"),
+        guards=guards,
+        origins={name: str(path) for name in ("sampling_strategy", "seed", "guards") if name not in options},
+        stacklevel=4,
+    )
     return RunRequest(
         source=source,
         layout=layout,

@@ -15,7 +15,7 @@ from augment.errors import InputError, Interrupted, OutputError, ShortfallError
 from augment.files import check_writable, clear_leftovers, staged_text
 from augment.generation.loop import Row
 from augment.run.config import RunRequest
-from augment.run.job import Job, plan_job
+from augment.run.job import Job, check_count, plan_job
 from augment.run.journal import Journal, check_no_journal, journal_path
 from augment.run.manifest import Manifest, manifest_path
 from augment.run.text_run import Run
@@ -113,6 +113,19 @@ class Destination:
         clear_leftovers(self.manifest)
         check_output(self.output, overwrite=replaces)
 
+    def discard_unfinished(self) -> None:
+        """Delete the unfinished work of another command, which `overwrite` replaces.
+
+        Raises
+        ------
+        OutputError
+            If that command is still running.
+        """
+        if not self.overwrite or not self.journal.exists():
+            return
+        with Journal(self.journal, {}, resume=False):  # a journal without a chunk goes when it is closed
+            pass
+
     def place(self, manifest: Manifest, features: Features, batches: Iterator[pa.RecordBatch]) -> None:
         """Put output and manifest in place, both or neither."""
         with staged_text(manifest.to_json(), self.manifest):
@@ -158,6 +171,7 @@ def plan_file(
     OutputError
         If the output is one of the files that are read.
     """
+    check_count("The number of workers", workers)
     if request.encoder is not None:
         _check_for_vectors(request, destination, workers)
     if destination is not None:
@@ -176,6 +190,8 @@ def plan_file(
         from augment.run.vector_table import check_columns  # imbalanced-learn, which text strategies do without
 
         check_columns(job, request.decode)
+    elif destination is not None:
+        check_storable(job.corpus.table, destination.output)
     return job
 
 
@@ -236,7 +252,6 @@ def _make_texts(
     examples: int,
 ) -> FileResult:
     """Carry out the job of a text strategy."""
-    check_storable(job.corpus.table, destination.output)
     run = Run(job, workers=workers)
     request.check_models(run.guards)
     replaces = destination.replaces
@@ -287,7 +302,9 @@ def _make_vectors(request: RunRequest, job: Job, destination: Destination, progr
         only_synthetic=request.only_synthetic,
         progress=_counted(progress, len(job.corpus.table), "texts"),
     )
-    destination.clear(replaces=destination.replaces)
+    replaces = destination.replaces
+    destination.discard_unfinished()
+    destination.clear(replaces=replaces)
     features, batches = vector_table.vector_batches(job, vectors, only_synthetic=request.only_synthetic)
     destination.place(vectors.manifest, features, batches)
     return FileResult(manifest=vectors.manifest, job=job, examples=[], vectors=vectors)

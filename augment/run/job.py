@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -54,6 +55,37 @@ class Job:
     """Rows without a text. They are kept, but are never sources."""
 
 
+def check_count(what: str, value: Any) -> None:
+    """Refuse what is not a whole number of 1 or more.
+
+    Raises
+    ------
+    InputError
+        Naming what it is the number of.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+        raise InputError(f"{what} must be a whole number, 1 or more. Got {value!r:.60}.")
+
+
+def check_strategy(strategy: Any) -> None:
+    """Refuse what is not a strategy of ours: another class, the class itself, a sampler of another library.
+
+    Raises
+    ------
+    InputError
+        Naming what came.
+    """
+    if isinstance(strategy, TextStrategy):
+        return
+    from augment.vectors.base import VectorSampler  # imbalanced-learn, which text strategies do without
+
+    if not isinstance(strategy, VectorSampler):
+        raise InputError(
+            "The strategy must be a name, e.g. 'fillmask', a TextStrategy or a VectorSampler, e.g. FillMask()."
+            f" Got {strategy!r:.80}."
+        )
+
+
 class RunSettings(NamedTuple):
     """Settings that a strategy has and a call may override."""
 
@@ -68,6 +100,8 @@ def run_settings(
     sampling_strategy: SamplingStrategy | None = None,
     seed: int | None = None,
     guards: Sequence[str | Guard] | None = None,
+    origins: Mapping[str, str] = MappingProxyType({}),
+    stacklevel: int = 3,
 ) -> RunSettings:
     """Combine the settings of a strategy and of a call. The call wins, with a warning if they differ.
 
@@ -77,6 +111,10 @@ def run_settings(
         Its own `sampling_strategy`, `random_state` and `guards` are the defaults of its runs.
     sampling_strategy, seed, guards : optional
         Settings of the call; None for the strategy's.
+    origins : mapping of str to str, optional
+        Where the setting of a name is from, for the warning; "the call" unless it is listed.
+    stacklevel : int, default=3
+        Where the warning points: 2 for the caller of this function, 3 for the caller's caller.
 
     Returns
     -------
@@ -95,28 +133,30 @@ def run_settings(
     """
     own_seed = None if strategy.random_state is None else seed_of(strategy.random_state)
     own_strategy = None if _is_auto(strategy.sampling_strategy) else strategy.sampling_strategy
-    chosen = (
-        _first("sampling_strategy", sampling_strategy, "sampling_strategy", own_strategy),
-        _first("seed", seed, "random_state", own_seed),
-        _first("guards", guards, "guards", getattr(strategy, "guards", None)),
+    own_guards = getattr(strategy, "guards", None)
+    pairs = {
+        "sampling_strategy": (sampling_strategy, "sampling_strategy", own_strategy),
+        "seed": (seed, "random_state", own_seed),
+        "guards": (guards, "guards", own_guards),
+    }
+    chosen: dict[str, Any] = {}
+    for name, (argument, own_name, own) in pairs.items():
+        chosen[name] = own if argument is None else argument
+        if argument is not None and own is not None and argument != own:
+            warnings.warn(
+                f"`{name}={argument!r}` of {origins.get(name, 'the call')} goes before `{own_name}={own!r}` of the"
+                " strategy. Give one of them.",
+                stacklevel=stacklevel,
+            )
+    return RunSettings(
+        "auto" if chosen["sampling_strategy"] is None else chosen["sampling_strategy"],
+        0 if chosen["seed"] is None else chosen["seed"],
+        chosen["guards"],
     )
-    return RunSettings("auto" if chosen[0] is None else chosen[0], 0 if chosen[1] is None else chosen[1], chosen[2])
 
 
 def _is_auto(sampling_strategy: Any) -> bool:
     return isinstance(sampling_strategy, str) and sampling_strategy == "auto"
-
-
-def _first(name: str, argument: Any, own_name: str, own: Any) -> Any:
-    """Return the call's value, or else the strategy's; warn if both are set and differ."""
-    if argument is None or own is None:
-        return own if argument is None else argument
-    if argument != own:
-        warnings.warn(
-            f"`{name}={argument!r}` of the call goes before `{own_name}={own!r}` of the strategy. Give one of them.",
-            stacklevel=4,
-        )
-    return argument
 
 
 def plan_job(
@@ -162,8 +202,8 @@ def plan_job(
     """
     if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**64:
         raise InputError(f"The seed must be a whole number from 0 to 2**64 - 1. Got {seed!r}.")
-    if max_per_source is not None and max_per_source < 1:
-        raise InputError(f"The most rows per source must be 1 or more. Got {max_per_source}.")
+    if max_per_source is not None:
+        check_count("The most rows per source", max_per_source)
     texts_made = isinstance(strategy, TextStrategy)
     if not texts_made and (guards is not None or max_per_source is not None):
         raise InputError(

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 
 from augment import registry
 from augment._version import __version__
-from augment.errors import InputError
 from augment.generation.loop import Row, Tally, Try, generate, try_draws
 from augment.guards.base import Originals
 from augment.identity import digest, installed_versions
-from augment.run.job import Job
+from augment.run.job import Job, check_count
 from augment.run.journal import Journal
 from augment.run.manifest import Manifest, recorded
 from augment.run.workers import Workers
@@ -46,8 +45,7 @@ class Run:
     """
 
     def __init__(self, job: Job, *, workers: int = 1) -> None:
-        if workers < 1:
-            raise InputError(f"The number of workers must be 1 or more. Got {workers}.")
+        check_count("The number of workers", workers)
         self.job = job
         self.workers = workers
         self.start = time.perf_counter()

@@ -99,7 +99,9 @@ def run_command(
     for line in plan.notes():
         log(line)
     if dry_run:
-        _show_grid(plan)
+        plan.results()  # those of another suite are refused here as well
+        if not quiet:
+            _show_grid(plan)
         return
     failed, results = run_suite(plan, log=log, watch=partial(shown, quiet=quiet))
     if not quiet:

@@ -112,6 +112,9 @@ def plan_suite(
     InputError
         If a suite, task, arm, encoder or file is unknown or cannot be used.
     """
+    for what, count in (("seeds", seeds), ("jobs", jobs)):
+        if count is not None and count < 1:
+            raise InputError(f"The number of {what} must be 1 or more. Got {count}.")
     if data_dir is not None and not data_dir.is_dir():
         raise InputError(f"{data_dir}: there is no such folder. Give the one that holds sst3, dynasent-v1.1, ….")
     suite = suites.read(name).changed(tasks, encoders)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from augment.data.corpus import read, read_texts
 from augment.data.layout import Layout
-from augment.errors import InputError, ModelError, OutputError
+from augment.errors import InputError, ModelError, OutputError, did_you_mean
 from classifiers.data.text_lines import text_lines
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def pretrain_files(
     """
     from classifiers.pretraining.shrinking import shrink
 
+    _check_choices(objective, condition, teacher, triple_columns)
     _check_folder(output_dir, resume=resume)
     layout = layout or Layout()
     smaller = {"vocabulary": vocabulary, "layers": layers, "positions": positions}
@@ -113,6 +115,21 @@ def pretrain_files(
     _check_vocabulary(model, checkpoint, vocabulary)
     checkpoint = shrink(checkpoint, [text for row in rows for text in row], **smaller)
     return pretrain_by_contrast(checkpoint, rows, output_dir, contrast, resume=resume, log=log)
+
+
+def _check_choices(objective: str, condition: str, teacher: str | None, triple_columns: Sequence[str | None]) -> None:
+    """Refuse an unknown choice, and what the objective would not use."""
+    for name, value, known in (
+        ("objective", objective, typing.get_args(Objective)),
+        ("condition", condition, ("none", "label")),
+    ):
+        if value not in known:
+            expected = f"{', '.join(map(repr, known[:-1]))} or {known[-1]!r}"
+            raise InputError(f"`{name}` must be {expected}. Got {value!r:.60}.{did_you_mean(str(value), known)}")
+    if objective != "mlm" and (condition != "none" or teacher is not None):
+        raise InputError(f"`condition` and `teacher` are for the objective 'mlm'. Got {objective!r}. Leave them out.")
+    if objective != "supervised-simcse" and any(triple_columns):
+        raise InputError(f"`triple_columns` is for the objective 'supervised-simcse'. Got {objective!r}. Leave it out.")
 
 
 def _check_folder(output_dir: Path, *, resume: bool) -> None:

@@ -227,3 +227,67 @@ def test_a_destination_replaces_only_its_own_unfinished_work(tmp_path):
         assert Destination(output, resume=True).replaces
         assert not Destination(output).replaces
     assert Destination(output, overwrite=True).replaces
+
+
+# What Python callers may get wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"strategy": 3}, r"must be a name, e\.g\. 'fillmask', .* Got 3\."),
+        ({"strategy": Random}, "must be a name"),
+        ({"strategy": "random", "max_per_source": True}, "whole number, 1 or more. Got True"),
+        ({"strategy": "random", "max_per_source": "3"}, "whole number, 1 or more. Got '3'"),
+        ({"strategy": "random", "max_per_source": 2.5}, "whole number, 1 or more. Got 2.5"),
+        ({"strategy": "random", "workers": "2"}, "whole number, 1 or more. Got '2'"),
+        ({"strategy": "random", "seed": False}, "whole number from 0"),
+        ({"strategy": "smote", "decode": "nearst"}, "Did you mean 'nearest'"),
+        ({"strategy": "smote", "workers": 0}, "1 or more"),
+        ({"source": ""}, "No input is named"),
+    ],
+)
+def test_values_of_a_wrong_kind_are_refused_in_one_line(source, tmp_path, arguments, message):
+    output = tmp_path / ("out.parquet" if arguments.get("strategy") == "smote" else "out.csv")
+    with pytest.raises(InputError, match=message):
+        upsample_file(**{"source": source, "output": output, **arguments})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv"]
+
+
+def test_a_foreign_sampler_is_refused_by_both_doors(source, tmp_path):
+    from imblearn.over_sampling import SMOTE
+
+    for call in (
+        lambda: upsample_file(source, tmp_path / "a.parquet", strategy=SMOTE()),
+        lambda: upsample((["a b", "c d", "e"], ["x", "x", "y"]), strategy=SMOTE()),
+    ):
+        with pytest.raises(InputError, match="must be a name"):
+            call()
+
+
+def test_the_warning_says_what_comes_from_a_file_and_points_at_the_caller(source, tmp_path):
+    upsample_file(source, tmp_path / "a.csv", strategy="random", seed=0)
+    config = tmp_path / "a.csv.manifest.json"
+    with pytest.warns(UserWarning, match="`seed=0` of .*manifest.json goes before `random_state=3`") as caught:
+        upsample_file(None, tmp_path / "b.csv", strategy=Random(random_state=3), config=config)
+    assert caught[0].filename == __file__
+
+
+def test_overwriting_with_vectors_discards_unfinished_texts(source, tmp_path, bert):
+    output = tmp_path / "o.parquet"
+    journal = Destination(output).journal
+    journal.write_bytes(b"of a killed run\n")
+    with pytest.raises(OutputError, match="unfinished run"):
+        upsample_file(source, output, strategy=Smote(k_neighbors=2), encoder=str(bert))
+    upsample_file(source, output, strategy=Smote(k_neighbors=2), encoder=str(bert), overwrite=True)
+    assert not journal.exists()
+
+
+def test_missing_rows_are_told_even_if_the_report_fails(source, tmp_path, monkeypatch):
+    def fails(*arguments, **options):
+        raise OutputError("no room for the report")
+
+    monkeypatch.setattr("augment.report.html.write_report", fails)
+    with pytest.warns(UserWarning, match="could not be made"), pytest.raises(OutputError, match="no room"):
+        upsample_file(source, tmp_path / "a.csv", strategy="random", max_per_source=1, report=tmp_path / "a.html")
+    assert (tmp_path / "a.csv").exists()

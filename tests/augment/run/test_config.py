@@ -304,7 +304,7 @@ def test_other_versions_are_told_and_stop_nothing():
         ({"seed": 1.5, "only_synthetic": 1}, "'only_synthetic' must be True or False. Got 1."),
         ({"seed": 1.5, "only_synthetic": 1}, "'seed' must be a whole number. Got 1.5."),
         ({"seed": -1}, "The seed must be a whole number from 0 to 2**64 - 1. Got -1."),
-        ({"max_per_source": 0}, "The most rows per source must be 1 or more. Got 0."),
+        ({"max_per_source": 0}, "The most rows per source must be a whole number, 1 or more. Got 0."),
         ({"against": ["dev.csv"]}, "'against.0' must be an object. Got 'dev.csv'."),
         ({"sampling_strategy": [1]}, "The sampling_strategy must be a word, a share,"),
         ({"schema": 99}, "run.json: has the schema 99, and this version reads 1."),
@@ -334,7 +334,7 @@ def test_a_folder_is_no_file_and_no_input_is_asked_for():
     Path("folder").mkdir()
     assert "folder: cannot be read" in refused("in.csv", "--config", "folder", "-o", "out.csv")
     assert "Give INPUT (a file" in refused("-o", "out.csv")
-    assert "run.json: names no input; give INPUT, or its 'name' under 'input' in the file." in refused(
+    assert "run.json: names no input; give INPUT, or its 'name' under 'input' in a file for --config." in refused(
         "--config", written({}), "-o", "out.csv"
     )
 
