@@ -25,7 +25,7 @@ def main() -> None:
     # By default a checkpoint's own dtype is taken, and in float16 a CPU is many times slower.
     whole = SentenceTransformer(request["model"], device="cpu", model_kwargs={"dtype": torch.float32})
     model = SentenceTransformer(modules=list(whole)[:2], device="cpu")  # without what may follow the pooling
-    model.max_seq_length = request["max_length"]
+    model.max_seq_length = min(request["max_length"], model.max_seq_length or request["max_length"])
     options = {"batch_size": request["batch_size"], "show_progress_bar": False, "normalize_embeddings": False}
     model.encode(request["texts"][:64], **options)
     ready = time.perf_counter()
