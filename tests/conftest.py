@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from tiny_models import ARCHITECTURES, FAVOURITES, POSITIONS, SENTENCES
 
 
@@ -28,8 +29,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     def folder(name: str) -> Path:
         if name not in made:
-            import torch
-
             tokenizer_of, model_of = ARCHITECTURES[name]
             path = tmp_path_factory.mktemp("models") / name
             tokenizer = tokenizer_of()
@@ -80,7 +79,6 @@ def rigged(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[[str], Path]
 
     def folder(name: str) -> Path:
         if name not in made:
-            import torch
             from transformers import AutoModelForMaskedLM, AutoTokenizer
 
             path = tmp_path_factory.mktemp("rigged") / name
@@ -100,10 +98,18 @@ def rigged(tmp_path_factory: pytest.TempPathFactory, tiny: Callable[[str], Path]
     return folder
 
 
+@pytest.fixture(autouse=True)
+def same_number_of_threads() -> Iterator[None]:
+    """Put torch's number of threads back: sums of floats depend on it, and tests run in any order."""
+    before = torch.get_num_threads()
+    yield
+    if torch.get_num_threads() != before:
+        torch.set_num_threads(before)
+
+
 @pytest.fixture
 def one_and_two_threads() -> Iterator[tuple[int, int]]:
     """Numbers of torch threads to try; the old number is put back."""
-    import torch
 
     before = torch.get_num_threads()
     yield 1, 2

@@ -78,6 +78,8 @@ def test_a_killed_process_is_resumed(config, tmp_path):
     code = (
         textwrap.dedent(f"""
         import sys
+        import torch
+        torch.set_num_threads(1)  # as here: sums of floats depend on it
         sys.path.insert(0, {str(Path(__file__).parents[2])!r})
         from small_trainings import TRAIN, VALIDATION
         from classifiers.config import TrainConfig
