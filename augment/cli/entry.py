@@ -10,6 +10,7 @@ import click
 from augment._version import __version__
 from augment.cli.console import Commands, show_table
 from augment.cli.options import layout_of, layout_options, with_file_name
+from augment.cli.split import split_command
 from augment.cli.upsample import upsample_command
 
 
@@ -90,5 +91,12 @@ def _show_registry(registry: Any) -> None:
             click.echo(f"    {parameter.name}{default}")
 
 
-for command in (upsample_command, report_command, inspect_command, strategies_command, guards_command):
+for command in (
+    upsample_command,
+    report_command,
+    inspect_command,
+    split_command,
+    strategies_command,
+    guards_command,
+):
     main.add_command(command)

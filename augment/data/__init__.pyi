@@ -6,3 +6,6 @@ from .corpus import read_texts as read_texts
 from .inspection import Inspection as Inspection
 from .inspection import inspect as inspect
 from .layout import Layout as Layout
+from .splitting import SplitResult as SplitResult
+from .splitting import split_file as split_file
+from .splitting import split_rows as split_rows

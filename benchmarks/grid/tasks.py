@@ -19,16 +19,14 @@ import numpy as np
 from pydantic import Field
 
 from augment.data.layout import SUFFIXES, Layout
+from augment.data.splitting import PARTS, Part, split_rows
 from augment.errors import InputError, did_you_mean
 from augment.seeding import generator
 from augment.settings import Settings
-from augment.words import folded
 from classifiers.data.splits import near_copies
 
-Split = Literal["train", "dev", "test"]
-SPLITS: tuple[Split, ...] = ("train", "dev", "test")
-SHARES = {"train": 0.7, "dev": 0.15, "test": 0.15}
-"""The shares of the splits of the user's own file, in each class."""
+LEAST = 10
+"""The smallest number of different texts of a class in the user's own file, which is split here."""
 OWN = "csv:"
 """The prefix of the path of the user's own file."""
 
@@ -99,11 +97,11 @@ class LabelledRows:
 class Source:
     """The places of the splits of a known data set, in a folder and on the hub."""
 
-    files: Mapping[Split, tuple[str, ...]]
+    files: Mapping[Part, tuple[str, ...]]
     """Files in the data folder. The rows of several files are joined."""
     hub: tuple[str, ...]
     """Hub ids, with a configuration if needed. The rows of several ids are joined."""
-    hub_splits: Mapping[Split, str]
+    hub_splits: Mapping[Part, str]
     layout: Layout = field(default_factory=Layout)
     label_names: Mapping[str, str] = field(default_factory=dict)
     """Our names of the labels of the hub's rows. Other labels keep their names."""
@@ -114,17 +112,17 @@ class Source:
 
 
 _DYNASENT = {
-    1: {split: f"dynasent-v1.1/dynasent-v1.1-round01-yelp-{split}.jsonl" for split in SPLITS},
-    2: {split: f"dynasent-v1.1/dynasent-v1.1-round02-dynabench-{split}.jsonl" for split in SPLITS},
+    1: {split: f"dynasent-v1.1/dynasent-v1.1-round01-yelp-{split}.jsonl" for split in PARTS},
+    2: {split: f"dynasent-v1.1/dynasent-v1.1-round02-dynabench-{split}.jsonl" for split in PARTS},
 }
 _DYNASENT_ZIP = "dynasent-v1.1.zip"
 _AT_GITHUB = "https://github.com/cgpotts/dynasent (dynasent-v1.1.zip, which may be given as it is)"
-_WITH_DEV: Mapping[Split, str] = {"train": "train", "dev": "validation", "test": "test"}
+_WITH_DEV: Mapping[Part, str] = {"train": "train", "dev": "validation", "test": "test"}
 
 
 def _dynasent(*rounds: int) -> Source:
     return Source(
-        files={split: tuple(_DYNASENT[number][split] for number in rounds) for split in SPLITS},
+        files={split: tuple(_DYNASENT[number][split] for number in rounds) for split in PARTS},
         hub=tuple(f"tasksource/dynasent:r{number}" for number in rounds),
         hub_splits=_WITH_DEV,
         layout=Layout(text_column="sentence", label_column="gold_label", labels=("negative", "neutral", "positive")),
@@ -134,7 +132,7 @@ def _dynasent(*rounds: int) -> Source:
 
 SOURCES: Mapping[str, Source] = {
     "sst3": Source(
-        files={split: (f"sst3/{split}.csv",) for split in SPLITS},
+        files={split: (f"sst3/{split}.csv",) for split in PARTS},
         hub=("SetFit/sst5",),
         hub_splits=_WITH_DEV,
         hub_label="label_text",
@@ -164,7 +162,7 @@ CROSS_DOMAIN = ("sst3", "dynasent-r1", "dynasent-r2", "yelp", "amazon")
 """The test sets that known tasks are also tested on, in the order of tables."""
 
 
-def read_split(name: str, split: Split, data_dir: Path | None, layout: Layout | None = None) -> LabelledRows:
+def read_split(name: str, split: Part, data_dir: Path | None, layout: Layout | None = None) -> LabelledRows:
     """Read one split of a task.
 
     Parameters
@@ -398,7 +396,7 @@ def _read(source: str, layout: Layout) -> LabelledRows:
     return LabelledRows(tuple(text for text, _ in pairs), tuple(label for _, label in pairs))
 
 
-def _from_hub(name: str, source: Source, split: Split) -> LabelledRows:
+def _from_hub(name: str, source: Source, split: Part) -> LabelledRows:
     """Download a split from the hub."""
     if not source.hub:
         raise InputError(
@@ -444,41 +442,21 @@ def _opened(data_dir: Path, file: str, *, read: bool = True) -> Iterator[Path | 
         yield None
 
 
-def _own_split(name: str, split: Split, layout: Layout) -> LabelledRows:
+def _own_split(name: str, split: Part, layout: Layout) -> LabelledRows:
     """Read a split of the user's own data: a folder with a file for each split, or one file that is split here."""
     source = name.removeprefix(OWN)
     folder = Path(source)
-    if folder.is_dir() and any((folder / f"{part}{suffix}").is_file() for part in SPLITS for suffix in SUFFIXES):
+    if folder.is_dir() and any((folder / f"{part}{suffix}").is_file() for part in PARTS for suffix in SUFFIXES):
         for suffix in SUFFIXES:
             if (folder / f"{split}{suffix}").is_file():
                 return _read(str(folder / f"{split}{suffix}"), layout)
         raise InputError(f"{folder}: has no file for the {split} rows. Expected {split}.csv beside the others.")
-    return _split_by_group(_read(source, layout), source)[split]
-
-
-def _split_by_group(rows: LabelledRows, name: str) -> dict[Split, LabelledRows]:
-    """Split rows at random but always the same. Each class keeps its share, and equal texts stay together."""
-    first: dict[str, int] = {}
-    groups: dict[int, list[int]] = {}
-    for i, text in enumerate(rows.texts):
-        groups.setdefault(first.setdefault(folded(text), i), []).append(i)
-    parts: dict[Split, list[int]] = {split: [] for split in SPLITS}
-    for number, label in enumerate(rows.counts):
-        own = [start for start in groups if rows.labels[start] == label]
-        if len(own) < 10:
-            raise InputError(
-                f"{name}: the class {label!r} has {len(own)} different texts, and 10 are needed to split them. Add"
-                " some, or give a folder with train.csv, dev.csv and test.csv."
-            )
-        order = generator(0, "subset", number, 1).permutation(own)
-        ends = np.round(np.cumsum([SHARES[split] for split in SPLITS]) * len(order)).astype(int)
-        for split, start, end in zip(SPLITS, [0, *ends], ends, strict=False):
-            parts[split] += [i for group in order[start:end] for i in groups[int(group)]]
-    return {split: rows.taken(sorted(chosen)) for split, chosen in parts.items()}
+    rows = _read(source, layout)
+    return rows.taken(split_rows(rows.texts, rows.labels, source, least=LEAST)[split])
 
 
 def _halves(dev: LabelledRows) -> tuple[LabelledRows, LabelledRows]:
-    """Split dev rows that are also used for training: four fifths for training, one fifth for validation."""
+    """Part dev rows that are also used for training: four fifths for training, one fifth for validation."""
     labels = np.array(dev.labels)
     held_out = np.zeros(len(labels), dtype=bool)
     for number, name in enumerate(dev.counts):

@@ -210,7 +210,7 @@ def test_ones_own_file_is_read_as_its_layout_says(tmp_path):
 
 def test_a_file_of_ones_own_that_is_too_small_is_refused(tmp_path):
     path = put(tmp_path / "own.csv", sentences("no", 40) + sentences("yes", 9))
-    with pytest.raises(InputError, match="the class 'yes' has 9 different texts, and 10 are needed"):
+    with pytest.raises(InputError, match="a class needs 10 different texts to be split, and 'yes' has 9"):
         load(Task(name=f"csv:{path}"), None)
 
 

@@ -1,0 +1,62 @@
+"""The command `augment split`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from augment.cli.console import show_table
+from augment.cli.options import layout_of, layout_options, with_file_name
+
+
+def _shares(context: click.Context, parameter: click.Parameter, value: str) -> list[float]:
+    """Read numbers that are separated by commas."""
+    try:
+        return [float(part) for part in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"expected numbers, such as .7,.15,.15. Got {value!r}.") from None
+
+
+@click.command("split")
+@click.argument("source", metavar="INPUT")
+@click.option(
+    "-o",
+    "--output",
+    type=Path,
+    required=True,
+    metavar="FOLDER",
+    callback=with_file_name,
+    help="New folder for the files train, dev and test.",
+)
+@click.option(
+    "--shares",
+    default=".7,.15,.15",
+    show_default=True,
+    metavar="TRAIN,DEV,TEST",
+    callback=_shares,
+    help="Share of each part in every class.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw.")
+@click.option("--overwrite", is_flag=True, help="Replace the folder of an earlier split.")
+@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+@layout_options
+def split_command(
+    source: str, output: Path, shares: list[float], seed: int, overwrite: bool, quiet: bool, **others: Any
+) -> None:
+    """Split INPUT into train, dev and test files. Split first, then upsample the train file alone.
+
+    Each class keeps its share in each file, and equal texts stay in one file.
+    """
+    from augment.data.splitting import split_file
+
+    layout = layout_of((source,), **others)
+    result = split_file(source, output, shares=shares, seed=seed, layout=layout, overwrite=overwrite)
+    if quiet:
+        return
+    classes = next(iter(result.counts.values()))
+    rows = [[name, *(counts[name] for counts in result.counts.values())] for name in classes]
+    show_table(str(output), ["class", *result.counts], rows)
+    if result.without_text:
+        click.echo(f"{result.without_text:,} rows have no text and are left out.")
