@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class CounterpoiseError(Exception):
@@ -44,6 +44,30 @@ class Interrupted(CounterpoiseError):
     """Ctrl-C, after some work was saved."""
 
     exit_code = 130
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Return names in quotes for a message; of very many only the first.
+
+    Parameters
+    ----------
+    names : sequence of str
+    most : int, default=8
+        The largest number of names to show.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> listed(["id", "lang"])
+    "'id', 'lang'"
+    >>> listed(["a", "b", "c"], most=1)
+    "'a' and 2 more"
+    """
+    shown = ", ".join(map(repr, names[:most]))
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -20,8 +20,10 @@ from augment.generation.budget import SamplingStrategy
 from augment.guards.base import Guard
 from augment.run.config import settle
 from augment.run.file_run import Destination, Progress, make_file
-from augment.run.job import HeldOutTexts, check_strategy, plan_job, run_settings
+from augment.run.job import HeldOutTexts, Job, check_strategy, plan_job, run_settings
 from augment.run.manifest import Manifest
+from augment.run.notes import ARGUMENT, on_outcome
+from augment.run.other_columns import KeepColumns, checked
 from augment.run.text_run import Run
 from augment.run.text_table import extended_frame, extended_table
 from augment.text.base import TextStrategy
@@ -41,6 +43,7 @@ def upsample(
     guards: Sequence[str | Guard] | None = None,
     max_per_source: int | None = None,
     only_synthetic: bool = False,
+    keep_columns: KeepColumns | None = None,
     workers: int = 1,
     text_column: str | None = None,
     label_column: str | None = None,
@@ -66,6 +69,9 @@ def upsample(
         Maximum number of new rows from one source.
     only_synthetic : bool, default=False
         Return only the new rows.
+    keep_columns : "all" or sequence of str, optional
+        Columns of a table that new rows copy from their source row, e.g. ``["lang"]``. The others are empty in new
+        rows. None for no column, with a warning that names the empty ones; ``[]`` for no column, without it.
     workers : int, default=1
         Processes that make candidates. Changes the speed, not the result. A script that asks for several needs
         ``if __name__ == "__main__":`` around what it runs.
@@ -88,7 +94,8 @@ def upsample(
     Warns
     -----
     UserWarning
-        If an argument differs from what the strategy was built with. The argument is used.
+        If an argument differs from what the strategy was built with; the argument is used. If new rows leave columns
+        empty and `keep_columns` is None.
 
     Examples
     --------
@@ -106,6 +113,8 @@ def upsample(
             f"The strategy {chosen.name!r} makes vectors, not texts. Give it to augment.VectorUpsampler as the"
             " sampler, or take a text strategy, such as 'fillmask'."
         )
+    if keep_columns is not None and isinstance(data, (tuple, list)):
+        raise InputError("`keep_columns` is for tables, and (texts, labels) has no other columns. Leave it out.")
     corpus = from_table(as_table(data), "the data", Layout(text_column=text_column, label_column=label_column))
     job = plan_job(
         corpus,
@@ -113,7 +122,10 @@ def upsample(
         **run_settings(chosen, sampling_strategy=sampling_strategy, seed=seed, guards=guards)._asdict(),
         held_out=[HeldOutTexts("against", never)] if never else (),
         max_per_source=max_per_source,
+        keep_columns=keep_columns,
     )
+    for line in on_outcome(job, ARGUMENT):
+        warnings.warn(line, stacklevel=2)
     run = Run(job, workers=workers)
     result = run.make(only_synthetic=only_synthetic)
     rows = list(result.rows)
@@ -124,11 +136,14 @@ def upsample(
             [*originals[0], *(row.text for row in rows)],
             [*originals[1], *(labels[row.source] for row in rows)],
         ), result.manifest
+    shape: dict[str, Any] = {
+        "only_synthetic": only_synthetic,
+        "kept": job.columns.kept,
+        "extra": run.columns(),
+    }
     if hasattr(data, "iloc"):
-        frame = extended_frame(data, corpus, rows, chosen.name, only_synthetic=only_synthetic, extra=run.columns())
-        return frame, result.manifest
-    table = extended_table(corpus, rows, chosen.name, only_synthetic=only_synthetic, extra=run.columns())
-    return table, result.manifest
+        return extended_frame(data, corpus, rows, chosen.name, **shape), result.manifest
+    return extended_table(corpus, rows, chosen.name, **shape), result.manifest
 
 
 def upsample_file(
@@ -142,6 +157,7 @@ def upsample_file(
     guards: Sequence[str | Guard] | None = None,
     max_per_source: int | None = None,
     only_synthetic: bool | None = None,
+    keep_columns: KeepColumns | None = None,
     layout: Layout | None = None,
     encoder: str | TextEncoder | None = None,
     decode: Literal["nearest"] | None = None,
@@ -180,6 +196,10 @@ def upsample_file(
         Maximum number of new rows from one source, 1 or more. For text strategies only.
     only_synthetic : bool, optional
         Write only the new rows. None for what `config` says, or False.
+    keep_columns : "all" or sequence of str, optional
+        Columns that new rows copy from their source row, e.g. ``["lang"]``; for text strategies only. The others are
+        empty in new rows. None for what `config` says, or for no column, with a warning that names the empty ones;
+        ``[]`` for no column, without it.
     layout : Layout, optional
         How the input is laid out. None to find the columns by their names.
     encoder : str or TextEncoder, optional
@@ -219,8 +239,8 @@ def upsample_file(
     Warns
     -----
     UserWarning
-        If rows are missing, if an argument differs from what the strategy was built with, or if `config` was made
-        with other versions of what determines the rows.
+        If rows are missing, if an argument differs from what the strategy was built with, if `config` was made
+        with other versions of what determines the rows, or if new rows leave columns empty and `keep_columns` is None.
 
     Examples
     --------
@@ -243,6 +263,7 @@ def upsample_file(
         "guards": guards,
         "max_per_source": max_per_source,
         "only_synthetic": only_synthetic,
+        "keep_columns": checked(keep_columns),
         "encoder": encoder,
         "decode": decode,
         **_changed_fields(layout),
@@ -253,7 +274,12 @@ def upsample_file(
     request = settle(None if config is None else Path(config), options)
     if request.other_versions():
         warnings.warn(f"{config} was made with {request.other_versions()}: rows may differ.", stacklevel=2)
-    result = make_file(request, destination, workers=workers, strict=strict, progress=progress)
+
+    def warn(job: Job) -> None:
+        for line in on_outcome(job, ARGUMENT):
+            warnings.warn(line, stacklevel=4)
+
+    result = make_file(request, destination, workers=workers, strict=strict, progress=progress, log=warn)
     if result.manifest.missing:
         warnings.warn(result.manifest.shortfall(), stacklevel=2)
     if report is not None:

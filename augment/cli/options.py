@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -54,6 +54,13 @@ def layout_of(sources: Sequence[str] | None = None, /, *, labelled: bool = True,
     if sources is not None:
         check_layout(layout, sources, labelled=labelled)
     return layout
+
+
+def kept_columns(text: str) -> Literal["all"] | tuple[str, ...]:
+    """Read `--keep-columns`: all, none, or names with commas between them."""
+    if text == "all":
+        return "all"
+    return () if text == "none" else tuple(part.strip() for part in text.split(","))
 
 
 def values_of(params: tuple[str, ...]) -> dict[str, str]:

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from augment.cli.console import progress, show_table
-from augment.cli.options import LAYOUT, layout_of, layout_options, values_of, with_file_name
+from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options, values_of, with_file_name
 
 
 @click.command("upsample")
@@ -62,6 +62,11 @@ from augment.cli.options import LAYOUT, layout_of, layout_options, values_of, wi
 @click.option("--show", type=int, default=0, metavar="N", help="Print N new rows beside their sources.")
 @click.option("--report", type=Path, metavar="FILE", help="Write an HTML report about the new rows as well.")
 @click.option("--only-synthetic", is_flag=True, help="Write only the new rows.")
+@click.option(
+    "--keep-columns",
+    metavar="all|none|A,B,…",
+    help="Columns that new rows copy from their source row. Others stay empty.  [default: none, with a note]",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything, print the plan, and stop.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing output, and unfinished work.")
 @click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
@@ -90,6 +95,7 @@ def upsample_command(
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from augment.run.config import settle
     from augment.run.file_run import Destination, make_file, plan_file
+    from augment.run.notes import on_job
     from augment.upsampling import check_paths, report_on
 
     if others["source"] is None and config is None:
@@ -103,12 +109,20 @@ def upsample_command(
         job = plan_file(request, destination, workers=workers, strict=strict)
         if not quiet:
             _show_plan(job)
+            for line in on_job(job):
+                click.echo(line)
         return
     if request.other_versions() and not quiet:
         click.echo(f"{config} was made with {request.other_versions()}: rows may differ.", err=True)
     with _bar(quiet=quiet) as advance:
         result = make_file(
-            request, destination, workers=workers, strict=strict, progress=advance, examples=0 if quiet else show
+            request,
+            destination,
+            workers=workers,
+            strict=strict,
+            progress=advance,
+            log=None if quiet else _say_notes,
+            examples=0 if quiet else show,
         )
     if result.manifest.missing:
         click.echo(result.manifest.shortfall(), err=True)
@@ -141,6 +155,8 @@ def _chosen_options(context: click.Context, params: tuple[str, ...], others: dic
     layout = layout_of(**others)
     options = {name: others[name] for name in others if name in named and name not in LAYOUT}
     options |= {name: getattr(layout, name) for name in LAYOUT if name in named}
+    if "keep_columns" in options:
+        options["keep_columns"] = kept_columns(options["keep_columns"])
     if options.pop("no_header", False):
         options["header"] = False
     return {**options, "parameters": values_of(params)}
@@ -159,6 +175,14 @@ def _bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
                 bars[0](done)
 
         yield advance
+
+
+def _say_notes(job: Any) -> None:
+    """Print, before any row is made, what the run leaves out or empty."""
+    from augment.run.notes import on_job
+
+    for line in on_job(job):
+        click.echo(line, err=True)
 
 
 def _show_plan(job: Any) -> None:
@@ -180,8 +204,6 @@ def _show_result(result: Any, output: Path) -> None:
         click.echo(f"\n{total:,} rows made in {manifest.seconds:,.1f} s; candidates rejected: {rejected}.")
     else:
         click.echo(f"\n{total:,} vectors made in {manifest.seconds:,.1f} s.")
-    if result.job.empty:
-        click.echo(f"{result.job.empty:,} rows have no text: they are kept, and nothing was made from them.")
     for row in result.examples:
         click.echo(f"\n  {row.label} | {texts[row.source]}\n  {'new':>{len(row.label)}} | {row.text}")
 

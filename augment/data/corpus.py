@@ -96,6 +96,8 @@ class Corpus:
     """Row numbers in the input, from 0; int64, shape (n,)."""
     dropped: int
     """Number of rows that were left out."""
+    unlabelled: int
+    """Number of those that have no usable label. The others are of classes that were not chosen."""
     fingerprint: str
     """``sha256:…`` of the content of `table`, see `augment.data.fingerprint`."""
     layout: Layout
@@ -271,7 +273,7 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
     table = _typed_provenance(table.with_format(None), name)
     if layout.label_map is not None:
         table = with_mapped_labels(table, name, label_column, layout.label_map)
-    rows = usable_rows(table, name, label_column, layout)
+    rows, unlabelled = usable_rows(table, name, label_column, layout)
     kept = table if len(rows) == len(table) else selected(table, rows)
     return Corpus(
         name,
@@ -280,6 +282,7 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
         label_column,
         rows,
         len(table) - len(kept),
+        unlabelled,
         fingerprint(kept.features, batches(kept)),
         layout,
     )

@@ -34,8 +34,8 @@ def label_namer(table: Dataset, column: str) -> Callable[[Any], str | None]:
     return lambda value: names[value] if value is not None and 0 <= value < len(names) else None
 
 
-def usable_rows(table: Dataset, name: str, column: str, layout: Layout) -> np.ndarray:
-    """Return the numbers of the rows to keep."""
+def usable_rows(table: Dataset, name: str, column: str, layout: Layout) -> tuple[np.ndarray, int]:
+    """Return the numbers of the rows to keep, and how many of the others have no usable label."""
     values, codes = encoded(table_column(table, column))
     names = list(map(label_namer(table, column), values))
     known = sorted({label for label in names if label})
@@ -46,7 +46,8 @@ def usable_rows(table: Dataset, name: str, column: str, layout: Layout) -> np.nd
                 f"{', '.join(map(repr, known[:20])) or 'no label at all'}: correct --labels."
                 f"{did_you_mean(label, known)}"
             )
-    classes = set(layout.labels or ()) or set(known) - {NO_MAJORITY.get(column)}
+    usable = set(known) - {NO_MAJORITY.get(column)}
+    classes = set(layout.labels or ()) or usable
     keep = np.array([label in classes for label in names], dtype=bool)[codes]
     if not keep.all() and not layout.labels and not layout.drop_unlabelled:
         nothing = f"null, empty or {NO_MAJORITY[column]!r}" if column in NO_MAJORITY else "null or empty"
@@ -57,7 +58,8 @@ def usable_rows(table: Dataset, name: str, column: str, layout: Layout) -> np.nd
         )
     if not keep.any():
         raise InputError(f"{name}: no row has a usable label in column {column!r}; give another as --label-column.")
-    return np.flatnonzero(keep).astype(np.int64)
+    unlabelled = np.array([label not in usable for label in names], dtype=bool)[codes] & ~keep
+    return np.flatnonzero(keep).astype(np.int64), int(np.count_nonzero(unlabelled))
 
 
 def with_mapped_labels(table: Dataset, name: str, column: str, label_map: str) -> Dataset:

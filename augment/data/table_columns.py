@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +55,15 @@ def selected(table: Dataset, rows: np.ndarray) -> Dataset:
     )
     selected = spooled(chosen)
     return from_arrow(selected.replace_schema_metadata(table.features.arrow_schema.metadata), "the rows")
+
+
+def taken(table: Dataset, names: Sequence[str], rows: np.ndarray) -> dict[str, pa.Array]:
+    """Return some columns of some rows, in the order given. A row may be taken more than once.
+
+    Only these rows are read, so a large table does not come into memory.
+    """
+    chosen = table.with_format("arrow").select_columns(list(names))[rows.tolist()]
+    return {name: chosen.column(name).combine_chunks() for name in names}
 
 
 def with_column(table: Dataset, name: str, values: Any, dtype: str) -> Dataset:

@@ -23,6 +23,7 @@ from augment.identity import difference, digest, installed_versions
 from augment.registry import GUARDS, STRATEGIES
 from augment.run.job import HeldOutTexts, check_strategy, run_settings
 from augment.run.manifest import SCHEMA, Manifest
+from augment.run.other_columns import KeepColumns
 from augment.settings import Settings, problems
 from augment.text.base import TextStrategy
 
@@ -91,6 +92,7 @@ class RunConfig(Settings):
     seed: int | None = None
     max_per_source: int | None = None
     only_synthetic: bool | None = None
+    keep_columns: Literal["all"] | tuple[str, ...] | None = None
     encoder: _Encoder | None = None
     decode: Literal["nearest"] | None = None
     versions: dict[str, str] | None = None
@@ -122,6 +124,7 @@ class RunRequest:
     guards: Sequence[str | Guard] | None
     max_per_source: int | None
     only_synthetic: bool
+    keep_columns: KeepColumns | None
     path: Path | None
     """The configuration file, or None."""
     named: Container[str]
@@ -291,8 +294,8 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     options : mapping
         The options by name: ``source``, ``strategy`` (a name, or a strategy), ``parameters`` (those
         of the strategy, as texts), ``sampling_strategy``, ``seed``, ``against``, ``guards``, ``max_per_source``,
-        ``only_synthetic``, the fields of `Layout`, `MODEL_OPTIONS` and `ENCODER_OPTIONS`. ``encoder`` is the name of
-        a model, or a `TextEncoder`. None counts as not given.
+        ``only_synthetic``, ``keep_columns``, the fields of `Layout`, `MODEL_OPTIONS` and `ENCODER_OPTIONS`.
+        ``encoder`` is the name of a model, or a `TextEncoder`. None counts as not given.
 
     Returns
     -------
@@ -367,6 +370,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         # The file may be of a run that made texts; vectors have no such limit.
         max_per_source=first("max_per_source") if encoder is None else options.get("max_per_source"),
         only_synthetic=bool(first("only_synthetic")),
+        keep_columns=first("keep_columns") if encoder is None else options.get("keep_columns"),
         path=path,
         named={*(file.name for file in files or ()), *([] if options.get("source") else [source])},
         fingerprint=None if layout_changes else recorded.input.fingerprint,
@@ -385,7 +389,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
 def _check_sections(recorded: RunConfig, strategy: TextStrategy | VectorSampler) -> None:
     """Refuse sections of a file that are for the other kind of strategy than the one it names."""
     of_texts = isinstance(strategy, TextStrategy)
-    foreign = ("encoder", "decode") if of_texts else ("guards", "max_per_source")
+    foreign = ("encoder", "decode") if of_texts else ("guards", "max_per_source", "keep_columns")
     for name in foreign:
         if getattr(recorded, name):
             makes, others = ("texts", "vectors") if of_texts else ("vectors", "texts")

@@ -184,6 +184,7 @@ def plan_file(
         held_out=request.read_held_out(),
         guards=request.guards,
         max_per_source=request.max_per_source,
+        keep_columns=request.keep_columns,
         strict=strict,
     )
     if request.encoder is not None:
@@ -202,6 +203,7 @@ def make_file(
     workers: int = 1,
     strict: bool = False,
     progress: Progress | None = None,
+    log: Callable[[Job], None] | None = None,
     examples: int = 0,
 ) -> FileResult:
     """Carry out a request, and write the output and its manifest.
@@ -220,6 +222,8 @@ def make_file(
         Refuse data with empty texts, and write nothing if rows are missing.
     progress : callable, optional
         See `Progress`.
+    log : callable, optional
+        Called with the plan, before any row is made.
     examples : int, default=0
         How many of the new rows to return.
 
@@ -237,6 +241,8 @@ def make_file(
         After Ctrl-C, if some rows are kept in the journal.
     """
     job = plan_file(request, destination, workers=workers, strict=strict)
+    if log is not None:
+        log(job)
     if request.encoder is not None:
         return _make_vectors(request, job, destination, progress)
     return _make_texts(request, job, destination, workers, strict, progress, examples)
@@ -273,6 +279,7 @@ def _make_texts(
                 result.rows,
                 job.strategy.name,
                 only_synthetic=request.only_synthetic,
+                kept=job.columns.kept,
                 extra=run.columns(),
             )
             destination.place(result.manifest, features, batches)

@@ -14,9 +14,11 @@ import numpy as np
 from augment.data.corpus import PROVENANCE, Corpus
 from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy, rows_to_make
+from augment.generation.loop import binding
 from augment.generation.plan import check_sources, usable_sources
 from augment.guards.base import Guard
 from augment.guards.selection import select
+from augment.run.other_columns import KeepColumns, OtherColumns, other_columns
 from augment.seeding import seed_of
 from augment.text.base import TextStrategy, check_guards_apply
 
@@ -53,6 +55,8 @@ class Job:
     """Class name → number of its sources' next variant; above 0 where synthetic rows are extended."""
     empty: int
     """Rows without a text. They are kept, but are never sources."""
+    columns: OtherColumns
+    """What new rows hold in the columns besides text and label."""
 
 
 def check_count(what: str, value: Any) -> None:
@@ -168,6 +172,7 @@ def plan_job(
     held_out: Sequence[HeldOutTexts] = (),
     guards: Sequence[str | Guard] | None = None,
     max_per_source: int | None = None,
+    keep_columns: KeepColumns | None = None,
     strict: bool = False,
 ) -> Job:
     """Plan what to make, without opening a model.
@@ -188,6 +193,8 @@ def plan_job(
         See `augment.guards.selection.select`; for text strategies only.
     max_per_source : int, optional
         Maximum number of new rows from one source, 1 or more; for text strategies only.
+    keep_columns : "all" or sequence of str, optional
+        Columns that new rows copy from their source row; for text strategies only. None for none of them.
     strict : bool, default=False
         Refuse data with empty texts.
 
@@ -209,6 +216,11 @@ def plan_job(
         raise InputError(
             f"The strategy {strategy.name!r} makes vectors: guards and a most per source are for texts. Leave them out."
         )
+    if not texts_made and keep_columns:
+        raise InputError(
+            f"The strategy {strategy.name!r} makes vectors: a new vector lies between two rows, so it has no columns of"
+            " one row to keep. Leave them out, or look up the rows of `source_row` and `neighbor_row`."
+        )
     strategy.check()
     if isinstance(strategy, TextStrategy):
         check_guards_apply(strategy, guards)
@@ -227,23 +239,30 @@ def plan_job(
     sources = usable_sources(has_text & ~corpus.is_synthetic, corpus.codes, corpus.classes)
     budget = {str(name): rows for name, rows in rows_to_make(sampling_strategy, counts).items()}
     check_sources(sources, budget)
+    chosen: tuple[Guard, ...] = ()
+    if isinstance(strategy, TextStrategy):
+        whole = len(corpus.table) + sum(budget.values())
+        chosen = tuple(select(guards, strategy.own_guards(), budget=budget, rows=whole))
     return Job(
         corpus=corpus,
         strategy=strategy,
         sampling_strategy=sampling_strategy,
         seed=int(seed),
         held_out=tuple(held_out),
-        guards=tuple(
-            select(guards, strategy.own_guards(), budget=budget, rows=len(corpus.table) + sum(budget.values()))
-        )
-        if isinstance(strategy, TextStrategy)
-        else (),
+        guards=chosen,
         max_per_source=max_per_source,
         counts=counts,
         budget=budget,
         sources=sources,
         first_variants=_first_variants(corpus),
         empty=empty,
+        columns=other_columns(
+            corpus,
+            keep_columns,
+            written={
+                name for guard in binding(chosen, copies=getattr(strategy, "copies", False)) for name in guard.columns
+            },
+        ),
     )
 
 

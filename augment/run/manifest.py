@@ -32,6 +32,10 @@ class Manifest:
     seed: int
     max_per_source: int | None
     only_synthetic: bool
+    keep_columns: str | list[str] | None
+    """The columns that new rows were asked to copy from their source row: ``"all"``, names, or None."""
+    empty_columns: list[str]
+    """The columns that new rows leave empty."""
     counts_before: dict[str, int]
     counts_after: dict[str, int]
     made: dict[str, int]
@@ -117,6 +121,8 @@ def recorded(
         seed=job.seed,
         max_per_source=job.max_per_source,
         only_synthetic=only_synthetic,
+        keep_columns=list(keep) if isinstance(keep := job.columns.keep, tuple) else keep,
+        empty_columns=list(job.columns.empty),
         counts_before=job.counts,
         counts_after={label: count + made.get(label, 0) for label, count in job.counts.items()},
         made=made,

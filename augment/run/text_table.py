@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.data.corpus import PROVENANCE, Corpus
-from augment.data.table_columns import BATCH, batches
+from augment.data.table_columns import BATCH, batches, taken
 from augment.generation.loop import Row
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def extended_batches(
     strategy: str,
     *,
     only_synthetic: bool,
+    kept: Sequence[str] = (),
     extra: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Features, Iterator[pa.RecordBatch]]:
     """Return originals and new rows as one table, part by part.
@@ -55,6 +56,8 @@ def extended_batches(
         The name under which they are recorded.
     only_synthetic : bool
         Leave the originals out.
+    kept : sequence of str, default=()
+        Columns of the corpus that new rows copy from their source.
     extra : mapping of str to str, optional
         Further columns of the new rows, and their Arrow types, such as ``"double"`` or ``"list<float>"``.
 
@@ -63,8 +66,9 @@ def extended_batches(
     features : Features
         The columns of the corpus, then those of `PROVENANCE` and of `extra` that it lacked.
     batches : iterator of pyarrow.RecordBatch
-        Originals have nulls in the added columns. New rows have the label value of their source and nulls in all other
-        columns, also in a column of `extra` that the corpus already has with another type. `source_row` is the parent's
+        Originals have nulls in the added columns. New rows have the label value of their source, its values in
+        the columns of `kept`, and nulls in all others, also in a column of `extra` that the corpus has with another
+        type. `source_row` is the parent's
         row number in the input.
     """
     import datasets
@@ -104,6 +108,7 @@ def extended_batches(
                     values = [value if value is None else json.dumps(value) for value in values]
                 with contextlib.suppress(pa.ArrowException):  # of a column of that name that held something else
                     written[name] = pa.array(values, schema.field(name).type)
+            written |= taken(corpus.table, kept, sources) if kept else {}
             arrays = [written.get(field.name, pa.nulls(len(chunk), field.type)) for field in schema]
             yield pa.record_batch(arrays, schema=schema)
 
@@ -116,13 +121,14 @@ def extended_table(
     strategy: str,
     *,
     only_synthetic: bool,
+    kept: Sequence[str] = (),
     extra: Mapping[str, str] = MappingProxyType({}),
 ) -> Dataset:
     """Return originals and new rows as one table in memory; see `extended_batches`."""
     import datasets
     import pyarrow as pa
 
-    features, parts = extended_batches(corpus, rows, strategy, only_synthetic=only_synthetic, extra=extra)
+    features, parts = extended_batches(corpus, rows, strategy, only_synthetic=only_synthetic, kept=kept, extra=extra)
     table = pa.Table.from_batches(parts, features.arrow_schema)
     return datasets.Dataset(datasets.table.InMemoryTable(table))
 
@@ -134,6 +140,7 @@ def extended_frame(
     strategy: str,
     *,
     only_synthetic: bool,
+    kept: Sequence[str] = (),
     extra: Mapping[str, str] = MappingProxyType({}),
 ) -> Any:
     """Return originals and new rows as one pandas frame with a fresh index; see `extended_batches`."""
@@ -144,6 +151,7 @@ def extended_frame(
         {
             corpus.text_column: [row.text for row in rows],
             corpus.label_column: frame[corpus.label_column].iloc[sources].array,
+            **{name: frame[name].iloc[sources].array for name in kept},
             "is_synthetic": True,
             "source_row": pd.array(sources, dtype="Int64"),
             "strategy": strategy,
@@ -158,7 +166,7 @@ def extended_frame(
         {
             name: NULLABLE[dtype.name]
             for name, dtype in frame.dtypes.items()
-            if dtype.name in NULLABLE and name not in (corpus.label_column, *PROVENANCE)
+            if dtype.name in NULLABLE and name not in (corpus.label_column, *kept, *PROVENANCE)
         }
     )
     if "is_synthetic" not in frame.columns:

@@ -1,0 +1,45 @@
+"""What a run does that nobody asked for, in one line each, before any row is made."""
+
+from __future__ import annotations
+
+from augment.data.notes import NOT_SOURCES, on_rows
+from augment.run.job import Job
+from augment.text.base import TextStrategy
+
+OPTION = "--keep-columns all, or NAME,NAME, copies them from the source row; none says that this is meant."
+"""How the command copies columns."""
+ARGUMENT = "`keep_columns='all'`, or a list of names, copies them from the source row; [] says that this is meant."
+"""How a Python function copies columns."""
+_OF_VECTORS = "A new vector has several parents, or none, and so no values of one row."
+
+
+def on_outcome(job: Job, how_to_keep: str) -> list[str]:
+    """Return what new rows will lack and what is not held out, as far as nobody has asked for it.
+
+    Parameters
+    ----------
+    job : Job
+    how_to_keep : str
+        `OPTION` or `ARGUMENT`.
+
+    Returns
+    -------
+    list of str
+    """
+    advice = how_to_keep if isinstance(job.strategy, TextStrategy) else _OF_VECTORS
+    note = job.columns.note(advice) if sum(job.budget.values()) else None
+    return [] if note is None else [note]
+
+
+def on_job(job: Job) -> list[str]:
+    """Return all that the command says about a plan: also rows that are left out, and rows without a text.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    list of str
+    """
+    return [*on_rows(job.corpus, NOT_SOURCES), *on_outcome(job, OPTION)]

@@ -1,0 +1,101 @@
+"""The columns of new rows besides text and label: copied from the source row, or left empty."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Literal, NamedTuple
+
+from augment.data.corpus import PROVENANCE, Corpus
+from augment.errors import InputError, did_you_mean, listed
+
+KeepColumns = Literal["all"] | Sequence[str]
+"""Columns that new rows copy from their source row: ``"all"``, or names. No name: none of them."""
+
+
+class OtherColumns(NamedTuple):
+    """What new rows hold in the columns that a run does not write."""
+
+    keep: Literal["all"] | tuple[str, ...] | None
+    """The request; None if there was none."""
+    kept: tuple[str, ...]
+    """Columns that are copied from the source row, in the order of the table."""
+    empty: tuple[str, ...]
+    """Columns that are left empty, in the order of the table."""
+
+    def note(self, advice: str) -> str | None:
+        """Return one line that names the columns which nobody asked to be empty.
+
+        Parameters
+        ----------
+        advice : str
+            A sentence that says how to copy them.
+
+        Returns
+        -------
+        str or None
+            None if there is no such column.
+        """
+        if self.keep is not None or not self.empty:
+            return None
+        which = f"column {listed(self.empty)}" if len(self.empty) == 1 else f"columns {listed(self.empty)}"
+        return f"New rows leave the {which} empty. {advice}"
+
+
+def checked(keep: Any) -> Literal["all"] | tuple[str, ...] | None:
+    """Return a request in its plain form.
+
+    Raises
+    ------
+    InputError
+        If it is neither "all" nor a sequence of names.
+
+    Examples
+    --------
+    >>> checked(["id", "lang"])
+    ('id', 'lang')
+    """
+    if keep is None:
+        return None
+    if keep == "all":
+        return "all"
+    if isinstance(keep, str) or not isinstance(keep, Sequence) or not all(isinstance(name, str) for name in keep):
+        raise InputError(f"`keep_columns` must be 'all' or a list of names, e.g. ['id']. Got {keep!r:.60}.")
+    return tuple(keep)
+
+
+def other_columns(corpus: Corpus, keep: KeepColumns | None, *, written: Collection[str]) -> OtherColumns:
+    """Divide the columns that a run does not write into those that are copied and those that are left empty.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    keep : "all" or sequence of str, optional
+        The columns to copy. None for none of them.
+    written : collection of str
+        Columns that the run writes besides text, label and those of `PROVENANCE`.
+
+    Returns
+    -------
+    OtherColumns
+
+    Raises
+    ------
+    InputError
+        If a name is not that of a column, or of one that the run writes.
+    """
+    keep = checked(keep)
+    own = {corpus.text_column, corpus.label_column, *PROVENANCE, *written}
+    others = [name for name in corpus.table.column_names if name not in own]
+    if keep is None or keep == "all":
+        return OtherColumns(keep, tuple(others) if keep else (), () if keep else tuple(others))
+    for name in keep:
+        if name in own and name in corpus.table.column_names:
+            raise InputError(f"{corpus.name}: the run writes the column {name!r} itself. Leave it out of what is kept.")
+        if name not in others:
+            known = f"the other columns are {listed(others)}" if others else "it has no others than text and label"
+            raise InputError(
+                f"{corpus.name}: has no column {name!r} to keep; {known}. Correct the name.{did_you_mean(name, others)}"
+            )
+    return OtherColumns(
+        keep, tuple(name for name in others if name in keep), tuple(name for name in others if name not in keep)
+    )
