@@ -277,7 +277,7 @@ def upsample_file(
 
     def warn(job: Job) -> None:
         for line in on_outcome(job, ARGUMENT):
-            warnings.warn(line, stacklevel=4)
+            warnings.warn(line, stacklevel=5)
 
     result = make_file(request, destination, workers=workers, strict=strict, progress=progress, log=warn)
     if result.manifest.missing:

@@ -36,6 +36,10 @@ The first call has 0 done.
 """
 
 
+Log = Callable[[Job], None]
+"""Called with the plan."""
+
+
 @dataclass(frozen=True)
 class Destination:
     """Where a run writes: the output, its manifest and its journal, and whether they may be replaced.
@@ -203,7 +207,7 @@ def make_file(
     workers: int = 1,
     strict: bool = False,
     progress: Progress | None = None,
-    log: Callable[[Job], None] | None = None,
+    log: Log | None = None,
     examples: int = 0,
 ) -> FileResult:
     """Carry out a request, and write the output and its manifest.
@@ -223,7 +227,7 @@ def make_file(
     progress : callable, optional
         See `Progress`.
     log : callable, optional
-        Called with the plan, before any row is made.
+        Called with the plan after the models are opened, before any row is made.
     examples : int, default=0
         How many of the new rows to return.
 
@@ -241,11 +245,9 @@ def make_file(
         After Ctrl-C, if some rows are kept in the journal.
     """
     job = plan_file(request, destination, workers=workers, strict=strict)
-    if log is not None:
-        log(job)
     if request.encoder is not None:
-        return _make_vectors(request, job, destination, progress)
-    return _make_texts(request, job, destination, workers, strict, progress, examples)
+        return _make_vectors(request, job, destination, progress, log)
+    return _make_texts(request, job, destination, workers, strict, progress, log, examples)
 
 
 def _make_texts(
@@ -255,11 +257,14 @@ def _make_texts(
     workers: int,
     strict: bool,
     progress: Progress | None,
+    log: Log | None,
     examples: int,
 ) -> FileResult:
     """Carry out the job of a text strategy."""
     run = Run(job, workers=workers)
     request.check_models(run.guards)
+    if log is not None:
+        log(job)
     replaces = destination.replaces
     with Journal(destination.journal, run.identity(), resume=destination.resume) as journal:
         destination.clear(replaces=replaces)
@@ -296,12 +301,16 @@ def _make_texts(
     return FileResult(manifest=result.manifest, job=job, examples=shown)
 
 
-def _make_vectors(request: RunRequest, job: Job, destination: Destination, progress: Progress | None) -> FileResult:
+def _make_vectors(
+    request: RunRequest, job: Job, destination: Destination, progress: Progress | None, log: Log | None
+) -> FileResult:
     """Carry out the job of a vector strategy."""
     from augment.run import vector_run, vector_table  # imbalanced-learn, which text strategies do without
 
     assert request.encoder is not None
     request.check_models(())
+    if log is not None:
+        log(job)
     vectors = vector_run.make(
         job,
         request.encoder,

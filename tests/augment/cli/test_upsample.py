@@ -200,7 +200,7 @@ def test_rows_without_a_text_stay_in_the_output_and_are_counted():
     assert [{"text": row["text"], "label": row["label"]} for row in written[:15]] == rows
     assert counts(written) == {"neutral": 9, "positive": 9}
     assert {int(row["source_row"]) for row in written[15:]} <= {1, 2, 12, 13}
-    assert "2 rows have no text" in result.output
+    assert "holes.csv: 2 of 15 rows have no text. They are kept, and nothing is made from them." in result.stderr
     assert manifest("out.csv")["input"]["empty_texts"] == 2
 
 
@@ -254,6 +254,7 @@ def test_a_shortfall_is_an_error_where_all_or_nothing_is_asked_for():
     before = snapshot()
     result = invoke(
         "upsample in.csv -o out.csv --strategy swap --sampling-strategy neutral=5000 --param pool=2 --strict"
+        " --keep-columns none"
     )
     assert result.exit_code == 1
     assert snapshot() == before

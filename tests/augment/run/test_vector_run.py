@@ -53,7 +53,7 @@ def test_rows_without_a_text_stay_and_are_no_sources_and_nearest_to_none(sentenc
     for name in ("source_row", "neighbor_row"):
         assert {*new[name]}.isdisjoint({0, 41})
     assert all(text.strip() for text in new["nearest_text"])
-    assert "2 rows have no text" in done.stdout
+    assert "holes.csv: 2 of 42 rows have no text" in done.stderr
     refused("upsample holes.csv -o strict.parquet --strategy smote --strict", "2 rows have no text", "row 0")
 
 
