@@ -9,18 +9,20 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
+from augment._version import __version__
+from augment.cli.help import Group
 from augment.errors import CounterpoiseError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, 128 + SIGINT as shells have it."""
 
 
-class Commands(click.Group):
+class Commands(Group):
     """A command group that turns every failure into one line on stderr and an exit code.
 
     Mistakes in options, files and data exit with 2, a shortfall under ``--strict`` with 1, Ctrl-C
@@ -54,6 +56,30 @@ class Commands(click.Group):
             if error.errno == errno.EPIPE:
                 sys.exit(1)
             _fail(f"{error.filename or 'The standard output'}: {error.strerror or error}.", 2)
+
+
+def group(name: str, examples: Mapping[str, str]) -> Callable[[Callable[..., Any]], Commands]:
+    """Return a decorator that makes a program of several commands: with its version, and ``-h`` beside ``--help``.
+
+    Parameters
+    ----------
+    name : str
+        Of the program.
+    examples : mapping of str to str
+        Command lines by what they do, for the end of the help.
+
+    Returns
+    -------
+    callable
+        Decorates the function of a group, as `click.group` does.
+    """
+    settings = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+    def decorated(function: Callable[..., Any]) -> Commands:
+        versioned = click.version_option(__version__, prog_name=name)(function)
+        return click.group(cls=Commands, examples=examples, context_settings=settings)(versioned)
+
+    return decorated
 
 
 def _warn(message: Warning | str, *others: Any) -> None:

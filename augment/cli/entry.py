@@ -7,26 +7,43 @@ from typing import Any
 
 import click
 
-from augment._version import __version__
-from augment.cli.console import Commands, show_table
-from augment.cli.options import layout_of, layout_options, with_file_name
+from augment.cli.console import group, show_table
+from augment.cli.help import command, option, section
+from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
 from augment.cli.split import split_command
 from augment.cli.upsample import upsample_command
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="augment")
+@group(
+    "augment",
+    examples={
+        "Look at the classes of the bundled sample:": "augment inspect sample",
+        "Balance them:": "augment upsample sample -o balanced.csv",
+    },
+)
 def main() -> None:
     """Make new, different, checked rows for the rare classes of a labelled text file."""
 
 
-@click.command("report")
+@command(
+    "report",
+    examples={
+        "Report on a table that was just written:": "augment report balanced.csv",
+        "Look at fewer texts, and choose the file:": "augment report balanced.csv --sample 500 -o report.html",
+    },
+)
 @click.argument("output", metavar="OUTPUT", type=Path, callback=with_file_name)
-@click.option("-o", "--output", "path", type=Path, metavar="FILE", help="HTML file.  [default: OUTPUT.report.html]")
-@click.option("--overwrite", is_flag=True, help="Replace an existing report.")
-@click.option("--sample", type=int, metavar="N", help="Maximum number of texts to look at.  [default: 10000]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the samples.")
-@click.option("--model", default="mini", show_default=True, metavar="NAME", help="Encoder of the similarities.")
+@section(
+    "What to report",
+    option("--sample", type=int, show_default="10000", help="Maximum number of texts to look at."),
+    option("--model", default="mini", metavar="NAME", help="Encoder of the similarities."),
+    seed_option("Seed of the samples.", default=(0,)),
+)
+@section(
+    "Output",
+    option("-o", "--output", "path", type=Path, metavar="FILE", show_default="OUTPUT.report.html", help="HTML file."),
+    option("--overwrite", is_flag=True, help="Replace an existing report."),
+)
 def report_command(output: Path, path: Path | None, overwrite: bool, sample: int | None, seed: int, model: str) -> None:
     """Write an HTML report about OUTPUT, a table that `augment upsample` has written."""
     from augment.report.html import write_report
@@ -37,7 +54,13 @@ def report_command(output: Path, path: Path | None, overwrite: bool, sample: int
     click.echo(f"Report: {path}")
 
 
-@click.command("inspect")
+@command(
+    "inspect",
+    examples={
+        "Count the classes of the bundled sample:": "augment inspect sample",
+        "Name the columns of a file:": "augment inspect mail.csv --text-column body --label-column kind",
+    },
+)
 @click.argument("source", metavar="INPUT")
 @layout_options
 def inspect_command(source: str, **others: Any) -> None:
@@ -62,7 +85,13 @@ def inspect_command(source: str, **others: Any) -> None:
         click.echo(f"Suggested: --sampling-strategy {inspection.suggestion}  (at most as many new rows as real ones)")
 
 
-@click.command("strategies")
+@command(
+    "strategies",
+    examples={
+        "List all strategies:": "augment strategies",
+        "Use one of them:": "augment upsample sample -o new.csv --strategy random",
+    },
+)
 def strategies_command() -> None:
     """List the strategies, what they do, and their parameters with defaults."""
     from augment.registry import STRATEGIES
@@ -70,7 +99,13 @@ def strategies_command() -> None:
     _show_registry(STRATEGIES)
 
 
-@click.command("guards")
+@command(
+    "guards",
+    examples={
+        "List all guards:": "augment guards",
+        "Use one of them:": "augment upsample sample -o new.csv --guard similarity",
+    },
+)
 def guards_command() -> None:
     """List the guards, what they check, and their parameters with defaults."""
     from augment.guards.selection import ALWAYS, DEFAULT
@@ -91,12 +126,8 @@ def _show_registry(registry: Any) -> None:
             click.echo(f"    {parameter.name}{default}")
 
 
-for command in (
-    upsample_command,
-    report_command,
-    inspect_command,
-    split_command,
-    strategies_command,
-    guards_command,
+for one in (
+    *(upsample_command, inspect_command, split_command, report_command),
+    *(strategies_command, guards_command),
 ):
-    main.add_command(command)
+    main.add_command(one)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from augment.cli.help import option, section
 from augment.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,22 +26,36 @@ def with_file_name(context: click.Context, parameter: click.Parameter, value: Pa
     return value
 
 
-def layout_options(command: _Command) -> _Command:
-    """Add the options that say how an input is laid out."""
-    for option in reversed(
-        (
-            click.option("--text-column", metavar="NAME", help="Default: text, sentence or review."),
-            click.option("--label-column", metavar="NAME", help="Default: label, gold_label or sentiment."),
-            click.option("--no-header", is_flag=True, help="The csv or tsv file has no header; give --columns."),
-            click.option("--columns", metavar="A,B,…", help="Column names of a file without a header."),
-            click.option("--label-map", metavar="stars", help="1,2 → negative, 3 → neutral, 4,5 → positive."),
-            click.option("--labels", metavar="A,B,…", help="Use rows of these classes only."),
-            click.option("--drop-unlabelled", is_flag=True, help="Leave rows without a usable label out."),
-            click.option("--split", default="train", show_default=True, help="Split of a saved folder or hub id."),
+layout_options = section(
+    "Input",
+    option("--text-column", metavar="NAME", show_default="text, sentence or review", help="Column of the texts."),
+    option(
+        "--label-column", metavar="NAME", show_default="label, gold_label or sentiment", help="Column of the labels."
+    ),
+    option("--no-header", is_flag=True, help="The csv or tsv file has no header; give --columns."),
+    option("--columns", metavar="A,B,…", help="Column names of a file without a header."),
+    option("--label-map", metavar="stars", help="1,2 → negative, 3 → neutral, 4,5 → positive."),
+    option("--labels", metavar="A,B,…", help="Use rows of these classes only."),
+    option("--drop-unlabelled", is_flag=True, help="Leave rows without a usable label out."),
+    option("--split", default="train", metavar="NAME", help="Split of a saved folder or hub id."),
+)
+"""The options that say how an input is laid out."""
+
+
+def seed_option(help: str = "Seed of all random draws.", **kwargs: Any) -> Callable[[_Command], _Command]:
+    """Return the option ``--seed``. ``--random-state`` is taken for the same; two that differ are refused."""
+    return option(
+        "--seed", aliases=("--random-state",), multiple=True, callback=_one_seed, type=int, help=help, **kwargs
+    )
+
+
+def _one_seed(context: click.Context, parameter: click.Parameter, values: tuple[int, ...]) -> int | None:
+    if len(set(values)) > 1:
+        raise click.UsageError(
+            f"The seed is given as {' and as '.join(map(str, values))}. --seed and --random-state are the same option:"
+            " give one of them, once."
         )
-    ):
-        command = option(command)
-    return command
+    return values[-1] if values else None
 
 
 def layout_of(sources: Sequence[str] | None = None, /, *, labelled: bool = True, **others: Any) -> Layout:

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from augment.cli.console import show_table
-from augment.cli.options import layout_of, layout_options, with_file_name
+from augment.cli.help import command, option, section
+from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
 
 
 def _shares(context: click.Context, parameter: click.Parameter, value: str) -> list[float]:
@@ -19,28 +20,41 @@ def _shares(context: click.Context, parameter: click.Parameter, value: str) -> l
         raise click.BadParameter(f"expected numbers, such as .7,.15,.15. Got {value!r}.") from None
 
 
-@click.command("split")
+@command(
+    "split",
+    examples={
+        "Split a file, and upsample the training part alone:": (
+            "augment split reviews.csv -o parts && augment upsample parts/train.csv -o train.csv"
+        ),
+        "Keep less for the test:": "augment split reviews.csv -o parts --shares .8,.1,.1",
+    },
+)
 @click.argument("source", metavar="INPUT")
-@click.option(
-    "-o",
-    "--output",
-    type=Path,
-    required=True,
-    metavar="FOLDER",
-    callback=with_file_name,
-    help="New folder for the files train, dev and test.",
+@section(
+    "What to make",
+    option(
+        "--shares",
+        default=".7,.15,.15",
+        metavar="TRAIN,DEV,TEST",
+        callback=_shares,
+        help="Share of each part in every class.",
+    ),
+    seed_option("Seed of the draw.", default=(0,)),
 )
-@click.option(
-    "--shares",
-    default=".7,.15,.15",
-    show_default=True,
-    metavar="TRAIN,DEV,TEST",
-    callback=_shares,
-    help="Share of each part in every class.",
+@section(
+    "Output",
+    option(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        callback=with_file_name,
+        help="New folder for the files train, dev and test.",
+    ),
+    option("--overwrite", is_flag=True, help="Replace the folder of an earlier split."),
+    option("-q", "--quiet", is_flag=True, help="Print errors only."),
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw.")
-@click.option("--overwrite", is_flag=True, help="Replace the folder of an earlier split.")
-@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @layout_options
 def split_command(
     source: str, output: Path, shares: list[float], seed: int, overwrite: bool, quiet: bool, **others: Any

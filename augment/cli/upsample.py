@@ -12,67 +12,93 @@ import click
 from click.core import ParameterSource
 
 from augment.cli.console import progress, show_table
-from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options, values_of, with_file_name
+from augment.cli.help import command, option, section
+from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options, seed_option, values_of, with_file_name
 
 
-@click.command("upsample")
+@command(
+    "upsample",
+    examples={
+        "Show the plan for a file, and write nothing:": "augment upsample reviews.csv --dry-run",
+        "Balance its classes:": "augment upsample reviews.csv -o balanced.csv",
+    },
+)
 @click.argument("source", metavar="INPUT", required=False)
-@click.option(
-    "-o",
-    "--output",
-    type=Path,
-    callback=with_file_name,
-    help="File to write: .csv, .tsv, .jsonl, .parquet, or a folder.",
+@section(
+    "What to make",
+    option("--strategy", default="fillmask", metavar="NAME", help="How rows are made. See `augment strategies`."),
+    option(
+        "--sampling-strategy",
+        default="auto",
+        metavar="WHICH",
+        help="auto, minority, 'not minority', 'not majority', all, a share of the largest class, 2x, or class=total,…",
+    ),
+    option("--max-per-source", type=int, help="Maximum number of new rows from one source row."),
+    seed_option("Seed of all random draws. The same seed gives the same rows.", default=(0,)),
 )
-@click.option(
-    "--config",
-    type=Path,
-    metavar="FILE",
-    help="Repeat the run of a manifest, or carry out a file like it; INPUT and options override it.",
+@section(
+    "How to make it",
+    option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."),
+    option("--model", metavar="NAME", show_default="mini", help="Masked LM: bundled name, folder or hub id."),
+    option(
+        "--encoder", metavar="NAME", show_default="mini", help="What makes vectors: bundled name, folder or hub id."
+    ),
+    option("--pooling", metavar="HOW", show_default="mean", help="Pooling of the encoder: mean, cls, cls_mlp, max."),
+    option("--normalize/--no-normalize", default=None, show_default="normalize", help="Whether vectors have length 1."),
+    option("--revision", metavar="COMMIT", help="Revision of a hub id."),
 )
-@click.option("--strategy", default="fillmask", show_default=True, help="See `augment strategies`.")
-@click.option(
-    "--sampling-strategy",
-    default="auto",
-    show_default=True,
-    metavar="WHICH",
-    help="auto, minority, 'not minority', 'not majority', all, a share of the largest class, 2x, or class=total,…",
+@section(
+    "Guards",
+    option(
+        "--guard",
+        "guards",
+        multiple=True,
+        metavar="NAME[:KEY=VALUE,…]",
+        help="What new rows must pass besides the guards of every run; repeatable. none: no others."
+        " See `augment guards`.",
+    ),
+    option("--against", multiple=True, metavar="FILE", help="Held-out file that no new row may equal; repeatable."),
 )
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--against", multiple=True, metavar="FILE", help="Held-out file that no new row may equal; repeatable.")
-@click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable.")
-@click.option("--model", metavar="NAME", help="Masked LM: bundled name, folder or hub id.  [default: mini]")
-@click.option("--encoder", metavar="NAME", help="What makes vectors: bundled name, folder or hub id.  [default: mini]")
-@click.option("--pooling", metavar="HOW", help="Pooling of the encoder: mean, cls, cls_mlp, max.  [default: mean]")
-@click.option("--normalize/--no-normalize", default=None, help="Whether vectors have length 1.  [default: length 1]")
-@click.option("--decode", type=click.Choice(["nearest"]), help="Name the nearest real text of each new vector.")
-@click.option("--revision", metavar="COMMIT", help="Revision of a hub id.")
-@click.option("--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …  [default: auto]")
-@click.option("--dtype", metavar="DTYPE", help="auto, float32, bfloat16, float16, int8.  [default: auto]")
-@click.option("--batch-size", type=int, metavar="ROWS", help="Rows of a forward pass; changes memory, not the result.")
-@click.option(
-    "--guard",
-    "guards",
-    multiple=True,
-    metavar="NAME[:KEY=VALUE,…]",
-    help="What new rows must pass besides the guards of every run; repeatable. none: no others. See `augment guards`.",
+@section(
+    "Output",
+    option(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        callback=with_file_name,
+        help="File to write: .csv, .tsv, .jsonl, .parquet, or a folder.",
+    ),
+    option("--overwrite", is_flag=True, help="Replace an existing output, and unfinished work."),
+    option("--only-synthetic", is_flag=True, help="Write only the new rows."),
+    option(
+        "--keep-columns",
+        metavar="all|none|A,B,…",
+        show_default="none, with a note",
+        help="Columns that new rows copy from their source row. Others stay empty.",
+    ),
+    option("--decode", type=click.Choice(["nearest"]), help="Name the nearest real text of each new vector."),
+    option("--report", type=Path, metavar="FILE", help="Write an HTML report about the new rows as well."),
+    option("--show", type=int, default=0, show_default=False, help="Print N new rows beside their sources."),
 )
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes; changes the speed, not the result.")
-@click.option("--max-per-source", type=int, metavar="N", help="Maximum number of new rows from one source row.")
-@click.option("--show", type=int, default=0, metavar="N", help="Print N new rows beside their sources.")
-@click.option("--report", type=Path, metavar="FILE", help="Write an HTML report about the new rows as well.")
-@click.option("--only-synthetic", is_flag=True, help="Write only the new rows.")
-@click.option(
-    "--keep-columns",
-    metavar="all|none|A,B,…",
-    help="Columns that new rows copy from their source row. Others stay empty.  [default: none, with a note]",
-)
-@click.option("--dry-run", is_flag=True, help="Check everything, print the plan, and stop.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing output, and unfinished work.")
-@click.option("--resume", is_flag=True, help="Continue an interrupted run of the same command.")
-@click.option("--strict", is_flag=True, help="Fail on empty texts, and (exit 1) on rows that could not be made.")
-@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @layout_options
+@section(
+    "Running",
+    option(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="Repeat the run of a manifest, or carry out a file like it; INPUT and options override it.",
+    ),
+    option("--dry-run", is_flag=True, help="Check everything, print the plan, and stop."),
+    option("--resume", is_flag=True, help="Continue an interrupted run of the same command."),
+    option("--strict", is_flag=True, help="Fail on empty texts, and (exit 1) on rows that could not be made."),
+    option("--workers", type=int, default=1, help="Processes; changes the speed, not the result."),
+    option("--batch-size", type=int, help="Rows of a forward pass; changes memory, not the result."),
+    option("--device", metavar="DEVICE", show_default="auto", help="auto, cpu, cuda, cuda:1, …"),
+    option("--dtype", metavar="DTYPE", show_default="auto", help="auto, float32, bfloat16, float16, int8."),
+    option("-q", "--quiet", is_flag=True, help="Print errors only."),
+)
 @click.pass_context
 def upsample_command(
     context: click.Context,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import click
-
-from augment._version import __version__
-from augment.cli.console import Commands
+from augment.cli.console import group
 from benchmarks.cli.measures import checkpoint_command, guards_command, throughput_command, vectors_command
 from benchmarks.cli.suites import compare_command, list_command, report_command, run_command
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="benchmarks")
+@group(
+    "benchmarks",
+    examples={
+        "See what the smallest suite does, and how long it takes:": "benchmarks run --dry-run",
+        "Run it, and write a report:": "benchmarks run && benchmarks report benchmark-smoke",
+    },
+)
 def main() -> None:
     """Measure what is claimed."""
 

@@ -11,21 +11,40 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from augment.cli.help import command, option, section
+from augment.cli.options import seed_option
 
-@click.command("checkpoint")
-@click.argument("model")
-@click.option("--words", "word_file", required=True, metavar="FILE", help="Sentences whose words are masked.")
-@click.option("--pairs", "pair_file", required=True, metavar="FILE", help="Sentences that pairs are drawn from.")
-@click.option("--reference", required=True, metavar="NAME", help="Encoder whose similarities are taken as the truth.")
-@click.option(
-    "--pooling",
-    type=click.Choice(["mean", "cls", "cls_mlp", "max"]),
-    default="mean",
-    show_default=True,
-    help="Pooling of MODEL; the reference is mean-pooled.",
+
+@command(
+    "checkpoint",
+    examples={
+        "Compare the bundled model with its teacher:": (
+            "benchmarks checkpoint mini --words lines.txt --pairs lines.txt"
+            " --reference sentence-transformers/all-MiniLM-L6-v2"
+        ),
+        "Compare your own with the bundled one, in 8 bits:": (
+            "benchmarks checkpoint adapted --words lines.txt --pairs lines.txt --reference mini --dtype int8"
+        ),
+    },
 )
-@click.option("--dtype", default="float32", show_default=True, help="Dtype of the masked language model, e.g. int8.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.argument("model")
+@section(
+    "What to measure on",
+    option("--words", "word_file", required=True, metavar="FILE", help="Sentences whose words are masked."),
+    option("--pairs", "pair_file", required=True, metavar="FILE", help="Sentences that pairs are drawn from."),
+    option("--reference", required=True, metavar="NAME", help="Encoder whose similarities are taken as the truth."),
+)
+@section(
+    "How",
+    option(
+        "--pooling",
+        type=click.Choice(["mean", "cls", "cls_mlp", "max"]),
+        default="mean",
+        help="Pooling of MODEL; the reference is mean-pooled.",
+    ),
+    option("--dtype", default="float32", metavar="DTYPE", help="Dtype of the masked language model, e.g. int8."),
+    seed_option(default=(0,)),
+)
 def checkpoint_command(
     model: str, word_file: str, pair_file: str, reference: str, pooling: str, dtype: str, seed: int
 ) -> None:
@@ -83,40 +102,53 @@ def _refuse_idle(names: Sequence[str]) -> None:
             raise click.UsageError(f"{parameter.opts[0]} is for --of {', '.join(measures)}. Leave it out.")
 
 
-@click.command("throughput")
-@click.option(
-    "--of",
-    "names",
-    type=click.Choice(list(CONTESTS)),
-    multiple=True,
-    help="What is measured; repeatable.  [default: all that the model can do]",
+@command(
+    "throughput",
+    examples={
+        "Measure everything on the bundled sample:": "benchmarks throughput",
+        "Measure the making of rows, in more rounds:": "benchmarks throughput --of fillmask --repeats 5",
+    },
 )
-@click.option(
-    "--data", default="sample", show_default=True, metavar="INPUT", help="Labelled rows: file, folder, hub id."
+@section(
+    "What to measure",
+    option(
+        "--of",
+        "names",
+        type=click.Choice(list(CONTESTS)),
+        multiple=True,
+        show_default="all that the model can do",
+        help="What is measured; repeatable.",
+    ),
+    option("--data", default="sample", metavar="INPUT", help="Labelled rows: file, folder, hub id."),
+    option("--label", default="neutral", metavar="CLASS", help="The class of the new rows (only fillmask)."),
+    option("--model", default="mini", metavar="NAME", help="Masked LM or encoder, for all."),
+    option(
+        "--rows",
+        type=click.IntRange(1),
+        default=2000,
+        help="New rows, texts to encode, or rows to train on, in each run.",
+    ),
+    option(
+        "--batch-size",
+        "batch_sizes",
+        type=click.IntRange(1),
+        multiple=True,
+        show_default="fillmask 64 (ours only), encoding 32 and 64, training 32",
+        help="Batch size; repeatable.",
+    ),
 )
-@click.option("--label", default="neutral", show_default=True, help="The class of the new rows (only fillmask).")
-@click.option("--model", default="mini", show_default=True, metavar="NAME", help="Masked LM or encoder, for all.")
-@click.option(
-    "--rows",
-    type=click.IntRange(1),
-    default=2000,
-    show_default=True,
-    help="New rows, texts to encode, or rows to train on, in each run.",
+@section(
+    "How",
+    option("--threads", type=click.IntRange(1), default=2, help="Threads of each run."),
+    option("--repeats", type=click.IntRange(1), default=3, help="Rounds; medians are shown."),
+    option("--peer-python", metavar="FILE", help="An interpreter with nlpaug 1.1.11 and transformers 4."),
+    option(
+        "--encoder-python",
+        metavar="FILE",
+        help="An interpreter with sentence-transformers, if it is not installed here.",
+    ),
 )
-@click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads of each run.")
-@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True, help="Rounds; medians are shown.")
-@click.option(
-    "--batch-size",
-    "batch_sizes",
-    type=click.IntRange(1),
-    multiple=True,
-    help="Batch size; repeatable.  [default: fillmask 64 (ours only), encoding 32 and 64, training 32]",
-)
-@click.option("--peer-python", metavar="PATH", help="An interpreter with nlpaug 1.1.11 and transformers 4.")
-@click.option(
-    "--encoder-python", metavar="PATH", help="An interpreter with sentence-transformers, if it is not installed here."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON with every run.")
+@section("Output", option("--json", "as_json", is_flag=True, help="Print JSON with every run."))
 def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **options: Any) -> None:
     """Measure speed and peak memory of our code and of other libraries, on the CPU.
 
@@ -159,19 +191,34 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **op
             show_table("mean loss, part by part", ["", *(f"part {i + 1}" for i in range(len(parts[0]) - 1))], parts)
 
 
-@click.command("guards")
-@click.argument("train", metavar="INPUT")
-@click.option("--judged-on", required=True, metavar="FILE", help="Held-out labelled rows to fit the judge on.")
-@click.option("--judge", "judge_model", default="mini", show_default=True, metavar="NAME", help="The judge's encoder.")
-@click.option("--label", default="neutral", show_default=True, help="The class of the candidates.")
-@click.option(
-    "--guard",
+@command(
     "guards",
-    multiple=True,
-    metavar="NAME[:KEY=VALUE,…]",
-    help="Guard to measure; repeatable.  [default: one of each]",
+    examples={
+        "Measure each guard:": "benchmarks guards train.csv --judged-on test.csv",
+        "Measure one, with other bounds:": (
+            "benchmarks guards train.csv --judged-on test.csv --guard similarity:low=.6"
+        ),
+    },
 )
-@click.option("--rows", type=click.IntRange(1), default=2000, show_default=True, help="Number of candidates.")
+@click.argument("train", metavar="INPUT")
+@section(
+    "What to measure",
+    option(
+        "--guard",
+        "guards",
+        multiple=True,
+        metavar="NAME[:KEY=VALUE,…]",
+        show_default="one of each",
+        help="Guard to measure; repeatable.",
+    ),
+    option("--label", default="neutral", metavar="CLASS", help="The class of the candidates."),
+    option("--rows", type=click.IntRange(1), default=2000, help="Number of candidates."),
+)
+@section(
+    "Judge",
+    option("--judged-on", required=True, metavar="FILE", help="Held-out labelled rows to fit the judge on."),
+    option("--judge", "judge_model", default="mini", metavar="NAME", help="The judge's encoder."),
+)
 def guards_command(
     train: str, judged_on: str, judge_model: str, label: str, guards: tuple[str, ...], rows: int
 ) -> None:
@@ -192,24 +239,32 @@ def guards_command(
     )
 
 
-@click.command("vectors")
+@command(
+    "vectors",
+    examples={
+        "Measure all strategies that make vectors:": "benchmarks vectors train.csv --held-out test.csv",
+        "Measure two of them:": (
+            "benchmarks vectors train.csv --held-out test.csv --strategy smote --strategy gaussian"
+        ),
+    },
+)
 @click.argument("train", metavar="INPUT")
-@click.option("--held-out", required=True, metavar="FILE", help="Labelled rows. No vector is made from them.")
-@click.option("--label", default="neutral", show_default=True, help="The class of the vectors.")
-@click.option(
-    "--encoder", default="mini", show_default=True, metavar="NAME", help="Encoder that turns texts into vectors."
+@section(
+    "What to measure",
+    option(
+        "--strategy",
+        "strategies",
+        multiple=True,
+        metavar="NAME[:KEY=VALUE,…]",
+        show_default="all",
+        help="Strategy to measure; repeatable.",
+    ),
+    option("--held-out", required=True, metavar="FILE", help="Labelled rows. No vector is made from them."),
+    option("--label", default="neutral", metavar="CLASS", help="The class of the vectors."),
+    option("--encoder", default="mini", metavar="NAME", help="Encoder that turns texts into vectors."),
+    option("--seeds", type=click.IntRange(1), default=3, help="Runs of each strategy; means are shown."),
 )
-@click.option(
-    "--strategy",
-    "strategies",
-    multiple=True,
-    metavar="NAME[:KEY=VALUE,…]",
-    help="Strategy to measure; repeatable.  [default: all]",
-)
-@click.option(
-    "--seeds", type=click.IntRange(1), default=3, show_default=True, help="Runs of each strategy; means are shown."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@section("Output", option("--json", "as_json", is_flag=True, help="Print JSON."))
 def vectors_command(
     train: str, held_out: str, label: str, encoder: str, strategies: tuple[str, ...], seeds: int, as_json: bool
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options
 from augment.errors import CounterpoiseError, ModelError
 
@@ -25,41 +26,62 @@ def _listed(context: click.Context, parameter: click.Parameter, value: str | Non
     return names
 
 
-@click.command("run")
-@click.option("--suite", "name", default="smoke", show_default=True, metavar="NAME|FILE", help="Suite to run.")
-@click.option("--seeds", type=click.IntRange(1), help="Number of seeds.  [default: as in the suite]")
-@click.option("--arms", callback=_listed, metavar="NAME,…", help="Only these arms or strategies.")
-@click.option(
-    "--arm-file",
-    type=Path,
-    metavar="FILE",
-    help="YAML file with your own arms, in the form of benchmarks/grid/arms.yaml.",
+@command(
+    "run",
+    examples={
+        "See what a suite does, and how long it takes:": "benchmarks run --suite imbalance --dry-run",
+        "Compare two arms on a file of your own:": (
+            "benchmarks run --task csv:reviews.csv --arms none,fillmask --seeds 3"
+        ),
+    },
 )
-@click.option(
-    "--task",
-    "tasks",
-    multiple=True,
-    metavar="NAME",
-    help="Instead of the suite's tasks; csv:FILE for your own. Repeatable.",
+@section(
+    "What to run",
+    option("--suite", "name", default="smoke", metavar="NAME|FILE", help="Suite to run."),
+    option("--seeds", type=click.IntRange(1), show_default="as in the suite", help="Number of seeds."),
+    option("--arms", callback=_listed, metavar="NAME,…", help="Only these arms or strategies."),
+    option(
+        "--arm-file",
+        type=Path,
+        metavar="FILE",
+        help="YAML file with your own arms, in the form of benchmarks/grid/arms.yaml.",
+    ),
+    option(
+        "--task",
+        "tasks",
+        multiple=True,
+        metavar="NAME",
+        help="Instead of the suite's tasks; csv:FILE for your own. Repeatable.",
+    ),
+    option(
+        "--encoder",
+        "encoders",
+        multiple=True,
+        metavar="NAME",
+        help="Instead of the suite's encoders; a folder, hub id or mini. Repeatable.",
+    ),
 )
-@click.option(
-    "--encoder",
-    "encoders",
-    multiple=True,
-    metavar="NAME",
-    help="Instead of the suite's encoders; a folder, hub id or mini. Repeatable.",
+@section(
+    "Output",
+    option("-o", "--out", type=Path, metavar="DIR", show_default="benchmark-SUITE", help="Folder of the results."),
 )
-@click.option("--data-dir", type=Path, metavar="DIR", help="Folder with the known data sets.  [default: the hub]")
-@click.option("-o", "--out", type=Path, metavar="DIR", help="Folder of the results.  [default: benchmark-SUITE]")
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    help="Cells that run at the same time.  [default: one per core, at most 4; on a GPU 1]",
+@section(
+    "Input",
+    option("--data-dir", type=Path, metavar="DIR", show_default="the hub", help="Folder with the known data sets."),
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--dry-run", is_flag=True, help="Show the grid and the estimated time, and run nothing.")
-@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 @layout_options
+@section(
+    "Running",
+    option("--dry-run", is_flag=True, help="Show the grid and the estimated time, and run nothing."),
+    option(
+        "--jobs",
+        type=click.IntRange(1),
+        show_default="one per core, at most 4; on a GPU 1",
+        help="Cells that run at the same time.",
+    ),
+    option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the models run."),
+    option("-q", "--quiet", is_flag=True, help="Print errors only."),
+)
 def run_command(
     name: str,
     seeds: int | None,
@@ -187,12 +209,24 @@ def _show_arms(results: Results) -> None:
         show_table(group.title, headings, rows)
 
 
-@click.command("report")
-@click.argument("folder", type=Path, metavar="DIR")
-@click.option("-o", "--out", type=Path, metavar="DIR2", help="Folder of the report.  [default: DIR]")
-@click.option("--against", metavar="ARM", help="Compare all arms also with this one.")
+@command(
+    "report",
+    examples={
+        "Report on the results of a run:": "benchmarks report benchmark-smoke",
+        "Compare all arms with one of them, too:": "benchmarks report benchmark-smoke --against random",
+    },
+)
+@click.argument("folder", type=Path, metavar="RESULTS")
+@section(
+    "Report",
+    option("-o", "--out", type=Path, metavar="DIR", show_default="RESULTS", help="Folder of the report."),
+    option("--against", metavar="ARM", help="Compare all arms also with this one."),
+)
 def report_command(folder: Path, out: Path | None, against: str | None) -> None:
-    """Write a report on the results in DIR: report.html, report.md with figures, report.tex, arms.csv, cells.csv."""
+    """Write a report on RESULTS, the folder of a run: HTML, Markdown with figures, LaTeX, and two tables.
+
+    The files are report.html, report.md, report.tex, arms.csv and cells.csv.
+    """
     from benchmarks.report.writing import write
 
     for path in write(_read(folder), out or folder, against):
@@ -209,10 +243,16 @@ def _read(folder: Path) -> Results:
     return results
 
 
-@click.command("compare")
+@command(
+    "compare",
+    examples={
+        "Compare the results of two versions:": "benchmarks compare before after",
+        "The same for a program:": "benchmarks compare before after --json",
+    },
+)
 @click.argument("before", type=Path, metavar="DIR_A")
 @click.argument("after", type=Path, metavar="DIR_B")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@section("Output", option("--json", "as_json", is_flag=True, help="Print JSON."))
 def compare_command(before: Path, after: Path, as_json: bool) -> None:
     """Show what changed between the results in DIR_A and in DIR_B, arm by arm, and whether it may be noise."""
     from augment.cli.console import show_table
@@ -228,7 +268,13 @@ def compare_command(before: Path, after: Path, as_json: bool) -> None:
     show_table(f"macro-F1 in points, {after} less {before}", headings, rows)
 
 
-@click.command("list")
+@command(
+    "list",
+    examples={
+        "See what there is to run:": "benchmarks list",
+        "Run one of the suites:": "benchmarks run --suite neutral",
+    },
+)
 def list_command() -> None:
     """List suites, tasks and arms."""
     from augment.cli.console import show_table

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import click
-
-from augment._version import __version__
-from augment.cli.console import Commands
+from augment.cli.console import group
 from augment.cli.entry import main as augment
 from benchmarks.cli.entry import main as benchmarks
 from classifiers.cli.entry import main as classifiers
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="counterpoise")
+@group(
+    "counterpoise",
+    examples={
+        "Balance the bundled sample:": "counterpoise augment upsample sample -o balanced.csv",
+        "Train on the result:": "counterpoise classifiers train balanced.csv -o model",
+    },
+)
 def main() -> None:
     """Upsample the rare class of a labelled text data set, train on it, and measure whether that helped."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from augment.cli.console import progress, show_table
+from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options
 from augment.errors import InputError, Interrupted
 
@@ -33,15 +34,27 @@ def resumable(folder: Path, unfinished: str) -> Iterator[None]:
         ) from None
 
 
-@click.command("evaluate")
+@command(
+    "evaluate",
+    examples={
+        "Measure a model on one file:": "classifiers evaluate model test.csv",
+        "Measure it on two, for a program:": "classifiers evaluate model test.csv other_domain.csv --json",
+    },
+)
 @click.argument("model", metavar="DIR")
 @click.argument("sources", metavar="FILE…", nargs=-1, required=True)
-@click.option("--max-length", type=click.IntRange(3), help="Longest text in tokens.  [default: as in training]")
-@click.option("--device", default="auto", show_default=True)
-@click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16, float16.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @layout_options
+@section(
+    "Output",
+    option("--json", "as_json", is_flag=True, help="Print JSON."),
+    option("-q", "--quiet", is_flag=True, help="Show no progress."),
+)
+@section(
+    "Running",
+    option("--max-length", type=click.IntRange(3), show_default="as in training", help="Longest text in tokens."),
+    option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …"),
+    option("--dtype", default="auto", metavar="DTYPE", help="auto, float32, bfloat16, float16."),
+)
 def evaluate_command(
     model: str,
     sources: tuple[str, ...],
@@ -72,15 +85,33 @@ def evaluate_command(
         show_table(title, headings, rows)
 
 
-@click.command("predict")
+@command(
+    "predict",
+    examples={
+        "Label the texts of a table:": "classifiers predict model new.csv -o labelled.csv",
+        "Label the lines of a text file, and print the labels:": "classifiers predict model lines.txt",
+    },
+)
 @click.argument("model", metavar="DIR")
 @click.argument("source", metavar="[FILE|-]", default="-")
-@click.option("-o", "--output", type=Path, help="File to write.  [default: standard output]")
-@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), help="[default: from the output's name, or csv]")
-@click.option("--max-length", type=click.IntRange(3), help="Longest text in tokens.  [default: as in training]")
-@click.option("--device", default="auto", show_default=True)
-@click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 @layout_options
+@section(
+    "Output",
+    option("-o", "--output", type=Path, metavar="FILE", show_default="standard output", help="File to write."),
+    option("--overwrite", is_flag=True, help="Replace an existing output."),
+    option(
+        "--format",
+        "form",
+        type=click.Choice(["csv", "jsonl"]),
+        show_default="from the output's name, or csv",
+        help="Form of the output.",
+    ),
+)
+@section(
+    "Running",
+    option("--max-length", type=click.IntRange(3), show_default="as in training", help="Longest text in tokens."),
+    option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …"),
+)
 def predict_command(
     model: str,
     source: str,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import click
-
-from augment._version import __version__
-from augment.cli.console import Commands
+from augment.cli.console import group
 from classifiers.cli.commands import evaluate_command, predict_command
 from classifiers.cli.pretrain import pretrain_command
 from classifiers.cli.train import train_command
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="classifiers")
+@group(
+    "classifiers",
+    examples={
+        "Train, and keep the weights that do best on dev.csv:": (
+            "classifiers train train.csv --validation dev.csv -o model"
+        ),
+        "Measure the model on new rows:": "classifiers evaluate model test.csv",
+    },
+)
 def main() -> None:
     """Train classifiers and encoders on text."""
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from click.core import ParameterSource
 
-from augment.cli.options import layout_of, layout_options
+from augment.cli.help import command, option, section
+from augment.cli.options import layout_of, layout_options, seed_option
 from augment.errors import InputError
 from classifiers.cli.commands import line_layout, resumable
 
@@ -37,54 +38,90 @@ FOREIGN = {
 """Options of `pretrain` that only some objectives use, with these objectives."""
 
 
-@click.command("pretrain")
+@command(
+    "pretrain",
+    examples={
+        "Adapt the bundled model to the sentences of a file:": "classifiers pretrain lines.txt --model mini -o adapted",
+        "Learn similarities instead:": "classifiers pretrain lines.txt --model mini --objective simcse -o encoder",
+    },
+)
 @click.argument("sources", metavar="TEXT…", nargs=-1, required=True)
-@click.option("-o", "--output-dir", type=Path, required=True, help="Folder of the new model.")
-@click.option("--model", required=True, metavar="NAME", help="The model to start from: bundled name, folder or hub id.")
-@click.option(
-    "--objective",
-    type=click.Choice(["mlm", "simcse", "esimcse", "supervised-simcse"]),
-    default="mlm",
-    show_default=True,
-    help="mlm: masked words. simcse: two dropout masks of a sentence. esimcse: also repeated words and a queue."
-    " supervised-simcse: TEXT are tables of premise, entailment, contradiction.",
+@section(
+    "Model",
+    option("--model", required=True, metavar="NAME", help="The model to start from: bundled name, folder or hub id."),
+    option(
+        "--objective",
+        type=click.Choice(["mlm", "simcse", "esimcse", "supervised-simcse"]),
+        default="mlm",
+        help="mlm: masked words. simcse: two dropout masks of a sentence. esimcse: also repeated words and a queue."
+        " supervised-simcse: TEXT are tables of premise, entailment, contradiction.",
+    ),
+    option("--vocabulary", type=int, help="Keep the N word pieces that the texts use most."),
+    option("--layers", type=int, help="Keep N of the encoder's layers."),
+    option("--positions", type=int, help="Keep N position embeddings."),
 )
-@click.option(
-    "--condition",
-    type=click.Choice(["none", "label"]),
-    default="none",
-    show_default=True,
-    help="mlm. label: TEXT are labelled tables. Each text follows the words of its label; they are never masked.",
+@section(
+    "Training",
+    option("--epochs", type=float, show_default="mlm 8, others 1", help="Passes through the texts."),
+    option("--learning-rate", type=float, show_default="mlm 6e-4, others 3e-5", help="Learning rate of AdamW."),
+    option("--batch-size", type=int, show_default="64", help="Texts in a batch."),
+    option("--max-length", type=int, show_default="mlm 128, others 32", help="Longest text in word pieces."),
+    option("--dropout", type=float, show_default="mlm 0, others 0.1", help="Dropout in training."),
+    option("--mask-ratio", type=float, show_default="mlm 0.2, others 0.15", help="Share of the words that are masked."),
+    seed_option(show_default="0"),
 )
-@click.option("--teacher", metavar="NAME", help="mlm: encoder. The model learns to match its mean-pooled vectors.")
-@click.option("--vocabulary", type=int, metavar="N", help="Keep the N word pieces that the texts use most.")
-@click.option("--layers", type=int, metavar="N", help="Keep N of the encoder's layers.")
-@click.option("--positions", type=int, metavar="N", help="Keep N position embeddings.")
-@click.option("--epochs", type=float, help="[default: mlm 8, others 1]")
-@click.option("--learning-rate", type=float, help="[default: mlm 6e-4, others 3e-5]")
-@click.option("--batch-size", type=int, help="[default: 64]")
-@click.option("--max-length", type=int, metavar="N", help="Longest text in word pieces.  [default: mlm 128, others 32]")
-@click.option("--dropout", type=float, help="Dropout in training.  [default: mlm 0, others .1]")
-@click.option("--mask-ratio", type=float, help="Share of the words that are masked.  [default: mlm .2, others .15]")
-@click.option("--whole-share", type=float, help="mlm: share of sentences left unmasked.  [default: .15]")
-@click.option("--distillation-weight", type=float, help="mlm: weight of the teacher.  [default: 2]")
-@click.option("--mlm-weight", type=float, help="Contrastive: weight of a masked-LM term.  [default: 0, none]")
-@click.option("--pooling", metavar="HOW", help="Contrastive: mean, cls, cls_mlp or max.  [default: mean]")
-@click.option("--temperature", type=float, help="Contrastive: cosines are divided by it.  [default: .05]")
-@click.option("--held-out", type=int, metavar="N", help="Contrastive: sentences to measure on.  [default: 500]")
-@click.option("--duplication-rate", type=float, help="esimcse: largest share of repeated word pieces.  [default: .32]")
-@click.option("--momentum", type=float, help="esimcse: share kept by the momentum encoder.  [default: .995]")
-@click.option("--queue-ratio", type=float, help="esimcse: length of the queue in batches.  [default: 2.5]")
-@click.option("--premise-column", metavar="NAME", help="supervised-simcse.  [default: premise, or sent0]")
-@click.option("--entailment-column", metavar="NAME", help="supervised-simcse.  [default: entailment, or sent1]")
-@click.option(
-    "--contradiction-column", metavar="NAME", help="supervised-simcse.  [default: contradiction, or hard_neg]"
+@section(
+    "Only --objective mlm",
+    option(
+        "--condition",
+        type=click.Choice(["none", "label"]),
+        default="none",
+        help="label: TEXT are labelled tables. Each text follows the words of its label; they are never masked.",
+    ),
+    option("--teacher", metavar="NAME", help="Encoder. The model learns to match its mean-pooled vectors."),
+    option("--distillation-weight", type=float, show_default="2", help="Weight of the teacher."),
+    option("--whole-share", type=float, show_default="0.15", help="Share of sentences left unmasked."),
 )
-@click.option("--seed", type=int, help="[default: 0]")
-@click.option("--device", default="auto", show_default=True)
-@click.option("--resume", is_flag=True, help="Go on from the last checkpoint in the output folder.")
-@click.option("--json", "as_json", is_flag=True, help="Contrastive: print what was measured as JSON.")
+@section(
+    "Only --objective simcse, esimcse and supervised-simcse",
+    option("--mlm-weight", type=float, show_default="0, none", help="Weight of a masked-LM term."),
+    option("--pooling", metavar="HOW", show_default="mean", help="mean, cls, cls_mlp or max."),
+    option("--temperature", type=float, show_default="0.05", help="Cosines are divided by it."),
+    option("--held-out", type=int, show_default="500", help="Sentences to measure on."),
+    option("--json", "as_json", is_flag=True, help="Print what was measured as JSON."),
+)
+@section(
+    "Only --objective esimcse",
+    option("--duplication-rate", type=float, show_default="0.32", help="Largest share of repeated word pieces."),
+    option("--momentum", type=float, show_default="0.995", help="Share kept by the momentum encoder."),
+    option("--queue-ratio", type=float, show_default="2.5", help="Length of the queue in batches."),
+)
+@section(
+    "Only --objective supervised-simcse",
+    option("--premise-column", metavar="NAME", show_default="premise, or sent0", help="Column of the sentences."),
+    option(
+        "--entailment-column",
+        metavar="NAME",
+        show_default="entailment, or sent1",
+        help="Column of the sentences that follow from them.",
+    ),
+    option(
+        "--contradiction-column",
+        metavar="NAME",
+        show_default="contradiction, or hard_neg",
+        help="Column of the sentences that contradict them.",
+    ),
+)
 @layout_options
+@section(
+    "Output",
+    option("-o", "--output-dir", type=Path, required=True, metavar="DIR", help="Folder of the new model."),
+)
+@section(
+    "Running",
+    option("--resume", is_flag=True, help="Go on from the last checkpoint in the output folder."),
+    option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …"),
+)
 def pretrain_command(
     sources: tuple[str, ...],
     output_dir: Path,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import typing
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,26 +13,48 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from augment.cli.console import progress, show_table
-from augment.cli.options import layout_of, layout_options, values_of
+from augment.cli.help import command, number, option, section
+from augment.cli.options import layout_of, layout_options, seed_option, values_of
 from augment.errors import InputError
 from classifiers.cli.commands import resumable
 from classifiers.config import AUGMENTATIONS, Static, TrainConfig
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
     from classifiers.training.result import TrainResult
 
 
-def setting_options(command: Any) -> Any:
-    """Add an option for each setting of `TrainConfig` except the augmentation; None means that it was not given."""
-    for name, field in reversed(TrainConfig.model_fields.items()):
-        if name == "augmentation":
-            continue
-        sentence = (field.description or "").partition(". ")[0].replace("\n", " ").rstrip(".:")
-        default = field.get_default(call_default_factory=True)
-        shown = "" if default is None or default is False or default == [] else f"  [default: {default}]"
-        options: dict[str, Any] = {"default": None, "help": f"{sentence}.{shown}", **_kind(name, field.annotation)}
-        command = click.option(f"--{name.replace('_', '-')}", name, **options)(command)
-    return command
+SETTINGS: Mapping[str, Sequence[str]] = {
+    "Model": ("encoder", "revision", "head", "pooling", "freeze_encoder", "dropout", "max_length", "cache_dir"),
+    "Loss": ("loss", "gamma", "class_weights", "logit_adjustment", "label_smoothing", "r_drop"),
+    "Optimization": (
+        *("epochs", "max_steps", "batch_size", "gradient_accumulation", "learning_rate", "weight_decay", "warmup"),
+        "seed",
+    ),
+    "Augmentation": ("synthetic_weight", "real_only"),
+    "Evaluation": ("evaluate_by", "evaluate_steps", "train_sample", "patience"),
+    "Running": ("device", "dtype", "report_to"),
+}
+"""The settings of `TrainConfig` that are options, by section of the help."""
+
+
+def setting_options(title: str) -> Callable[[Any], Any]:
+    """Return a decorator that adds an option for each setting of a section; None means that it was not given."""
+    return section(title, *(_option(name, TrainConfig.model_fields[name]) for name in SETTINGS[title]))
+
+
+def _option(name: str, field: FieldInfo) -> Callable[[Any], Any]:
+    sentence = (field.description or "").partition(". ")[0].partition("; see `")[0].replace("\n", " ").rstrip(".:")
+    sentence = re.sub("`([a-z_]+)`", lambda setting: f"--{setting[1].replace('_', '-')}", sentence) + "."
+    default = field.get_default(call_default_factory=True)
+    shown: str | None = number(default) if isinstance(default, float) else str(default)
+    if default is None or default is False or default == []:
+        shown = None
+    if name == "seed":
+        return seed_option(sentence, show_default=shown)
+    options = {"default": None, "help": sentence, "show_default": shown, **_kind(name, field.annotation)}
+    return option(f"--{name.replace('_', '-')}", name, **options)
 
 
 def _kind(name: str, annotation: Any) -> dict[str, Any]:
@@ -45,75 +69,93 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
         return {"type": click.Choice(typing.get_args(annotation))}
     kinds = {kind for kind in typing.get_args(annotation) or (annotation,) if kind is not type(None)}
     kinds = {typing.get_args(kind)[0] if typing.get_args(kind) else kind for kind in kinds}
-    return {"type": int if int in kinds else float if float in kinds else str}
+    if str in kinds:
+        return {"metavar": {"cache_dir": "DIR", "revision": "COMMIT"}.get(name, "NAME")}
+    return {"type": int if int in kinds else float}
 
 
-def augment_options(command: Any) -> Any:
-    """Add the options of the augmentation."""
-    for option in reversed(
-        (
-            click.option(
-                "--augment",
-                metavar="STRATEGY",
-                help="See `augment strategies`. With --augment-mode features, none samples without new vectors.",
-            ),
-            click.option(
-                "--augment-mode",
-                type=click.Choice(list(AUGMENTATIONS)),
-                help="static: rows made once. redraw: drawn anew each epoch. features: vectors for a new head."
-                " balanced: no new rows.  [default: static, or features for a strategy that makes vectors]",
-            ),
-            click.option(
-                "--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."
-            ),
-            click.option(
-                "--sampling-strategy", metavar="WHICH", help="How many rows, as in `augment upsample`.  [default: auto]"
-            ),
-            click.option(
-                "--guard",
-                "guards",
-                multiple=True,
-                metavar="NAME[:KEY=VALUE,…]",
-                help="Guard that new texts must pass; repeatable. See `augment guards`.",
-            ),
-            click.option("--max-per-source", type=int, metavar="N", help="Largest number of new texts of one row."),
-            click.option(
-                "--soft-labels", is_flag=True, default=None, help="Train new texts on the probabilities of a teacher."
-            ),
-            click.option(
-                "--variants",
-                metavar="K|background",
-                help="redraw: number of sets that take turns, or a new set for each epoch.  [default: 4]",
-            ),
-            click.option(
-                "--draw",
-                type=click.Choice(["sampler", "undersample"]),
-                help="balanced: how rows are drawn.  [default: sampler]",
-            ),
-            click.option("--head-epochs", type=float, help="features: epochs of the head.  [default: 10]"),
-            click.option(
-                "--head-learning-rate", type=float, help="features: learning rate of the head.  [default: .001]"
-            ),
-        )
-    ):
-        command = option(command)
-    return command
-
-
-@click.command("train")
-@click.argument("source", metavar="TRAIN")
-@click.option("--validation", metavar="FILE", help="Labelled rows; the weights that do best on them are kept.")
-@click.option(
-    "--against", multiple=True, metavar="FILE", help="Held-out file that no new text may come near; repeatable."
+@command(
+    "train",
+    examples={
+        "Train, and keep the weights that do best on other rows:": (
+            "classifiers train train.csv --validation dev.csv -o model"
+        ),
+        "Add new rows of the rare classes, drawn anew each epoch:": (
+            "classifiers train train.csv --validation dev.csv -o model --augment fillmask --augment-mode redraw"
+        ),
+    },
 )
-@click.option("-o", "--output-dir", type=Path, required=True, help="Folder for the model and its record.")
-@click.option("--resume", is_flag=True, help="Go on with an interrupted training of the same command.")
-@click.option("--overwrite", is_flag=True, help="Replace an existing model, and unfinished work.")
-@click.option("--json", "as_json", is_flag=True, help="Print the record as JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
-@augment_options
-@setting_options
+@click.argument("source", metavar="TRAIN")
+@section(
+    "Output",
+    option("-o", "--output-dir", type=Path, metavar="DIR", required=True, help="Folder for the model and its record."),
+    option("--overwrite", is_flag=True, help="Replace an existing model, and unfinished work."),
+    option("--json", "as_json", is_flag=True, help="Print the record as JSON."),
+)
+@setting_options("Model")
+@setting_options("Loss")
+@setting_options("Optimization")
+@section(
+    "Augmentation",
+    option(
+        "--augment",
+        metavar="STRATEGY",
+        help="See `augment strategies`. With --augment-mode features, none samples without new vectors.",
+    ),
+    option(
+        "--augment-mode",
+        type=click.Choice(list(AUGMENTATIONS)),
+        show_default="static, or features for a strategy that makes vectors",
+        help="static: rows made once. redraw: drawn anew each epoch. features: vectors for a new head."
+        " balanced: no new rows.",
+    ),
+    option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."),
+    option(
+        "--sampling-strategy", metavar="WHICH", show_default="auto", help="How many rows, as in `augment upsample`."
+    ),
+    option(
+        "--guard",
+        "guards",
+        multiple=True,
+        metavar="NAME[:KEY=VALUE,…]",
+        help="Guard that new texts must pass; repeatable. See `augment guards`.",
+    ),
+    option(
+        "--against",
+        multiple=True,
+        metavar="FILE",
+        help="Held-out file that no new text may come near; repeatable.",
+    ),
+    option("--max-per-source", type=int, help="Largest number of new texts of one row."),
+    option("--soft-labels", is_flag=True, default=None, help="Train new texts on the probabilities of a teacher."),
+    option(
+        "--variants",
+        metavar="K|background",
+        show_default="4",
+        help="redraw: number of sets that take turns, or a new set for each epoch.",
+    ),
+    option(
+        "--draw",
+        type=click.Choice(["sampler", "undersample"]),
+        show_default="sampler",
+        help="balanced: how rows are drawn.",
+    ),
+    option("--head-epochs", type=float, show_default="10", help="features: epochs of the head."),
+    option("--head-learning-rate", type=float, show_default="0.001", help="features: learning rate of the head."),
+)
+@setting_options("Augmentation")
+@section(
+    "Evaluation",
+    option("--validation", metavar="FILE", help="Labelled rows; the weights that do best on them are kept."),
+)
+@setting_options("Evaluation")
 @layout_options
+@section(
+    "Running",
+    option("--resume", is_flag=True, help="Go on with an interrupted training of the same command."),
+    option("-q", "--quiet", is_flag=True, help="Print errors only."),
+)
+@setting_options("Running")
 def train_command(
     source: str,
     validation: str | None,
