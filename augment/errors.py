@@ -46,12 +46,12 @@ class Interrupted(CounterpoiseError):
     exit_code = 130
 
 
-def listed(names: Sequence[str], most: int = 8) -> str:
+def listed(names: Sequence[object], most: int = 8) -> str:
     """Return names in quotes for a message; of very many only the first.
 
     Parameters
     ----------
-    names : sequence of str
+    names : sequence
     most : int, default=8
         The largest number of names to show.
 
@@ -70,13 +70,13 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str | Iterable[str], known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the closest known name, or an empty string.
 
     Parameters
     ----------
-    name : str
-        The unknown name.
+    name : str, or iterable of str
+        The unknown name or names. Of several, those are named that have a close known name.
     known : iterable of str
         The known names.
 
@@ -91,6 +91,13 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     " Did you mean 'fillmask'?"
     >>> did_you_mean("xyz", ["fillmask", "random"])
     ''
+    >>> did_you_mean(["filmask", "xyz", "randon"], ["fillmask", "random"])
+    " Did you mean 'fillmask' for 'filmask', 'random' for 'randon'?"
     """
-    close = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    names = [name] if isinstance(name, str) else [*map(str, name)]
+    choices = [str(k) for k in known]
+    close = {n: match for n in names for match in difflib.get_close_matches(n, choices, n=1, cutoff=0.6)}
+    if len(names) == 1:
+        return "".join(f" Did you mean {match!r}?" for match in close.values())
+    meant = ", ".join(f"{match!r} for {n!r}" for n, match in close.items())
+    return f" Did you mean {meant}?" if meant else ""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-import re
 import typing
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
 from augment.errors import InputError, did_you_mean
+from augment.name_lists import read_list, split
 
 
 class Registry:
@@ -96,7 +96,7 @@ class Registry:
     def parse(self, text: str) -> Any:
         """Build an object from ``"name"`` or ``"name:key=value,key=value"``.
 
-        A value goes up to the next ``,key=``, so it may hold commas.
+        A value goes up to the next ``,key=`` that is not in quotes, so it may hold commas.
 
         Raises
         ------
@@ -112,7 +112,7 @@ class Registry:
         name, _, rest = text.partition(":")
         values: dict[str, str] = {}
         last = ""
-        for part in rest.split(",") if rest else ():
+        for part in split(rest) if rest else ():
             key, equals, value = part.partition("=")
             if equals and key.strip().isidentifier():
                 last = key.strip()
@@ -213,6 +213,8 @@ class Registry:
                 continue
             try:
                 converted[key] = _validated(_read(value, hint) if key in texts else value, hint)
+            except InputError as error:  # of a list that cannot be read
+                problems.append(f"The parameter {key!r} of {name!r} cannot be read. {error}")
             except ValueError:
                 default = known[key].default
                 example = "" if default is inspect.Parameter.empty else f", e.g. {default!r}"
@@ -322,15 +324,16 @@ def _loaded(path: str) -> type:
 
 
 def _read(value: Any, hint: Any) -> Any:
-    """Parse a string from a command line: ``none``, or a list as JSON or with commas."""
+    """Parse a string from a command line: ``none``, or a list; see `augment.name_lists`."""
     if not isinstance(value, str):
         return value
     kinds = (hint, *typing.get_args(hint))
     if value.lower() == "none" and type(None) in kinds:
         return None
-    if any(typing.get_origin(kind) in (tuple, list) for kind in kinds):
-        parts = [part.strip() for part in value.split(",")]
-        return json.loads(value) if re.match(r'\[\s*["\d\[\]]', value) else [part for part in parts if part]
+    for kind in kinds:
+        if typing.get_origin(kind) in (tuple, list):
+            numbers = value.startswith("[") and str not in typing.get_args(kind)
+            return json.loads(value) if numbers else read_list(value)
     return value
 
 

@@ -12,6 +12,7 @@ from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
 from augment.cli.split import split_command
 from augment.cli.upsample import upsample_command
+from augment.name_lists import for_shell
 
 
 @group(
@@ -82,7 +83,8 @@ def inspect_command(source: str, **others: Any) -> None:
     if inspection.suggestion is None:
         click.echo("The classes are balanced: no upsampling is needed.")
     else:
-        click.echo(f"Suggested: --sampling-strategy {inspection.suggestion}  (at most as many new rows as real ones)")
+        suggested = for_shell(inspection.suggestion)
+        click.echo(f"Suggested: --sampling-strategy {suggested}  (at most as many new rows as real ones)")
 
 
 @command(

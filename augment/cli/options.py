@@ -10,6 +10,7 @@ import click
 
 from augment.cli.help import option, section
 from augment.errors import InputError
+from augment.name_lists import read_list
 
 if TYPE_CHECKING:
     from augment.data.layout import Layout
@@ -64,7 +65,7 @@ def layout_of(sources: Sequence[str] | None = None, /, *, labelled: bool = True,
 
     for name in ("columns", "labels"):
         if others[name] is not None:
-            others[name] = tuple(part.strip() for part in others[name].split(","))
+            others[name] = _names(name, others[name])
     layout = Layout(header=not others["no_header"], **{name: others[name] for name in LAYOUT})
     if sources is not None:
         check_layout(layout, sources, labelled=labelled)
@@ -75,7 +76,18 @@ def kept_columns(text: str) -> Literal["all"] | tuple[str, ...]:
     """Read `--keep-columns`: all, none, or names with commas between them."""
     if text == "all":
         return "all"
-    return () if text == "none" else tuple(part.strip() for part in text.split(","))
+    return () if text == "none" else _names("keep-columns", text)
+
+
+def _names(option: str, text: str) -> tuple[str, ...]:
+    """Read the names of an option."""
+    try:
+        names = tuple(read_list(text))
+    except InputError as error:
+        raise InputError(f"--{option}: {error}") from None
+    if not names:
+        raise InputError(f"--{option} takes one name or more, with commas between. Got {text!r}.")
+    return names
 
 
 def values_of(params: tuple[str, ...]) -> dict[str, str]:

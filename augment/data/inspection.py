@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from augment.data.corpus import Corpus
+from augment.name_lists import written_pairs
 from augment.words import folded, key, word_spans
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -89,10 +90,12 @@ def suggest(counts: dict[str, int]) -> str | None:
     --------
     >>> suggest({"negative": 3310, "neutral": 1624, "positive": 3610})
     'neutral=3248'
+    >>> suggest({"food, drink": 40, "other": 100})
+    "'food, drink'=80"
     >>> suggest({"a": 95, "b": 100}) is None
     True
     """
     largest = max(counts.values())
     rare = {name: count for name, count in counts.items() if count < NEARLY_BALANCED * largest}
     totals = {name: min(largest, int(MOST_GROWTH * count)) for name, count in rare.items()}
-    return ",".join(f"{name}={total}" for name, total in totals.items()) or None
+    return written_pairs(totals.items()) or None

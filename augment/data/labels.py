@@ -10,7 +10,7 @@ import numpy as np
 
 from augment.data.layout import Layout
 from augment.data.table_columns import encoded, table_column, with_column
-from augment.errors import InputError, did_you_mean
+from augment.errors import InputError, did_you_mean, listed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -39,13 +39,12 @@ def usable_rows(table: Dataset, name: str, column: str, layout: Layout) -> tuple
     values, codes = encoded(table_column(table, column))
     names = list(map(label_namer(table, column), values))
     known = sorted({label for label in names if label})
-    for label in layout.labels or ():
-        if label not in known:
-            raise InputError(
-                f"{name}: no row has the label {label!r}; column {column!r} holds "
-                f"{', '.join(map(repr, known[:20])) or 'no label at all'}: correct --labels."
-                f"{did_you_mean(label, known)}"
-            )
+    if unknown := [label for label in layout.labels or () if label not in known]:
+        raise InputError(
+            f"{name}: no row has the label{'s' * (len(unknown) > 1)} {listed(unknown)}; column {column!r}"
+            f" holds {listed(known, 20) or 'no label at all'}: correct --labels."
+            f"{did_you_mean(unknown, known)}"
+        )
     usable = set(known) - {NO_MAJORITY.get(column)}
     classes = set(layout.labels or ()) or usable
     keep = np.array([label in classes for label in names], dtype=bool)[codes]

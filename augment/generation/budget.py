@@ -5,14 +5,22 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Hashable, Mapping
+from fractions import Fraction
 from numbers import Real
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from augment.errors import InputError, did_you_mean
+from augment.errors import InputError, did_you_mean, listed
+from augment.name_lists import QUOTES, read_mapping, written_pairs
 
 Label: TypeAlias = Hashable
 Counts: TypeAlias = Mapping[Label, int]
-SamplingStrategy: TypeAlias = str | float | Mapping[Label, int] | Callable[[Counts], Mapping[Label, int]]
+Amount: TypeAlias = int | str
+"""The rows of a class: a total, ``"+500"`` for so many more, or ``"1.5x"`` for so many times its rows."""
+SamplingStrategy: TypeAlias = str | float | Mapping[Label, Amount] | Callable[[Counts], Mapping[Label, Amount]]
+
+_ROWS = re.compile(r"[0-9]{1,12}")
+_MORE = re.compile(r"\+([0-9]{1,12})")
+_TIMES = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)x")
 
 
 def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[Label, int]:
@@ -23,10 +31,13 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
     sampling_strategy : str, float, mapping or callable
         - ``"minority"``, ``"not minority"``, ``"not majority"`` (``"auto"``), ``"all"``: raise these
           classes to the size of the largest;
-        - ``"2x"``, or another whole number: every class to that many times its rows, so that the proportions stay;
+        - ``"2x"``, ``"1.5x"``: every class to so many times its rows, so that the proportions stay. The total is
+          rounded down: 1.5 times 5 rows are 7;
+        - ``"+500"``: so many new rows of every class;
         - a float in (0, 1]: raise every class to this share of the largest, less a fraction of a row. For two
           classes it is imbalanced-learn's ratio; for more, imbalanced-learn has none;
-        - a mapping of class to total: how many rows the class is to have afterwards;
+        - a mapping of class to amount: a total that the class is to have afterwards, or ``"+500"`` or ``"1.5x"`` as
+          above. Other classes get no rows;
         - a callable that takes the counts and returns such a mapping.
     counts : mapping of label to int
         The rows of each class at present, 1 or more.
@@ -39,8 +50,8 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
     Raises
     ------
     InputError
-        For fewer than two classes, an unknown word, a share outside (0, 1] or one that every class
-        has reached, an unknown class, or a total that is not an integer or is below the present count.
+        For fewer than two classes, an unknown word, a share outside (0, 1], a share or a multiple that gives no row,
+        unknown classes, or amounts that are below the present count or are no amounts. All such classes are named.
 
     References
     ----------
@@ -50,12 +61,12 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
     --------
     >>> rows_to_make("auto", {"neg": 5, "neu": 2, "pos": 6})
     {'neg': 1, 'neu': 4}
-    >>> rows_to_make({"neu": 5}, {"neg": 5, "neu": 2, "pos": 6})
-    {'neu': 3}
+    >>> rows_to_make({"neu": 5, "pos": "+3"}, {"neg": 5, "neu": 2, "pos": 6})
+    {'neu': 3, 'pos': 3}
     >>> rows_to_make(0.5, {"neg": 5, "neu": 2, "pos": 6})
     {'neu': 1}
-    >>> rows_to_make("2x", {"neg": 5, "neu": 2, "pos": 6})
-    {'neg': 5, 'neu': 2, 'pos': 6}
+    >>> rows_to_make("1.5x", {"neg": 5, "neu": 2, "pos": 6})
+    {'neg': 2, 'neu': 1, 'pos': 3}
     """
     if len(counts) < 2:
         raise InputError(
@@ -65,20 +76,20 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
     if callable(sampling_strategy):
         sampling_strategy = sampling_strategy(counts)
     if isinstance(sampling_strategy, Mapping):
-        return _from_totals(sampling_strategy, counts)
+        return _from_amounts(sampling_strategy, counts)
     if isinstance(sampling_strategy, str):
         return _from_word(sampling_strategy, counts)
     if isinstance(sampling_strategy, Real) and not isinstance(sampling_strategy, bool):
         return _from_share(float(sampling_strategy), counts)
     raise InputError(
-        "The sampling_strategy must be a word, a share, a mapping of class to total, or a callable."
+        "The sampling_strategy must be a word, a share, a mapping of class to amount, or a callable."
         f" Got {sampling_strategy!r}."
     )
 
 
 def _from_word(word: str, counts: Counts) -> dict[Label, int]:
-    if times := re.fullmatch(r"0*([1-9][0-9]{0,5})x", word):
-        return {label: (int(times[1]) - 1) * count for label, count in counts.items()}
+    if _is_amount(word):
+        return _from_amount(word, counts)
     largest, smallest = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
     chosen = {
         "minority": {smallest},
@@ -89,10 +100,26 @@ def _from_word(word: str, counts: Counts) -> dict[Label, int]:
     chosen["auto"] = chosen["not majority"]
     if word not in chosen:
         raise InputError(
-            f"The sampling_strategy must be one of {', '.join(map(repr, chosen))}, '2x' or so, a share in (0, 1], or"
-            f" totals by class. Got {word!r}.{did_you_mean(word, chosen)}"
+            f"The sampling_strategy must be one of {', '.join(map(repr, chosen))}, a multiple such as '1.5x', a number"
+            f" of new rows such as '+500', a share in (0, 1], or amounts by class. Got {word!r}."
+            f"{did_you_mean(word, chosen)}"
         )
     return {label: counts[largest] - count for label, count in counts.items() if label in chosen[word]}
+
+
+def _from_amount(amount: str, counts: Counts) -> dict[Label, int]:
+    """Apply one amount to every class."""
+    totals = {label: _total(amount, count) for label, count in counts.items()}
+    largest = max(counts.values())
+    if _total(amount, largest) < largest:
+        raise InputError(f"The multiple must be 1x or more: upsampling removes no rows. Got {amount!r}.")
+    times = _TIMES.fullmatch(amount)
+    if times and Fraction(times[1]) > 1 and totals == dict(counts):
+        raise InputError(
+            f"{amount!r} of the largest class, {largest} rows, is less than one further row; there is nothing to make."
+            " Give a larger multiple."
+        )
+    return {label: totals[label] - count for label, count in counts.items()}
 
 
 def _from_share(share: float, counts: Counts) -> dict[Label, int]:
@@ -108,21 +135,47 @@ def _from_share(share: float, counts: Counts) -> dict[Label, int]:
     return to_make
 
 
-def _from_totals(totals: Mapping[Label, int], counts: Counts) -> dict[Label, int]:
-    for label, total in totals.items():
-        if label not in counts:
-            raise InputError(
-                f"The class {label!r} of the sampling_strategy is not in the data, which has"
-                f" {', '.join(map(repr, counts))}.{did_you_mean(str(label), map(str, counts))}"
+def _from_amounts(amounts: Mapping[Label, Amount], counts: Counts) -> dict[Label, int]:
+    wrong, totals = [], {}
+    if unknown := [label for label in amounts if label not in counts]:
+        wrong.append(
+            f"The class{'es' * (len(unknown) > 1)} {listed(unknown)} of the sampling_strategy"
+            f" {'is' if len(unknown) == 1 else 'are'} not in the data, which has {listed([*counts], 20)}."
+            f"{did_you_mean(map(str, unknown), map(str, counts))}"
+        )
+    for label, amount in amounts.items():
+        if not _is_amount(amount):
+            wrong.append(
+                f"The rows of class {label!r} must be a whole number, e.g. 90, so many more, e.g. '+50', or a multiple"
+                f" of its rows, e.g. '1.5x'. Got {amount!r}."
             )
-        if isinstance(total, bool) or not isinstance(total, Real) or not math.isfinite(total) or int(total) != total:
-            raise InputError(f"The total for class {label!r} must be a whole number of rows. Got {total!r}.")
-        if total < counts[label]:
-            raise InputError(
-                f"The total for class {label!r} must be at least the {counts[label]} rows that it has: upsampling"
-                f" removes none. Got {total}."
-            )
-    return {label: int(totals[label]) - count for label, count in counts.items() if label in totals}
+        elif label in counts:
+            totals[label] = _total(amount, counts[label])
+            if totals[label] < counts[label]:
+                wrong.append(
+                    f"The total for class {label!r} must be at least the {counts[label]} rows that it has: upsampling"
+                    f" removes none. Got {amount}."
+                )
+    if wrong:
+        raise InputError(" ".join(wrong))
+    return {label: totals[label] - count for label, count in counts.items() if label in totals}
+
+
+def _is_amount(amount: Any) -> bool:
+    """Return whether a value says how many rows a class is to have."""
+    if isinstance(amount, str):
+        return bool(_MORE.fullmatch(amount) or _TIMES.fullmatch(amount))
+    number = isinstance(amount, Real) and not isinstance(amount, bool)
+    return number and math.isfinite(amount) and math.floor(amount) == amount
+
+
+def _total(amount: Amount, count: int) -> int:
+    """Return the rows that a class of `count` rows is to have."""
+    if not isinstance(amount, str):
+        return int(amount)
+    if more := _MORE.fullmatch(amount):
+        return count + int(more[1])
+    return math.floor(Fraction(amount.removesuffix("x")) * count)  # a float of 1.15 would lose a row of 100
 
 
 def parse(text: str) -> SamplingStrategy:
@@ -131,33 +184,34 @@ def parse(text: str) -> SamplingStrategy:
     Parameters
     ----------
     text : str
-        A word, a share, or totals as ``class=rows`` with commas between.
+        A word, a share, an amount for every class, or amounts by class as `augment.name_lists.read_pairs` has them.
 
     Returns
     -------
-    str, float or dict of str to int
+    str, float or dict of str to (int or str)
 
     Raises
     ------
     InputError
-        If a total is not a whole number, or a class is given twice.
+        If amounts are not written as such, or a class is given twice.
 
     Examples
     --------
-    >>> parse("auto"), parse(".5"), parse("neutral=3610,negative=3610")
-    ('auto', 0.5, {'neutral': 3610, 'negative': 3610})
+    >>> parse("auto"), parse(".5"), parse("neutral=3610,'food, drink'=2x")
+    ('auto', 0.5, {'neutral': 3610, 'food, drink': '2x'})
     """
-    if "=" not in text:
+    if "=" not in text and not text.lstrip().startswith((*QUOTES, "{")):
         try:
-            return float(text)
+            return text if _is_amount(text) else float(text)
         except ValueError:
             return text
-    totals: dict[Label, int] = {}
-    for part in text.split(","):
-        name, _, total = (piece.strip() for piece in part.rpartition("="))
-        if not name or not total.isdecimal():
-            raise InputError(f"Totals by class are written class=rows, e.g. neutral=3610. Got {part!r}.")
-        if name in totals:
-            raise InputError(f"The class {name!r} is given twice in the sampling strategy {text!r}. Give it once.")
-        totals[name] = int(total)
-    return totals
+    amounts: dict[Label, Amount] = {
+        name: int(amount) if _ROWS.fullmatch(amount) else amount for name, amount in read_mapping(text).items()
+    }
+    wrong = [(str(name), amount) for name, amount in amounts.items() if not _is_amount(amount)]
+    if wrong or not amounts:
+        raise InputError(
+            "Amounts by class are written class=rows, e.g. neutral=3610, neutral=+500 or neutral=1.5x. Got"
+            f" {(written_pairs(wrong) or text)!r}."
+        )
+    return amounts

@@ -12,6 +12,7 @@ import click
 from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options
 from augment.errors import CounterpoiseError, ModelError
+from augment.name_lists import read_list
 
 if TYPE_CHECKING:
     from benchmarks.results import Results
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def _listed(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
-    """Split a list of names at its commas."""
-    names = None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+    """Read a list of names."""
+    names = None if value is None else read_list(value)
     if names == []:
         raise click.BadParameter("has no name. Give one or more, separated by commas.")
     return names

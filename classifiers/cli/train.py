@@ -16,6 +16,7 @@ from augment.cli.console import progress, show_table
 from augment.cli.help import command, number, option, section
 from augment.cli.options import layout_of, layout_options, seed_option, values_of
 from augment.errors import InputError
+from augment.name_lists import read_mapping
 from classifiers.cli.commands import resumable
 from classifiers.config import AUGMENTATIONS, Static, TrainConfig
 
@@ -240,10 +241,10 @@ def _settings(others: dict[str, Any]) -> dict[str, Any]:
 def _weights(text: str) -> dict[str, float]:
     """Read CLASS=WEIGHT, separated by commas."""
     try:
-        pairs = [part.rsplit("=", 1) for part in text.split(",")]
-        return {name.strip(): float(weight) for name, weight in pairs}
-    except ValueError:
-        raise InputError(f"--class-weights must be 'balanced' or CLASS=WEIGHT,… Got {text!r}.") from None
+        return {name: float(weight) for name, weight in read_mapping(text).items()}
+    except ValueError as error:
+        why = f" {error}" if isinstance(error, InputError) else ""
+        raise InputError(f"--class-weights must be 'balanced' or CLASS=WEIGHT,… Got {text!r}.{why}") from None
 
 
 def _variants(text: str) -> int | None:

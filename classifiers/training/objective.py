@@ -36,12 +36,12 @@ def loss_of(config: TrainConfig, mass: np.ndarray, classes: Sequence[str]) -> Lo
     if config.class_weights == "balanced":
         weights = balanced_class_weights(torch.from_numpy(mass)).float()
     elif config.class_weights is not None:
-        for name in (*config.class_weights, *classes):
-            if (name in config.class_weights) != (name in classes):
-                raise InputError(
-                    f"The class_weights must name each class once: {', '.join(classes)}. Got"
-                    f" {', '.join(config.class_weights)}.{did_you_mean(name, classes)}"
-                )
+        if {*config.class_weights} != {*classes}:
+            unknown = [name for name in config.class_weights if name not in classes]
+            raise InputError(
+                f"The class_weights must name each class once: {', '.join(map(repr, classes))}. Got"
+                f" {', '.join(map(repr, config.class_weights))}.{did_you_mean(unknown, classes)}"
+            )
         weights = torch.tensor([config.class_weights[name] for name in classes], dtype=torch.float32)
         weights = weights * float(mass.sum() / (mass * weights.numpy()).sum())
     return Loss(

@@ -246,8 +246,11 @@ def test_values_for_the_fill_mask_are_read_likewise():
         ({"limit": "5.5"}, "The parameter 'limit' of 'shout' must be int | None, e.g. 5. Got '5.5'."),
         ({"loud": "maybe"}, "The parameter 'loud' of 'shout' must be bool, e.g. True. Got 'maybe'."),
         ({"mode": "last"}, "The parameter 'mode' of 'shout' must be one of 'all', 'first', e.g. 'all'. Got 'last'."),
-        ({"tags": "[1]"}, "The parameter 'tags' of 'shout' must be tuple[str, ...], e.g. (). Got '[1]'."),
-        ({"tags": '["a"'}, "The parameter 'tags' of 'shout' must be tuple[str, ...], e.g. (). Got '[\"a\"'."),
+        ({"tags": [1]}, "The parameter 'tags' of 'shout' must be tuple[str, ...], e.g. (). Got [1]."),
+        (
+            {"tags": '["a", 1]'},
+            "The parameter 'tags' of 'shout' cannot be read. A list of names holds texts alone. Got '[\"a\", 1]'.",
+        ),
         ({"sizes": "1,b"}, "The parameter 'sizes' of 'shout' must be list[int], e.g. [1]. Got '1,b'."),
         ({"mark": 3}, "The parameter 'mark' of 'shout' must be str, e.g. '!'. Got 3."),
     ],

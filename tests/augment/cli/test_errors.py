@@ -114,7 +114,7 @@ def test_rows_that_cannot_be_used_are_refused(source, options, says):
         ("--sampling-strategy neutral=3", ("'neutral'", "the 4 rows that it has", "Got 3")),
         ("--sampling-strategy neutral=many", ("class=rows", "'neutral=many'")),
         ("--sampling-strategy neutral=-9", ("class=rows", "'neutral=-9'")),
-        ("--sampling-strategy neutral=8,neutral=9", ("'neutral'", "twice")),
+        ("--sampling-strategy neutral=8,neutral=9", ("'neutral'", "more than once")),
         ("--sampling-strategy minorty", ("'minorty'", "Did you mean 'minority'?")),
         ("--sampling-strategy 1.5", ("(0, 1]", "1.5")),
         ("--sampling-strategy 0", ("(0, 1]", "Got 0")),

@@ -10,6 +10,7 @@ from imblearn.utils import check_sampling_strategy
 
 from augment.errors import CounterpoiseError, InputError
 from augment.generation.budget import parse, rows_to_make
+from augment.name_lists import written_pairs
 
 THOROUGHLY = settings(deadline=None, max_examples=80)
 WORDS = ("minority", "not minority", "not majority", "all", "auto")
@@ -122,9 +123,64 @@ def test_a_multiple_leaves_the_classes_their_proportions(counts, times):
     assert {label: count + made[label] for label, count in counts.items()} == {k: times * n for k, n in counts.items()}
 
 
-@pytest.mark.parametrize("word", ["0x", "x", "2.5x", "-2x", "2 x", "2X", "2xx", "٢x", "9999999x"])
-def test_a_multiple_is_a_whole_number_of_times(word):
-    assert "'2x' or so" in refusal(word, REVIEWS)
+AMOUNTS = st.one_of(
+    st.integers(0, 10**6).map("+{}".format),
+    st.integers(1, 99).map("{}x".format),
+    st.decimals(1, 20, places=3).map("{}x".format),
+)
+
+
+@THOROUGHLY
+@given(COUNTS, AMOUNTS, st.data())
+def test_an_amount_is_the_same_for_every_class_and_for_one(counts, amount, data):
+    chosen = data.draw(st.sampled_from(sorted(counts)))
+    alone = rows_to_make({chosen: amount}, counts)
+    every = ours(amount, counts)
+    assert list(alone) == [chosen]
+    assert alone == {chosen: 0} if every is None else alone[chosen] == every[chosen]
+
+
+@THOROUGHLY
+@given(COUNTS, st.decimals(1, 20, places=3))
+def test_a_multiple_is_rounded_down_and_exact(counts, times):
+    made = ours(f"{times}x", counts)
+    if made is None:
+        assert times > 1, "a multiple that gives no row is refused"
+        assert int(times * max(counts.values())) == max(counts.values())
+        return
+    for label, count in counts.items():
+        assert 0 <= times * count - (count + made[label]) < 1
+
+
+@THOROUGHLY
+@given(COUNTS, st.integers(0, 10**6))
+def test_so_many_new_rows_are_made_of_every_class(counts, more):
+    assert rows_to_make(f"+{more}", counts) == dict.fromkeys(counts, more)
+
+
+def test_a_multiple_is_counted_in_decimals():
+    assert rows_to_make({"a": "1.15x"}, {"a": 100, "b": 7}) == {"a": 15}, "114.99999999999999 as a float"
+    assert rows_to_make("1.5x", {"a": 5, "b": 2, "c": 1}) == {"a": 2, "b": 1, "c": 0}
+
+
+def test_classes_may_have_amounts_of_each_kind():
+    assert rows_to_make({"pos": 9, "neg": "+500", "neu": "1.5x"}, REVIEWS) == {"neg": 500, "neu": 1, "pos": 3}
+    assert rows_to_make(lambda counts: {"neu": "2x"}, REVIEWS) == {"neu": 2}
+    assert rows_to_make({"neu": "1x", "neg": "+0"}, REVIEWS) == {"neg": 0, "neu": 0}
+
+
+@pytest.mark.parametrize(
+    "word", ["x", "-2x", "2 x", "2X", "2xx", "٢x", "9999999x", ".5x", "1.x", "1e3x", "+", "+-1", "+1.5", "+ 5", "+1x"]
+)
+def test_what_is_no_multiple_and_no_number_of_new_rows_is_refused(word):
+    assert "a multiple such as '1.5x', a number of new rows such as '+500'" in refusal(word, REVIEWS)
+    assert f"Got {word!r}." in refusal({"neu": word}, REVIEWS)
+
+
+def test_numbers_and_truth_values_are_classes_like_others():
+    assert rows_to_make({1: "+2"}, {0: 3, 1: 1}) == {1: 2}
+    assert rows_to_make({True: 4}, {False: 3, True: 1}) == {True: 3}
+    assert rows_to_make({1.0: 4}, {1.0: 3, 5.0: 9}) == {1.0: 1}
 
 
 def test_a_share_of_one_of_balanced_classes_makes_nothing():
@@ -159,6 +215,11 @@ def test_the_inputs_are_left_as_they_are():
 
 # Refusals
 
+AMOUNT = (
+    "The rows of class 'neu' must be a whole number, e.g. 90, so many more, e.g. '+50', or a multiple of its rows, e.g."
+    " '1.5x'."
+)
+
 
 @pytest.mark.parametrize(
     ("sampling_strategy", "counts", "text"),
@@ -176,14 +237,15 @@ def test_the_inputs_are_left_as_they_are():
         (
             "minorty",
             REVIEWS,
-            "The sampling_strategy must be one of 'minority', 'not minority', 'not majority', 'all', 'auto', '2x' or"
-            " so, a share in (0, 1], or totals by class. Got 'minorty'. Did you mean 'minority'?",
+            "The sampling_strategy must be one of 'minority', 'not minority', 'not majority', 'all', 'auto', a multiple"
+            " such as '1.5x', a number of new rows such as '+500', a share in (0, 1], or amounts by class. Got"
+            " 'minorty'. Did you mean 'minority'?",
         ),
         (
             "xyz",
             REVIEWS,
-            "The sampling_strategy must be one of 'minority', 'not minority', 'not majority', 'all', 'auto', '2x' or"
-            " so, a share in (0, 1], or totals by class. Got 'xyz'.",
+            "The sampling_strategy must be one of 'minority', 'not minority', 'not majority', 'all', 'auto', a multiple"
+            " such as '1.5x', a number of new rows such as '+500', a share in (0, 1], or amounts by class. Got 'xyz'.",
         ),
         (0.0, REVIEWS, "The sampling_strategy as a share of the largest class must lie in (0, 1]. Got 0."),
         (1.5, REVIEWS, "The sampling_strategy as a share of the largest class must lie in (0, 1]. Got 1.5."),
@@ -206,9 +268,30 @@ def test_the_inputs_are_left_as_they_are():
             " Did you mean 'neutrale'?",
         ),
         ({7: 9}, {1: 5, 2: 2}, "The class 7 of the sampling_strategy is not in the data, which has 1, 2."),
-        ({"neu": 2.5}, REVIEWS, "The total for class 'neu' must be a whole number of rows. Got 2.5."),
-        ({"neu": True}, REVIEWS, "The total for class 'neu' must be a whole number of rows. Got True."),
-        ({"neu": "4"}, REVIEWS, "The total for class 'neu' must be a whole number of rows. Got '4'."),
+        ({"neu": 2.5}, REVIEWS, f"{AMOUNT} Got 2.5."),
+        ({"neu": True}, REVIEWS, f"{AMOUNT} Got True."),
+        ({"neu": "4"}, REVIEWS, f"{AMOUNT} Got '4'."),
+        (
+            {"neutral": 9, "net": "+1", "x": 3},
+            REVIEWS,
+            "The classes 'neutral', 'net', 'x' of the sampling_strategy are not in the data, which has 'neg', 'neu',"
+            " 'pos'. Did you mean 'neu' for 'neutral', 'neu' for 'net'?",
+        ),
+        (
+            {"neg": 3, "neu": "0.5x", "nea": 1, "pos": "6"},
+            REVIEWS,
+            "The class 'nea' of the sampling_strategy is not in the data, which has 'neg', 'neu', 'pos'. Did you mean"
+            " 'neu'? The total for class 'neg' must be at least the 5 rows that it has: upsampling removes none. Got 3."
+            " The total for class 'neu' must be at least the 2 rows that it has: upsampling removes none. Got 0.5x."
+            f" {AMOUNT.replace('neu', 'pos')} Got '6'.",
+        ),
+        ("0.5x", REVIEWS, "The multiple must be 1x or more: upsampling removes no rows. Got '0.5x'."),
+        (
+            "1.1x",
+            REVIEWS,
+            "'1.1x' of the largest class, 6 rows, is less than one further row; there is nothing to make. Give a larger"
+            " multiple.",
+        ),
         (
             {"neu": 1},
             REVIEWS,
@@ -217,17 +300,17 @@ def test_the_inputs_are_left_as_they_are():
         (
             True,
             REVIEWS,
-            "The sampling_strategy must be a word, a share, a mapping of class to total, or a callable. Got True.",
+            "The sampling_strategy must be a word, a share, a mapping of class to amount, or a callable. Got True.",
         ),
         (
             ["neu"],
             REVIEWS,
-            "The sampling_strategy must be a word, a share, a mapping of class to total, or a callable. Got ['neu'].",
+            "The sampling_strategy must be a word, a share, a mapping of class to amount, or a callable. Got ['neu'].",
         ),
         (
             None,
             REVIEWS,
-            "The sampling_strategy must be a word, a share, a mapping of class to total, or a callable. Got None.",
+            "The sampling_strategy must be a word, a share, a mapping of class to amount, or a callable. Got None.",
         ),
     ],
 )
@@ -251,29 +334,56 @@ def test_a_refusal_says_what_was_expected_what_came_and_the_mend(sampling_strate
         (" neutral = 10 , very negative=20 ", {"neutral": 10, "very negative": 20}),
         ("a=b=3", {"a=b": 3}),
         ("none=1,0=2", {"none": 1, "0": 2}),
+        ("+500", "+500"),
+        ("1.5x", "1.5x"),
+        ("+5", "+5"),
+        ("spam=+500,ham=2x,other=1200", {"spam": "+500", "ham": "2x", "other": 1200}),
+        ("'food, drink'=90,\"two\\nlines\"=1.5x", {"food, drink": 90, "two\nlines": "1.5x"}),
+        ('{"food, drink": 90, "ham": "2x"}', {"food, drink": 90, "ham": "2x"}),
+        ("+500=+500,2x=2x,1.0=3,True=4,=== =5", {"+500": "+500", "2x": "2x", "1.0": 3, "True": 4, "===": 5}),
+        ("a=1,", {"a": 1}),
     ],
 )
-def test_parse_reads_words_shares_and_totals(text, expected):
+def test_parse_reads_words_shares_and_amounts(text, expected):
     assert parse(text) == expected
     assert type(parse(text)) is type(expected)
 
 
 @THOROUGHLY
-@given(st.dictionaries(st.text("abc =-", min_size=1).map(str.strip).filter(bool), st.integers(0, 10**9), min_size=1))
-def test_totals_survive_being_written_and_parsed(totals):
-    assert parse(",".join(f"{name}={total}" for name, total in totals.items())) == totals
+@given(st.dictionaries(st.text(), st.one_of(st.integers(0, 10**9), AMOUNTS), min_size=1))
+def test_amounts_of_any_classes_survive_being_written_and_parsed(amounts):
+    assert parse(written_pairs(amounts.items())) == amounts
 
 
 @pytest.mark.parametrize(
-    ("text", "part"), [("a=", "a="), ("=3", "=3"), ("a=1,", ""), ("a=1,b", "b"), ("a=-1", "a=-1"), ("a=1.5", "a=1.5")]
+    ("text", "part"),
+    [
+        ("a=", "a=''"),
+        ("a=-1", "a=-1"),
+        ("a=1.5", "a=1.5"),
+        ("a=0.5,b=2", "a=0.5"),
+        ("a=9999999999999", "a=9999999999999"),
+        ('{"a": -3}', "a=-3"),
+    ],
 )
-def test_parse_refuses_what_is_no_total(text, part):
+def test_parse_refuses_what_is_no_amount(text, part):
     with pytest.raises(InputError) as caught:
         parse(text)
-    assert str(caught.value) == f"Totals by class are written class=rows, e.g. neutral=3610. Got {part!r}."
+    assert str(caught.value) == (
+        f"Amounts by class are written class=rows, e.g. neutral=3610, neutral=+500 or neutral=1.5x. Got {part!r}."
+    )
 
 
-def test_parse_refuses_a_class_given_twice():
-    with pytest.raises(InputError) as caught:
-        parse("a=1,a=2")
-    assert str(caught.value) == "The class 'a' is given twice in the sampling strategy 'a=1,a=2'. Give it once."
+@pytest.mark.parametrize("text", ["=3", "a=1,b", "food, drink=9", "'food, drink'"])
+def test_parse_refuses_a_class_without_rows_and_rows_without_a_class(text):
+    with pytest.raises(InputError, match=r"written name=value, and a name with a comma stands in quotes\. Got "):
+        parse(text)
+
+
+def test_parse_names_everything_that_is_wrong():
+    with pytest.raises(InputError, match=r"Got 'b=many,c=-2'\."):
+        parse("a=1,b=many,c=-2")
+    with pytest.raises(InputError, match=r"A name stands once\. Got 'a', 'd' more than once in 'a=1,a=2,d=1"):
+        parse("a=1,a=2,d=1,d=1,d=1")
+    with pytest.raises(InputError, match=r"class=rows.* Got '\{\}'\."):
+        parse("{}")

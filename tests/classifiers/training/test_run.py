@@ -210,7 +210,7 @@ def test_one_class_or_a_class_without_texts_is_refused(config):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"class_weights": {"neutral": 1.0}}, "must name each class once: neutral, positive. Got neutral"),
+        ({"class_weights": {"neutral": 1.0}}, "must name each class once: 'neutral', 'positive'. Got 'neutral'"),
         ({"real_only": 0.5}, "no synthetic rows, so real_only has no effect"),
         ({"synthetic_weight": 0.5}, "no synthetic rows, so synthetic_weight has no effect"),
         ({"augmentation": {"strategy": "fillmsk"}}, "no strategy 'fillmsk'.*Did you mean 'fillmask'"),
