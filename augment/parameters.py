@@ -138,6 +138,31 @@ def constraints(cls: type) -> Mapping[str, Any]:
     return getattr(cls, "_parameter_constraints", {})
 
 
+def expectation(cls: type, name: str) -> str:
+    """Return in words what a parameter may be; empty where the class has no constraint for it.
+
+    Parameters
+    ----------
+    cls : type
+        The class of the parameter.
+    name : str
+        The parameter.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from augment.guards.similarity import Similarity
+    >>> expectation(Similarity, "low")
+    'a number in [-1, 1)'
+    """
+    allowed = constraints(cls).get(name, ())
+    spelled = [] if isinstance(allowed, str) else [_spelled(one) for one in allowed if not isinstance(one, Hidden)]
+    return _listed(spelled) if spelled else ""
+
+
 def faults(cls: type, values: Mapping[str, Any], *, sentence: str = SENTENCE) -> list[str]:
     """Describe what is wrong with parameters.
 
@@ -161,7 +186,7 @@ def faults(cls: type, values: Mapping[str, Any], *, sentence: str = SENTENCE) ->
             continue
         value = values[name]
         if not any(make_constraint(one).is_satisfied_by(value) for one in allowed):
-            expected = _listed([_spelled(one) for one in allowed if not isinstance(one, Hidden)])
+            expected = expectation(cls, name)
             message = sentence.format(name=name, owner=cls.__name__, expected=expected, value=f"{value!r:.80}")
             wrong[name] = message + "".join(_more(one, value) for one in allowed)
     for names, holds, expected in getattr(cls, "_parameter_rules", ()):

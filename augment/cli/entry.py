@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from augment.cli.console import group, show_table
+from augment.cli.descriptions import described, listed
 from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
 from augment.cli.split import split_command
@@ -91,41 +92,42 @@ def inspect_command(source: str, **others: Any) -> None:
     "strategies",
     examples={
         "List all strategies:": "augment strategies",
-        "Use one of them:": "augment upsample sample -o new.csv --strategy random",
+        "Show the parameters of one:": "augment strategies fillmask",
     },
 )
-def strategies_command() -> None:
-    """List the strategies, what they do, and their parameters with defaults."""
+@click.argument("name", metavar="[NAME]", required=False)
+def strategies_command(name: str | None) -> None:
+    """List the strategies, or show the parameters of the strategy NAME."""
     from augment.registry import STRATEGIES
 
-    _show_registry(STRATEGIES)
+    if name is not None:
+        line = f"augment upsample sample -o new.csv --strategy {name} --param {{name}}={{value}}"
+        click.echo(described(STRATEGIES, name, line))
+        return
+    click.echo(listed(STRATEGIES, {"text": "Strategies that make texts", "vector": "Strategies that make vectors"}))
+    click.echo("\nThe parameters of one: augment strategies NAME")
 
 
 @command(
     "guards",
     examples={
         "List all guards:": "augment guards",
-        "Use one of them:": "augment upsample sample -o new.csv --guard similarity",
+        "Show the parameters of one:": "augment guards agreement",
     },
 )
-def guards_command() -> None:
-    """List the guards, what they check, and their parameters with defaults."""
+@click.argument("name", metavar="[NAME]", required=False)
+def guards_command(name: str | None) -> None:
+    """List the guards, or show the parameters of the guard NAME."""
     from augment.guards.selection import ALWAYS, DEFAULT
     from augment.registry import GUARDS
 
-    _show_registry(GUARDS)
+    if name is not None:
+        click.echo(described(GUARDS, name, f"augment upsample sample -o new.csv --guard {name}:{{name}}={{value}}"))
+        return
+    click.echo(listed(GUARDS, {"guard": "A new row that passes"}))
     click.echo(f"\nAlways asked: {', '.join(ALWAYS)}.")
     click.echo(f"Asked where they suit, unless --guard names others: {', '.join(DEFAULT)}.")
-
-
-def _show_registry(registry: Any) -> None:
-    """Print names, summaries and parameters with their defaults."""
-    for name in registry.names():
-        cls = registry.find(name)
-        click.echo(f"{name}{f' ({cls.kind})' if hasattr(cls, 'kind') else ''}: {cls.summary}")
-        for parameter in registry.parameters(cls).values():
-            default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
-            click.echo(f"    {parameter.name}{default}")
+    click.echo("The parameters of one: augment guards NAME")
 
 
 for one in (

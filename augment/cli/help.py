@@ -117,7 +117,7 @@ class Command(click.Command):
                 for purpose, line in self.examples.items():
                     formatter.write_text(purpose)
                     with formatter.indentation():
-                        _write_line(formatter, line)
+                        write_line(formatter, line)
 
     def get_short_help_str(self, limit: int = 45) -> str:
         """Return the whole first sentence of the help, for the list of a group's commands."""
@@ -138,7 +138,7 @@ class Group(Command, click.Group):
         super().format_options(ctx, formatter)
 
 
-def _write_line(formatter: click.HelpFormatter, line: str) -> None:
+def write_line(formatter: click.HelpFormatter, line: str) -> None:
     """Write a command line. Where it is too long, it goes on in the next line, as a shell allows."""
     indent = " " * formatter.current_indent
     parts = textwrap.wrap(

@@ -42,7 +42,7 @@ class Agreement(Guard):
     model : str, default="mini"
         Encoder of the default teacher.
     folds : int, default=5
-        2 or more.
+        Number of parts of the input, each scored by a teacher of the other parts; 2 or more.
     max_rows : int, default=6000
         Maximum number of rows that the default teacher is fitted on, shared evenly among the classes, drawn by the
         seed.

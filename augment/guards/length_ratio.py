@@ -18,9 +18,9 @@ class LengthRatio(Guard):
     Parameters
     ----------
     low : float, default=0.5
-        In (0, 1].
+        Smallest length of a new text, as a share of that of its source, in (0, 1].
     high : float, default=2.0
-        1 or larger.
+        Largest length of a new text, as a multiple of that of its source, 1 or more.
     """
 
     name: ClassVar[str] = "length_ratio"

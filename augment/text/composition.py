@@ -156,7 +156,7 @@ class Sequential(Composition):
     Parameters
     ----------
     steps : list of TextStrategy
-        At least one.
+        The strategies in the order in which they are applied; at least one.
     sampling_strategy, random_state, guards
         See `TextStrategy`. A step must not have its own.
 
@@ -210,7 +210,7 @@ class OneOf(Composition):
     Parameters
     ----------
     choices : list of TextStrategy
-        At least one.
+        The strategies to draw from; at least one.
     weights : tuple of float, optional
         Relative weights, one for each choice, above 0; None for equal weights.
     sampling_strategy, random_state, guards

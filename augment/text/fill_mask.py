@@ -70,6 +70,7 @@ class FillMask(TextStrategy):
     batch_size : int, default=64
         Rows of a forward pass. Changes memory and speed, not the result.
     device : str, default="auto"
+        See `augment.models.checkpoints.load_masked_lm`.
     dtype : {"auto", "float32", "bfloat16", "float16", "int8"}, default="auto"
         See `augment.models.checkpoints.load_masked_lm`.
     sampling_strategy, random_state, guards

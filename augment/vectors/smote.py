@@ -362,8 +362,10 @@ class KMeansSmote(SmoteFamily):
 
     Parameters
     ----------
-    sampling_strategy, random_state, k_neighbors
-        See `SmoteFamily`; here `k_neighbors` are of the same cluster, and 2 by default.
+    sampling_strategy, random_state
+        See `SmoteFamily`.
+    k_neighbors : int, default=2
+        Neighbours of a row in its own cluster that a new one may lie towards.
     n_clusters : int, default=8
         Number of clusters of all rows.
     least_share : float, optional

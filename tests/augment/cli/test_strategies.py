@@ -1,35 +1,80 @@
-"""`augment strategies`: every strategy with its parameters."""
+"""`augment strategies` and `augment guards`: short lists, and every parameter of one."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from augment_command import augment
+from augment_command import augment, invoke
 
 from augment import registry
+from augment.cli.descriptions import meanings
 
 pytestmark = pytest.mark.usefixtures("place")
 
+EVERY = [(which, name) for which in (registry.STRATEGIES, registry.GUARDS) for name in which.own]
 
-def test_strategies_lists_every_strategy_with_its_parameters_and_their_defaults():
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_strategies_are_listed_by_what_they_make_with_what_they_do():
     said = augment("strategies").stdout
+    texts, _, vectors = said.partition("Strategies that make vectors:")
     for name in registry.STRATEGIES.names():
         cls = registry.STRATEGIES.find(name)
-        block = re.search(rf"^{re.escape(name)} \({cls.kind}\): .*\n((?:    .*\n)*)", said, re.MULTILINE)
-        assert block, name
-        assert cls.summary in block[0]
-        for parameter in registry.STRATEGIES.parameters(cls).values():
-            default = "" if parameter.default is parameter.empty else f"={parameter.default!r}"
-            assert f"    {parameter.name}{default}\n" in block[1]
-    assert "mask_ratio=0.15" in said
-    assert "stems=('zu',)" in said
-    assert "random_state" not in said
+        assert re.search(rf"^  {re.escape(name)} ", texts if cls.kind == "text" else vectors, re.M), name
+        assert cls.summary in flat(said)
+    assert "mask_ratio" not in said
 
 
-def test_the_list_of_strategies_says_what_each_makes():
-    said = augment("strategies").stdout
-    kinds = dict(re.findall(r"^(\S+) \((\w+)\): ", said, re.M))
-    assert kinds == {name: registry.STRATEGIES.find(name).kind for name in registry.STRATEGIES.names()}
-    assert {kinds["fillmask"], kinds["smote"]} == {"text", "vector"}
-    assert "search" not in said
+def test_guards_are_listed_with_what_they_check():
+    said = augment("guards").stdout
+    for name in registry.GUARDS.names():
+        assert re.search(rf"^  {name} ", said, re.M), name
+        assert registry.GUARDS.find(name).summary in flat(said)
+
+
+@pytest.mark.parametrize(("which", "name"), EVERY, ids=lambda value: value if isinstance(value, str) else "")
+def test_one_is_shown_with_the_meaning_the_range_and_the_default_of_every_parameter(which, name):
+    said = augment(f"{'strategies' if which is registry.STRATEGIES else 'guards'} {name}").stdout
+    cls = which.find(name)
+    parameters = which.parameters(cls)
+    shown = re.findall(r"^  ([a-z_]+)  +\S", said, re.M)
+    assert shown == list(parameters)
+    for parameter, text in meanings(cls).items():
+        if parameter in parameters:
+            assert text in flat(said)
+    assert flat(said).count("[default: ") + flat(said).count("[required]") == len(parameters)
+    assert {"random_state", "search", "sampling_strategy"}.isdisjoint(shown)
+
+
+@pytest.mark.parametrize(("which", "name"), EVERY, ids=lambda value: value if isinstance(value, str) else "")
+def test_every_parameter_has_a_meaning_that_sends_nobody_elsewhere(which, name):
+    cls = which.find(name)
+    known = meanings(cls)
+    poor = {p: known.get(p) for p in which.parameters(cls) if len(known.get(p, "")) < 20 or "See `" in known[p]}
+    assert poor == {}
+
+
+def test_a_range_and_a_default_are_told_in_words():
+    said = flat(augment("strategies fillmask").stdout)
+    assert "mask_ratio a number in (0, 1] [default: 0.15] Share of a text's words that are replaced" in said
+    assert said.endswith("augment upsample sample -o new.csv --strategy fillmask --param \\ mask_ratio=0.15")
+
+
+def test_a_plugin_without_a_docstring_is_shown_with_its_defaults():
+    said = flat(augment("strategies swap").stdout)
+    assert "case Literal['lower', 'upper'] [default: lower]" in said.replace('"', "'")
+    assert "stems tuple[str, ...] [default: zu]" in said
+
+
+@pytest.mark.parametrize("command", ["strategies", "guards"])
+def test_an_unknown_name_is_refused_with_the_closest(command):
+    wrong = {"strategies": "filmask", "guards": "agrement"}[command]
+    close = {"strategies": "fillmask", "guards": "agreement"}[command]
+    result = invoke(f"{command} {wrong}")
+    assert result.exit_code == 2
+    assert f"Did you mean {close!r}?" in result.stderr
+    assert not result.stdout
