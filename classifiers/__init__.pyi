@@ -3,7 +3,7 @@ from .estimator import TextClassifier as TextClassifier
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
 from .model import EncoderClassifier as EncoderClassifier
-from .model import EncoderClassifierConfig as EncoderClassifierConfig
+from .model_config import EncoderClassifierConfig as EncoderClassifierConfig
 from .prediction import predictions as predictions
 from .training.result import TrainResult as TrainResult
 from .training.run import train as train

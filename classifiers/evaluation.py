@@ -51,7 +51,9 @@ class Evaluation:
         }
 
 
-def open_scorer(model: str, *, max_length: int | None = None, device: str = "auto", dtype: str = "auto") -> TextScorer:
+def open_scorer(
+    model: str, *, max_length: int | None = None, device: str = "auto", dtype: str = "float32"
+) -> TextScorer:
     """Open a trained classifier.
 
     Parameters
@@ -60,7 +62,9 @@ def open_scorer(model: str, *, max_length: int | None = None, device: str = "aut
         A folder of ``classifiers train``, a folder of another text classifier, or a hub id.
     max_length : int, optional
         The largest number of tokens of a text. None for the value of the training, or `MAX_LENGTH` if it is unknown.
-    device, dtype : str, default="auto"
+    device : str, default="auto"
+    dtype : str, default="float32"
+        As in `augment.models.checkpoints.load_classifier`. The default gives the same answer on every machine.
 
     Returns
     -------
@@ -70,17 +74,30 @@ def open_scorer(model: str, *, max_length: int | None = None, device: str = "aut
     ------
     ModelError
         If `model` is not a trained classifier.
+    InputError
+        If its training is unfinished, or `max_length` is longer than the texts of the training, where the model cuts.
     """
     folder = Path(model).expanduser()
     if (folder / output_folder.WORK).is_dir() and not (folder / output_folder.RECORD).exists():
         raise InputError(f"The training in {model!r} is unfinished. Finish it first: classifiers train … --resume.")
+    checkpoint = load_classifier(model, device=device, dtype=dtype)
+    trained = getattr(checkpoint.model.config, "max_tokens", None)
     if max_length is None:
-        max_length = MAX_LENGTH
-        if (folder / output_folder.RECORD).is_file():
-            with contextlib.suppress(ValueError, KeyError, TypeError):  # another program's file of that name
-                record = json.loads((folder / output_folder.RECORD).read_text(encoding="utf-8"))
-                max_length = int(record["config"]["max_length"])
-    return TextScorer(load_classifier(model, device=device, dtype=dtype), max_length=max_length)
+        max_length = trained or _recorded_length(folder) or MAX_LENGTH
+    elif trained is not None and max_length > trained:
+        raise InputError(
+            f"The classifier {model!r} cuts texts at {trained} tokens, the length of its training, so a max_length of"
+            f" {max_length} has no effect. Leave it out, or train with a larger one."
+        )
+    return TextScorer(checkpoint, max_length=max_length)
+
+
+def _recorded_length(folder: Path) -> int | None:
+    """Return the length of a training whose model does not say it itself. Models of earlier versions do not."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # no such file, or of another program
+        record = json.loads((folder / output_folder.RECORD).read_text(encoding="utf-8"))
+        return int(record["config"]["max_length"])
+    return None
 
 
 def evaluate(scorer: TextScorer, corpus: Corpus, *, progress: Callable[[int], None] | None = None) -> Evaluation:

@@ -4,85 +4,27 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
-from transformers import (
-    AutoConfig,
-    AutoModel,
-    AutoModelForSequenceClassification,
-    PreTrainedConfig,
-    PreTrainedModel,
-)
+from transformers import AutoModel, AutoModelForSequenceClassification, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from augment.errors import InputError, ModelError, did_you_mean
+from augment.errors import InputError, ModelError
 from augment.models.checkpoints import Checkpoint
 from augment.models.pooling import POOLERS
-from classifiers.heads import HEADS, RECURRENT, LinearHead, RecurrentHead
-
-HEAD_HIDDEN = 256
-"""States of each direction of a recurrent head (the paper, table 2)."""
-
-
-class EncoderClassifierConfig(PreTrainedConfig):
-    """Configuration of an `EncoderClassifier`.
-
-    Parameters
-    ----------
-    encoder : PreTrainedConfig or dict, optional
-        Of the encoder. None, which transformers needs for an empty configuration, is a BERT of default size.
-    head : {"linear", "bigru", "bilstm"}, default="linear"
-    pooling : {"mean", "cls", "cls_mlp", "max"}, default="mean"
-        What the linear head reads; see `augment.models.pooling`. Recurrent heads read the token states.
-    head_hidden : int, default=256
-        States of each direction of a recurrent head.
-    dropout : float, default=0.1
-        Of the head; the encoder has its own.
-    **kwargs
-        The settings of every configuration of transformers, such as `id2label`.
-
-    Raises
-    ------
-    InputError
-        If the head or the pooling is unknown.
-    """
-
-    model_type = "encoder_classifier"
-    sub_configs: ClassVar = {"encoder": AutoConfig}
-
-    def __init__(
-        self,
-        encoder: PreTrainedConfig | dict[str, Any] | None = None,
-        *,
-        head: str = "linear",
-        pooling: str = "mean",
-        head_hidden: int = HEAD_HIDDEN,
-        dropout: float = 0.1,
-        **kwargs: Any,
-    ) -> None:
-        for what, value, known in (("head", head, HEADS), ("pooling", pooling, tuple(POOLERS))):
-            if value not in known:
-                raise InputError(
-                    f"The {what} must be one of {', '.join(known)}. Got {value!r}.{did_you_mean(value, known)}"
-                )
-        if not isinstance(encoder, PreTrainedConfig):
-            values = dict(encoder or {})
-            encoder = AutoConfig.for_model(values.pop("model_type", "bert"), **values)
-        self.encoder = encoder
-        self.head = head
-        self.pooling = pooling
-        self.head_hidden = head_hidden
-        self.dropout = dropout
-        super().__init__(**kwargs)
+from classifiers.cutting import end_tokens, filled, kept_places
+from classifiers.heads import RECURRENT, LinearHead, RecurrentHead
+from classifiers.model_config import EncoderClassifierConfig
 
 
 class EncoderClassifier(PreTrainedModel):
     """An encoder with a classification head (the paper, figure 1).
 
-    After this module is imported, `from_pretrained`, ``AutoModelForSequenceClassification`` and
-    ``pipeline("text-classification")`` open what `save_pretrained` writes.
+    After ``import classifiers``, `from_pretrained`, ``AutoModelForSequenceClassification`` and
+    ``pipeline("text-classification")`` open what `save_pretrained` writes. Each gives the same answer to texts of any
+    length: the model cuts a text at the length of its training, as ``pipeline`` does not.
 
     Parameters
     ----------
@@ -126,6 +68,7 @@ class EncoderClassifier(PreTrainedModel):
         head: str = "linear",
         pooling: str = "mean",
         dropout: float = 0.1,
+        max_length: int | None = None,
         seed: int = 0,
     ) -> EncoderClassifier:
         """Make a classifier from a trained encoder and a new head.
@@ -138,6 +81,9 @@ class EncoderClassifier(PreTrainedModel):
             Their names, two or more, in the order of the outputs.
         head, pooling, dropout
             As in `EncoderClassifierConfig`.
+        max_length : int, optional
+            The largest number of tokens of a text, special tokens included. Longer texts are cut, as are those that are
+            longer than the encoder takes. None for what the encoder takes.
         seed : int, default=0
             The seed of the head's initial weights.
 
@@ -157,12 +103,16 @@ class EncoderClassifier(PreTrainedModel):
             raise InputError(f"A classifier needs two classes or more. Got {len(classes)}: {', '.join(classes)}.")
         if pooling == "cls_mlp" and head not in RECURRENT:
             checkpoint.require_pooler()
-        source = checkpoint.model
+        source, longest = checkpoint.model, checkpoint.longest()
         config = EncoderClassifierConfig(
             encoder=type(source.config).from_dict(source.config.to_dict()),
             head=head,
             pooling=pooling,
             dropout=dropout,
+            max_tokens=longest if max_length is None else min(max_length, longest),
+            end_tokens=end_tokens(checkpoint.tokenizer),
+            empty_token=None if checkpoint.tokenizer("")["input_ids"] else checkpoint.unknown_token,
+            encoder_max_tokens=longest,
             id2label=dict(enumerate(classes)),
             label2id={name: i for i, name in enumerate(classes)},
         )
@@ -225,13 +175,26 @@ class EncoderClassifier(PreTrainedModel):
             float32; of a linear head the pooled token states (batch, width), of a recurrent one the last states
             of both directions (batch, 2 × head_hidden).
         """
-        if attention_mask is None:
-            attention_mask = torch.ones_like(input_ids)
+        input_ids, attention_mask, token_type_ids = self._as_trained(input_ids, attention_mask, token_type_ids)
         segments = {"token_type_ids": token_type_ids} if self._takes_segments and token_type_ids is not None else {}
         output = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **segments)
         if isinstance(self.head, RecurrentHead):
             return self.head.features(output.last_hidden_state, attention_mask)
         return POOLERS[self.config.pooling](output, attention_mask)
+
+    def _as_trained(
+        self, input_ids: Tensor, attention_mask: Tensor | None, segments: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return tokens as the training would have read them: cut, and with a token in the place of none."""
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        if self.config.empty_token is not None:
+            input_ids, mask = filled(input_ids, mask, self.config.empty_token)
+            segments = None if segments is None or segments.shape != mask.shape else segments
+        if self.config.max_tokens is None or input_ids.shape[1] <= self.config.max_tokens:
+            return input_ids, mask, segments
+        kept = kept_places(mask, self.config.max_tokens, self.config.end_tokens)
+        segments = None if segments is None else segments.gather(1, kept)
+        return input_ids.gather(1, kept), mask.gather(1, kept), segments
 
     def classify(self, features: Tensor) -> Tensor:
         """Return the logits (batch, classes) of the vectors that `features` returns."""
@@ -316,6 +279,5 @@ def _without_pooler(encoder: Any) -> None:
         encoder.pooler = None
 
 
-AutoConfig.register(EncoderClassifierConfig.model_type, EncoderClassifierConfig, exist_ok=True)
 AutoModel.register(EncoderClassifierConfig, EncoderClassifier, exist_ok=True)  # whose encoder `load_encoder` takes
 AutoModelForSequenceClassification.register(EncoderClassifierConfig, EncoderClassifier, exist_ok=True)

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -85,6 +85,18 @@ class Checkpoint:
                 first = 0 if module.padding_idx is None else module.padding_idx + 1  # RoBERTa counts from there
                 longest = min(longest, module.num_embeddings - first)
         return longest
+
+    def tokens(self, texts: Sequence[str], longest: int) -> list[list[int]]:
+        """Return the token ids of each text, special ones included; a text of more than `longest` tokens is cut."""
+        if not len(texts):
+            return []
+        ids: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=longest)["input_ids"]
+        return [row or [self.unknown_token] for row in ids]
+
+    @property
+    def unknown_token(self) -> int:
+        """The token id that stands for a text in which the tokenizer finds no token."""
+        return self.tokenizer.unk_token_id or 0
 
     def inference(self) -> contextlib.AbstractContextManager[Any]:
         """Return a context without gradients and with this checkpoint's autocast, if it has one."""
@@ -193,6 +205,8 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
             f"The model {name!r} is not a trained encoder: its checkpoint lacks {_and_more(missing)}."
             " Give a folder or hub id whose weights are those of its config.json."
         )
+    if own := getattr(model.config, "encoder_max_tokens", None):
+        tokenizer.model_max_length = own  # that of a classifier is the length of its training
     model = model.base_model  # the encoder of a classifier; any other model itself
     model.eval().to(place)
     return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in, tuple(untrained))

@@ -90,11 +90,9 @@ class TextScorer:
         -------
         ndarray of float32, shape (n, classes of the model)
         """
-        tokenizer, model = self._checkpoint.tokenizer, self._checkpoint.model
-        ids = tokenizer(list(texts), truncation=True, max_length=self._longest)["input_ids"] if len(texts) else []
-        ids = [row or [tokenizer.unk_token_id or 0] for row in ids]  # a text that the tokenizer finds nothing in
+        model = self._checkpoint.model
         return self._inference.rows(
-            ids,
+            self._checkpoint.tokens(texts, self._longest),
             lambda ids, mask: model(input_ids=ids, attention_mask=mask).logits.float().softmax(dim=-1),
             width=len(self.classes),
             longest=self._longest,

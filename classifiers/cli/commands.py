@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from augment.data.layout import Layout
 
 
+scoring = section(
+    "Running",
+    option("--max-length", type=click.IntRange(3), show_default="as in training", help="Longest text in tokens."),
+    option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …"),
+    option("--dtype", default="float32", metavar="DTYPE", help="float32, auto, bfloat16, float16."),
+)
+"""The options on how a classifier scores texts."""
+
+
 @contextmanager
 def resumable(folder: Path, unfinished: str) -> Iterator[None]:
     """After Ctrl-C, tell the user how to resume, if the folder `unfinished` of a training exists."""
@@ -49,12 +58,7 @@ def resumable(folder: Path, unfinished: str) -> Iterator[None]:
     option("--json", "as_json", is_flag=True, help="Print JSON."),
     option("-q", "--quiet", is_flag=True, help="Show no progress."),
 )
-@section(
-    "Running",
-    option("--max-length", type=click.IntRange(3), show_default="as in training", help="Longest text in tokens."),
-    option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …"),
-    option("--dtype", default="auto", metavar="DTYPE", help="auto, float32, bfloat16, float16."),
-)
+@scoring
 def evaluate_command(
     model: str,
     sources: tuple[str, ...],
@@ -107,11 +111,7 @@ def evaluate_command(
         help="Form of the output.",
     ),
 )
-@section(
-    "Running",
-    option("--max-length", type=click.IntRange(3), show_default="as in training", help="Longest text in tokens."),
-    option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …"),
-)
+@scoring
 def predict_command(
     model: str,
     source: str,
@@ -119,6 +119,7 @@ def predict_command(
     form: str | None,
     max_length: int | None,
     device: str,
+    dtype: str,
     overwrite: bool,
     **others: Any,
 ) -> None:
@@ -141,7 +142,7 @@ def predict_command(
     form = form or "csv"
     lines = source == "-" or source.endswith(".txt")
     texts = _texts(source, line_layout(**others) if lines else layout_of((source,), labelled=False, **others))
-    scorer = open_scorer(model, max_length=max_length, device=device)
+    scorer = open_scorer(model, max_length=max_length, device=device, dtype=dtype)
     interactive = source == "-" and sys.stdin.isatty()
     rows = predictions(scorer, texts, **({"chunk": 1} if interactive else {}))
     with ExitStack() as stack:

@@ -36,16 +36,13 @@ class TokenInputs:
     """
 
     def __init__(self, checkpoint: Checkpoint, max_length: int) -> None:
-        self.tokenizer = checkpoint.tokenizer
+        self.checkpoint = checkpoint
         self.longest = min(max_length, checkpoint.longest())
-        self.collate: Callable[..., Any] = Padded(self.tokenizer.pad_token_id, self.longest)
+        self.collate: Callable[..., Any] = Padded(checkpoint.tokenizer.pad_token_id, self.longest)
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, special ones included."""
-        if not len(texts):
-            return []
-        ids = self.tokenizer(list(texts), truncation=True, max_length=self.longest)["input_ids"]
-        return [row or [self.tokenizer.unk_token_id or 0] for row in ids]  # a tokenizer finds no token in some texts
+        return self.checkpoint.tokens(texts, self.longest)
 
 
 class FrozenFeatures:

@@ -14,6 +14,7 @@ from accelerate import PartialState
 
 from augment.errors import OutputError
 from augment.files import replacing
+from classifiers.cutting import fit_tokenizer
 from classifiers.training import history
 from classifiers.training.resuming import IDENTITY, note, refuse_another, writing
 
@@ -101,6 +102,8 @@ def save(result: TrainResult, folder: Path) -> None:
     (folder / RECORD).unlink(missing_ok=True)
     with writing(folder):
         result.model.save_pretrained(folder)
+        # Again: each call of a tokenizer that asks for no truncation switches it off in what is saved.
+        fit_tokenizer(result.checkpoint.tokenizer, result.model.config.max_tokens)
         result.checkpoint.tokenizer.save_pretrained(folder)
     for weights in folder.glob("*.safetensors"):  # other users cannot read these files otherwise
         shutil.copymode(folder / "config.json", weights)

@@ -21,6 +21,7 @@ from augment.errors import InputError
 from augment.models.checkpoints import Checkpoint, folder_hash, load_encoder, quiet
 from augment.seeding import global_generators
 from classifiers.config import Features, Static, TrainConfig, makes_rows
+from classifiers.cutting import fit_tokenizer
 from classifiers.data.feature_vectors import vector_sampler
 from classifiers.data.feed import evaluated_rows, text_feed
 from classifiers.data.inputs import FrozenFeatures, TokenInputs, features_cache
@@ -131,8 +132,8 @@ def train(
         stack.enter_context(global_generators(config.seed))
         stack.enter_context(quiet())
         checkpoint = load_encoder(config.encoder, revision=config.revision, device=config.device, dtype=config.dtype)
-        checkpoint.tokenizer.padding_side = "right"
         model = new_model(config, checkpoint, data.classes)
+        fit_tokenizer(checkpoint.tokenizer, model.config.max_tokens)
         if output_dir is None:
             work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         else:
@@ -233,7 +234,13 @@ def new_model(config: TrainConfig, checkpoint: Checkpoint, classes: Sequence[str
     EncoderClassifier
     """
     model = EncoderClassifier.from_encoder(
-        checkpoint, classes, head=config.head, pooling=config.pooling, dropout=config.dropout, seed=config.seed
+        checkpoint,
+        classes,
+        head=config.head,
+        pooling=config.pooling,
+        dropout=config.dropout,
+        max_length=config.max_length,
+        seed=config.seed,
     )
     if checkpoint.device.type == "cpu":
         model.set_attn_implementation("eager")  # on short texts up to a tenth faster
