@@ -256,7 +256,7 @@ class Registry:
 
     def _in_a_file(self) -> str:
         """Explain how to give such a parameter, as the end of a sentence."""
-        return f", which is for a {self.what} made of others: write it into a file for --config, or build it in Python."
+        return f", which is for a {self.what} made of others: write it into a file for `config`, or build it in Python."
 
     def _plain(self, value: Any) -> Any:
         """Return a parameter as JSON has it."""

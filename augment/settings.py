@@ -33,14 +33,14 @@ class Configuration(Settings):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise InputError(problems(error, type(self), self.what)) from None
+            raise InputError(problems(error, type(self), self.what, mark="`")) from None
 
     def changed(self, **values: Any) -> Self:
         """Return a copy with other values, checked like the first."""
         return type(self)(**{**dict(self), **values})
 
 
-def problems(error: ValidationError, root: type[BaseModel], what: str) -> str:
+def problems(error: ValidationError, root: type[BaseModel], what: str, *, mark: str = "'") -> str:
     """Describe all validation errors in one line.
 
     Parameters
@@ -50,6 +50,8 @@ def problems(error: ValidationError, root: type[BaseModel], what: str) -> str:
     root : type of BaseModel
     what : str
         What the settings belong to, with an article and a capital, such as ``"A run"``.
+    mark : str, default="'"
+        What names are written between: a backtick for parameters of Python, which a command writes as options.
 
     Returns
     -------
@@ -66,22 +68,22 @@ def problems(error: ValidationError, root: type[BaseModel], what: str) -> str:
     ...     problems(error, Shop, "A shop")
     "A shop has no key 'dors'. It has doors. Did you mean 'doors'?"
     """
-    return " ".join(_problem(issue, root, what) for issue in error.errors())
+    return " ".join(_problem(issue, root, what, mark) for issue in error.errors())
 
 
-def _problem(issue: Any, root: type[BaseModel], what: str) -> str:
+def _problem(issue: Any, root: type[BaseModel], what: str, mark: str) -> str:
     *path, last = issue["loc"] or ("",)
     if issue["type"] == "extra_forbidden":
         known = _keys(path, root)
         inside = f"'{'.'.join(map(str, path))}'" if path else what
         return f"{inside} has no key {last!r}. It has {', '.join(known)}.{did_you_mean(str(last), known)}"
-    where = ".".join(map(str, issue["loc"])) or "the whole"
+    where = f"{mark}{'.'.join(map(str, issue['loc'])) or 'the whole'}{mark}"
     if issue["type"] == "missing":
-        return f"{where!r} is missing; give it."
+        return f"{where} is missing; give it."
     if issue["type"] == "value_error":  # raised by a check of ours
         return str(issue["ctx"]["error"])
     meant = did_you_mean(issue["input"], _choices(issue)) if isinstance(issue["input"], str) else ""
-    return f"{where!r} must be {_expected(issue)}. Got {issue['input']!r:.60}.{meant}"
+    return f"{where} must be {_expected(issue)}. Got {issue['input']!r:.60}.{meant}"
 
 
 def _expected(issue: Any) -> str:

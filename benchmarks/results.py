@@ -115,12 +115,12 @@ class Results:
             If the existing results have another suite or other data, or another encoder or arm of the same name.
         """
         if self.suite and (differs := difference(self.suite, run.suite)):
-            raise InputError(f"{self.path}: has results of another benchmark: {differs}. Give another folder as --out.")
+            raise InputError(f"{self.path}: has results of another benchmark: {differs}. Give another folder as `out`.")
         for name, content in run.encoders.items():
             if self.encoders.get(name, content) != content:
                 raise InputError(
                     f"{self.path}: has results of another encoder with the name {name!r}. Give it another name, or"
-                    " another folder as --out."
+                    " another folder as `out`."
                 )
         done = self.done
         for cell in cells:
@@ -130,7 +130,7 @@ class Results:
                 how = difference(before["config"], now) or "other rows, another encoder, or another version"
                 raise InputError(
                     f"{self.path}: the arm {cell.arm.name!r} was measured there in another way ({how}). Give it another"
-                    " name, or another folder as --out."
+                    " name, or another folder as `out`."
                 )
 
     def truth(self, record: Mapping[str, Any], test: str) -> np.ndarray:
@@ -163,7 +163,7 @@ def read(folder: Path) -> Results:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(
-            f"{path}: there are no results ({error.strerror}). Make some with benchmarks run --out {folder}."
+            f"{path}: there are no results ({error.strerror}). Make some with `benchmarks run --out {folder}`."
         ) from None
     return _parsed(path, content)[0]
 
@@ -195,10 +195,10 @@ def appending(folder: Path) -> Iterator[tuple[Results, Appender]]:
         folder.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+b", buffering=0)  # noqa: SIM115 -- unbuffered: a full disk is an error at once
     except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); give another folder as --out.") from None
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); give another folder as `out`.") from None
     with file:
-        if not lock(file, path, "a folder on another file system as --out"):
-            raise OutputError(f"{path}: another run is writing here; wait for it, or give another --out.")
+        if not lock(file, path, "a folder on another file system as `out`"):
+            raise OutputError(f"{path}: another run is writing here; wait for it, or give another folder as `out`.")
         file.seek(0)
         content = file.read()
         results, end = _parsed(path, content)

@@ -27,11 +27,11 @@ def _plain_strategy(value: Any) -> Any:
         for name, total in value.items():
             if not isinstance(total, Integral):
                 raise InputError(
-                    f"The sampling_strategy gives class {name!r} a total of {total!r:.60}. Give a whole number."
+                    f"The `sampling_strategy` gives class {name!r} a total of {total!r:.60}. Give a whole number."
                 )
         return {str(name): int(total) for name, total in value.items()}
     if not isinstance(value, (str, float)):
-        raise InputError(f"The sampling_strategy must be a word, a share, or totals by class. Got {value!r:.60}.")
+        raise InputError(f"The `sampling_strategy` must be a word, a share, or totals by class. Got {value!r:.60}.")
     return value
 
 
@@ -123,8 +123,8 @@ class Features(Augmentation):
         idle = [name for name in idle if getattr(self, name) not in ({}, "auto")]
         if self.strategy is None and idle:
             raise InputError(
-                f"{' and '.join(map(repr, idle))} is for a strategy, and without one classes are balanced by drawing."
-                " Name a strategy, or leave it out."
+                f"{' and '.join(f'`{name}`' for name in idle)} is for a strategy, and without one classes are balanced"
+                " by drawing. Name a strategy, or leave it out."
             )
         return self
 
@@ -244,7 +244,7 @@ class TrainConfig(Configuration):
             if wrong:
                 raise InputError(f"A weight of a class must be above 0. Got {wrong[0]!r:.60}.")
             return {name: float(weight) for name, weight in weights.items()}
-        raise InputError(f"The class_weights must be 'balanced' or a weight for each class. Got {value!r:.60}.")
+        raise InputError(f"The `class_weights` must be 'balanced' or a weight for each class. Got {value!r:.60}.")
 
     @field_validator("augmentation", mode="before")
     @classmethod
@@ -269,20 +269,20 @@ class TrainConfig(Configuration):
         if self.evaluate_by == "steps" and self.evaluate_steps is None:
             wrong.append(
                 "A training that is evaluated by steps needs the number of steps between evaluations. Give"
-                " evaluate_steps."
+                " `evaluate_steps`."
             )
         recurrent = self.head != "linear"
         if self.freeze_encoder and recurrent and isinstance(self.augmentation, Features):
             wrong.append(
                 f"The features of the head {self.head!r} are the states of its recurrent layer. They are random before"
-                " any training. Give the head 'linear', or leave freeze_encoder out."
+                " any training. Give the head 'linear', or leave `freeze_encoder` out."
             )
         if self.loss != "focal" and self.gamma != type(self).model_fields["gamma"].default:
-            wrong.append(f"'gamma' is for the loss 'focal', and the loss is {self.loss!r}. Leave it out.")
+            wrong.append(f"`gamma` is for the loss 'focal', and the loss is {self.loss!r}. Leave it out.")
         if recurrent and self.pooling != "mean":
-            wrong.append(f"'pooling' is for the head 'linear', and the head is {self.head!r}. Leave it out.")
+            wrong.append(f"`pooling` is for the head 'linear', and the head is {self.head!r}. Leave it out.")
         if self.cache_dir is not None and (recurrent or not self.freeze_encoder):
-            wrong.append("'cache_dir' is for a frozen encoder and the head 'linear'. Leave it out.")
+            wrong.append("`cache_dir` is for a frozen encoder and the head 'linear'. Leave it out.")
         if wrong:
             raise InputError(" ".join(wrong))
         return self

@@ -79,14 +79,14 @@ def open_scorer(
     """
     folder = Path(model).expanduser()
     if (folder / output_folder.WORK).is_dir() and not (folder / output_folder.RECORD).exists():
-        raise InputError(f"The training in {model!r} is unfinished. Finish it first: classifiers train … --resume.")
+        raise InputError(f"The training in {model!r} is unfinished. Finish it first: `classifiers train … --resume`.")
     checkpoint = load_classifier(model, device=device, dtype=dtype)
     trained = getattr(checkpoint.model.config, "max_tokens", None)
     if max_length is None:
         max_length = trained or _recorded_length(folder) or MAX_LENGTH
     elif trained is not None and max_length > trained:
         raise InputError(
-            f"The classifier {model!r} cuts texts at {trained} tokens, the length of its training, so a max_length of"
+            f"The classifier {model!r} cuts texts at {trained} tokens, the length of its training, so a `max_length` of"
             f" {max_length} has no effect. Leave it out, or train with a larger one."
         )
     return TextScorer(checkpoint, max_length=max_length)
@@ -129,8 +129,8 @@ def evaluate(scorer: TextScorer, corpus: Corpus, *, progress: Callable[[int], No
     if unknown:
         raise InputError(
             f"{corpus.name}: the model does not know the label {unknown[0]!r}. It knows {', '.join(scorer.classes)}."
-            f"{did_you_mean(unknown[0], scorer.classes)} Choose rows with --labels, or map stars with --label-map"
-            " stars."
+            f"{did_you_mean(unknown[0], scorer.classes)} Choose rows with `labels`, or map stars with"
+            " `label_map='stars'`."
         )
     rows = np.flatnonzero(corpus.has_text & ~corpus.is_synthetic)
     if not len(rows):

@@ -16,6 +16,7 @@ import click
 
 from augment._version import __version__
 from augment.cli.help import Group
+from augment.cli.option_names import with_options
 from augment.errors import CounterpoiseError
 
 INTERRUPTED = 130
@@ -28,6 +29,16 @@ class Commands(Group):
     Mistakes in options, files and data exit with 2, a shortfall under ``--strict`` with 1, Ctrl-C
     with 130. A reader that closes the pipe ends the program quietly.
     """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. Its errors name its options, where those of the library name parameters."""
+        try:
+            return super().invoke(ctx)
+        except CounterpoiseError as error:
+            command = self.commands.get(str(ctx.invoked_subcommand))
+            if command is not None:
+                error.args = (with_options(str(error), command.params),)
+            raise
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program and exit."""
@@ -82,8 +93,14 @@ def group(name: str, examples: Mapping[str, str]) -> Callable[[Callable[..., Any
     return decorated
 
 
+def note(message: str) -> None:
+    """Print a line of the library on stderr, in the words of the running command."""
+    context = click.get_current_context(silent=True)
+    click.echo(message if context is None else with_options(message, context.command.params), err=True)
+
+
 def _warn(message: Warning | str, *others: Any) -> None:
-    click.echo(f"Warning: {' '.join(str(message).split())}", err=True)
+    note(f"Warning: {' '.join(str(message).split())}")
 
 
 def _fail(message: str, code: int) -> None:

@@ -38,7 +38,7 @@ from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options,
 )
 @section(
     "How to make it",
-    option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."),
+    option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."),
     option("--model", metavar="NAME", show_default="mini", help="Masked LM: bundled name, folder or hub id."),
     option(
         "--encoder", metavar="NAME", show_default="mini", help="What makes vectors: bundled name, folder or hub id."
@@ -105,7 +105,7 @@ def upsample_command(
     /,
     output: Path | None,
     config: Path | None,
-    params: tuple[str, ...],
+    parameters: tuple[str, ...],
     workers: int,
     show: int,
     report: Path | None,
@@ -130,7 +130,7 @@ def upsample_command(
     destination = None if output is None else Destination(output, overwrite=overwrite, resume=resume)
     if destination is not None:
         check_paths(destination, report)
-    request = settle(config, _chosen_options(context, params, others))
+    request = settle(config, _chosen_options(context, parameters, others))
     if dry_run or destination is None:
         job = plan_file(request, destination, workers=workers, strict=strict)
         if not quiet:
@@ -175,7 +175,7 @@ def _refuse_idle(context: click.Context) -> None:
                 raise click.UsageError(f"--{name} has no effect without an output. Leave it out, or give -o.")
 
 
-def _chosen_options(context: click.Context, params: tuple[str, ...], others: dict[str, Any]) -> dict[str, Any]:
+def _chosen_options(context: click.Context, parameters: tuple[str, ...], others: dict[str, Any]) -> dict[str, Any]:
     """Return the options that the user gave, by the names that `augment.run.config.settle` takes."""
     named = {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     layout = layout_of(**others)
@@ -185,7 +185,7 @@ def _chosen_options(context: click.Context, params: tuple[str, ...], others: dic
         options["keep_columns"] = kept_columns(options["keep_columns"])
     if options.pop("no_header", False):
         options["header"] = False
-    return {**options, "parameters": values_of(params)}
+    return {**options, "parameters": values_of(parameters)}
 
 
 @contextlib.contextmanager

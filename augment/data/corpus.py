@@ -297,12 +297,12 @@ def _find_column(table: Dataset, name: str, requested: str | None, defaults: Seq
                 return column
         raise InputError(
             f"{name}: has no {role} column under a known name ({', '.join(defaults)}); "
-            f"the columns are {', '.join(map(repr, columns))}: give one as --{role}-column."
+            f"the columns are {', '.join(map(repr, columns))}: give one as `{role}_column`."
         )
     if requested not in columns:
         raise InputError(
             f"{name}: has no {role} column {requested!r}; the columns are {', '.join(map(repr, columns))}: "
-            f"give one as --{role}-column.{did_you_mean(requested, columns)}"
+            f"give one as `{role}_column`.{did_you_mean(requested, columns)}"
         )
     return requested
 
@@ -319,7 +319,7 @@ def _find_text(table: Dataset, name: str, requested: str | None) -> str:
     dtype = getattr(table.features[column], "dtype", "nested values")
     if dtype not in ("string", "large_string", "string_view"):
         raise InputError(
-            f"{name}: text column {column!r} must hold strings, got {dtype}; give another as --text-column."
+            f"{name}: text column {column!r} must hold strings, got {dtype}; give another as `text_column`."
         )
     return column
 
@@ -332,7 +332,7 @@ def _find_label(table: Dataset, name: str, layout: Layout) -> str:
     if not re.fullmatch(r"u?int\d+|(large_)?string(_view)?|null", dtype):
         raise InputError(
             f"{name}: label column {column!r} must hold strings or integers, got {dtype}; "
-            f"convert it, or give another as --label-column."
+            f"convert it, or give another as `label_column`."
         )
     return column
 

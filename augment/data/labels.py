@@ -42,7 +42,7 @@ def usable_rows(table: Dataset, name: str, column: str, layout: Layout) -> tuple
     if unknown := [label for label in layout.labels or () if label not in known]:
         raise InputError(
             f"{name}: no row has the label{'s' * (len(unknown) > 1)} {listed(unknown)}; column {column!r}"
-            f" holds {listed(known, 20) or 'no label at all'}: correct --labels."
+            f" holds {listed(known, 20) or 'no label at all'}: correct `labels`."
             f"{did_you_mean(unknown, known)}"
         )
     usable = set(known) - {NO_MAJORITY.get(column)}
@@ -52,11 +52,11 @@ def usable_rows(table: Dataset, name: str, column: str, layout: Layout) -> tuple
         nothing = f"null, empty or {NO_MAJORITY[column]!r}" if column in NO_MAJORITY else "null or empty"
         raise InputError(
             f"{name}: {np.count_nonzero(~keep)} of {len(keep)} rows have no usable label in column {column!r} "
-            f"({nothing}), the first is row {np.argmin(keep)}; give --drop-unlabelled to keep them out, "
-            f"or --labels to name the classes."
+            f"({nothing}), the first is row {np.argmin(keep)}; give `drop_unlabelled=True` to keep them out, "
+            f"or `labels` to name the classes."
         )
     if not keep.any():
-        raise InputError(f"{name}: no row has a usable label in column {column!r}; give another as --label-column.")
+        raise InputError(f"{name}: no row has a usable label in column {column!r}; give another as `label_column`.")
     unlabelled = np.array([label not in usable for label in names], dtype=bool)[codes] & ~keep
     return np.flatnonzero(keep).astype(np.int64), int(np.count_nonzero(unlabelled))
 
@@ -74,7 +74,7 @@ def with_mapped_labels(table: Dataset, name: str, column: str, label_map: str) -
         if label and not star:
             raise InputError(
                 f"{name}, row {np.argmax(codes == place)}: expected 1 to 5 stars in column {column!r}, got {label!r}; "
-                f"correct the row, or read the file without --label-map."
+                f"correct the row, or read the file without `label_map`."
             )
         names.append(STARS[star[1]] if star else None)
     return with_column(table, column, pa.array(names, pa.string()).take(pa.array(codes)), "string")

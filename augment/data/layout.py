@@ -53,17 +53,12 @@ class Layout:
         return cls(**plain)
 
 
-TABULAR = {"header": "--no-header", "columns": "--columns"}
-"""Fields of a layout that csv and tsv files alone have, and their options."""
+TABULAR = {"header": "header=False", "columns": "columns"}
+"""Fields of a layout that csv and tsv files alone have, and how a message names them."""
 
 
-OF_LABELS = {
-    "label_column": "--label-column",
-    "label_map": "--label-map",
-    "labels": "--labels",
-    "drop_unlabelled": "--drop-unlabelled",
-}
-"""Fields of a layout that say where the labels are and which of them count, and their options."""
+OF_LABELS = ("label_column", "label_map", "labels", "drop_unlabelled")
+"""Fields of a layout that say where the labels are and which of them count."""
 
 
 def check_layout(layout: Layout, sources: Sequence[str | Path], *, labelled: bool = True) -> None:
@@ -80,23 +75,23 @@ def check_layout(layout: Layout, sources: Sequence[str | Path], *, labelled: boo
     Raises
     ------
     InputError
-        Naming every such field by its option.
+        Naming every such field.
     """
     default, wrong = Layout(), []
     given = {name for name in layout.__dataclass_fields__ if getattr(layout, name) != getattr(default, name)}
     named = ", ".join(map(str, sources))
     if not any(Path(source).suffix.lower() in (".csv", ".tsv") for source in sources):
         wrong += [
-            f"{option} is for csv and tsv files, and {named} is none. Leave it out."
-            for name, option in TABULAR.items()
+            f"`{written}` is for csv and tsv files, and {named} is none. Leave it out."
+            for name, written in TABULAR.items()
             if name in given
         ]
     if "split" in given and not any(_has_splits(source) for source in sources):
-        wrong.append(f"--split is for hub ids and folders saved with several splits, not for {named}. Leave it out.")
+        wrong.append(f"`split` is for hub ids and folders saved with several splits, not for {named}. Leave it out.")
     if not labelled:
         wrong += [
-            f"{option} is about labels, and no labels are read here. Leave it out."
-            for name, option in OF_LABELS.items()
+            f"`{name}` is about labels, and no labels are read here. Leave it out."
+            for name in OF_LABELS
             if name in given
         ]
     if wrong:

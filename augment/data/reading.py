@@ -172,7 +172,7 @@ def _load_folder(path: Path, split: str) -> Dataset:
         ) from None
     raise InputError(
         f"{path}: has no split {split!r}, only {', '.join(map(repr, splits))}; "
-        f"give one of them as --split.{did_you_mean(split, splits)}"
+        f"give one of them as `split`.{did_you_mean(split, splits)}"
     )
 
 
@@ -240,7 +240,7 @@ def _read_csv(path: Path, layout: Layout) -> Generator[pa.RecordBatch]:
             names = first[1]
             if layout.columns:
                 raise InputError(
-                    f"{path}: --columns names the columns of a file without a header; give --no-header with it."
+                    f"{path}: `columns` are the names of a file without a header; give `header=False` with them."
                 )
         else:
             names = _given_names(path, layout, first[1])
@@ -261,17 +261,17 @@ def _read_csv(path: Path, layout: Layout) -> Generator[pa.RecordBatch]:
             start = False
     if start:
         raise InputError(
-            f"{path}: has a header but no rows; expected at least one row (or give --no-header if line 1 is a row)."
+            f"{path}: has a header but no rows; expected at least one row (or give `header=False` if line 1 is a row)."
         )
 
 
 def _given_names(path: Path, layout: Layout, fields: list[str]) -> list[str]:
     """Return the column names of a file without a header."""
     if not layout.columns:
-        raise InputError(f"{path}: a file without a header needs names for its {len(fields)} columns; give --columns.")
+        raise InputError(f"{path}: a file without a header needs names for its {len(fields)} columns; give `columns`.")
     if len(layout.columns) != len(fields):
         raise InputError(
-            f"{path}: --columns names {len(layout.columns)} columns ({', '.join(layout.columns)}) "
+            f"{path}: `columns` has {len(layout.columns)} names ({', '.join(layout.columns)}) "
             f"but line 1 has {len(fields)} fields; name every field."
         )
     return list(layout.columns)

@@ -223,5 +223,5 @@ def _check_folder(path: Path, *, overwrite: bool) -> None:
         if not path.is_dir() or not {entry.name for entry in path.iterdir()} <= own:
             raise OutputError(f"{path}: exists and is not the folder of a split. Choose another output.")
         if not overwrite:
-            raise OutputError(f"{path}: exists already; give --overwrite to replace it, or choose another output.")
+            raise OutputError(f"{path}: exists already; give `overwrite=True` to replace it, or choose another output.")
     check_writable(path)

@@ -50,7 +50,7 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path}: the folder {path.parent} {what}; create it, or choose another output.")
     _check_replaceable(path)
     if os.path.exists(path) and not overwrite:
-        raise OutputError(f"{path}: exists already; give --overwrite to replace it, or choose another output.")
+        raise OutputError(f"{path}: exists already; give `overwrite=True` to replace it, or choose another output.")
     check_writable(path)
 
 

@@ -59,7 +59,7 @@ def check_report(path: Path, *, overwrite: bool) -> None:
     if os.path.isdir(path):  # os.path and not pathlib, whose questions raise on a name that is too long
         raise OutputError(f"{path}: is a folder; expected a file there. Choose another name for the report.")
     if os.path.exists(path) and not overwrite:
-        raise OutputError(f"{path}: exists already; give --overwrite to replace it, or choose another name.")
+        raise OutputError(f"{path}: exists already; give `overwrite=True` to replace it, or choose another name.")
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass

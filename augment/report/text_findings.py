@@ -264,7 +264,7 @@ def _agreement(table: WrittenOutput, new: Mapping[str, np.ndarray]) -> tuple[dic
     if "label_probs" not in table.table.column_names:
         return {}, (
             "The agreement guard was on, but its probabilities were not written;"
-            " --guard agreement:soft_labels=true writes them."
+            " the guard agreement:soft_labels=true writes them."
         )
     probabilities = {}
     try:

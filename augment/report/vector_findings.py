@@ -140,7 +140,7 @@ def _heldout(manifest: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], str | 
     from augment.models.encoder import TextEncoder
 
     if not manifest["against"]:
-        return {}, "No held-out file was named with --against, so there is nothing to compare the new rows with."
+        return {}, "No held-out file was named, so there is nothing to compare the new rows with."
     layout = dataclasses.replace(Layout.recorded(manifest["input"]["layout"]), drop_unlabelled=True)
     texts: dict[str, list[str]] = {}
     for name in (file["name"] for file in manifest["against"]):

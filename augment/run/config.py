@@ -257,12 +257,12 @@ def read(path: Path) -> RunConfig:
         beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(f"{path}: no such file; check the path.{did_you_mean(path.name, beside)}") from None
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); --config takes a JSON file.") from None
+        raise InputError(f"{path}: cannot be read ({error.strerror}); `config` takes a JSON file.") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8; --config takes the manifest of a run, a JSON file.") from None
+        raise InputError(f"{path}: is not UTF-8; `config` takes the manifest of a run, a JSON file.") from None
     except json.JSONDecodeError as error:
         raise InputError(
-            f"{path}: is not JSON: line {error.lineno}, column {error.colno}: {error.msg}. --config takes the manifest"
+            f"{path}: is not JSON: line {error.lineno}, column {error.colno}: {error.msg}. `config` takes the manifest"
             " of a run, or a file like it."
         ) from None
     if not isinstance(record, dict):
@@ -311,7 +311,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     source = options.get("source") or recorded.input.name
     if source is None:
         where = "No input is named" if path is None else f"{path}: names no input"
-        raise InputError(f"{where}; give INPUT, or its 'name' under 'input' in a file for --config.")
+        raise InputError(f"{where}; give `source`, or its 'name' under 'input' in a file for `config`.")
     layout_changes = {field.name: options[field.name] for field in dataclasses.fields(Layout) if field.name in options}
     layout = dataclasses.replace(_layout(recorded.input), **layout_changes)
     held_out_names = options.get("against", [file.name for file in recorded.against or ()])
@@ -424,14 +424,14 @@ def _encoder(
     if isinstance(strategy, TextStrategy):
         for name in _of(options, ENCODER_OPTIONS):
             raise InputError(
-                f"--{name} is for strategies that make vectors, and {strategy.name!r} makes texts. Leave it out, or"
+                f"`{name}` is for strategies that make vectors, and {strategy.name!r} makes texts. Leave it out, or"
                 " give another strategy: see `augment strategies`."
             )
         return None, None
     from augment.models.encoder import TextEncoder
 
     if "model" in options:
-        raise InputError(f"The strategy {strategy.name!r} has no --model: name what makes the vectors with --encoder.")
+        raise InputError(f"The strategy {strategy.name!r} has no `model`: name what makes the vectors as `encoder`.")
     if isinstance(options.get("encoder"), TextEncoder):
         encoder = options["encoder"]
         encoder.check()

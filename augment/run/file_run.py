@@ -90,7 +90,9 @@ class Destination:
         check_writable(self.manifest)
         if not self.replaces:
             if self.manifest.exists():
-                raise OutputError(f"{self.manifest} exists already; give --overwrite to replace it, or another name.")
+                raise OutputError(
+                    f"{self.manifest} exists already; give `overwrite=True` to replace it, or another name."
+                )
             check_no_journal(self.output)
 
     def check_is_no_input(self, sources: Sequence[str]) -> None:
@@ -175,7 +177,7 @@ def plan_file(
     OutputError
         If the output is one of the files that are read.
     """
-    check_count("The number of workers", workers)
+    check_count("workers", workers)
     if request.encoder is not None:
         _check_for_vectors(request, destination, workers)
     if destination is not None:
@@ -277,7 +279,7 @@ def _make_texts(
             if strict and result.manifest.missing:
                 journal.remove()
                 raise ShortfallError(
-                    f"{result.manifest.shortfall()} Nothing was written, since --strict asks for all or nothing."
+                    f"{result.manifest.shortfall()} Nothing was written, since `strict=True` asks for all or nothing."
                 )
             features, batches = extended_batches(
                 job.corpus,
@@ -292,8 +294,7 @@ def _make_texts(
             if not journal.chunks:
                 raise
             raise Interrupted(
-                f"Interrupted: what is finished is kept in {journal.path};"
-                " give the same command with --resume to go on."
+                f"Interrupted: what is finished is kept in {journal.path}; repeat the run with `resume=True` to go on."
             ) from None
         step = max(1, sum(result.manifest.made.values()) // max(1, examples))
         shown = list(islice(result.rows, 0, max(0, examples) * step, step))
@@ -344,13 +345,13 @@ def _check_for_vectors(request: RunRequest, destination: Destination | None, wor
     if destination is not None and destination.output.suffix.lower() not in ("", ".parquet"):
         raise InputError(
             f"{destination.output}: the strategy {name!r} makes vectors, which have no text and which"
-            f" {destination.output.suffix} cannot hold. Give a .parquet file or a folder, with --decode nearest to read"
-            " the nearest real text beside each; or a strategy that makes texts, such as fillmask."
+            f" {destination.output.suffix} cannot hold. Give a .parquet file or a folder, with `decode='nearest'` to"
+            " read the nearest real text beside each; or a strategy that makes texts, such as fillmask."
         )
     if destination is not None and destination.resume:
         raise InputError(
-            f"--resume is for strategies that make texts, and {name!r} makes vectors, which no interrupted run keeps."
-            " Leave it out."
+            f"`resume=True` is for strategies that make texts, and {name!r} makes vectors, which no interrupted run"
+            " keeps. Leave it out."
         )
     if workers > 1:
-        raise InputError(f"--workers is for strategies that make texts, and {name!r} makes vectors. Leave it out.")
+        raise InputError(f"`workers` is for strategies that make texts, and {name!r} makes vectors. Leave it out.")

@@ -59,16 +59,16 @@ class Job:
     """What new rows hold in the columns besides text and label."""
 
 
-def check_count(what: str, value: Any) -> None:
+def check_count(name: str, value: Any) -> None:
     """Refuse what is not a whole number of 1 or more.
 
     Raises
     ------
     InputError
-        Naming what it is the number of.
+        Naming the parameter.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise InputError(f"{what} must be a whole number, 1 or more. Got {value!r:.60}.")
+        raise InputError(f"`{name}` must be a whole number, 1 or more. Got {value!r:.60}.")
 
 
 def check_strategy(strategy: Any) -> None:
@@ -210,7 +210,7 @@ def plan_job(
     if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**64:
         raise InputError(f"The seed must be a whole number from 0 to 2**64 - 1. Got {seed!r}.")
     if max_per_source is not None:
-        check_count("The most rows per source", max_per_source)
+        check_count("max_per_source", max_per_source)
     texts_made = isinstance(strategy, TextStrategy)
     if not texts_made and (guards is not None or max_per_source is not None):
         raise InputError(
@@ -234,7 +234,7 @@ def plan_job(
     if strict and empty:
         raise InputError(
             f"{corpus.name}: {empty} rows have no text, the first is row {corpus.rows[np.argmin(has_text)]}."
-            " Remove them, or run without --strict to keep them and make nothing from them."
+            " Remove them, or run without `strict=True` to keep them and make nothing from them."
         )
     sources = usable_sources(has_text & ~corpus.is_synthetic, corpus.codes, corpus.classes)
     budget = {str(name): rows for name, rows in rows_to_make(sampling_strategy, counts).items()}

@@ -39,8 +39,8 @@ def check_no_journal(output: Path) -> None:
     path = journal_path(output)
     if path.exists():
         raise OutputError(
-            f"{path}: an unfinished run has left its work here; give --resume to go on with it, or --overwrite to begin"
-            " anew."
+            f"{path}: an unfinished run has left its work here; give `resume=True` to go on with it, or"
+            " `overwrite=True` to begin anew."
         )
 
 
@@ -125,7 +125,7 @@ class Journal:
             )
         except OSError as error:
             raise OutputError(
-                f"{self.path}: cannot be written ({error.strerror}); free the disk and go on with --resume."
+                f"{self.path}: cannot be written ({error.strerror}); free the disk and go on with `resume=True`."
             ) from None
         self._places.append((place, self._end - place))
 
@@ -135,7 +135,7 @@ class Journal:
             self._file.seek(place)
             entry = _parsed(self._file.read(length))
             if entry is None:
-                raise InputError(f"{self.path}: has been changed while it was read; begin anew with --overwrite.")
+                raise InputError(f"{self.path}: has been changed while it was read; begin anew with `overwrite=True`.")
             label = entry["label"]
             rows = [Row(text, label, source, variant, columns) for source, variant, text, columns in entry["rows"]]
             yield Outcome(label, entry["slots"], rows, entry["rejected"], entry["barren"])
@@ -166,21 +166,21 @@ class Journal:
             end = len(line)
             if header is None:
                 if file.readline():
-                    raise InputError(f"{self.path}: is damaged or not a journal; begin anew with --overwrite.")
+                    raise InputError(f"{self.path}: is damaged or not a journal; begin anew with `overwrite=True`.")
                 end = 0
             else:
                 different = difference(header, identity)
                 if different:
                     raise InputError(
-                        f"{self.path}: belongs to another run: {different}. Give the same command as before with"
-                        " --resume, or begin anew with --overwrite."
+                        f"{self.path}: belongs to another run: {different}. Repeat the run as it was with"
+                        " `resume=True`, or begin anew with `overwrite=True`."
                     )
                 while _parsed(line := file.readline()) is not None:
                     self._places.append((end, len(line)))
                     end += len(line)
                 if line and file.readline():
                     raise InputError(
-                        f"{self.path}: is damaged in chunk {self.chunks + 1}; begin anew with --overwrite."
+                        f"{self.path}: is damaged in chunk {self.chunks + 1}; begin anew with `overwrite=True`."
                     )
         self._end = end
         self._file.truncate(end)

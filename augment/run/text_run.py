@@ -45,7 +45,7 @@ class Run:
     """
 
     def __init__(self, job: Job, *, workers: int = 1) -> None:
-        check_count("The number of workers", workers)
+        check_count("workers", workers)
         self.job = job
         self.workers = workers
         self.start = time.perf_counter()

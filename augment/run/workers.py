@@ -70,8 +70,8 @@ class Workers:
             return [trials[i] for i in range(len(draws))]
         except BrokenProcessPool as error:
             raise CounterpoiseError(
-                "A worker process has died, perhaps because memory ran out. Run with fewer --workers; what is finished"
-                " is kept for --resume."
+                "A worker process has died, perhaps because memory ran out. Run with fewer `workers`; what is finished"
+                " is kept for `resume=True`."
             ) from error
 
 

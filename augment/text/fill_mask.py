@@ -160,7 +160,7 @@ class FillMask(TextStrategy):
         if self.condition == "prefix" and getattr(checkpoint.model.config, RECORD, None) != "prefix":
             warnings.warn(
                 f"The model {self.model!r} was not trained with labels before its texts, so they will hardly guide it."
-                " Train it first: classifiers pretrain --condition label.",
+                " Train it first: `classifiers pretrain --condition label`.",
                 stacklevel=2,
             )
         self._engine = MaskedLM(checkpoint, self.batch_size)

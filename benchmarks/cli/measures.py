@@ -155,20 +155,17 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **op
     fillmask: new rows per second. encoding: texts per second. smote: new vectors per second, from 50,000 vectors of 384
     numbers. training: rows per second, and the loss.
     """
-    from augment.cli.console import show_table
+    from augment.cli.console import note, show_table
     from augment.errors import ModelError
     from benchmarks.speed.contest import Contest, ContestOptions, compare, losses, table
 
     _refuse_idle(names)
 
-    def log(line: str) -> None:
-        click.echo(line, err=True)
-
     contests: list[Contest] = []
     refusals: dict[str, ModelError] = {}
     for name in dict.fromkeys(names or CONTESTS):
         try:
-            contests += import_module(CONTESTS[name]).contests(ContestOptions(**options), log)
+            contests += import_module(CONTESTS[name]).contests(ContestOptions(**options), note)
         except ModelError as error:
             refusals[name] = error
     for name, refusal in refusals.items():
@@ -176,9 +173,9 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **op
             names or set(refusals) >= OPENING_MODELS
         ):  # then the model cannot be opened, and contests without a model are not meant
             raise refusal
-        log(f"{name} is left out. {refusal}")
+        note(f"{name} is left out. {refusal}")
     for contest in contests:
-        compare(contest, repeats=repeats, log=log)
+        compare(contest, repeats=repeats, log=note)
     if as_json:
         runs = {contest.name: {c.name: [asdict(run) for run in c.runs] for c in contest.field_} for contest in contests}
         click.echo(json.dumps(runs, indent=2))
@@ -269,7 +266,7 @@ def vectors_command(
     train: str, held_out: str, label: str, encoder: str, strategies: tuple[str, ...], seeds: int, as_json: bool
 ) -> None:
     """Measure how similar the vectors of each strategy are to held-out real rows."""
-    from augment.cli.console import show_table
+    from augment.cli.console import note, show_table
     from augment.data.corpus import read
     from augment.models.encoder import TextEncoder
     from benchmarks.quality.vectors import ALL, vector_quality
@@ -281,7 +278,7 @@ def vectors_command(
         TextEncoder(model=encoder, normalize=True),
         strategies=strategies or ALL,
         seeds=seeds,
-        log=lambda line: click.echo(line, err=True),
+        log=note,
     )
     if as_json:
         click.echo(json.dumps([asdict(one) for one in judged], indent=2))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from augment.cli.console import note
 from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options
 from augment.errors import CounterpoiseError, ModelError
@@ -147,7 +148,7 @@ class _CellsFailed(CounterpoiseError):
 
 def _log(line: str, *, quiet: bool) -> None:
     if not quiet:
-        click.echo(line, err=True)
+        note(line)
 
 
 def _show_grid(plan: SuiteRun) -> None:

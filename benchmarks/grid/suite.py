@@ -71,7 +71,7 @@ class Suite(Settings):
         if taken:
             raise InputError(
                 f"The suite {self.name!r} sets {taken[0]!r} for all arms, which it may not. Leave it out: the grid, the"
-                " arms or --device set it."
+                " arms or `device` set it."
             )
 
     @property

@@ -201,7 +201,7 @@ def read_split(name: str, split: Part, data_dir: Path | None, layout: Layout | N
                 missing = [one for files in source.files.values() for one in files if not _is_there(data_dir, one)]
                 raise InputError(
                     f"{data_dir}: lacks {', '.join(missing)} of the task {name!r}. Get the missing files from"
-                    f" {source.origin}, or leave --data-dir out for the hub."
+                    f" {source.origin}, or leave `data_dir` out for the hub."
                 )
             rows = rows.joined(_read(str(path), source.layout))
     return rows
@@ -400,7 +400,7 @@ def _from_hub(name: str, source: Source, split: Part) -> LabelledRows:
     """Download a split from the hub."""
     if not source.hub:
         raise InputError(
-            f"The task {name!r} is not on the hub. Give --data-dir, a folder with {source.files[split][0]}, from"
+            f"The task {name!r} is not on the hub. Give `data_dir`, a folder with {source.files[split][0]}, from"
             f" {source.origin}."
         )
     layout = replace(source.layout, header=True, columns=None, split=source.hub_splits[split])

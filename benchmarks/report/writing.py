@@ -86,7 +86,7 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
             with replacing(folder / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another folder as --out.") from None
+        raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another folder as `out`.") from None
     return [*(folder / name for name in texts), *pictures]
 
 

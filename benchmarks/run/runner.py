@@ -172,7 +172,7 @@ class _Slot:
         except BrokenProcessPool:
             self.close()
             self._start()
-            return failure(cell, "Its process has died, perhaps because of too little memory. Run with fewer --jobs.")
+            return failure(cell, "Its process has died, perhaps because of too little memory. Run with fewer `jobs`.")
 
     def close(self) -> None:
         """Stop the process and its current work."""

@@ -121,7 +121,7 @@ def plan_suite(
     chosen = resolve(arms or suite.arms, {} if arm_file is None else load_mapping(arm_file))
     layout = layout or Layout()
     if layout != Layout() and not any(task.name.startswith(OWN) for task in suite.tasks):
-        raise InputError("Options on columns, labels and splits are of --task csv:FILE, and no task is such a file.")
+        raise InputError("Options on columns, labels and splits are of a task csv:FILE, and no task is such a file.")
     data = suites.load_tasks(suite, data_dir, layout)
     cells = list(suites.cells(suite, data, chosen, seeds=seeds or suite.seeds, device=device))
     if not cells:

@@ -77,7 +77,7 @@ def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contes
         _encoder(settings[0]).prepare()
         log(
             "encoding: sentence-transformers is left out, since it is not installed here: run"
-            " pip install 'counterpoise[peers]', or give --encoder-python an interpreter that has it."
+            " pip install 'counterpoise[peers]', or give `encoder_python` an interpreter that has it."
         )
     else:
         apart = largest_difference(settings[0], python=python)

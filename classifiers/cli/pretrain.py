@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from click.core import ParameterSource
 
+from augment.cli.console import note
 from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options, seed_option
 from augment.errors import InputError
@@ -175,7 +176,7 @@ def pretrain_command(
             settings=overrides,
             device=device,
             resume=resume,
-            log=lambda line: click.echo(line, err=True),
+            log=note,
         )
     if report is not None:
         _show(report, as_json=as_json)

@@ -6,13 +6,12 @@ import json
 import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from augment.cli.console import progress, show_table
+from augment.cli.console import note, progress, show_table
 from augment.cli.help import command, number, option, section
 from augment.cli.options import layout_of, layout_options, seed_option, values_of
 from augment.errors import InputError
@@ -110,7 +109,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
         help="static: rows made once. redraw: drawn anew each epoch. features: vectors for a new head."
         " balanced: no new rows.",
     ),
-    option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."),
+    option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."),
     option(
         "--sampling-strategy", metavar="WHICH", show_default="auto", help="How many rows, as in `augment upsample`."
     ),
@@ -187,7 +186,7 @@ def train_command(
             resume=resume,
             overwrite=overwrite,
             progress=lambda steps: progress(steps, "steps", quiet=quiet),
-            log=None if quiet else partial(click.echo, err=True),
+            log=None if quiet else note,
         )
     from accelerate import PartialState
 
@@ -211,8 +210,8 @@ def _settings(others: dict[str, Any]) -> dict[str, Any]:
     ways = {name: others[name] for name in own if others[name] is not None}
     if others["guards"]:
         ways["guards"] = list(others["guards"])
-    if others["params"]:
-        ways["parameters"] = values_of(others["params"])
+    if others["parameters"]:
+        ways["parameters"] = values_of(others["parameters"])
     if others["variants"] is not None:
         ways["variants"] = _variants(others["variants"])
     if "sampling_strategy" in ways:

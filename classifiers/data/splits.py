@@ -123,7 +123,7 @@ def training_data(training: Corpus, validation: Corpus | None, against: list[str
         if not rows:
             raise InputError(
                 f"{training.name}: the class {name!r} has no original row with a text. Add some, or leave the class out"
-                " with --labels."
+                " with `labels`."
             )
     held_out = None if validation is None else _validation(training, validation, classes)
     never = [*(held_out.texts if held_out is not None else ()), *(against or ())]
@@ -144,7 +144,7 @@ def _check_texts(corpus: Corpus) -> None:
     if texts and all(_NUMBER.fullmatch(text) for text in texts):
         raise InputError(
             f"{corpus.name}: the text column {corpus.text_column!r} holds numbers, e.g. {texts[0]!r}. Give another as"
-            " --text-column."
+            " `text_column`."
         )
 
 
@@ -208,7 +208,7 @@ def _validation(training: Corpus, validation: Corpus, classes: Sequence[str]) ->
         raise InputError(
             f"{validation.name}: has the class {unknown[0]!r}, which is not in the training data {training.name}."
             f" Its classes are {', '.join(classes)}.{did_you_mean(unknown[0], classes)} Rename it, or leave it out"
-            " with --labels."
+            " with `labels`."
         )
     if validation.is_synthetic.any():
         raise InputError(
@@ -249,7 +249,7 @@ def _refuse_leaks(name: str, synthetic: Split, parents: Split, held_out: Sequenc
         raise InputError(
             f"{name}: {int(near.sum()) - of_parents:,} synthetic rows and {of_parents:,} of their sources equal or"
             f" nearly equal a held-out row, e.g. {families[int(near.argmax())]!r:.80}. Remove them from the input of"
-            " the upsampling, and upsample with --against the held-out file."
+            " the upsampling, and upsample with the held-out file as `against`."
         )
 
 

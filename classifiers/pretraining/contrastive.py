@@ -93,7 +93,7 @@ class ContrastiveConfig(LoopConfig):
         if self.pooling == "cls_mlp" and self.mlm_weight:
             wrong.append(
                 "The pooling 'cls_mlp' and a masked-LM term exclude each other, since masked LMs have no pooler. Give"
-                " the pooling 'cls', or the mlm_weight 0."
+                " the pooling 'cls', or leave `mlm_weight` out."
             )
         if wrong:
             raise InputError(" ".join(wrong))

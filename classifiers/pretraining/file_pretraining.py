@@ -138,7 +138,8 @@ def _check_folder(output_dir: Path, *, resume: bool) -> None:
         raise OutputError(f"The folder {str(output_dir)!r} holds a model already. Give another.")
     if (output_dir / "training").exists() and not resume:
         raise OutputError(
-            f"The folder {str(output_dir)!r} holds an unfinished training. Give --resume to go on, or another folder."
+            f"The folder {str(output_dir)!r} holds an unfinished training. Give `resume=True` to go on, or another"
+            " folder."
         )
 
 
@@ -146,8 +147,8 @@ def _check_vocabulary(model: str, checkpoint: Checkpoint, vocabulary: int | None
     """Refuse to cut the vocabulary of a model without a masked-LM head."""
     if vocabulary is not None and checkpoint.model.get_output_embeddings() is None:
         raise ModelError(
-            f"The vocabulary of {model!r} cannot be cut, since it has no masked-LM head. Leave --vocabulary out, or"
-            " give it a head with --mlm-weight .1."
+            f"The vocabulary of {model!r} cannot be cut, since it has no masked-LM head. Leave `vocabulary` out, or"
+            " give it a head with `mlm_weight=0.1`."
         )
 
 
@@ -158,7 +159,7 @@ def _texts_and_labels(sources: Sequence[str], layout: Layout, *, labelled: bool)
         return list(chain.from_iterable(texts)), None
     for source in sources:
         if source.endswith(".txt"):
-            raise InputError(f"The text file {source!r} has no labels. Give a table, or --condition none.")
+            raise InputError(f"The text file {source!r} has no labels. Give a table, or `condition='none'`.")
     rows = [
         (text, label)
         for corpus in (read(source, layout) for source in sources)

@@ -63,7 +63,7 @@ def read_triples(
         if name not in there:
             raise InputError(
                 f"{source}: has no column {name!r} for its triples. The columns are {', '.join(map(repr, there))}. Name"
-                " the three with --premise-column, --entailment-column and --contradiction-column."
+                " the three as `premise_column`, `entailment_column` and `contradiction_column`."
             )
         dtype = getattr(table.features[name], "dtype", "nested values")
         if dtype not in ("string", "large_string", "string_view"):

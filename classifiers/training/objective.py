@@ -39,7 +39,7 @@ def loss_of(config: TrainConfig, mass: np.ndarray, classes: Sequence[str]) -> Lo
         if {*config.class_weights} != {*classes}:
             unknown = [name for name in config.class_weights if name not in classes]
             raise InputError(
-                f"The class_weights must name each class once: {', '.join(map(repr, classes))}. Got"
+                f"The `class_weights` must name each class once: {', '.join(map(repr, classes))}. Got"
                 f" {', '.join(map(repr, config.class_weights))}.{did_you_mean(unknown, classes)}"
             )
         weights = torch.tensor([config.class_weights[name] for name in classes], dtype=torch.float32)

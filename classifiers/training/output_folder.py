@@ -55,12 +55,14 @@ def check(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bo
     if work.exists():
         if not resume:
             raise OutputError(
-                f"The folder {str(folder)!r} holds an unfinished training. Give --resume to go on with it, or"
-                " --overwrite to start again."
+                f"The folder {str(folder)!r} holds an unfinished training. Give `resume=True` to go on with it, or"
+                " `overwrite=True` to start again."
             )
         refuse_another(work, identity)
     elif (folder / "config.json").exists():
-        raise OutputError(f"The folder {str(folder)!r} holds a model already. Give --overwrite, or another folder.")
+        raise OutputError(
+            f"The folder {str(folder)!r} holds a model already. Give `overwrite=True`, or another folder."
+        )
 
 
 def begin(folder: Path, identity: dict[str, Any], *, overwrite: bool) -> Path:

@@ -80,7 +80,8 @@ def writing(folder: Path) -> Iterator[None]:
     except (OSError, RuntimeError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise OutputError(
-            f"{folder}: cannot be written ({reason:.120}); free the disk or change its rights, and go on with --resume."
+            f"{folder}: cannot be written ({reason:.120}); free the disk or change its rights, and go on with"
+            " `resume=True`."
         ) from error
 
 

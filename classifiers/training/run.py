@@ -107,12 +107,12 @@ def train(
     """
     if resume and overwrite:
         raise InputError(
-            "The options resume and overwrite exclude each other: one goes on with unfinished work, one removes it."
+            "`resume` and `overwrite` exclude each other: one goes on with unfinished work, one removes it."
             " Give one of them."
         )
     if output_dir is None and (resume or overwrite):
         name = "resume" if resume else "overwrite"
-        raise InputError(f"`{name}` is for a training with an output_dir, and none is given. Leave it out.")
+        raise InputError(f"`{name}` is for a training with an `output_dir`, and none is given. Leave it out.")
     # The state of all processes that train this model. Later transformers sets it up again in the same way.
     PartialState(cpu=config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()))
     log_once = log if log is not None and PartialState().is_main_process else lambda line: None
@@ -128,7 +128,7 @@ def train(
         if output_dir is not None:
             output_folder.check(Path(output_dir), identity, resume=resume, overwrite=overwrite)
         elif PartialState().num_processes > 1:
-            raise InputError("Several processes that train one model need an output_dir that all can read. Give one.")
+            raise InputError("Several processes that train one model need an `output_dir` that all can read. Give one.")
         stack.enter_context(global_generators(config.seed))
         stack.enter_context(quiet())
         checkpoint = load_encoder(config.encoder, revision=config.revision, device=config.device, dtype=config.dtype)
@@ -182,11 +182,11 @@ def _checked(config: TrainConfig, data: TrainingData) -> Synthesis | None:
         if name not in there:
             raise InputError(
                 f"There is no report target {name!r} on this machine. There is"
-                f" {', '.join(there) or 'none'}. Install it, or leave report_to out."
+                f" {', '.join(there) or 'none'}. Install it, or leave `report_to` out."
             )
     loss_of(config, np.ones(len(data.classes)), data.classes)
     if config.patience is not None and data.validation is None:
-        raise InputError("The patience needs validation rows, and there are none. Give some, or leave patience out.")
+        raise InputError("The patience needs validation rows, and there are none. Give some, or leave `patience` out.")
     makes_texts = isinstance(ways, Static)
     makes_vectors = makes_rows(ways) and not makes_texts
     weighed = config.synthetic_weight != 1 and not makes_vectors

@@ -226,7 +226,7 @@ PASSED = {
 HANDLED = {
     "output",
     "config",
-    "params",
+    "parameters",
     "workers",
     "show",
     "report",
@@ -285,7 +285,7 @@ PAIRS = [
     ("upsample sample --dry-run --split test", "--split is for hub ids and folders"),
     ("upsample in.jsonl --dry-run --no-header", "--no-header is for csv and tsv files"),
     ("upsample in.jsonl --dry-run --columns a,b", "--columns is for csv and tsv files"),
-    ("upsample in.csv --dry-run --columns a,b", "give --no-header with it"),
+    ("upsample in.csv --dry-run --columns a,b", "give --no-header with them"),
     ("upsample in.csv --dry-run --split test", "--split is for hub ids and folders"),
     ("inspect in.csv --split test", "--split is for hub ids and folders"),
     ("inspect in.jsonl --no-header --columns a,b", "--no-header is for csv and tsv files"),
@@ -311,5 +311,5 @@ def test_an_option_without_effect_is_refused_in_one_line(line: str, says: str, t
 
 
 def test_a_layout_without_effect_is_refused_in_python_too(tmp_path):
-    with pytest.raises(InputError, match="--split is for hub ids"):
+    with pytest.raises(InputError, match="`split` is for hub ids"):
         upsample_file("sample", tmp_path / "out.csv", strategy="random", layout=Layout(split="test"))

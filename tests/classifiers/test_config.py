@@ -19,7 +19,7 @@ def test_the_defaults_are_those_of_the_papers_table_3():
 
 
 def test_a_training_that_would_never_be_evaluated_is_refused():
-    with pytest.raises(InputError, match="Give evaluate_steps"):
+    with pytest.raises(InputError, match="Give `evaluate_steps`"):
         TrainConfig(evaluate_by="steps")
 
 

@@ -132,10 +132,10 @@ def test_rows_without_a_text_are_left_out(classifier):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"head": "dense"}, "'head' must be 'linear', 'bigru' or 'bilstm'. Got 'dense'"),
-        ({"learning_rate": -1.0}, "'learning_rate' must be above 0"),
+        ({"head": "dense"}, "`head` must be 'linear', 'bigru' or 'bilstm'. Got 'dense'"),
+        ({"learning_rate": -1.0}, "`learning_rate` must be above 0"),
         ({"validation_fraction": 1.0}, "validation_fraction must be in"),
-        ({"random_state": -1}, "'seed' must be 0 or more"),
+        ({"random_state": -1}, "`seed` must be 0 or more"),
     ],
 )
 def test_parameters_are_checked_when_it_is_fitted(classifier, values, message):

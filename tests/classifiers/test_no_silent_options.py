@@ -49,7 +49,7 @@ HANDLED = {"source", "validation", "against", "output_dir", "resume", "overwrite
 AUGMENT = {
     "augment": ["random"],
     "augment_mode": ["balanced"],
-    "params": ["aug_p=.3", "--augment", "nlpaug:ocr"],
+    "parameters": ["aug_p=.3", "--augment", "nlpaug:ocr"],
     "sampling_strategy": ["all", "--augment", "random"],
     "guards": ["none", "--augment", "random"],
     "max_per_source": ["2", "--augment", "random"],
@@ -125,13 +125,13 @@ def test_every_option_on_the_layout_reaches_it(given: list[str]):
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"gamma": 2.0}, "'gamma' is for the loss 'focal'"),
-        ({"pooling": "cls", "head": "bigru"}, "'pooling' is for the head 'linear'"),
-        ({"cache_dir": "c"}, "'cache_dir' is for a frozen encoder"),
-        ({"cache_dir": "c", "freeze_encoder": True, "head": "bilstm"}, "'cache_dir' is for a frozen encoder"),
-        ({"gamma": 2.0, "cache_dir": "c"}, "'gamma' .* 'cache_dir'"),
-        ({"augmentation": {"mode": "features", "strategy": None, "parameters": {"a": 1}}}, "'parameters' is for"),
-        ({"augmentation": {"mode": "features", "strategy": None, "sampling_strategy": 0.5}}, "'sampling_strategy' is"),
+        ({"gamma": 2.0}, "`gamma` is for the loss 'focal'"),
+        ({"pooling": "cls", "head": "bigru"}, "`pooling` is for the head 'linear'"),
+        ({"cache_dir": "c"}, "`cache_dir` is for a frozen encoder"),
+        ({"cache_dir": "c", "freeze_encoder": True, "head": "bilstm"}, "`cache_dir` is for a frozen encoder"),
+        ({"gamma": 2.0, "cache_dir": "c"}, "`gamma` .* `cache_dir`"),
+        ({"augmentation": {"mode": "features", "strategy": None, "parameters": {"a": 1}}}, "`parameters` is for"),
+        ({"augmentation": {"mode": "features", "strategy": None, "sampling_strategy": 0.5}}, "`sampling_strategy` is"),
         ({"augmentation": {"strategy": Random(random_state=1)}}, "has its own `random_state`"),
         ({"augmentation": {"strategy": FillMask(guards=["none"])}}, "has its own `guards`"),
         ({"augmentation": {"mode": "redraw", "strategy": Random(sampling_strategy="all")}}, "own `sampling_strategy`"),
@@ -152,8 +152,8 @@ def test_a_setting_with_effect_is_taken():
 @pytest.mark.parametrize(
     ("settings", "arguments", "says"),
     [
-        ({}, {"resume": True}, "`resume` is for a training with an output_dir"),
-        ({}, {"overwrite": True}, "`overwrite` is for a training with an output_dir"),
+        ({}, {"resume": True}, "`resume` is for a training with an `output_dir`"),
+        ({}, {"overwrite": True}, "`overwrite` is for a training with an `output_dir`"),
         ({}, {"against": ["a text"]}, "`against`"),
         ({"patience": 2}, {}, "patience"),
         ({"real_only": 0.5}, {}, "real_only"),
@@ -167,7 +167,7 @@ def test_an_argument_without_effect_is_refused(settings: dict[str, Any], argumen
 
 
 def test_a_classifier_refuses_what_has_no_effect_when_it_is_fitted():
-    with pytest.raises(InputError, match="'gamma' is for the loss 'focal'"):
+    with pytest.raises(InputError, match="`gamma` is for the loss 'focal'"):
         TextClassifier(gamma=1.0).fit(*PAIR)
     with pytest.raises(InputError, match="patience"):
         TextClassifier(patience=2).fit(*PAIR)
@@ -177,7 +177,7 @@ def test_a_classifier_refuses_what_has_no_effect_when_it_is_fitted():
 
 
 PAIRS = [
-    ("train in.csv -o out --gamma 2", "'gamma' is for the loss 'focal'"),
+    ("train in.csv -o out --gamma 2", "--gamma is for the loss 'focal'"),
     ("train in.csv -o out --epochs 2 --max-steps 3", "--max-steps takes the place of --epochs"),
     ("train in.csv -o out --guard none", "says how rows are augmented"),
     ("train in.csv -o out --variants 2 --augment random", "has no key 'variants'"),

@@ -144,10 +144,10 @@ def test_a_report_about_vectors_is_written_on_request():
         ("--strategy random --no-normalize", ("normalize is for", "'random' makes texts")),
         (
             "--strategy smote --pooling men",
-            ("`pooling`", "'cls_mlp', 'max' or 'mean'", "'men'", "Did you mean 'mean'?"),
+            ("--pooling", "'cls_mlp', 'max' or 'mean'", "'men'", "Did you mean 'mean'?"),
         ),
         ("--strategy smote --decode furthest", ("--decode", "'nearest'", "furthest")),
-        ("--strategy smote --batch-size 0", ("`batch_size` of TextEncoder", "1 or more", "Got 0")),
+        ("--strategy smote --batch-size 0", ("--batch-size of TextEncoder", "1 or more", "Got 0")),
         ("--strategy smote --param k_neigbors=3", ("'smote' has no parameter", "Did you mean 'k_neighbors'?")),
         ("--strategy smote --param k_neighbors=few", ("`k_neighbors`", "must be a whole number", "'few'")),
         ("--strategy smote --param k_neighbors=0", ("`k_neighbors`", "Smote", "Got 0")),

@@ -68,7 +68,7 @@ def test_a_first_line_without_the_name_of_a_text_column_is_a_row(tmp_path: Path,
     path = put(tmp_path, "t.csv", f"{first}\n1,b\n1,body\n")
     assert read_texts(path, HEADERLESS) == [*filter(None, [first.split(",")[1]]), "b", "body"]
     put(tmp_path, "t.csv", "text\na\n")
-    with pytest.raises(InputError, match=r"names 2 columns .* but line 1 has 1 fields"):
+    with pytest.raises(InputError, match=r"has 2 names .* but line 1 has 1 fields"):
         read_texts(path, HEADERLESS)
 
 
@@ -100,7 +100,7 @@ def test_rows_without_a_usable_label_are_an_error_until_the_caller_decides() -> 
         from_table(table, "t")
     assert str(caught.value) == (
         "t: 3 of 5 rows have no usable label in column 'gold_label' (null, empty or 'mixed'), the first is row 1; "
-        "give --drop-unlabelled to keep them out, or --labels to name the classes."
+        "give `drop_unlabelled=True` to keep them out, or `labels` to name the classes."
     )
     kept = from_table(table, "t", Layout(drop_unlabelled=True))
     assert kept.texts == ["a", "e"]
@@ -168,7 +168,7 @@ def test_provenance_that_cannot_be_parsed_is_refused_by_row(tmp_path: Path) -> N
     ("name", "content", "message"),
     [
         ("t.csv", "text,lable\na,x\n", "t.csv: has no label column under a known name (label, gold_label, sentiment)"),
-        ("t.csv", "body,label\na,x\n", "the columns are 'body', 'label': give one as --text-column."),
+        ("t.csv", "body,label\na,x\n", "the columns are 'body', 'label': give one as `text_column`."),
         ("t.jsonl", '{"text": 1, "label": "x"}', "t.jsonl: text column 'text' must hold strings, got int64; give"),
         (
             "t.jsonl",
@@ -195,7 +195,7 @@ def test_a_named_column_that_is_missing_is_refused_with_a_guess(tmp_path: Path) 
     path = put(tmp_path, "t.csv", "body,label\na,x\n")
     assert refusal(path, Layout(text_column="bodi")) == (
         "t.csv: has no text column 'bodi'; the columns are 'body', 'label': "
-        "give one as --text-column. Did you mean 'body'?"
+        "give one as `text_column`. Did you mean 'body'?"
     )
     assert "is given as text column and as label column" in refusal(path, Layout(text_column="label"))
 

@@ -148,7 +148,7 @@ def test_a_split_of_a_saved_dataset_dict_is_read(tmp_path: Path) -> None:
     assert texts(tmp_path / "d") == ["a"]
     assert texts(str(tmp_path / "d"), Layout(split="dev")) == ["b"]
     assert refusal(tmp_path / "d", Layout(split="deb")) == (
-        "d: has no split 'deb', only 'train', 'dev'; give one of them as --split. Did you mean 'dev'?"
+        "d: has no split 'deb', only 'train', 'dev'; give one of them as `split`. Did you mean 'dev'?"
     )
 
 
@@ -206,12 +206,12 @@ def test_a_broken_file_is_refused_in_one_line(tmp_path: Path, name: str, content
 def test_a_file_without_a_header_needs_fitting_names(tmp_path: Path) -> None:
     path = put(tmp_path, "t.tsv", "5\tgood\n1\tbad\n")
     assert refusal(path, Layout(header=False)) == (
-        "t.tsv: a file without a header needs names for its 2 columns; give --columns."
+        "t.tsv: a file without a header needs names for its 2 columns; give `columns`."
     )
     assert refusal(path, Layout(header=False, columns=("a", "b", "c"))) == (
-        "t.tsv: --columns names 3 columns (a, b, c) but line 1 has 2 fields; name every field."
+        "t.tsv: `columns` has 3 names (a, b, c) but line 1 has 2 fields; name every field."
     )
-    assert "--columns names the columns of a file without a header" in refusal(path, Layout(columns=("a", "b")))
+    assert "`columns` are the names of a file without a header" in refusal(path, Layout(columns=("a", "b")))
     assert texts(path, Layout(header=False, columns=("label", "text"))) == ["good", "bad"]
 
 

@@ -254,7 +254,7 @@ def test_output_is_checked_before_any_work(tmp_path: Path) -> None:
         "T/no/t.csv: the folder T/no does not exist; create it, or choose another output."
     )
     assert "the folder T/old.csv is not a folder" in message(file / "t.csv")
-    assert message(file) == "T/old.csv: exists already; give --overwrite to replace it, or choose another output."
+    assert message(file) == "T/old.csv: exists already; give `overwrite=True` to replace it, or choose another output."
     assert "exists already" in message(tmp_path / "saved")
     assert message(tmp_path / "t.jsonll").endswith("Did you mean '.jsonl'?")
     assert "holds other things than one saved table" in message(tmp_path / "mine", overwrite=True)

@@ -157,7 +157,7 @@ def test_damage_before_the_end_is_refused_and_nothing_is_touched(path):
             path.write_bytes(damaged)
             with pytest.raises(InputError, match=where) as caught:
                 opened(path)
-            assert str(caught.value) == f"{path}: {where.rstrip(';')}; begin anew with --overwrite."
+            assert str(caught.value) == f"{path}: {where.rstrip(';')}; begin anew with `overwrite=True`."
             assert path.read_bytes() == damaged
     path.write_bytes(whole[: ends[1] + 5] + whole[ends[2] :])
     with pytest.raises(InputError, match="damaged in chunk 1"):
@@ -210,7 +210,7 @@ def test_another_run_is_refused_and_told_what_differs_first(path, changed, says)
     with pytest.raises(InputError) as caught:
         opened(path, **changed)
     assert f"{path}: belongs to another run: {says}" in str(caught.value)
-    assert "Give the same command as before with --resume, or begin anew with --overwrite." in str(caught.value)
+    assert "Repeat the run as it was with `resume=True`, or begin anew with `overwrite=True`." in str(caught.value)
     assert path.read_bytes() == whole
     with opened(path, resume=False, **changed) as journal:
         assert journal.chunks == 0
@@ -299,7 +299,7 @@ def test_a_full_disk_leaves_the_earlier_chunks_and_room_can_be_made(path, spare)
         with room_for(len(before) + spare), pytest.raises(OutputError) as caught:
             journal.append(OUTCOMES[0])
         assert str(caught.value) == (
-            f"{path}: cannot be written (File too large); free the disk and go on with --resume."
+            f"{path}: cannot be written (File too large); free the disk and go on with `resume=True`."
         )
         assert path.read_bytes() == before, "nothing is left half written"
         assert journal.chunks == 2
@@ -381,7 +381,7 @@ def test_unfinished_work_is_not_begun_anew_unasked(tmp_path):
     kept(journal_path(output), OUTCOMES[:1])
     with pytest.raises(OutputError) as caught:
         check_no_journal(output)
-    for part in (f"{output}.journal", "--resume", "--overwrite"):
+    for part in (f"{output}.journal", "`resume=True`", "`overwrite=True`"):
         assert part in str(caught.value)
 
 

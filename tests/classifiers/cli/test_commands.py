@@ -162,7 +162,7 @@ def test_rows_that_stand_in_a_test_file_too_are_no_sources(place, quick):
     ("options", "message"),
     [
         (["--loss", "focl"], "Invalid value for '--loss'"),
-        (["--gamma", "-1"], "'gamma' must be 0 or more. Got -1.0."),
+        (["--gamma", "-1"], "--gamma must be 0 or more. Got -1.0."),
         (["--class-weights", "neutral"], "--class-weights must be 'balanced' or CLASS=WEIGHT"),
         (["--class-weights", "neutrl=2,positive=1"], "must name each class once"),
         (["--augment", "fillmsk"], "Did you mean 'fillmask'"),
@@ -172,7 +172,7 @@ def test_rows_that_stand_in_a_test_file_too_are_no_sources(place, quick):
         (["--augment", "random", "--augment-mode", "redraw", "--variants", "few"], "a number of sets, or 'background'"),
         (["--augment", "random", "--param", "x=1"], "x"),
         (["--patience", "2"], "there are none"),
-        (["--against", "dev.csv"], "There are no synthetic rows, so `against` has no effect"),
+        (["--against", "dev.csv"], "There are no synthetic rows, so --against has no effect"),
         (["--augment", "random", "--against", "nowhere.csv"], "nowhere.csv: no such file"),
         (["--encoder", "nowhere/at/all"], "There is no model folder"),
         (["--encoder", "."], "holds no model"),

@@ -86,7 +86,7 @@ def test_the_command_cuts_the_vocabulary_where_there_is_a_head_alone(bert, texts
     asked = (texts, "--model", plain, "--objective", "simcse", "--batch-size", 32, "--vocabulary", 260, "--layers", 1)
     done = pretrain(*asked, "-o", tmp_path / "refused")
     assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
-    assert "--mlm-weight .1" in done.stderr
+    assert "--mlm-weight 0.1" in done.stderr
     assert not (tmp_path / "refused").exists()
     done = pretrain(*asked, "-o", tmp_path / "out", "--mlm-weight", 0.1)
     assert done.exit_code == 0, done.stderr

@@ -1,0 +1,69 @@
+"""Messages for the command line: the names of Python's parameters become those of options."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+_PARAMETER = re.compile(r"`(?:[a-z_]+\.)*([a-z_]+)(?:=([^`]+))?`")
+
+
+def with_options(message: str, parameters: Sequence[click.Parameter]) -> str:
+    """Return a message of the library in the words of a command.
+
+    The library writes a parameter in backticks, alone or with a value. The option of the same name takes its place.
+    What has no option stays as it is: ``--param`` and files have the names of Python.
+
+    Parameters
+    ----------
+    message : str
+    parameters : sequence of click.Parameter
+        Those of the command.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> options = [click.Option(["--overwrite"], is_flag=True), click.Option(["guards", "--guard"], multiple=True)]
+    >>> with_options("Give `overwrite=True`.", options)
+    'Give --overwrite.'
+    >>> with_options("`guards=['length_ratio', 'polarity']` judge `k_neighbors`.", options)
+    '--guard length_ratio --guard polarity judge `k_neighbors`.'
+    """
+    by_name = {parameter.name: parameter for parameter in parameters}
+
+    def written(match: re.Match[str]) -> str:
+        name, value = match.groups()
+        if value == "False" and f"no_{name}" in by_name:
+            name, value = f"no_{name}", "True"
+        parameter = by_name.get(name)
+        return match[0] if parameter is None else _written(parameter, value)
+
+    return _PARAMETER.sub(written, message)
+
+
+def _written(parameter: click.Parameter, value: str | None) -> str:
+    """Return how a user writes an option, with its value if there is one."""
+    if not isinstance(parameter, click.Option):
+        return parameter.metavar or str(parameter.name).upper()
+    names = parameter.secondary_opts if value == "False" and parameter.secondary_opts else parameter.opts
+    name = max(names, key=len)
+    if value is None or parameter.is_flag:
+        return name
+    return " ".join(f"{name} {shlex.quote(str(one))}" for one in _values(value))
+
+
+def _values(text: str) -> Sequence[Any]:
+    """Read the value of a parameter. What is not Python's, such as `…`, stays as it is."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return [text]
+    return value if isinstance(value, (list, tuple)) else [value]
