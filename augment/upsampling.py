@@ -22,7 +22,7 @@ from augment.run.config import settle
 from augment.run.file_run import Destination, Progress, make_file
 from augment.run.job import HeldOutTexts, Job, check_strategy, plan_job, run_settings
 from augment.run.manifest import Manifest
-from augment.run.notes import ARGUMENT, on_outcome
+from augment.run.notes import on_outcome
 from augment.run.other_columns import KeepColumns, checked
 from augment.run.text_run import Run
 from augment.run.text_table import extended_frame, extended_table
@@ -124,7 +124,7 @@ def upsample(
         max_per_source=max_per_source,
         keep_columns=keep_columns,
     )
-    for line in on_outcome(job, ARGUMENT):
+    for line in on_outcome(job):
         warnings.warn(line, stacklevel=2)
     run = Run(job, workers=workers)
     result = run.make(only_synthetic=only_synthetic)
@@ -276,7 +276,7 @@ def upsample_file(
         warnings.warn(f"{config} was made with {request.other_versions()}: rows may differ.", stacklevel=2)
 
     def warn(job: Job) -> None:
-        for line in on_outcome(job, ARGUMENT):
+        for line in on_outcome(job):
             warnings.warn(line, stacklevel=5)
 
     result = make_file(request, destination, workers=workers, strict=strict, progress=progress, log=warn)

@@ -93,10 +93,10 @@ def group(name: str, examples: Mapping[str, str]) -> Callable[[Callable[..., Any
     return decorated
 
 
-def note(message: str) -> None:
-    """Print a line of the library on stderr, in the words of the running command."""
+def note(message: str, *, err: bool = True) -> None:
+    """Print a line of the library, on stderr unless `err` is False, in the words of the running command."""
     context = click.get_current_context(silent=True)
-    click.echo(message if context is None else with_options(message, context.command.params), err=True)
+    click.echo(message if context is None else with_options(message, context.command.params), err=err)
 
 
 def _warn(message: Warning | str, *others: Any) -> None:

@@ -61,9 +61,11 @@ def _written(parameter: click.Parameter, value: str | None) -> str:
 
 
 def _values(text: str) -> Sequence[Any]:
-    """Read the value of a parameter. What is not Python's, such as `…`, stays as it is."""
+    """Read the value of a parameter. An empty list is ``none``. What is not Python's, such as `…`, stays as it is."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return [text]
-    return value if isinstance(value, (list, tuple)) else [value]
+    if isinstance(value, (list, tuple)):
+        return value or ["none"]
+    return [value]

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from augment.cli.console import progress, show_table
+from augment.cli.console import note, progress, show_table
 from augment.cli.help import command, option, section
 from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options, seed_option, values_of, with_file_name
 
@@ -136,7 +136,7 @@ def upsample_command(
         if not quiet:
             _show_plan(job)
             for line in on_job(job):
-                click.echo(line)
+                note(line, err=False)
         return
     if request.other_versions() and not quiet:
         click.echo(f"{config} was made with {request.other_versions()}: rows may differ.", err=True)
@@ -208,7 +208,7 @@ def _say_notes(job: Any) -> None:
     from augment.run.notes import on_job
 
     for line in on_job(job):
-        click.echo(line, err=True)
+        note(line)
 
 
 def _show_plan(job: Any) -> None:

@@ -6,27 +6,25 @@ from augment.data.notes import NOT_SOURCES, on_rows
 from augment.run.job import Job
 from augment.text.base import TextStrategy
 
-OPTION = "--keep-columns all, or NAME,NAME, copies them from the source row; none says that this is meant."
-"""How the command copies columns."""
-ARGUMENT = "`keep_columns='all'`, or a list of names, copies them from the source row; [] says that this is meant."
-"""How a Python function copies columns."""
+_ADVICE = (
+    "`keep_columns='all'`, or the names of some, copies them from the source row; `keep_columns=[]` says that this is"
+    " meant."
+)
 _OF_VECTORS = "A new vector has several parents, or none, and so no values of one row."
 
 
-def on_outcome(job: Job, how_to_keep: str) -> list[str]:
+def on_outcome(job: Job) -> list[str]:
     """Return what new rows will lack and what is not held out, as far as nobody has asked for it.
 
     Parameters
     ----------
     job : Job
-    how_to_keep : str
-        `OPTION` or `ARGUMENT`.
 
     Returns
     -------
     list of str
     """
-    advice = how_to_keep if isinstance(job.strategy, TextStrategy) else _OF_VECTORS
+    advice = _ADVICE if isinstance(job.strategy, TextStrategy) else _OF_VECTORS
     note = job.columns.note(advice) if sum(job.budget.values()) else None
     return [] if note is None else [note]
 
@@ -42,4 +40,4 @@ def on_job(job: Job) -> list[str]:
     -------
     list of str
     """
-    return [*on_rows(job.corpus, NOT_SOURCES), *on_outcome(job, OPTION)]
+    return [*on_rows(job.corpus, NOT_SOURCES), *on_outcome(job)]

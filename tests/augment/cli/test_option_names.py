@@ -31,6 +31,7 @@ PARAMETERS = [
         ("Name it as `text_column`.", "Name it as --text-column."),
         ("Give `text_column='my text'`.", "Give --text-column 'my text'."),
         ("Give `guards=['polarity']`.", "Give --guard polarity."),
+        ("Give `guards=[]`.", "Give --guard none."),
         ("Give `mlm_weight=0.1`.", "Give --mlm-weight 0.1."),
         ("`run.mlm_weight` must be above 0.", "--mlm-weight must be above 0."),
         ("`k_neighbors` of Smote", "`k_neighbors` of Smote"),
