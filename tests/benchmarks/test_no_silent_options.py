@@ -50,8 +50,8 @@ PAIRS = [
     ("throughput --of encoding --label neutral", "--label is for --of fillmask"),
     ("throughput --of training --peer-python python", "--peer-python is for --of fillmask"),
     ("throughput --of fillmask --encoder-python python", "--encoder-python is for --of encoding"),
-    ("run --suite smoke --columns a,b --dry-run", "of --task csv:FILE"),
-    ("run --suite smoke --text-column a --dry-run", "of --task csv:FILE"),
+    ("run --suite smoke --columns a,b --dry-run", "of a task csv:FILE"),
+    ("run --suite smoke --text-column a --dry-run", "of a task csv:FILE"),
 ]
 
 
@@ -75,5 +75,5 @@ def test_a_suite_gives_gamma_and_pooling_to_the_cells_that_look_at_them():
     assert (config(plain, "linear", "focal").gamma, config(plain, "linear", "focal").pooling) == (2.0, "cls")
     assert (config(plain, "bigru", "cross-entropy").gamma, config(plain, "bigru", "focal").pooling) == (3.0, "mean")
     own = Arm.of("own", {"summary": "", "training": {"gamma": 1.0}})
-    with pytest.raises(InputError, match="'gamma' is for the loss 'focal'"):
+    with pytest.raises(InputError, match="`gamma` is for the loss 'focal'"):
         config(own, "linear", "cross-entropy")
