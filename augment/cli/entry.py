@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from augment.cli import completion
 from augment.cli.console import group, show_table
 from augment.cli.descriptions import described, listed
 from augment.cli.help import command, option, section
@@ -34,11 +35,13 @@ def main() -> None:
         "Look at fewer texts, and choose the file:": "augment report balanced.csv --sample 500 -o report.html",
     },
 )
-@click.argument("output", metavar="OUTPUT", type=Path, callback=with_file_name)
+@click.argument("output", metavar="OUTPUT", type=Path, callback=with_file_name, shell_complete=completion.FILES)
 @section(
     "What to report",
     option("--sample", type=int, show_default="10000", help="Maximum number of texts to look at."),
-    option("--model", default="mini", metavar="NAME", help="Encoder of the similarities."),
+    option(
+        "--model", default="mini", metavar="NAME", shell_complete=completion.MODELS, help="Encoder of the similarities."
+    ),
     seed_option("Seed of the samples.", default=(0,)),
 )
 @section(
@@ -63,7 +66,7 @@ def report_command(output: Path, path: Path | None, overwrite: bool, sample: int
         "Name the columns of a file:": "augment inspect mail.csv --text-column body --label-column kind",
     },
 )
-@click.argument("source", metavar="INPUT")
+@click.argument("source", metavar="INPUT", shell_complete=completion.INPUTS)
 @layout_options
 def inspect_command(source: str, **others: Any) -> None:
     """Show class counts, duplicates and lengths of INPUT, and suggest a sampling strategy."""
@@ -95,7 +98,7 @@ def inspect_command(source: str, **others: Any) -> None:
         "Show the parameters of one:": "augment strategies fillmask",
     },
 )
-@click.argument("name", metavar="[NAME]", required=False)
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=completion.strategy_names())
 def strategies_command(name: str | None) -> None:
     """List the strategies, or show the parameters of the strategy NAME."""
     from augment.registry import STRATEGIES
@@ -115,7 +118,7 @@ def strategies_command(name: str | None) -> None:
         "Show the parameters of one:": "augment guards agreement",
     },
 )
-@click.argument("name", metavar="[NAME]", required=False)
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=completion.GUARD_NAMES)
 def guards_command(name: str | None) -> None:
     """List the guards, or show the parameters of the guard NAME."""
     from augment.guards.selection import ALWAYS, DEFAULT

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from augment.cli import completion
 from augment.cli.help import option, section
 from augment.errors import InputError
 from augment.name_lists import read_list
@@ -35,7 +36,12 @@ layout_options = section(
     ),
     option("--no-header", is_flag=True, help="The csv or tsv file has no header; give --columns."),
     option("--columns", metavar="A,B,…", help="Column names of a file without a header."),
-    option("--label-map", metavar="stars", help="1,2 → negative, 3 → neutral, 4,5 → positive."),
+    option(
+        "--label-map",
+        metavar="stars",
+        shell_complete=completion.words("stars"),
+        help="1,2 → negative, 3 → neutral, 4,5 → positive.",
+    ),
     option("--labels", metavar="A,B,…", help="Use rows of these classes only."),
     option("--drop-unlabelled", is_flag=True, help="Leave rows without a usable label out."),
     option("--split", default="train", metavar="NAME", help="Split of a saved folder or hub id."),

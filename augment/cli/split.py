@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from augment.cli import completion
 from augment.cli.console import show_table
 from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
@@ -29,7 +30,7 @@ def _shares(context: click.Context, parameter: click.Parameter, value: str) -> l
         "Keep less for the test:": "augment split reviews.csv -o parts --shares .8,.1,.1",
     },
 )
-@click.argument("source", metavar="INPUT")
+@click.argument("source", metavar="INPUT", shell_complete=completion.INPUTS)
 @section(
     "What to make",
     option(

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from augment.cli import completion
 from augment.cli.console import note, progress, show_table
 from augment.cli.help import command, option, section
 from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options, seed_option, values_of, with_file_name
@@ -23,14 +24,21 @@ from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options,
         "Balance its classes:": "augment upsample reviews.csv -o balanced.csv",
     },
 )
-@click.argument("source", metavar="INPUT", required=False)
+@click.argument("source", metavar="INPUT", required=False, shell_complete=completion.INPUTS)
 @section(
     "What to make",
-    option("--strategy", default="fillmask", metavar="NAME", help="How rows are made. See `augment strategies`."),
+    option(
+        "--strategy",
+        default="fillmask",
+        metavar="NAME",
+        shell_complete=completion.strategy_names(),
+        help="How rows are made. See `augment strategies`.",
+    ),
     option(
         "--sampling-strategy",
         default="auto",
         metavar="WHICH",
+        shell_complete=completion.AMOUNTS,
         help="auto, minority, 'not minority', 'not majority', all, a share of the largest class, 2x, or class=total,…",
     ),
     option("--max-per-source", type=int, help="Maximum number of new rows from one source row."),
@@ -39,11 +47,27 @@ from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options,
 @section(
     "How to make it",
     option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."),
-    option("--model", metavar="NAME", show_default="mini", help="Masked LM: bundled name, folder or hub id."),
     option(
-        "--encoder", metavar="NAME", show_default="mini", help="What makes vectors: bundled name, folder or hub id."
+        "--model",
+        metavar="NAME",
+        shell_complete=completion.MODELS,
+        show_default="mini",
+        help="Masked LM: bundled name, folder or hub id.",
     ),
-    option("--pooling", metavar="HOW", show_default="mean", help="Pooling of the encoder: mean, cls, cls_mlp, max."),
+    option(
+        "--encoder",
+        metavar="NAME",
+        shell_complete=completion.MODELS,
+        show_default="mini",
+        help="What makes vectors: bundled name, folder or hub id.",
+    ),
+    option(
+        "--pooling",
+        metavar="HOW",
+        shell_complete=completion.POOLINGS,
+        show_default="mean",
+        help="Pooling of the encoder: mean, cls, cls_mlp, max.",
+    ),
     option("--normalize/--no-normalize", default=None, show_default="normalize", help="Whether vectors have length 1."),
     option("--revision", metavar="COMMIT", help="Revision of a hub id."),
 )
@@ -54,6 +78,7 @@ from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options,
         "guards",
         multiple=True,
         metavar="NAME[:KEY=VALUE,…]",
+        shell_complete=completion.GUARD_NAMES,
         help="What new rows must pass besides the guards of every run; repeatable. none: no others."
         " See `augment guards`.",
     ),
@@ -74,6 +99,7 @@ from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options,
     option(
         "--keep-columns",
         metavar="all|none|A,B,…",
+        shell_complete=completion.words("all", "none"),
         show_default="none, with a note",
         help="Columns that new rows copy from their source row. Others stay empty.",
     ),
@@ -95,8 +121,20 @@ from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options,
     option("--strict", is_flag=True, help="Fail on empty texts, and (exit 1) on rows that could not be made."),
     option("--workers", type=int, default=1, help="Processes; changes the speed, not the result."),
     option("--batch-size", type=int, help="Rows of a forward pass; changes memory, not the result."),
-    option("--device", metavar="DEVICE", show_default="auto", help="auto, cpu, cuda, cuda:1, …"),
-    option("--dtype", metavar="DTYPE", show_default="auto", help="auto, float32, bfloat16, float16, int8."),
+    option(
+        "--device",
+        metavar="DEVICE",
+        shell_complete=completion.DEVICES,
+        show_default="auto",
+        help="auto, cpu, cuda, cuda:1, …",
+    ),
+    option(
+        "--dtype",
+        metavar="DTYPE",
+        shell_complete=completion.DTYPES,
+        show_default="auto",
+        help="auto, float32, bfloat16, float16, int8.",
+    ),
     option("-q", "--quiet", is_flag=True, help="Print errors only."),
 )
 @click.pass_context

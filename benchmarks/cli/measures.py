@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from augment.cli import completion
 from augment.cli.help import command, option, section
 from augment.cli.options import seed_option
 
@@ -27,12 +28,18 @@ from augment.cli.options import seed_option
         ),
     },
 )
-@click.argument("model")
+@click.argument("model", shell_complete=completion.MODELS)
 @section(
     "What to measure on",
     option("--words", "word_file", required=True, metavar="FILE", help="Sentences whose words are masked."),
     option("--pairs", "pair_file", required=True, metavar="FILE", help="Sentences that pairs are drawn from."),
-    option("--reference", required=True, metavar="NAME", help="Encoder whose similarities are taken as the truth."),
+    option(
+        "--reference",
+        required=True,
+        metavar="NAME",
+        shell_complete=completion.MODELS,
+        help="Encoder whose similarities are taken as the truth.",
+    ),
 )
 @section(
     "How",
@@ -42,7 +49,13 @@ from augment.cli.options import seed_option
         default="mean",
         help="Pooling of MODEL; the reference is mean-pooled.",
     ),
-    option("--dtype", default="float32", metavar="DTYPE", help="Dtype of the masked language model, e.g. int8."),
+    option(
+        "--dtype",
+        default="float32",
+        metavar="DTYPE",
+        shell_complete=completion.DTYPES,
+        help="Dtype of the masked language model, e.g. int8.",
+    ),
     seed_option(default=(0,)),
 )
 def checkpoint_command(
@@ -119,9 +132,21 @@ def _refuse_idle(names: Sequence[str]) -> None:
         show_default="all that the model can do",
         help="What is measured; repeatable.",
     ),
-    option("--data", default="sample", metavar="INPUT", help="Labelled rows: file, folder, hub id."),
+    option(
+        "--data",
+        default="sample",
+        metavar="INPUT",
+        shell_complete=completion.INPUTS,
+        help="Labelled rows: file, folder, hub id.",
+    ),
     option("--label", default="neutral", metavar="CLASS", help="The class of the new rows (only fillmask)."),
-    option("--model", default="mini", metavar="NAME", help="Masked LM or encoder, for all."),
+    option(
+        "--model",
+        default="mini",
+        metavar="NAME",
+        shell_complete=completion.MODELS,
+        help="Masked LM or encoder, for all.",
+    ),
     option(
         "--rows",
         type=click.IntRange(1),
@@ -197,7 +222,7 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **op
         ),
     },
 )
-@click.argument("train", metavar="INPUT")
+@click.argument("train", metavar="INPUT", shell_complete=completion.INPUTS)
 @section(
     "What to measure",
     option(
@@ -205,6 +230,7 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **op
         "guards",
         multiple=True,
         metavar="NAME[:KEY=VALUE,…]",
+        shell_complete=completion.GUARD_NAMES,
         show_default="one of each",
         help="Guard to measure; repeatable.",
     ),
@@ -214,7 +240,14 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **op
 @section(
     "Judge",
     option("--judged-on", required=True, metavar="FILE", help="Held-out labelled rows to fit the judge on."),
-    option("--judge", "judge_model", default="mini", metavar="NAME", help="The judge's encoder."),
+    option(
+        "--judge",
+        "judge_model",
+        default="mini",
+        metavar="NAME",
+        shell_complete=completion.MODELS,
+        help="The judge's encoder.",
+    ),
 )
 def guards_command(
     train: str, judged_on: str, judge_model: str, label: str, guards: tuple[str, ...], rows: int
@@ -245,7 +278,7 @@ def guards_command(
         ),
     },
 )
-@click.argument("train", metavar="INPUT")
+@click.argument("train", metavar="INPUT", shell_complete=completion.INPUTS)
 @section(
     "What to measure",
     option(
@@ -253,12 +286,19 @@ def guards_command(
         "strategies",
         multiple=True,
         metavar="NAME[:KEY=VALUE,…]",
+        shell_complete=completion.strategy_names("vector"),
         show_default="all",
         help="Strategy to measure; repeatable.",
     ),
     option("--held-out", required=True, metavar="FILE", help="Labelled rows. No vector is made from them."),
     option("--label", default="neutral", metavar="CLASS", help="The class of the vectors."),
-    option("--encoder", default="mini", metavar="NAME", help="Encoder that turns texts into vectors."),
+    option(
+        "--encoder",
+        default="mini",
+        metavar="NAME",
+        shell_complete=completion.MODELS,
+        help="Encoder that turns texts into vectors.",
+    ),
     option("--seeds", type=click.IntRange(1), default=3, help="Runs of each strategy; means are shown."),
 )
 @section("Output", option("--json", "as_json", is_flag=True, help="Print JSON."))

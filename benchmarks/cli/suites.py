@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from augment.cli import completion
 from augment.cli.console import note
 from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options
@@ -28,6 +30,18 @@ def _listed(context: click.Context, parameter: click.Parameter, value: str | Non
     return names
 
 
+def _suites() -> list[str]:
+    """Return the built-in suites, without what it takes to run one."""
+    return sorted(path.name.removesuffix(".yaml") for path in (files("benchmarks.grid") / "suites").iterdir())
+
+
+def _arms() -> list[str]:
+    from augment.registry import STRATEGIES
+    from benchmarks.grid.arms import built_in
+
+    return list(dict.fromkeys([*built_in(), *STRATEGIES.names()]))
+
+
 @command(
     "run",
     examples={
@@ -39,9 +53,22 @@ def _listed(context: click.Context, parameter: click.Parameter, value: str | Non
 )
 @section(
     "What to run",
-    option("--suite", "name", default="smoke", metavar="NAME|FILE", help="Suite to run."),
+    option(
+        "--suite",
+        "name",
+        default="smoke",
+        metavar="NAME|FILE",
+        shell_complete=completion.looked_up(_suites, paths="file"),
+        help="Suite to run.",
+    ),
     option("--seeds", type=click.IntRange(1), show_default="as in the suite", help="Number of seeds."),
-    option("--arms", callback=_listed, metavar="NAME,…", help="Only these arms or strategies."),
+    option(
+        "--arms",
+        callback=_listed,
+        metavar="NAME,…",
+        shell_complete=completion.looked_up(_arms, listed=True),
+        help="Only these arms or strategies.",
+    ),
     option(
         "--arm-file",
         type=Path,
@@ -60,6 +87,7 @@ def _listed(context: click.Context, parameter: click.Parameter, value: str | Non
         "encoders",
         multiple=True,
         metavar="NAME",
+        shell_complete=completion.MODELS,
         help="Instead of the suite's encoders; a folder, hub id or mini. Repeatable.",
     ),
 )
@@ -218,7 +246,7 @@ def _show_arms(results: Results) -> None:
         "Compare all arms with one of them, too:": "benchmarks report benchmark-smoke --against random",
     },
 )
-@click.argument("folder", type=Path, metavar="RESULTS")
+@click.argument("folder", type=Path, metavar="RESULTS", shell_complete=completion.FOLDERS)
 @section(
     "Report",
     option("-o", "--out", type=Path, metavar="DIR", show_default="RESULTS", help="Folder of the report."),
@@ -252,8 +280,8 @@ def _read(folder: Path) -> Results:
         "The same for a program:": "benchmarks compare before after --json",
     },
 )
-@click.argument("before", type=Path, metavar="DIR_A")
-@click.argument("after", type=Path, metavar="DIR_B")
+@click.argument("before", type=Path, metavar="DIR_A", shell_complete=completion.FOLDERS)
+@click.argument("after", type=Path, metavar="DIR_B", shell_complete=completion.FOLDERS)
 @section("Output", option("--json", "as_json", is_flag=True, help="Print JSON."))
 def compare_command(before: Path, after: Path, as_json: bool) -> None:
     """Show what changed between the results in DIR_A and in DIR_B, arm by arm, and whether it may be noise."""

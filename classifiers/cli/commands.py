@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from augment.cli import completion
 from augment.cli.console import progress, show_table
 from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options
@@ -24,8 +25,20 @@ if TYPE_CHECKING:
 scoring = section(
     "Running",
     option("--max-length", type=click.IntRange(3), show_default="as in training", help="Longest text in tokens."),
-    option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …"),
-    option("--dtype", default="float32", metavar="DTYPE", help="float32, auto, bfloat16, float16."),
+    option(
+        "--device",
+        default="auto",
+        metavar="DEVICE",
+        shell_complete=completion.DEVICES,
+        help="auto, cpu, cuda, cuda:1, …",
+    ),
+    option(
+        "--dtype",
+        default="float32",
+        metavar="DTYPE",
+        shell_complete=completion.words("auto", "float32", "bfloat16", "float16"),
+        help="float32, auto, bfloat16, float16.",
+    ),
 )
 """The options on how a classifier scores texts."""
 
@@ -50,8 +63,8 @@ def resumable(folder: Path, unfinished: str) -> Iterator[None]:
         "Measure it on two, for a program:": "classifiers evaluate model test.csv other_domain.csv --json",
     },
 )
-@click.argument("model", metavar="DIR")
-@click.argument("sources", metavar="FILE…", nargs=-1, required=True)
+@click.argument("model", metavar="DIR", shell_complete=completion.FOLDERS)
+@click.argument("sources", metavar="FILE…", nargs=-1, required=True, shell_complete=completion.INPUTS)
 @layout_options
 @section(
     "Output",
@@ -96,8 +109,8 @@ def evaluate_command(
         "Label the lines of a text file, and print the labels:": "classifiers predict model lines.txt",
     },
 )
-@click.argument("model", metavar="DIR")
-@click.argument("source", metavar="[FILE|-]", default="-")
+@click.argument("model", metavar="DIR", shell_complete=completion.FOLDERS)
+@click.argument("source", metavar="[FILE|-]", default="-", shell_complete=completion.INPUTS)
 @layout_options
 @section(
     "Output",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from click.core import ParameterSource
 
+from augment.cli import completion
 from augment.cli.console import note
 from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options, seed_option
@@ -46,10 +47,16 @@ FOREIGN = {
         "Learn similarities instead:": "classifiers pretrain lines.txt --model mini --objective simcse -o encoder",
     },
 )
-@click.argument("sources", metavar="TEXT…", nargs=-1, required=True)
+@click.argument("sources", metavar="TEXT…", nargs=-1, required=True, shell_complete=completion.INPUTS)
 @section(
     "Model",
-    option("--model", required=True, metavar="NAME", help="The model to start from: bundled name, folder or hub id."),
+    option(
+        "--model",
+        required=True,
+        metavar="NAME",
+        shell_complete=completion.MODELS,
+        help="The model to start from: bundled name, folder or hub id.",
+    ),
     option(
         "--objective",
         type=click.Choice(["mlm", "simcse", "esimcse", "supervised-simcse"]),
@@ -79,14 +86,25 @@ FOREIGN = {
         default="none",
         help="label: TEXT are labelled tables. Each text follows the words of its label; they are never masked.",
     ),
-    option("--teacher", metavar="NAME", help="Encoder. The model learns to match its mean-pooled vectors."),
+    option(
+        "--teacher",
+        metavar="NAME",
+        shell_complete=completion.MODELS,
+        help="Encoder. The model learns to match its mean-pooled vectors.",
+    ),
     option("--distillation-weight", type=float, show_default="2", help="Weight of the teacher."),
     option("--whole-share", type=float, show_default="0.15", help="Share of sentences left unmasked."),
 )
 @section(
     "Only --objective simcse, esimcse and supervised-simcse",
     option("--mlm-weight", type=float, show_default="0, none", help="Weight of a masked-LM term."),
-    option("--pooling", metavar="HOW", show_default="mean", help="mean, cls, cls_mlp or max."),
+    option(
+        "--pooling",
+        metavar="HOW",
+        shell_complete=completion.POOLINGS,
+        show_default="mean",
+        help="mean, cls, cls_mlp or max.",
+    ),
     option("--temperature", type=float, show_default="0.05", help="Cosines are divided by it."),
     option("--held-out", type=int, show_default="500", help="Sentences to measure on."),
     option("--json", "as_json", is_flag=True, help="Print what was measured as JSON."),
@@ -121,7 +139,13 @@ FOREIGN = {
 @section(
     "Running",
     option("--resume", is_flag=True, help="Go on from the last checkpoint in the output folder."),
-    option("--device", default="auto", metavar="DEVICE", help="auto, cpu, cuda, cuda:1, …"),
+    option(
+        "--device",
+        default="auto",
+        metavar="DEVICE",
+        shell_complete=completion.DEVICES,
+        help="auto, cpu, cuda, cuda:1, …",
+    ),
 )
 def pretrain_command(
     sources: tuple[str, ...],

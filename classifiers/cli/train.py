@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from augment.cli import completion
 from augment.cli.console import note, progress, show_table
 from augment.cli.help import command, number, option, section
 from augment.cli.options import layout_of, layout_options, seed_option, values_of
@@ -60,9 +61,12 @@ def _option(name: str, field: FieldInfo) -> Callable[[Any], Any]:
 def _kind(name: str, annotation: Any) -> dict[str, Any]:
     """Return the arguments of `click.option` for the type of a setting."""
     if name == "class_weights":
-        return {"metavar": "balanced|CLASS=WEIGHT,…"}
+        return {"metavar": "balanced|CLASS=WEIGHT,…", "shell_complete": completion.words("balanced")}
     if name == "report_to":
-        return {"multiple": True, "metavar": "NAME"}
+        known = completion.words("tensorboard", "wandb", "mlflow")
+        return {"multiple": True, "metavar": "NAME", "shell_complete": known}
+    if name == "encoder":
+        return {"metavar": "NAME", "shell_complete": completion.MODELS}
     if annotation is bool:
         return {"is_flag": True}
     if typing.get_origin(annotation) is Literal:
@@ -85,7 +89,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
         ),
     },
 )
-@click.argument("source", metavar="TRAIN")
+@click.argument("source", metavar="TRAIN", shell_complete=completion.INPUTS)
 @section(
     "Output",
     option("-o", "--output-dir", type=Path, metavar="DIR", required=True, help="Folder for the model and its record."),
@@ -100,6 +104,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
     option(
         "--augment",
         metavar="STRATEGY",
+        shell_complete=completion.strategy_names(),
         help="See `augment strategies`. With --augment-mode features, none samples without new vectors.",
     ),
     option(
@@ -111,13 +116,18 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
     ),
     option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."),
     option(
-        "--sampling-strategy", metavar="WHICH", show_default="auto", help="How many rows, as in `augment upsample`."
+        "--sampling-strategy",
+        metavar="WHICH",
+        shell_complete=completion.AMOUNTS,
+        show_default="auto",
+        help="How many rows, as in `augment upsample`.",
     ),
     option(
         "--guard",
         "guards",
         multiple=True,
         metavar="NAME[:KEY=VALUE,…]",
+        shell_complete=completion.GUARD_NAMES,
         help="Guard that new texts must pass; repeatable. See `augment guards`.",
     ),
     option(
@@ -131,6 +141,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
     option(
         "--variants",
         metavar="K|background",
+        shell_complete=completion.words("background"),
         show_default="4",
         help="redraw: number of sets that take turns, or a new set for each epoch.",
     ),
