@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
+import logging
 import os
 import sys
 import time
@@ -47,7 +48,7 @@ class Commands(Group):
             if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
                 stream.reconfigure(errors="backslashreplace")
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), _notes_shown():
                 warnings.showwarning = _warn  # type: ignore[assignment]
                 code = super().main(*args, **kwargs) or 0
             sys.stdout.flush()
@@ -101,6 +102,36 @@ def note(message: str, *, err: bool = True) -> None:
 
 def _warn(message: Warning | str, *others: Any) -> None:
     note(f"Warning: {' '.join(str(message).split())}")
+
+
+class _Notes(logging.Handler):
+    """Print what the library notes, each note once, unless the command is told to be quiet."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self._said: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one note."""
+        context = click.get_current_context(silent=True)
+        message = " ".join(record.getMessage().split())
+        if message not in self._said and not (context is not None and context.params.get("quiet")):
+            self._said.add(message)
+            note(message)
+
+
+@contextlib.contextmanager
+def _notes_shown() -> Iterator[None]:
+    """Print the notes of the library for a block. In Python they go to the logger `augment`, at the level INFO."""
+    logger, handler = logging.getLogger("augment"), _Notes()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def _fail(message: str, code: int) -> None:

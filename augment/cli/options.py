@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-LAYOUT = ("text_column", "label_column", "columns", "label_map", "labels", "drop_unlabelled", "split")
+LAYOUT = (
+    "text_column",
+    "label_column",
+    "columns",
+    "label_map",
+    "labels",
+    "drop_unlabelled",
+    "split",
+    "delimiter",
+    "quoting",
+    "encoding",
+)
 
 
 def with_file_name(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
@@ -26,6 +37,11 @@ def with_file_name(context: click.Context, parameter: click.Parameter, value: Pa
     if value is not None and not value.name:
         raise click.BadParameter(f"{str(value)!r} has no name of its own. Give that of a file or a folder.")
     return value
+
+
+def _character(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return the character that a word stands for: a tab is hard to type."""
+    return "\t" if value in ("tab", "\\t") else value
 
 
 layout_options = section(
@@ -45,6 +61,25 @@ layout_options = section(
     option("--labels", metavar="A,B,…", help="Use rows of these classes only."),
     option("--drop-unlabelled", is_flag=True, help="Leave rows without a usable label out."),
     option("--split", default="train", metavar="NAME", help="Split of a saved folder or hub id."),
+    option(
+        "--delimiter",
+        metavar="CHARACTER",
+        callback=_character,
+        show_default="found in the first lines",
+        help="What is between the fields of a csv or tsv file; tab for a tab.",
+    ),
+    option(
+        "--quoting",
+        type=click.Choice(["minimal", "none"]),
+        show_default="minimal",
+        help="none: quotes are plain characters of a csv or tsv file.",
+    ),
+    option(
+        "--encoding",
+        metavar="NAME",
+        show_default="utf-8",
+        help="Encoding of a text file without a byte order mark, e.g. windows-1252.",
+    ),
 )
 """The options that say how an input is laid out."""
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from augment.data.dialect import Dialect
 from augment.data.fingerprint import fingerprint
 from augment.data.labels import label_namer, usable_rows, with_mapped_labels
 from augment.data.layout import Layout
 from augment.data.mapped_tables import release
-from augment.data.reading import load
+from augment.data.reading import load, load_spelled
 from augment.data.table_columns import BATCH, batches, encoded, selected, table_column, with_column
 from augment.errors import InputError, did_you_mean
 
@@ -102,6 +103,8 @@ class Corpus:
     """``sha256:…`` of the content of `table`, see `augment.data.fingerprint`."""
     layout: Layout
     """How it was read."""
+    dialect: Dialect | None = None
+    """How its text file is spelled; None if the source is none."""
 
     @cached_property
     def texts(self) -> Texts:
@@ -194,7 +197,8 @@ def read(source: str | Path, layout: Layout = _DEFAULT) -> Corpus:
     >>> list(corpus.texts), corpus.labels
     (['NA'], ['007'])
     """
-    return from_table(load(source, layout), str(source), layout)
+    table, dialect = load_spelled(source, layout)
+    return replace(from_table(table, str(source), layout), dialect=dialect)
 
 
 def read_texts(source: str | Path, layout: Layout = _DEFAULT) -> list[str]:

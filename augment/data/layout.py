@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from augment.data.encodings import mark_of_file
 from augment.errors import InputError
 
 
@@ -34,6 +35,14 @@ class Layout:
         Leave out rows whose label is null or empty, or "mixed" in a column `gold_label`.
     split : str, default="train"
         Which split of a saved `DatasetDict` or of a hub id.
+    delimiter : str, optional
+        The character between the fields of a csv or tsv file. None to find it in the first lines: a comma, a tab, a
+        semicolon or a bar.
+    quoting : {"minimal", "none"}, optional
+        Whether a field of a csv or tsv file may stand in quotes. "none": a quote is a character like any other. None
+        for "minimal".
+    encoding : str, optional
+        The encoding of a text file that does not begin with a byte order mark. None for UTF-8.
     """
 
     text_column: str | None = None
@@ -44,6 +53,9 @@ class Layout:
     labels: tuple[str, ...] | None = None
     drop_unlabelled: bool = False
     split: str = "train"
+    delimiter: str | None = None
+    quoting: str | None = None
+    encoding: str | None = None
 
     @classmethod
     def recorded(cls, values: Mapping[str, Any]) -> Self:
@@ -53,7 +65,15 @@ class Layout:
         return cls(**plain)
 
 
-TABULAR = {"header": "header=False", "columns": "columns"}
+FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+"""The suffixes of files; a name without a suffix is a folder saved by `datasets`."""
+SEPARATED = {".csv": ",", ".tsv": "\t"}
+"""The formats of separated values, and the delimiters that their names promise."""
+DELIMITERS = (",", "\t", ";", "|")
+"""The delimiters that are looked for in the first lines of a file."""
+TEXT_FORMATS = (*SEPARATED, ".jsonl", ".json")
+"""The formats that are text, in some encoding."""
+TABULAR = {"header": "header=False", "columns": "columns", "delimiter": "delimiter", "quoting": "quoting"}
 """Fields of a layout that csv and tsv files alone have, and how a message names them."""
 
 
@@ -80,12 +100,18 @@ def check_layout(layout: Layout, sources: Sequence[str | Path], *, labelled: boo
     default, wrong = Layout(), []
     given = {name for name in layout.__dataclass_fields__ if getattr(layout, name) != getattr(default, name)}
     named = ", ".join(map(str, sources))
-    if not any(Path(source).suffix.lower() in (".csv", ".tsv") for source in sources):
+    suffixes = {Path(source).suffix.lower() for source in sources}
+    if not suffixes & {*SEPARATED}:
         wrong += [
             f"`{written}` is for csv and tsv files, and {named} is none. Leave it out."
             for name, written in TABULAR.items()
             if name in given
         ]
+    texts = [source for source in sources if Path(source).suffix.lower() in (*TEXT_FORMATS, ".txt")]
+    if "encoding" in given and not texts:
+        wrong.append(f"`encoding` is for text files, and {named} is none. Leave it out.")
+    elif "encoding" in given and all(map(mark_of_file, texts)):
+        wrong.append(f"`encoding` has no effect: {named} begins with a byte order mark, which tells. Leave it out.")
     if "split" in given and not any(_has_splits(source) for source in sources):
         wrong.append(f"`split` is for hub ids and folders saved with several splits, not for {named}. Leave it out.")
     if not labelled:
@@ -102,8 +128,4 @@ def _has_splits(source: str | Path) -> bool:
     """Return whether a source may have splits: a folder that has, or a name of the hub."""
     if os.path.isdir(source):
         return os.path.exists(Path(source) / "dataset_dict.json")
-    return not os.path.exists(source) and str(source) != "sample" and Path(source).suffix.lower() not in SUFFIXES
-
-
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
-"""The file formats; a name without a suffix is a folder saved by `datasets`."""
+    return not os.path.exists(source) and str(source) != "sample" and Path(source).suffix.lower() not in FORMATS

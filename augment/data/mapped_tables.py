@@ -8,16 +8,27 @@ import os
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import TYPE_CHECKING, BinaryIO
+from itertools import chain, islice
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from augment.errors import OutputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+ROWS = 10_000
+"""Rows that readers hold as Python values at a time."""
+
+_Row = TypeVar("_Row")
 _READS = 64  # batches that are looked up before memory is released
 _maps: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
+
+
+def in_parts(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    """Yield rows as lists of `ROWS`, the last with fewer, so that few are Python values at a time."""
+    waiting = iter(rows)
+    while part := list(islice(waiting, ROWS)):
+        yield part
 
 
 def spooled(batches: Iterable[pa.RecordBatch]) -> pa.Table:

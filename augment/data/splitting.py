@@ -11,7 +11,8 @@ from typing import Literal
 import numpy as np
 
 from augment.data.corpus import read
-from augment.data.layout import SUFFIXES, Layout
+from augment.data.dialect import output_dialect
+from augment.data.layout import FORMATS, Layout
 from augment.data.table_columns import batches, selected
 from augment.data.writing import write_batches
 from augment.errors import InputError, OutputError
@@ -164,7 +165,8 @@ def split_file(
     source : path-like or str
         As for `augment.data.read`.
     folder : path-like
-        It appears whole or not at all. The files have the format of the source, or csv if it is not a file.
+        It appears whole or not at all. The files have the format of the source, or csv if it is not a file. Text files
+        are spelled as the source is: encoding, row ends, delimiter.
     shares : sequence of float, default=(0.7, 0.15, 0.15)
         Of train, dev and test rows in each class.
     seed : int, default=0
@@ -206,7 +208,8 @@ def split_file(
         temporary.mkdir()
         for part, rows in parts.items():
             table = selected(corpus.table, rows)
-            write_batches(table.features, batches(table), temporary / files[part])
+            dialect = output_dialect(corpus.dialect, source, path / files[part])
+            write_batches(table.features, batches(table), temporary / files[part], dialect)
     counts = {
         part: dict(zip(classes, np.bincount(corpus.codes[rows], minlength=len(classes)).tolist(), strict=True))
         for part, rows in parts.items()
@@ -219,7 +222,7 @@ def _check_folder(path: Path, *, overwrite: bool) -> None:
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist. Create it, or choose another output.")
     if path.exists():
-        own = {f"{part}{suffix}" for part in PARTS for suffix in SUFFIXES}
+        own = {f"{part}{suffix}" for part in PARTS for suffix in FORMATS}
         if not path.is_dir() or not {entry.name for entry in path.iterdir()} <= own:
             raise OutputError(f"{path}: exists and is not the folder of a split. Choose another output.")
         if not overwrite:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,8 +9,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from augment.data.csv_tables import holds_nul, write_csv
+from augment.data.dialect import Dialect, default_dialect
 from augment.data.fingerprint import fingerprint
-from augment.data.layout import SUFFIXES
+from augment.data.json_tables import write_json, write_jsonl
+from augment.data.layout import FORMATS, SEPARATED
 from augment.data.reading import unknown_format
 from augment.data.table_columns import BATCH, batches
 from augment.errors import OutputError
@@ -32,7 +32,7 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     Parameters
     ----------
     path : Path
-        A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, or a folder (no suffix).
+        A file of a format in `FORMATS`, or a folder (no suffix).
     overwrite : bool
         Whether an existing output may be replaced.
 
@@ -65,7 +65,7 @@ def check_storable(table: Dataset, path: Path) -> None:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if path.suffix.lower() not in (".csv", ".tsv"):
+    if path.suffix.lower() not in SEPARATED:
         return
     start = 0
     for part in batches(table):
@@ -73,19 +73,21 @@ def check_storable(table: Dataset, path: Path) -> None:
             if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
                 index = pc.index(pc.match_substring(column, "\0"), True).as_py()
                 if index >= 0:
-                    raise OutputError(f"{path}, {_holds_nul(start + index)}")
+                    raise OutputError(f"{path}, {holds_nul(start + index)}")
         start += len(part)
 
 
-def _holds_nul(row: int) -> str:
-    return f"row {row}: holds a NUL character, which csv and tsv cannot; write .jsonl instead."
-
-
-def write_batches(features: Features, tables: Iterable[pa.Table | pa.RecordBatch], path: Path) -> None:
+def write_batches(
+    features: Features,
+    tables: Iterable[pa.Table | pa.RecordBatch],
+    path: Path,
+    dialect: Dialect | None = None,
+) -> None:
     """Write a table part by part, in the format of the suffix; an old output is replaced.
 
     The output does not depend on the parts. csv and tsv do not distinguish an empty string from null: both become the
-    empty field. In csv, tsv and jsonl a ClassLabel becomes its name, and in csv and tsv a nested value becomes JSON.
+    empty field. A ClassLabel becomes its name, except in parquet and folders. In csv and tsv a nested value becomes
+    JSON.
 
     Parameters
     ----------
@@ -94,7 +96,9 @@ def write_batches(features: Features, tables: Iterable[pa.Table | pa.RecordBatch
     tables : iterable of pyarrow.Table or pyarrow.RecordBatch
         The rows; they may be made while they are written.
     path : Path
-        A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, or a folder (no suffix).
+        A file of a format in `FORMATS`, or a folder (no suffix).
+    dialect : Dialect, optional
+        How a text file is spelled. None for UTF-8, lines that end in LF, and the delimiter that the suffix promises.
 
     Raises
     ------
@@ -113,7 +117,7 @@ def write_batches(features: Features, tables: Iterable[pa.Table | pa.RecordBatch
             return
         with open(temporary, "xb") as handle:
             try:
-                _WRITERS[suffix](features, even, handle)
+                _WRITERS[suffix](features, even, handle, dialect or default_dialect(suffix))
             except OutputError as error:  # of a writer, which knows the row but not the file
                 raise OutputError(f"{path}, {error}") from None
             flush_to_disk(handle)
@@ -121,7 +125,7 @@ def write_batches(features: Features, tables: Iterable[pa.Table | pa.RecordBatch
 
 def _check_format(path: Path) -> None:
     """Refuse a suffix of an unknown format."""
-    if path.suffix and path.suffix.lower() not in SUFFIXES:
+    if path.suffix and path.suffix.lower() not in FORMATS:
         raise unknown_format(path)
 
 
@@ -133,7 +137,7 @@ def _check_replaceable(path: Path) -> None:
     if not path.suffix and os.path.isfile(path):
         raise OutputError(
             f"{path}: is a file, but a name without a suffix is written as a folder; "
-            f"add a suffix ({', '.join(SUFFIXES)}), or choose another output."
+            f"add a suffix ({', '.join(FORMATS)}), or choose another output."
         )
     if not path.suffix and os.path.isdir(path) and any(path.iterdir()) and not (path / _SAVED).exists():
         raise OutputError(
@@ -159,84 +163,7 @@ def _even(tables: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.concat_tables(held)
 
 
-def _columns(features: Features, table: pa.Table) -> list[list[Any]]:
-    """Return the columns of a table as Python values; a ClassLabel as its name."""
-    columns = []
-    for name, column in zip(features, table.columns, strict=True):
-        values, classes = column.to_pylist(), getattr(features[name], "names", None)
-        if classes is not None:
-            values = [classes[v] if v is not None and v >= 0 else None for v in values]
-        columns.append(values)
-    return columns
-
-
-def _write_csv(features: Features, tables: Iterable[pa.Table], handle: BinaryIO, delimiter: str = ",") -> None:
-    """Write separated values."""
-    text = io.StringIO(newline="")
-    minimal = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    # The csv module quotes only what would end a line of its own, and so forgets a lone carriage return.
-    quoted = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    minimal.writerow(features)
-    start = 0
-    for table in tables:
-        rows = list(zip(*map(_cells, _columns(features, _spelled(features, table))), strict=True))
-        before = text.tell()
-        minimal.writerows(rows)
-        written = text.getvalue()
-        if "\0" in written or "\r" in written:
-            text.seek(before)
-            text.truncate()
-            for row, cells in enumerate(rows, start):
-                joined = "".join(cells)
-                if "\0" in joined:
-                    raise OutputError(_holds_nul(row))
-                (quoted if "\r" in joined else minimal).writerow(cells)
-            written = text.getvalue()
-        handle.write(written.encode())
-        text.seek(0)
-        text.truncate()
-        start += len(table)
-    handle.write(text.getvalue().encode())
-
-
-def _write_tsv(features: Features, tables: Iterable[pa.Table], handle: BinaryIO) -> None:
-    """Write tab-separated values, quoted as in csv."""
-    _write_csv(features, tables, handle, delimiter="\t")
-
-
-def _spelled(features: Features, table: pa.Table) -> pa.Table:
-    """Return a table with integers and booleans as strings, as csv has them."""
-    import pyarrow as pa
-
-    for place, field in enumerate(table.schema):
-        plain = pa.types.is_integer(field.type) or pa.types.is_boolean(field.type)
-        if plain and not hasattr(features[field.name], "names"):
-            table = table.set_column(place, field.name, table.column(place).cast(pa.string()))
-    return table
-
-
-def _cells(values: list[Any]) -> list[str]:
-    """Return the values of a column as the texts of csv cells."""
-    return [value if type(value) is str else "" if value is None else _cell(value) for value in values]
-
-
-def _cell(value: Any) -> str:
-    """Return a value that is not a string as the text of a csv cell."""
-    if isinstance(value, list | tuple | dict):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
-
-
-def _write_jsonl(features: Features, tables: Iterable[pa.Table], handle: BinaryIO) -> None:
-    """Write one JSON object per line."""
-    names = list(features)
-    for table in tables:
-        for values in zip(*_columns(features, table), strict=True):
-            row = dict(zip(names, values, strict=True))
-            handle.write(json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n")
-
-
-def _write_parquet(features: Features, tables: Iterable[pa.Table], handle: BinaryIO) -> None:
+def _write_parquet(features: Features, tables: Iterable[pa.Table], handle: BinaryIO, dialect: None) -> None:
     """Write parquet; the schema's metadata carries the class names."""
     import pyarrow.parquet as pq
 
@@ -279,9 +206,11 @@ def _save_folder(features: Features, tables: Iterable[pa.Table], folder: Path) -
             os.fsync(handle.fileno())
 
 
-_WRITERS: dict[str, Callable[[Features, Iterable[pa.Table], BinaryIO], None]] = {
-    ".csv": _write_csv,
-    ".tsv": _write_tsv,
-    ".jsonl": _write_jsonl,
+_WRITERS: dict[str, Callable[[Features, Iterable[pa.Table], BinaryIO, Any], None]] = {
+    ".csv": write_csv,
+    ".tsv": write_csv,
+    ".jsonl": write_jsonl,
+    ".json": write_json,
     ".parquet": _write_parquet,
 }
+"""Write a file of a suffix; the last argument is the `Dialect`, or None if the format is no text."""

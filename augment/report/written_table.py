@@ -63,7 +63,15 @@ class WrittenOutput:
         from augment.data.reading import load
 
         self.path, self.manifest, self.seed = path, manifest, seed
-        self.table = load(path, Layout())
+        spelled = manifest.get("output") or {}
+        self.table = load(
+            path,
+            Layout(
+                delimiter=spelled.get("delimiter"),
+                quoting="none" if spelled.get("quoting") == "none" else None,
+                encoding=spelled.get("encoding"),
+            ),
+        )
         self.text_column: str = manifest["input"]["text_column"]
         label_column: str = manifest["input"]["label_column"]
         for name in (self.text_column, label_column, "is_synthetic", "source_row"):

@@ -43,6 +43,7 @@ class _Input(Settings):
     name: str | None = None
     layout: _Layout | None = None
     fingerprint: str | None = None
+    dialect: Any = None
     text_column: str | None = None
     """With `label_column`, read if there is no layout. A manifest names here the columns that were used."""
     label_column: str | None = None

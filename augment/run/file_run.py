@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from augment.data.dialect import output_dialect
 from augment.data.writing import check_output, check_storable, write_batches
 from augment.errors import InputError, Interrupted, OutputError, ShortfallError
 from augment.files import check_writable, clear_leftovers, staged_text
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Features
 
+    from augment.data.corpus import Corpus
     from augment.run.vector_table import Vectors
 
 Progress = Callable[[int, int, str], None]
@@ -47,7 +49,7 @@ class Destination:
     Parameters
     ----------
     output : Path
-        A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, or a folder (no suffix).
+        A ``.csv``, ``.tsv``, ``.jsonl``, ``.json`` or ``.parquet`` file, or a folder (no suffix).
     overwrite : bool, default=False
         Replace an existing output, its manifest, and unfinished work.
     resume : bool, default=False
@@ -132,10 +134,12 @@ class Destination:
         with Journal(self.journal, {}, resume=False):  # a journal without a chunk goes when it is closed
             pass
 
-    def place(self, manifest: Manifest, features: Features, batches: Iterator[pa.RecordBatch]) -> None:
-        """Put output and manifest in place, both or neither."""
+    def place(self, manifest: Manifest, features: Features, batches: Iterator[pa.RecordBatch], corpus: Corpus) -> None:
+        """Put output and manifest in place, both or neither; a text file is spelled as the input was."""
+        dialect = output_dialect(corpus.dialect, corpus.name, self.output)
+        manifest.output = None if dialect is None else dialect.recorded()
         with staged_text(manifest.to_json(), self.manifest):
-            write_batches(features, batches, self.output)
+            write_batches(features, batches, self.output, dialect)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,7 +293,7 @@ def _make_texts(
                 kept=job.columns.kept,
                 extra=run.columns(),
             )
-            destination.place(result.manifest, features, batches)
+            destination.place(result.manifest, features, batches, job.corpus)
         except KeyboardInterrupt:
             if not journal.chunks:
                 raise
@@ -323,7 +327,7 @@ def _make_vectors(
     destination.discard_unfinished()
     destination.clear(replaces=replaces)
     features, batches = vector_table.vector_batches(job, vectors, only_synthetic=request.only_synthetic)
-    destination.place(vectors.manifest, features, batches)
+    destination.place(vectors.manifest, features, batches, job.corpus)
     return FileResult(manifest=vectors.manifest, job=job, examples=[], vectors=vectors)
 
 

@@ -21,7 +21,7 @@ class Manifest:
     """The record of one run; `to_json` is what is written."""
 
     input: dict[str, Any]
-    """Name, fingerprint, rows, rows kept out, empty texts, columns."""
+    """Name, layout, fingerprint, rows, rows kept out, empty texts, columns, and how a text file is spelled."""
     against: list[dict[str, Any]]
     """Name and rows of each held-out file."""
     strategy: dict[str, Any]
@@ -49,6 +49,8 @@ class Manifest:
     """Parameters of the encoder and identity of its model, for a vector strategy."""
     decode: str | None = None
     """How vectors were decoded, for a vector strategy."""
+    output: dict[str, Any] | None = None
+    """How the output is spelled: encoding, row ends, delimiter, quoting. None if it is no text file."""
     versions: dict[str, str] = field(default_factory=lambda: installed_versions())
 
     def shortfall(self) -> str:
@@ -111,6 +113,7 @@ def recorded(
             "rows": len(job.corpus.table),
             "rows_kept_out": job.corpus.dropped,
             "empty_texts": job.empty,
+            "dialect": None if job.corpus.dialect is None else job.corpus.dialect.recorded(),
             "text_column": job.corpus.text_column,
             "label_column": job.corpus.label_column,
         },

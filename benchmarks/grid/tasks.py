@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from augment.data.layout import SUFFIXES, Layout
+from augment.data.layout import FORMATS, Layout
 from augment.data.splitting import PARTS, Part, split_rows
 from augment.errors import InputError, did_you_mean
 from augment.seeding import generator
@@ -446,8 +446,8 @@ def _own_split(name: str, split: Part, layout: Layout) -> LabelledRows:
     """Read a split of the user's own data: a folder with a file for each split, or one file that is split here."""
     source = name.removeprefix(OWN)
     folder = Path(source)
-    if folder.is_dir() and any((folder / f"{part}{suffix}").is_file() for part in PARTS for suffix in SUFFIXES):
-        for suffix in SUFFIXES:
+    if folder.is_dir() and any((folder / f"{part}{suffix}").is_file() for part in PARTS for suffix in FORMATS):
+        for suffix in FORMATS:
             if (folder / f"{split}{suffix}").is_file():
                 return _read(str(folder / f"{split}{suffix}"), layout)
         raise InputError(f"{folder}: has no file for the {split} rows. Expected {split}.csv beside the others.")

@@ -167,12 +167,13 @@ def predict_command(
 
 
 def line_layout(**others: Any) -> Layout:
-    """Refuse options on columns and labels, since lines of text have none; return the default layout."""
+    """Refuse options on columns and labels, since lines of text have none; return a layout with their encoding."""
     from augment.data.layout import Layout
 
-    if layout_of(**others) != Layout():
+    layout = layout_of(**others)
+    if layout != Layout(encoding=layout.encoding):
         raise InputError("Options on columns, labels and splits are for tables, and the input is lines of text.")
-    return Layout()
+    return layout
 
 
 def _texts(source: str, layout: Any) -> Iterator[str]:
@@ -180,7 +181,7 @@ def _texts(source: str, layout: Any) -> Iterator[str]:
     if source == "-" or source.endswith(".txt"):
         from classifiers.data.text_lines import text_lines
 
-        return text_lines(source)
+        return text_lines(source, layout.encoding)
     from augment.data.corpus import open_texts
 
     return (text or "" for text in open_texts(source, layout))

@@ -181,7 +181,7 @@ def pretrain_command(
     settings = {name: options.pop(name) for name in SETTINGS}
     overrides = {name: value for name, value in settings.items() if value is not None}
     tables = [source for source in sources if not source.endswith(".txt")]
-    layout = layout_of(tables, labelled=condition == "label", **options) if tables else line_layout(**options)
+    layout = layout_of(sources, labelled=condition == "label", **options) if tables else line_layout(**options)
     if objective == "supervised-simcse" and layout.text_column is not None:
         raise InputError("--text-column is not for --objective supervised-simcse: name three columns instead.")
     with resumable(output_dir, "training"):

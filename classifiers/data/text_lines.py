@@ -8,16 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from augment.data.encodings import UTF_8, Encoding, checked_encoding, mark_of, shown_encoding
 from augment.errors import InputError
 
 
-def text_lines(source: str) -> Iterator[str]:
+def text_lines(source: str, encoding: str | None = None) -> Iterator[str]:
     """Yield the lines of a text file, or of the standard input for ``-``, as they come.
 
     Parameters
     ----------
     source : str
-        A file in UTF-8, or ``-``.
+        A text file, or ``-``.
+    encoding : str, optional
+        Of what does not begin with a byte order mark. None for UTF-8.
 
     Yields
     ------
@@ -27,21 +30,28 @@ def text_lines(source: str) -> Iterator[str]:
     Raises
     ------
     InputError
-        At once if the file does not exist; later if it is not UTF-8.
+        At once if the file or the encoding does not exist; later if the encoding is another.
     """
+    named = UTF_8 if encoding is None else Encoding(checked_encoding(encoding))
     if source == "-":
-        return _lines(sys.stdin.buffer, "The standard input")
+        return _lines(sys.stdin.buffer, "The standard input", named)
     path = Path(source)
     if not path.is_file():
         raise InputError(f"There is no file {source!r}. Give a text file with one sentence per line, or a table.")
-    return _lines(path.open("rb"), source)
+    return _lines(path.open("rb"), source, named)
 
 
-def _lines(file: IO[bytes], name: str) -> Iterator[str]:
-    """Yield the lines of a file."""
+def _lines(file: IO[bytes], name: str, named: Encoding) -> Iterator[str]:
+    """Yield the lines of a file in the encoding of its byte order mark, or the named one."""
+    buffered = file if isinstance(file, io.BufferedReader) else io.BufferedReader(file)  # type: ignore[type-var]
+    encoding = mark_of(buffered.peek(4)) or named
+    buffered.read(len(encoding.mark))
     try:
-        with io.TextIOWrapper(file, encoding="utf-8-sig") as text:
+        with io.TextIOWrapper(buffered, encoding=encoding.name) as text:
             for line in text:
                 yield line.rstrip("\n")
     except UnicodeDecodeError as error:
-        raise InputError(f"{name} is not UTF-8 (byte {error.start} of what was read last). Convert it.") from None
+        raise InputError(
+            f"{name} is not {shown_encoding(encoding.name)} (byte {error.start} of what was read last). Name its"
+            " encoding with `encoding`, e.g. windows-1252."
+        ) from None

@@ -155,7 +155,10 @@ def _check_vocabulary(model: str, checkpoint: Checkpoint, vocabulary: int | None
 def _texts_and_labels(sources: Sequence[str], layout: Layout, *, labelled: bool) -> tuple[list[str], list[str] | None]:
     """Return all texts and, if `labelled`, the names of their labels, without the rows that upsampling has made."""
     if not labelled:
-        texts = [text_lines(source) if source.endswith(".txt") else read_texts(source, layout) for source in sources]
+        texts = [
+            text_lines(source, layout.encoding) if source.endswith(".txt") else read_texts(source, layout)
+            for source in sources
+        ]
         return list(chain.from_iterable(texts)), None
     for source in sources:
         if source.endswith(".txt"):

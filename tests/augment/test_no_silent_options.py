@@ -221,6 +221,9 @@ PASSED = {
     "labels": "x,y",
     "drop_unlabelled": None,
     "split": "test",
+    "delimiter": ";",
+    "quoting": "none",
+    "encoding": "latin-1",
 }
 """Options of `augment upsample` that say what is asked for, each with a value."""
 HANDLED = {
@@ -285,6 +288,12 @@ PAIRS = [
     ("upsample sample --dry-run --split test", "--split is for hub ids and folders"),
     ("upsample in.jsonl --dry-run --no-header", "--no-header is for csv and tsv files"),
     ("upsample in.jsonl --dry-run --columns a,b", "--columns is for csv and tsv files"),
+    ("upsample in.jsonl --dry-run --delimiter ;", "--delimiter is for csv and tsv files"),
+    ("upsample in.jsonl --dry-run --quoting none", "--quoting is for csv and tsv files"),
+    ("upsample sample --dry-run --encoding latin-1", "--encoding is for text files"),
+    ("upsample marked.csv --dry-run --encoding latin-1", "--encoding has no effect: marked.csv begins with a byte"),
+    ("inspect in.csv --encoding latin-7777", "There is no encoding 'latin-7777'"),
+    ("inspect in.csv --delimiter ab", "The delimiter must be one character"),
     ("upsample in.csv --dry-run --columns a,b", "give --no-header with them"),
     ("upsample in.csv --dry-run --split test", "--split is for hub ids and folders"),
     ("inspect in.csv --split test", "--split is for hub ids and folders"),
@@ -300,6 +309,7 @@ def test_an_option_without_effect_is_refused_in_one_line(line: str, says: str, t
     rows = list(zip(*ROWS, strict=True))
     (tmp_path / "in.csv").write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in rows))
     (tmp_path / "in.jsonl").write_text("".join(f'{{"text": "{text}", "label": "{label}"}}\n' for text, label in rows))
+    (tmp_path / "marked.csv").write_text("text,label\none,a\n", encoding="utf-16")
     (tmp_path / "vectors.json").write_text('{"strategy": {"name": "random"}, "encoder": {"model": "mini"}}')
     (tmp_path / "texts.json").write_text('{"strategy": {"name": "smote"}, "guards": [{"name": "near_duplicate"}]}')
     before = sorted(tmp_path.iterdir())

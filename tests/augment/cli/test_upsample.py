@@ -104,7 +104,15 @@ def test_the_manifest_holds_all_that_determines_the_result():
         "text_column": "text",
         "label_column": "label",
         "layout": json.loads(json.dumps(asdict(Layout()))),
+        "dialect": {
+            "encoding": "utf-8",
+            "byte_order_mark": False,
+            "row_end": "\n",
+            "delimiter": ",",
+            "quoting": "minimal",
+        },
     }
+    assert found["output"] == found["input"]["dialect"]
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", found["input"]["fingerprint"])
     (file,) = found["against"]
     assert (file["name"], file["rows"]) == ("dev.csv", 2)

@@ -58,7 +58,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
 
 
 def test_a_file_longer_than_a_batch_is_whole_and_its_errors_name_the_line(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(reading, "_BATCH", 7)
+    monkeypatch.setattr(mapped_tables, "ROWS", 7)
     path = put(tmp_path, "t.csv", "text,label\n" + "".join(f"t{i},x\n" for i in range(20)))
     assert texts(path) == [f"t{i}" for i in range(20)]
     rows = [{"text": f"t{i}", "label": i, **({"late": i / 2} if i > 15 else {})} for i in range(20)]
@@ -71,12 +71,12 @@ def test_a_file_longer_than_a_batch_is_whole_and_its_errors_name_the_line(tmp_pa
     assert refusal(path).startswith("t.jsonl, line 18: column 'label' holds \"x\", which does not fit type int64")
 
 
-FORMATS = ("t.csv", "t.tsv", "t.jsonl", "t.parquet", "folder")
+FORMATS = ("t.csv", "t.tsv", "t.jsonl", "t.json", "t.parquet", "folder")
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_long_table_is_mapped_from_a_file_that_no_folder_shows(tmp_path: Path, monkeypatch, name: str) -> None:
-    monkeypatch.setattr(reading, "_BATCH", 7)
+    monkeypatch.setattr(mapped_tables, "ROWS", 7)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     expected = [None if i == 5 else f"t{i}" for i in range(20)]
@@ -92,7 +92,7 @@ def test_a_long_table_is_mapped_from_a_file_that_no_folder_shows(tmp_path: Path,
 
 def test_no_room_for_the_temporary_file_is_one_clear_line(tmp_path: Path, monkeypatch) -> None:
     path = put(tmp_path, "t.csv", "text,label\n" + "".join(f"{'a' * 500},{i}\n" for i in range(20)))
-    monkeypatch.setattr(reading, "_BATCH", 7)
+    monkeypatch.setattr(mapped_tables, "ROWS", 7)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     with pytest.raises(OutputError) as caught:
         load(path, DEFAULT)
@@ -112,7 +112,7 @@ def test_no_room_for_the_temporary_file_is_one_clear_line(tmp_path: Path, monkey
 
 
 def test_types_that_change_after_a_batch_become_the_one_that_holds_all(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(reading, "_BATCH", 2)
+    monkeypatch.setattr(mapped_tables, "ROWS", 2)
     rows = [{"x": None}, {"x": 1}, {"x": 2}, {"x": 0.5}, {"y": [], "x": 3}, {"y": [{"z": "a"}]}, {"y": None}]
     table = load(put(tmp_path, "t.jsonl", "".join(json.dumps(row) + "\n" for row in rows)), DEFAULT)
     assert table.to_dict() == {
@@ -130,7 +130,7 @@ def test_fields_longer_than_the_csv_module_allows_are_read_and_its_limit_is_put_
     path = put(tmp_path, "t.csv", f"text,label\n{'a' * 200_000},x\nb,x\n")
     assert texts(path) == ["a" * 200_000, "b"]
     assert csv.field_size_limit() == limit
-    monkeypatch.setattr(reading, "_BATCH", 1)
+    monkeypatch.setattr(mapped_tables, "ROWS", 1)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     with pytest.raises(OutputError) as caught:  # its frames are kept alive, and must not keep the reader open
         load(path, DEFAULT)
@@ -168,9 +168,13 @@ def test_sample_is_the_bundled_file_unless_a_file_has_that_name(tmp_path: Path, 
         ("t.csv", 'text,label\na,x\n"b,x\n', "t.csv, line 3: broken quotes in the record that starts here"),
         ("t.csv", 'text,label\n"a\nb",x\n"b"c,x\n', "t.csv, line 4: broken quotes in the record that starts here"),
         ("t.csv", "text,label\na,x\n\na,b,x\n", "t.csv, line 4: expected 2 fields, got 3; quote fields that hold"),
-        ("t.csv", "text,label\na\0,x\n", "t.csv, line 2: holds a NUL byte; expected UTF-8 text."),
+        ("t.csv", "text,label\na\0,x\n", "t.csv, line 2: holds a NUL character; expected text. Mend: remove it."),
         ("t.csv", "text,label,text\na,x,b\n", "t.csv: the column name 'text' stands twice; give every column its own"),
-        ("t.csv", b"text,label\n\xc3\xa9,x\ncaf\xe9,x\n", "t.csv, line 3: is not UTF-8 (byte 19 of the file); convert"),
+        (
+            "t.csv",
+            b"text,label\n\xc3\xa9,x\ncaf\xe9,x\n",
+            "t.csv, line 3: is not UTF-8 (byte 19 of the file); name the",
+        ),
         ("t.jsonl", "\n", "t.jsonl: the file is empty; expected one JSON object per line."),
         ("t.jsonl", '{"text": "a"}\n{"text"\n', "t.jsonl, line 2: is not valid JSON (Expecting ':' delimiter"),
         ("t.jsonl", '{"a": 1, "a": 2}\n', "t.jsonl, line 1: is not valid JSON (duplicate key in 'a', 'a')"),
@@ -190,12 +194,25 @@ def test_sample_is_the_bundled_file_unless_a_file_has_that_name(tmp_path: Path, 
             '{"x": "\\ud800"}\n',
             "t.jsonl, line 1: column 'x' holds \"\\ud800\", which does not fit type null",
         ),
+        ("t.json", "", "t.json: is not valid JSON (Expecting value"),
+        ("t.json", "[]", "t.json: expected a list of objects such as {"),
+        (
+            "t.json",
+            '{"text":\n["a"]}',
+            't.json: expected a list of objects such as {"text": …, "label": …}, or',
+        ),
+        ("t.json", '[{"x": 1}, ["a", "b", "c"]]', "t.json, record 2: expected a JSON object such as"),
+        (
+            "t.json",
+            '[{"x": 1}, {"x": "a"}]',
+            "t.json, record 2: column 'x' holds \"a\", which does not fit type",
+        ),
         ("t.jsonl", b'{"x": 1}\n{"x": "\xff"}\n', "t.jsonl, line 2: is not UTF-8 (byte 16 of the file)"),
         ("t.parquet", b"PAR1nothing", "t.parquet: is not a readable parquet file"),
         (
             "t.jsn",
             "",
-            "t.jsn: unknown format '.jsn'; expected .csv, .tsv, .jsonl, .parquet, or a name without a suffix",
+            "t.jsn: unknown format '.jsn'; expected .csv, .tsv, .jsonl, .json, .parquet, or a name without a suffix",
         ),
     ],
 )
@@ -221,7 +238,7 @@ def test_a_missing_file_is_never_taken_for_a_hub_id(tmp_path: Path, monkeypatch)
     assert refusal("revews.csv").endswith(expected)
     assert refusal(tmp_path / "revews").endswith(expected)
     assert "no such file" in refusal("./a/b/c")
-    assert "unknown format '.json'" in refusal("data/t.json")
+    assert "unknown format '.jsn'" in refusal("data/t.jsn")
 
 
 def test_a_hub_id_without_network_is_one_clear_line(monkeypatch) -> None:

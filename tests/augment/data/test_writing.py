@@ -30,7 +30,7 @@ from augment.files import clear_leftovers, staged_text
 from augment.generation.loop import Row
 from augment.run.text_table import extended_frame, extended_table
 
-FILES = ("t.csv", "t.tsv", "t.jsonl", "t.parquet")
+FILES = ("t.csv", "t.tsv", "t.jsonl", "t.json", "t.parquet")
 FORMATS = (*FILES, "folder")
 
 TEXTS = st.one_of(
