@@ -1,14 +1,12 @@
-"""Words as spans of characters: where they stand, which are protected, how they are replaced."""
+"""Words as spans of characters: where they stand, and how they are replaced."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import unicodedata
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate
 from typing import NamedTuple
 
 MARKS = "".join(c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c).startswith("M"))
@@ -24,27 +22,6 @@ FOLLOWING_CLITIC = re.compile(rf"{_CLITIC}\b", re.IGNORECASE)
 SENTENCE_START = re.compile(r"(?:^|[.!?…][\"'”’)\]]*\s)[\"'“‘(\[\s]*$")
 ALPHANUMERIC = re.compile(RUN)
 CONTRACTED = re.compile(rf"(?<!\s)\s*(?:(n){APOSTROPHE}(t)|{APOSTROPHE}(s|d|m|ll|re|ve))\b", re.IGNORECASE)
-
-LITERAL = re.compile(
-    r"(?:https?://|www\.)\S+"
-    r"|(?<![^\s<>])[^\s<>]+@[^\s<>]+"
-    r"|(?<!\w)[@#]\w+"
-    r"|</?[A-Za-z][^<>]*>"
-    r"|(?<!\w)\w*(?:&(?:[A-Za-z]\w*|#\d+|#[xX][0-9A-Fa-f]+);\w*)+"
-    r"|\\[A-Za-z]\w*"
-)
-"""Addresses, user names, hashtags, HTML tags, words with a character reference (``&amp;``) and words after a backslash,
-as in a written-out line break. They are never replaced, since their parts are not words."""
-
-NEGATIONS = (
-    r"\b(?:ai|are|ca|could|dare|did|do|does|had|has|have|is|may|might|must|need|ought|sha|should|was|were|wo|would)"
-    rf"\s?n{APOSTROPHE}?t\b",
-    r"\b(?:no|not|never|none|nobody|nothing|nowhere|neither|nor|cannot|without|hardly|barely|scarcely)\b",
-    r"\bno\s+one\b",
-    r"\bcan\s+not\b",
-    rf"\bn{APOSTROPHE}t\b",
-)
-"""English negations and their contractions, also as the Penn Treebank writes them ("ca n't")."""
 
 
 class Span(NamedTuple):
@@ -88,79 +65,12 @@ def word_spans(text: str) -> list[Span]:
         return [Span(*match.span()) for match in WORD.finditer(text)]
     spans = []
     for match in WORD.finditer(text):
-        if FINAL_CLITIC.fullmatch(text, max(match.start() - 1, 0), match.end()):
+        start, end = match.span()
+        if text[start - 1 : start] in APOSTROPHES and FINAL_CLITIC.fullmatch(text, start - 1, end):
             continue
-        clitic = FINAL_CLITIC.search(match[0])
-        spans.append(Span(match.start(), match.start() + clitic.start() if clitic else match.end()))
+        clitic = None if APOSTROPHES.isdisjoint(match[0]) else FINAL_CLITIC.search(match[0])
+        spans.append(Span(start, start + clitic.start() if clitic else end))
     return spans
-
-
-def protection(
-    phrases: Iterable[str] = (), patterns: Iterable[str] = (), *, negations: bool = True
-) -> list[re.Pattern[str]]:
-    """Compile patterns of what may never be replaced; case is ignored.
-
-    Parameters
-    ----------
-    phrases : iterable of str
-        Words and phrases, taken literally and as whole words; any white space matches any other.
-    patterns : iterable of str
-        Regular expressions.
-    negations : bool, default=True
-        Protect `NEGATIONS` as well.
-
-    Returns
-    -------
-    list of re.Pattern
-        One for each phrase or pattern: a single alternation would miss overlapping matches.
-
-    Raises
-    ------
-    re.error
-        If a pattern is not a regular expression.
-    """
-    parts = list(NEGATIONS) if negations else []
-    parts += [
-        r"(?<!\w)" + r"\s+".join(map(re.escape, phrase.split())) + r"(?!\w)" for phrase in phrases if phrase.strip()
-    ]
-    return [re.compile(part, re.IGNORECASE) for part in (*parts, *patterns)]
-
-
-def replaceable(text: str, protected: Iterable[re.Pattern[str]], spans: Sequence[Span] | None = None) -> list[Span]:
-    """Find the words that may be replaced: those with a letter that touch no protected span and no `LITERAL`.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-    protected : iterable of re.Pattern
-        From `protection`.
-    spans : sequence of Span, optional
-        The text's words, if they are known already.
-
-    Returns
-    -------
-    list of Span
-        Disjoint, ascending.
-
-    Examples
-    --------
-    >>> text = "I do n't like the 2 films"
-    >>> [text[start:end] for start, end in replaceable(text, protection(["LIKE"]))]
-    ['I', 'the', 'films']
-    """
-    kept = sorted(match.span() for pattern in (LITERAL, *protected) for match in pattern.finditer(text) if match[0])
-    starts, ends = [start for start, _ in kept], list(accumulate((end for _, end in kept), max))
-
-    def is_free(word: Span) -> bool:
-        before = bisect_left(starts, word.end)  # protected spans that begin before the word ends
-        return not before or ends[before - 1] <= word.start
-
-    return [
-        word
-        for word in (word_spans(text) if spans is None else spans)
-        if any(map(str.isalpha, text[word.start : word.end])) and is_free(word)
-    ]
 
 
 def splice(text: str, replacements: Sequence[Replacement]) -> str:

@@ -11,6 +11,7 @@ from augment import words
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard
 from augment.parameters import Patterns, TextTuple
+from augment.protection import protection
 
 
 class ProtectedSpan(Guard):
@@ -25,7 +26,7 @@ class ProtectedSpan(Guard):
     protect_patterns : tuple of str, default=()
         Regular expressions, likewise.
     protect_negations : bool, default=True
-        English negations and their contractions (`augment.words.NEGATIONS`).
+        English negations and their contractions (`augment.protection.NEGATIONS`).
     """
 
     name: ClassVar[str] = "protected_span"
@@ -51,7 +52,7 @@ class ProtectedSpan(Guard):
     @cached_property
     def compiled(self) -> list[re.Pattern[str]]:
         """What is protected, as regular expressions."""
-        return words.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
+        return protection(self.protect, self.protect_patterns, negations=self.protect_negations)
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Compare the protected spans without case, punctuation and spacing."""
@@ -71,7 +72,7 @@ def protected_spans(text: str, patterns: Iterable[re.Pattern[str]]) -> list[str]
     text : str
         Any text.
     patterns : iterable of re.Pattern
-        From `augment.words.protection`.
+        From `augment.protection.protection`.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def protected_spans(text: str, patterns: Iterable[re.Pattern[str]]) -> list[str]
 
     Examples
     --------
-    >>> protected_spans("I do n't, and NOBODY does", words.protection())
+    >>> protected_spans("I do n't, and NOBODY does", protection())
     ['dont', 'nobody']
     """
     matches = sorted(match.span() for pattern in patterns for match in pattern.finditer(text) if match[0])

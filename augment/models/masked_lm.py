@@ -13,6 +13,8 @@ import numpy as np
 from augment import words
 from augment.models.inference import Inference
 from augment.models.length_batches import LengthBatch, length_batches, padded
+from augment.protection import is_ordinary
+from augment.scripts import script
 from augment.words import Span
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 PROJECTED = 256
 """Masks whose logits are in memory together, for each core."""
+KNOWN_SHARE = 1_000
+"""A vocabulary knows a script if one word in so many is in it, single letters left out. BERT's English vocabulary has
+letters of twenty scripts, and hardly a word in them."""
 
 
 class States(NamedTuple):
@@ -145,9 +150,10 @@ def passages(row: int, length: int, positions: Sequence[int], window: int) -> It
 class WordVocabulary:
     """Which entries of a tokenizer's vocabulary are whole words, found by decoding them.
 
-    An entry is a whole word if, after another word, it decodes to a space and a word with a letter: this is
-    so for WordPiece, byte-level BPE and SentencePiece alike. Continuations, punctuation, numbers,
-    special tokens, stray bytes and single letters other than "a" and "I" are not.
+    An entry is a whole word if, after another word, it decodes to a space and an ordinary word
+    (`augment.protection.is_ordinary`): this is so for WordPiece, byte-level BPE and SentencePiece alike. Continuations,
+    punctuation, numbers, special tokens, stray bytes, pieces of contractions ("doesn") and single letters other than
+    "a" and "I" are not.
 
     Parameters
     ----------
@@ -164,6 +170,9 @@ class WordVocabulary:
         Entries with the same number differ only in case; -1 for entries that are not words.
     largest_family : int
         Number of entries of the largest family.
+    scripts : ndarray of int64, shape (size,)
+        Entries with the same number are in one script; -1 for those in a script that the vocabulary hardly knows, and
+        for entries that are not words.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerFast, size: int) -> None:
@@ -176,7 +185,7 @@ class WordVocabulary:
         self.words: list[str | None] = [None] * size
         for i, text in enumerate(decoded):
             word = text.removeprefix(lead)
-            if word != text and i not in special and _is_word(word):
+            if word != text and i not in special and is_ordinary(word):
                 self.words[i] = word
         self._number: dict[str, int] = {}
         self.families = np.full(size, -1, dtype=np.int64)
@@ -184,16 +193,19 @@ class WordVocabulary:
             if entry is not None:
                 self.families[i] = self._number.setdefault(words.folded(entry), len(self._number))
         self.largest_family = max(Counter(self.families[self.families >= 0].tolist()).values(), default=1)
+        written_in = [None if entry is None else script(entry) for entry in self.words]
+        known = Counter(name for name, word in zip(written_in, self.words, strict=True) if word and len(word) > 1)
+        least = known.total() / KNOWN_SHARE
+        self._scripts = {name: i for i, (name, count) in enumerate(sorted(known.items())) if count >= least}
+        self.scripts = np.array([self._scripts.get(name, -1) for name in written_in], dtype=np.int64)
 
     def family(self, word: str) -> int:
         """Return the number of a word's family, or -1 if no entry is that word in any case."""
         return self._number.get(words.folded(word), -1)
 
-
-def _is_word(text: str) -> bool:
-    if not words.WORD.fullmatch(text) or not any(c.isalpha() for c in text):
-        return False
-    return len(text) > 1 or not text.isascii() or text in "aAiI"
+    def script(self, word: str) -> int:
+        """Return the number of a word's script, or -1 if the vocabulary hardly knows that script."""
+        return self._scripts.get(script(word), -1)
 
 
 class MaskedLM:

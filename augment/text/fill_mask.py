@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from augment import words
+from augment import protection, words
 from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
@@ -66,7 +66,7 @@ class FillMask(TextStrategy):
     protect_patterns : tuple of str, default=()
         Regular expressions of what is never replaced, likewise.
     protect_negations : bool, default=True
-        Neither replace nor insert English negations and their contractions (`augment.words.NEGATIONS`).
+        Neither replace nor insert English negations and their contractions (`augment.protection.NEGATIONS`).
     batch_size : int, default=64
         Rows of a forward pass. Changes memory and speed, not the result.
     device : str, default="auto"
@@ -155,7 +155,7 @@ class FillMask(TextStrategy):
 
     def prepare(self) -> None:
         """Open the model."""
-        self._protected = words.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
+        self._protected = protection.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
         checkpoint = load_masked_lm(self.model, revision=self.revision, device=self.device, dtype=self.dtype)
         if self.condition == "prefix" and getattr(checkpoint.model.config, RECORD, None) != "prefix":
             warnings.warn(
@@ -168,10 +168,12 @@ class FillMask(TextStrategy):
         self._wordings: dict[tuple[str, Any], _Wording] = {}
         self._likely: dict[_MaskedIds, tuple[np.ndarray, np.ndarray]] = {}
         vocabulary = self._engine.vocabulary
-        negations = [re.compile(pattern, re.IGNORECASE) for pattern in words.NEGATIONS if self.protect_negations]
+        negations = [re.compile(pattern, re.IGNORECASE) for pattern in protection.NEGATIONS if self.protect_negations]
         self._engine.leave_out(
             [vocabulary.family(word) for word in vocabulary.words if word and any(n.fullmatch(word) for n in negations)]
         )
+        pronouns = [vocabulary.family(word) for word in protection.PRONOUNS]
+        self._is_pronoun = np.isin(vocabulary.families, pronouns)
 
     def identity(self) -> dict[str, Any]:
         """Return the model's name, what identifies its weights, and where it ran."""
@@ -193,7 +195,7 @@ class FillMask(TextStrategy):
             key = (draw.text, draw.label, draw.seed, *masked_alike)
             if key not in maskings:
                 chooser = generator(draw.seed, "positions", *masked_alike)
-                maskings[key] = self._masking(self._wordings[draw.text, draw.label], chooser)
+                maskings[key] = self._masking(draw.text, self._wordings[draw.text, draw.label], chooser)
             masking = maskings[key]
             tasks.append(None if masking is None else _Task(draw.text, masking, list(masking.ids), draw.generator()))
         live = [task for task in tasks if task is not None]
@@ -207,9 +209,20 @@ class FillMask(TextStrategy):
     def _worded(self, text: str, start: int, tokens: TokenizedText) -> _Wording:
         """Find the words of a text that begins at `start` of what was tokenized."""
         spans = words.word_spans(text)
-        return _Wording(tokens, start, spans, words.replaceable(text, self._protected, spans))
+        free = protection.replaceable(text, self._protected, spans)
+        return _Wording(tokens, start, spans, free if text.isascii() else self._in_known_scripts(text, spans, free))
 
-    def _masking(self, wording: _Wording, chooser: np.random.Generator) -> _Masking | None:
+    def _in_known_scripts(self, text: str, spans: Sequence[Span], free: list[Span]) -> list[Span]:
+        """Leave out words in scripts that the model hardly knows; all words, if most of the text is in them."""
+        vocabulary = self._engine.vocabulary
+        unknown = {
+            span for span in spans if not (word := text[slice(*span)]).isnumeric() and vocabulary.script(word) == -1
+        }
+        if sum(end - start for start, end in unknown) * 2 > sum(end - start for start, end in spans):
+            return []
+        return [span for span in free if span not in unknown]
+
+    def _masking(self, text: str, wording: _Wording, chooser: np.random.Generator) -> _Masking | None:
         """Choose the words to mask, and put a mask for each; None if no word may be replaced."""
         n_masks = max(1, int(self.mask_ratio * len(wording.spans) + 0.5))
         pieces: dict[Span, Span] = {}
@@ -230,7 +243,8 @@ class FillMask(TextStrategy):
             ids.append(self._engine.mask_id)
             end = pieces[mask].end
         places = [bisect_left(wording.spans, mask) for mask in masks]
-        return _Masking(wording.spans, masks, (*ids, *old[end:]), positions, places)
+        possessive = [protection.is_possessive(text, mask) for mask in masks]
+        return _Masking(wording.spans, masks, (*ids, *old[end:]), positions, places, possessive)
 
     def _fill(self, turns: Sequence[tuple[_Task, range]]) -> None:
         """Fill these masks of each text, left to right; texts that are masked alike share one forward pass."""
@@ -249,13 +263,16 @@ class FillMask(TextStrategy):
     def _draw(self, turns: Sequence[tuple[_Task, range]], ids: np.ndarray, logits: np.ndarray) -> None:
         """Draw the fills of texts that are masked alike."""
         vocabulary = self._engine.vocabulary
-        cuts: dict[tuple[int, tuple[str, ...]], tuple[np.ndarray, np.ndarray]] = {}
+        cuts: dict[tuple[int, bool, str, tuple[str, ...]], tuple[np.ndarray, np.ndarray]] = {}
         for task, turn in turns:
             for row, i in enumerate(turn):
-                key = row, task.around(i)
+                key = row, task.masking.possessive[i], task.old(i), task.around(i)
                 if key not in cuts:
                     able, families = np.isfinite(logits[row]), vocabulary.families[ids[row]]
-                    for word in key[1]:
+                    able &= vocabulary.scripts[ids[row]] == vocabulary.script(key[2])
+                    if key[1]:
+                        able &= ~self._is_pronoun[ids[row]]
+                    for word in key[3]:
                         able &= families != vocabulary.family(word)
                     cuts[key] = ids[row][able], nucleus(logits[row][able], self.top_k, self.top_p, self.temperature)
                 able_ids, cumulative = cuts[key]
@@ -291,6 +308,8 @@ class _Masking(NamedTuple):
     """Where the masks stand in `ids`."""
     places: list[int]
     """Where the masked words stand in `spans`."""
+    possessive: list[bool]
+    """Whether an ``'s`` follows."""
 
 
 @dataclass
@@ -304,6 +323,10 @@ class _Task:
     rng: np.random.Generator
     fills: dict[int, str] = field(default_factory=dict)
     """Mask number to word."""
+
+    def old(self, i: int) -> str:
+        """Return the word that mask `i` replaces."""
+        return self.text[slice(*self.masking.masks[i])]
 
     def around(self, i: int) -> tuple[str, ...]:
         """Return the words that may not fill mask `i`: the old word and its neighbours."""

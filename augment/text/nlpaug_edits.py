@@ -20,6 +20,7 @@ from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
 from augment.guards.protected import ProtectedSpan
 from augment.parameters import Patterns, Rule, TextTuple
+from augment.protection import protection, replaceable
 from augment.seeding import global_generators
 from augment.text.base import TextStrategy
 from augment.words import Replacement, Span
@@ -53,7 +54,7 @@ class NlpAugEdit(TextStrategy):
     protect_patterns : tuple of str, default=()
         Regular expressions of what is never edited, likewise.
     protect_negations : bool, default=True
-        Protect English negations and their contractions (`augment.words.NEGATIONS`).
+        Protect English negations and their contractions (`augment.protection.NEGATIONS`).
     sampling_strategy, random_state, guards
         See `TextStrategy`.
 
@@ -115,7 +116,7 @@ class NlpAugEdit(TextStrategy):
                 f"The strategy {self.name!r} needs the package nlpaug, which cannot be imported: {error}."
                 " Run: pip install 'nlpaug>=1.1.11,<2'"
             ) from error
-        self._protected = words.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
+        self._protected = protection(self.protect, self.protect_patterns, negations=self.protect_negations)
         prefix, most = ("aug_word_", {"aug_char_p": 1.0, "aug_char_max": None}) if module == "char" else ("aug_", {})
         fixed = {"tokenizer": str.splitlines, "reverse_tokenizer": "\n".join, **self._options()}
         limits = {prefix + "p": self.aug_p, prefix + "min": self.aug_min, prefix + "max": self.aug_max}
@@ -144,7 +145,7 @@ class NlpAugEdit(TextStrategy):
 
     def _candidate(self, draw: Draw) -> Candidate | None:
         """Edit until more than case and punctuation changes; return the text as it is if no edit did so by chance."""
-        spans = words.replaceable(draw.text, self._protected)
+        spans = replaceable(draw.text, self._protected)
         if not spans:
             return None
         numbers = draw.generator()

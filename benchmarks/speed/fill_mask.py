@@ -205,7 +205,8 @@ def _pipeline(setting: FillMaskSetting, dtype: str, masks: str) -> tuple[int, fl
     from transformers.utils import logging
 
     from augment.models.checkpoints import BUNDLED
-    from augment.words import Replacement, replaceable, splice
+    from augment.protection import replaceable
+    from augment.words import Replacement, splice
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()

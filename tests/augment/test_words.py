@@ -1,23 +1,19 @@
-"""Words are found, protected and replaced by offset, and every other character stays what it was."""
+"""Words are found and replaced by offset, and every other character stays what it was."""
 
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from augment.words import (
-    LITERAL,
     Replacement,
     Span,
     folded,
     folded_words,
     match_case,
-    protection,
-    replaceable,
     splice,
     word_spans,
 )
@@ -47,11 +43,6 @@ TEXTS = st.one_of(st.text(), st.lists(st.sampled_from(PIECES) | st.text(max_size
 
 def found(text: str) -> list[str]:
     return [text[start:end] for start, end in word_spans(text)]
-
-
-def free(text: str, *phrases: str, patterns: tuple[str, ...] = (), negations: bool = True) -> list[str]:
-    spans = replaceable(text, protection(phrases, patterns, negations=negations))
-    return [text[start:end] for start, end in spans]
 
 
 @st.composite
@@ -173,114 +164,6 @@ def test_splice_accepts_neighbours_insertions_and_the_whole_text():
     assert splice("abc", [Replacement(0, 3, "")]) == ""
 
 
-# Protection
-
-
-@pytest.mark.parametrize(
-    "negation",
-    ["not", "no", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor", "cannot", "without"]
-    + ["hardly", "barely", "scarcely", "n't", "n’t", "no-one", "ai n't"]
-    + ["isn't", "aren't", "wasn't", "weren't", "don't", "doesn't", "didn't", "can't", "couldn't", "won't", "wouldn't"]
-    + ["hasn't", "haven't", "hadn't", "shouldn't", "mustn't", "mightn't", "needn't", "ain't"]
-    + ["isn’t", "wasn’t", "don’t", "can’t", "won’t", "dont", "isnt", "wasnt"]
-    + ["ca n't", "do n't", "wo n't", "is n't", "did n’t", "could n't"],
-)
-@pytest.mark.parametrize("case", [str.lower, str.upper, str.capitalize])
-def test_negations_are_protected_in_any_case_and_spelling(negation, case):
-    text = f"They said {case(negation)} good things"
-    assert free(text) == ["They", "said", "good", "things"]
-    assert free(f"{case(negation)} good") == ["good"], "at the start"
-    assert free(f"good {case(negation)}.") == ["good"], "at the end"
-
-
-@pytest.mark.parametrize("text", ["notable knot", "Nora nonetheless", "another north", "wants a donut", "isthmus tint"])
-def test_words_that_only_contain_a_negation_are_free(text):
-    assert free(text) == text.split()
-
-
-def test_negations_are_free_when_asked_for():
-    assert free("It was not bad and isn't", negations=False) == ["It", "was", "not", "bad", "and", "isn't"]
-
-
-def test_protection_of_nothing_leaves_every_word_free():
-    assert protection(negations=False) == []
-    assert protection(["", "  "], negations=False) == []
-    assert replaceable("no way", []) == [Span(0, 2), Span(3, 6)]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["The new york film", "The NEW YORK film", "The New  York film", "The New\n\tYork film", "The New\xa0York film"],
-)
-def test_phrases_are_protected_in_any_case_and_with_any_white_space(text):
-    assert free(text, " New York ") == ["The", "film"]
-
-
-def test_phrases_are_whole_words_and_literal():
-    assert free("art artful cart ART", "art") == ["artful", "cart"]
-    assert free("a.c abc", "a.c") == ["abc"]
-    assert free("C++ is a language, Cxx", "c++") == ["is", "a", "language", "Cxx"]
-
-
-def test_a_word_that_touches_a_protected_phrase_is_protected_as_a_whole():
-    assert free("a well-made film", "made") == ["a", "film"]
-
-
-def test_patterns_are_regular_expressions_blind_to_case_and_may_be_several():
-    assert free("Room 12b at @Anna's #Place, fine", patterns=(r"[@#]\w+", r"ROOM \w+")) == ["at", "fine"]
-
-
-def test_a_pattern_that_is_no_regular_expression_is_refused():
-    with pytest.raises(re.error):
-        protection((), ["("])
-
-
-def test_numbers_are_never_replaced_and_words_with_digits_are():
-    assert free("the 2 films of the 2nd 1990s in 3-D") == ["the", "films", "of", "the", "2nd", "1990s", "in", "3-D"]
-
-
-@THOROUGHLY
-@given(TEXTS)
-def test_replaceable_words_are_words_with_a_letter_outside_every_protected_match(text):
-    patterns = protection(["well-made"], [r"\d+"])
-    protected = {
-        i for pattern in (LITERAL, *patterns) for match in pattern.finditer(text) for i in range(*match.span())
-    }
-    expected = [
-        span
-        for span in word_spans(text)
-        if any(c.isalpha() for c in text[slice(*span)]) and protected.isdisjoint(range(*span))
-    ]
-    assert replaceable(text, patterns) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("mail a.b@c.de or @me <b>x@y.z</b>", ["a.b@c.de", "@me", "<b>", "x@y.z", "</b>"]),
-        ("<a href='x y'>me@home.org now", ["<a href='x y'>", "me@home.org"]),
-        ("see(me@home.org)!", ["see(me@home.org)!"]),
-        ("by <me@home.org> or <1@home.org", ["<me@home.org>", "1@home.org"]),
-        ("food &amp; wine at AT&T; 5 &lt; 6 &#233;t&#xE9; &c", ["&amp;", "AT&T;", "&lt;", "&#233;t&#xE9;"]),
-        ("incre&iacute;ble producci&oacute;n", ["incre&iacute;ble", "producci&oacute;n"]),
-        (r"great.\nThe food \"was\" C:\models", [r"\nThe", r"\models"]),
-    ],
-)
-def test_addresses_tags_and_character_references_are_found(text, found):
-    assert [match[0] for match in LITERAL.finditer(text)] == found
-
-
-def test_a_huge_cell_takes_no_time():
-    start = time.process_time()
-    patterns = protection()
-    for part in ("a", " ", "a@", "it 's ", "<br/>", "x>", "<a ", "&a", "a&b;", "\\n", "no "):
-        text = part * (200_000 // len(part))
-        folded(text)
-        word_spans(text)
-        replaceable(text, patterns)
-    assert time.process_time() - start < 20
-
-
 # Case
 
 
@@ -356,49 +239,7 @@ def test_folding_sees_the_words_alone(words, data):
     assert folded(text) == folded("".join(words)) == "".join(words).lower()
 
 
-def test_a_clitic_set_off_by_a_space_is_no_word():
-    assert free("it 's a film they 'll like , and ' sly ' too") == [
-        "it",
-        "a",
-        "film",
-        "they",
-        "like",
-        "and",
-        "sly",
-        "too",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("phrases", "text", "left"),
-    [
-        (["not bad"], "not bad at all", ["at", "all"]),
-        (["new", "new york"], "in new york today", ["in", "today"]),
-        (["new york", "york city"], "in new york city today", ["in", "today"]),
-        ((), "no one came", ["came"]),
-        ((), "we can not and may n't go", ["we", "and", "go"]),
-        ((), "I donʼt and shan't", ["I", "and"]),
-    ],
-)
-def test_what_one_protection_finds_hides_no_other(phrases, text, left):
-    assert free(text, *phrases) == left
-
-
-def test_patterns_keep_their_own_groups_and_flags():
-    assert free("zoo book cat", patterns=(r"(z)oo", r"\w*(\w)\1\w*")) == ["cat"]
-    assert free("one Two", patterns=("(?i)ONE", "(?P<a>x)", "(?P<a>two)")) == []
-
-
-def test_a_pattern_that_matches_nothing_protects_nothing():
-    assert free("a fine day", patterns=("x*",)) == ["a", "fine", "day"]
-
-
 def test_accents_and_vowel_signs_that_stand_alone_belong_to_their_word():
     for word in ("cafe\u0301", "हिन्दी", "naïve"):
         assert [word[start:end] for start, end in word_spans(word)] == [word]
     assert folded("कि") != folded("की")
-
-
-def test_addresses_names_and_tags_are_left_alone():
-    text = "see https://x.org/a-b?c=d or www.x.org <br /> mail me@x.org, ask @me #tag </p> if a < b"
-    assert free(text) == ["see", "or", "mail", "ask", "if", "a", "b"]

@@ -13,9 +13,10 @@ from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Originals
 from augment.guards.polarity import Polarity, read_words
 from augment.models.encoder import Encoders
+from augment.protection import NEGATIONS, protection
 from augment.registry import GUARDS
 from augment.text.fill_mask import FillMask
-from augment.words import NEGATIONS, Replacement, folded_words, protection, splice
+from augment.words import Replacement, folded_words, splice
 
 SHIPPED = Path(__file__).parents[3] / "augment" / "guards" / "polarity_words.txt"
 SOURCE = "The film is good, the seats are red."

@@ -17,6 +17,7 @@ from augment import checks, registry, words
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.protected import ProtectedSpan, protected_spans
+from augment.protection import protection, replaceable
 from augment.text.duplication import Random
 from augment.text.nlpaug_edits import (
     KeyboardEdit,
@@ -195,7 +196,7 @@ def test_spellings_do_not_depend_on_the_order_that_strings_have_in_a_set():
 
 def test_nothing_but_the_edited_words_is_touched(edit):
     text = "  “Hello, world” —  said Zoë;\tand they don't reply (at http://a.b/c , @bob , #tag) 😀 .\n"
-    allowed = words.replaceable(text, words.protection())
+    allowed = replaceable(text, protection())
     gaps = [text[before.end : after.start] for before, after in pairwise(allowed)]
     deletes = edit.name == "nlpaug:random_word" and edit.action == "delete"
     marks = "“”,—;()@#😀."
@@ -295,7 +296,7 @@ def test_protected_spans_survive_in_every_row(edit):
     edit.set_params(protect=("corner shop",), protect_patterns=(r"\bsou\w+",), random_state=0)
     labels = ["neutral"] * 2 + ["positive"] * 40
     rows = edit.set_params(sampling_strategy={"neutral": 12}).fit_resample(texts, labels)[0][42:]
-    patterns = words.protection(("corner shop",), (r"\bsou\w+",))
+    patterns = protection(("corner shop",), (r"\bsou\w+",))
     assert len(rows) + edit.shortfall_.get("neutral", 0) == 10
     assert rows
     for row, source in zip(rows, edit.source_indices_, strict=True):
@@ -308,7 +309,7 @@ def test_an_edit_that_makes_a_negation_is_rejected_and_counted():
     strategy = SpellingEdit(aug_p=1.0, random_state=0)
     rows = strategy.fit_resample(texts, ["neutral"] * 2 + ["positive"] * 40)[0][42:]
     assert strategy.rejections_["protected_span"] > 0
-    assert all(protected_spans(row, words.protection()) == [] for row in rows)
+    assert all(protected_spans(row, protection()) == [] for row in rows)
 
 
 def test_the_guard_compares_spans_in_order_blind_to_case_and_spacing():

@@ -1,0 +1,240 @@
+"""What of a text may not be replaced: what is not an ordinary word, and what is protected."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
+
+from augment.scripts import SPACELESS
+from augment.words import APOSTROPHE, APOSTROPHES, MARKS, Span, word_spans
+
+_UNSPELT = rf"\d{SPACELESS}"
+"""Digits, and letters of scripts without spaces: a run that has any of them is not a word."""
+_OTHER = r"\w\s@#$%&*+=<>|\\/~^:;£€¥₹¢§©®™°×÷±"
+"""What is not ordinary punctuation: it makes an address, a tag, an amount, a path, a masked word and so on."""
+
+# The patterns of `LITERAL`. Quantifiers that end in + never go back, so that a huge cell takes no time.
+_LETTER = rf"(?:[^\W_{_UNSPELT}][{MARKS}]*+)"
+_WORD = rf"{_LETTER}++(?:(?:{APOSTROPHE}|-){_LETTER}++)*+"
+_ONE_WORD = re.compile(_WORD)
+_MARKS = rf"(?!\.\w)[^{_OTHER}\u00ad\u200b-\u200f][^{_OTHER}]*+"  # emoji are among them, with their joiners
+_TAG = r"</?[A-Za-z][^<>]*>"
+_BOUND = rf"(?=\s|\Z|{_TAG})"
+_PART = (
+    rf"(?:(?={_LETTER}(?:{APOSTROPHE}|-)?{_LETTER}){_WORD}|[AIa]|\d++)"  # a lone letter is a piece: "w/o", "film(s)"
+)
+_BETWEEN = (
+    rf"(?:{_MARKS}"
+    r"|(?<=[^\W\d_]{2})/(?=[^\W\d_]{2}[^\s/]*+(?:\s|\Z))"  # "and/or", but no path
+    r"|(?<=[a-z]{2})\.(?=[A-Z]))"  # "the end.The", but no domain and no initials
+)
+_NO_WORD = (
+    r"(?:[A-Z]\.(?:\s|\Z)|[B-HJ-Z](?![\w'’ʼ-])"  # initials
+    r"|(?:Mrs?|Ms|Dr|Prof|St|Jr|Sr|vs|etc|Inc|Ltd|Corp|Co)\.(?!\.)"
+    r"|[xX]D+\b"  # a face
+    r"|(?<=-)[LR][RCS]B-)"  # a bracket of the Penn Treebank
+)
+_WORDS = rf"(?:{_MARKS})?+(?!{_NO_WORD})(?:{_PART}(?:{_BETWEEN}{_PART})*+|{_LETTER}(?!-))(?:[:;]|{_MARKS})*+{_BOUND}"
+_TOKEN = r"(?:[^\s<]++|<(?!/?[A-Za-z][^<>]*>))++"
+LITERAL = re.compile(rf"(?:\s++|{_WORDS}|(?:[:;]|{_MARKS})++{_BOUND})*+({_TAG}|{_TOKEN}|\Z)")
+"""Ordinary words, and in group 1 what follows them: a tag, or a run without white space that is no ordinary word."""
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?"
+    r"|Nov(?:ember)?|Dec(?:ember)?)"
+)
+DATE = re.compile(
+    rf"\d(?:st|nd|rd|th)?\s(?:of\s)?{_MONTH}\b|\b(?=[ADFJMNOS]){_MONTH}\.?\s\d|\d\s[ap]\.?m\b", re.IGNORECASE
+)
+"""The words of dates and times of day that spaces part, as in "3rd Feb"."""
+_UNSPELT_RUN = re.compile(rf"[{_UNSPELT}]+")
+_HELD = re.compile(
+    rf"{APOSTROPHE}(?:(?:(?<=[^\W_].)|(?<=[^\W_]\s.))(?:(?P<s>s)|d|m|ll|re|ve)\b"  # "I'm", "I 'm"
+    r"|(?<=[^\W_]\sn.)(?P<negation>t)\b"  # "ca n't"
+    r"|(?:(?<=s.)|(?<=s\s.)|(?<=in.))(?P<plural>)(?![\w'’])"  # "the boys'", and "lovin'"
+    r"|(?<!\w.)(?P<elided>em|til|till|cause|cuz|bout|round|tis|twas|n)\b)",  # "'em"
+    re.IGNORECASE | re.DOTALL,
+)
+"""An apostrophe that makes a word one with the word before it or with the letters after it."""
+_POSSESSIVE = re.compile(rf"\s?{APOSTROPHE}s\b", re.IGNORECASE)
+_LAST_WORD = re.compile(r"[^\W_]+$")
+_LONGEST = 24
+"""Letters of the longest word that is looked for before an apostrophe."""
+
+PRONOUNS = frozenset(
+    ("i", "you", "he", "she", "it", "we", "they", "me", "him", "her", "us", "them")
+    + ("this", "that", "these", "those", "there", "here", "let")
+    + ("what", "who", "which", "where", "when", "why", "how")
+    + ("one", "someone", "somebody", "anyone", "anybody", "everyone", "everybody")
+    + ("something", "anything", "everything")
+)
+"""Words after which ``'s`` is a verb more often than not. Before ``'s`` they replace no noun, and no noun them."""
+
+FRAGMENTS = frozenset(
+    ("ain", "aren", "couldn", "didn", "doesn", "don", "hadn", "hasn", "isn", "mightn", "mustn", "needn", "shan")
+    + ("shouldn", "wasn", "weren", "wouldn", "ll", "re", "ve")  # of contractions
+    + ("st", "nd", "rd", "th")  # of ordinal numbers
+    + ("http", "https", "www", "com", "co", "org", "html", "amp", "lrb", "rrb")  # of addresses and markup
+    + ("mr", "mrs", "ms", "dr", "jr", "sr", "vs")  # without their full stop
+)
+"""Entries of vocabularies that are pieces of English words or signs, in lower case. No mask is filled by them."""
+
+NEGATIONS = (
+    r"\b(?:ai|are|ca|could|dare|did|do|does|had|has|have|is|may|might|must|need|ought|sha|should|was|were|wo|would)"
+    rf"\s?n{APOSTROPHE}?t\b",
+    r"\b(?:no|not|never|none|nobody|nothing|nowhere|neither|nor|cannot|without|hardly|barely|scarcely)\b",
+    r"\bno\s+one\b",
+    r"\bcan\s+not\b",
+    rf"\bn{APOSTROPHE}t\b",
+)
+"""English negations and their contractions, also as the Penn Treebank writes them ("ca n't")."""
+
+
+def protection(
+    phrases: Iterable[str] = (), patterns: Iterable[str] = (), *, negations: bool = True
+) -> list[re.Pattern[str]]:
+    """Compile patterns of what may never be replaced; case is ignored.
+
+    Parameters
+    ----------
+    phrases : iterable of str
+        Words and phrases, taken literally and as whole words; any white space matches any other.
+    patterns : iterable of str
+        Regular expressions.
+    negations : bool, default=True
+        Protect `NEGATIONS` as well.
+
+    Returns
+    -------
+    list of re.Pattern
+        One for each phrase or pattern: a single alternation would miss overlapping matches.
+
+    Raises
+    ------
+    re.error
+        If a pattern is not a regular expression.
+    """
+    parts = list(NEGATIONS) if negations else []
+    parts += [
+        r"(?<!\w)" + r"\s+".join(map(re.escape, phrase.split())) + r"(?!\w)" for phrase in phrases if phrase.strip()
+    ]
+    return [re.compile(part, re.IGNORECASE) for part in (*parts, *patterns)]
+
+
+def is_ordinary(word: str) -> bool:
+    """Return whether a text is one word that may stand anywhere: spelt in letters, not a lone one, not a fragment.
+
+    Parameters
+    ----------
+    word : str
+        Any text.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> [word for word in ("film", "I", "s", "2nd", "doesn", "well-made", "U.S.") if is_ordinary(word)]
+    ['film', 'I', 'well-made']
+    """
+    return (
+        _ONE_WORD.fullmatch(word) is not None
+        and (len(word) > 1 or not word.isascii() or word in "aAiI")
+        and word.casefold() not in FRAGMENTS
+    )
+
+
+def literals(text: str) -> list[Span]:
+    """Find what is not made of ordinary words.
+
+    Addresses, user names, hashtags, amounts, times, dates, codes, initials, masked words ("d*mn"), faces, file names,
+    markup and the like are not. One rule finds nearly all of them: an ordinary word is spelt in letters alone, between
+    white space or ordinary punctuation.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    list of Span
+        They may overlap.
+
+    Examples
+    --------
+    >>> text = "Odd.#CountThemhttps://t.co/x (and well-made), AT&T <b>at 10:30pm"
+    >>> [text[start:end] for start, end in literals(text)]
+    ['Odd.#CountThemhttps://t.co/x', 'AT&T', '<b>', '10:30pm']
+    """
+    return [
+        *(Span(*match.span(1)) for match in LITERAL.finditer(text) if match[1]),
+        *(Span(*match.span()) for match in DATE.finditer(text)),
+    ]
+
+
+def is_possessive(text: str, word: Span) -> bool:
+    """Return whether an ``'s`` follows a word, as in "the film's" and, in the Penn Treebank, "the film 's"."""
+    return _POSSESSIVE.match(text, word.end) is not None
+
+
+def replaceable(text: str, protected: Iterable[re.Pattern[str]], spans: Sequence[Span] | None = None) -> list[Span]:
+    """Find the words that may be replaced.
+
+    They touch no protected span and none of the `literals`, and no clitic depends on them ("I'm", "they'll"). A noun
+    before ``'s`` may be replaced.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    protected : iterable of re.Pattern
+        From `protection`.
+    spans : sequence of Span, optional
+        The text's words, if they are known already.
+
+    Returns
+    -------
+    list of Span
+        Disjoint, ascending.
+
+    Examples
+    --------
+    >>> text = "I do n't like the 2 films' cast, but it's Bob's"
+    >>> [text[start:end] for start, end in replaceable(text, protection(["LIKE"]))]
+    ['I', 'the', 'cast', 'but', 'Bob']
+    """
+    patterns = (_UNSPELT_RUN, *protected)
+    kept = [*literals(text), *(match.span() for pattern in patterns for match in pattern.finditer(text) if match[0])]
+    if APOSTROPHES.intersection(text):
+        kept += _held(text)
+    kept.sort()
+    starts, ends = [start for start, _ in kept], list(accumulate((end for _, end in kept), max))
+
+    def is_free(word: Span) -> bool:
+        before = bisect_left(starts, word.end)  # protected spans that begin before the word ends
+        return not before or ends[before - 1] <= word.start
+
+    free = [word for word in (word_spans(text) if spans is None else spans) if is_free(word)]
+    return free if text.isascii() else [word for word in free if not any(map(str.isnumeric, text[slice(*word)]))]
+
+
+def _held(text: str) -> Iterator[tuple[int, int]]:
+    """Find the letters that an apostrophe holds to a neighbour: one of the word before it, or all after it."""
+    for match in _HELD.finditer(text):
+        start, end, kind = *match.span(), match.lastgroup
+        if kind == "elided":
+            yield start, end
+        elif kind == "negation":
+            yield start - 3, end
+        else:
+            host_end = start - text[start - 1].isspace()
+            host = _LAST_WORD.search(text, max(host_end - _LONGEST, 0), host_end)
+            may_go = host is not None and (
+                (kind == "s" and host[0].casefold() not in PRONOUNS)
+                or (kind == "plural" and text[host.start() - 1 : host.start()] in APOSTROPHES)  # 'yes'
+            )
+            if not may_go:
+                yield host_end - 1, host_end
