@@ -57,6 +57,23 @@ _HELD = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """An apostrophe that makes a word one with the word before it or with the letters after it."""
+_BEFORE_NT = (
+    "ai",
+    "are",
+    "ca",
+    "could",
+    "dare",
+    "did",
+    "do",
+    "does",
+    "had",
+    "has",
+    "have",
+    "is",
+    "may",
+    "might",
+    "must",
+) + ("need", "ought", "sha", "should", "was", "were", "wo", "would")
 _POSSESSIVE = re.compile(rf"\s?{APOSTROPHE}s\b", re.IGNORECASE)
 _LAST_WORD = re.compile(r"[^\W_]+$")
 _LONGEST = 24
@@ -81,8 +98,7 @@ FRAGMENTS = frozenset(
 """Entries of vocabularies that are pieces of English words or signs, in lower case. No mask is filled by them."""
 
 NEGATIONS = (
-    r"\b(?:ai|are|ca|could|dare|did|do|does|had|has|have|is|may|might|must|need|ought|sha|should|was|were|wo|would)"
-    rf"\s?n{APOSTROPHE}?t\b",
+    rf"\b(?:{'|'.join(_BEFORE_NT)})\s?n{APOSTROPHE}?t\b",
     r"\b(?:no|not|never|none|nobody|nothing|nowhere|neither|nor|cannot|without|hardly|barely|scarcely)\b",
     r"\bno\s+one\b",
     r"\bcan\s+not\b",
@@ -227,14 +243,14 @@ def _held(text: str) -> Iterator[tuple[int, int]]:
         start, end, kind = *match.span(), match.lastgroup
         if kind == "elided":
             yield start, end
-        elif kind == "negation":
-            yield start - 3, end
-        else:
-            host_end = start - text[start - 1].isspace()
-            host = _LAST_WORD.search(text, max(host_end - _LONGEST, 0), host_end)
-            may_go = host is not None and (
-                (kind == "s" and host[0].casefold() not in PRONOUNS)
-                or (kind == "plural" and text[host.start() - 1 : host.start()] in APOSTROPHES)  # 'yes'
-            )
-            if not may_go:
-                yield host_end - 1, host_end
+            continue
+        host_end = start - 2 if kind == "negation" else start - text[start - 1].isspace()
+        found = _LAST_WORD.search(text, max(host_end - _LONGEST, 0), host_end)
+        host = found[0].casefold() if found else ""
+        may_go = {
+            "s": host not in PRONOUNS,
+            "negation": host not in _BEFORE_NT,
+            "plural": found is not None and text[found.start() - 1 : found.start()] in APOSTROPHES,  # 'yes'
+        }
+        if not may_go.get(kind or "", False):
+            yield host_end - 1, end
