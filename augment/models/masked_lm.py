@@ -194,10 +194,10 @@ class WordVocabulary:
                 self.families[i] = self._number.setdefault(words.folded(entry), len(self._number))
         self.largest_family = max(Counter(self.families[self.families >= 0].tolist()).values(), default=1)
         written_in = [None if entry is None else script(entry) for entry in self.words]
-        known = Counter(name for name, word in zip(written_in, self.words, strict=True) if word and len(word) > 1)
-        least = known.total() / KNOWN_SHARE
-        self._scripts = {name: i for i, (name, count) in enumerate(sorted(known.items())) if count >= least}
-        self.scripts = np.array([self._scripts.get(name, -1) for name in written_in], dtype=np.int64)
+        counts = Counter(name for name, word in zip(written_in, self.words, strict=True) if word and len(word) > 1)
+        least = counts.total() / KNOWN_SHARE
+        self._scripts = {name: i for i, (name, count) in enumerate(counts.items()) if name and count >= least}
+        self.scripts = np.array([self._scripts.get(name or "", -1) for name in written_in], dtype=np.int64)
 
     def family(self, word: str) -> int:
         """Return the number of a word's family, or -1 if no entry is that word in any case."""
