@@ -47,6 +47,7 @@ def upsample(
     workers: int = 1,
     text_column: str | None = None,
     label_column: str | None = None,
+    single_label: bool = False,
 ) -> tuple[Any, Manifest]:
     """Balance the classes of a data set with new rows, and return a record of what was done.
 
@@ -77,6 +78,8 @@ def upsample(
         ``if __name__ == "__main__":`` around what it runs.
     text_column, label_column : str, optional
         By default text/sentence/review and label/gold_label/sentiment.
+    single_label : bool, default=False
+        Take labels that look like several, such as ``plot|acting``, as one class each. Otherwise they are refused.
 
     Returns
     -------
@@ -115,7 +118,8 @@ def upsample(
         )
     if keep_columns is not None and isinstance(data, (tuple, list)):
         raise InputError("`keep_columns` is for tables, and (texts, labels) has no other columns. Leave it out.")
-    corpus = from_table(as_table(data), "the data", Layout(text_column=text_column, label_column=label_column))
+    layout = Layout(text_column=text_column, label_column=label_column, single_label=single_label)
+    corpus = from_table(as_table(data), "the data", layout)
     job = plan_job(
         corpus,
         chosen,

@@ -11,6 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from augment.data.containers import columns, has_text
+from augment.data.several_labels import check_one_each
 from augment.errors import InputError
 from augment.models.scorer import TextScorer
 from augment.words import folded
@@ -146,10 +147,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         InputError
             If a parameter, a text or a label cannot be used.
         """
+        from classifiers.data.splits import described
         from classifiers.training.run import train
 
         texts, labels = columns(X, y)
         usable = has_text(texts)
+        check_one_each(labels)
         check_classification_targets(np.asarray(labels))
         if not 0 <= self.validation_fraction < 1:
             raise InputError(f"The validation_fraction must be in [0, 1). Got {self.validation_fraction!r}.")
@@ -164,10 +167,12 @@ class TextClassifier(ClassifierMixin, BaseEstimator):
         config = TrainConfig(**self._settings())
         kept, held_out = self._parts(np.flatnonzero(usable), texts, codes)
 
-        def pair(chosen: np.ndarray) -> tuple[list[str], list[str]]:
-            return [texts[i] for i in chosen], [names[codes[i]] for i in chosen]
+        def table(chosen: np.ndarray, name: str) -> Any:
+            pair = [texts[i] for i in chosen], [names[codes[i]] for i in chosen]
+            return described(pair, name, single_label=True)  # a value of `y` is a class, whatever it looks like
 
-        self.result_ = train(config, pair(kept), pair(held_out) if len(held_out) else None)
+        validation = table(held_out, "the validation data") if len(held_out) else None
+        self.result_ = train(config, table(kept, "the training data"), validation)
         self.n_features_in_ = 1
         return self
 

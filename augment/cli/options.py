@@ -25,6 +25,7 @@ LAYOUT = (
     "label_map",
     "labels",
     "drop_unlabelled",
+    "single_label",
     "split",
     "delimiter",
     "quoting",
@@ -60,6 +61,7 @@ layout_options = section(
     ),
     option("--labels", metavar="A,B,…", help="Use rows of these classes only."),
     option("--drop-unlabelled", is_flag=True, help="Leave rows without a usable label out."),
+    option("--single-label", is_flag=True, help="Take labels such as plot|acting as one class each."),
     option("--split", default="train", metavar="NAME", help="Split of a saved folder or hub id."),
     option(
         "--delimiter",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from augment.data.several_labels import check_one_each
 from augment.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ def class_counts(labels: Sequence[Any]) -> dict[Any, int]:
     Raises
     ------
     InputError
-        If a label is missing, or strings and integers are mixed.
+        If a label is missing or a list, or strings and integers are mixed.
     """
+    check_one_each(labels)
     counts = Counter(labels)
     for label in counts:
         if label is None or label != label or label == "":

@@ -17,7 +17,9 @@ from augment.data.labels import label_namer, usable_rows, with_mapped_labels
 from augment.data.layout import Layout
 from augment.data.mapped_tables import release
 from augment.data.reading import load, load_spelled
+from augment.data.several_labels import check_columns, check_labels
 from augment.data.table_columns import BATCH, batches, encoded, selected, table_column, with_column
+from augment.data.text_pairs import pair_of
 from augment.errors import InputError, did_you_mean
 
 if TYPE_CHECKING:
@@ -268,6 +270,10 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
     """
     if len(table) == 0:
         raise InputError(f"{name}: the table has no rows; expected at least one.")
+    if layout.text_column is None or layout.text_column not in table.column_names:
+        _refuse_pair(table, name, layout.text_column)
+    if not layout.single_label:
+        _refuse_several_labels(table, name, layout)
     text_column = _find_text(table, name, layout.text_column)
     label_column = _find_label(table, name, layout)
     if text_column == label_column:
@@ -279,7 +285,7 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
         table = with_mapped_labels(table, name, label_column, layout.label_map)
     rows, unlabelled = usable_rows(table, name, label_column, layout)
     kept = table if len(rows) == len(table) else selected(table, rows)
-    return Corpus(
+    corpus = Corpus(
         name,
         kept,
         text_column,
@@ -289,6 +295,38 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
         unlabelled,
         fingerprint(kept.features, batches(kept)),
         layout,
+    )
+    if not (layout.single_label or layout.labels or layout.label_map):  # which all say what a class is
+        check_labels(corpus)
+    return corpus
+
+
+def _refuse_pair(table: Dataset, name: str, requested: str | None) -> None:
+    """Refuse rows of two texts if no text column is named, or both, and none has a known name."""
+    pair = pair_of(table)
+    if pair is None:
+        return
+    both = requested is not None and {part.strip() for part in requested.split(",")} == {*pair}
+    if both or (requested is None and not any(column in table.column_names for column in TEXT_COLUMNS)):
+        first, second = pair
+        what = "a run reads one of them" if both else "say which one is read"
+        raise InputError(
+            f"{name}: each row is a pair of texts, {first!r} and {second!r}; {what}: --text-column {first}, or"
+            f" --text-column {second}. `augment upsample` copies the other one into new rows with --keep-columns."
+            + " To change both, make rows once for each column: see docs/files.md."
+            * both
+        )
+
+
+def _refuse_several_labels(table: Dataset, name: str, layout: Layout) -> None:
+    """Refuse columns of several labels, before a message about missing columns would lead astray."""
+
+    def there(requested: str | None, defaults: Sequence[str]) -> str | None:
+        names = defaults if requested is None else (requested,)
+        return next((column for column in names if column in table.column_names), None)
+
+    check_columns(
+        table, name, there(layout.text_column, TEXT_COLUMNS), there(layout.label_column, LABEL_COLUMNS), LABEL_COLUMNS
     )
 
 

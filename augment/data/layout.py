@@ -33,6 +33,8 @@ class Layout:
         Names of the usable classes; every other row is left out.
     drop_unlabelled : bool, default=False
         Leave out rows whose label is null or empty, or "mixed" in a column `gold_label`.
+    single_label : bool, default=False
+        Take labels that look like several, such as ``plot|acting``, as one class each. Otherwise they are refused.
     split : str, default="train"
         Which split of a saved `DatasetDict` or of a hub id.
     delimiter : str, optional
@@ -52,6 +54,7 @@ class Layout:
     label_map: str | None = None
     labels: tuple[str, ...] | None = None
     drop_unlabelled: bool = False
+    single_label: bool = False
     split: str = "train"
     delimiter: str | None = None
     quoting: str | None = None
@@ -77,7 +80,7 @@ TABULAR = {"header": "header=False", "columns": "columns", "delimiter": "delimit
 """Fields of a layout that csv and tsv files alone have, and how a message names them."""
 
 
-OF_LABELS = ("label_column", "label_map", "labels", "drop_unlabelled")
+OF_LABELS = ("label_column", "label_map", "labels", "drop_unlabelled", "single_label")
 """Fields of a layout that say where the labels are and which of them count."""
 
 

@@ -259,6 +259,7 @@ def plan_job(
         columns=other_columns(
             corpus,
             keep_columns,
+            of_texts=texts_made,
             written={
                 name for guard in binding(chosen, copies=getattr(strategy, "copies", False)) for name in guard.columns
             },

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Literal, NamedTuple
 
 from augment.data.corpus import PROVENANCE, Corpus
+from augment.data.text_pairs import other_of
 from augment.errors import InputError, did_you_mean, listed
 
 KeepColumns = Literal["all"] | Sequence[str]
@@ -63,7 +64,9 @@ def checked(keep: Any) -> Literal["all"] | tuple[str, ...] | None:
     return tuple(keep)
 
 
-def other_columns(corpus: Corpus, keep: KeepColumns | None, *, written: Collection[str]) -> OtherColumns:
+def other_columns(
+    corpus: Corpus, keep: KeepColumns | None, *, written: Collection[str], of_texts: bool
+) -> OtherColumns:
     """Divide the columns that a run does not write into those that are copied and those that are left empty.
 
     Parameters
@@ -73,6 +76,8 @@ def other_columns(corpus: Corpus, keep: KeepColumns | None, *, written: Collecti
         The columns to copy. None for none of them.
     written : collection of str
         Columns that the run writes besides text, label and those of `PROVENANCE`.
+    of_texts : bool
+        Whether the new rows are texts and not vectors.
 
     Returns
     -------
@@ -81,9 +86,18 @@ def other_columns(corpus: Corpus, keep: KeepColumns | None, *, written: Collecti
     Raises
     ------
     InputError
-        If a name is not that of a column, or of one that the run writes.
+        If a name is not that of a column, or is of one that the run writes; or if rows are pairs of texts and nobody
+        says what becomes of the other text.
     """
     keep = checked(keep)
+    other = other_of(corpus.table, corpus.text_column)
+    if keep is None and other is not None and other not in written and of_texts:
+        raise InputError(
+            f"{corpus.name}: each row is a pair of texts, and new rows of {corpus.text_column!r} would lack {other!r}."
+            f" Give --keep-columns {other} to copy it, or all; --keep-columns none to leave it empty; or"
+            f" --text-column {other} --keep-columns {corpus.text_column} to change the other text. (In Python:"
+            f" keep_columns=[{other!r}].)"
+        )
     own = {corpus.text_column, corpus.label_column, *PROVENANCE, *written}
     others = [name for name in corpus.table.column_names if name not in own]
     if keep is None or keep == "all":

@@ -121,13 +121,15 @@ def _fine_tuned(
     config: TrainConfig, data: TaskData, train: LabelledRows, added: LabelledRows, keep_in: Path | None
 ) -> TrainResult:
     """Train a classifier, and keep it in a folder if one is given."""
+    from classifiers.data.splits import described
     from classifiers.training.run import train as fit
 
     held_out = (list(data.validation.texts), list(data.validation.labels))
     return fit(
         config,
-        _table(train, added),
-        held_out,
+        # The labels were checked when they were read.
+        described(_table(train, added), "the training data", single_label=True),
+        described(held_out, "the validation data", single_label=True),
         against=data.test_texts if makes_rows(config.augmentation) else (),
         output_dir=keep_in,
         overwrite=keep_in is not None,

@@ -253,7 +253,7 @@ def _refuse_leaks(name: str, synthetic: Split, parents: Split, held_out: Sequenc
         )
 
 
-def described(data: Any, name: str) -> Any:
+def described(data: Any, name: str, *, single_label: bool = False) -> Any:
     """Turn the data that `train` accepts into a labelled table.
 
     Parameters
@@ -261,6 +261,8 @@ def described(data: Any, name: str) -> Any:
     data : Corpus, datasets.Dataset, pandas.DataFrame, or (texts, labels)
     name : str
         Its name in messages.
+    single_label : bool, default=False
+        Take labels that look like several, such as ``plot|acting``, as one class each. Otherwise they are refused.
 
     Returns
     -------
@@ -269,9 +271,10 @@ def described(data: Any, name: str) -> Any:
     Raises
     ------
     InputError
-        If the data has another type, or a column is missing.
+        If the data has another type, a column is missing, or rows have several labels.
     """
     from augment.data.containers import as_table
     from augment.data.corpus import from_table
+    from augment.data.layout import Layout
 
-    return data if isinstance(data, Corpus) else from_table(as_table(data), name)
+    return data if isinstance(data, Corpus) else from_table(as_table(data), name, Layout(single_label=single_label))

@@ -122,6 +122,7 @@ class Synthesis:
         """Plan a set. Mistakes are an error here, before any row is made."""
         from augment.data.containers import as_table
         from augment.data.corpus import from_table
+        from augment.data.layout import Layout
         from augment.guards.selection import ALWAYS, select
         from augment.run.job import HeldOutTexts, plan_job
 
@@ -139,7 +140,7 @@ class Synthesis:
         names = [self.classes[code] for code in self.sources.codes]
         counts = self.sources.counts(self.classes)
         return plan_job(
-            from_table(as_table((self.sources.texts, names)), "the training rows"),
+            from_table(as_table((self.sources.texts, names)), "the training rows", Layout(single_label=True)),
             strategy,
             sampling_strategy={name: counts[name] + rows for name, rows in self.budget.items() if rows},
             seed=seed,

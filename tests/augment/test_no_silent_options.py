@@ -220,6 +220,7 @@ PASSED = {
     "label_map": "stars",
     "labels": "x,y",
     "drop_unlabelled": None,
+    "single_label": None,
     "split": "test",
     "delimiter": ";",
     "quoting": "none",

@@ -175,7 +175,7 @@ def test_provenance_that_cannot_be_parsed_is_refused_by_row(tmp_path: Path) -> N
             '{"text": "a", "label": 1.5}',
             "column 'label' must hold strings or integers, got float64; convert",
         ),
-        ("t.jsonl", '{"text": "a", "label": ["x"]}', "must hold strings or integers, got nested values; convert"),
+        ("t.jsonl", '{"text": "a", "label": ["x"]}', "the column 'label' holds a list of labels in each row"),
         ("t.jsonl", '{"text": "a", "label": {"x": 1}}', "must hold strings or integers, got nested values; convert"),
         ("t.jsonl", '{"text": "a", "label": true}', "column 'label' must hold strings or integers, got bool; convert"),
     ],

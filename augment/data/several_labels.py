@@ -1,0 +1,218 @@
+"""Recognise rows of several labels, which a run would take for one class each or not understand at all."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from augment.errors import InputError, listed
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from augment.data.corpus import Corpus
+
+LOOKED_AT = 1000
+"""Rows that are looked at, from the first on, where values and not their counts are compared."""
+SEPARATORS = "|;,"
+"""What may stand between the labels of one cell. A comma also stands in names of one class, so it has to prove more."""
+TOKENS = ("tokens", "words")
+"""Names of columns that hold a text as a list of its tokens."""
+LABELS = ("labels", "tags", "categories", "topics", "genres", "classes", "emotions", "aspects")
+"""Names of columns that hold a list of labels, besides the names of a label column."""
+_ZERO_OR_ONE = {0, 1, "0", "1", "0.0", "1.0", "true", "false", "True", "False"}
+_LIST = re.compile(r"""\[\s*(?:(?P<quote>['"]).*?(?P=quote)|-?\d+)\s*(?:[,\s].*)?\]""", re.DOTALL)
+_TAGS = "Counterpoise changes words and keeps the label, so that tags would stand at the wrong words."
+_CLASS = "A run balances classes of one label each."
+
+
+class Joined(NamedTuple):
+    """Labels that look like several."""
+
+    separator: str
+    example: str
+    """The most frequent of them."""
+    rows: int
+    """Rows that have one."""
+
+
+def joined_labels(counts: Mapping[str, int]) -> Joined | None:
+    """Look for labels that are several labels in one cell, such as ``plot|acting``.
+
+    With ``|`` or ``;`` a label counts if one of its parts is a label of its own or part of another; with a comma, if
+    all of its parts are. Two rows of such labels are enough. More than half of all rows are enough for ``|`` and ``;``
+    whatever their parts are.
+
+    Parameters
+    ----------
+    counts : mapping of str to int
+        Label → rows.
+
+    Returns
+    -------
+    Joined or None
+        None if each label is one.
+
+    Examples
+    --------
+    >>> joined_labels({"plot": 12, "plot|acting": 8, "music": 3})
+    Joined(separator='|', example='plot|acting', rows=8)
+    >>> joined_labels({"food, drink": 5, "ok": 9}), joined_labels({"AC/DC": 5, "Who": 9}), joined_labels({"a|b": 1})
+    (None, None, None)
+    """
+    whole = sum(counts.values())
+    for separator in SEPARATORS:
+        parts = {label: [part.strip() for part in label.split(separator)] for label in counts if separator in label}
+        parts = {label: own for label, own in parts.items() if all(own)}
+        holders = Counter(part for own in parts.values() for part in set(own))
+        alone = set(counts) - set(parts)
+        enough = all if separator == "," else any
+        found = [name for name, own in parts.items() if enough(part in alone or holders[part] > 1 for part in own)]
+        if separator != "," and len(counts) > 1 and 2 * sum(counts[label] for label in parts) > whole:
+            found = list(parts)
+        rows = sum(counts[label] for label in found)
+        if rows > 1:
+            return Joined(separator, max(found, key=lambda label: (counts[label], label)), rows)
+    return None
+
+
+def check_columns(
+    table: Dataset, name: str, text_column: str | None, label_column: str | None, known: Sequence[str]
+) -> None:
+    """Refuse tags of tokens, lists of labels, and a column for each label.
+
+    Parameters
+    ----------
+    table : Dataset
+    name : str
+        The table's name in messages.
+    text_column, label_column : str or None
+        Columns that exist; None if none was named and none has a known name.
+    known : sequence of str
+        The known names of a label column.
+
+    Raises
+    ------
+    InputError
+        Saying what was found and what to do.
+    """
+    import pyarrow as pa
+
+    types = {field.name: field.type for field in table.features.arrow_schema}
+    lists = [n for n, t in types.items() if pa.types.is_list(t) or pa.types.is_large_list(t)]
+    candidates = [label_column] if label_column is not None else [n for n in lists if n.lower() in (*known, *LABELS)]
+    labels = [column for column in candidates if column in lists]
+    texts = [n for n in lists if n.lower() in TOKENS and n not in labels]
+    for tokens in [*texts, *(n for n in (text_column,) if labels and n is not None)]:
+        for tags in labels or ([n for n in lists if n != tokens] if label_column is None else []):
+            if _as_long(table, tokens, tags):
+                raise _of_tokens(name, tags, tokens)
+    if labels:
+        raise InputError(
+            f"{name}: the column {labels[0]!r} holds a list of labels in each row. {_CLASS} Give a column of one label"
+            " per row; to take each combination as one class, join its labels into one text, e.g. 'plot|acting', and"
+            " give --single-label."
+        )
+    if label_column is None:
+        _check_one_hot(table, name)
+
+
+def check_labels(corpus: Corpus) -> None:
+    """Refuse labels that are several in one cell, or a tag for each word of the text.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Its labels are strings or integers.
+
+    Raises
+    ------
+    InputError
+        Saying what was found and what to do.
+    """
+    name, label_column, counts = corpus.name, corpus.label_column, corpus.counts
+    take = "Give --single-label to take each such label as one class."
+    if any(" " in label for label in counts) and _fits_words(corpus):
+        raise InputError(
+            f"{name}: the labels of column {label_column!r} are as many tags as their text has words. {_TAGS} Give a"
+            f" column of one label per text. {take}"
+        )
+    as_lists = [label for label in counts if _LIST.fullmatch(label)]
+    if 2 * sum(counts[label] for label in as_lists) > sum(counts.values()):
+        raise InputError(
+            f"{name}: the labels of column {label_column!r} are lists, e.g. {as_lists[0]!r:.60}. {_CLASS} Give a column"
+            f" of one label per row. {take}"
+        )
+    joined = joined_labels(counts)
+    if joined is not None:
+        raise InputError(
+            f"{name}: {joined.rows:,} of {sum(counts.values()):,} labels of column {label_column!r} look like several"
+            f" labels with {joined.separator!r} between them, e.g. {joined.example!r:.60}. {_CLASS} {take}"
+        )
+
+
+def check_one_each(labels: Sequence[Any]) -> None:
+    """Refuse labels in memory that are lists.
+
+    Raises
+    ------
+    InputError
+        Naming the first row with such a label.
+    """
+    for row, label in enumerate(labels):
+        if isinstance(label, (list, tuple, set, dict)) or getattr(label, "ndim", 0) > 0:
+            raise InputError(
+                f"Row {row} has several labels: {label!r:.60}. {_CLASS} Give one label per row; to take each"
+                " combination as one class, join its labels into one text, e.g. 'plot|acting'."
+            )
+
+
+def _check_one_hot(table: Dataset, name: str) -> None:
+    """Refuse a table without a label column that has a column of zeros and ones for each label."""
+    from augment.data.corpus import PROVENANCE
+
+    columns = table.with_format(None)[:LOOKED_AT]
+    flags = {
+        column: [str(value).lower() in ("1", "1.0", "true") for value in values]
+        for column, values in columns.items()
+        if column not in PROVENANCE and all(_is_flag(value) for value in values) and len({*map(str, values)}) > 1
+    }
+    if len(flags) < 2:
+        return
+    if all(sum(row) == 1 for row in zip(*flags.values(), strict=True)):
+        mend = "Exactly one is 1 in each row: make one column of labels, e.g. frame[names].idxmax(axis=1) in pandas."
+    else:
+        first = next(iter(flags))
+        mend = f"Balance one of them at a time, e.g. --label-column {first} --keep-columns all."
+    raise InputError(f"{name}: has a column of 0 and 1 for each label ({listed(list(flags))}). {_CLASS} {mend}")
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, (bool, int, float, str)) and value in _ZERO_OR_ONE
+
+
+def _as_long(table: Dataset, tokens: str, tags: str) -> bool:
+    """Return whether two columns hold lists of equal lengths, not all of one item. Texts count as lists of words."""
+    rows = table.with_format(None).select_columns([tokens, tags])[:LOOKED_AT]
+    words = [text.split() if isinstance(text, str) else text for text in rows[tokens]]
+    lengths = [(len(a or ()), len(b or ())) for a, b in zip(words, rows[tags], strict=True)]
+    return all(a == b for a, b in lengths) and any(a > 1 for a, _ in lengths)
+
+
+def _of_tokens(name: str, tags: str, tokens: str) -> InputError:
+    return InputError(
+        f"{name}: the column {tags!r} holds a tag for each token of {tokens!r}. {_TAGS} Give a table with a text and"
+        " one label in each row."
+    )
+
+
+def _fits_words(corpus: Corpus) -> bool:
+    """Return whether nearly all labels have as many parts as their text has words, and that more than one."""
+    classes = corpus.classes
+    labels = [classes[code] for code in corpus.codes[:LOOKED_AT]]
+    texts = corpus.texts[:LOOKED_AT]
+    pairs = [(len(text.split()), len(label.split())) for text, label in zip(texts, labels, strict=True) if text]
+    fitting = [words for words, tags in pairs if words == tags]
+    return len(pairs) > 1 and len(fitting) >= 0.9 * len(pairs) and sum(words > 2 for words in fitting) > len(pairs) / 2
