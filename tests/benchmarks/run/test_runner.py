@@ -197,10 +197,8 @@ def given_to_the_training(monkeypatch, cell, task, folder):
         patch.setattr("classifiers.training.run.train", caught)
         with pytest.raises(Reached) as reached:
             measure(cell, task, folder, keep=False)
-    (table,) = reached.value.args
-    if isinstance(table, tuple):
-        return LabelledRows(*map(tuple, table)), LabelledRows()
-    whole = list(zip(table["text"], table["label"], table["is_synthetic"], strict=True))
+    (corpus,) = reached.value.args
+    whole = list(zip(corpus.texts, corpus.named_labels(), corpus.is_synthetic.tolist(), strict=True))
     return tuple(
         LabelledRows(
             tuple(text for text, _, new in whole if new is made), tuple(label for _, label, new in whole if new is made)
