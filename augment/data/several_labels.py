@@ -113,7 +113,7 @@ def check_columns(
         raise InputError(
             f"{name}: the column {labels[0]!r} holds a list of labels in each row. {_CLASS} Give a column of one label"
             " per row; to take each combination as one class, join its labels into one text, e.g. 'plot|acting', and"
-            " give --single-label."
+            " give `single_label=True`."
         )
     if label_column is None:
         _check_one_hot(table, name)
@@ -133,7 +133,7 @@ def check_labels(corpus: Corpus) -> None:
         Saying what was found and what to do.
     """
     name, label_column, counts = corpus.name, corpus.label_column, corpus.counts
-    take = "Give --single-label to take each such label as one class."
+    take = "Give `single_label=True` to take each such label as one class."
     if any(" " in label for label in counts) and _fits_words(corpus):
         raise InputError(
             f"{name}: the labels of column {label_column!r} are as many tags as their text has words. {_TAGS} Give a"
@@ -185,7 +185,7 @@ def _check_one_hot(table: Dataset, name: str) -> None:
         mend = "Exactly one is 1 in each row: make one column of labels, e.g. frame[names].idxmax(axis=1) in pandas."
     else:
         first = next(iter(flags))
-        mend = f"Balance one of them at a time, e.g. --label-column {first} --keep-columns all."
+        mend = f"Balance one of them at a time, e.g. `label_column={first!r}` and `keep_columns='all'`."
     raise InputError(f"{name}: has a column of 0 and 1 for each label ({listed(list(flags))}). {_CLASS} {mend}")
 
 

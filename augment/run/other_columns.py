@@ -94,9 +94,8 @@ def other_columns(
     if keep is None and other is not None and other not in written and of_texts:
         raise InputError(
             f"{corpus.name}: each row is a pair of texts, and new rows of {corpus.text_column!r} would lack {other!r}."
-            f" Give --keep-columns {other} to copy it, or all; --keep-columns none to leave it empty; or"
-            f" --text-column {other} --keep-columns {corpus.text_column} to change the other text. (In Python:"
-            f" keep_columns=[{other!r}].)"
+            f" Give `keep_columns=[{other!r}]` to copy it, `keep_columns=[]` to leave it empty, or"
+            f" `text_column={other!r}` and `keep_columns=[{corpus.text_column!r}]` to change the other text."
         )
     own = {corpus.text_column, corpus.label_column, *PROVENANCE, *written}
     others = [name for name in corpus.table.column_names if name not in own]

@@ -79,8 +79,8 @@ def test_the_message_says_how_many_what_and_how_to_take_them():
         corpus(MANY)
     assert str(error.value) == (
         "films.csv: 4 of 12 labels of column 'label' look like several labels with '|' between them, e.g."
-        " 'plot|acting'. A run balances classes of one label each. Give --single-label to take each such label as one"
-        " class."
+        " 'plot|acting'. A run balances classes of one label each. Give `single_label=True` to take each such label as"
+        " one class."
     )
 
 
@@ -104,7 +104,7 @@ def test_class_names_are_looked_at_too():
 
 @pytest.mark.parametrize("label", ["['plot', 'acting']", '["plot"]', "[0, 1]", "[0 1 1]", "['plot' 'acting']"])
 def test_lists_that_were_written_as_text_are_recognised(label):
-    with pytest.raises(InputError, match=r"are lists, e\.g\. .*Give --single-label"):
+    with pytest.raises(InputError, match=r"are lists, e\.g\. .*Give `single_label=True`"):
         corpus([label] * 8 + ["[]"] * 4)
     assert corpus([label] * 8 + ["[]"] * 4, Layout(single_label=True)).classes
 
@@ -159,7 +159,7 @@ def test_a_column_for_each_label_is_refused(kind):
     with pytest.raises(InputError) as error:
         from_table(table, "comments")
     assert "has a column of 0 and 1 for each label ('toxic', 'insult')" in str(error.value)
-    assert "--label-column toxic --keep-columns all" in str(error.value)
+    assert "`label_column='toxic'` and `keep_columns='all'`" in str(error.value)
 
 
 def test_a_column_for_each_class_says_how_to_make_one_of_them():
@@ -229,6 +229,7 @@ def test_every_command_that_reads_labels_refuses_them_in_one_line(films, group, 
     assert result.exit_code == 2, result.output
     (line,) = result.output.splitlines()
     assert "look like several labels with '|' between them" in line
+    assert "Give --single-label to take" in line
     assert sorted(Path().iterdir()) == [Path("films.csv")]
 
 

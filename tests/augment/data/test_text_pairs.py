@@ -73,16 +73,16 @@ def test_without_a_choice_of_the_text_every_command_asks(pairs):
         refused(
             command,
             "pairs.csv: each row is a pair of texts, 'premise' and 'hypothesis'; say which one is read: --text-column"
-            " premise, or --text-column hypothesis. `augment upsample` copies the other one into new rows with"
-            " --keep-columns.",
+            " premise, or --text-column hypothesis. With ",
+            "upsampling copies the other one into new rows.",
         )
 
 
 def test_without_a_choice_of_the_other_text_upsample_asks(pairs):
     refused(
         "upsample pairs.csv -o out.csv --strategy random --text-column premise",
-        "new rows of 'premise' would lack 'hypothesis'. Give --keep-columns hypothesis to copy it, or all;"
-        " --keep-columns none to leave it empty; or --text-column hypothesis --keep-columns premise",
+        "new rows of 'premise' would lack 'hypothesis'. Give --keep-columns hypothesis to copy it,"
+        " --keep-columns none to leave it empty, or --text-column hypothesis and --keep-columns premise",
     )
 
 
