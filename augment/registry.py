@@ -200,6 +200,13 @@ class Registry:
         converted: dict[str, Any] = {}
         broken: set[str] = set()
         for key, value in {**plain, **texts}.items():
+            if key in ("seed", "random_state", "sampling_strategy", "guards") and self.left_out and key not in known:
+                setting = "seed" if key == "random_state" else key
+                problems.append(
+                    f"{key!r} is not a parameter of the {self.what} {name!r} but a setting of the whole run. Give it as"
+                    f" `{setting}`."
+                )
+                continue
             if key not in known:
                 has = f"It has {', '.join(known)}." if known else "It has none."
                 problems.append(f"The {self.what} {name!r} has no parameter {key!r}. {has}{did_you_mean(key, known)}")

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from augment.errors import InputError, did_you_mean
+from augment.seed_names import with_seed
 
 
 class Settings(BaseModel):
@@ -19,6 +20,8 @@ class Settings(BaseModel):
 
 class Configuration(Settings):
     """Base of settings that users build in Python: all that is wrong is one error.
+
+    Where there is a `seed`, it may also be given as `random_state`.
 
     Raises
     ------
@@ -31,13 +34,17 @@ class Configuration(Settings):
 
     def __init__(self, **values: Any) -> None:
         try:
-            super().__init__(**values)
+            super().__init__(**self._named(values))
         except ValidationError as error:
             raise InputError(problems(error, type(self), self.what, mark="`")) from None
 
     def changed(self, **values: Any) -> Self:
         """Return a copy with other values, checked like the first."""
-        return type(self)(**{**dict(self), **values})
+        return type(self)(**{**dict(self), **self._named(values)})
+
+    @classmethod
+    def _named(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return with_seed(values) if "seed" in cls.model_fields else values
 
 
 def problems(error: ValidationError, root: type[BaseModel], what: str, *, mark: str = "'") -> str:

@@ -26,6 +26,7 @@ from augment.run.notes import on_outcome
 from augment.run.other_columns import KeepColumns, checked
 from augment.run.text_run import Run
 from augment.run.text_table import extended_frame, extended_table
+from augment.seed_names import one_seed
 from augment.text.base import TextStrategy
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def upsample(
     strategy: str | TextStrategy = "fillmask",
     sampling_strategy: SamplingStrategy | None = None,
     seed: int | None = None,
+    random_state: int | None = None,
     against: Sequence[str] = (),
     guards: Sequence[str | Guard] | None = None,
     max_per_source: int | None = None,
@@ -62,6 +64,8 @@ def upsample(
         with another.
     seed : int, optional
         0 to 2**64 - 1. The same seed and data give the same rows. None for the strategy's `random_state`, or 0.
+    random_state : int, optional
+        The same as `seed`, by its name in scikit-learn.
     against : sequence of str, default=()
         Held-out texts that no new row may equal or nearly equal.
     guards : sequence of (str or Guard), optional
@@ -123,7 +127,9 @@ def upsample(
     job = plan_job(
         corpus,
         chosen,
-        **run_settings(chosen, sampling_strategy=sampling_strategy, seed=seed, guards=guards)._asdict(),
+        **run_settings(
+            chosen, sampling_strategy=sampling_strategy, seed=one_seed(seed, random_state), guards=guards
+        )._asdict(),
         held_out=[HeldOutTexts("against", never)] if never else (),
         max_per_source=max_per_source,
         keep_columns=keep_columns,
@@ -157,6 +163,7 @@ def upsample_file(
     strategy: str | TextStrategy | VectorSampler | None = None,
     sampling_strategy: SamplingStrategy | None = None,
     seed: int | None = None,
+    random_state: int | None = None,
     against: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
     guards: Sequence[str | Guard] | None = None,
     max_per_source: int | None = None,
@@ -192,6 +199,8 @@ def upsample_file(
         See `augment.generation.rows_to_make`. None for that of `config`, or the strategy's own, or ``"auto"``.
     seed : int, optional
         0 to 2**64 - 1. None for that of `config`, or the strategy's `random_state`, or 0.
+    random_state : int, optional
+        The same as `seed`, by its name in scikit-learn.
     against : path-like or sequence of path-like, optional
         Held-out files; no new row may equal or nearly equal a text of theirs.
     guards : sequence of (str or Guard), optional
@@ -262,7 +271,7 @@ def upsample_file(
         "source": None if source is None else os.fspath(source),
         "strategy": strategy if strategy is None or isinstance(strategy, str) else clone(strategy),
         "sampling_strategy": sampling_strategy,
-        "seed": seed,
+        "seed": one_seed(seed, random_state),
         "against": None if files is None else tuple(os.fspath(file) for file in files),
         "guards": guards,
         "max_per_source": max_per_source,

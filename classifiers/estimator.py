@@ -14,11 +14,12 @@ from augment.data.containers import columns, has_text
 from augment.data.several_labels import check_one_each
 from augment.errors import InputError
 from augment.models.scorer import TextScorer
+from augment.seed_names import SeededByRandomState
 from augment.words import folded
 from classifiers.config import TrainConfig
 
 
-class TextClassifier(ClassifierMixin, BaseEstimator):
+class TextClassifier(SeededByRandomState, ClassifierMixin, BaseEstimator):
     """An encoder with a classification head, fitted on texts.
 
     Its parameters are those of `classifiers.config.TrainConfig`, where each is described. `fit` checks them. Use

@@ -40,7 +40,6 @@ class Option(click.Option):
         kwargs.setdefault("show_default", True)
         super().__init__(*args, **kwargs)
         self.aliases = aliases
-        self.opts += aliases
 
     def make_metavar(self, ctx: click.Context) -> str:
         """Return the word for the value: N for a whole number, X for any number, the choices, or the own word."""
@@ -48,12 +47,12 @@ class Option(click.Option):
             return "N" if isinstance(self.type, click.types.IntParamType) else "X"
         return super().make_metavar(ctx)
 
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Return the names with the value, and the text. Aliases are left out."""
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Let the parser know all names. The help, messages and the Tab key have those without aliases."""
         names = self.opts
-        self.opts = [name for name in names if name not in self.aliases]
+        self.opts = [*names, *self.aliases]
         try:
-            return super().get_help_record(ctx)
+            super().add_to_parser(parser, ctx)
         finally:
             self.opts = names
 

@@ -17,6 +17,7 @@ from augment.data.table_columns import batches, selected
 from augment.data.writing import write_batches
 from augment.errors import InputError, OutputError
 from augment.files import check_writable, replacing
+from augment.seed_names import one_seed
 from augment.seeding import generator
 from augment.words import folded
 
@@ -152,7 +153,8 @@ def split_file(
     folder: str | os.PathLike[str],
     *,
     shares: Sequence[float] = tuple(SHARES.values()),
-    seed: int = 0,
+    seed: int | None = None,
+    random_state: int | None = None,
     layout: Layout = _DEFAULT,
     overwrite: bool = False,
 ) -> SplitResult:
@@ -169,8 +171,10 @@ def split_file(
         are spelled as the source is: encoding, row ends, delimiter.
     shares : sequence of float, default=(0.7, 0.15, 0.15)
         Of train, dev and test rows in each class.
-    seed : int, default=0
-        0 to 2**64 - 1. The same seed gives the same split.
+    seed : int, optional
+        0 to 2**64 - 1. The same seed gives the same split. None for 0.
+    random_state : int, optional
+        The same as `seed`, by its name in scikit-learn.
     layout : Layout, optional
         How the source is laid out.
     overwrite : bool, default=False
@@ -189,6 +193,7 @@ def split_file(
         If the folder exists or cannot be written.
     """
     named = check_shares(shares)
+    seed = one_seed(seed, random_state) or 0
     path, source = Path(folder), os.fspath(source)
     suffix = Path(source).suffix.lower() if os.path.isfile(source) else ".csv"
     files = {part: f"{part}{suffix}" for part in named}

@@ -24,6 +24,7 @@ from augment.registry import GUARDS, STRATEGIES
 from augment.run.job import HeldOutTexts, check_strategy, run_settings
 from augment.run.manifest import SCHEMA, Manifest
 from augment.run.other_columns import KeepColumns
+from augment.seed_names import with_seed
 from augment.settings import Settings, problems
 from augment.text.base import TextStrategy
 
@@ -274,7 +275,11 @@ def read(path: Path) -> RunConfig:
             " wrote it."
         )
     try:
-        return RunConfig.model_validate_json(json.dumps({k: v for k, v in record.items() if k not in OUTCOME}))
+        request = with_seed({key: value for key, value in record.items() if key not in OUTCOME})
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    try:
+        return RunConfig.model_validate_json(json.dumps(request))
     except ValidationError as error:
         raise InputError(f"{path}: {problems(error, RunConfig, 'A run')}") from None
 

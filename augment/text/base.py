@@ -21,10 +21,11 @@ from augment.guards.selection import select
 from augment.models.encoder import Encoders
 from augment.parameters import Rule, check_parameters
 from augment.registry import GUARDS, STRATEGIES
+from augment.seed_names import SeededByRandomState
 from augment.seeding import seed_of
 
 
-class TextStrategy(BaseEstimator, abc.ABC):
+class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
     """Makes new texts of a class from the texts that it has.
 
     A subclass sets `name` and `summary`, lists its parameters in a keyword-only constructor that only stores

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from augment.errors import InputError
 from augment.parameters import AS_SCIKIT_LEARN, check_parameters
+from augment.seed_names import SeededByRandomState
 from augment.seeding import generator, seed_of
 from augment.vectors.interpolation import Interpolation
 from augment.vectors.row_keys import first_rows, row_keys
@@ -92,7 +93,7 @@ class VectorRows:
         return np.flatnonzero(self.codes == code)
 
 
-class VectorSampler(BaseOverSampler, abc.ABC):
+class VectorSampler(SeededByRandomState, BaseOverSampler, abc.ABC):
     """Makes new vectors of a class from the vectors that it has.
 
     An over-sampler of imbalanced-learn. The base adds what other samplers lack: repeated rows are left out while new

@@ -14,6 +14,7 @@ from augment.data.containers import class_counts, columns, extended, has_text
 from augment.errors import InputError
 from augment.generation.budget import rows_to_make
 from augment.models.encoder import TextEncoder
+from augment.seed_names import SeededByRandomState
 from augment.vectors.base import VectorSampler
 from augment.vectors.smote import Adasyn, BorderlineSmote, Smote, SmoteFamily, SvmSmote
 
@@ -40,7 +41,7 @@ class Resampled(NamedTuple):
     """Of the second parent, float64, shape (m,), nan where there is none."""
 
 
-class VectorUpsampler(BaseEstimator):
+class VectorUpsampler(SeededByRandomState, BaseEstimator):
     """Balances texts by vectors: encodes the texts, and makes new vectors with a sampler.
 
     The result is vectors, since a vector has no text of its own. ``decode="nearest"`` names the nearest real sentence
@@ -78,6 +79,8 @@ class VectorUpsampler(BaseEstimator):
     >>> vectors.shape, y[-1]
     ((6, 384), 'neutral')
     """
+
+    seed_hint = "Its sampler has the seed: give sampler=Smote(random_state=…) or the like."
 
     def __init__(
         self,

@@ -266,9 +266,16 @@ def test_an_unknown_parameter_is_refused_with_those_there_are():
     assert refusal("shout", {"xyz": "1"}) == f"The strategy 'shout' has no parameter 'xyz'. {KNOWN}"
 
 
-@pytest.mark.parametrize("name", ["random_state", "sampling_strategy", "self"])
-def test_what_a_run_sets_by_itself_is_no_parameter(name):
-    assert refusal("shout", {name: "1"}).startswith(f"The strategy 'shout' has no parameter {name!r}. {KNOWN}")
+@pytest.mark.parametrize("name", ["seed", "random_state", "sampling_strategy", "guards"])
+def test_a_setting_of_the_whole_run_is_no_parameter(name):
+    setting = "seed" if name == "random_state" else name
+    assert refusal("shout", {name: "1"}) == (
+        f"{name!r} is not a parameter of the strategy 'shout' but a setting of the whole run. Give it as `{setting}`."
+    )
+
+
+def test_the_object_itself_is_no_parameter():
+    assert refusal("shout", {"self": "1"}).startswith(f"The strategy 'shout' has no parameter 'self'. {KNOWN}")
 
 
 def test_all_mistakes_are_told_in_one_message_and_in_their_order():
