@@ -17,6 +17,7 @@ from augment.data.corpus import from_table
 from augment.data.layout import Layout
 from augment.errors import InputError, Interrupted
 from augment.generation.budget import SamplingStrategy
+from augment.generation.singletons import Singletons
 from augment.guards.base import Guard
 from augment.run.config import settle
 from augment.run.file_run import Destination, Progress, make_file
@@ -46,6 +47,7 @@ def upsample(
     max_per_source: int | None = None,
     only_synthetic: bool = False,
     keep_columns: KeepColumns | None = None,
+    singletons: Singletons | None = None,
     workers: int = 1,
     text_column: str | None = None,
     label_column: str | None = None,
@@ -77,6 +79,9 @@ def upsample(
     keep_columns : "all" or sequence of str, optional
         Columns of a table that new rows copy from their source row, e.g. ``["lang"]``. The others are empty in new
         rows. None for no column, with a warning that names the empty ones; ``[]`` for no column, without it.
+    singletons : {"skip", "copy", "error"}, optional
+        What becomes of classes with a single text: they stay as they are, their row is repeated, or the data is
+        refused. None makes their rows like others, and refuses the data if the strategy cannot.
     workers : int, default=1
         Processes that make candidates. Changes the speed, not the result. A script that asks for several needs
         ``if __name__ == "__main__":`` around what it runs.
@@ -133,6 +138,7 @@ def upsample(
         held_out=[HeldOutTexts("against", never)] if never else (),
         max_per_source=max_per_source,
         keep_columns=keep_columns,
+        singletons=singletons,
     )
     for line in on_outcome(job):
         warnings.warn(line, stacklevel=2)
@@ -152,8 +158,8 @@ def upsample(
         "extra": run.columns(),
     }
     if hasattr(data, "iloc"):
-        return extended_frame(data, corpus, rows, chosen.name, **shape), result.manifest
-    return extended_table(corpus, rows, chosen.name, **shape), result.manifest
+        return extended_frame(data, corpus, rows, job.maker, **shape), result.manifest
+    return extended_table(corpus, rows, job.maker, **shape), result.manifest
 
 
 def upsample_file(
@@ -169,6 +175,7 @@ def upsample_file(
     max_per_source: int | None = None,
     only_synthetic: bool | None = None,
     keep_columns: KeepColumns | None = None,
+    singletons: Singletons | None = None,
     layout: Layout | None = None,
     encoder: str | TextEncoder | None = None,
     decode: Literal["nearest"] | None = None,
@@ -213,6 +220,10 @@ def upsample_file(
         Columns that new rows copy from their source row, e.g. ``["lang"]``; for text strategies only. The others are
         empty in new rows. None for what `config` says, or for no column, with a warning that names the empty ones;
         ``[]`` for no column, without it.
+    singletons : {"skip", "copy", "error"}, optional
+        What becomes of classes with a single text: they stay as they are, their row is repeated, or the data is
+        refused. None for what `config` says, or to make their rows like others, and to refuse the data if the strategy
+        cannot.
     layout : Layout, optional
         How the input is laid out. None to find the columns by their names.
     encoder : str or TextEncoder, optional
@@ -277,6 +288,7 @@ def upsample_file(
         "max_per_source": max_per_source,
         "only_synthetic": only_synthetic,
         "keep_columns": checked(keep_columns),
+        "singletons": singletons,
         "encoder": encoder,
         "decode": decode,
         **_changed_fields(layout),

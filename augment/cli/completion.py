@@ -110,7 +110,7 @@ MODELS = looked_up(_models, paths="dir")
 DTYPES = looked_up(_dtypes)
 POOLINGS = looked_up(_poolings)
 DEVICES = words("auto", "cpu", "cuda")
-AMOUNTS = words("auto", "minority", "all", "2x")
+AMOUNTS = words("auto", "minority", "all", "1.5x", "2x", "+500")
 """Forms of a sampling strategy."""
 INPUTS = looked_up(lambda: ["sample"], paths="file")
 """The bundled sample, and files."""

@@ -82,7 +82,7 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
     if isinstance(sampling_strategy, Real) and not isinstance(sampling_strategy, bool):
         return _from_share(float(sampling_strategy), counts)
     raise InputError(
-        "The sampling_strategy must be a word, a share, a mapping of class to amount, or a callable."
+        "`sampling_strategy` must be a word, a share, a mapping of class to amount, or a callable."
         f" Got {sampling_strategy!r}."
     )
 
@@ -100,7 +100,7 @@ def _from_word(word: str, counts: Counts) -> dict[Label, int]:
     chosen["auto"] = chosen["not majority"]
     if word not in chosen:
         raise InputError(
-            f"The sampling_strategy must be one of {', '.join(map(repr, chosen))}, a multiple such as '1.5x', a number"
+            f"`sampling_strategy` must be one of {', '.join(map(repr, chosen))}, a multiple such as '1.5x', a number"
             f" of new rows such as '+500', a share in (0, 1], or amounts by class. Got {word!r}."
             f"{did_you_mean(word, chosen)}"
         )
@@ -124,7 +124,7 @@ def _from_amount(amount: str, counts: Counts) -> dict[Label, int]:
 
 def _from_share(share: float, counts: Counts) -> dict[Label, int]:
     if not 0 < share <= 1:
-        raise InputError(f"The sampling_strategy as a share of the largest class must lie in (0, 1]. Got {share:g}.")
+        raise InputError(f"`sampling_strategy` as a share of the largest class must lie in (0, 1]. Got {share:g}.")
     total = math.floor(share * max(counts.values()))
     to_make = {label: total - count for label, count in counts.items() if count < total}
     if not to_make and share < 1:
@@ -139,7 +139,7 @@ def _from_amounts(amounts: Mapping[Label, Amount], counts: Counts) -> dict[Label
     wrong, totals = [], {}
     if unknown := [label for label in amounts if label not in counts]:
         wrong.append(
-            f"The class{'es' * (len(unknown) > 1)} {listed(unknown)} of the sampling_strategy"
+            f"The class{'es' * (len(unknown) > 1)} {listed(unknown)} of `sampling_strategy`"
             f" {'is' if len(unknown) == 1 else 'are'} not in the data, which has {listed([*counts], 20)}."
             f"{did_you_mean(map(str, unknown), map(str, counts))}"
         )

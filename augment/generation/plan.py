@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from augment.errors import InputError
 from augment.seeding import generator
 
 TOGETHER = 4
@@ -100,19 +99,3 @@ def usable_sources(usable: np.ndarray, codes: np.ndarray, classes: Sequence[Any]
     {'a': array([2]), 'b': array([0])}
     """
     return {label: np.flatnonzero(usable & (codes == code)) for code, label in enumerate(classes)}
-
-
-def check_sources(sources: Mapping[Any, np.ndarray], budget: dict[Any, int]) -> None:
-    """Raise an error if a class with rows to make has fewer than two usable texts.
-
-    Raises
-    ------
-    InputError
-        If there is one; the message names the class.
-    """
-    for label, n_rows in budget.items():
-        if n_rows and len(sources[label]) < 2:
-            raise InputError(
-                f"The class {label!r} has {len(sources[label])} usable text{'s' * (len(sources[label]) != 1)} and at"
-                " least 2 are needed to make new ones. Add rows, or leave the class out of the sampling strategy."
-            )

@@ -18,6 +18,7 @@ from augment.data.corpus import Corpus
 from augment.data.layout import Layout, check_layout
 from augment.errors import InputError, did_you_mean
 from augment.generation import budget
+from augment.generation.singletons import Singletons
 from augment.guards.base import Guard
 from augment.identity import difference, digest, installed_versions
 from augment.registry import GUARDS, STRATEGIES
@@ -95,6 +96,7 @@ class RunConfig(Settings):
     max_per_source: int | None = None
     only_synthetic: bool | None = None
     keep_columns: Literal["all"] | tuple[str, ...] | None = None
+    singletons: Singletons | None = None
     encoder: _Encoder | None = None
     decode: Literal["nearest"] | None = None
     versions: dict[str, str] | None = None
@@ -127,6 +129,7 @@ class RunRequest:
     max_per_source: int | None
     only_synthetic: bool
     keep_columns: KeepColumns | None
+    singletons: Singletons | None
     path: Path | None
     """The configuration file, or None."""
     named: Container[str]
@@ -300,8 +303,8 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     options : mapping
         The options by name: ``source``, ``strategy`` (a name, or a strategy), ``parameters`` (those
         of the strategy, as texts), ``sampling_strategy``, ``seed``, ``against``, ``guards``, ``max_per_source``,
-        ``only_synthetic``, ``keep_columns``, the fields of `Layout`, `MODEL_OPTIONS` and `ENCODER_OPTIONS`.
-        ``encoder`` is the name of a model, or a `TextEncoder`. None counts as not given.
+        ``only_synthetic``, ``keep_columns``, ``singletons``, the fields of `Layout`, `MODEL_OPTIONS` and
+        `ENCODER_OPTIONS`. ``encoder`` is the name of a model, or a `TextEncoder`. None counts as not given.
 
     Returns
     -------
@@ -377,6 +380,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         max_per_source=first("max_per_source") if encoder is None else options.get("max_per_source"),
         only_synthetic=bool(first("only_synthetic")),
         keep_columns=first("keep_columns") if encoder is None else options.get("keep_columns"),
+        singletons=first("singletons"),
         path=path,
         named={*(file.name for file in files or ()), *([] if options.get("source") else [source])},
         fingerprint=None if layout_changes else recorded.input.fingerprint,

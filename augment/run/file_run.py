@@ -195,6 +195,7 @@ def plan_file(
         guards=request.guards,
         max_per_source=request.max_per_source,
         keep_columns=request.keep_columns,
+        singletons=request.singletons,
         strict=strict,
     )
     if request.encoder is not None:
@@ -288,7 +289,7 @@ def _make_texts(
             features, batches = extended_batches(
                 job.corpus,
                 result.rows,
-                job.strategy.name,
+                job.maker,
                 only_synthetic=request.only_synthetic,
                 kept=job.columns.kept,
                 extra=run.columns(),

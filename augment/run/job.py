@@ -15,12 +15,14 @@ from augment.data.corpus import PROVENANCE, Corpus
 from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy, rows_to_make
 from augment.generation.loop import binding
-from augment.generation.plan import check_sources, usable_sources
+from augment.generation.plan import usable_sources
+from augment.generation.singletons import SingleRows, Singletons, single_rows
 from augment.guards.base import Guard
 from augment.guards.selection import select
 from augment.run.other_columns import KeepColumns, OtherColumns, other_columns
 from augment.seeding import seed_of
 from augment.text.base import TextStrategy, check_guards_apply
+from augment.text.duplication import Random
 
 if TYPE_CHECKING:
     from augment.vectors.base import VectorSampler
@@ -51,12 +53,18 @@ class Job:
     """Class name → rows to make."""
     sources: dict[str, np.ndarray]
     """Class name → rows of the corpus that new ones may be made from; int64, ascending."""
+    single_rows: SingleRows
+    """The classes with a single row, and what becomes of them."""
     first_variants: dict[str, int]
     """Class name → number of its sources' next variant; above 0 where synthetic rows are extended."""
     empty: int
     """Rows without a text. They are kept, but are never sources."""
     columns: OtherColumns
     """What new rows hold in the columns besides text and label."""
+
+    def maker(self, label: str) -> str:
+        """Return the name of the strategy that makes the rows of a class."""
+        return Random.name if label in self.single_rows.copied else self.strategy.name
 
 
 def check_count(name: str, value: Any) -> None:
@@ -173,6 +181,7 @@ def plan_job(
     guards: Sequence[str | Guard] | None = None,
     max_per_source: int | None = None,
     keep_columns: KeepColumns | None = None,
+    singletons: Singletons | None = None,
     strict: bool = False,
 ) -> Job:
     """Plan what to make, without opening a model.
@@ -195,6 +204,9 @@ def plan_job(
         Maximum number of new rows from one source, 1 or more; for text strategies only.
     keep_columns : "all" or sequence of str, optional
         Columns that new rows copy from their source row; for text strategies only. None for none of them.
+    singletons : {"skip", "copy", "error"}, optional
+        What becomes of classes with a single text: they stay as they are, their row is repeated, or the data is
+        refused. None makes their rows like others, and refuses the data if the strategy cannot.
     strict : bool, default=False
         Refuse data with empty texts.
 
@@ -238,7 +250,8 @@ def plan_job(
         )
     sources = usable_sources(has_text & ~corpus.is_synthetic, corpus.codes, corpus.classes)
     budget = {str(name): rows for name, rows in rows_to_make(sampling_strategy, counts).items()}
-    check_sources(sources, budget)
+    singles = single_rows(singletons, strategy, corpus.texts, sources, budget)
+    budget |= dict.fromkeys(singles.skipped, 0)
     chosen: tuple[Guard, ...] = ()
     if isinstance(strategy, TextStrategy):
         whole = len(corpus.table) + sum(budget.values())
@@ -254,6 +267,7 @@ def plan_job(
         counts=counts,
         budget=budget,
         sources=sources,
+        single_rows=singles,
         first_variants=_first_variants(corpus),
         empty=empty,
         columns=other_columns(

@@ -36,6 +36,10 @@ class Manifest:
     """The columns that new rows were asked to copy from their source row: ``"all"``, names, or None."""
     empty_columns: list[str]
     """The columns that new rows leave empty."""
+    singletons: str | None
+    """What was to become of classes with a single text: ``"skip"``, ``"copy"``, ``"error"``, or None."""
+    single_classes: list[str]
+    """The classes to which this was applied."""
     counts_before: dict[str, int]
     counts_after: dict[str, int]
     made: dict[str, int]
@@ -126,6 +130,8 @@ def recorded(
         only_synthetic=only_synthetic,
         keep_columns=list(keep) if isinstance(keep := job.columns.keep, tuple) else keep,
         empty_columns=list(job.columns.empty),
+        singletons=job.single_rows.request,
+        single_classes=list(job.single_rows.classes),
         counts_before=job.counts,
         counts_after={label: count + made.get(label, 0) for label, count in job.counts.items()},
         made=made,

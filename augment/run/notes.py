@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from augment.data.notes import NOT_SOURCES, on_rows
+from augment.errors import listed
 from augment.run.job import Job
 from augment.text.base import TextStrategy
 
@@ -40,4 +41,31 @@ def on_job(job: Job) -> list[str]:
     -------
     list of str
     """
-    return [*on_rows(job.corpus, NOT_SOURCES), *on_outcome(job)]
+    return [*on_rows(job.corpus, NOT_SOURCES), *on_single_rows(job), *on_outcome(job)]
+
+
+def on_single_rows(job: Job) -> list[str]:
+    """Return what becomes of classes with a single text.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    list of str
+        One line if there are such classes, or if there are none though something was to become of them.
+    """
+    singles = job.single_rows
+    if singles.request in ("skip", "copy"):
+        if not singles.classes:
+            return [f"`singletons={singles.request!r}`: no class has a single text."]
+        fate = "They stay as they are" if singles.request == "skip" else "New rows of them repeat it"
+        return [f"Classes with a single text: {listed(singles.classes)}. {fate}."]
+    alone = [label for label, rows in job.budget.items() if rows and len(job.sources[label]) == 1]
+    if not alone:
+        return []
+    return [
+        f"Classes with a single row: {listed(alone)}. All their new rows are made from it; `singletons='skip'`"
+        " leaves them as they are."
+    ]

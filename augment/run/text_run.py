@@ -6,11 +6,12 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from augment import registry
 from augment._version import __version__
-from augment.generation.loop import Row, Tally, Try, generate, try_draws
+from augment.generation.loop import Row, Tally, Try, binding, generate, try_draws
 from augment.guards.base import Originals
 from augment.identity import digest, installed_versions
 from augment.run.job import Job, check_count
@@ -18,6 +19,7 @@ from augment.run.journal import Journal
 from augment.run.manifest import Manifest, recorded
 from augment.run.workers import Workers
 from augment.text.base import fitted_guards
+from augment.text.duplication import Random
 
 
 class MadeRows(NamedTuple):
@@ -84,6 +86,7 @@ class Run:
             },
             "guards": [{**registry.GUARDS.to_config(guard), **guard.identity()} for guard in self.guards],
             "budget": job.budget,
+            "copied": list(job.single_rows.copied),
             "first_variants": job.first_variants,
             "seed": job.seed,
             "max_per_source": job.max_per_source,
@@ -124,20 +127,22 @@ class Run:
             attempt: Try = partial(try_draws, job.strategy, self.guards)
             if self.workers > 1:
                 attempt = stack.enter_context(Workers(job.strategy, self.guards, self.workers))
-            outcomes = generate(
-                attempt,
-                texts=job.corpus.texts,
-                sources=job.sources,
-                budget=job.budget,
-                guards=self.guards,
-                seed=job.seed,
-                tally=tally,
-                max_per_source=job.max_per_source,
-                first_variants=job.first_variants,
-                done=journal.outcomes() if journal else (),
-                progress=progress,
-            )
-            for number, outcome in enumerate(outcomes):
+            done = iter(journal.outcomes() if journal else ())
+            copied = {label: job.budget[label] for label in job.single_rows.copied}
+            common: dict[str, Any] = {
+                "texts": job.corpus.texts,
+                "sources": job.sources,
+                "seed": job.seed,
+                "tally": tally,
+                "max_per_source": job.max_per_source,
+                "first_variants": job.first_variants,
+                "done": done,
+                "progress": progress,
+            }
+            made = generate(attempt, budget=job.budget | dict.fromkeys(copied, 0), guards=self.guards, **common)
+            guards = binding(self.guards, copies=True)
+            copies = generate(partial(try_draws, Random(), guards), budget=copied, guards=guards, **common)
+            for number, outcome in enumerate(chain(made, copies)):
                 if journal is None:
                     rows += outcome.rows
                 elif number >= earlier:

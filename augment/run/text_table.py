@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,7 @@ def _arrow_type(name: str) -> pa.DataType:
 def extended_batches(
     corpus: Corpus,
     rows: Iterable[Row],
-    strategy: str,
+    strategy: Callable[[str], str],
     *,
     only_synthetic: bool,
     kept: Sequence[str] = (),
@@ -52,8 +52,8 @@ def extended_batches(
         The originals, n rows.
     rows : iterable of Row
         The new rows; `source` counts the rows of the corpus. They are read once, after the originals.
-    strategy : str
-        The name under which they are recorded.
+    strategy : callable
+        Takes the class of a row, and returns the name of the strategy under which it is recorded.
     only_synthetic : bool
         Leave the originals out.
     kept : sequence of str, default=()
@@ -99,7 +99,7 @@ def extended_batches(
                 corpus.label_column: labels.take(pa.array(corpus.codes[sources])),
                 "is_synthetic": pa.array(np.ones(len(chunk), bool)),
                 "source_row": pa.array(corpus.rows[sources]),
-                "strategy": pa.array([strategy] * len(chunk), schema.field("strategy").type),
+                "strategy": pa.array([strategy(row.label) for row in chunk], schema.field("strategy").type),
                 "variant": pa.array([row.variant for row in chunk], pa.int64()),
             }
             for name in extra:
@@ -118,7 +118,7 @@ def extended_batches(
 def extended_table(
     corpus: Corpus,
     rows: Iterable[Row],
-    strategy: str,
+    strategy: Callable[[str], str],
     *,
     only_synthetic: bool,
     kept: Sequence[str] = (),
@@ -137,7 +137,7 @@ def extended_frame(
     frame: pd.DataFrame,
     corpus: Corpus,
     rows: Sequence[Row],
-    strategy: str,
+    strategy: Callable[[str], str],
     *,
     only_synthetic: bool,
     kept: Sequence[str] = (),
@@ -154,7 +154,7 @@ def extended_frame(
             **{name: frame[name].iloc[sources].array for name in kept},
             "is_synthetic": True,
             "source_row": pd.array(sources, dtype="Int64"),
-            "strategy": strategy,
+            "strategy": [strategy(row.label) for row in rows],
             "variant": pd.array([row.variant for row in rows], dtype="Int64"),
             **{name: pd.Series([row.columns.get(name) for row in rows], dtype=object) for name in extra},
         }

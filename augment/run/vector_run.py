@@ -54,7 +54,7 @@ def make(
     for rows in job.sources.values():
         usable[rows] = True
     job.strategy.set_params(random_state=job.seed)
-    new = resampled(job.strategy, vectors, corpus.named_labels(), usable, job.budget)
+    new = resampled(job.strategy, vectors, corpus.named_labels(), usable, job.budget, copied=job.single_rows.copied)
     nearest_rows = nearest(vectors, new.vectors, usable) if decode else None
     _check_held_out(job, encoder, new)
     made = {label: new.labels.count(label) for label in job.budget}

@@ -123,7 +123,7 @@ def vector_batches(job: Job, made: Vectors, *, only_synthetic: bool) -> tuple[Fe
                 ),
                 "is_synthetic": pa.array(np.ones(count, bool)),
                 "source_row": _with_nulls(numbers[part, 0]),
-                "strategy": pa.array([job.strategy.name] * count),
+                "strategy": pa.array([*map(job.maker, new.labels[part])]),
                 "vector": as_column(new.vectors[part]),
                 "neighbor_row": _with_nulls(numbers[part, 1]),
                 "neighbor_weight": pa.array(new.weights[part], from_pandas=True),

@@ -15,7 +15,8 @@ from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy, rows_to_make
 from augment.generation.candidates import Candidate, Draw
 from augment.generation.loop import Row, Tally, binding, generate, try_draws
-from augment.generation.plan import check_sources, usable_sources
+from augment.generation.plan import usable_sources
+from augment.generation.singletons import single_rows
 from augment.guards.base import Guard, Originals
 from augment.guards.selection import select
 from augment.models.encoder import Encoders
@@ -69,6 +70,16 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         self.sampling_strategy = sampling_strategy
         self.random_state = random_state
         self.guards = guards
+
+    @property
+    def fewest_rows(self) -> int:
+        """The smallest number of different texts of a class that it can make new ones from, 1 or more."""
+        return 1
+
+    @property
+    def fewest_rows_advice(self) -> str:
+        """How to lower that number, as the end of a sentence, or an empty string."""
+        return ""
 
     @abc.abstractmethod
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
@@ -154,7 +165,8 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         Raises
         ------
         InputError
-            If lengths differ, a text is not a string, a label is missing, or there are not two classes.
+            If lengths differ, a text is not a string, a label is missing, there are not two classes, or classes have
+            fewer than `fewest_rows` texts.
         """
         self.check()
         rows, labels = columns(texts, y)
@@ -162,7 +174,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         place = {label: i for i, label in enumerate(counts)}
         sources = usable_sources(usable, np.array([place[label] for label in labels], dtype=np.int32), list(counts))
         budget = rows_to_make(self.sampling_strategy, counts)
-        check_sources(sources, budget)
+        single_rows(None, self, rows, sources, budget)
         check_guards_apply(self, self.guards)
         chosen = select(self.guards, self.own_guards(), budget=budget, rows=len(rows) + sum(budget.values()))
         self.random_state_ = seed_of(self.random_state)

@@ -75,6 +75,11 @@ class Composition(TextStrategy):
         """Whether all parts copy by design."""
         return all(part.copies for part in self.parts)
 
+    @property
+    def fewest_rows(self) -> int:
+        """The largest `fewest_rows` of the parts."""
+        return max(part.fewest_rows for part in self.parts)
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters; `deep` adds those of the parts, e.g. ``steps__0__mask_ratio``."""
         params: dict[str, Any] = super().get_params(deep=False)

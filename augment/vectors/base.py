@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
@@ -148,6 +148,16 @@ class VectorSampler(SeededByRandomState, BaseOverSampler, abc.ABC):
         self.random_state = random_state
         self.sphere = sphere
 
+    @property
+    def fewest_rows(self) -> int:
+        """The smallest number of different rows of a class that it can make new ones from, 1 or more."""
+        return 2
+
+    @property
+    def fewest_rows_advice(self) -> str:
+        """How to lower that number, as the end of a sentence, or an empty string."""
+        return ""
+
     @abc.abstractmethod
     def draw(self, rows: VectorRows, code: int, wanted: int, seed: int) -> Drawn:
         """Make new vectors of one class. This is the hook that a sampler writes.
@@ -266,18 +276,35 @@ class VectorSampler(SeededByRandomState, BaseOverSampler, abc.ABC):
         rows = VectorRows(unique, codes if whole else codes[numbers], labels, numbers, on_sphere)
         seed = seed_of(self.random_state)
         real = np.empty(0, dtype=np.uint64) if repeats else row_keys(unique)
-        parts, new_labels = [], []
+        parts, new_labels, wrong = [], [], []
+        to_make = {label: n_rows for label, n_rows in self.sampling_strategy_.items() if n_rows}
+        places = [int(np.searchsorted(labels, label)) for label in to_make]
+        sizes = {rows.label(code): len(rows.of(code)) for code in places}
+        if few := {label: size for label, size in sizes.items() if size < self.fewest_rows}:
+            raise InputError(self._too_few(few))
         with threadpool_limits(1, user_api="blas"):  # otherwise the last bits depend on the number of cores
             self.settle(rows, seed)
-            for label, n_rows in self.sampling_strategy_.items():
-                if n_rows:
-                    code = int(np.searchsorted(labels, label))
+            for code, (label, n_rows) in zip(places, to_make.items(), strict=True):
+                try:
                     parts.append(self._exactly(rows, code, n_rows, seed, real))
-                    new_labels.append(np.full(n_rows, label, dtype=y.dtype))
+                except InputError as error:
+                    wrong.append(str(error))
+                new_labels.append(np.full(n_rows, label, dtype=y.dtype))
+        if wrong:
+            raise InputError(" ".join(wrong))
         new = Drawn.joined(parts) if parts else Drawn.without_parents(vectors[:0])
         self.source_indices_ = np.where(new.parents < 0, -1, numbers[new.parents])
         self.weights_ = new.weights
         return np.concatenate([vectors, new.vectors]), np.concatenate([y, *new_labels])
+
+    def _too_few(self, sizes: Mapping[Any, int]) -> str:
+        """Say in one line that these classes have fewer different rows than `fewest_rows`."""
+        few = ", ".join(f"{label!r} ({size})" for label, size in sizes.items())
+        which, them = ("class", "it") if len(sizes) == 1 else ("classes", "them")
+        return (
+            f"{type(self).__name__} needs at least {self.fewest_rows} different rows of a class. Got fewer of the"
+            f" {which} {few}. Leave {them} out."
+        )
 
     def _exactly(self, rows: VectorRows, code: int, n_rows: int, seed: int, real: np.ndarray) -> Drawn:
         """Draw until there are enough rows that equal no real one, and leave a random surplus out."""

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from augment.errors import InputError
 from augment.seeding import generator
 from augment.vectors.base import Drawn, VectorRows, VectorSampler
 from augment.vectors.interpolation import Sphere, at_length
@@ -67,11 +66,6 @@ class Gaussian(VectorSampler):
 
         own = rows.vectors[rows.of(code)].astype(np.float64)
         varying = np.ptp(own, axis=0) > 0
-        if len(own) < 2 or not varying.any():
-            raise InputError(
-                f"{type(self).__name__} needs at least 2 different rows of class {rows.label(code)!r}. Got {len(own)}."
-                " Leave the class out."
-            )
         estimate = LedoitWolf() if self.shrinkage == "ledoit-wolf" else OAS()
         fitted = estimate.fit(own[:, varying])
         new = np.repeat(own[:1], wanted, axis=0)

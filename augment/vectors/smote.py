@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE
@@ -16,11 +16,10 @@ from augment.seeding import generator
 from augment.vectors.base import Drawn, VectorRows, VectorSampler
 from augment.vectors.interpolation import Interpolation, between
 from augment.vectors.row_estimators import Metric, RowNeighbors, _RowKMeans, _RowKMeansSmote, _RowSvm, for_search
+from augment.vectors.small_classes import NeedsNeighbors, SmallClass
 
-SmallClass = Literal["raise", "lower", "duplicate"]
 
-
-class SmoteFamily(VectorSampler, abc.ABC):
+class SmoteFamily(NeedsNeighbors, VectorSampler, abc.ABC):
     """Puts every new vector on the line between a row and one of its neighbours of the same class.
 
     An imbalanced-learn sampler is given the identity matrix in the place of the rows, and the neighbours of the real
@@ -162,14 +161,6 @@ class SmoteFamily(VectorSampler, abc.ABC):
         if n_own <= k_neighbors:
             if self.small_class == "duplicate":
                 return None
-            if self.small_class == "raise" or n_own < 2:
-                few = "Leave the class out, or give small_class='duplicate'."
-                mend = "Lower it, or give small_class='lower' or 'duplicate'."
-                raise InputError(
-                    f"`k_neighbors` of {type(self).__name__} must be smaller than the class {rows.label(code)!r}, which"
-                    f" has {n_own} different row{'s' * (n_own != 1)}. Got {k_neighbors}."
-                    f" {mend if n_own > 1 else few}"
-                )
             k_neighbors = n_own - 1
         return RowNeighbors(self._vectors, k_neighbors + 1, search=self.search, n_jobs=self.n_jobs)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
@@ -11,7 +11,7 @@ from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE
 from sklearn.base import BaseEstimator, clone
 
 from augment.data.containers import class_counts, columns, extended, has_text
-from augment.errors import InputError
+from augment.errors import InputError, listed
 from augment.generation.budget import rows_to_make
 from augment.models.encoder import TextEncoder
 from augment.seed_names import SeededByRandomState
@@ -136,7 +136,13 @@ class VectorUpsampler(SeededByRandomState, BaseEstimator):
 
 
 def resampled(
-    sampler: Any, vectors: np.ndarray, labels: Sequence[Any], usable: np.ndarray, budget: dict[Any, int]
+    sampler: Any,
+    vectors: np.ndarray,
+    labels: Sequence[Any],
+    usable: np.ndarray,
+    budget: dict[Any, int],
+    *,
+    copied: Collection[Any] = (),
 ) -> Resampled:
     """Make a given number of new vectors of each class with a sampler, from some of the rows.
 
@@ -151,6 +157,8 @@ def resampled(
         Which rows may be sources.
     budget : dict
         Class → rows to make.
+    copied : collection, default=()
+        Classes whose rows are repeated, one after the other, in the place of new ones.
 
     Returns
     -------
@@ -165,13 +173,17 @@ def resampled(
     own = np.asarray(labels)[places]
     to_make = {label: count for label, count in budget.items() if count}
     n_sources = {label: int((own == label).sum()) for label in to_make}
-    for label, count in n_sources.items():
-        if not count:
-            raise InputError(f"The class {label!r} has no usable row to make new ones from. Leave it out.")
+    if missing := [label for label, count in n_sources.items() if not count]:
+        classes, them = ("classes", "them") if len(missing) > 1 else ("class", "it")
+        has = "have" if len(missing) > 1 else "has"
+        raise InputError(
+            f"The {classes} {listed(missing, 20)} {has} no usable row to make new ones from. Leave {them} out."
+        )
+    copies = _copies(vectors, places, own, {label: to_make.pop(label) for label in [*to_make] if label in copied})
     if to_make and len(np.unique(own)) < 2:
         raise InputError("A sampler needs rows of two classes, and only those of one have a text. Add others.")
     if not to_make:
-        return Resampled(vectors[:0], [], np.empty((0, 2), dtype=np.int64), np.empty(0))
+        return copies
     sampler = adopted(sampler)
     sampler.set_params(sampling_strategy={label: n_sources[label] + count for label, count in to_make.items()})
     if isinstance(sampler, VectorSampler):
@@ -190,12 +202,22 @@ def resampled(
                 f" {count}. Give one whose counts are exact, such as those of `augment strategies`."
             )
     parents = getattr(sampler, "source_indices_", np.full((len(new), 2), -1))
+    weights = getattr(sampler, "weights_", np.full(len(new), np.nan))
     return Resampled(
-        new,
-        new_labels.tolist(),
-        np.where(parents < 0, -1, places[parents]),
-        getattr(sampler, "weights_", np.full(len(new), np.nan)),
+        np.concatenate([new, copies.vectors]),
+        new_labels.tolist() + copies.labels,
+        np.concatenate([np.where(parents < 0, -1, places[parents]), copies.parents]),
+        np.concatenate([weights, copies.weights]),
     )
+
+
+def _copies(vectors: np.ndarray, places: np.ndarray, own: np.ndarray, budget: Mapping[Any, int]) -> Resampled:
+    """Repeat the rows of some classes, one after the other."""
+    chosen = [np.resize(places[own == label], count) for label, count in budget.items()]
+    sources = np.concatenate([np.empty(0, dtype=np.int64), *chosen])
+    parents = np.stack([sources, np.full(len(sources), -1)], axis=1)
+    labels = [label for label, count in budget.items() for _ in range(count)]
+    return Resampled(vectors[sources], labels, parents, np.full(len(sources), np.nan))
 
 
 def nearest(vectors: np.ndarray, new: np.ndarray, usable: np.ndarray) -> Nearest:

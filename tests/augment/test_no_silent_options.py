@@ -198,6 +198,7 @@ def unwrapped(function: Any) -> Any:
 PASSED = {
     "strategy": "random",
     "sampling_strategy": "all",
+    "singletons": "skip",
     "seed": "3",
     "against": "other.csv",
     "model": "other",

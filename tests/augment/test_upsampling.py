@@ -195,7 +195,7 @@ def test_only_synthetic_gives_what_the_whole_ends_with(kind):
         (([*TEXTS[:-1], 5.0], LABELS), "float"),
         (pd.DataFrame({"words": TEXTS, "label": LABELS}), "'words', 'label'"),
         ((TEXTS, ["neutral"] * 12), "at least two classes"),
-        ((TEXTS, ["neutral"] + ["positive"] * 11), "'neutral'"),
+        ((["", *TEXTS[1:]], ["neutral"] + ["positive"] * 11), "No row of 'neutral' has a usable text"),
     ],
 )
 def test_data_that_cannot_be_used_are_refused_in_one_line(data, says):

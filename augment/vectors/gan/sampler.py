@@ -24,7 +24,8 @@ from augment.vectors.gan.one_hot import checked_groups, crossed
 from augment.vectors.interpolation import Sphere, at_length
 from augment.vectors.row_estimators import Metric
 from augment.vectors.row_keys import first_rows
-from augment.vectors.smote import SmallClass, Smote
+from augment.vectors.small_classes import NeedsNeighbors, SmallClass
+from augment.vectors.smote import Smote
 
 GeneratorInput = Literal["residual", "smote", "noise"]
 
@@ -53,7 +54,7 @@ _OF_RESIDUAL = {
 """Parameters that the default mode alone looks at, and their defaults."""
 
 
-class GANSMOTE(VectorSampler):
+class GANSMOTE(NeedsNeighbors, VectorSampler):
     """Makes vectors of a class by a generative adversarial network.
 
     There are three modes, by the input of the generator:
@@ -210,6 +211,12 @@ class GANSMOTE(VectorSampler):
         self.min_rows = min_rows
         self.on_collapse = on_collapse
 
+    @property
+    def fewest_rows(self) -> int:
+        """As for SMOTE; a class that a network learns from noise needs no neighbours."""
+        smote = super().fewest_rows
+        return min(smote, self.min_rows) if self.generator_input == "noise" else smote
+
     def takes_repeats(self) -> bool:  # noqa: D102 -- see the base
         return self.output == "onehot"
 
@@ -234,15 +241,17 @@ class GANSMOTE(VectorSampler):
                 " those of SMOTE.",
                 stacklevel=7,  # where fit_resample was called
             )
+        few = []
         for code in trained if self.generator_input == "residual" and self.small_class == "raise" else ():
             n_own = len(rows.of(code))
             kept = n_own - int(HELD_ASIDE * n_own)
             if self.k_neighbors >= kept:
-                raise InputError(
-                    f"`k_neighbors` of {type(self).__name__} must be smaller than {kept}: of the {n_own} different rows"
-                    f" of class {rows.label(code)!r} a fifth is held aside. Got {self.k_neighbors}. Lower it, or give"
-                    " small_class='lower'."
-                )
+                few.append(f"{kept}: of the {n_own} different rows of class {rows.label(code)!r} a fifth is held aside")
+        if few:
+            raise InputError(
+                f"`k_neighbors` of {type(self).__name__} must be smaller than {', and than '.join(few)}. Got"
+                f" {self.k_neighbors}. Lower it, or give small_class='lower'."
+            )
         self._rows, self._smote = rows, self._smote_of(rows)
         self._generators: dict[int, Any] = {}
         self.history_: list[dict[str, Any]] = []

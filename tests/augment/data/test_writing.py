@@ -181,7 +181,7 @@ def test_a_nul_far_down_is_named_by_its_row(tmp_path: Path, monkeypatch) -> None
 
 def extended(table: Dataset, rows: list[Row], **options: Any) -> Dataset:
     options = {"only_synthetic": False, **options}
-    return extended_table(from_table(table, "t", Layout(drop_unlabelled=True)), rows, "random", **options)
+    return extended_table(from_table(table, "t", Layout(drop_unlabelled=True)), rows, lambda label: "random", **options)
 
 
 ROWS = [Row("new a", "x", 0, 0, {"label_probs": [0.25, 0.75]}), Row("new c", "y", 1, 2)]
@@ -217,7 +217,11 @@ def test_an_output_is_extended_again_in_every_format(tmp_path: Path, name: str) 
     write(extended(labelled(["a", "b"], ["x", "y"]), ROWS, extra=extra), tmp_path / name)
     again = read(tmp_path / name)
     found = extended_table(
-        again, [Row("newer", "x", 0, 1, {"label_probs": [1.0]})], "more", only_synthetic=False, extra=extra
+        again,
+        [Row("newer", "x", 0, 1, {"label_probs": [1.0]})],
+        lambda label: "more",
+        only_synthetic=False,
+        extra=extra,
     )
     assert found["source_row"][:] == [None, None, 0, 1, 0]
     assert found["strategy"][:] == [None, None, "random", "random", "more"]
@@ -230,9 +234,13 @@ def test_an_output_is_extended_again_in_every_format(tmp_path: Path, name: str) 
 def test_a_frame_is_extended_by_what_was_measured_too() -> None:
     frame = pd.DataFrame({"text": ["a", "b"], "label": ["x", "y"]})
     corpus = from_table(Dataset.from_pandas(frame), "t")
-    found = extended_frame(frame, corpus, ROWS, "random", only_synthetic=False, extra={"label_probs": "list<float>"})
+    found = extended_frame(
+        frame, corpus, ROWS, lambda label: "random", only_synthetic=False, extra={"label_probs": "list<float>"}
+    )
     assert found["label_probs"].tolist() == [None, None, [0.25, 0.75], None]
-    alone = extended_frame(frame, corpus, ROWS, "random", only_synthetic=True, extra={"label_probs": "list<float>"})
+    alone = extended_frame(
+        frame, corpus, ROWS, lambda label: "random", only_synthetic=True, extra={"label_probs": "list<float>"}
+    )
     assert list(alone.columns) == list(found.columns)
 
 

@@ -237,23 +237,23 @@ AMOUNT = (
         (
             "minorty",
             REVIEWS,
-            "The sampling_strategy must be one of 'minority', 'not minority', 'not majority', 'all', 'auto', a multiple"
+            "`sampling_strategy` must be one of 'minority', 'not minority', 'not majority', 'all', 'auto', a multiple"
             " such as '1.5x', a number of new rows such as '+500', a share in (0, 1], or amounts by class. Got"
             " 'minorty'. Did you mean 'minority'?",
         ),
         (
             "xyz",
             REVIEWS,
-            "The sampling_strategy must be one of 'minority', 'not minority', 'not majority', 'all', 'auto', a multiple"
+            "`sampling_strategy` must be one of 'minority', 'not minority', 'not majority', 'all', 'auto', a multiple"
             " such as '1.5x', a number of new rows such as '+500', a share in (0, 1], or amounts by class. Got 'xyz'.",
         ),
-        (0.0, REVIEWS, "The sampling_strategy as a share of the largest class must lie in (0, 1]. Got 0."),
-        (1.5, REVIEWS, "The sampling_strategy as a share of the largest class must lie in (0, 1]. Got 1.5."),
-        (2, REVIEWS, "The sampling_strategy as a share of the largest class must lie in (0, 1]. Got 2."),
+        (0.0, REVIEWS, "`sampling_strategy` as a share of the largest class must lie in (0, 1]. Got 0."),
+        (1.5, REVIEWS, "`sampling_strategy` as a share of the largest class must lie in (0, 1]. Got 1.5."),
+        (2, REVIEWS, "`sampling_strategy` as a share of the largest class must lie in (0, 1]. Got 2."),
         (
             float("nan"),
             REVIEWS,
-            "The sampling_strategy as a share of the largest class must lie in (0, 1]. Got nan.",
+            "`sampling_strategy` as a share of the largest class must lie in (0, 1]. Got nan.",
         ),
         (
             0.25,
@@ -264,23 +264,23 @@ AMOUNT = (
         (
             {"neutral": 9},
             {"negative": 5, "neutrale": 2},
-            "The class 'neutral' of the sampling_strategy is not in the data, which has 'negative', 'neutrale'."
+            "The class 'neutral' of `sampling_strategy` is not in the data, which has 'negative', 'neutrale'."
             " Did you mean 'neutrale'?",
         ),
-        ({7: 9}, {1: 5, 2: 2}, "The class 7 of the sampling_strategy is not in the data, which has 1, 2."),
+        ({7: 9}, {1: 5, 2: 2}, "The class 7 of `sampling_strategy` is not in the data, which has 1, 2."),
         ({"neu": 2.5}, REVIEWS, f"{AMOUNT} Got 2.5."),
         ({"neu": True}, REVIEWS, f"{AMOUNT} Got True."),
         ({"neu": "4"}, REVIEWS, f"{AMOUNT} Got '4'."),
         (
             {"neutral": 9, "net": "+1", "x": 3},
             REVIEWS,
-            "The classes 'neutral', 'net', 'x' of the sampling_strategy are not in the data, which has 'neg', 'neu',"
+            "The classes 'neutral', 'net', 'x' of `sampling_strategy` are not in the data, which has 'neg', 'neu',"
             " 'pos'. Did you mean 'neu' for 'neutral', 'neu' for 'net'?",
         ),
         (
             {"neg": 3, "neu": "0.5x", "nea": 1, "pos": "6"},
             REVIEWS,
-            "The class 'nea' of the sampling_strategy is not in the data, which has 'neg', 'neu', 'pos'. Did you mean"
+            "The class 'nea' of `sampling_strategy` is not in the data, which has 'neg', 'neu', 'pos'. Did you mean"
             " 'neu'? The total for class 'neg' must be at least the 5 rows that it has: upsampling removes none. Got 3."
             " The total for class 'neu' must be at least the 2 rows that it has: upsampling removes none. Got 0.5x."
             f" {AMOUNT.replace('neu', 'pos')} Got '6'.",
@@ -300,17 +300,17 @@ AMOUNT = (
         (
             True,
             REVIEWS,
-            "The sampling_strategy must be a word, a share, a mapping of class to amount, or a callable. Got True.",
+            "`sampling_strategy` must be a word, a share, a mapping of class to amount, or a callable. Got True.",
         ),
         (
             ["neu"],
             REVIEWS,
-            "The sampling_strategy must be a word, a share, a mapping of class to amount, or a callable. Got ['neu'].",
+            "`sampling_strategy` must be a word, a share, a mapping of class to amount, or a callable. Got ['neu'].",
         ),
         (
             None,
             REVIEWS,
-            "The sampling_strategy must be a word, a share, a mapping of class to amount, or a callable. Got None.",
+            "`sampling_strategy` must be a word, a share, a mapping of class to amount, or a callable. Got None.",
         ),
     ],
 )

@@ -128,5 +128,5 @@ def test_rows_are_taken_from_any_part_of_a_big_table_and_more_than_once():
     )
     sources = [count - 1, 3, 3, BATCH, *range(BATCH + 7)]
     rows = [Row("new", "b", source, 0) for source in sources]
-    _, parts = extended_batches(corpus, rows, "swap", only_synthetic=True, kept=["id"])
+    _, parts = extended_batches(corpus, rows, lambda label: "swap", only_synthetic=True, kept=["id"])
     assert [value for part in parts for value in part.column("id").to_pylist()] == sources

@@ -127,7 +127,9 @@ def test_a_sampler_that_makes_real_rows_alone_is_stopped_with_the_reason():
     assert str(caught.value) == (
         "Wander makes too few new rows of class 'neg': 0 of 11, since the others equal real ones."
         " Its rows differ too little."
-    )
+        " Wander makes too few new rows of class 'neu': 0 of 18, since the others equal real ones."
+        " Its rows differ too little."
+    ), "each of the classes"
 
 
 def test_a_new_row_may_not_equal_a_real_one_of_another_class_either():

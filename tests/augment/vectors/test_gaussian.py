@@ -92,7 +92,9 @@ def test_a_class_of_one_row_is_refused_with_the_mend(rows):
     X[:rows] = X[0]
     with pytest.raises(InputError) as caught:
         drawn(X, y, 5)
-    assert str(caught.value) == ("Gaussian needs at least 2 different rows of class 'few'. Got 1. Leave the class out.")
+    assert str(caught.value) == (
+        "Gaussian needs at least 2 different rows of a class. Got fewer of the class 'few' (1). Leave it out."
+    )
 
 
 def unit(dtype="float32"):

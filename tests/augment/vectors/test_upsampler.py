@@ -332,7 +332,7 @@ def test_the_same_seed_gives_the_same_bytes_and_none_others(encoder, texts):
         ({"sampler": Smote(k_neighbors=0)}, InputError, "`k_neighbors` of Smote"),
         ({"sampler": Smote(sampling_strategy="most")}, InputError, "must be one of 'minority'"),
         ({"sampler": SMOTE(sampling_strategy={"neutral": 3})}, InputError, "at least the 7 rows that it has"),
-        ({"sampler": SMOTE(sampling_strategy={"bad": 30})}, InputError, "The class 'bad' of the sampling_strategy"),
+        ({"sampler": SMOTE(sampling_strategy={"bad": 30})}, InputError, "The class 'bad' of `sampling_strategy`"),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(encoder, texts, change, error, message):
