@@ -306,7 +306,7 @@ def test_other_versions_are_told_and_stop_nothing():
         ({"seed": -1}, "The seed must be a whole number from 0 to 2**64 - 1. Got -1."),
         ({"max_per_source": 0}, "--max-per-source must be a whole number, 1 or more. Got 0."),
         ({"against": ["dev.csv"]}, "'against.0' must be an object. Got 'dev.csv'."),
-        ({"sampling_strategy": [1]}, "`sampling_strategy` must be a word, a share,"),
+        ({"sampling_strategy": [1]}, "--sampling-strategy must be a word, a share,"),
         ({"schema": 99}, "run.json: has the schema 99, and this version reads 1."),
     ],
 )
