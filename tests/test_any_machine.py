@@ -269,7 +269,7 @@ def test_line_ends_of_windows_are_no_part_of_words_and_sentences(tmp_path):
 
     words = tmp_path / "words.txt"
     words.write_bytes(b"lovely\r\nawful # a note\r\n")
-    assert read_words(str(words)) == {"lovely", "awful"}
+    assert read_words("positive", str(words)) == {"lovely", "awful"}
     sentences = tmp_path / "sentences.txt"
     sentences.write_bytes(b"It is open.\r\nIt has two doors.\r\n")
     assert list(text_lines(str(sentences))) == ["It is open.", "It has two doors."]

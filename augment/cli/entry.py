@@ -129,7 +129,8 @@ def guards_command(name: str | None) -> None:
         return
     click.echo(listed(GUARDS, {"guard": "A new row that passes"}))
     click.echo(f"\nAlways asked: {', '.join(ALWAYS)}.")
-    click.echo(f"Asked where they suit, unless --guard names others: {', '.join(DEFAULT)}.")
+    click.echo(f"Asked by default where they suit: {', '.join(DEFAULT)}.")
+    click.echo("`--guard NAME` asks one more. `--guard only:NAME` and `--guard none` leave the default ones out.")
     click.echo("The parameters of one: augment guards NAME")
 
 

@@ -1,9 +1,11 @@
-"""The guard that keeps praise and blame out of a class that has neither."""
+"""The guard that keeps words of praise and blame in their classes, and out of others."""
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,48 +13,81 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from augment.errors import InputError, did_you_mean
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard, Originals
-from augment.parameters import TextTuple
+from augment.parameters import Rule, TextTuple
 from augment.words import folded_words, key
 
 if TYPE_CHECKING:
     from augment.models.encoder import Encoders
 
 
-class Polarity(Guard):
-    """In some classes no word of praise or blame may be inserted; words of the source may stay.
+_DEGREE = r"(?:very|extremely|highly|strongly|mostly|moderately|somewhat|slightly|weakly)"
+NAMES = {
+    "positive": re.compile(r"(?:DEGREE )?pos(?:itive)?|[45] stars".replace("DEGREE", _DEGREE)),
+    "negative": re.compile(r"(?:DEGREE )?neg(?:ative)?|1 star|2 stars".replace("DEGREE", _DEGREE)),
+    "neutral": re.compile(r"neu(?:tral)?|3 stars"),
+}
+"""The usual names of polar classes, by pole: in lower case, with one space for ``_``, ``-`` and spaces."""
 
-    For "neutral", an inserted "great" or "awful" is the likeliest way to a wrong label. Other classes pass untouched.
+
+class Polarity(Guard):
+    """In a class of one pole, praise or blame, no word of the other pole may come in and none of its own may get lost.
+
+    In a positive class, a new "awful" is the likeliest way to a wrong label, and "a wonderful film" that becomes "a
+    long film" is not positive any more. A word of the own pole may be replaced by another one of that pole. A neutral
+    class gets no word of either pole, and may lose all of them. A word that both lists have, such as "funny", is of
+    both poles: no polar class gets it. Words of the source may stay, whatever they are. Other classes pass untouched.
 
     Parameters
     ----------
-    classes : tuple of str, default=("neutral",)
-        The guarded classes, without regard to case; at least one of them must be in the data.
-    words_file : str, optional
-        A UTF-8 file with one word a line, with all inflections, without regard to case; ``#`` starts a comment. It
-        replaces the English list that comes with the package.
+    positive : tuple of str, optional
+        Classes of praise, without regard to case; each must be in the data. An empty tuple guards none. None for those
+        with usual names: positive or pos, also after very, extremely, somewhat and the like, and 4 or 5 stars.
+    negative : tuple of str, optional
+        Classes of blame, likewise: negative or neg, and 1 star or 2 stars.
+    neutral : tuple of str, optional
+        Classes of neither, likewise: neutral or neu, and 3 stars.
+    positive_words : str, optional
+        A UTF-8 file of words that praise: one word a line, with all inflections, without regard to case; ``#`` starts
+        a comment. It replaces the English list that comes with the package.
+    negative_words : str, optional
+        The same for words that blame.
 
     Notes
     -----
-    Of the candidates of `fillmask` for neutral rows of SST-3 (`mini`, defaults, 8 for each of 300 rows) it rejects
-    11 %, most often for "funny", "bad", "good", "love", "entertaining" and "best". No row was left without any.
+    Words count by their form. "good" praises in "not good" as well; the negation itself is protected by `FillMask`. A
+    class "mixed" has no usual pole, since it holds words of both.
     """
 
     name: ClassVar[str] = "polarity"
-    summary: ClassVar[str] = "inserts no word of praise or blame into a neutral row"
+    summary: ClassVar[str] = "gets no word of the other pole and loses none of its own, if its class is polar"
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "classes": [TextTuple("at least one class", least=1)],
-        "words_file": [str, None],
+        **{pole: [TextTuple("classes"), None] for pole in NAMES},
+        "positive_words": [str, None],
+        "negative_words": [str, None],
     }
+    _parameter_rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(tuple(NAMES), lambda *classes: _are_apart(classes), "of other classes than the other poles"),
+    )
 
-    def __init__(self, *, classes: tuple[str, ...] = ("neutral",), words_file: str | None = None) -> None:
-        self.classes = classes
-        self.words_file = words_file
+    def __init__(
+        self,
+        *,
+        positive: tuple[str, ...] | None = None,
+        negative: tuple[str, ...] | None = None,
+        neutral: tuple[str, ...] | None = None,
+        positive_words: str | None = None,
+        negative_words: str | None = None,
+    ) -> None:
+        self.positive = positive
+        self.negative = negative
+        self.neutral = neutral
+        self.positive_words = positive_words
+        self.negative_words = negative_words
 
     def suits(self, budget: Mapping[Any, int], rows: int) -> bool:
-        """Return whether rows of a guarded class are to be made."""
-        watched = {name.casefold() for name in self.classes}
-        return any(n_rows and str(label).casefold() in watched for label, n_rows in budget.items())
+        """Return whether rows of a polar class are to be made."""
+        return any(n_rows and self.pole(label) for label, n_rows in budget.items())
 
     def prepare(self, encoders: Encoders) -> None:
         """Read the words.
@@ -60,37 +95,88 @@ class Polarity(Guard):
         Raises
         ------
         InputError
-            If the file cannot be read or holds no word, or a line holds several.
+            If a file cannot be read or holds no word, or a line holds several.
         """
-        self._words = read_words(self.words_file)
+        self._words = {pole: read_words(pole, getattr(self, f"{pole}_words")) for pole in ("positive", "negative")}
 
     def identity(self) -> dict[str, Any]:
-        """Return the number of words and their hash."""
-        return {"words": len(self._words), "words_hash": f"{key(' '.join(sorted(self._words))):016x}"}
+        """Return the pole of each polar class of the data, and the number of words and their hash."""
+        lists = [sorted(words) for words in self._words.values()]
+        return {
+            "poles": self.poles_,
+            "words": sum(map(len, lists)),
+            "words_hash": f"{key(json.dumps(lists, ensure_ascii=False)):016x}",
+        }
 
     def fit(self, originals: Originals) -> None:
-        """Raise an error if the data has none of the guarded classes."""
+        """Find the polar classes of the data.
+
+        Raises
+        ------
+        InputError
+            If the data has none, or lacks a class that a parameter names.
+        """
         classes = {str(label): None for label in originals.labels}
-        if not self._guarded().intersection(label.casefold() for label in classes):
+        self.poles_ = {label: pole for label in sorted(classes) if (pole := self.pole(label))}
+        present = {label.casefold() for label in classes}
+        for pole in NAMES:
+            for name in getattr(self, pole) or ():
+                if name.casefold() not in present:
+                    raise InputError(
+                        f"`{pole}` of the polarity guard names the class {name!r} and the data has no such class, but"
+                        f" {', '.join(map(repr, classes))}.{did_you_mean(name, classes)} Name its classes."
+                    )
+        if not self.poles_:
             raise InputError(
-                f"The polarity guard is for {', '.join(map(repr, self.classes))} and the data has no such class, but"
-                f" {', '.join(map(repr, classes))}.{did_you_mean(self.classes[0], classes)}"
-                " Name its classes, or leave the guard out."
+                f"The polarity guard knows none of the classes {', '.join(map(repr, classes))}. Say which are of which"
+                " pole, e.g. polarity:positive=praise,negative=complaint, or leave the guard out."
             )
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
-        """Look up the inserted words."""
-        guarded = self._guarded()
-        return Judgement(
-            [
-                str(draw.label).casefold() not in guarded or self._words.isdisjoint(inserted(draw, candidate))
-                for draw, candidate in zip(draws, candidates, strict=True)
-            ]
+        """Look up the words that came in and those that got lost."""
+        return Judgement([self._keeps_pole(draw, candidate) for draw, candidate in zip(draws, candidates, strict=True)])
+
+    def pole(self, label: Any) -> str | None:
+        """Return the pole of a class.
+
+        Parameters
+        ----------
+        label : object
+            The class; its text counts.
+
+        Returns
+        -------
+        {"positive", "negative", "neutral"} or None
+
+        Examples
+        --------
+        >>> Polarity().pole("Very_Positive"), Polarity(negative=("rant",)).pole("Rant"), Polarity().pole("mixed")
+        ('positive', 'negative', None)
+        """
+        name = str(label).casefold()
+        for pole in NAMES:
+            if name in map(str.casefold, getattr(self, pole) or ()):
+                return pole
+        usual = " ".join(re.split(r"[\s_-]+", name.strip()))
+        return next(
+            (pole for pole, known in NAMES.items() if getattr(self, pole) is None and known.fullmatch(usual)), None
         )
 
-    def _guarded(self) -> set[str]:
-        """Return the classes without case."""
-        return {name.casefold() for name in self.classes}
+    def _keeps_pole(self, draw: Draw, candidate: Candidate) -> bool:
+        """Return whether a candidate is still of its class's pole, as far as words tell."""
+        pole = self.pole(draw.label)
+        if pole is None:
+            return True
+        other = [self._words[of] for of in self._words if of != pole]
+        if not all(words.isdisjoint(inserted(draw, candidate)) for words in other):
+            return False
+        return pole == "neutral" or not loses(draw, candidate, self._words[pole])
+
+
+def _are_apart(poles: Iterable[Sequence[str] | None]) -> bool:
+    """Return whether no class is named for two poles."""
+    named = [name for classes in poles for name in {name.casefold() for name in classes or ()}]
+    return len(named) == len(set(named))
 
 
 def inserted(draw: Draw, candidate: Candidate) -> Iterable[str]:
@@ -118,12 +204,48 @@ def inserted(draw: Draw, candidate: Candidate) -> Iterable[str]:
     return Counter(folded_words(candidate.text)) - Counter(folded_words(draw.text))
 
 
-def read_words(path: str | None) -> frozenset[str]:
-    """Read a list of words, folded.
+def loses(draw: Draw, candidate: Candidate, words: Container[str]) -> bool:
+    """Return whether one of these words of the source is gone, and none of them has come in its place.
 
     Parameters
     ----------
-    path : str or None
+    draw : Draw
+    candidate : Candidate
+        If it records its replacements, each of them is looked at by itself. Otherwise the words of the whole text are
+        counted.
+    words : container of str
+        Folded.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> draw = Draw("A fine day, a long day.", "positive", 0, 0, 0, 0)
+    >>> [loses(draw, Candidate(text), {"fine", "good"}) for text in ("A good day.", "A long day.")]
+    [False, True]
+    """
+    if candidate.replacements:
+        return any(
+            _count(folded_words(draw.text[start:end]), words) and not _count(folded_words(new), words)
+            for start, end, new in candidate.replacements
+        )
+    return _count(folded_words(candidate.text), words) < _count(folded_words(draw.text), words)
+
+
+def _count(found: Iterable[str], words: Container[str]) -> int:
+    """Return how many of the words found are in a list."""
+    return sum(word in words for word in found)
+
+
+def read_words(pole: str, path: str | None = None) -> frozenset[str]:
+    """Read the words of a pole, folded.
+
+    Parameters
+    ----------
+    pole : {"positive", "negative"}
+    path : str, optional
         See `Polarity`; None for the list that comes with the package.
 
     Returns
@@ -136,12 +258,12 @@ def read_words(path: str | None) -> frozenset[str]:
     InputError
         If the file cannot be read or holds no word, or a line holds several.
     """
-    source = files("augment.guards") / "polarity_words.txt" if path is None else Path(path)
+    source = files("augment.guards") / f"{pole}_words.txt" if path is None else Path(path)
     try:
         lines = source.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"The word list {path!r} of the polarity guard must be a UTF-8 file with one word a line: {error}."
+            f"The list of {pole} words {path!r} must be a UTF-8 file with one word a line: {error}."
         ) from error
     words = set()
     for number, line in enumerate(lines, 1):
@@ -152,5 +274,5 @@ def read_words(path: str | None) -> frozenset[str]:
             )
         words.update(line_words)
     if not words:
-        raise InputError(f"The word list {path!r} of the polarity guard holds no word. Write one a line.")
+        raise InputError(f"The list of {pole} words {path!r} holds no word. Write one a line.")
     return frozenset(words)

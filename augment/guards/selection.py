@@ -1,9 +1,9 @@
-"""Select the guards of a run: those that always apply, and those that are chosen or default."""
+"""Select the guards of a run: those that always apply, the default ones that suit the data, and those named."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from augment.errors import InputError
 from augment.guards.base import Guard
@@ -12,11 +12,66 @@ from augment.registry import GUARDS
 ALWAYS = ("changed", "length_ratio", "held_out", "duplicate")
 """Used in every run: a new row differs from its source, and equals no original, no held-out and no other new row."""
 DEFAULT = ("near_duplicate", "polarity")
-"""Also used if they suit the data, unless others are named; docs/guards.md has the measurements."""
+"""Also used, each where its `suits` says so: `near_duplicate` unless there are too many rows, `polarity` where rows of
+a polar class are made. docs/guards.md has the measurements."""
+ONLY = "only:"
+"""Before the name of a guard: the default guards are left out."""
+NONE = "none"
+"""Stands for no guard. It leaves the default guards out, with or without `ONLY` before it."""
+
+
+class Choice(NamedTuple):
+    """The guards that were named."""
+
+    guards: list[Guard]
+    """Checked, each name once."""
+    alone: bool
+    """Whether they take the place of the default guards."""
+
+
+def choice(named: Sequence[str | Guard] | None) -> Choice:
+    """Read the guards that were named.
+
+    Parameters
+    ----------
+    named : sequence of (str or Guard), optional
+        See `select`.
+
+    Returns
+    -------
+    Choice
+
+    Raises
+    ------
+    InputError
+        If a guard or a parameter is unknown, a parameter is out of range, or a guard is named twice.
+
+    Examples
+    --------
+    >>> [guard.name for guard in choice(["only:similarity:low=.7"]).guards], choice(["similarity"]).alone
+    (['similarity'], False)
+    """
+    if isinstance(named, (str, Guard)):
+        raise InputError(f"The guards must be a list, e.g. ['similarity', 'agreement:least=.3']. Got {named!r:.60}.")
+    guards: list[Guard] = []
+    alone = False
+    for one in named or ():
+        if isinstance(one, str):
+            alone |= one == NONE or one.startswith(ONLY)
+            one = one.removeprefix(ONLY)
+            if one == NONE:
+                continue
+        guards.append(GUARDS.parse(one) if isinstance(one, str) else one)
+        guards[-1].check()
+    names = [guard.name for guard in guards]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"The guard {twice[0]!r} is named twice. Name it once, with all its parameters.")
+    return Choice(guards, alone)
 
 
 def select(
-    chosen: Sequence[str | Guard] | None = None,
+    named: Sequence[str | Guard] | None = None,
     own: Sequence[Guard] = (),
     *,
     budget: Mapping[Any, int] | None = None,
@@ -26,9 +81,11 @@ def select(
 
     Parameters
     ----------
-    chosen : sequence of (str or Guard), optional
-        ``"name"`` or ``"name:key=value,key=value"``, or guards. ``["none"]`` leaves only those of `ALWAYS`. None stands
-        for those of `DEFAULT`. A guard of `ALWAYS` that is named replaces the one with default parameters.
+    named : sequence of (str or Guard), optional
+        Guards besides those of `ALWAYS` and `DEFAULT`: ``"name"`` or ``"name:key=value,key=value"``, or guards. One
+        that is named takes the place of the one of `ALWAYS`, of `DEFAULT` or of the strategy with that name. If
+        `ONLY` stands before one of them, or ``"none"`` is among them, those of `DEFAULT` that are not named are left
+        out: ``["only:similarity"]``, ``["none"]``, ``["none", Similarity(low=0.7)]``.
     own : sequence of Guard, default=()
         Guards that the strategy needs.
     budget : mapping of label to int, optional
@@ -44,24 +101,17 @@ def select(
     ------
     InputError
         If a guard or a parameter is unknown, a parameter is out of range, or a guard is named twice.
+
+    Examples
+    --------
+    >>> [guard.name for guard in select(["similarity"], budget={"sports": 10, "politics": 0}, rows=50)]
+    ['changed', 'length_ratio', 'held_out', 'duplicate', 'near_duplicate', 'similarity']
     """
-    if isinstance(chosen, (str, Guard)):
-        raise InputError(f"The guards must be a list, e.g. ['similarity', 'agreement:least=.3']. Got {chosen!r:.60}.")
-    names: list[str | Guard] = list(DEFAULT if chosen is None else chosen)
-    if "none" in names:
-        if len(names) > 1:
-            raise InputError("The guard 'none' stands alone: it means no others than those that are always asked.")
-        names = []
-    guards = [GUARDS.parse(guard) if isinstance(guard, str) else guard for guard in names]
-    for guard in guards:
-        guard.check()
-    if chosen is None and budget is not None:
-        guards = [guard for guard in guards if guard.suits(budget, rows)]
-    named = [guard.name for guard in guards]
-    twice = sorted({name for name in named if named.count(name) > 1})
-    if twice:
-        raise InputError(f"The guard {twice[0]!r} is named twice. Name it once, with all its parameters.")
-    guards += [GUARDS.create(name, {}) for name in ALWAYS if name not in named]
-    guards += [guard for guard in own if guard.name not in named]
+    guards, alone = choice(named)
+    names = {guard.name for guard in guards}
+    default = [] if alone else [GUARDS.create(name, {}) for name in DEFAULT if name not in names]
+    guards += [guard for guard in default if budget is None or guard.suits(budget, rows)]
+    guards += [GUARDS.create(name, {}) for name in ALWAYS if name not in names]
+    guards += [guard for guard in own if guard.name not in names]
     order = {name: place for place, name in enumerate(GUARDS.own)}
     return sorted(guards, key=lambda guard: order.get(guard.name, len(order)))

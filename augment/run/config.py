@@ -20,6 +20,7 @@ from augment.errors import InputError, did_you_mean
 from augment.generation import budget
 from augment.generation.singletons import Singletons
 from augment.guards.base import Guard
+from augment.guards.selection import NONE, choice
 from augment.identity import difference, digest, installed_versions
 from augment.registry import GUARDS, STRATEGIES
 from augment.run.job import HeldOutTexts, check_strategy, run_settings
@@ -325,8 +326,10 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     layout = dataclasses.replace(_layout(recorded.input), **layout_changes)
     held_out_names = options.get("against", [file.name for file in recorded.against or ()])
     check_layout(Layout(**layout_changes), (source, *held_out_names))
+    named, alone = choice(options.get("guards"))
+    parts = None if alone else recorded.guards
+    replaced = {guard.name for guard in named}
     files = recorded.against if recorded.against is not None and "against" not in options else None
-    parts = recorded.guards if recorded.guards is not None and "guards" not in options else None
     if options.get("decode") not in (None, "nearest"):
         raise InputError(
             f"`decode` must be 'nearest' or None. Got {options['decode']!r:.60}."
@@ -349,9 +352,10 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         raise InputError(f"{path}: {error}") from error
     guards = options.get("guards")
     if built is not None and encoder is None:  # guards of the strategy are not named again
-        guards = [guard for guard in built if guard.to_config() not in brought]
+        listed = [guard for guard in built if guard.to_config() not in brought and guard.name not in replaced]
         if "strategy" in options and getattr(strategy, "copies", False):  # those of the other strategy do not bind it
-            guards = [guard for guard in guards if guard.binds_copies]
+            listed = [guard for guard in listed if guard.binds_copies]
+        guards = [NONE, *listed, *(guards or ())]  # the file lists all of them
 
     def first(name: str) -> Any:
         value = getattr(recorded, name)
@@ -390,7 +394,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         guard_identities=tuple(
             (guard.to_config(), part.identity)
             for guard, part in zip(built or (), parts or (), strict=True)
-            if part.identity
+            if part.identity and guard.name not in replaced
         ),
         versions=recorded.versions or {},
     )

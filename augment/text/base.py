@@ -18,10 +18,10 @@ from augment.generation.loop import Row, Tally, binding, generate, try_draws
 from augment.generation.plan import usable_sources
 from augment.generation.singletons import single_rows
 from augment.guards.base import Guard, Originals
-from augment.guards.selection import select
+from augment.guards.selection import choice, select
 from augment.models.encoder import Encoders
 from augment.parameters import Rule, check_parameters
-from augment.registry import GUARDS, STRATEGIES
+from augment.registry import STRATEGIES
 from augment.seed_names import SeededByRandomState
 from augment.seeding import seed_of
 
@@ -236,9 +236,7 @@ def check_guards_apply(strategy: TextStrategy, guards: Sequence[str | Guard] | N
     InputError
         Naming the guard.
     """
-    named = [] if guards is None or isinstance(guards, (str, Guard)) else [guard for guard in guards if guard != "none"]
-    for guard in named if strategy.copies else ():
-        guard = GUARDS.parse(guard) if isinstance(guard, str) else guard
+    for guard in choice(guards).guards if strategy.copies else ():
         if not guard.binds_copies:
             raise InputError(
                 f"The guard {guard.name!r} does not judge copies, and {strategy.name!r} copies rows by design. Leave it"

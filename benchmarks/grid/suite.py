@@ -16,8 +16,9 @@ from augment._version import __version__
 from augment.data.layout import Layout
 from augment.errors import InputError, did_you_mean
 from augment.generation.budget import rows_to_make
+from augment.guards.selection import choice
 from augment.models.checkpoints import folder_hash
-from augment.registry import GUARDS, STRATEGIES
+from augment.registry import STRATEGIES
 from augment.settings import Settings, problems
 from benchmarks.grid.arms import Arm, load_mapping
 from benchmarks.grid.tasks import LabelledRows, Task, TaskData, check_name, load
@@ -277,9 +278,7 @@ def _check_augmentation(ways: Any) -> None:
     elif isinstance(ways, Static):
         if isinstance(ways.strategy, str):
             STRATEGIES.find(ways.strategy)
-        for guard in ways.guards or ():
-            if guard != "none":
-                GUARDS.parse(guard)
+        choice(ways.guards)
 
 
 def _config(

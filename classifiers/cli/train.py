@@ -128,7 +128,8 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
         multiple=True,
         metavar="NAME[:KEY=VALUE,…]",
         shell_complete=completion.GUARD_NAMES,
-        help="Guard that new texts must pass; repeatable. See `augment guards`.",
+        help="Ask this guard of new texts as well; repeatable. only:NAME: without the default guards. none: no guard"
+        " but those of every run. See `augment guards`.",
     ),
     option(
         "--against",

@@ -11,7 +11,7 @@ import numpy as np
 from augment._version import __version__
 from augment.errors import InputError
 from augment.generation.budget import rows_to_make
-from augment.registry import GUARDS, STRATEGIES
+from augment.registry import STRATEGIES
 from augment.seeding import generator
 from classifiers.config import Static
 from classifiers.data.splits import SOFT_LABELS, Split, TrainingData, near_copies
@@ -123,17 +123,12 @@ class Synthesis:
         from augment.data.containers import as_table
         from augment.data.corpus import from_table
         from augment.data.layout import Layout
-        from augment.guards.selection import ALWAYS, select
         from augment.run.job import HeldOutTexts, plan_job
 
         augmentation, strategy = self.augmentation, self._strategy()
         guards: list[Any] | None = augmentation.guards
-        if augmentation.soft_labels and not any(GUARDS.parse(g).columns for g in guards or () if g != "none"):
-            whole = len(self.sources) + sum(self.budget.values())
-            chosen = select(guards, strategy.own_guards(), budget=self.budget, rows=whole)
-            guards = [g for g in chosen if g.name not in (*ALWAYS, "agreement")] + [
-                GUARDS.parse("agreement:soft_labels=true")
-            ]
+        if augmentation.soft_labels:
+            guards = _writing_soft_labels(guards)
         seed = self.seed
         if augmentation.mode != "static":
             seed = int(generator(self.seed, "redraw", number).integers(2**63))
@@ -148,3 +143,17 @@ class Synthesis:
             guards=guards,
             max_per_source=augmentation.max_per_source,
         )
+
+
+def _writing_soft_labels(named: list[str] | None) -> list[Any]:
+    """Return the named guards, with one among them that writes soft labels: `agreement`, unless another one does."""
+    from augment.guards.agreement import Agreement
+    from augment.guards.selection import NONE, choice
+
+    guards, alone = choice(named)
+    if not any(guard.columns for guard in guards):
+        teacher = next((guard for guard in guards if isinstance(guard, Agreement)), None)
+        if teacher is None:
+            guards.append(teacher := Agreement())
+        teacher.soft_labels = True
+    return [NONE, *guards] if alone else guards

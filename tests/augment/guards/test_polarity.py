@@ -1,4 +1,4 @@
-"""No praise and no blame gets into a guarded class, and nothing else is touched."""
+"""A polar class gets no word of the other pole and loses none of its own, and nothing else is touched."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from augment.registry import GUARDS
 from augment.text.fill_mask import FillMask
 from augment.words import Replacement, folded_words, splice
 
-SHIPPED = Path(__file__).parents[3] / "augment" / "guards" / "polarity_words.txt"
+GUARDS_FOLDER = Path(__file__).parents[3] / "augment" / "guards"
 SOURCE = "The film is good, the seats are red."
 # Words that hold a sentence together, and hedges and degrees that neutral texts are full of.
 FUNCTION_WORDS = folded_words(
@@ -45,15 +45,15 @@ def passes(guard: Polarity, new: str, *, source: str = SOURCE, label: Any = "neu
     return guard.judge([Draw(source, label, 0, 0, 0, 0)], [Candidate(new)]).passed[0]
 
 
-def passes_replaced(guard: Polarity, old: str, new: str, *, source: str = SOURCE) -> bool:
+def passes_replaced(guard: Polarity, old: str, new: str, *, source: str = SOURCE, label: str = "neutral") -> bool:
     """Judge a candidate with one recorded replacement."""
     start = source.index(old)
     replacement = Replacement(start, start + len(old), new)
     candidate = Candidate(splice(source, [replacement]), (replacement,))
-    return guard.judge([Draw(source, "neutral", 0, 0, 0, 0)], [candidate]).passed[0]
+    return guard.judge([Draw(source, label, 0, 0, 0, 0)], [candidate]).passed[0]
 
 
-def test_inserted_words_of_praise_and_blame_are_rejected_and_those_of_the_source_may_stay():
+def test_a_neutral_row_gets_no_word_of_praise_or_blame_and_may_keep_or_lose_those_of_the_source():
     guard = prepared()
     assert passes(guard, "The film is good, the chairs are red.")
     assert passes(guard, "The seats are red.")
@@ -82,56 +82,137 @@ def test_case_and_punctuation_hide_nothing(new):
 
 
 def test_words_are_whole():
-    guard = prepared(words_file=None)
+    guard = prepared()
     assert passes(guard, "The film is good, the goodwill seats are red.")
     assert not passes(guard, "The film is good, the feel-bad seats are red.")
+
+
+REVIEW = "A wonderful film with a dull start."
+
+
+@pytest.mark.parametrize(
+    ("label", "new", "passing"),
+    [
+        ("positive", "A wonderful film with a slow start.", False),  # blame comes in, though blame goes
+        ("positive", "A wonderful film with a red start.", True),
+        ("positive", "A wonderful play with a dull start.", True),
+        ("positive", "A splendid film with a dull start.", True),
+        ("positive", "A long film with a dull start.", False),
+        ("positive", "A funny film with a dull start.", False),
+        ("negative", "A wonderful film with a great start.", False),
+        ("negative", "A long film with a dull start.", True),
+        ("negative", "A wonderful film with a red start.", False),
+        ("negative", "A wonderful film with a slow start.", True),
+        ("negative", "A wonderful film with a funny start.", False),
+        ("neutral", "A long film with a dull start.", True),
+        ("neutral", "A splendid film with a dull start.", False),
+    ],
+)
+def test_a_row_keeps_its_pole(label, new, passing):
+    guard = prepared()
+    assert passes(guard, new, source=REVIEW, label=label) is passing, "with nothing recorded"
+    pairs = zip(REVIEW.rstrip(".").split(), new.rstrip(".").split(), strict=True)
+    (old, word), *others = [(old, word) for old, word in pairs if old != word]
+    assert not others
+    assert passes_replaced(guard, old, word, source=REVIEW, label=label) is passing
+
+
+def test_each_recorded_replacement_must_keep_the_own_word():
+    source = "A wonderful film of long days."
+    swapped = (Replacement(2, 11, "long"), Replacement(20, 24, "wonderful"))
+    draw, candidate = Draw(source, "positive", 0, 0, 0, 0), Candidate(splice(source, swapped), swapped)
+    assert prepared().judge([draw], [candidate]).passed == [False]
+    assert prepared().judge([draw], [Candidate(candidate.text)]).passed == [True], "the text still has its words"
+
+
+def test_a_deleted_word_is_a_lost_one():
+    assert not passes(prepared(), "A film with a dull start.", source=REVIEW, label="positive")
+    assert not passes_replaced(prepared(), "wonderful ", "", source=REVIEW, label="positive")
+    assert passes_replaced(prepared(), "film ", "", source=REVIEW, label="positive")
+
+
+def test_words_count_by_their_form_also_under_a_negation():
+    guard = prepared()
+    assert not passes(guard, "It is not bad.", source="It is not long.", label="positive")
+    assert not passes(guard, "It is not long.", source="It is not good.", label="positive")
+    assert passes(guard, "It is not long.", source="It is not good.", label="negative")
+
+
+@pytest.mark.parametrize(
+    ("pole", "names"),
+    [
+        ("positive", ["positive", "Pos", "VERY POSITIVE", "very_positive", "extremely-positive", "4 stars", "5 stars"]),
+        ("negative", ["Negative", "neg", "Very Negative", "somewhat_negative", "1 star", "2 stars"]),
+        ("neutral", ["neutral", "NEUTRAL", "neu", "3 stars"]),
+        (None, ["mixed", "conflict", "1", 5, "positively", "not negative", "sports", "", "very neutral"]),
+    ],
+)
+def test_polar_classes_are_known_by_their_usual_names(pole, names):
+    assert [Polarity().pole(name) for name in names] == [pole] * len(names)
 
 
 def test_other_classes_pass_untouched():
     guard = prepared()
     new = "The film is awful, the seats are great."
-    assert passes(guard, new, label="positive")
+    assert passes(guard, new, label="mixed")
     assert passes(guard, new, label=1)
     assert not passes(guard, new, label="Neutral")
-    assert not passes(guard, new, label="NEUTRAL")
 
 
-def test_other_classes_can_be_guarded():
-    guard = prepared(classes=("Mixed", "1"))
-    new = "The film is awful."
-    assert [passes(guard, new, label=label) for label in ("mixed", 1, "1", "neutral")] == [False, False, False, True]
+def test_classes_can_be_named_for_each_pole():
+    guard = prepared(positive=("Lob",), negative=("1", "2"), neutral=())
+    labels = ("lob", "LOB", 1, "2", "neutral", "positive")
+    assert [guard.pole(label) for label in labels] == ["positive", "positive", "negative", "negative", None, None]
+    assert prepared(positive=("Lob",)).pole("negative") == "negative", "the other poles keep their usual names"
+    assert prepared(negative=("neutral",)).pole("neutral") == "negative", "what is named goes before what is usual"
+
+
+def test_a_class_of_two_poles_is_refused():
+    with pytest.raises(InputError, match="`positive` of Polarity must be of other classes than the other poles"):
+        Polarity(positive=("a", "A", "b"), neutral=("B",)).check()
+    Polarity(positive=("a", "A"), neutral=("B",)).check()
 
 
 def test_each_candidate_is_judged_by_its_own_draw():
     draws = [
         Draw("one", "neutral", 0, 0, 0, 0),
-        Draw("two", "positive", 1, 0, 0, 0),
+        Draw("two", "mixed", 1, 0, 0, 0),
         Draw("bad", "neutral", 2, 0, 0, 0),
     ]
     candidates = [Candidate(text) for text in ("bad", "bad", "bad")]
     assert prepared().judge(draws, candidates).passed == [False, True, True]
 
 
-def test_an_own_file_takes_the_place_of_the_list(tmp_path):
+def test_an_own_file_takes_the_place_of_the_list_of_its_pole(tmp_path):
     path = tmp_path / "words.txt"
     path.write_text("\ufeff# Colours\nRED\n\n  blue  # and its shades\nGrün\n", encoding="utf-8")
-    guard = prepared(words_file=str(path))
-    assert read_words(str(path)) == {"red", "blue", "grün"}
-    assert passes(guard, "The film is awful, the seats are red.")
+    guard = prepared(positive_words=str(path))
+    assert read_words("positive", str(path)) == {"red", "blue", "grün"}
+    assert passes(guard, "The film is great, the seats are red.")
+    assert not passes(guard, "The film is awful, the seats are red."), "the other list stays"
     assert not passes(guard, "The film is good, the seats are Blue.")
     assert not passes(guard, "The film is good, the seats are GRÜN.")
     assert passes(guard, "The film is good, the shades are red."), "a comment is no word"
-    assert guard.identity()["words"] == 3
+    assert not passes(guard, "The film is good, the seats are wide.", label="positive"), "red is lost"
+    fitted = prepared(positive_words=str(path), negative_words=str(path))
+    fitted.fit(Originals(["a"], ["neutral"], [], 0))
+    assert fitted.identity()["words"] == 6
 
 
-def test_the_manifest_tells_one_list_from_another(tmp_path):
+def test_the_manifest_tells_one_list_from_another_and_says_the_poles(tmp_path):
     path = tmp_path / "words.txt"
-    path.write_text("red\nblue\n")
-    first = prepared(words_file=str(path)).identity()
-    path.write_text("# another order\nblue\nred\n")
-    assert prepared(words_file=str(path)).identity() == first
-    path.write_text("red\ngreen\n")
-    assert prepared(words_file=str(path)).identity() != first
+
+    def identity(content: str, parameter: str = "positive_words") -> dict[str, Any]:
+        path.write_text(content)
+        guard = prepared(**{parameter: str(path)})
+        guard.fit(Originals(["a", "b", "c"], ["Positive", "other", "neg"], [], 0))
+        return guard.identity()
+
+    first = identity("red\nblue\n")
+    assert first["poles"] == {"Positive": "positive", "neg": "negative"}
+    assert identity("# another order\nblue\nred\n") == first
+    assert identity("red\ngreen\n") != first
+    assert identity("red\nblue\n", "negative_words")["words_hash"] != first["words_hash"]
 
 
 @pytest.mark.parametrize(
@@ -149,28 +230,36 @@ def test_a_file_that_cannot_be_used_is_named_with_what_is_wrong(tmp_path, conten
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InputError) as caught:
-        prepared(words_file=str(path))
+        prepared(positive_words=str(path))
     assert message in str(caught.value)
     assert repr(str(path)) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("classes", [(), "neutral"])
-def test_classes_must_be_a_tuple_of_some(classes):
-    with pytest.raises(InputError, match="`classes` of Polarity must be a tuple of at least one class"):
-        Polarity(classes=classes).check()
+@pytest.mark.parametrize("pole", ["positive", "negative", "neutral"])
+def test_classes_must_be_a_tuple(pole):
+    with pytest.raises(InputError, match=f"`{pole}` of Polarity must be a tuple of classes or None"):
+        Polarity(**{pole: "good"}).check()
 
 
-def test_guarding_classes_that_the_data_has_not_is_refused():
-    guard = prepared(classes=("Neutrl",))
+def test_a_class_that_the_data_has_not_is_refused():
     with pytest.raises(InputError) as caught:
-        guard.fit(Originals(["a", "b", "c"], ["neutral", "positive", "neutral"], [], 0))
+        prepared(neutral=("Neutrl",)).fit(Originals(["a", "b", "c"], ["neutral", "positive", "neutral"], [], 0))
     assert str(caught.value) == (
-        "The polarity guard is for 'Neutrl' and the data has no such class, but 'neutral', 'positive'."
-        " Did you mean 'neutral'? Name its classes, or leave the guard out."
+        "`neutral` of the polarity guard names the class 'Neutrl' and the data has no such class, but 'neutral',"
+        " 'positive'. Did you mean 'neutral'? Name its classes."
     )
-    prepared().fit(Originals(["a", "b"], ["Neutral", "positive"], [], 0))
-    prepared(classes=("1",)).fit(Originals(["a", "b"], [0, 1], [], 0))
+    prepared().fit(Originals(["a", "b"], ["Neutral", "sports"], [], 0))
+    prepared(neutral=("1",)).fit(Originals(["a", "b"], [0, 1], [], 0))
+
+
+def test_data_without_a_polar_class_is_refused():
+    with pytest.raises(InputError) as caught:
+        prepared().fit(Originals(["a", "b"], ["sports", "politics"], [], 0))
+    assert str(caught.value) == (
+        "The polarity guard knows none of the classes 'sports', 'politics'. Say which are of which pole, e.g."
+        " polarity:positive=praise,negative=complaint, or leave the guard out."
+    )
 
 
 def test_it_reads_its_words_again_in_another_process():
@@ -179,26 +268,30 @@ def test_it_reads_its_words_again_in_another_process():
     assert not passes(copy, "The film is great.")
 
 
-def test_the_command_line_can_name_it():
-    guard = GUARDS.create("polarity", {"classes": "neutral,mixed"})
-    assert tuple(guard.classes) == ("neutral", "mixed")
+def test_the_command_line_can_name_classes_for_each_pole():
+    guard = GUARDS.parse("polarity:positive=praise,thanks,negative=")
+    assert (guard.positive, guard.negative, guard.neutral) == (("praise", "thanks"), (), None)
 
 
-def test_the_shipped_list_has_two_sorted_sections_and_no_word_twice():
-    sections = SHIPPED.read_text().split("\n# ")[1:]
-    lists = [section.split() for section in sections if section.startswith(("Positive", "Negative"))]
-    assert [words.pop(0) for words in lists] == ["Positive", "Negative"]
-    for words in lists:
-        assert words == sorted(words)
-        assert 200 <= len(words) <= 350
-        assert all(folded_words(word) == [word] for word in words)
-    both = lists[0] + lists[1]
-    assert len(set(both)) == len(both)
-    assert read_words(None) == set(both)
+def test_the_shipped_lists_are_sorted_and_share_only_the_words_of_both_poles():
+    lists = {}
+    for pole in ("positive", "negative"):
+        text = (GUARDS_FOLDER / f"{pole}_words.txt").read_text(encoding="utf-8")
+        own, both = ([line for line in part.splitlines() if line] for part in text.split("\n\n", 1)[1].split("\n# "))
+        assert both.pop(0).startswith("Words of both poles")
+        for words in (own, both):
+            assert words == sorted(set(words))
+            assert all(folded_words(word) == [word] for word in words)
+        assert 600 <= len(own) <= 900
+        assert not set(own) & set(both)
+        assert read_words(pole) == {*own, *both}
+        lists[pole] = own, both
+    assert lists["positive"][1] == lists["negative"][1]
+    assert not set(lists["positive"][0]) & set(lists["negative"][0])
 
 
-def test_the_shipped_list_holds_no_function_word_and_no_negation():
-    words = read_words(None)
+def test_the_shipped_lists_hold_no_function_word_and_no_negation():
+    words = read_words("positive") | read_words("negative")
     assert words.isdisjoint(FUNCTION_WORDS)
     negations = protection()
     assert len(negations) == len(NEGATIONS)
@@ -206,14 +299,19 @@ def test_the_shipped_list_holds_no_function_word_and_no_negation():
 
 
 @pytest.mark.numeric
-def test_of_a_real_strategy_it_rejects_what_praises_or_blames_and_nothing_else():
+@pytest.mark.parametrize("label", ["positive", "negative", "neutral"])
+def test_of_a_real_strategy_it_rejects_what_changes_the_pole_and_nothing_else(label):
     strategy = FillMask(mask_ratio=0.3)
     strategy.prepare()
-    texts = ("This is a very new film about two brothers.", "The shop on the corner opens at nine.")
-    draws = [Draw(text, "neutral", i, n, 0, 0) for i, text in enumerate(texts) for n in range(40)]
+    texts = ("This is a wonderful film about two awful brothers.", "The lovely shop on the dirty corner opens at nine.")
+    draws = [Draw(text, label, i, n, 0, 0) for i, text in enumerate(texts) for n in range(40)]
     candidates = [candidate for candidate in strategy.candidates(draws) if candidate]
     passed = prepared().judge(draws, candidates).passed
-    assert 0.5 < sum(passed) / len(passed) < 1  # of 3 seeds 62 to 72 of 80, in float32 and in bfloat16
-    for candidate, passing in zip(candidates, passed, strict=True):
+    assert 0.1 < sum(passed) / len(passed) < 1
+    lists = {pole: read_words(pole) for pole in ("positive", "negative")}
+    for draw, candidate, passing in zip(draws, candidates, passed, strict=True):
         new = {word for replacement in candidate.replacements for word in folded_words(replacement.new)}
-        assert passing == new.isdisjoint(read_words(None))
+        clean = all(new.isdisjoint(words) for pole, words in lists.items() if pole != label)
+        own = lists.get(label, frozenset())
+        kept = sum(word in own for word in folded_words(candidate.text))
+        assert passing == (clean and kept >= sum(word in own for word in folded_words(draw.text)))

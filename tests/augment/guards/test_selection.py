@@ -9,6 +9,7 @@ from augment.guards.agreement import Agreement
 from augment.guards.base import Guard
 from augment.guards.changed import Changed
 from augment.guards.length_ratio import LengthRatio
+from augment.guards.near_duplicate import NearDuplicate
 from augment.guards.protected import ProtectedSpan
 from augment.guards.selection import ALWAYS, DEFAULT, select
 from augment.guards.similarity import Similarity
@@ -32,26 +33,62 @@ def test_guards_stand_in_the_order_in_which_they_are_asked_however_they_are_name
     assert expected[-1] == "agreement", "the costly ones stand last"
 
 
-def test_none_chosen_means_the_default_ones():
-    assert names() == names(list(DEFAULT) or ["none"])
+def test_a_named_guard_is_asked_besides_the_default_ones():
+    assert names() == names([])
     assert set(names()) == {*ALWAYS, *DEFAULT}
+    for named in (["similarity"], [Similarity()]):
+        assert set(names(named)) == {*ALWAYS, *DEFAULT, "similarity"}
 
 
-def test_none_means_only_those_that_are_always_asked_and_stands_alone():
-    assert names(["none"]) == names([]) == list(ALWAYS)
-    with pytest.raises(InputError, match="The guard 'none' stands alone"):
-        select(["none", "similarity"])
-    with pytest.raises(InputError, match="stands alone"):
-        select([Similarity(), "none"])
+def test_a_default_guard_that_is_named_has_its_own_parameters_and_the_others_stay():
+    chosen = select(["near_duplicate:threshold=.9"])
+    assert [guard.name for guard in chosen] == names()
+    assert [guard.threshold for guard in chosen if isinstance(guard, NearDuplicate)] == [0.9]
+
+
+@pytest.mark.parametrize(
+    ("named", "left"),
+    [
+        (["only:similarity"], {"similarity"}),
+        (["only:similarity:low=.7", "only:polarity"], {"similarity", "polarity"}),
+        (["only:similarity", "polarity"], {"similarity", "polarity"}),
+        (["only:none"], set()),
+        (["none"], set()),
+        (["none", Similarity()], {"similarity"}),
+        ([Similarity(), "only:polarity"], {"similarity", "polarity"}),
+    ],
+)
+def test_only_leaves_out_the_default_guards_that_are_not_named(named, left):
+    assert set(names(named)) == {*ALWAYS, *left}
+    assert set(names(named, budget={"neutral": 5}, rows=20)) == {*ALWAYS, *left}
+
+
+def test_parameters_follow_only():
+    assert [guard.low for guard in select(["only:similarity:low=.7"]) if isinstance(guard, Similarity)] == [0.7]
+    with pytest.raises(InputError, match=r"There is no guard 'simlarity'\..*Did you mean 'similarity'\?"):
+        select(["only:simlarity"])
+
+
+def test_default_guards_are_asked_where_they_suit_and_named_ones_everywhere():
+    topics = {"sports": 5, "politics": 0}
+    assert set(names(budget=topics, rows=20)) == {*ALWAYS, "near_duplicate"}
+    assert set(names(budget=topics, rows=10**6)) == {*ALWAYS}
+    assert set(names(["polarity"], budget=topics, rows=20)) == {*ALWAYS, "near_duplicate", "polarity"}
+
+
+@pytest.mark.parametrize("label", ["neutral", "Positive", "NEG", "very_negative", "5 stars"])
+def test_polarity_is_a_default_where_rows_of_a_polar_class_are_made(label):
+    assert "polarity" in names(budget={label: 5, "other": 0}, rows=20)
+    assert "polarity" not in names(budget={label: 0, "other": 5}, rows=20)
 
 
 @pytest.mark.parametrize("name", ALWAYS)
 def test_what_is_always_asked_can_be_replaced_but_is_never_absent(name):
     given = GUARDS.find(name)()
-    chosen = select([given])
+    chosen = select(["none", given])
     assert [guard.name for guard in chosen] == list(ALWAYS)
     assert sum(guard is given for guard in chosen) == 1
-    assert {guard.name for guard in select(["similarity"])} >= {*ALWAYS}
+    assert {guard.name for guard in select(["only:similarity"])} >= {*ALWAYS}
 
 
 def test_parameters_of_one_that_is_always_asked_take_effect():
@@ -79,7 +116,9 @@ def test_a_guard_that_the_registry_does_not_know_stands_last():
     assert names([Own(), "agreement", Changed()])[-2:] == ["agreement", "own"]
 
 
-@pytest.mark.parametrize("twice", [["similarity", "similarity:low=.7"], [Similarity(), "similarity"], [Own(), Own()]])
+@pytest.mark.parametrize(
+    "twice", [["similarity", "only:similarity:low=.7"], [Similarity(), "similarity"], [Own(), Own()]]
+)
 def test_a_guard_named_twice_is_refused(twice):
     with pytest.raises(InputError, match=r"The guard '(similarity|own)' is named twice\. Name it once"):
         select(twice)

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from augment import upsample
 from augment.cli.entry import main
 from augment.errors import InputError
+from augment.guards.selection import ALWAYS
 from augment.run.config import OUTCOME, RunConfig, read
 from augment.run.manifest import Manifest
 from augment.text.composition import OneOf, Sequential
@@ -81,7 +82,14 @@ def settings(name: str) -> dict[str, Any]:
         (*QUICK, "--param", "protect=shop,old window", "--param", "aug_p=0.4"),
         (*QUICK, "--seed", 2**64 - 1, "--max-per-source", 3, "--sampling-strategy", "neutral=9", "--only-synthetic"),
         (*QUICK, "--against", "dev.csv", "--labels", "neutral,positive", "--sampling-strategy", "0.8"),
-        ("--strategy", "nlpaug:ocr", "--guard", "polarity:classes=positive,neutral", "--guard", "length_ratio:low=.9"),
+        (
+            "--strategy",
+            "nlpaug:ocr",
+            "--guard",
+            "polarity:positive=positive",
+            "--guard",
+            "length_ratio:low=.9",
+        ),
         ("--strategy", "random", "--against", "dev.csv"),
         ("--strategy", "nlpaug:random_word", "--guard", "protected_span:protect=shop"),
     ],
@@ -182,15 +190,38 @@ def test_an_option_that_is_given_goes_before_the_file_also_with_its_default():
     assert (found["strategy"]["parameters"]["aug_p"], found["seed"], found["max_per_source"]) == (0.9, 5, 1)
 
 
-def test_another_strategy_and_other_guards_and_files_replace_those_of_the_file():
+def test_a_guard_adds_to_those_of_the_file_and_only_takes_their_place():
+    run("in.csv", "-o", "one.csv", "--strategy", "nlpaug:ocr", "--guard", "only:near_duplicate:threshold=.8", "-q")
+    first = [(guard["name"], guard["parameters"]) for guard in manifest("one.csv")["guards"]]
+    always = ["changed", "length_ratio", "protected_span", "held_out", "duplicate"]
+    assert [name for name, _ in first] == [*always, "near_duplicate"], "polarity would be a default"
+
+    def guards_of(*options: str) -> list[tuple[str, Any]]:
+        run("--config", "one.csv.manifest.json", "-o", "two.csv", "--overwrite", "-q", *options)
+        return [(guard["name"], guard["parameters"]) for guard in manifest("two.csv")["guards"]]
+
+    assert guards_of() == first
+    assert [name for name, _ in guards_of("--guard", "polarity")] == [*always, "near_duplicate", "polarity"]
+    assert dict(guards_of("--guard", "near_duplicate:threshold=.9"))["near_duplicate"]["threshold"] == 0.9
+    assert [name for name, _ in guards_of("--guard", "only:polarity")] == [*always, "polarity"]
+    assert [name for name, _ in guards_of("--guard", "none")] == always
+
+
+def test_guards_written_by_hand_are_all_that_are_asked_besides_those_of_every_run():
+    for guards in ([], [{"name": "polarity"}]):
+        run("in.csv", "-o", "one.csv", "--overwrite", "--config", written({"guards": guards}), *QUICK[:2])
+        names = {guard["name"] for guard in manifest("one.csv")["guards"]} - {"protected_span"}
+        assert names == {*ALWAYS, *(guard["name"] for guard in guards)}
+
+
+def test_another_strategy_and_other_files_replace_those_of_the_file():
     run("in.csv", "-o", "one.csv", *QUICK, "--param", "aug_p=0.9", "--against", "dev.csv")
     table("test.csv", [("Something else altogether, is it not?", "neutral")])
-    again = ("--config", "one.csv.manifest.json", "--strategy", "nlpaug:ocr", "--guard", "near_duplicate")
+    again = ("--config", "one.csv.manifest.json", "--strategy", "nlpaug:ocr")
     run(*again, "--against", "test.csv", "-o", "two.csv")
     found = manifest("two.csv")
     assert (found["strategy"]["name"], found["strategy"]["parameters"]["aug_p"]) == ("nlpaug:ocr", 0.15)
     assert [file["name"] for file in found["against"]] == ["test.csv"]
-    assert "near_duplicate" in [guard["name"] for guard in found["guards"]]
 
 
 def test_an_option_of_the_layout_changes_that_alone_and_lifts_the_check_of_the_data():
