@@ -86,8 +86,8 @@ from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options,
         multiple=True,
         metavar="NAME[:KEY=VALUE,…]",
         shell_complete=completion.GUARD_NAMES,
-        help="Ask this guard as well; repeatable. only:NAME: without the default guards. none: no guard but those of every"
-        " run. See `augment guards`.",
+        help="Ask this guard as well; repeatable. only:NAME: without the default guards. none: no guard but those of"
+        " every run. See `augment guards`.",
     ),
     option("--against", multiple=True, metavar="FILE", help="Held-out file that no new row may equal; repeatable."),
 )
