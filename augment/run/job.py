@@ -256,6 +256,7 @@ def plan_job(
     if isinstance(strategy, TextStrategy):
         whole = len(corpus.table) + sum(budget.values())
         chosen = tuple(select(guards, strategy.own_guards(), budget=budget, rows=whole))
+        strategy.examine(corpus.texts, {label: sources[label] for label, rows in budget.items() if rows})
     return Job(
         corpus=corpus,
         strategy=strategy,

@@ -107,6 +107,23 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         """
         check_parameters(self)
 
+    def examine(self, texts: Sequence[str | None], sources: Mapping[Any, Sequence[int] | np.ndarray]) -> None:
+        """Warn of sources that this strategy is not made for. Called once before a run, after `check`.
+
+        Parameters
+        ----------
+        texts : sequence of str or None
+            All texts.
+        sources : mapping of label to sequence of int
+            The places of the sources of each class that gets new rows.
+
+        Warns
+        -----
+        UserWarning
+            If new rows of them would not be worth having.
+        """
+        return
+
     def prepare(self) -> None:
         """Open models and files. Called once before any draw, after `check`.
 
@@ -175,6 +192,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         sources = usable_sources(usable, np.array([place[label] for label in labels], dtype=np.int32), list(counts))
         budget = rows_to_make(self.sampling_strategy, counts)
         single_rows(None, self, rows, sources, budget)
+        self.examine(rows, {label: sources[label] for label, wanted in budget.items() if wanted})
         check_guards_apply(self, self.guards)
         chosen = select(self.guards, self.own_guards(), budget=budget, rows=len(rows) + sum(budget.values()))
         self.random_state_ = seed_of(self.random_state)

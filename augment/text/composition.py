@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, ClassVar
@@ -126,6 +126,11 @@ class Composition(TextStrategy):
             except InputError as error:
                 wrong.append(f"In {where}: {error}")
         check_parameters(self, also=wrong)
+
+    def examine(self, texts: Sequence[str | None], sources: Mapping[Any, Sequence[int] | np.ndarray]) -> None:
+        """Let the parts look at the sources."""
+        for part in self.parts:
+            part.examine(texts, sources)
 
     def prepare(self) -> None:
         """Prepare the parts."""

@@ -6,7 +6,7 @@ import re
 import warnings
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -18,12 +18,13 @@ from augment import protection, words
 from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
-from augment.models.checkpoints import DTYPES, load_masked_lm
+from augment.models.checkpoints import BUNDLED, DTYPES, load_masked_lm
 from augment.models.label_prefix import RECORD, conditioned
 from augment.models.masked_lm import MaskedLM, TokenizedText
 from augment.parameters import Patterns, TextTuple
 from augment.seeding import generator
 from augment.text.base import TextStrategy
+from augment.text.languages import LOOKED_AT, unlike_english
 from augment.words import Replacement, Span
 
 _MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks, and the positions to read
@@ -153,6 +154,24 @@ class FillMask(TextStrategy):
         self.device = device
         self.dtype = dtype
 
+    def examine(self, texts: Sequence[str | None], sources: Mapping[Any, Sequence[int] | np.ndarray]) -> None:
+        """Warn of texts that are not English, if the model is a bundled one, which is English."""
+        if self.model not in BUNDLED:
+            return
+        found = []
+        for label, places in sources.items():
+            step = max(1, len(places) // LOOKED_AT)
+            clause = unlike_english(texts[int(place)] or "" for place in places[::step][:LOOKED_AT])
+            if clause:
+                found.append(f"{str(label)!r} ({clause})")
+        if found:
+            warnings.warn(
+                f"{self.model} is an English model, and it cannot fill these texts well: {_listed(found)}. Give"
+                " `model` a multilingual one, such as FacebookAI/xlm-roberta-base or"
+                " google-bert/bert-base-multilingual-cased.",
+                stacklevel=2,
+            )
+
     def prepare(self) -> None:
         """Open the model."""
         self._protected = protection.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
@@ -280,6 +299,12 @@ class FillMask(TextStrategy):
                     chosen = int(able_ids[pick(cumulative, task.rng.random())])
                     task.fills[i] = str(vocabulary.words[chosen])
                     task.ids[task.masking.positions[i]] = chosen
+
+
+def _listed(found: Sequence[str], most: int = 5) -> str:
+    """List classes; of many the first few."""
+    more = len(found) - most
+    return ", ".join(found[:most]) + (f" and {more} more classes" if more > 0 else "")
 
 
 class _Wording(NamedTuple):

@@ -12,6 +12,7 @@ from tiny_models import in_order
 
 from augment import words
 from augment.generation.candidates import Draw
+from augment.protection import PRONOUNS
 from augment.words import folded, splice, word_spans
 
 LITERALS = ("[MASK]", "<mask>", "[UNK]", "</s>", "<s>", "[CLS]", "<pad>")
@@ -164,6 +165,46 @@ def test_no_fill_writes_a_special_token(folder, literal):
     for _, candidate in candidates(made, ["the film was good"], times=40):
         assert literal not in candidate.text
         assert re.fullmatch(r"[A-Za-z]+( [A-Za-z]+){3}", candidate.text)
+
+
+def test_what_is_no_ordinary_word_stays_whole_and_so_do_words_with_a_clitic(folder):
+    kept = ("@user", "#day", "https://t.co/x", "10:30pm", "AT&T", "d*mn", "2nd", "I'm", "they'll", "it 's", ":D")
+    text = "I'm here @user #day good https://t.co/x at 10:30pm by AT&T d*mn film 2nd day they'll come it 's good :D"
+    made = strategy(folder, mask_ratio=1.0)
+    for _, candidate in candidates(made, [text], times=10):
+        assert all(part in candidate.text for part in kept)
+        assert len(candidate.replacements) == text.count(" ") + 1 - len(kept) - 1  # "it 's" is two
+
+
+def test_no_pronoun_stands_before_a_possessive(tiny):
+    made = strategy(tiny("bert"), mask_ratio=1.0, top_k=None, top_p=1.0, temperature=50.0)
+    pronouns = [word for word in made._engine.vocabulary.words if word in PRONOUNS]
+    assert len(pronouns) > 5, "the tiny vocabulary holds none: the test says nothing"
+    drawn = [c.text for _, c in candidates(made, ["film's", "the film 's end"], times=150)]
+    hosts = {text.lower().removesuffix("'s").split()[-1] if text.endswith("'s") else text.split()[1] for text in drawn}
+    assert len(hosts) > 50
+    assert not {host.lower() for host in hosts} & PRONOUNS
+
+
+def test_a_word_is_replaced_by_one_in_its_own_script_or_stays(tiny):
+    made = strategy(tiny("bert"), mask_ratio=1.0)
+    text = "The shop on the corner, день 電影 फ़िल्म, opens at nine"
+    for _, candidate in candidates(made, [text], times=10):
+        assert ", день 電影 फ़िल्म, " in candidate.text
+        assert len(candidate.replacements) == 8
+    mostly_other = ["Фильм мне не понравился so much", "店在车站旁边", "दुकान नौ बजे खुलती है good"]
+    assert made.candidates(draws(mostly_other)) == [None] * 3
+
+
+def test_words_in_a_script_that_the_vocabulary_knows_are_replaced_within_it(tiny):
+    made = strategy(tiny("bert"), mask_ratio=1.0, top_k=None, top_p=1.0, temperature=50.0)
+    vocabulary = made._engine.vocabulary
+    vocabulary._scripts["CYRILLIC"] = 1 + max(vocabulary._scripts.values())
+    own = [i for i, word in enumerate(vocabulary.words) if word][:20]
+    vocabulary.scripts[own] = vocabulary._scripts["CYRILLIC"]
+    fills = {r.new.lower() for _, c in candidates(made, ["день and фильм"], times=60) for r in c.replacements[::2]}
+    assert fills <= {vocabulary.words[i].lower() for i in own}
+    assert len(fills) > 5
 
 
 # How many, and where
