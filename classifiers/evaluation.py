@@ -14,9 +14,11 @@ import numpy as np
 
 from augment.data.corpus import Corpus, read
 from augment.data.layout import Layout
+from augment.data.notes import NOT_USED, cut_texts, on_reading
 from augment.errors import InputError, did_you_mean
 from augment.models.checkpoints import load_classifier
 from augment.models.scorer import TextScorer
+from classifiers.data.splits import omitted
 from classifiers.metrics import Scores, confusion, reliability, scores
 from classifiers.training import output_folder
 
@@ -39,6 +41,12 @@ class Evaluation:
     """(n, classes) float32, in the order of the file's rows that have a text."""
     codes: np.ndarray
     """True classes; int64, (n,)."""
+    omitted: dict[str, int]
+    """Rows that are not scored: `without_text`, `left_out` for their labels, `synthetic`. Zeros are left out."""
+    cut_texts: int
+    """Texts with more tokens than the model reads."""
+    notes: list[str]
+    """The same in lines for the user."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evaluation as plain data: with the calibration bins, without the single rows."""
@@ -46,6 +54,8 @@ class Evaluation:
             "file": self.name,
             "classes": self.classes,
             **self.scores.to_dict(),
+            "omitted": self.omitted,
+            "cut_texts": self.cut_texts,
             "confusion": self.confusion.tolist(),
             "reliability": [bin_._asdict() for bin_ in reliability(self.probabilities, self.codes)],
         }
@@ -138,6 +148,11 @@ def evaluate(scorer: TextScorer, corpus: Corpus, *, progress: Callable[[int], No
     codes = np.array([names[name] for name in corpus.classes], dtype=np.int64)[corpus.codes[rows]]
     texts = [text for text, kept in zip(corpus.texts, corpus.has_text & ~corpus.is_synthetic, strict=True) if kept]
     probabilities = scorer.probabilities([text or "" for text in texts], progress=progress)
+    synthetic = int((corpus.has_text & corpus.is_synthetic).sum())
+    cut = scorer.cut([text or "" for text in texts])
+    notes = on_reading(corpus, NOT_USED)
+    notes += [f"{corpus.name}: {synthetic:,} rows are synthetic. They are left out."] if synthetic else []
+    notes += [line] if (line := cut_texts(corpus.name, cut, len(texts), scorer.longest)) else []
     return Evaluation(
         corpus.name,
         scorer.classes,
@@ -145,6 +160,9 @@ def evaluate(scorer: TextScorer, corpus: Corpus, *, progress: Callable[[int], No
         confusion(codes, probabilities.argmax(axis=1), len(scorer.classes)),
         probabilities,
         codes,
+        omitted(corpus) | ({"synthetic": synthetic} if synthetic else {}),
+        cut,
+        notes,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from augment.cli import completion
-from augment.cli.console import group, show_table
+from augment.cli.console import group, note, show_table
 from augment.cli.descriptions import described, listed
 from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
@@ -72,18 +72,22 @@ def inspect_command(source: str, **others: Any) -> None:
     """Show class counts, duplicates and lengths of INPUT, and suggest a sampling strategy."""
     from augment.data import corpus
     from augment.data.inspection import inspect
+    from augment.data.notes import NOT_SOURCES, on_reading
 
-    inspection = inspect(corpus.read(source, layout_of((source,), **others)))
+    table = corpus.read(source, layout_of((source,), **others))
+    inspection = inspect(table)
     total = sum(inspection.counts.values())
     show_table(
         "classes", ["class", "rows", "share"], [[k, n, f"{n / total:.1%}"] for k, n in inspection.counts.items()]
     )
     click.echo(
-        f"\n{total:,} rows, {inspection.synthetic:,} of them synthetic, {inspection.empty:,} without a text.\n"
+        f"\n{total:,} rows, {inspection.synthetic:,} of them synthetic.\n"
         f"{inspection.duplicates:,} repeat an earlier text (case and punctuation folded);"
         f" {inspection.conflicting:,} texts stand under more than one label.\n"
         f"Words per text: {', '.join(f'{n} at {q:.0%}' for q, n in inspection.lengths.items())}."
     )
+    for line in on_reading(table, NOT_SOURCES):
+        note(line, err=False)
     if inspection.suggestion is None:
         click.echo("The classes are balanced: no upsampling is needed.")
     else:

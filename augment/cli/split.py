@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from augment.cli import completion
-from augment.cli.console import show_table
+from augment.cli.console import note, show_table
 from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
 
@@ -73,5 +73,5 @@ def split_command(
     classes = next(iter(result.counts.values()))
     rows = [[name, *(counts[name] for counts in result.counts.values())] for name in classes]
     show_table(str(output), ["class", *result.counts], rows)
-    if result.without_text:
-        click.echo(f"{result.without_text:,} rows have no text and are left out.")
+    for line in result.notes:
+        note(line, err=False)

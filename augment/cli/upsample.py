@@ -266,6 +266,8 @@ def _show_plan(job: Any) -> None:
 
 def _show_result(result: Any, output: Path) -> None:
     """Print the counts, and the requested examples beside their sources."""
+    from augment.data.notes import cut_texts
+
     manifest, texts = result.manifest, result.job.corpus.texts
     rows = [[k, n, manifest.made.get(k, 0), manifest.counts_after[k]] for k, n in manifest.counts_before.items()]
     show_table(str(output), ["class", "before", "made", "after"], rows)
@@ -275,6 +277,9 @@ def _show_result(result: Any, output: Path) -> None:
         click.echo(f"\n{total:,} rows made in {manifest.seconds:,.1f} s; candidates rejected: {rejected}.")
     else:
         click.echo(f"\n{total:,} vectors made in {manifest.seconds:,.1f} s.")
+        longest = manifest.encoder["max_length"]
+        if line := cut_texts(result.job.corpus.name, manifest.cut_texts, len(texts), longest):
+            note(line)
     for row in result.examples:
         click.echo(f"\n  {row.label} | {texts[row.source]}\n  {'new':>{len(row.label)}} | {row.text}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from augment.data.corpus import Corpus
+from augment.data.text_pairs import other_of
 
 NOT_SOURCES = "They are kept, and nothing is made from them."
 NOT_USED = "They are left out."
@@ -62,6 +63,58 @@ def without_text(name: str, count: int, rows: int, fate: str) -> str | None:
     'reviews.csv: 3 of 1,200 rows have no text. They are left out.'
     """
     return f"{name}: {count:,} of {rows:,} rows have no text. {fate}" if count else None
+
+
+def cut_texts(name: str, count: int, rows: int, longest: int) -> str | None:
+    """Return one line on the texts that are too long for a model, or None if there are none.
+
+    Parameters
+    ----------
+    name : str
+        The name of the table.
+    count : int
+        How many texts have more tokens than the model takes.
+    rows : int
+        How many texts there are.
+    longest : int
+        The number of tokens that the model takes.
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> cut_texts("reviews.csv", 3, 1200, 64)
+    'reviews.csv: 3 of 1,200 texts have more than 64 tokens. What follows is not read; `max_length` sets the number.'
+    """
+    says = "What follows is not read; `max_length` sets the number."
+    return f"{name}: {count:,} of {rows:,} texts have more than {longest:,} tokens. {says}" if count else None
+
+
+def other_text(corpus: Corpus) -> str | None:
+    """Return one line on the second text of pairs, of which only the first is read, or None if rows are no pairs."""
+    other = other_of(corpus.table, corpus.text_column)
+    if other is None:
+        return None
+    return f"{corpus.name}: each row is a pair of texts; {corpus.text_column!r} is read, and {other!r} is not."
+
+
+def on_reading(corpus: Corpus, fate: str) -> list[str]:
+    """Return the lines of `on_rows` and `other_text` about a table, for what reads one text of each row.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    fate : str
+        See `without_text`.
+
+    Returns
+    -------
+    list of str
+    """
+    other = other_text(corpus)
+    return [*on_rows(corpus, fate), *([] if other is None else [other])]
 
 
 def on_rows(corpus: Corpus, fate: str) -> list[str]:

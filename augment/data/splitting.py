@@ -13,6 +13,7 @@ import numpy as np
 from augment.data.corpus import read
 from augment.data.dialect import output_dialect
 from augment.data.layout import FORMATS, Layout
+from augment.data.notes import NOT_USED, on_rows
 from augment.data.table_columns import batches, selected
 from augment.data.writing import write_batches
 from augment.errors import InputError, OutputError
@@ -37,6 +38,8 @@ class SplitResult:
     """Part → class name → rows."""
     without_text: int
     """Rows of the input that have no text. They are in no part."""
+    notes: list[str]
+    """A line for each kind of rows that are left out."""
 
 
 def split_rows(
@@ -219,7 +222,7 @@ def split_file(
         part: dict(zip(classes, np.bincount(corpus.codes[rows], minlength=len(classes)).tolist(), strict=True))
         for part, rows in parts.items()
     }
-    return SplitResult(counts, len(corpus.texts) - len(usable))
+    return SplitResult(counts, len(corpus.texts) - len(usable), on_rows(corpus, NOT_USED))
 
 
 def _check_folder(path: Path, *, overwrite: bool) -> None:

@@ -93,6 +93,14 @@ class Checkpoint:
         ids: list[list[int]] = self.tokenizer(list(texts), truncation=True, max_length=longest)["input_ids"]
         return [row or [self.unknown_token] for row in ids]
 
+    def cut(self, texts: Sequence[str], longest: int) -> int:
+        """Return how many texts have more than `longest` tokens, special ones included."""
+        if not len(texts):
+            return 0
+        full = [text for text, ids in zip(texts, self.tokens(texts, longest), strict=True) if len(ids) >= longest]
+        ids = self.tokenizer(full, verbose=False)["input_ids"] if full else []
+        return sum(len(row) > longest for row in ids)
+
     @property
     def unknown_token(self) -> int:
         """The token id that stands for a text in which the tokenizer finds no token."""

@@ -175,6 +175,10 @@ class TextEncoder:
             vectors /= np.maximum(np.sqrt((vectors * vectors).sum(axis=1, keepdims=True)), 1e-12)
         return vectors
 
+    def cut(self, texts: Sequence[str]) -> int:
+        """Return how many texts have more tokens than `max_length`, or than the model takes: their rest is not read."""
+        return self.prepare().cut(_texts(texts), self._longest)
+
     def _ids(self, texts: list[str]) -> list[list[int]]:
         """Tokenize texts, special tokens included."""
         ids: list[list[int]] = self.prepare().tokenizer(

@@ -48,6 +48,15 @@ class TextScorer:
         labels: dict[int, str] = self._checkpoint.model.config.id2label or {}  # type: ignore[assignment]
         return [labels[i] for i in sorted(labels)]
 
+    @property
+    def longest(self) -> int:
+        """The largest number of tokens of a text that the model reads."""
+        return self._longest
+
+    def cut(self, texts: Sequence[str]) -> int:
+        """Return how many texts have more tokens than the model reads."""
+        return self._checkpoint.cut(texts, self._longest)
+
     def places(self, classes: Sequence[Any]) -> list[int]:
         """Return which output of the model stands for each class.
 

@@ -55,6 +55,8 @@ class Manifest:
     """How vectors were decoded, for a vector strategy."""
     output: dict[str, Any] | None = None
     """How the output is spelled: encoding, row ends, delimiter, quoting. None if it is no text file."""
+    cut_texts: int | None = None
+    """Texts that are longer than the encoder reads, for a vector strategy."""
     versions: dict[str, str] = field(default_factory=lambda: installed_versions())
 
     def shortfall(self) -> str:

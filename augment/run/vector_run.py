@@ -49,7 +49,8 @@ def make(
     """
     start = time.perf_counter()
     corpus = job.corpus
-    vectors = encoder.encode([text or "" for text in corpus.texts], progress=progress)
+    texts = [text or "" for text in corpus.texts]
+    vectors = encoder.encode(texts, progress=progress)
     usable = np.zeros(len(vectors), dtype=bool)
     for rows in job.sources.values():
         usable[rows] = True
@@ -61,6 +62,7 @@ def make(
     manifest = recorded(job, made=made, only_synthetic=only_synthetic, seconds=time.perf_counter() - start)
     manifest.encoder = {**encoder.parameters(), "identity": encoder.identity()}
     manifest.decode = decode
+    manifest.cut_texts = encoder.cut(texts)
     return Vectors(vectors, new, nearest_rows, manifest)
 
 

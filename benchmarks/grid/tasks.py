@@ -69,6 +69,8 @@ class LabelledRows:
 
     texts: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """A line for each kind of rows that were left out when the rows were read."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -86,11 +88,11 @@ class LabelledRows:
 
     def taken(self, rows: Sequence[int] | np.ndarray) -> LabelledRows:
         """Return some of the rows, in the order given."""
-        return LabelledRows(tuple(self.texts[i] for i in rows), tuple(self.labels[i] for i in rows))
+        return LabelledRows(tuple(self.texts[i] for i in rows), tuple(self.labels[i] for i in rows), self.notes)
 
     def joined(self, other: LabelledRows) -> LabelledRows:
         """Return these rows followed by the other rows."""
-        return LabelledRows(self.texts + other.texts, self.labels + other.labels)
+        return LabelledRows(self.texts + other.texts, self.labels + other.labels, self.notes + other.notes)
 
 
 @dataclass(frozen=True)
@@ -203,7 +205,7 @@ def read_split(name: str, split: Part, data_dir: Path | None, layout: Layout | N
                     f"{data_dir}: lacks {', '.join(missing)} of the task {name!r}. Get the missing files from"
                     f" {source.origin}, or leave `data_dir` out for the hub."
                 )
-            rows = rows.joined(_read(str(path), source.layout))
+            rows = rows.joined(_read(str(path), source.layout, file))
     return rows
 
 
@@ -319,6 +321,13 @@ class TaskData:
         return self.train.taken(np.flatnonzero(chosen)), self.train.taken(np.flatnonzero(~chosen))
 
     @property
+    def notes(self) -> list[str]:
+        """A line for each kind of rows that were left out when files were read."""
+        return list(
+            dict.fromkeys(line for rows in (self.train, self.validation, *self.tests.values()) for line in rows.notes)
+        )
+
+    @property
     def test_texts(self) -> list[str]:
         """The texts of all test sets."""
         return [text for rows in self.tests.values() for text in rows.texts]
@@ -383,17 +392,19 @@ def load(
     return TaskData(task, rare, train, validation, test_rows, shared, [name for name in names if name not in there])
 
 
-def _read(source: str, layout: Layout) -> LabelledRows:
-    """Read the rows of a table that have a text."""
+def _read(source: str, layout: Layout, name: str | None = None) -> LabelledRows:
+    """Read the rows of a table that have a text. Another name than that of the source may be used in notes."""
     from augment.data.corpus import read
+    from augment.data.notes import NOT_USED, on_reading
 
-    corpus = read(source, layout)
+    corpus = replace(read(source, layout), name=name or source)
     pairs = [
         (text, label)
         for text, label in zip(corpus.texts, corpus.named_labels(), strict=True)
         if text is not None and text.strip()
     ]
-    return LabelledRows(tuple(text for text, _ in pairs), tuple(label for _, label in pairs))
+    notes = tuple(on_reading(corpus, NOT_USED))
+    return LabelledRows(tuple(text for text, _ in pairs), tuple(label for _, label in pairs), notes)
 
 
 def _from_hub(name: str, source: Source, split: Part) -> LabelledRows:
@@ -409,7 +420,8 @@ def _from_hub(name: str, source: Source, split: Part) -> LabelledRows:
     rows = LabelledRows()
     for hub_id in source.hub:
         rows = rows.joined(_read(hub_id, layout))
-    return LabelledRows(rows.texts, tuple(source.label_names.get(label, label) for label in rows.labels))
+    names = tuple(source.label_names.get(label, label) for label in rows.labels)
+    return LabelledRows(rows.texts, names, rows.notes)
 
 
 def _is_there(data_dir: Path, file: str) -> bool:

@@ -188,6 +188,8 @@ def run_suite(
         results.check(plan.record, plan.cells)
         appender.begin(plan.record)
         for task in plan.data:
+            for line in task.notes:
+                log(line)
             if task.absent:
                 log(f"{task.title}: not tested on {', '.join(task.absent)}, whose rows are not there.")
             if task.shared:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from augment.cli import completion
-from augment.cli.console import progress, show_table
+from augment.cli.console import note, progress, show_table
 from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options
 from augment.errors import InputError, Interrupted
@@ -93,6 +93,8 @@ def evaluate_command(
     scorer = open_scorer(model, max_length=max_length, device=device, dtype=dtype)
     with progress(sum(len(corpus.table) for corpus in corpora), "rows", quiet=quiet) as advance:
         evaluations = [evaluate(scorer, corpus, progress=advance) for corpus in corpora]
+    for line in [] if quiet else [line for one in evaluations for line in one.notes]:
+        note(line)
     if as_json:
         click.echo(json.dumps([one.to_dict() for one in evaluations], indent=2, ensure_ascii=False))
         return
@@ -142,7 +144,7 @@ def predict_command(
     """
     from augment.files import replacing
     from classifiers.evaluation import open_scorer
-    from classifiers.prediction import predictions, write_csv, write_jsonl
+    from classifiers.prediction import Seen, predictions, write_csv, write_jsonl
 
     if overwrite and output is None:
         raise InputError("--overwrite is for an output file, and none is given. Give --output, or leave it out.")
@@ -157,13 +159,16 @@ def predict_command(
     texts = _texts(source, line_layout(**others) if lines else layout_of((source,), labelled=False, **others))
     scorer = open_scorer(model, max_length=max_length, device=device, dtype=dtype)
     interactive = source == "-" and sys.stdin.isatty()
-    rows = predictions(scorer, texts, **({"chunk": 1} if interactive else {}))
+    seen = Seen()
+    rows = predictions(scorer, texts, seen=seen, **({"chunk": 1} if interactive else {}))
     with ExitStack() as stack:
         file = sys.stdout
         if output is not None:
             file = stack.enter_context(stack.enter_context(replacing(output)).open("w", encoding="utf-8", newline=""))
         write = partial(write_csv, classes=scorer.classes) if form == "csv" else write_jsonl
         write(rows, file)
+    for line in seen.notes("The standard input" if source == "-" else source, scorer.longest):
+        note(line)
 
 
 def line_layout(**others: Any) -> Layout:

@@ -6,12 +6,13 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from augment.data.corpus import Corpus
+from augment.data.notes import NOT_USED, on_reading
 from augment.errors import InputError, did_you_mean
 from augment.generation.candidates import Candidate
 from augment.guards.base import Originals
@@ -83,6 +84,10 @@ class TrainingData:
     """Other held-out texts, e.g. of a test file. No synthetic row may come near them."""
     fingerprints: dict[str, str]
     """What identifies the content of the files."""
+    omitted: dict[str, dict[str, int]] = field(default_factory=dict)
+    """For "training" and "validation", the rows that are not used: `without_text` and `left_out`. Often empty."""
+    notes: list[str] = field(default_factory=list)
+    """The same in lines for the user."""
 
     @property
     def held_out(self) -> list[str]:
@@ -135,7 +140,23 @@ def training_data(training: Corpus, validation: Corpus | None, against: list[str
         fingerprints["validation"] = validation.fingerprint
     if against:
         fingerprints["against"] = f"sha256:{hashlib.sha256(json.dumps(against).encode()).hexdigest()}"
-    return TrainingData(classes, originals, synthetic, held_out, against or [], fingerprints)
+    tables = {"training": training} | ({} if validation is None else {"validation": validation})
+    return TrainingData(
+        classes,
+        originals,
+        synthetic,
+        held_out,
+        against or [],
+        fingerprints,
+        {name: counts for name, corpus in tables.items() if (counts := omitted(corpus))},
+        [line for corpus in tables.values() for line in on_reading(corpus, NOT_USED)],
+    )
+
+
+def omitted(corpus: Corpus) -> dict[str, int]:
+    """Return how many rows have no text, and how many were left out for their labels; zeros are left out."""
+    counts = {"without_text": int((~corpus.has_text).sum()), "left_out": corpus.dropped}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _check_texts(corpus: Corpus) -> None:

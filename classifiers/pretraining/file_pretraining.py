@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from augment.data.corpus import read, read_texts
+from augment.data.corpus import open_texts, read
 from augment.data.layout import Layout
+from augment.data.notes import NOT_USED, on_reading, without_text
 from augment.errors import InputError, ModelError, OutputError, did_you_mean
 from classifiers.data.text_lines import text_lines
 
@@ -65,7 +65,7 @@ def pretrain_files(
     resume : bool, default=False
         Go on from the last checkpoint in the output folder.
     log : callable, optional
-        Called with lines on the progress. With the contrastive objectives only.
+        Called with lines on rows that are left out and, with the contrastive objectives, on the progress.
 
     Returns
     -------
@@ -85,6 +85,7 @@ def pretrain_files(
 
     _check_choices(objective, condition, teacher, triple_columns)
     _check_folder(output_dir, resume=resume)
+    say = log if log is not None else lambda line: None
     layout = layout or Layout()
     smaller = {"vocabulary": vocabulary, "layers": layers, "positions": positions}
     if objective == "mlm":
@@ -94,9 +95,10 @@ def pretrain_files(
         from classifiers.pretraining.masked_lm import PretrainConfig, pretrain
 
         config = PretrainConfig(**dict(settings or {}))
-        texts, labels = _texts_and_labels(sources, layout, labelled=condition == "label")
+        texts, labels = _texts_and_labels(sources, layout, labelled=condition == "label", log=say)
         with global_generators(config.seed):
             checkpoint = load_masked_lm(model, device=device, new_head=True)
+        _say_repeated(texts if labels is None else list(zip(texts, labels, strict=True)), say)
         shown = texts if labels is None else [conditioned(*row)[0] for row in zip(texts, labels, strict=True)]
         checkpoint = shrink(checkpoint, shown, **smaller)
         taught_by = load_encoder(teacher, device=device) if teacher else None
@@ -108,9 +110,10 @@ def pretrain_files(
     contrast = ContrastiveConfig(**{"objective": objective, **dict(settings or {})})
     rows: list[tuple[str, ...]]
     if contrast.supervised:
-        rows = [triple for source in sources for triple in read_triples(source, layout, triple_columns)]
+        rows = [triple for source in sources for triple in read_triples(source, layout, triple_columns, say)]
     else:
-        rows = [(text,) for text in _texts_and_labels(sources, layout, labelled=False)[0]]
+        rows = [(text,) for text in _texts_and_labels(sources, layout, labelled=False, log=say)[0]]
+    _say_repeated(rows, say)
     checkpoint = open_encoder(model, contrast, device=device)
     _check_vocabulary(model, checkpoint, vocabulary)
     checkpoint = shrink(checkpoint, [text for row in rows for text in row], **smaller)
@@ -152,20 +155,41 @@ def _check_vocabulary(model: str, checkpoint: Checkpoint, vocabulary: int | None
         )
 
 
-def _texts_and_labels(sources: Sequence[str], layout: Layout, *, labelled: bool) -> tuple[list[str], list[str] | None]:
+def _say_repeated(rows: Sequence[Any], log: Callable[[str], None]) -> None:
+    """Say how many rows repeat an earlier one, since a training takes each once."""
+    filled = [row for row in rows if (row if isinstance(row, str) else row[0]).strip()]
+    repeated = len(filled) - len(set(filled))
+    if repeated:
+        log(f"{repeated:,} of {len(filled):,} rows repeat an earlier one. {NOT_USED}")
+
+
+def _texts_and_labels(
+    sources: Sequence[str], layout: Layout, *, labelled: bool, log: Callable[[str], None]
+) -> tuple[list[str], list[str] | None]:
     """Return all texts and, if `labelled`, the names of their labels, without the rows that upsampling has made."""
     if not labelled:
-        texts = [
-            text_lines(source, layout.encoding) if source.endswith(".txt") else read_texts(source, layout)
-            for source in sources
-        ]
-        return list(chain.from_iterable(texts)), None
+        texts: list[str] = []
+        for source in sources:
+            if source.endswith(".txt"):
+                texts += text_lines(source, layout.encoding)
+                continue
+            own = open_texts(source, layout)
+            texts += [text for text in own if text is not None]
+            if line := without_text(source, sum(not (text and text.strip()) for text in own), len(own), NOT_USED):
+                log(line)
+        return texts, None
     for source in sources:
         if source.endswith(".txt"):
             raise InputError(f"The text file {source!r} has no labels. Give a table, or `condition='none'`.")
+    corpora = [read(source, layout) for source in sources]
+    for corpus in corpora:
+        for line in on_reading(corpus, NOT_USED):
+            log(line)
+        if made := int(corpus.is_synthetic.sum()):
+            log(f"{corpus.name}: {made:,} rows are synthetic. {NOT_USED}")
     rows = [
         (text, label)
-        for corpus in (read(source, layout) for source in sources)
+        for corpus in corpora
         for text, label, is_synthetic in zip(corpus.texts, corpus.named_labels(), corpus.is_synthetic, strict=True)
         if text and not is_synthetic
     ]

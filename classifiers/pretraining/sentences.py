@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from augment.data.corpus import Texts
 from augment.data.layout import Layout
+from augment.data.notes import NOT_USED
 from augment.data.reading import load
 from augment.errors import InputError
 from augment.models.length_batches import LENGTH_STEP, padded
@@ -30,7 +31,10 @@ TRIPLE_COLUMNS = (("premise", "entailment", "contradiction"), ("sent0", "sent1",
 
 
 def read_triples(
-    source: str, layout: Layout, columns: tuple[str | None, str | None, str | None] = (None, None, None)
+    source: str,
+    layout: Layout,
+    columns: tuple[str | None, str | None, str | None] = (None, None, None),
+    log: Callable[[str], None] = lambda line: None,
 ) -> list[tuple[str, str, str]]:
     """Read the triples of a table for supervised SimCSE.
 
@@ -43,6 +47,8 @@ def read_triples(
     columns : tuple of three (str or None), default=(None, None, None)
         Names of the columns of the premise, the entailment and the contradiction. If all are None, the first of
         `TRIPLE_COLUMNS` whose columns exist. A single None stands for the name in the first of `TRIPLE_COLUMNS`.
+    log : callable, optional
+        Called with a line if rows are left out.
 
     Returns
     -------
@@ -71,6 +77,8 @@ def read_triples(
     rows = zip(*(Texts(table, name) for name in wanted), strict=True)
     triples = [(a.strip(), b.strip(), c.strip()) for a, b, c in rows if a and b and c]
     triples = [triple for triple in triples if all(triple)]
+    if triples and len(triples) < len(table):
+        log(f"{source}: {len(table) - len(triples):,} of {len(table):,} rows lack one of the three texts. {NOT_USED}")
     if not triples:
         raise InputError(
             f"{source}: in no row are the columns {', '.join(map(repr, wanted))} all filled."

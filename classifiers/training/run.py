@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from transformers.integrations.integration_utils import get_available_reporting_
 
 from augment._version import __version__
 from augment.data.containers import held_out_texts
+from augment.data.notes import cut_texts
 from augment.errors import InputError
 from augment.models.checkpoints import Checkpoint, folder_hash, load_encoder, quiet
 from augment.seeding import global_generators
@@ -132,6 +133,9 @@ def train(
         stack.enter_context(global_generators(config.seed))
         stack.enter_context(quiet())
         checkpoint = load_encoder(config.encoder, revision=config.revision, device=config.device, dtype=config.dtype)
+        cut = _cut(data, checkpoint, config.max_length)
+        for line in [*data.notes, *cut.notes]:
+            log_once(line)
         model = new_model(config, checkpoint, data.classes)
         fit_tokenizer(checkpoint.tokenizer, model.config.max_tokens)
         if output_dir is None:
@@ -163,6 +167,8 @@ def train(
             history=setting.history.records,
             rows={"original": data.originals.counts(data.classes), "synthetic": data.synthetic.counts(data.classes)}
             | ({} if data.validation is None else {"validation": data.validation.counts(data.classes)})
+            | ({"omitted": data.omitted} if data.omitted else {})
+            | ({"cut_texts": cut.counts} if cut.counts else {})
             | new_rows,
             data=data.fingerprints,
             seconds=time.perf_counter() - start,
@@ -206,6 +212,24 @@ def _checked(config: TrainConfig, data: TrainingData) -> Synthesis | None:
         if ways.strategy is not None:
             vector_sampler(ways)
     return Synthesis(ways, data, config.seed, config.device) if isinstance(ways, Static) else None
+
+
+class _Cut(NamedTuple):
+    """Texts that are longer than the model reads."""
+
+    counts: dict[str, int]
+    notes: list[str]
+
+
+def _cut(data: TrainingData, checkpoint: Checkpoint, max_length: int) -> _Cut:
+    """Count the texts of original and validation rows that are cut."""
+    longest = min(max_length, checkpoint.longest())
+    counts, notes = {}, []
+    for name, split in {"training": data.originals, "validation": data.validation}.items():
+        if split is not None and (count := checkpoint.cut(split.texts, longest)):
+            counts[name] = count
+            notes.append(cut_texts(f"The {name} data", count, len(split), longest) or "")
+    return _Cut(counts, notes)
 
 
 def _identity(config: TrainConfig, data: TrainingData) -> dict[str, Any]:

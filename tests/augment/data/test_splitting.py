@@ -83,7 +83,7 @@ def test_rows_without_a_text_are_left_out_and_counted(tmp_path):
     source = write_csv(tmp_path / "reviews.csv", [*sentences("a", 10), ("", "a"), ("  ", "b"), *sentences("b", 10)])
     assert split_file(source, tmp_path / "parts").without_text == 2
     done = invoke(f"split {source} -o {tmp_path / 'again'}")
-    assert "2 rows have no text and are left out." in done.stdout
+    assert "reviews.csv: 2 of 22 rows have no text. They are left out." in done.stdout
 
 
 def test_two_parts_can_be_made(tmp_path):
