@@ -80,6 +80,21 @@ def test_no_line_of_the_help_is_wider_than_the_terminal(
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100])
+@pytest.mark.parametrize("words", ["strategies", "guards", "strategies gan-smote", "guards agreement"])
+def test_no_line_on_strategies_and_guards_is_wider_than_the_terminal(
+    words: str, columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with pytest.raises(SystemExit) as end:
+        counterpoise.main(["augment", *words.split()])
+    assert not end.value.code
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 5
+    for line in lines:
+        assert len(line) <= columns, line
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
 @pytest.mark.parametrize("path", EVERY, ids=" ".join)
 def test_nothing_in_the_help_is_cut_off(path: tuple[str, ...], columns: int, monkeypatch: pytest.MonkeyPatch):
     text = shown(path, columns, monkeypatch)

@@ -69,7 +69,7 @@ def described(registry: Registry, name: str, example: str) -> str:
     return formatter.getvalue().rstrip("\n")
 
 
-def listed(registry: Registry, titles: Mapping[str, str]) -> str:
+def listed(registry: Registry, titles: Mapping[str, str], *notes: str) -> str:
     """List strategies or guards, each with what it does.
 
     Parameters
@@ -78,6 +78,8 @@ def listed(registry: Registry, titles: Mapping[str, str]) -> str:
         Where they are found. Those that cannot be loaded are listed with the reason.
     titles : mapping of str to str
         The heading for each kind; the first is also for those without a kind.
+    *notes : str
+        Sentences for the end.
 
     Returns
     -------
@@ -97,6 +99,9 @@ def listed(registry: Registry, titles: Mapping[str, str]) -> str:
         if rows:
             with formatter.section(title):
                 formatter.write_dl(rows)
+    formatter.write_paragraph()
+    for note in notes:
+        formatter.write_text(note)
     return formatter.getvalue().rstrip("\n")
 
 

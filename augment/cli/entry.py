@@ -111,8 +111,8 @@ def strategies_command(name: str | None) -> None:
         line = f"augment upsample sample -o new.csv --strategy {name} --param {{name}}={{value}}"
         click.echo(described(STRATEGIES, name, line))
         return
-    click.echo(listed(STRATEGIES, {"text": "Strategies that make texts", "vector": "Strategies that make vectors"}))
-    click.echo("\nThe parameters of one: augment strategies NAME")
+    titles = {"text": "Strategies that make texts", "vector": "Strategies that make vectors"}
+    click.echo(listed(STRATEGIES, titles, "The parameters of one: augment strategies NAME"))
 
 
 @command(
@@ -131,11 +131,13 @@ def guards_command(name: str | None) -> None:
     if name is not None:
         click.echo(described(GUARDS, name, f"augment upsample sample -o new.csv --guard {name}:{{name}}={{value}}"))
         return
-    click.echo(listed(GUARDS, {"guard": "A new row that passes"}))
-    click.echo(f"\nAlways asked: {', '.join(ALWAYS)}.")
-    click.echo(f"Asked by default where they suit: {', '.join(DEFAULT)}.")
-    click.echo("`--guard NAME` asks one more. `--guard only:NAME` and `--guard none` leave the default ones out.")
-    click.echo("The parameters of one: augment guards NAME")
+    notes = (
+        f"Always asked: {', '.join(ALWAYS)}.",
+        f"Asked by default where they suit: {', '.join(DEFAULT)}.",
+        "`--guard NAME` asks one more. `--guard only:NAME` and `--guard none` leave the default ones out.",
+        "The parameters of one: augment guards NAME",
+    )
+    click.echo(listed(GUARDS, {"guard": "A new row that passes"}, *notes))
 
 
 for one in (

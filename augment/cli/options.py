@@ -93,6 +93,12 @@ def seed_option(help: str = "Seed of all random draws.", **kwargs: Any) -> Calla
     )
 
 
+def device_option(**default: Any) -> Callable[[_Command], _Command]:
+    """Return the option ``--device``, with its default as `option` takes it."""
+    words = "Where the model runs: auto, cpu, cuda, cuda:1, …"
+    return option("--device", metavar="DEVICE", shell_complete=completion.DEVICES, help=words, **default)
+
+
 def _one_seed(context: click.Context, parameter: click.Parameter, values: tuple[int, ...]) -> int | None:
     if len(set(values)) > 1:
         raise click.UsageError(

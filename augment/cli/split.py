@@ -27,7 +27,7 @@ def _shares(context: click.Context, parameter: click.Parameter, value: str) -> l
         "Split a file, and upsample the training part alone:": (
             "augment split reviews.csv -o parts && augment upsample parts/train.csv -o train.csv"
         ),
-        "Keep less for the test:": "augment split reviews.csv -o parts --shares .8,.1,.1",
+        "Keep less for the test:": "augment split reviews.csv -o parts --shares 0.8,0.1,0.1",
     },
 )
 @click.argument("source", metavar="INPUT", shell_complete=completion.INPUTS)
@@ -35,7 +35,7 @@ def _shares(context: click.Context, parameter: click.Parameter, value: str) -> l
     "What to make",
     option(
         "--shares",
-        default=".7,.15,.15",
+        default="0.7,0.15,0.15",
         metavar="TRAIN,DEV,TEST",
         callback=_shares,
         help="Share of each part in every class.",

@@ -14,7 +14,16 @@ from click.core import ParameterSource
 from augment.cli import completion
 from augment.cli.console import note, progress, show_table
 from augment.cli.help import command, option, section
-from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options, seed_option, values_of, with_file_name
+from augment.cli.options import (
+    LAYOUT,
+    device_option,
+    kept_columns,
+    layout_of,
+    layout_options,
+    seed_option,
+    values_of,
+    with_file_name,
+)
 
 
 @command(
@@ -39,8 +48,9 @@ from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options,
         default="auto",
         metavar="WHICH",
         shell_complete=completion.AMOUNTS,
-        help="auto, minority, 'not minority', 'not majority', all, a share of the largest class, 1.5x, +500,"
-        " or class=ROWS,… with ROWS 90, +50 or 2x. 'a, b'=90 for a class with a comma.",
+        help="Which classes grow, and how far: auto (all to the size of the largest), minority, 'not minority',"
+        " 'not majority', all, a share of the largest such as 0.5, 1.5x, +500, or class=ROWS,… with ROWS 90, +50 or"
+        " 2x. 'a, b'=90 for a class with a comma.",
     ),
     option(
         "--singletons",
@@ -128,19 +138,13 @@ from augment.cli.options import LAYOUT, kept_columns, layout_of, layout_options,
     option("--strict", is_flag=True, help="Fail on empty texts, and (exit 1) on rows that could not be made."),
     option("--workers", type=int, default=1, help="Processes; changes the speed, not the result."),
     option("--batch-size", type=int, help="Rows of a forward pass; changes memory, not the result."),
-    option(
-        "--device",
-        metavar="DEVICE",
-        shell_complete=completion.DEVICES,
-        show_default="auto",
-        help="auto, cpu, cuda, cuda:1, …",
-    ),
+    device_option(show_default="auto"),
     option(
         "--dtype",
         metavar="DTYPE",
         shell_complete=completion.DTYPES,
         show_default="auto",
-        help="auto, float32, bfloat16, float16, int8.",
+        help="Numbers that the model computes with: auto, float32, bfloat16, float16, int8.",
     ),
     option("-q", "--quiet", is_flag=True, help="Print errors only."),
 )
@@ -161,7 +165,11 @@ def upsample_command(
     quiet: bool,
     **others: Any,
 ) -> None:
-    """Balance the classes of INPUT: a file, a saved folder, a hub id, or `sample`."""
+    """Balance the classes of INPUT: a file, a saved folder, a hub id, or `sample`.
+
+    The output holds the rows of INPUT as they are, and then the new ones. A manifest beside it
+    tells how they were made.
+    """
     # Before pyarrow is imported: its own allocator keeps what was freed, a quarter of the peak at a million rows.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from augment.run.config import settle

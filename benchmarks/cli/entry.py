@@ -15,7 +15,7 @@ from benchmarks.cli.suites import compare_command, list_command, report_command,
     },
 )
 def main() -> None:
-    """Measure what is claimed."""
+    """Measure whether new rows help, how good they are, and how fast they are made."""
 
 
 for command in (

@@ -15,7 +15,7 @@ import click
 from augment.cli import completion
 from augment.cli.console import note, progress, show_table
 from augment.cli.help import command, option, section
-from augment.cli.options import layout_of, layout_options
+from augment.cli.options import device_option, layout_of, layout_options
 from augment.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
@@ -25,19 +25,13 @@ if TYPE_CHECKING:
 scoring = section(
     "Running",
     option("--max-length", type=click.IntRange(3), show_default="as in training", help="Longest text in tokens."),
-    option(
-        "--device",
-        default="auto",
-        metavar="DEVICE",
-        shell_complete=completion.DEVICES,
-        help="auto, cpu, cuda, cuda:1, …",
-    ),
+    device_option(default="auto"),
     option(
         "--dtype",
         default="float32",
         metavar="DTYPE",
         shell_complete=completion.words("auto", "float32", "bfloat16", "float16"),
-        help="float32, auto, bfloat16, float16.",
+        help="Numbers that the model computes with: float32, auto, bfloat16, float16.",
     ),
 )
 """The options on how a classifier scores texts."""
@@ -65,12 +59,12 @@ def resumable(folder: Path, unfinished: str) -> Iterator[None]:
 )
 @click.argument("model", metavar="DIR", shell_complete=completion.FOLDERS)
 @click.argument("sources", metavar="FILE…", nargs=-1, required=True, shell_complete=completion.INPUTS)
-@layout_options
 @section(
     "Output",
     option("--json", "as_json", is_flag=True, help="Print JSON."),
     option("-q", "--quiet", is_flag=True, help="Show no progress."),
 )
+@layout_options
 @scoring
 def evaluate_command(
     model: str,
@@ -113,7 +107,6 @@ def evaluate_command(
 )
 @click.argument("model", metavar="DIR", shell_complete=completion.FOLDERS)
 @click.argument("source", metavar="[FILE|-]", default="-", shell_complete=completion.INPUTS)
-@layout_options
 @section(
     "Output",
     option("-o", "--output", type=Path, metavar="FILE", show_default="standard output", help="File to write."),
@@ -126,6 +119,7 @@ def evaluate_command(
         help="Form of the output.",
     ),
 )
+@layout_options
 @scoring
 def predict_command(
     model: str,

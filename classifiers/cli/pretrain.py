@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from augment.cli import completion
 from augment.cli.console import note
 from augment.cli.help import command, option, section
-from augment.cli.options import layout_of, layout_options, seed_option
+from augment.cli.options import device_option, layout_of, layout_options, seed_option
 from augment.errors import InputError
 from classifiers.cli.commands import line_layout, resumable
 
@@ -139,13 +139,7 @@ FOREIGN = {
 @section(
     "Running",
     option("--resume", is_flag=True, help="Go on from the last checkpoint in the output folder."),
-    option(
-        "--device",
-        default="auto",
-        metavar="DEVICE",
-        shell_complete=completion.DEVICES,
-        help="auto, cpu, cuda, cuda:1, …",
-    ),
+    device_option(default="auto"),
 )
 def pretrain_command(
     sources: tuple[str, ...],
