@@ -86,7 +86,7 @@ def upsample(
         Processes that make candidates. Changes the speed, not the result. A script that asks for several needs
         ``if __name__ == "__main__":`` around what it runs.
     text_column, label_column : str, optional
-        By default text/sentence/review and label/gold_label/sentiment.
+        By default text/sentence/review and label/gold_label/sentiment, or the only column with another usual name.
     single_label : bool, default=False
         Take labels that look like several, such as ``plot|acting``, as one class each. Otherwise they are refused.
 
@@ -209,7 +209,8 @@ def upsample_file(
     random_state : int, optional
         The same as `seed`, by its name in scikit-learn.
     against : path-like or sequence of path-like, optional
-        Held-out files; no new row may equal or nearly equal a text of theirs.
+        Held-out files; no new row may equal or nearly equal a text of theirs. If one has its texts in a column of
+        another name than the input: ``"FILE:column=NAME"``.
     guards : sequence of (str or Guard), optional
         What every new row must pass; see `augment.guards.select`. For text strategies only.
     max_per_source : int, optional

@@ -47,9 +47,9 @@ def _character(context: click.Context, parameter: click.Parameter, value: str | 
 
 layout_options = section(
     "Input",
-    option("--text-column", metavar="NAME", show_default="text, sentence or review", help="Column of the texts."),
+    option("--text-column", metavar="NAME", show_default="text, sentence, review, …", help="Column of the texts."),
     option(
-        "--label-column", metavar="NAME", show_default="label, gold_label or sentiment", help="Column of the labels."
+        "--label-column", metavar="NAME", show_default="label, gold_label, sentiment, …", help="Column of the labels."
     ),
     option("--no-header", is_flag=True, help="The csv or tsv file has no header; give --columns."),
     option("--columns", metavar="A,B,…", help="Column names of a file without a header."),

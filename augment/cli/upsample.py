@@ -99,7 +99,12 @@ from augment.cli.options import (
         help="Ask this guard as well; repeatable. only:NAME: without the default guards. none: no guard but those of"
         " every run. See `augment guards`.",
     ),
-    option("--against", multiple=True, metavar="FILE", help="Held-out file that no new row may equal; repeatable."),
+    option(
+        "--against",
+        multiple=True,
+        metavar="FILE",
+        help="Held-out file that no new row may equal; FILE:column=NAME names its text column. Repeatable.",
+    ),
 )
 @section(
     "Output",

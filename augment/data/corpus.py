@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from augment.data.column_names import LABEL_COLUMNS, TEXT_COLUMNS, find_label, find_text
 from augment.data.dialect import Dialect
 from augment.data.fingerprint import fingerprint
 from augment.data.labels import label_namer, usable_rows, with_mapped_labels
@@ -20,16 +20,12 @@ from augment.data.reading import load, load_spelled
 from augment.data.several_labels import check_columns, check_labels
 from augment.data.table_columns import BATCH, batches, encoded, selected, table_column, with_column
 from augment.data.text_pairs import pair_of
-from augment.errors import InputError, did_you_mean
+from augment.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
-TEXT_COLUMNS = ("text", "sentence", "review")
-"""Default names of the text column. The first that exists is used."""
-LABEL_COLUMNS = ("label", "gold_label", "sentiment")
-"""Default names of the label column. The first that exists is used."""
 PROVENANCE = {"is_synthetic": "bool", "source_row": "int64", "strategy": "string", "variant": "int64"}
 """The columns that upsampling adds, and their types."""
 
@@ -115,7 +111,7 @@ class Corpus:
 
     @property
     def labels(self) -> list[str | int]:
-        """The labels as they are stored, one per row: strings, or integers (those of a ClassLabel, too)."""
+        """The labels as they are stored, one per row: strings, booleans, integers (also of a ClassLabel), floats."""
         labels: list[str | int] = table_column(self.table, self.label_column).to_pylist()
         return labels
 
@@ -208,7 +204,13 @@ def read_texts(source: str | Path, layout: Layout = _DEFAULT) -> list[str]:
     return [text for text in open_texts(source, layout) if text is not None]
 
 
-def open_texts(source: str | Path, layout: Layout = _DEFAULT) -> Texts:
+def open_texts(
+    source: str | Path,
+    layout: Layout = _DEFAULT,
+    *,
+    text_column: str | None = None,
+    mend: str = "give one as `text_column`",
+) -> Texts:
     """Open only the text column; no label is needed.
 
     Even if `layout` says that files have no header, this file may have one: if a field of its first line equals
@@ -218,7 +220,11 @@ def open_texts(source: str | Path, layout: Layout = _DEFAULT) -> Texts:
     Parameters
     ----------
     source, layout
-        As for `read`. If the `text_column` of the layout is missing, the default names are tried.
+        As for `read`. If the `text_column` of the layout is missing, the usual names are tried.
+    text_column : str, optional
+        The text column of this source, whatever the layout says.
+    mend : str, optional
+        How to name another column, for messages.
 
     Returns
     -------
@@ -231,11 +237,11 @@ def open_texts(source: str | Path, layout: Layout = _DEFAULT) -> Texts:
         If the source is missing or broken, or has no column of texts.
     """
     table = load(source, layout)
-    if not layout.header and _starts_with_names(table, layout):
+    if not layout.header and _starts_with_names(table, text_column or layout.text_column):
         table = load(source, replace(layout, header=True, columns=None))
-    text_column = layout.text_column if layout.text_column in table.column_names else None
-    column = _find_text(table, str(source), text_column)
-    return Texts(table, column)
+    if text_column is None and layout.text_column in table.column_names:
+        text_column = layout.text_column
+    return Texts(table, find_text(table, str(source), text_column, mend))
 
 
 def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
@@ -274,8 +280,8 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
         _refuse_pair(table, name, layout.text_column)
     if not layout.single_label:
         _refuse_several_labels(table, name, layout)
-    text_column = _find_text(table, name, layout.text_column)
-    label_column = _find_label(table, name, layout)
+    text_column = find_text(table, name, layout.text_column)
+    label_column = find_label(table, name, layout.label_column, first=layout.label_map)
     if text_column == label_column:
         raise InputError(
             f"{name}: {text_column!r} is given as text column and as label column; give two different columns."
@@ -330,53 +336,10 @@ def _refuse_several_labels(table: Dataset, name: str, layout: Layout) -> None:
     )
 
 
-def _find_column(table: Dataset, name: str, requested: str | None, defaults: Sequence[str], role: str) -> str:
-    """Return the requested column, or the first default column that exists."""
-    columns = table.column_names
-    if requested is None:
-        for column in defaults:
-            if column in columns:
-                return column
-        raise InputError(
-            f"{name}: has no {role} column under a known name ({', '.join(defaults)}); "
-            f"the columns are {', '.join(map(repr, columns))}: give one as `{role}_column`."
-        )
-    if requested not in columns:
-        raise InputError(
-            f"{name}: has no {role} column {requested!r}; the columns are {', '.join(map(repr, columns))}: "
-            f"give one as `{role}_column`.{did_you_mean(requested, columns)}"
-        )
-    return requested
-
-
-def _starts_with_names(table: Dataset, layout: Layout) -> bool:
+def _starts_with_names(table: Dataset, text_column: str | None) -> bool:
     """Return whether a field of the first row is the name of a text column."""
     first = [column[0].as_py() for column in table.with_format("arrow")[:1].columns]
-    return any(name in first for name in (layout.text_column, *TEXT_COLUMNS) if name is not None)
-
-
-def _find_text(table: Dataset, name: str, requested: str | None) -> str:
-    """Return the text column, which must hold strings."""
-    column = _find_column(table, name, requested, TEXT_COLUMNS, "text")
-    dtype = getattr(table.features[column], "dtype", "nested values")
-    if dtype not in ("string", "large_string", "string_view"):
-        raise InputError(
-            f"{name}: text column {column!r} must hold strings, got {dtype}; give another as `text_column`."
-        )
-    return column
-
-
-def _find_label(table: Dataset, name: str, layout: Layout) -> str:
-    """Return the label column, which must hold strings or integers."""
-    defaults = LABEL_COLUMNS if layout.label_map is None else (layout.label_map, *LABEL_COLUMNS)
-    column = _find_column(table, name, layout.label_column, defaults, "label")
-    dtype = str(getattr(table.features[column], "dtype", "nested values"))
-    if not re.fullmatch(r"u?int\d+|(large_)?string(_view)?|null", dtype):
-        raise InputError(
-            f"{name}: label column {column!r} must hold strings or integers, got {dtype}; "
-            f"convert it, or give another as `label_column`."
-        )
-    return column
+    return any(name in first for name in (text_column, *TEXT_COLUMNS) if name is not None)
 
 
 def _typed_provenance(table: Dataset, name: str) -> Dataset:

@@ -247,11 +247,11 @@ def _breaks(line: str, dialect: Dialect) -> bool:
 
 
 def _spelled(features: Features, table: pa.Table) -> pa.Table:
-    """Return a table with integers and booleans as strings, as csv has them."""
+    """Return a table with integers, and whether a row is synthetic, as strings. Labels are spelled by Python."""
     import pyarrow as pa
 
     for place, field in enumerate(table.schema):
-        plain = pa.types.is_integer(field.type) or pa.types.is_boolean(field.type)
+        plain = pa.types.is_integer(field.type) or field.name == "is_synthetic"
         if plain and not hasattr(features[field.name], "names"):
             table = table.set_column(place, field.name, table.column(place).cast(pa.string()))
     return table

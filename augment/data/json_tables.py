@@ -192,13 +192,13 @@ def _shown(value: Any) -> str:
 
 def write_jsonl(features: Features, tables: Iterable[pa.Table], handle: BinaryIO, dialect: Dialect) -> None:
     """Write one JSON object per line."""
-    _write_records(features, tables, handle, dialect, ("", dialect.row_end, dialect.row_end))
+    _write_records(features, tables, handle, dialect, ("", dialect.row_end, dialect.row_end), empty="")
 
 
 def write_json(features: Features, tables: Iterable[pa.Table], handle: BinaryIO, dialect: Dialect) -> None:
     """Write a list of JSON objects, each on a line of its own."""
     end = dialect.row_end
-    _write_records(features, tables, handle, dialect, (f"[{end}", f",{end}", f"{end}]{end}"))
+    _write_records(features, tables, handle, dialect, (f"[{end}", f",{end}", f"{end}]{end}"), empty=f"[]{end}")
 
 
 def _write_records(
@@ -207,9 +207,12 @@ def _write_records(
     handle: BinaryIO,
     dialect: Dialect,
     around: tuple[str, str, str],
+    *,
+    empty: str,
 ) -> None:
-    """Write JSON objects with a text before the first, between two, and after the last."""
+    """Write JSON objects with a text before the first, between two, and after the last; or that of no object."""
     before, between, after = around
+    any_written = False
     # A character that the encoding has not is written as JSON's escape.
     escaped = not dialect.encoding.name.startswith("utf")
     handle.write(dialect.encoding.mark)
@@ -222,7 +225,7 @@ def _write_records(
                 json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=escaped, default=str) for values in rows
             )
             text.write(before + between.join(objects))
-            before = between
-        text.write(after if before == between else f"{before}{after}")
+            before, any_written = between, True
+        text.write(after if any_written else empty)
     finally:
         text.detach()

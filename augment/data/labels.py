@@ -23,14 +23,14 @@ NO_MAJORITY = {"gold_label": "mixed"}
 STARS = {"1": "negative", "2": "negative", "3": "neutral", "4": "positive", "5": "positive"}
 
 
-_STAR = re.compile(r"([1-5])( stars?)?")  # "4 stars" is a class name of yelp_review_full on the hub
+_STAR = re.compile(r"([1-5])(\.0+)?( stars?)?")  # "4 stars" is a class name of yelp_review_full on the hub
 
 
 def label_namer(table: Dataset, column: str) -> Callable[[Any], str | None]:
     """Return a function from a stored label to its name, or to None for a missing label (-1 in a ClassLabel)."""
     names = getattr(table.features[column], "names", None)
     if names is None:
-        return lambda value: None if value is None else str(value)
+        return lambda value: None if value is None or value != value else str(value)  # NaN differs from itself
     return lambda value: names[value] if value is not None and 0 <= value < len(names) else None
 
 
@@ -39,6 +39,11 @@ def usable_rows(table: Dataset, name: str, column: str, layout: Layout) -> tuple
     values, codes = encoded(table_column(table, column))
     names = list(map(label_namer(table, column), values))
     known = sorted({label for label in names if label})
+    if fractions := [value for value in values if isinstance(value, float) and value % 1 > 0]:
+        raise InputError(
+            f"{name}: label column {column!r} must hold classes, got the number {fractions[0]!r}; convert it, or give"
+            " another as `label_column`."
+        )
     if unknown := [label for label in layout.labels or () if label not in known]:
         raise InputError(
             f"{name}: no row has the label{'s' * (len(unknown) > 1)} {listed(unknown)}; column {column!r}"

@@ -19,9 +19,11 @@ class Layout:
     Parameters
     ----------
     text_column : str, optional
-        Name of the text column; by default the first of `corpus.TEXT_COLUMNS` that exists.
+        Name of the text column; by default the first of ``text``, ``sentence``, ``review`` that exists, or the
+        only column with another usual name; see `column_names.find_text`.
     label_column : str, optional
-        Name of the label column; by default the first of `corpus.LABEL_COLUMNS` that exists.
+        Name of the label column; by default the first of ``label``, ``gold_label``, ``sentiment`` that exists, or
+        the only column with another usual name; see `column_names.find_label`.
     header : bool, default=True
         Whether the first line of a csv or tsv file names the columns.
     columns : tuple of str, optional

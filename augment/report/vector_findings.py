@@ -135,19 +135,19 @@ def _fidelity(
 
 def _heldout(manifest: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], str | None]:
     """Return the vectors of held-out rows by class, or an empty dict and the reason."""
-    from augment.data.corpus import read
     from augment.data.layout import Layout
+    from augment.data.named_files import NamedFile
     from augment.models.encoder import TextEncoder
 
     if not manifest["against"]:
         return {}, "No held-out file was named, so there is nothing to compare the new rows with."
     layout = dataclasses.replace(Layout.recorded(manifest["input"]["layout"]), drop_unlabelled=True)
     texts: dict[str, list[str]] = {}
-    for name in (file["name"] for file in manifest["against"]):
+    for name, column in ((file["name"], file.get("text_column")) for file in manifest["against"]):
         if not os.path.exists(name):
             return {}, f"The held-out file {name!r} is not here, so there is nothing to compare the new rows with."
         try:
-            corpus = read(name, layout)
+            corpus = NamedFile(name, column).labelled(layout)
         except CounterpoiseError:
             return (
                 {},

@@ -8,6 +8,7 @@ import os
 import typing
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -16,6 +17,7 @@ from pydantic import ValidationError, create_model
 from augment.data import corpus
 from augment.data.corpus import Corpus
 from augment.data.layout import Layout, check_layout
+from augment.data.named_files import NamedFile
 from augment.errors import InputError, did_you_mean
 from augment.generation import budget
 from augment.generation.singletons import Singletons
@@ -57,6 +59,7 @@ class _Input(Settings):
 
 class _HeldOut(Settings):
     name: str
+    text_column: str | None = None
     texts: str | None = None
     """A hash of the texts."""
     rows: Any = None
@@ -125,7 +128,7 @@ class RunRequest:
     decode: Literal["nearest"] | None
     sampling_strategy: budget.SamplingStrategy
     seed: int
-    against: tuple[str, ...]
+    against: tuple[NamedFile, ...]
     guards: Sequence[str | Guard] | None
     max_per_source: int | None
     only_synthetic: bool
@@ -156,7 +159,7 @@ class RunRequest:
         InputError
             If it cannot be read, or is not the one that the file was made from.
         """
-        data = self._read_named(self.source, corpus.read)
+        data = self._read_named(self.source, lambda: corpus.read(self.source, self.layout))
         if self.fingerprint not in (None, data.fingerprint):
             raise InputError(
                 f"{self.source}: is not the data that {self.path} was made from: fingerprint {data.fingerprint:.18}…"
@@ -174,14 +177,15 @@ class RunRequest:
             If one cannot be read, or is not the one that the file was made with.
         """
         read = []
-        for i, name in enumerate(self.against):
-            texts = self._read_named(name, corpus.read_texts)
+        for i, file in enumerate(self.against):
+            name, column = file
+            texts = self._read_named(name, partial(file.texts, self.layout))
             if self.digests and self.digests[i] not in (None, digest(texts)):
                 raise InputError(
                     f"{name}: is not the held-out file that {self.path} was made against: its texts differ. Give"
                     f" that file, or remove 'texts' from 'against[{i}]' in {self.path} to run against this one."
                 )
-            read.append(HeldOutTexts(name, texts))
+            read.append(HeldOutTexts(name, texts, column))
         return read
 
     def check_models(self, guards: Sequence[Guard]) -> None:
@@ -227,10 +231,10 @@ class RunRequest:
                 f" of the {where} from the file to run all the same."
             )
 
-    def _read_named(self, name: str, read: Callable[[str, Layout], _Read]) -> _Read:
+    def _read_named(self, name: str, read: Callable[[], _Read]) -> _Read:
         """Read a named file. If it is missing, explain where names from the configuration file are looked for."""
         try:
-            return read(name, self.layout)
+            return read()
         except InputError as error:
             if name not in self.named or os.path.exists(name):
                 raise
@@ -324,8 +328,11 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         raise InputError(f"{where}; give `source`, or its 'name' under 'input' in a file for `config`.")
     layout_changes = {field.name: options[field.name] for field in dataclasses.fields(Layout) if field.name in options}
     layout = dataclasses.replace(_layout(recorded.input), **layout_changes)
-    held_out_names = options.get("against", [file.name for file in recorded.against or ()])
-    check_layout(Layout(**layout_changes), (source, *held_out_names))
+    if "against" in options:
+        against = tuple(map(NamedFile.parsed, options["against"]))
+    else:
+        against = tuple(NamedFile(file.name, file.text_column) for file in recorded.against or ())
+    check_layout(Layout(**layout_changes), (source, *(file.name for file in against)))
     named, alone = choice(options.get("guards"))
     parts = None if alone else recorded.guards
     replaced = {guard.name for guard in named}
@@ -379,7 +386,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         encoder=encoder,
         decode=first("decode"),
         **own_settings._asdict(),
-        against=tuple(options.get("against", ())) if files is None else tuple(file.name for file in files),
+        against=against,
         # The file may be of a run that made texts; vectors have no such limit.
         max_per_source=first("max_per_source") if encoder is None else options.get("max_per_source"),
         only_synthetic=bool(first("only_synthetic")),

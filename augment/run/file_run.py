@@ -185,7 +185,7 @@ def plan_file(
     if request.encoder is not None:
         _check_for_vectors(request, destination, workers)
     if destination is not None:
-        destination.check_is_no_input((request.source, *request.against))
+        destination.check_is_no_input((request.source, *(file.name for file in request.against)))
     job = plan_job(
         request.read_input(),
         request.strategy,

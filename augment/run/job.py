@@ -33,6 +33,8 @@ class HeldOutTexts(NamedTuple):
 
     name: str
     texts: list[str]
+    text_column: str | None = None
+    """The column of the texts, if it was named."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -123,7 +123,15 @@ def recorded(
             "text_column": job.corpus.text_column,
             "label_column": job.corpus.label_column,
         },
-        against=[{"name": file.name, "rows": len(file.texts), "texts": digest(file.texts)} for file in job.held_out],
+        against=[
+            {
+                "name": file.name,
+                "text_column": file.text_column,
+                "rows": len(file.texts),
+                "texts": digest(file.texts),
+            }
+            for file in job.held_out
+        ],
         strategy={**registry.STRATEGIES.to_config(job.strategy), "identity": job.strategy.identity()},
         guards=[{**registry.GUARDS.to_config(guard), "identity": guard.identity()} for guard in guards],
         sampling_strategy=_repeatable(job),

@@ -135,7 +135,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
         "--against",
         multiple=True,
         metavar="FILE",
-        help="Held-out file that no new text may come near; repeatable.",
+        help="Held-out file that no new text may come near; FILE:column=NAME names its text column. Repeatable.",
     ),
     option("--max-per-source", type=int, help="Largest number of new texts of one row."),
     option("--soft-labels", is_flag=True, default=None, help="Train new texts on the probabilities of a teacher."),
@@ -158,7 +158,11 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
 @setting_options("Augmentation")
 @section(
     "Evaluation",
-    option("--validation", metavar="FILE", help="Labelled rows; the weights that do best on them are kept."),
+    option(
+        "--validation",
+        metavar="FILE",
+        help="Labelled rows; the weights that do best on them are kept. FILE:column=NAME names the text column.",
+    ),
 )
 @setting_options("Evaluation")
 @layout_options
@@ -181,13 +185,16 @@ def train_command(
 ) -> None:
     """Train an encoder with a classification head on TRAIN: a file, a saved folder, a hub id, or `sample`."""
     config = TrainConfig(**_settings(others))  # so that wrong settings are an error before torch is loaded
-    from augment.data.corpus import read, read_texts
+    from augment.data.corpus import read
+    from augment.data.named_files import NamedFile
     from classifiers.training.run import train
 
-    layout = layout_of((source, *((validation,) if validation else ()), *against), **others)
+    beside = [NamedFile.parsed(name) for name in against]
+    validated = [] if validation is None else [NamedFile.parsed(validation)]
+    layout = layout_of((source, *(file.name for file in (*beside, *validated))), **others)
     rows = read(source, layout)
-    held_out = None if validation is None else read(validation, layout)
-    never = [text for name in against for text in read_texts(name, layout)]
+    held_out = validated[0].labelled(layout) if validated else None
+    never = [text for file in beside for text in file.texts(layout)]
     with resumable(output_dir, "checkpoints"):
         result = train(
             config,

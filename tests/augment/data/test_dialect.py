@@ -166,7 +166,7 @@ def test_an_encoding_is_named_where_no_mark_tells_it(tmp_path: Path) -> None:
     assert load(path, layout)["text"][:] == ["à l’aube"]
     assert rewritten(path, layout) == path.read_bytes()
     with pytest.raises(
-        InputError, match=r"line 3: is not UTF-16-LE \(byte 16 of the file\); give another --encoding\."
+        InputError, match=r"line 3: is not UTF-16-LE \(byte 16 of the file\); give another `encoding`\."
     ):
         load(put(tmp_path, "t.csv", b"t\0,\0l\0\n\0a\0,\0b\0\n\0\0\xd8"), Layout(encoding="utf-16"))
 

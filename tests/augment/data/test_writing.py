@@ -122,7 +122,7 @@ def test_nested_values_travel_through_jsonl_parquet_and_folders_and_become_json_
 def test_files_are_plain_utf8_with_unix_line_ends(tmp_path: Path) -> None:
     table = Dataset.from_dict({"text": ["é,\n", None], "label": ["x", "x"], "ok": [True, None], "n": [1, None]})
     write(table, tmp_path / "t.csv")
-    assert (tmp_path / "t.csv").read_bytes() == 'text,label,ok,n\n"é,\n",x,true,1\n,x,,\n'.encode()
+    assert (tmp_path / "t.csv").read_bytes() == 'text,label,ok,n\n"é,\n",x,True,1\n,x,,\n'.encode()
     write(table.select([0]), tmp_path / "t.jsonl")
     assert (tmp_path / "t.jsonl").read_bytes() == '{"text": "é,\\n", "label": "x", "ok": true, "n": 1}\n'.encode()
 

@@ -1,0 +1,148 @@
+"""Find the columns of texts and labels by their names."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from augment.errors import InputError, did_you_mean, listed
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+TEXT_COLUMNS = ("text", "sentence", "review")
+"""Default names of the text column. The first that exists is used."""
+LABEL_COLUMNS = ("label", "gold_label", "sentiment")
+"""Default names of the label column. The first that exists is used."""
+USUAL_TEXTS = (
+    r"text|sentence|review|tweet|content|comment|message|body|utterance|query|question|post|phrase|headline|sms"
+    r"|document|review_?body|review_?text|.+_text"
+)
+"""Names under which texts also stand, whatever their case, and with a space or hyphen for "_"."""
+USUAL_LABELS = (
+    r"label|gold_label|sentiment|category|intent|class|target|emotion|topic|polarity|stars|star_rating|rating"
+    r"|.+_(label|sentiment)"
+)
+"""Names under which labels also stand, in the same way."""
+
+_log = logging.getLogger(__name__)
+_OWN = ("nearest_text",)  # a column that a run of vectors writes
+
+
+class _Role(NamedTuple):
+    """What a column is for."""
+
+    name: str
+    what: str
+    exact: tuple[str, ...]
+    usual: str
+    dtypes: str
+    must: str
+
+
+_TEXT = _Role("text", "texts", TEXT_COLUMNS, USUAL_TEXTS, r"(large_)?string(_view)?", "strings")
+_LABEL = _Role(
+    "label",
+    "labels",
+    LABEL_COLUMNS,
+    USUAL_LABELS,
+    r"u?int\d+|bool|float\d+|(large_)?string(_view)?|null",
+    "strings, booleans or numbers",
+)
+
+
+def find_text(table: Dataset, name: str, requested: str | None = None, mend: str = "give one as `text_column`") -> str:
+    """Return the name of the column of texts.
+
+    The first of `TEXT_COLUMNS` that exists is taken. Otherwise a column of strings with a name like `USUAL_TEXTS` is
+    taken if it is the only one, and the log says so.
+
+    Parameters
+    ----------
+    table : Dataset
+    name : str
+        The table's name in messages.
+    requested : str, optional
+        The column that must be taken.
+    mend : str, optional
+        How to name another column.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If there is no such column, several have usual names, or it does not hold strings.
+    """
+    return _find(table, name, requested, _TEXT, mend)
+
+
+def find_label(table: Dataset, name: str, requested: str | None = None, first: str | None = None) -> str:
+    """Return the name of the column of labels, found as that of texts is.
+
+    Parameters
+    ----------
+    table : Dataset
+    name : str
+        The table's name in messages.
+    requested : str, optional
+        The column that must be taken.
+    first : str, optional
+        A name that is tried before `LABEL_COLUMNS`.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If there is no such column, several have usual names, or it holds neither strings nor booleans nor numbers.
+    """
+    role = _LABEL if first is None else _LABEL._replace(exact=(first, *LABEL_COLUMNS))
+    return _find(table, name, requested, role, "give one as `label_column`")
+
+
+def _find(table: Dataset, name: str, requested: str | None, role: _Role, mend: str) -> str:
+    columns = table.column_names
+    if requested is not None and requested not in columns:
+        raise InputError(
+            f"{name}: has no {role.name} column {requested!r}; the columns are {', '.join(map(repr, columns))}: "
+            f"{mend}.{did_you_mean(requested, columns)}"
+        )
+    exact = [column for column in role.exact if column in columns]
+    column = requested or (exact[0] if exact else _only_usual(table, name, role, mend))
+    if not _fits(table, column, role):
+        dtype = getattr(table.features[column], "dtype", "nested values")
+        mend = mend.replace("one", "another", 1) if role.name == "text" else f"convert it, or {mend}"
+        raise InputError(f"{name}: {role.name} column {column!r} must hold {role.must}, got {dtype}; {mend}.")
+    return column
+
+
+def _only_usual(table: Dataset, name: str, role: _Role, mend: str) -> str:
+    """Return the only column with a usual name."""
+    usual = [
+        column
+        for column in table.column_names
+        if re.fullmatch(role.usual, re.sub(r"[\s-]+", "_", column.strip()).casefold())
+        and _fits(table, column, role)
+        and column not in _OWN
+    ]
+    if len(usual) == 1:
+        column: str = usual[0]
+        _log.info("%s: the %s are read from the column %r. To change that, %s.", name, role.what, column, mend)
+        return column
+    if usual:
+        raise InputError(f"{name}: the {role.what} may stand in {listed(usual)}; {mend}.")
+    raise InputError(
+        f"{name}: has no {role.name} column under a known name ({', '.join(role.exact)} and others like them); "
+        f"the columns are {', '.join(map(repr, table.column_names))}: {mend}."
+    )
+
+
+def _fits(table: Dataset, column: str, role: _Role) -> bool:
+    """Return whether a column has a type for the role."""
+    return bool(re.fullmatch(role.dtypes, str(getattr(table.features[column], "dtype", ""))))
