@@ -280,7 +280,7 @@ def upsample_file(
     destination = Destination(Path(output), overwrite=overwrite, resume=resume)
     files = [against] if isinstance(against, (str, os.PathLike)) else against
     options = {
-        "source": None if source is None else os.fspath(source),
+        "source": _named(source),
         "strategy": strategy if strategy is None or isinstance(strategy, str) else clone(strategy),
         "sampling_strategy": sampling_strategy,
         "seed": one_seed(seed, random_state),
@@ -311,6 +311,14 @@ def upsample_file(
     if report is not None:
         report_on(destination, report, seed=request.seed)
     return result.manifest
+
+
+def _named(source: str | os.PathLike[str] | None) -> str | None:
+    """Return the name of a source. A path ``sample`` that leads somewhere does not mean the bundled reviews."""
+    if source is None or isinstance(source, str):
+        return source
+    name = os.fspath(source)
+    return os.path.join(os.curdir, name) if name == "sample" and os.path.exists(name) else name
 
 
 def check_paths(destination: Destination, report: str | os.PathLike[str] | None) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from augment.cli.standard_streams import refuse_streams
+
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
 
@@ -91,6 +93,12 @@ class Command(click.Command):
     def __init__(self, *args: Any, examples: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples or {}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; ``-`` is refused where it would be taken for the name of a file."""
+        rest = super().parse_args(ctx, args)
+        refuse_streams(ctx)
+        return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, section by section. `--help`, which is of no section, ends the last one."""

@@ -131,6 +131,8 @@ def check_layout(layout: Layout, sources: Sequence[str | Path], *, labelled: boo
 
 def _has_splits(source: str | Path) -> bool:
     """Return whether a source may have splits: a folder that has, or a name of the hub."""
+    if source == "sample":
+        return False
     if os.path.isdir(source):
         return os.path.exists(Path(source) / "dataset_dict.json")
-    return not os.path.exists(source) and str(source) != "sample" and Path(source).suffix.lower() not in FORMATS
+    return not os.path.exists(source) and Path(source).suffix.lower() not in FORMATS

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 SAMPLE = Path(__file__).parent / "samples" / "reviews.csv"
 """The file that the input name ``sample`` stands for."""
 
+_log = logging.getLogger(__name__)
 # A name and, perhaps, a configuration. One letter before a colon is a drive of Windows.
 _HUB_ID = re.compile(r"(?![A-Za-z]:)[A-Za-z0-9][\w.-]*(/[\w.-]+)?(:[\w.-]+)?")
 
@@ -62,7 +63,8 @@ def load_spelled(source: str | Path, layout: Layout) -> Loaded:
     ----------
     source : str or Path
         A file, a folder saved by `datasets`, a hub id such as ``"owner/name"`` or ``"owner/name:configuration"``, or
-        ``"sample"`` for the bundled reviews.
+        ``"sample"`` for the bundled reviews. What has that name in the current folder is ``"./sample"``, or
+        ``Path("sample")``.
     layout : Layout
         How to read it. The columns of texts and labels do not matter here.
 
@@ -79,7 +81,13 @@ def load_spelled(source: str | Path, layout: Layout) -> Loaded:
         If there is no room for the temporary file.
     """
     path = Path(source)
-    if str(source) == "sample" and not os.path.exists(path):
+    if str(source) == "-":
+        raise InputError(
+            "-: the standard input is not read as a table; save it first, e.g. as rows.csv, and give that."
+        )
+    if source == "sample" or (str(source) == "sample" and not os.path.exists(path)):
+        if os.path.exists(path):
+            _log.info("sample: the bundled reviews are read, and not what has this name here; that is ./sample.")
         path = SAMPLE
     suffix = path.suffix.lower()
     dialect = None

@@ -15,7 +15,7 @@ from augment.data.dialect import output_dialect
 from augment.data.layout import FORMATS, Layout
 from augment.data.notes import NOT_USED, on_rows
 from augment.data.table_columns import batches, selected
-from augment.data.writing import write_batches
+from augment.data.writing import check_name, write_batches
 from augment.errors import InputError, OutputError
 from augment.files import check_writable, replacing
 from augment.seed_names import one_seed
@@ -227,6 +227,7 @@ def split_file(
 
 def _check_folder(path: Path, *, overwrite: bool) -> None:
     """Refuse a folder that cannot be made, or that holds other things than the parts of a split."""
+    check_name(path)
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist. Create it, or choose another output.")
     if path.exists():

@@ -44,6 +44,7 @@ def check_output(path: Path, *, overwrite: bool) -> None:
         If the folder it goes into is missing or cannot be written to, or the output exists and
         may not be replaced. A folder that `datasets` has not saved is never replaced.
     """
+    check_name(path)
     _check_format(path)
     if not os.path.isdir(path.parent):
         what = "is not a folder" if os.path.exists(path.parent) else "does not exist"
@@ -52,6 +53,23 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     if os.path.exists(path) and not overwrite:
         raise OutputError(f"{path}: exists already; give `overwrite=True` to replace it, or choose another output.")
     check_writable(path)
+
+
+def check_name(path: Path) -> None:
+    """Refuse an output whose name stands for something else.
+
+    Raises
+    ------
+    OutputError
+        For ``-`` and ``sample``.
+    """
+    if str(path) == "-":
+        raise OutputError("-: the standard output cannot take it; give the name of a file, e.g. balanced.csv.")
+    if str(path) == "sample":
+        raise OutputError(
+            "sample: is the name of the bundled reviews, and a folder of that name would be hidden by them; choose"
+            " another output."
+        )
 
 
 def check_storable(table: Dataset, path: Path) -> None:

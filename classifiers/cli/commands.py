@@ -98,6 +98,11 @@ def evaluate_command(
         show_table(title, headings, rows)
 
 
+def _no_stream(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Return None for ``-``, the standard output."""
+    return None if str(value) == "-" else value
+
+
 @command(
     "predict",
     examples={
@@ -109,7 +114,15 @@ def evaluate_command(
 @click.argument("source", metavar="[FILE|-]", default="-", shell_complete=completion.INPUTS)
 @section(
     "Output",
-    option("-o", "--output", type=Path, metavar="FILE", show_default="standard output", help="File to write."),
+    option(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE|-",
+        callback=_no_stream,
+        show_default="standard output",
+        help="File to write.",
+    ),
     option("--overwrite", is_flag=True, help="Replace an existing output."),
     option(
         "--format",

@@ -152,12 +152,22 @@ def test_a_split_of_a_saved_dataset_dict_is_read(tmp_path: Path) -> None:
     )
 
 
-def test_sample_is_the_bundled_file_unless_a_file_has_that_name(tmp_path: Path, monkeypatch) -> None:
+def test_sample_is_the_bundled_file_and_one_of_that_name_is_noted(tmp_path: Path, monkeypatch, caplog) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(reading, "SAMPLE", put(tmp_path, "bundled.csv", "text,label\nbundled,x\n"))
     assert texts("sample") == ["bundled"]
     labelled(["own"]).save_to_disk("sample")
-    assert texts("sample") == ["own"]
+    with caplog.at_level(logging.INFO, "augment"):
+        assert texts("./sample") == texts(Path("sample")) == ["own"]
+        assert caplog.messages == []
+        assert texts("sample") == ["bundled"]
+    assert caplog.messages == [
+        "sample: the bundled reviews are read, and not what has this name here; that is ./sample."
+    ]
+
+
+def test_the_standard_input_is_no_table() -> None:
+    assert refusal("-").startswith("-: the standard input is not read as a table; save it first")
 
 
 @pytest.mark.parametrize(

@@ -201,10 +201,10 @@ def test_ones_own_folder_is_taken_as_it_is_split(tmp_path):
 
 def test_ones_own_file_is_read_as_its_layout_says(tmp_path):
     rows = [(text, {"no": "1", "yes": "5"}[label]) for text, label in sentences("no", 20) + sentences("yes", 20)]
-    path = put(tmp_path / "own.csv", rows, ("utterance", "rating"))
+    path = put(tmp_path / "own.csv", rows, ("words", "marks"))
     with pytest.raises(InputError, match="has no text column"):
         load(Task(name=f"csv:{path}"), None)
-    layout = Layout(text_column="utterance", label_column="rating", label_map="stars")
+    layout = Layout(text_column="words", label_column="marks", label_map="stars")
     assert load(Task(name=f"csv:{path}"), None, layout=layout).classes == ["negative", "positive"]
 
 
