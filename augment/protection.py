@@ -57,23 +57,12 @@ _HELD = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """An apostrophe that makes a word one with the word before it or with the letters after it."""
+# fmt: off
 _BEFORE_NT = (
-    "ai",
-    "are",
-    "ca",
-    "could",
-    "dare",
-    "did",
-    "do",
-    "does",
-    "had",
-    "has",
-    "have",
-    "is",
-    "may",
-    "might",
-    "must",
-) + ("need", "ought", "sha", "should", "was", "were", "wo", "would")
+    "ai", "are", "ca", "could", "dare", "did", "do", "does", "had", "has", "have", "is", "may", "might", "must", "need",
+    "ought", "sha", "should", "was", "were", "wo", "would",
+)
+# fmt: on
 _POSSESSIVE = re.compile(rf"\s?{APOSTROPHE}s\b", re.IGNORECASE)
 _LAST_WORD = re.compile(r"[^\W_]+$")
 _LONGEST = 24

@@ -16,50 +16,16 @@ LEAST_WORDS = 20
 LEAST_COMMON = 0.18
 """Texts with a smaller share of `COMMON` words are not English. The share is .25 or more in every class of SST-3,
 DynaSent, CLINC150, Banking77, tweets and reviews of Amazon and Yelp; in ten other languages it is .14 or less."""
-COMMON = frozenset(
-    (
-        "the",
-        "a",
-        "an",
-        "and",
-        "of",
-        "to",
-        "in",
-        "on",
-        "at",
-        "by",
-        "for",
-        "from",
-        "with",
-        "as",
-        "than",
-        "so",
-        "or",
-        "but",
-    )
-    + ("i", "you", "we", "they", "she", "it", "me", "my", "your", "his", "her", "our", "their", "its", "this", "that")
-    + (
-        "is",
-        "was",
-        "are",
-        "were",
-        "be",
-        "been",
-        "am",
-        "have",
-        "has",
-        "had",
-        "do",
-        "did",
-        "can",
-        "could",
-        "will",
-        "would",
-    )
-    + ("should", "not", "if", "just", "all", "any", "some", "more", "very", "too", "only", "about", "up", "out")
-    + ("what", "when", "where", "which", "who", "why", "how", "because", "there", "then", "get", "want", "need", "let")
-    + ("please", "tell", "say", "set", "im", "ive", "dont")
-)
+# fmt: off
+COMMON = frozenset((
+    "the", "a", "an", "and", "of", "to", "in", "on", "at", "by", "for", "from", "with", "as", "than", "so", "or",
+    "but", "i", "you", "we", "they", "she", "it", "me", "my", "your", "his", "her", "our", "their", "its", "this",
+    "that", "is", "was", "are", "were", "be", "been", "am", "have", "has", "had", "do", "did", "can", "could",
+    "will", "would", "should", "not", "if", "just", "all", "any", "some", "more", "very", "too", "only", "about",
+    "up", "out", "what", "when", "where", "which", "who", "why", "how", "because", "there", "then", "get", "want",
+    "need", "let", "please", "tell", "say", "set", "im", "ive", "dont",
+))
+# fmt: on
 """Common English words that are rare in other languages, unlike "no"."""
 _WORD = re.compile(r"(?<![^\s\"'(“‘\[¿¡«-])[^\W\d_]+")
 
