@@ -138,6 +138,15 @@ def check_sources_are_true(strategy: TextStrategy) -> None:
         assert TEXTS[source].strip(), "A new row was made from an empty text."
 
 
+def check_the_fewest_rows_suffice(strategy: TextStrategy) -> None:
+    """A class with as few texts as `fewest_rows` says gets new rows."""
+    own = [i for i, text in enumerate(TEXTS) if text and LABELS[i] == "neutral"][: strategy.fewest_rows]
+    rows = [*own, *(i for i, label in enumerate(LABELS) if label == "positive")]
+    fitted = clone(strategy).set_params(random_state=0, sampling_strategy={"neutral": len(own) + 3})
+    _, y = fitted.fit_resample([TEXTS[i] for i in rows], [LABELS[i] for i in rows])
+    assert len(y) > len(rows), f"No row was made of a class with {len(own)} texts, which `fewest_rows` calls enough."
+
+
 def check_same_seed_same_rows(strategy: TextStrategy) -> None:
     """The same seed gives the same rows, and another seed gives other rows (unless the strategy copies)."""
     first, again = _resampled(strategy)[1], _resampled(strategy)[1]
@@ -179,6 +188,7 @@ CHECKS: tuple[Callable[[TextStrategy], None], ...] = (
     check_budget_is_met_or_the_shortfall_reported,
     check_originals_come_first,
     check_sources_are_true,
+    check_the_fewest_rows_suffice,
     check_same_seed_same_rows,
     check_containers_come_back,
     check_global_generators_are_left_alone,

@@ -14,6 +14,7 @@ from augment.cli.help import command, option, section
 from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
 from augment.cli.split import split_command
 from augment.cli.upsample import upsample_command
+from augment.errors import listed as named
 from augment.name_lists import for_shell
 
 
@@ -71,7 +72,7 @@ def report_command(output: Path, path: Path | None, overwrite: bool, sample: int
 def inspect_command(source: str, **others: Any) -> None:
     """Show class counts, duplicates and lengths of INPUT, and suggest a sampling strategy."""
     from augment.data import corpus
-    from augment.data.inspection import inspect
+    from augment.data.inspection import FEW, inspect
     from augment.data.notes import NOT_SOURCES, on_reading
 
     table = corpus.read(source, layout_of((source,), **others))
@@ -88,6 +89,10 @@ def inspect_command(source: str, **others: Any) -> None:
     )
     for line in on_reading(table, NOT_SOURCES):
         note(line, err=False)
+    if inspection.single:
+        click.echo(f"Classes of a single row: {named(inspection.single)}. --singletons says what becomes of them.")
+    if inspection.few:
+        click.echo(f"Classes of fewer than {FEW} rows: {named(inspection.few)}. Their new rows resemble each other.")
     if inspection.suggestion is None:
         click.echo("The classes are balanced: no upsampling is needed.")
     else:

@@ -12,6 +12,8 @@ from augment.words import folded, key, word_spans
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 NEARLY_BALANCED = 0.9
+FEW = 10
+"""A class with fewer rows is very rare: five folds, or five neighbours and a fifth held aside, need more."""
 MOST_GROWTH = 2.0
 
 
@@ -31,6 +33,10 @@ class Inspection:
     """Texts, folded, that stand under more than one label."""
     lengths: dict[float, int]
     """Quantile → words of a text."""
+    single: list[str]
+    """Classes of one row."""
+    few: list[str]
+    """Classes of more rows than one and fewer than `FEW`."""
     suggestion: str | None
     """A `--sampling-strategy`, or None if the classes are balanced as they are."""
 
@@ -66,6 +72,8 @@ def inspect(corpus: Corpus) -> Inspection:
         duplicates=int(again.sum()),
         conflicting=len(np.unique(keys[order][1:][other])),
         lengths={q: int(n) for q, n in zip(QUANTILES, quantiles, strict=True)},
+        single=[name for name, count in corpus.counts.items() if count == 1],
+        few=[name for name, count in corpus.counts.items() if 1 < count < FEW],
         suggestion=suggest(corpus.counts),
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from augment.errors import InputError
+from augment.errors import InputError, listed
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard, Originals
 from augment.parameters import Rule, only_with
@@ -119,15 +119,18 @@ class Agreement(Guard):
         shape = (self.folds, len(self.classes_))
         self.weights_ = np.zeros((*shape, vectors.shape[1]), dtype=np.float32)
         self.biases_ = np.zeros(shape, dtype=np.float32)
+        missing: set[int] = set()
         for fold in range(self.folds):
             kept = folds != fold
-            missing = set(range(len(self.classes_))) - set(labels[kept].tolist())
-            if missing:
-                raise InputError(
-                    f"The agreement guard cannot be fitted: without one of its {self.folds} folds the class"
-                    f" {self.classes_[min(missing)]!r} has no row. Give more rows, fewer folds, a teacher,"
-                    " or leave the guard out."
-                )
+            missing |= set(range(len(self.classes_))) - set(labels[kept].tolist())
+        if missing:
+            raise InputError(
+                f"The agreement guard cannot be fitted: without one of its {self.folds} folds no row is left of"
+                f" {listed([self.classes_[i] for i in sorted(missing)], 20)}. Give more rows, fewer folds, a teacher,"
+                " or leave the guard out."
+            )
+        for fold in range(self.folds):
+            kept = folds != fold
             self.weights_[fold], self.biases_[fold] = _logistic_regression(
                 vectors[kept], labels[kept], len(self.classes_)
             )

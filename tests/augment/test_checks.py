@@ -91,6 +91,12 @@ class ForgetsTheSource(Good):
         return resampled
 
 
+class NeedsAnotherText(Good):
+    def candidates(self, draws):
+        enough = len({draw.source for draw in draws}) > 1 or len(draws) == 1
+        return [self.candidate(draw) if enough else None for draw in draws]
+
+
 class ForgetsTheSeed(Good):
     def fit_resample(self, texts, y):
         self.random_state = None
@@ -119,6 +125,7 @@ BROKEN = {
     checks.check_budget_is_met_or_the_shortfall_reported: HidesTheShortfall,
     checks.check_originals_come_first: SortsEverything,
     checks.check_sources_are_true: ForgetsTheSource,
+    checks.check_the_fewest_rows_suffice: NeedsAnotherText,
     checks.check_same_seed_same_rows: ForgetsTheSeed,
     checks.check_containers_come_back: ReturnsLists,
     checks.check_global_generators_are_left_alone: UsesTheGlobalGenerator,

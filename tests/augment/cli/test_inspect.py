@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import pytest
 from augment_command import NEUTRAL, ROWS, augment, cells, counts, table
+from click.testing import CliRunner
+
+from augment.cli import main
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -28,6 +32,47 @@ def test_what_inspect_suggests_works_as_it_stands():
     suggested = re.search(r"Suggested: (--sampling-strategy \S+)", augment("inspect in.csv").stdout)[1]
     augment(f"upsample in.csv -o out.csv {suggested}")
     assert counts(cells("out.csv")) == {"neutral": 8, "positive": 9}
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "food, drink",
+        "very bad",
+        "a=b",
+        "it's, so",
+        '"quoted"',
+        "'tis",
+        "$HOME, `ls`!",
+        "back\\slash, or not",
+        "+500",
+        "2x",
+        "1.0",
+        "-5",
+        "two\nlines",
+        "👩‍👩‍👧, 家",
+        "100% sure",
+    ],
+)
+def test_what_inspect_suggests_can_be_pasted_into_a_shell_whatever_the_label(label):
+    rows = [
+        {"text": f"The number {i} bus is late again today.", "label": label if i < 3 else "other"} for i in range(9)
+    ]
+    table("hard.csv", rows)
+    line = next(line for line in augment("inspect hard.csv").stdout.splitlines() if line.startswith("Suggested: "))
+    words = shlex.split(line.removeprefix("Suggested: ").rpartition("  (")[0])
+    done = CliRunner().invoke(main, ["upsample", "hard.csv", "-o", "out.csv", "--strategy", "random", *words])
+    assert done.exit_code == 0, done.output
+    assert counts(cells("out.csv")) == {label: 6, "other": 6}
+
+
+def test_inspect_names_classes_of_one_row_and_of_few_rows():
+    table("rare.csv", [*ROWS, {"id": "x", "text": "A class of its own.", "label": "odd"}])
+    said = augment("inspect rare.csv").stdout.splitlines()
+    assert "Classes of a single row: 'odd'. --singletons says what becomes of them." in said
+    assert "Classes of fewer than 10 rows: 'neutral', 'positive'. Their new rows resemble each other." in said
+    table("even.csv", [{"text": f"Text {i}.", "label": "ab"[i % 2]} for i in range(20)])
+    assert "Classes of" not in augment("inspect even.csv").stdout
 
 
 def test_inspect_counts_synthetic_rows_and_says_when_nothing_is_needed():

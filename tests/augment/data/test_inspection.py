@@ -43,6 +43,16 @@ def test_an_inspection_counts_what_a_person_would_count():
     assert found.lengths[0.75] == 3
     assert found.lengths[0.95] == 7  # 4 + .65 (10 - 4) = 7.9
     assert found.suggestion == "negative=5,neutral=4"
+    assert found.single == []
+    assert found.few == ["negative", "neutral", "positive"]
+
+
+def test_classes_of_one_row_and_of_few_rows_are_named():
+    labels = ["one"] + ["two"] * 2 + ["nine"] * 9 + ["ten"] * 10 + ["another one"]
+    table = Dataset.from_dict({"text": [f"text {i}" for i in range(len(labels))], "label": labels})
+    found = inspect(from_table(table, "memory", Layout()))
+    assert found.single == ["another one", "one"]
+    assert found.few == ["nine", "two"]
 
 
 @pytest.mark.parametrize(

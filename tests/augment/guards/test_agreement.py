@@ -212,10 +212,10 @@ def test_copies_of_one_text_share_a_fold():
 
 def test_a_class_that_would_be_missing_without_one_fold_is_refused(encoders):
     known = originals("food", "road", more=[("One lonely text.", "tool"), ("ONE lonely text", "tool")])
-    with pytest.raises(InputError, match=r"without one of its 5 folds the class 'tool' has no row\. Give more rows"):
+    with pytest.raises(InputError, match=r"without one of its 5 folds no row is left of 'tool'\. Give more rows"):
         ready(encoders, known)
-    with pytest.raises(InputError, match="the class 'void' has no row"):
-        ready(encoders, originals("food", "road", more=[(None, "void"), (" ", "void")]))
+    with pytest.raises(InputError, match=r"no row is left of 'tool', 'void'\."):
+        ready(encoders, originals("food", "road", more=[("A text.", "tool"), (None, "void"), (" ", "void")]))
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,18 @@ def test_a_small_class_is_refused_with_its_size_and_the_mend(cls, rows):
     )
 
 
+@pytest.mark.parametrize("cls", FAMILY)
+def test_all_classes_that_are_too_small_are_named_at_once(cls):
+    X, y = overlapping(sizes=(1, 4, 3, 30))
+    with pytest.raises(InputError) as caught:
+        made(cls, k_neighbors=4).fit_resample(X, y)
+    assert str(caught.value) == (
+        f"`k_neighbors` of {cls.__name__} must be smaller than the classes 'c0' (1 different row), 'c1' (4 different"
+        " rows), 'c2' (3 different rows). Got 4. Lower it, or give small_class='lower' or 'duplicate'. Leave classes of"
+        " 1 row out, or give small_class='duplicate'."
+    )
+
+
 @pytest.mark.parametrize("small_class", ["raise", "lower"])
 @pytest.mark.parametrize("cls", FAMILY)
 def test_a_class_of_one_row_has_no_neighbours_to_lower_to(cls, small_class):
