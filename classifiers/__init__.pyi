@@ -2,6 +2,7 @@ from .config import TrainConfig as TrainConfig
 from .estimator import TextClassifier as TextClassifier
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
+from .export import export_onnx as export_onnx
 from .model import EncoderClassifier as EncoderClassifier
 from .model_config import EncoderClassifierConfig as EncoderClassifierConfig
 from .prediction import predictions as predictions

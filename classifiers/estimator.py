@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 from augment.data.containers import columns, has_text
 from augment.data.several_labels import check_one_each
 from augment.errors import InputError
-from augment.models.scorer import TextScorer
 from augment.seed_names import SeededByRandomState
 from augment.words import folded
 from classifiers.config import TrainConfig
@@ -190,7 +189,7 @@ class TextClassifier(SeededByRandomState, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         texts, _ = columns(X, X)
         has_text(texts)
-        scorer = TextScorer(self.result_.checkpoint, max_length=self.result_.config.max_length)
+        scorer = self.result_.scorer()
         probabilities = scorer.probabilities([text or "" for text in texts])
         return probabilities[:, [scorer.classes.index(str(label)) for label in self.classes_]]
 

@@ -16,7 +16,7 @@ from augment.data.corpus import Corpus, read
 from augment.data.layout import Layout
 from augment.data.notes import NOT_USED, cut_texts, on_reading
 from augment.errors import InputError, did_you_mean
-from augment.models.checkpoints import load_classifier
+from augment.models.checkpoints import Checkpoint, load_classifier
 from augment.models.scorer import TextScorer
 from classifiers.data.splits import omitted
 from classifiers.metrics import Scores, confusion, reliability, scores
@@ -64,7 +64,30 @@ class Evaluation:
 def open_scorer(
     model: str, *, max_length: int | None = None, device: str = "auto", dtype: str = "float32"
 ) -> TextScorer:
-    """Open a trained classifier.
+    """Open a trained classifier, to score texts.
+
+    Parameters
+    ----------
+    model, max_length, device, dtype
+        As in `opened`.
+
+    Returns
+    -------
+    TextScorer
+
+    Raises
+    ------
+    ModelError, InputError
+        As in `opened`.
+    """
+    checkpoint, longest = opened(model, max_length=max_length, device=device, dtype=dtype)
+    return TextScorer(checkpoint, max_length=longest)
+
+
+def opened(
+    model: str, *, max_length: int | None = None, device: str = "auto", dtype: str = "float32"
+) -> tuple[Checkpoint, int]:
+    """Open a trained classifier, and find where it cuts texts.
 
     Parameters
     ----------
@@ -78,7 +101,9 @@ def open_scorer(
 
     Returns
     -------
-    TextScorer
+    checkpoint : Checkpoint
+    longest : int
+        The largest number of tokens of a text.
 
     Raises
     ------
@@ -99,7 +124,7 @@ def open_scorer(
             f"The classifier {model!r} cuts texts at {trained} tokens, the length of its training, so a `max_length` of"
             f" {max_length} has no effect. Leave it out, or train with a larger one."
         )
-    return TextScorer(checkpoint, max_length=max_length)
+    return checkpoint, min(max_length, checkpoint.longest())
 
 
 def _recorded_length(folder: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""The commands `classifiers evaluate` and `predict`, and what the commands of `classifiers` share."""
+"""The commands `classifiers evaluate`, `predict` and `export`, and what the commands of `classifiers` share."""
 
 from __future__ import annotations
 
@@ -176,6 +176,33 @@ def predict_command(
         write(rows, file)
     for line in seen.notes("The standard input" if source == "-" else source, scorer.longest):
         note(line)
+
+
+@command(
+    "export",
+    examples={
+        "Write a graph that onnxruntime serves:": "classifiers export model --to onnx",
+        "Write it elsewhere:": "classifiers export model --to onnx -o served",
+    },
+)
+@click.argument("model", metavar="DIR")
+@section(
+    "Output",
+    option("--to", "form", type=click.Choice(["onnx"]), required=True, help="Form of the export."),
+    option("-o", "--output-dir", type=Path, metavar="DIR", show_default="DIR/onnx", help="Folder for the export."),
+    option("--overwrite", is_flag=True, help="Replace an older export."),
+)
+def export_command(model: str, form: str, output_dir: Path | None, overwrite: bool) -> None:
+    """Write the classifier in DIR for programs that have no torch.
+
+    The folder holds the graph, model.onnx, and its tokenizer, tokenizer.json. Before it appears, onnxruntime runs the
+    graph, and its probabilities are compared with those of the model.
+    """
+    from classifiers.export import GRAPH, TOLERANCE, export_onnx
+
+    written = {"onnx": export_onnx}[form](model, output_dir, overwrite=overwrite)
+    size = sum(path.stat().st_size for path in written.iterdir()) / 1e6
+    click.echo(f"{written / GRAPH}: {size:.1f} MB with its tokenizer; the model's probabilities to {TOLERANCE:g}.")
 
 
 def line_layout(**others: Any) -> Layout:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from augment.cli.console import group
-from classifiers.cli.commands import evaluate_command, predict_command
+from classifiers.cli.commands import evaluate_command, export_command, predict_command
 from classifiers.cli.pretrain import pretrain_command
 from classifiers.cli.train import train_command
 
@@ -21,5 +21,5 @@ def main() -> None:
     """Train classifiers and encoders on text."""
 
 
-for command in (train_command, evaluate_command, predict_command, pretrain_command):
+for command in (train_command, evaluate_command, predict_command, export_command, pretrain_command):
     main.add_command(command)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from augment._version import __version__
 from augment.models.checkpoints import Checkpoint
@@ -43,9 +44,13 @@ class TrainResult:
         """The names of the classes, in the order of the outputs."""
         return self.model.classes
 
+    def scorer(self) -> TextScorer:
+        """Return what scores texts. It computes in float32, whatever the training did, as a saved classifier does."""
+        return TextScorer(replace(self.checkpoint, dtype=torch.float32), max_length=self.config.max_length)
+
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """Return the probabilities of the classes, (n, classes) float32."""
-        return TextScorer(self.checkpoint, max_length=self.config.max_length).probabilities(texts)
+        return self.scorer().probabilities(texts)
 
     def record(self) -> dict[str, Any]:
         """Return the content of `training.json`, as plain data."""

@@ -119,7 +119,7 @@ def test_the_command_says_what_a_pipeline_says(trained, tmp_path, monkeypatch):
 
 
 def test_an_estimator_says_what_its_saved_model_says(bert, tmp_path):
-    model = TextClassifier(encoder=str(bert), max_length=LONGEST, max_steps=2, device="cpu", dtype="float32")
+    model = TextClassifier(encoder=str(bert), max_length=LONGEST, max_steps=2, device="cpu", dtype="bfloat16")
     model.fit(*TRAIN)
     model.result_.model.save_pretrained(tmp_path)
     model.result_.checkpoint.tokenizer.save_pretrained(tmp_path)
