@@ -277,7 +277,15 @@ class TrainConfig(Configuration):
                 f"The features of the head {self.head!r} are the states of its recurrent layer. They are random before"
                 " any training. Give the head 'linear', or leave `freeze_encoder` out."
             )
-        if self.loss != "focal" and self.gamma != type(self).model_fields["gamma"].default:
+        elif self.freeze_encoder and isinstance(self.augmentation, Features):
+            idle = [name for name in ("epochs", "max_steps", "learning_rate") if self._differs(name)]
+            if idle:
+                verb = "is" if len(idle) == 1 else "are"
+                wrong.append(
+                    f"{' and '.join(f'`{name}`' for name in idle)} {verb} for a training of the encoder, and that is"
+                    " frozen. The mode 'features' trains the head alone. Give `head_epochs` or `head_learning_rate`."
+                )
+        if self.loss != "focal" and self._differs("gamma"):
             wrong.append(f"`gamma` is for the loss 'focal', and the loss is {self.loss!r}. Leave it out.")
         if recurrent and self.pooling != "mean":
             wrong.append(f"`pooling` is for the head 'linear', and the head is {self.head!r}. Leave it out.")
@@ -286,3 +294,6 @@ class TrainConfig(Configuration):
         if wrong:
             raise InputError(" ".join(wrong))
         return self
+
+    def _differs(self, name: str) -> bool:
+        return bool(getattr(self, name) != type(self).model_fields[name].default)

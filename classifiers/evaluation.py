@@ -20,7 +20,7 @@ from augment.models.checkpoints import Checkpoint, load_classifier
 from augment.models.scorer import TextScorer
 from classifiers.data.splits import omitted
 from classifiers.metrics import Scores, confusion, reliability, scores
-from classifiers.training import output_folder
+from classifiers.saved_folder import RECORD, check_saved
 
 MAX_LENGTH = 256
 """The largest number of tokens of a text, for a model that does not record its own."""
@@ -108,17 +108,15 @@ def opened(
     Raises
     ------
     ModelError
-        If `model` is not a trained classifier.
+        If there is no such folder, or `model` is not a trained classifier.
     InputError
         If its training is unfinished, or `max_length` is longer than the texts of the training, where the model cuts.
     """
-    folder = Path(model).expanduser()
-    if (folder / output_folder.WORK).is_dir() and not (folder / output_folder.RECORD).exists():
-        raise InputError(f"The training in {model!r} is unfinished. Finish it first: `classifiers train … --resume`.")
+    check_saved(model)
     checkpoint = load_classifier(model, device=device, dtype=dtype)
     trained = getattr(checkpoint.model.config, "max_tokens", None)
     if max_length is None:
-        max_length = trained or _recorded_length(folder) or MAX_LENGTH
+        max_length = trained or _recorded_length(Path(model).expanduser()) or MAX_LENGTH
     elif trained is not None and max_length > trained:
         raise InputError(
             f"The classifier {model!r} cuts texts at {trained} tokens, the length of its training, so a `max_length` of"
@@ -130,7 +128,7 @@ def opened(
 def _recorded_length(folder: Path) -> int | None:
     """Return the length of a training whose model does not say it itself. Models of earlier versions do not."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # no such file, or of another program
-        record = json.loads((folder / output_folder.RECORD).read_text(encoding="utf-8"))
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         return int(record["config"]["max_length"])
     return None
 

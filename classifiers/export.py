@@ -17,6 +17,7 @@ from augment.files import replacing
 from augment.models.checkpoints import Checkpoint
 from augment.models.scorer import TextScorer
 from classifiers.evaluation import opened
+from classifiers.saved_folder import check_saved
 
 if TYPE_CHECKING:
     from torch.onnx import ONNXProgram
@@ -65,6 +66,7 @@ def export_onnx(model: str, output_dir: str | Path | None = None, *, overwrite: 
     lacking = [name for name in EXTRA if importlib.util.find_spec(name) is None]
     if lacking:
         raise InputError(f'An export to ONNX needs {" and ".join(lacking)}; run: pip install "counterpoise[onnx]"')
+    check_saved(model)
     folder = _output(model, output_dir, overwrite=overwrite)
     checkpoint, longest = opened(model, device="cpu", dtype="float32")
     scorer = TextScorer(checkpoint, max_length=longest)

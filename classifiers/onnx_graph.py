@@ -47,6 +47,10 @@ class _OnnxRecurrentHead(RecurrentHead):
     torch packs rows of different lengths, and what it packs cannot be exported.
     """
 
+    input_weights: Tensor
+    state_weights: Tensor
+    biases: Tensor
+
     def __init__(self, head: RecurrentHead) -> None:
         nn.Module.__init__(self)
         self.dropout, self.recurrent, self.out = head.dropout, head.recurrent, head.out

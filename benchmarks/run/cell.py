@@ -20,7 +20,7 @@ from benchmarks.run.environment import gpu_peak_mb, hardware, reset_peak_memory,
 from benchmarks.run.outcome import Trained, class_codes, outcome_of
 from classifiers.config import Features, TrainConfig, makes_rows
 from classifiers.metrics import scores
-from classifiers.training.output_folder import RECORD
+from classifiers.saved_folder import RECORD
 
 if TYPE_CHECKING:
     from classifiers.training.result import TrainResult

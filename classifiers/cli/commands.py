@@ -17,6 +17,7 @@ from augment.cli.console import note, progress, show_table
 from augment.cli.help import command, option, section
 from augment.cli.options import device_option, layout_of, layout_options
 from augment.errors import InputError, Interrupted
+from classifiers.saved_folder import check_saved
 
 if TYPE_CHECKING:
     from augment.data.layout import Layout
@@ -80,9 +81,10 @@ def evaluate_command(
 
     A csv file without a header whose first field is 1 to 5 is read in the published layout of Yelp or Amazon reviews.
     """
+    layout = layout_of(sources, **others)
+    check_saved(model)
     from classifiers.evaluation import evaluate, open_scorer, read_evaluated, tables
 
-    layout = layout_of(sources, **others)
     corpora = [read_evaluated(source, layout) for source in sources]
     scorer = open_scorer(model, max_length=max_length, device=device, dtype=dtype)
     with progress(sum(len(corpus.table) for corpus in corpora), "rows", quiet=quiet) as advance:
@@ -149,10 +151,6 @@ def predict_command(
 
     The texts are the text column of a table, or the lines of a .txt FILE or of the standard input (-).
     """
-    from augment.files import replacing
-    from classifiers.evaluation import open_scorer
-    from classifiers.prediction import Seen, predictions, write_csv, write_jsonl
-
     if overwrite and output is None:
         raise InputError("--overwrite is for an output file, and none is given. Give --output, or leave it out.")
     if output is not None and output.exists() and not overwrite:
@@ -163,7 +161,13 @@ def predict_command(
             raise InputError(f"{output}: predictions are written as .csv or .jsonl. Give such a name, or --format.")
     form = form or "csv"
     lines = source == "-" or source.endswith(".txt")
-    texts = _texts(source, line_layout(**others) if lines else layout_of((source,), labelled=False, **others))
+    layout = line_layout(**others) if lines else layout_of((source,), labelled=False, **others)
+    check_saved(model)
+    from augment.files import replacing
+    from classifiers.evaluation import open_scorer
+    from classifiers.prediction import Seen, predictions, write_csv, write_jsonl
+
+    texts = _texts(source, layout)
     scorer = open_scorer(model, max_length=max_length, device=device, dtype=dtype)
     interactive = source == "-" and sys.stdin.isatty()
     seen = Seen()
@@ -185,7 +189,7 @@ def predict_command(
         "Write it elsewhere:": "classifiers export model --to onnx -o served",
     },
 )
-@click.argument("model", metavar="DIR")
+@click.argument("model", metavar="DIR", shell_complete=completion.FOLDERS)
 @section(
     "Output",
     option("--to", "form", type=click.Choice(["onnx"]), required=True, help="Form of the export."),
@@ -198,6 +202,7 @@ def export_command(model: str, form: str, output_dir: Path | None, overwrite: bo
     The folder holds the graph, model.onnx, and its tokenizer, tokenizer.json. Before it appears, onnxruntime runs the
     graph, and its probabilities are compared with those of the model.
     """
+    check_saved(model)
     from classifiers.export import GRAPH, TOLERANCE, export_onnx
 
     written = {"onnx": export_onnx}[form](model, output_dir, overwrite=overwrite)

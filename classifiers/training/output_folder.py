@@ -15,16 +15,12 @@ from accelerate import PartialState
 from augment.errors import OutputError
 from augment.files import replacing
 from classifiers.cutting import fit_tokenizer
+from classifiers.saved_folder import RECORD, WORK
 from classifiers.training import history
 from classifiers.training.resuming import IDENTITY, note, refuse_another, writing
 
 if TYPE_CHECKING:
     from classifiers.training.result import TrainResult
-
-RECORD = "training.json"
-"""The file with the configuration and the results. It is written last: without it the training is not finished."""
-WORK = "checkpoints"
-"""The folder in which an unfinished training keeps its checkpoints, history and new rows."""
 
 
 def check(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bool) -> None:

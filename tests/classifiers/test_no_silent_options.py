@@ -122,6 +122,9 @@ def test_every_option_on_the_layout_reaches_it(given: list[str]):
 # Settings without effect
 
 
+FROZEN: dict[str, Any] = {"freeze_encoder": True, "augmentation": {"mode": "features"}}
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
@@ -130,6 +133,8 @@ def test_every_option_on_the_layout_reaches_it(given: list[str]):
         ({"cache_dir": "c"}, "`cache_dir` is for a frozen encoder"),
         ({"cache_dir": "c", "freeze_encoder": True, "head": "bilstm"}, "`cache_dir` is for a frozen encoder"),
         ({"gamma": 2.0, "cache_dir": "c"}, "`gamma` .* `cache_dir`"),
+        ({**FROZEN, "epochs": 2.0}, "`epochs` is for a training of the encoder, .* Give `head_epochs`"),
+        ({**FROZEN, "learning_rate": 0.1, "max_steps": 3}, "`max_steps` and `learning_rate` are for a training of"),
         ({"augmentation": {"mode": "features", "strategy": None, "parameters": {"a": 1}}}, "`parameters` is for"),
         ({"augmentation": {"mode": "features", "strategy": None, "sampling_strategy": 0.5}}, "`sampling_strategy` is"),
         ({"augmentation": {"strategy": Random(random_state=1)}}, "has its own `random_state`"),
@@ -147,6 +152,8 @@ def test_a_setting_without_effect_is_refused(settings: dict[str, Any], says: str
 def test_a_setting_with_effect_is_taken():
     TrainConfig(gamma=2.0, loss="focal", pooling="cls", freeze_encoder=True, cache_dir="c")
     TrainConfig(augmentation={"strategy": Random()})
+    TrainConfig(**FROZEN)
+    TrainConfig(augmentation={"mode": "features"}, epochs=2.0, learning_rate=0.1)
 
 
 @pytest.mark.parametrize(
@@ -185,6 +192,10 @@ PAIRS = [
     ("train in.jsonl -o out --no-header", "--no-header is for csv and tsv files"),
     ("evaluate model in.csv --split test", "--split is for hub ids"),
     ("evaluate model in.jsonl --columns a,b", "--columns is for csv and tsv files"),
+    (
+        "train in.csv -o out --freeze-encoder --augment-mode features --epochs 2",
+        "--epochs is for a training of the encoder",
+    ),
     ("predict model in.csv --overwrite", "--overwrite is for an output file"),
     ("predict model in.csv --label-column label", "--label-column is about labels"),
     ("predict model in.csv --labels x", "--labels is about labels"),

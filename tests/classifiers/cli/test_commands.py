@@ -317,9 +317,37 @@ def test_evaluate_matches_labels_without_case_and_refuses_others(place, model):
     assert same["confusion"] == plain["confusion"]
     written(place / "other.csv", (["a", "b"], ["bad", "positive"]))
     assert "does not know the label 'bad'. It knows neutral, positive" in refused("evaluate", model, "other.csv")
-    assert "There is no model folder" in refused("evaluate", "no/such/model", "dev.csv")
-    assert "holds no model" in refused("evaluate", ".", "dev.csv")
-    assert "is not a text classifier" in refused("evaluate", "mini", "dev.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("nosuch", "There is no folder 'nosuch'. Give one of `classifiers train`, or a hub id (owner/name)."),
+        ("no/such/model", "There is no folder 'no/such/model'."),
+        ("runs/nosuch", "There is no folder 'runs/nosuch'."),
+        (r"C:\models\nosuch", "There is no folder"),
+        ("dev.csv", "'dev.csv' is a file."),
+        ("runs", "The folder 'runs' holds no model: it has no config.json."),
+    ],
+)
+@pytest.mark.parametrize("command", ["evaluate", "predict", "export"])
+def test_a_folder_that_holds_no_classifier_is_told_at_once(command, name, says, place, monkeypatch):
+    (place / "runs").mkdir()
+    monkeypatch.setitem(sys.modules, "augment.models.checkpoints", None)  # nothing is opened, or it would fail
+    rest = {"evaluate": ["dev.csv"], "predict": ["dev.csv"], "export": ["--to", "onnx"]}[command]
+    assert refused(command, name, *rest).startswith(f"Error: {says}")
+
+
+@pytest.mark.slow
+def test_a_wrong_folder_is_told_before_anything_heavy_is_imported(place):
+    code = (
+        "import sys; from classifiers.cli.entry import main\n"
+        "try: main(['predict', 'nosuch', 'dev.csv'])\n"
+        "except SystemExit: print(*{'torch', 'transformers', 'pyarrow', 'sklearn'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=place)
+    assert done.stdout.strip() == ""
+    assert "There is no folder 'nosuch'" in done.stderr
 
 
 # predict

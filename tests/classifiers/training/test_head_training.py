@@ -9,7 +9,7 @@ from small_trainings import APART, RARE, TRAIN, same, weights
 from transformers import TrainerCallback
 
 from augment.errors import InputError
-from classifiers.config import Features
+from classifiers.config import Features, TrainConfig
 from classifiers.data.splits import Split, near_copies
 from classifiers.training import head_training
 from classifiers.training.run import train
@@ -53,7 +53,8 @@ def test_without_a_strategy_the_features_are_drawn_in_balance(config):
 def test_features_of_a_frozen_encoder_are_computed_once_and_kept(config, tmp_path, monkeypatch):
     from classifiers.data.inputs import FrozenFeatures
 
-    asked = config(freeze_encoder=True, augmentation=FEATURES, cache_dir=str(tmp_path / "cache"))
+    unused = {name: TrainConfig.model_fields[name].default for name in ("epochs", "learning_rate")}
+    asked = config(freeze_encoder=True, augmentation=FEATURES, cache_dir=str(tmp_path / "cache"), **unused)
     first = train(asked, RARE, APART)
     assert [record["phase"] for record in first.history] == ["head"] * 5
     kept = sorted((tmp_path / "cache").iterdir())
