@@ -302,6 +302,8 @@ def fit(
     if resume_from is None or not _ended(resume_from):
         trainer.train(resume_from_checkpoint=resume_from)
         best = trainer.state.best_global_step
+        # What accelerate put around its forward pass would compute in the dtype of the training for ever.
+        trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
     else:  # the process was stopped between the last step and this line
         best = TrainerState.load_from_json(str(Path(resume_from) / "trainer_state.json")).best_global_step
         kept = Path(resume_from) if best is None else folder / f"checkpoint-{best}"
