@@ -195,10 +195,12 @@ def upsample_file(
     Parameters
     ----------
     source : path-like or str
-        A ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file, a folder saved by `datasets`, a hub id, or ``"sample"``.
+        A ``.csv``, ``.tsv``, ``.jsonl``, ``.json``, ``.parquet`` or ``.xlsx`` file, a folder saved by `datasets`, a
+        hub id, or ``"sample"``.
         None for the input that `config` names.
     output : path-like
-        The file to write, in one of these formats, or a folder (no suffix). The manifest is written beside it.
+        The file to write, in one of these formats, or a folder (no suffix). The manifest is written beside it. A text
+        file of the input's format is spelled as the input is: encoding, row ends, delimiter, quotes.
     strategy : str, TextStrategy or VectorSampler, optional
         A registered name, or a configured strategy, of texts or of vectors. None for that of `config`, or
         ``"fillmask"``.

@@ -114,7 +114,7 @@ from augment.cli.options import (
         type=Path,
         metavar="FILE",
         callback=with_file_name,
-        help="File to write: .csv, .tsv, .jsonl, .json, .parquet, or a folder.",
+        help="File to write: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, or a folder.",
     ),
     option("--overwrite", is_flag=True, help="Replace an existing output, and unfinished work."),
     option("--only-synthetic", is_flag=True, help="Write only the new rows."),

@@ -70,7 +70,7 @@ class Layout:
         return cls(**plain)
 
 
-FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
+FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx")
 """The suffixes of files; a name without a suffix is a folder saved by `datasets`."""
 SEPARATED = {".csv": ",", ".tsv": "\t"}
 """The formats of separated values, and the delimiters that their names promise."""

@@ -1,8 +1,9 @@
 """Read one file, folder or hub id into one `datasets.Dataset`, as it is.
 
-The formats are csv, tsv, jsonl, json, parquet, a folder saved by `datasets`, and a hub id. Cells of csv
+The formats are csv, tsv, jsonl, json, parquet, xlsx, a folder saved by `datasets`, and a hub id. Cells of csv
 and tsv are strings: "NA", "None" and "007" stay what they are, and only the empty field is null.
-Files are read some rows at a time into a mapped table, so that memory does not grow with them; only json is held whole.
+Files are read some rows at a time into a mapped table, so that memory does not grow with them. Only json and xlsx are
+held whole.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from augment.data import mapped_tables
 from augment.data.csv_tables import check_duplicates, read_csv
 from augment.data.dialect import Dialect, find_dialect
 from augment.data.encodings import UTF_8, not_decodable
+from augment.data.excel_tables import read_excel
 from augment.data.json_tables import read_json, read_jsonl
 from augment.data.layout import FORMATS, Layout
 from augment.data.mapped_tables import mapped, spooled
@@ -280,5 +282,6 @@ _READERS: dict[str, Callable[[Path, Layout, Any], Generator[pa.RecordBatch]]] = 
     ".jsonl": read_jsonl,
     ".json": read_json,
     ".parquet": _read_parquet,
+    ".xlsx": read_excel,
 }
 """Read a file of a suffix; the third argument is the `Dialect`, or None if the format is no text."""

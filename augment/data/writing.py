@@ -11,6 +11,7 @@ import numpy as np
 
 from augment.data.csv_tables import holds_nul, write_csv
 from augment.data.dialect import Dialect, default_dialect
+from augment.data.excel_tables import check_library, write_excel
 from augment.data.fingerprint import fingerprint
 from augment.data.json_tables import write_json, write_jsonl
 from augment.data.layout import FORMATS, SEPARATED
@@ -46,6 +47,8 @@ def check_output(path: Path, *, overwrite: bool) -> None:
     """
     check_name(path)
     _check_format(path)
+    if path.suffix.lower() == ".xlsx":
+        check_library()
     if not os.path.isdir(path.parent):
         what = "is not a folder" if os.path.exists(path.parent) else "does not exist"
         raise OutputError(f"{path}: the folder {path.parent} {what}; create it, or choose another output.")
@@ -230,5 +233,6 @@ _WRITERS: dict[str, Callable[[Features, Iterable[pa.Table], BinaryIO, Any], None
     ".jsonl": write_jsonl,
     ".json": write_json,
     ".parquet": _write_parquet,
+    ".xlsx": write_excel,
 }
 """Write a file of a suffix; the last argument is the `Dialect`, or None if the format is no text."""

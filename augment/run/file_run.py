@@ -49,7 +49,7 @@ class Destination:
     Parameters
     ----------
     output : Path
-        A ``.csv``, ``.tsv``, ``.jsonl``, ``.json`` or ``.parquet`` file, or a folder (no suffix).
+        A ``.csv``, ``.tsv``, ``.jsonl``, ``.json``, ``.parquet`` or ``.xlsx`` file, or a folder (no suffix).
     overwrite : bool, default=False
         Replace an existing output, its manifest, and unfinished work.
     resume : bool, default=False

@@ -43,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("place")
         ("latin.csv", ("latin.csv, line 3", "not UTF-8", "--encoding windows-1252")),
         ("nul.csv", ("nul.csv, line 3", "NUL")),
         ("broken.parquet", ("broken.parquet", "not a readable parquet file")),
-        ("words.txt", ("words.txt", "unknown format '.txt'", ".csv, .tsv, .jsonl, .json, .parquet")),
+        ("words.txt", ("words.txt", "unknown format '.txt'", ".csv, .tsv, .jsonl, .json, .parquet, .xlsx")),
         (".", ("is not a folder saved by `datasets`",)),
         ("someone/no-such-data", ("someone/no-such-data", "hub data set", "check the name")),
     ],
@@ -206,7 +206,7 @@ def test_a_model_folder_that_is_no_masked_lm_is_refused(models, name, says):
     [
         ("none/out.csv", ("none/out.csv", "the folder none", "does not exist", "create it")),
         ("in.csv/out.csv", ("in.csv/out.csv", "is not a folder")),
-        ("out.txt", ("out.txt", "unknown format '.txt'", ".csv, .tsv, .jsonl, .json, .parquet")),
+        ("out.txt", ("out.txt", "unknown format '.txt'", ".csv, .tsv, .jsonl, .json, .parquet, .xlsx")),
         ("out.jsnl", ("out.jsnl", "Did you mean '.jsonl'?")),
         ("in.csv", ("in.csv", "exists already", "--overwrite")),
         ("folder", ("folder", "is not replaced")),

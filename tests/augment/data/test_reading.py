@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 from pathlib import Path
@@ -81,6 +82,7 @@ def test_a_long_table_is_mapped_from_a_file_that_no_folder_shows(tmp_path: Path,
     (tmp_path / "temporary").mkdir()
     expected = [None if i == 5 else f"t{i}" for i in range(20)]
     write(labelled(expected), tmp_path / name)
+    gc.collect()  # what earlier tests have left
     allocated = pa.total_allocated_bytes()
     table = load(tmp_path / name, DEFAULT)
     assert pa.total_allocated_bytes() == allocated, "nothing lies in memory"
@@ -222,7 +224,7 @@ def test_the_standard_input_is_no_table() -> None:
         (
             "t.jsn",
             "",
-            "t.jsn: unknown format '.jsn'; expected .csv, .tsv, .jsonl, .json, .parquet, or a name without a suffix",
+            "t.jsn: unknown format '.jsn'; expected .csv, .tsv, .jsonl, .json, .parquet, .xlsx, or a name without a suffix",
         ),
     ],
 )
