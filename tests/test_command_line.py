@@ -55,6 +55,7 @@ def test_subcommands_and_options_are_completed(name, typed, offered):
 VALUES = [
     ("augment", "augment upsample --strategy g", {"gaussian", "gan-smote"}),
     ("augment", "augment upsample --guard n", {"near_duplicate", "none"}),
+    ("augment", "augment upsample --guard only:pol", {"only:polarity"}),
     ("augment", "augment upsample --sampling-strategy m", {"minority"}),
     ("augment", "augment upsample --pooling c", {"cls", "cls_mlp"}),
     ("augment", "augment upsample --dtype i", {"int8"}),

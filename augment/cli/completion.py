@@ -82,7 +82,13 @@ def strategy_names(kind: str | None = None) -> Completed:
 def _guards() -> Iterable[str]:
     from augment.registry import GUARDS
 
-    return [*GUARDS.names(), "none"]
+    return GUARDS.names()
+
+
+def _chosen_guard(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer names, and after ``only:`` the same names again."""
+    known = [f"only:{name}" for name in _guards()] if incomplete.startswith("on") else [*_guards(), "none", "only:"]
+    return words(*known)(context, parameter, incomplete)
 
 
 def _models() -> Iterable[str]:
@@ -104,7 +110,9 @@ def _poolings() -> Iterable[str]:
 
 
 GUARD_NAMES = looked_up(_guards)
-"""Guards, those of installed plugins too, and ``none``."""
+"""Guards, those of installed plugins too."""
+CHOSEN_GUARDS: Completed = _chosen_guard
+"""Values of ``--guard``: guards, ``none``, and guards after ``only:``."""
 MODELS = looked_up(_models, paths="dir")
 """Bundled models, and folders."""
 DTYPES = looked_up(_dtypes)

@@ -62,10 +62,11 @@ def described(registry: Registry, name: str, example: str) -> str:
         rows += [("", text) for text in [texts.get(parameter.name)] if text]
     with formatter.section("Parameters"):
         formatter.write_dl(rows)
-    numbers = [p for p in parameters.values() if isinstance(p.default, float)] or list(parameters.values())
-    if numbers[0].default is not inspect.Parameter.empty:
+    telling = [p for p in parameters.values() if p.default not in (None, (), "", p.empty)]
+    shown = next((p for p in telling if isinstance(p.default, float)), telling[0] if telling else None)
+    if shown is not None:
         with formatter.section("Example"):
-            write_line(formatter, example.format(name=numbers[0].name, value=_plain(numbers[0].default)))
+            write_line(formatter, example.format(name=shown.name, value=_plain(shown.default)))
     return formatter.getvalue().rstrip("\n")
 
 

@@ -95,7 +95,7 @@ from augment.cli.options import (
         "guards",
         multiple=True,
         metavar="NAME[:KEY=VALUE,…]",
-        shell_complete=completion.GUARD_NAMES,
+        shell_complete=completion.CHOSEN_GUARDS,
         help="Ask this guard as well; repeatable. only:NAME: without the default guards. none: no guard but those of"
         " every run. See `augment guards`.",
     ),

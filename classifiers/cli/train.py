@@ -127,7 +127,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
         "guards",
         multiple=True,
         metavar="NAME[:KEY=VALUE,…]",
-        shell_complete=completion.GUARD_NAMES,
+        shell_complete=completion.CHOSEN_GUARDS,
         help="Ask this guard of new texts as well; repeatable. only:NAME: without the default guards. none: no guard"
         " but those of every run. See `augment guards`.",
     ),

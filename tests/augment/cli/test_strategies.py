@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 import pytest
 from augment_command import augment, invoke
 
 from augment import registry
 from augment.cli.descriptions import meanings
+from augment.cli.options import values_of
+from augment.cli.upsample import upsample_command
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -56,6 +59,20 @@ def test_every_parameter_has_a_meaning_that_sends_nobody_elsewhere(which, name):
     known = meanings(cls)
     poor = {p: known.get(p) for p in which.parameters(cls) if len(known.get(p, "")) < 20 or "See `" in known[p]}
     assert poor == {}
+
+
+@pytest.mark.parametrize(("which", "name"), EVERY, ids=lambda value: value if isinstance(value, str) else "")
+def test_the_example_is_a_command_that_works(which, name):
+    said = augment(f"{'strategies' if which is registry.STRATEGIES else 'guards'} {name}").stdout
+    example = shlex.split(re.sub(r" \\\n *", " ", said.partition("Example:\n")[2]))
+    if example:
+        assert example[0] == "augment"
+        options = upsample_command.make_context("upsample", example[2:]).params
+        for guard in options["guards"]:
+            registry.GUARDS.parse(guard).check()
+        if options["parameters"]:
+            registry.STRATEGIES.create(options["strategy"], values_of(options["parameters"])).check()
+            assert options["strategy"] == name
 
 
 def test_a_range_and_a_default_are_told_in_words():
