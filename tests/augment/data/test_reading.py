@@ -224,7 +224,7 @@ def test_the_standard_input_is_no_table() -> None:
         (
             "t.jsn",
             "",
-            "t.jsn: unknown format '.jsn'; expected .csv, .tsv, .jsonl, .json, .parquet, .xlsx, or a name without a suffix",
+            "t.jsn: unknown format '.jsn'; expected .csv, .tsv, .jsonl, .json, .parquet, .xlsx, or a name",
         ),
     ],
 )
