@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from augment.data.corpus import Corpus, read
+from augment.data.dialect import find_dialect
+from augment.data.encodings import decoded
 from augment.data.layout import Layout
 from augment.data.notes import NOT_USED, cut_texts, on_reading
 from augment.errors import InputError, did_you_mean
@@ -204,18 +206,20 @@ def read_evaluated(source: str, layout: Layout) -> Corpus:
     Corpus
     """
     silent = layout.header and layout.columns is None and layout.label_map is None
-    if silent and (fields := _stars(Path(source))):
+    if silent and (fields := _stars(Path(source), layout)):
         layout = replace(layout, header=False, columns=STAR_COLUMNS[fields], label_map="stars", text_column="text")
     return read(source, layout)
 
 
-def _stars(path: Path) -> int:
+def _stars(path: Path, layout: Layout) -> int:
     """Return the number of fields of a csv file of star ratings, or 0 if it is another file."""
     if path.suffix.lower() != ".csv" or not path.is_file():
         return 0
     first: list[str] = []
-    with path.open(encoding="utf-8", errors="replace", newline="") as file, contextlib.suppress(csv.Error):
-        first = next(csv.reader(file), [])
+    dialect = find_dialect(path, layout)
+    assert dialect is not None  # of a csv file
+    with path.open("rb") as file, contextlib.suppress(csv.Error, UnicodeDecodeError):
+        first = next(csv.reader(decoded(file, dialect.encoding), delimiter=dialect.delimiter or ","), [])
     return len(first) if len(first) in STAR_COLUMNS and first[0] in set("12345") else 0
 
 

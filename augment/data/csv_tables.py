@@ -47,7 +47,7 @@ def read_csv(path: Path, layout: Layout, dialect: Dialect) -> Generator[pa.Recor
     newline = "\n" if dialect.row_end == "\r\n" else dialect.row_end
     newline = newline if dialect.quoting == "none" else ""
     with open(path, "rb") as handle, decoded(handle, dialect.encoding, newline) as text, long_fields():
-        records = _records(checked_lines(text, path), path, dialect)
+        records = _records(checked_lines(text, path), path, dialect, settled=layout.quoting is not None)
         first = next(records, None)
         if first is None:
             raise InputError(f"{path}: the file is empty; expected a header line and rows.")
@@ -108,8 +108,11 @@ def _given_names(path: Path, layout: Layout, fields: list[str]) -> list[str]:
     return list(layout.columns)
 
 
-def _records(lines: Iterator[str], path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    """Yield the records of a file with the line each starts on; blank lines are skipped."""
+def _records(lines: Iterator[str], path: Path, dialect: Dialect, *, settled: bool) -> Iterator[tuple[int, list[str]]]:
+    """Yield the records of a file with the line each starts on; blank lines are skipped.
+
+    Unless the user has settled what quotes mean, a record of tab-separated values may not be several rows as well.
+    """
     assert dialect.delimiter is not None
     if dialect.quoting == "none":
         for number, text in enumerate(lines, 1):
@@ -117,7 +120,9 @@ def _records(lines: Iterator[str], path: Path, dialect: Dialect) -> Iterator[tup
             if fields != [""]:
                 yield number, fields
         return
-    reader = csv.reader(lines, delimiter=dialect.delimiter, strict=True)
+    own: list[str] = []  # the lines of the record
+    settled = settled or dialect.delimiter != "\t"
+    reader = csv.reader(lines if settled else _kept(lines, own), delimiter=dialect.delimiter, strict=True)
     while True:
         line = reader.line_num + 1
         try:
@@ -131,8 +136,22 @@ def _records(lines: Iterator[str], path: Path, dialect: Dialect) -> Iterator[tup
                 " double a quote inside a quoted field. Or, if quotes are characters like any other in this file, give"
                 " `quoting='none'`."
             ) from None
+        if len(own) > 1 and all(text.count("\t") + 1 == len(fields) for text in own):
+            raise InputError(
+                f"{path}, line {line}: a quote opens here and closes {len(own) - 1} lines below, and each of these"
+                " lines would be a row by itself. Give `quoting='none'` if quotes are characters like any other in this"
+                " file, or `quoting='minimal'` if they are around fields."
+            )
+        own.clear()
         if fields:
             yield line, fields
+
+
+def _kept(lines: Iterator[str], own: list[str]) -> Iterator[str]:
+    """Yield lines, and keep them in a list."""
+    for line in lines:
+        own.append(line)
+        yield line
 
 
 def _wrong_count(path: Path, line: int, expected: int, got: int, dialect: Dialect) -> InputError:

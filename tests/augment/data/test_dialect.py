@@ -120,6 +120,17 @@ def test_without_quoting_a_quote_is_a_character_like_any_other(tmp_path: Path) -
     assert rewritten(path, layout) == path.read_bytes()
 
 
+def test_rows_that_two_stray_quotes_would_join_are_asked_about(tmp_path: Path) -> None:
+    rows = [("ham", "Fine."), ("ham", '"Late again'), ("spam", "Win!"), ("ham", 'he said"'), ("ham", "Bye.")]
+    path = put(tmp_path, "t.tsv", "label\ttext\n" + "".join(f"{label}\t{text}\n" for label, text in rows))
+    with pytest.raises(InputError, match=r"line 3: a quote opens here and closes 2 lines below, and each of these"):
+        load(path, Layout())
+    assert load(path, Layout(quoting="none"))["text"][:] == [text for _, text in rows]
+    assert len(load(path, Layout(quoting="minimal"))) == 3
+    many = put(tmp_path, "t.tsv", 'label\ttext\nham\t"two\nlines"\nham\t"a\tb\nc"\n')
+    assert load(many, Layout())["text"][:] == ["two\nlines", "a\tb\nc"]
+
+
 def test_a_field_count_that_is_wrong_without_quoting_is_told(tmp_path: Path) -> None:
     path = put(tmp_path, "t.csv", 'text,label\n"a, b",x\n')
     with pytest.raises(InputError, match=r"line 2: expected 2 fields, got 3; no field may hold the separator"):
@@ -262,7 +273,7 @@ def test_any_text_comes_back_in_any_dialect(
     table = Dataset.from_dict(columns, features=features)
     path = tmp_path / "t.csv"
     write_batches(features, batches(table), path, dialect)
-    again, spelled = load_spelled(path, Layout(delimiter=delimiter))
+    again, spelled = load_spelled(path, Layout(delimiter=delimiter, quoting="minimal"))
     assert again.to_dict() == columns
     assert spelled is not None
     assert (spelled.encoding, spelled.row_end, spelled.delimiter) == (encoding, row_end, delimiter)

@@ -1,0 +1,96 @@
+"""Files as people have them go through the commands: read, noted in one line, recorded, repeated, reported on."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from augment.cli.entry import main
+
+ROWS = [(f"We sat by the “{word}” door.", "rare") for word in ("old", "red")]
+ROWS += [(f"A lovely meal number {i}, with tea.", "often") for i in range(5)]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(line: str) -> Result:
+    done = CliRunner().invoke(main, line.split())
+    assert done.exit_code == 0, done.stderr
+    return done
+
+
+def spelled(
+    delimiter: str, quoting: int = csv.QUOTE_MINIMAL, end: str = "\n", header: tuple = ("text", "label")
+) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=quoting, quotechar='"', escapechar=None)
+    writer.writerows([header, *ROWS])
+    return text.getvalue()
+
+
+FILES = {
+    "semicolons": ("in.csv", spelled(";").encode(), ""),
+    "bars in a tsv": ("in.tsv", spelled("|").encode(), ""),
+    "utf-16": ("in.csv", b"\xff\xfe" + spelled(",", end="\r\n").encode("utf-16-le"), ""),
+    "mark and crlf": ("in.csv", b"\xef\xbb\xbf" + spelled(",", end="\r\n").encode(), ""),
+    "windows": ("in.csv", spelled(";").encode("windows-1252"), "--encoding windows-1252"),
+    "unquoted": ("in.tsv", spelled("\t", csv.QUOTE_NONE).encode(), "--quoting none"),
+    "all quoted": ("in.csv", spelled(",", csv.QUOTE_ALL, "\r").encode(), ""),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_originals_come_back_byte_for_byte_and_the_manifest_repeats_the_run(kind: str, place: Path) -> None:
+    name, content, options = FILES[kind]
+    (place / name).write_bytes(content)
+    out = f"out{Path(name).suffix}"
+    run(f"upsample {name} -o {out} --strategy random --seed 3 -q {options}")
+    record = json.loads((place / f"{out}.manifest.json").read_text(encoding="utf-8"))
+    assert record["output"] == record["input"]["dialect"]
+    encoding, end = record["output"]["encoding"], record["output"]["row_end"]
+    mark = len(content) - len(content.decode(encoding).lstrip("\ufeff").encode(encoding))
+    written = (place / out).read_bytes()
+    assert written[:mark] == content[:mark]
+    before = content[mark:].decode(encoding).split(end)[:-1]
+    after = written[mark:].decode(encoding).split(end)[:-1]
+    assert [new.startswith(old) for old, new in zip(before, after, strict=False)] == [True] * len(before)
+    again = f"again{Path(name).suffix}"
+    run(f"upsample --config {out}.manifest.json -o {again} -q")
+    assert (place / again).read_bytes() == written
+    run(f"report {out}")
+    assert (place / f"{out}.report.html").exists()
+
+
+def test_another_format_is_plain_utf_8(place: Path) -> None:
+    (place / "in.csv").write_bytes(FILES["utf-16"][1])
+    run("upsample in.csv -o out.tsv --strategy random -q")
+    assert (place / "out.tsv").read_bytes().decode("utf-8").splitlines()[1].split("\t")[:2] == list(ROWS[0])
+    assert b"\r" not in (place / "out.tsv").read_bytes()
+
+
+def test_what_was_found_is_said_once_and_not_if_quiet(place: Path) -> None:
+    (place / "in.csv").write_text(spelled(";", header=("Tweet", "label")), encoding="utf-8")
+    assert run("inspect in.csv").stderr.splitlines() == [
+        "in.csv: its fields are separated by ';' and not by ',', as its first lines show. --delimiter names another.",
+        "in.csv: the texts are read from the column 'Tweet'. To change that, give one as --text-column.",
+    ]
+    assert run("upsample in.csv -o out.csv --strategy random -q").stderr == ""
+    assert json.loads((place / "out.csv.manifest.json").read_text())["input"]["text_column"] == "Tweet"
+
+
+def test_json_goes_in_and_out(place: Path) -> None:
+    (place / "in.json").write_text(json.dumps(ROWS), encoding="utf-8")
+    run("upsample in.json -o out.json --strategy random -q")
+    rows = json.loads((place / "out.json").read_text(encoding="utf-8"))
+    assert [(row["text"], row["label"]) for row in rows[: len(ROWS)]] == ROWS
+    assert sum(row["is_synthetic"] for row in rows) == 3
+    run("report out.json")
