@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
-PATHS = {"FILE": "file", "DIR": "dir"}
+PATHS = {"FILE": "file", "FILE|-": "file", "DIR": "dir"}
 """Metavars whose values are paths, and what a shell completes them with."""
 
 

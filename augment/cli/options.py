@@ -67,6 +67,7 @@ layout_options = section(
         "--delimiter",
         metavar="CHARACTER",
         callback=_character,
+        shell_complete=completion.words("tab"),
         show_default="found in the first lines",
         help="What is between the fields of a csv or tsv file; tab for a tab.",
     ),
@@ -79,6 +80,7 @@ layout_options = section(
     option(
         "--encoding",
         metavar="NAME",
+        shell_complete=completion.words("utf-8", "utf-16", "windows-1252", "latin-1"),
         show_default="utf-8",
         help="Encoding of a text file without a byte order mark, e.g. windows-1252.",
     ),
