@@ -161,6 +161,26 @@ def _from_amounts(amounts: Mapping[Label, Amount], counts: Counts) -> dict[Label
     return {label: totals[label] - count for label, count in counts.items() if label in totals}
 
 
+def is_relative(sampling_strategy: Any) -> bool:
+    """Return whether a sampling strategy has amounts such as ``"+500"`` or ``"1.5x"``, which imbalanced-learn lacks.
+
+    Parameters
+    ----------
+    sampling_strategy : object
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_relative("1.5x"), is_relative({"spam": "+500"}), is_relative({"spam": 90}), is_relative("auto")
+    (True, True, False, False)
+    """
+    values = sampling_strategy.values() if isinstance(sampling_strategy, Mapping) else [sampling_strategy]
+    return any(isinstance(value, str) and _is_amount(value) for value in values)
+
+
 def _is_amount(amount: Any) -> bool:
     """Return whether a value says how many rows a class is to have."""
     if isinstance(amount, str):

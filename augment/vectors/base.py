@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 from imblearn.over_sampling.base import BaseOverSampler
 from scipy import sparse
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions
 from threadpoolctl import threadpool_limits
 
+from augment.data.containers import class_counts
 from augment.errors import InputError
+from augment.generation.budget import is_relative, rows_to_make
 from augment.parameters import AS_SCIKIT_LEARN, check_parameters
 from augment.seed_names import SeededByRandomState
 from augment.seeding import generator, seed_of
@@ -24,6 +26,20 @@ from augment.vectors.row_keys import first_rows, row_keys
 ROUNDS = 20
 """Maximum number of draws until there are enough rows."""
 _UNIT = 1e-3  # how far the length of a unit vector may be from 1
+
+
+class _Amount(Options):
+    """A constraint: a number of new rows or a multiple, such as "+500" or "1.5x"."""
+
+    def __init__(self) -> None:
+        super().__init__(type=str, options=set())
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value is one."""
+        return isinstance(val, str) and is_relative(val)
+
+    def __str__(self) -> str:
+        return "an amount such as '+500' or '1.5x'"
 
 
 @dataclass(frozen=True)
@@ -104,7 +120,8 @@ class VectorSampler(SeededByRandomState, BaseOverSampler, abc.ABC):
     Parameters
     ----------
     sampling_strategy : float, str, dict or callable, default="auto"
-        As in imbalanced-learn.
+        As in imbalanced-learn; also ``"+500"``, ``"1.5x"``, and these by class: see
+        `augment.generation.budget.rows_to_make`.
     random_state : int, numpy.random.Generator, numpy.random.RandomState or None, default=None
         The seed, or where to draw it from; None draws a fresh one.
     sphere : {"auto", "none", "renormalize"}, default="auto"
@@ -132,6 +149,7 @@ class VectorSampler(SeededByRandomState, BaseOverSampler, abc.ABC):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseOverSampler._parameter_constraints,
+        "sampling_strategy": [*BaseOverSampler._parameter_constraints["sampling_strategy"], _Amount()],
         "random_state": [
             Interval(Integral, 0, 2**64 - 1, closed="both"),
             np.random.Generator,
@@ -250,7 +268,14 @@ class VectorSampler(SeededByRandomState, BaseOverSampler, abc.ABC):
         if hasattr(X, "iloc"):  # else imbalanced-learn would cut new rows to whole numbers, or to True, by column
             whole = X.select_dtypes("integer" if self.takes_repeats() else ["integer", "bool"]).columns
             X = X.astype(dict.fromkeys(whole, np.float64)) if len(whole) else X
-        return super().fit_resample(X, y, **params)
+        request: Any = getattr(self, "sampling_strategy")  # noqa: B009 -- imbalanced-learn has no types
+        if is_relative(request):
+            counts = class_counts(np.asarray(y).tolist())
+            self.sampling_strategy = {label: counts[label] + n for label, n in rows_to_make(request, counts).items()}
+        try:
+            return super().fit_resample(X, y, **params)
+        finally:
+            self.sampling_strategy = request
 
     def _check_X_y(self, X: Any, y: Any, accept_sparse: Any = None) -> tuple[Any, Any, bool]:
         if sparse.issparse(X):

@@ -108,6 +108,21 @@ def test_what_is_missing_is_asked_for_again_from_other_seeds_and_what_is_too_muc
     assert len(vectors) == 140
 
 
+@pytest.mark.parametrize(
+    ("sampling_strategy", "made"),
+    [("+5", {"neg": 5, "neu": 5, "pos": 5}), ("1.5x", {"neg": 6, "neu": 2, "pos": 11}), ({"neg": "+3"}, {"neg": 3})],
+)
+def test_amounts_that_imbalanced_learn_lacks_are_taken(sampling_strategy, made):
+    X, y = reviews()
+    sampler = Wander(sampling_strategy=sampling_strategy, random_state=0)
+    sampler.check()
+    counts = dict(zip(*np.unique(y, return_counts=True), strict=True))
+    _, labels = sampler.fit_resample(X, y)
+    after = dict(zip(*np.unique(labels, return_counts=True), strict=True))
+    assert {label: after[label] - counts[label] for label in counts if after[label] > counts[label]} == made
+    assert sampler.sampling_strategy == sampling_strategy
+
+
 def test_the_surplus_that_is_left_out_is_not_the_last_rows():
     class InOrder(Wander):
         def draw(self, rows, code, wanted, seed):
