@@ -437,3 +437,33 @@ def test_every_setting_has_an_option_with_help():
         assert f"--{name.replace('_', '-')}" in text
         assert TrainConfig.model_fields[name].description
     assert "[default: 0]" in text.partition("--seed")[2].partition("--")[0]
+
+
+# Files as people have them
+
+
+def test_files_of_another_spelling_are_evaluated_and_predicted_as_the_plain_ones_are(place, model):
+    texts, labels = VALIDATION
+    lines = "".join(f'"{text}";{label}\r\n' for text, label in zip(texts, labels, strict=True))
+    (place / "other.csv").write_bytes(b"\xff\xfe" + f"Tweet;Label\r\n{lines}".encode("utf-16-le"))
+    plain, other = (
+        json.loads(run("evaluate", model, file, "--json", "-q").stdout)[0] for file in ("dev.csv", "other.csv")
+    )
+    assert {**other, "file": ""} == {**plain, "file": ""}
+    found = run("predict", model, "other.csv")
+    assert found.stdout == run("predict", model, "dev.csv").stdout == run("predict", model, "dev.csv", "-o", "-").stdout
+    assert not (place / "-").exists()
+    (place / "lines.txt").write_bytes("das Café .\n".encode("windows-1252"))
+    row = next(csv.DictReader(run("predict", model, "lines.txt", "--encoding", "windows-1252").stdout.splitlines()))
+    assert row["text"] == "das Café ."
+    assert "Options on columns" in refused("predict", model, "lines.txt", "--delimiter", ";")
+    assert "--quoting is for csv and tsv files" in refused("evaluate", model, "dev.jsonl", "--quoting", "none")
+
+
+def test_a_validation_file_may_have_its_texts_in_a_column_of_another_name(place, quick):
+    written(place / "other.csv", VALIDATION)
+    content = (place / "other.csv").read_text(encoding="utf-8")
+    (place / "other.csv").write_text(content.replace("text,", "words,", 1), encoding="utf-8")
+    assert "has no text column" in refused("train", "train.csv", "--validation", "other.csv", "-o", "model")
+    found = run("train", "train.csv", "--validation", "other.csv:column=words", "-o", "model", "-q", *quick)
+    assert found.exit_code == 0, found.output
