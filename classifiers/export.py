@@ -17,13 +17,12 @@ from augment.files import replacing
 from augment.models.checkpoints import Checkpoint
 from augment.models.scorer import TextScorer
 from classifiers.evaluation import opened
-from classifiers.saved_folder import check_saved
+from classifiers.saved_folder import EXPORT, GRAPH, check_saved
 
 if TYPE_CHECKING:
     from torch.onnx import ONNXProgram
 
 EXTRA = ("onnx", "onnxscript", "onnxruntime")
-GRAPH = "model.onnx"
 TOKENIZER = "tokenizer.json"
 INLINE_BYTES = 1_500_000_000
 """Weights up to this size are in the graph. A larger graph comes near the limit of its format, which is 2 GiB."""
@@ -92,7 +91,7 @@ def _output(model: str, output_dir: str | Path | None, *, overwrite: bool) -> Pa
     own = Path(model).expanduser()
     if output_dir is None and not own.is_dir():
         raise InputError(f"The model {model!r} is no folder of this machine. Give an `output_dir` for its export.")
-    folder = own / "onnx" if output_dir is None else Path(output_dir)
+    folder = own / EXPORT if output_dir is None else Path(output_dir)
     if not folder.exists():
         return folder
     if not folder.is_dir():

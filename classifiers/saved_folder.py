@@ -11,6 +11,10 @@ RECORD = "training.json"
 """The file with the configuration and the results. It is written last: without it the training is not finished."""
 WORK = "checkpoints"
 """The folder in which an unfinished training keeps its checkpoints, history and new rows."""
+EXPORT = "onnx"
+"""The folder in which an export is written, unless another is given."""
+GRAPH = "model.onnx"
+"""The graph in the folder of an export."""
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 

@@ -17,7 +17,7 @@ from augment.cli.console import note, progress, show_table
 from augment.cli.help import command, option, section
 from augment.cli.options import device_option, layout_of, layout_options
 from augment.errors import InputError, Interrupted
-from classifiers.saved_folder import check_saved
+from classifiers.saved_folder import GRAPH, check_saved
 
 if TYPE_CHECKING:
     from augment.data.layout import Layout
@@ -203,7 +203,7 @@ def export_command(model: str, form: str, output_dir: Path | None, overwrite: bo
     graph, and its probabilities are compared with those of the model.
     """
     check_saved(model)
-    from classifiers.export import GRAPH, TOLERANCE, export_onnx
+    from classifiers.export import TOLERANCE, export_onnx
 
     written = {"onnx": export_onnx}[form](model, output_dir, overwrite=overwrite)
     size = sum(path.stat().st_size for path in written.iterdir()) / 1e6

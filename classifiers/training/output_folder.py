@@ -15,7 +15,7 @@ from accelerate import PartialState
 from augment.errors import OutputError
 from augment.files import replacing
 from classifiers.cutting import fit_tokenizer
-from classifiers.saved_folder import RECORD, WORK
+from classifiers.saved_folder import EXPORT, GRAPH, RECORD, WORK
 from classifiers.training import history
 from classifiers.training.resuming import IDENTITY, note, refuse_another, writing
 
@@ -91,6 +91,8 @@ def begin(folder: Path, identity: dict[str, Any], *, overwrite: bool) -> Path:
 def save(result: TrainResult, folder: Path) -> None:
     """Write a trained model, its tokenizer and the record of its training. Then remove the unfinished work.
 
+    An export of the model that was there before is removed too, since it says something else.
+
     Parameters
     ----------
     result : TrainResult
@@ -98,6 +100,8 @@ def save(result: TrainResult, folder: Path) -> None:
         The same folder as in `begin`.
     """
     (folder / RECORD).unlink(missing_ok=True)
+    if (folder / EXPORT / GRAPH).is_file():
+        _remove(folder / EXPORT)
     with writing(folder):
         result.model.save_pretrained(folder)
         # Again: each call of a tokenizer that asks for no truncation switches it off in what is saved.

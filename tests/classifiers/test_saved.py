@@ -174,6 +174,14 @@ def test_the_saved_tokenizer_carries_the_length_of_the_training(linear):
     assert kept["padding"] is None
 
 
+def test_an_export_of_the_model_before_goes_with_it(bert, tmp_path):
+    (tmp_path / "model" / "onnx").mkdir(parents=True)
+    (tmp_path / "model" / "onnx" / "model.onnx").touch()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    train(quick_config(bert, max_steps=1), TRAIN, output_dir=tmp_path / "model", overwrite=True)
+    assert not (tmp_path / "model" / "onnx").exists()
+
+
 def test_a_training_from_a_saved_classifier_may_read_longer_texts(linear):
     _, folder = linear
     assert load_encoder(str(folder), device="cpu").longest() == 64
