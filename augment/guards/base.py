@@ -53,6 +53,8 @@ class Guard:
     """Whether it also judges strategies whose new rows are copies by design."""
     columns: Mapping[str, str] = {}
     """Columns that it adds to the output, and their Arrow types."""
+    by_default: bool = False
+    """Whether it was chosen by default, and is left out if `why_unfit` says why. `select` sets it."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
     """Parameter → what it may be, in scikit-learn's form; see `augment.parameters`."""
@@ -123,6 +125,14 @@ class Guard:
 
     def fit(self, originals: Originals) -> None:
         """Learn from the originals and the held-out texts before any row is made."""
+
+    def why_unfit(self) -> str | None:
+        """Return, in a sentence, why it cannot judge this data, or None. Called after `fit` of a default guard."""
+        return None
+
+    def finding(self) -> str | None:
+        """Return, in a clause, what a user should know about the fit of a default guard, or None. Called after it."""
+        return None
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Judge each candidate independently of the others.

@@ -11,9 +11,8 @@ from augment.registry import GUARDS
 
 ALWAYS = ("changed", "length_ratio", "held_out", "duplicate")
 """Used in every run: a new row differs from its source, and equals no original, no held-out and no other new row."""
-DEFAULT = ("near_duplicate", "polarity")
-"""Also used, each where its `suits` says so: `near_duplicate` unless there are too many rows, `polarity` where rows of
-a polar class are made. docs/guards.md has the measurements."""
+DEFAULT = ("near_duplicate", "polarity", "agreement:model=words,least=none")
+"""Also used, if `suiting` says so. docs/guards.md has the measurements."""
 ONLY = "only:"
 """Before the name of a guard: the default guards are left out."""
 NONE = "none"
@@ -105,13 +104,42 @@ def select(
     Examples
     --------
     >>> [guard.name for guard in select(["similarity"], budget={"sports": 10, "politics": 0}, rows=50)]
-    ['changed', 'length_ratio', 'held_out', 'duplicate', 'near_duplicate', 'similarity']
+    ['changed', 'length_ratio', 'held_out', 'duplicate', 'near_duplicate', 'similarity', 'agreement']
     """
     guards, alone = choice(named)
+    if not alone:
+        guards += suiting(guards, budget, rows)
     names = {guard.name for guard in guards}
-    default = [] if alone else [GUARDS.create(name, {}) for name in DEFAULT if name not in names]
-    guards += [guard for guard in default if budget is None or guard.suits(budget, rows)]
     guards += [GUARDS.create(name, {}) for name in ALWAYS if name not in names]
     guards += [guard for guard in own if guard.name not in names]
     order = {name: place for place, name in enumerate(GUARDS.own)}
     return sorted(guards, key=lambda guard: order.get(guard.name, len(order)))
+
+
+def suiting(named: Sequence[Guard], budget: Mapping[Any, int] | None, rows: int) -> list[Guard]:
+    """Return the default guards that suit the data and are not named.
+
+    `near_duplicate` suits if there are not too many rows, `polarity` if rows of a polar class are made, and `agreement`
+    if no guard looks at the poles, since it costs good rows. After its fit, `agreement` is left out again if its
+    teacher is no better than chance (`Guard.why_unfit`).
+
+    Parameters
+    ----------
+    named : sequence of Guard
+    budget, rows
+        See `select`.
+
+    Returns
+    -------
+    list of Guard
+        Each with `Guard.by_default`.
+    """
+    names = {guard.name for guard in named}
+    default = [guard for guard in map(GUARDS.parse, DEFAULT) if guard.name not in names]
+    if budget is not None:
+        default = [guard for guard in default if guard.suits(budget, rows)]
+        if "polarity" in {*names, *(guard.name for guard in default)}:
+            default = [guard for guard in default if guard.name != "agreement"]
+    for guard in default:
+        guard.by_default = True
+    return default

@@ -47,6 +47,8 @@ class Manifest:
     """Class → rows missing and why; empty when the budget was met."""
     rejected: dict[str, int]
     """Guard → candidates rejected."""
+    guard_notes: dict[str, str] = field(default_factory=dict)
+    """Default guard → what its fit found, or why it was not asked."""
     seconds: float
     """Wall time of making the rows, including the opening of models."""
     encoder: dict[str, Any] | None = None
@@ -96,6 +98,7 @@ def recorded(
     guards: Sequence[Guard] = (),
     missing: dict[str, dict[str, Any]] | None = None,
     rejected: dict[str, int] | None = None,
+    guard_notes: dict[str, str] | None = None,
 ) -> Manifest:
     """Return the record of a job that was carried out.
 
@@ -104,7 +107,7 @@ def recorded(
     job : Job
     made : dict of str to int
         Class name → rows made.
-    only_synthetic, seconds, guards, missing, rejected
+    only_synthetic, seconds, guards, missing, rejected, guard_notes
         See `augment.run.manifest.Manifest`.
 
     Returns
@@ -147,5 +150,6 @@ def recorded(
         made=made,
         missing=missing or {},
         rejected=rejected or {},
+        guard_notes=guard_notes or {},
         seconds=round(seconds, 3),
     )

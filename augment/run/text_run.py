@@ -52,7 +52,7 @@ class Run:
         self.workers = workers
         self.start = time.perf_counter()
         job.strategy.prepare()
-        self.guards = fitted_guards(
+        self.guards, self.notes = fitted_guards(
             job.strategy,
             job.guards,
             Originals(
@@ -155,6 +155,7 @@ class Run:
             only_synthetic=only_synthetic,
             seconds=seconds,
             guards=self.guards,
+            guard_notes=self.notes,
             missing={label: {"rows": rows, "why": tally.why_missing(label)} for label, rows in tally.missing.items()},
             rejected=dict(tally.rejections()),
         )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import abc
+import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -24,6 +25,8 @@ from augment.parameters import Rule, check_parameters
 from augment.registry import STRATEGIES
 from augment.seed_names import SeededByRandomState
 from augment.seeding import seed_of
+
+_log = logging.getLogger(__name__)
 
 
 class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
@@ -197,7 +200,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         chosen = select(self.guards, self.own_guards(), budget=budget, rows=len(rows) + sum(budget.values()))
         self.random_state_ = seed_of(self.random_state)
         self.prepare()
-        guards = fitted_guards(self, chosen, Originals(rows, labels, [], self.random_state_))
+        guards, _ = fitted_guards(self, chosen, Originals(rows, labels, [], self.random_state_))
         tally = Tally()
         new_rows: list[Row] = []
         for outcome in generate(
@@ -262,17 +265,37 @@ def check_guards_apply(strategy: TextStrategy, guards: Sequence[str | Guard] | N
             )
 
 
-def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Originals) -> list[Guard]:
-    """Prepare and fit the guards that apply to a strategy, and return them in order.
+class FittedGuards(NamedTuple):
+    """Guards that are ready to judge."""
+
+    guards: list[Guard]
+    """In order."""
+    notes: dict[str, str]
+    """Name of a default guard to a sentence on its fit, or on why it was left out."""
+
+
+def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Originals) -> FittedGuards:
+    """Prepare and fit the guards that apply to a strategy. A default guard that cannot judge the data is left out.
 
     Raises
     ------
     CounterpoiseError
         If a guard cannot open its model, or cannot be fitted on these rows.
+
+    Notes
+    -----
+    What a default guard finds is a line on the logger `augment`, at the level INFO; a command prints it.
     """
     active = binding(guards, copies=strategy.copies)
     encoders = Encoders(device=model_device(strategy))
+    notes = {}
     for guard in active:
         guard.prepare(encoders)
         guard.fit(originals)
-    return active
+        if guard.by_default and (why := guard.why_unfit()):
+            notes[guard.name] = f"The guard {guard.name!r} is not asked: {why}"
+        elif guard.by_default and (finding := guard.finding()):
+            notes[guard.name] = f"The guard {guard.name!r} is asked by default: {finding}."
+        if guard.name in notes:
+            _log.info(notes[guard.name])
+    return FittedGuards([guard for guard in active if not (guard.by_default and guard.why_unfit())], notes)

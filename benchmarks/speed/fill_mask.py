@@ -172,7 +172,7 @@ def _fill_mask(
     labels = [label for _, label in setting.labelled]
     budget = {setting.label: setting.rows}
     chosen = select(guards, budget=budget, rows=len(texts) + setting.rows)
-    fitted = fitted_guards(strategy, chosen, Originals(texts, labels, [], 0))
+    fitted, _ = fitted_guards(strategy, chosen, Originals(texts, labels, [], 0))
     attempt: Any = Workers(strategy, fitted, workers) if workers > 1 else partial(try_draws, strategy, fitted)
     own = [i for i, label in enumerate(labels) if label == setting.label]
 

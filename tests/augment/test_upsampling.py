@@ -15,7 +15,7 @@ from datasets import ClassLabel, Dataset, Features, Value
 from swapped_words import LABELS, SHUFFLED, SHUFFLED_LABELS, TEXTS, Stubborn, Swap, pair
 
 from augment.errors import InputError
-from augment.guards.selection import ALWAYS, DEFAULT
+from augment.guards.selection import ALWAYS
 from augment.upsampling import upsample
 from augment.words import folded
 
@@ -264,7 +264,7 @@ def test_the_manifest_says_what_was_asked_and_what_was_made():
     assert found["made"] == {"neutral": 2}
     assert found["missing"] == {}
     assert found["rejected"] == {"changed": 10}
-    assert [guard["name"] for guard in found["guards"]] == [*ALWAYS, *DEFAULT]
+    assert [guard["name"] for guard in found["guards"]] == [*ALWAYS, "near_duplicate", "polarity"]
     assert found["seconds"] >= 0
     assert {"python", "datasets", "numpy"} <= set(found["versions"])
     assert manifest.to_json().endswith("}\n")

@@ -221,7 +221,7 @@ def test_a_class_that_would_be_missing_without_one_fold_is_refused(encoders):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"least": 0}, r"`least` of Agreement must be a number in \(0, 1\)\. Got 0"),
+        ({"least": 0}, r"`least` of Agreement must be a number in \(0, 1\) or None\. Got 0"),
         ({"least": 1.0}, r"must be a number in \(0, 1\)"),
         ({"folds": 1}, "`folds` of Agreement must be a whole number of 2 or more. Got 1"),
         ({"max_rows": 9}, "`max_rows` of Agreement must be twice `folds` or more. Got max_rows=9, folds=5"),
