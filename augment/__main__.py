@@ -1,6 +1,17 @@
-"""``python -m augment``: the command `augment`."""
+"""The program `augment`, also as ``python -m augment``."""
 
-from augment.cli.entry import main
+from __future__ import annotations
+
+from augment.start import let_interrupts_end_it
+
+
+def main() -> None:
+    """Run the command `augment`."""
+    let_interrupts_end_it()
+    from augment.cli.entry import main as command
+
+    command(prog_name="augment")
+
 
 if __name__ == "__main__":
-    main(prog_name="augment")
+    main()

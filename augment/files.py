@@ -11,9 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from augment.errors import OutputError
+from augment.errors import InputError, OutputError, did_you_mean
 
 _RANDOM = "[0-9a-f]" * 8  # the random part of a temporary name
+
+
+def check_exists(path: Path) -> None:
+    """Check that a file or folder that is read is there.
+
+    Raises
+    ------
+    InputError
+        If it is not; the message names one beside it that may have been meant.
+    """
+    if not os.path.exists(path):  # os.path and not pathlib, whose questions raise on a name that is too long
+        beside = [entry.name for entry in path.parent.iterdir()] if os.path.isdir(path.parent) else []
+        raise InputError(f"{path}: no such file or folder; check the path.{did_you_mean(path.name, beside)}")
 
 
 def check_writable(path: Path) -> None:

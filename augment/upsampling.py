@@ -247,7 +247,8 @@ def upsample_file(
     report : path-like, optional
         Write an HTML report about the new rows as well.
     progress : callable, optional
-        Called with the number of rows (for vectors: texts) just done, the total, and the word for them.
+        Called with the number of rows (for vectors: texts) just done, the total, and the word for them. The first call
+        has the rows of the interrupted run that is resumed, or 0.
 
     Returns
     -------

@@ -1,6 +1,25 @@
-"""``python -m benchmarks``: the command `benchmarks`."""
+"""The program `benchmarks`, also as ``python -m benchmarks``."""
 
-from benchmarks.cli.entry import main
+from __future__ import annotations
+
+from augment.start import let_interrupts_end_it
+
+
+def main() -> None:
+    """Run the command `benchmarks`."""
+    let_interrupts_end_it()
+    from benchmarks.cli.entry import main as command
+
+    command(prog_name="benchmarks")
+
+
+def counterpoise() -> None:
+    """Run the command `counterpoise`, which holds the three others."""
+    let_interrupts_end_it()
+    from benchmarks.cli.umbrella import main as command
+
+    command(prog_name="counterpoise")
+
 
 if __name__ == "__main__":
-    main(prog_name="benchmarks")
+    main()

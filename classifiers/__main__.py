@@ -1,6 +1,17 @@
-"""``python -m classifiers``: the command `classifiers`."""
+"""The program `classifiers`, also as ``python -m classifiers``."""
 
-from classifiers.cli.entry import main
+from __future__ import annotations
+
+from augment.start import let_interrupts_end_it
+
+
+def main() -> None:
+    """Run the command `classifiers`."""
+    let_interrupts_end_it()
+    from classifiers.cli.entry import main as command
+
+    command(prog_name="classifiers")
+
 
 if __name__ == "__main__":
-    main(prog_name="classifiers")
+    main()

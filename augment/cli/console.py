@@ -1,4 +1,4 @@
-"""Terminal output of the commands: errors in one line, exit codes, progress, tables."""
+"""What the commands have in common: errors in one line, notes, exit codes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import errno
 import io
 import logging
 import os
+import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import click
@@ -19,9 +20,12 @@ from augment._version import __version__
 from augment.cli.help import Group
 from augment.cli.option_names import with_options
 from augment.errors import CounterpoiseError
+from augment.start import BEGAN
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, 128 + SIGINT as shells have it."""
+CLOSED = 141
+"""Exit code where the reader has closed the pipe, 128 + SIGPIPE as shells have it."""
 
 
 class Commands(Group):
@@ -30,6 +34,26 @@ class Commands(Group):
     Mistakes in options, files and data exit with 2, a shortfall under ``--strict`` with 1, Ctrl-C
     with 130. A reader that closes the pipe ends the program quietly.
     """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run as a program. Ctrl-C counts from here on, until all that was asked for is done."""
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # as `let_interrupts_end_it` has left it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._began = BEGAN
+        try:
+            return self.main(*args, **kwargs)
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python still takes a second to end
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command. The error for an unknown one lists those that there are."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            there = ", ".join(self.list_commands(ctx))
+            raise click.UsageError(f"{error.format_message()} {ctx.command_path} has {there}.", ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. Its errors name its options, where those of the library name parameters."""
@@ -44,6 +68,7 @@ class Commands(Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program and exit."""
         kwargs["standalone_mode"] = False
+        kwargs["obj"] = self.__dict__.pop("_began", time.perf_counter())  # for `waited`
         for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a character shows its number
             if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
                 stream.reconfigure(errors="backslashreplace")
@@ -66,7 +91,7 @@ class Commands(Group):
             with contextlib.suppress(OSError):  # what is still buffered must not raise once more at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             if error.errno == errno.EPIPE:
-                sys.exit(1)
+                sys.exit(CLOSED)
             _fail(f"{error.filename or 'The standard output'}: {error.strerror or error}.", 2)
 
 
@@ -92,6 +117,11 @@ def group(name: str, examples: Mapping[str, str]) -> Callable[[Callable[..., Any
         return click.group(cls=Commands, examples=examples, context_settings=settings)(versioned)
 
     return decorated
+
+
+def waited(context: click.Context) -> float:
+    """Return the seconds since the program was started."""
+    return time.perf_counter() - float(context.find_root().obj)
 
 
 def note(message: str, *, err: bool = True) -> None:
@@ -137,87 +167,3 @@ def _notes_shown() -> Iterator[None]:
 def _fail(message: str, code: int) -> None:
     click.echo(f"Error: {' '.join(message.split())}", err=True)
     sys.exit(code)
-
-
-@contextlib.contextmanager
-def progress(total: int, what: str, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Show the progress of a job: a bar with rate and time left on a terminal, a line for each tenth if piped.
-
-    Parameters
-    ----------
-    total : int
-        Number of items.
-    what : str
-        The word for the items, in the plural.
-    quiet : bool
-        Show nothing.
-
-    Yields
-    ------
-    callable
-        Takes the number of items just done.
-    """
-    if quiet or not total:
-        yield lambda done: None
-    elif sys.stderr.isatty():
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn(what),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(what, total=total, rate="")
-            start, made = time.perf_counter(), 0
-
-            def advance(done: int) -> None:
-                nonlocal made
-                made += done
-                bar.update(task, completed=made, rate=f"{made / (time.perf_counter() - start):,.0f} {what}/s")
-
-            yield advance
-    else:
-        yield _lines(total, what)
-
-
-def _lines(total: int, what: str) -> Callable[[int], None]:
-    """Return a callback that prints a line whenever another tenth is done."""
-    start, made, shown = time.perf_counter(), 0, 0
-
-    def advance(done: int) -> None:
-        nonlocal made, shown
-        made += done
-        if 10 * made // total > shown:
-            shown = 10 * made // total
-            rate = made / (time.perf_counter() - start)
-            click.echo(f"{made:,} of {total:,} {what} ({rate:,.0f}/s)", err=True)
-
-    return advance
-
-
-def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table. Columns of numbers are aligned to the right.
-
-    Parameters
-    ----------
-    title : str
-    columns : sequence of str
-    rows : sequence of sequences
-        Cells; integers get thousands separators.
-    """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, show_edge=False)
-    for i, name in enumerate(columns):
-        numeric = all(isinstance(row[i], (int, float)) for row in rows)
-        table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=numeric)
-    for row in rows:
-        table.add_row(*(Text(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else 120, highlight=False).print(table)

@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from augment.cli import completion
-from augment.cli.console import group, note, show_table
+from augment.cli.console import group, note
 from augment.cli.descriptions import described, listed
+from augment.cli.display import show_table
 from augment.cli.help import command, option, section
+from augment.cli.inputs import check_there
 from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
 from augment.cli.split import split_command
 from augment.cli.upsample import upsample_command
@@ -52,6 +54,7 @@ def main() -> None:
 )
 def report_command(output: Path, path: Path | None, overwrite: bool, sample: int | None, seed: int, model: str) -> None:
     """Write an HTML report about OUTPUT, a table that `augment upsample` has written."""
+    check_there(models=[model], paths=[output])
     from augment.report.html import write_report
     from augment.report.text_findings import SAMPLE
 
@@ -71,6 +74,7 @@ def report_command(output: Path, path: Path | None, overwrite: bool, sample: int
 @layout_options
 def inspect_command(source: str, **others: Any) -> None:
     """Show class counts, duplicates and lengths of INPUT, and suggest a sampling strategy."""
+    check_there([source])
     from augment.data import corpus
     from augment.data.inspection import FEW, inspect
     from augment.data.notes import NOT_SOURCES, on_reading

@@ -54,7 +54,7 @@ def _written(parameter: click.Parameter, value: str | None) -> str:
     if not isinstance(parameter, click.Option):
         return parameter.metavar or str(parameter.name).upper()
     names = parameter.secondary_opts if value == "False" and parameter.secondary_opts else parameter.opts
-    name = max(names, key=len)
+    name = max((name for name in names if name not in getattr(parameter, "aliases", ())), key=len)
     if value is None or parameter.is_flag:
         return name
     return " ".join(f"{name} {shlex.quote(str(one))}" for one in _values(value))

@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from augment.cli import completion
-from augment.cli.console import note, show_table
+from augment.cli.console import note
+from augment.cli.display import show_table
 from augment.cli.help import command, option, section
+from augment.cli.inputs import check_there
 from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
 
 
@@ -64,6 +66,7 @@ def split_command(
 
     Each class keeps its share in each file, and equal texts stay in one file.
     """
+    check_there([source])
     from augment.data.splitting import split_file
 
     layout = layout_of((source,), **others)

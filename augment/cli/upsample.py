@@ -12,8 +12,10 @@ import click
 from click.core import ParameterSource
 
 from augment.cli import completion
-from augment.cli.console import note, progress, show_table
+from augment.cli.console import note, waited
+from augment.cli.display import progress, show_table
 from augment.cli.help import command, option, section
+from augment.cli.inputs import check_there
 from augment.cli.options import (
     LAYOUT,
     device_option,
@@ -127,7 +129,9 @@ from augment.cli.options import (
     ),
     option("--decode", type=click.Choice(["nearest"]), help="Name the nearest real text of each new vector."),
     option("--report", type=Path, metavar="FILE", help="Write an HTML report about the new rows as well."),
-    option("--show", type=int, default=0, show_default=False, help="Print N new rows beside their sources."),
+    option(
+        "--show", type=click.IntRange(0), default=0, show_default=False, help="Print N new rows beside their sources."
+    ),
 )
 @layout_options
 @section(
@@ -177,14 +181,18 @@ def upsample_command(
     """
     # Before pyarrow is imported: its own allocator keeps what was freed, a quarter of the peak at a million rows.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    _refuse_idle(context)
+    check_there(
+        [others["source"]],
+        beside=others["against"],
+        models=[others["model"], others["encoder"]],
+        paths=[config],
+    )
     from augment.run.config import settle
     from augment.run.file_run import Destination, make_file, plan_file
     from augment.run.notes import on_job
     from augment.upsampling import check_paths, report_on
 
-    if others["source"] is None and config is None:
-        raise click.UsageError("Give INPUT (a file, a saved folder, a hub id, `sample`), or a --config that names it.")
-    _refuse_idle(context)
     destination = None if output is None else Destination(output, overwrite=overwrite, resume=resume)
     if destination is not None:
         check_paths(destination, report)
@@ -211,7 +219,7 @@ def upsample_command(
     if result.manifest.missing:
         click.echo(result.manifest.shortfall(), err=True)
     if not quiet:
-        _show_result(result, destination.output)
+        _show_result(result, destination.output, waited(context))
         if result.vectors is not None:
             _show_vectors(result, show)
     if report is not None:
@@ -221,7 +229,9 @@ def upsample_command(
 
 
 def _refuse_idle(context: click.Context) -> None:
-    """Refuse an option that another one, or a missing one, leaves without effect."""
+    """Refuse a call without an input, and an option that another one, or a missing one, leaves without effect."""
+    if context.params["source"] is None and context.params["config"] is None:
+        raise click.UsageError("Give INPUT (a file, a saved folder, a hub id, `sample`), or a --config that names it.")
     for other in ("dry_run", "quiet"):
         if context.params["show"] and context.params[other]:
             raise click.UsageError(f"--show has no effect with --{other.replace('_', '-')}. Leave one of them out.")
@@ -254,8 +264,8 @@ def _bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
 
         def advance(done: int, total: int, what: str) -> None:
             if not bars:
-                bars.append(stack.enter_context(progress(total, what, quiet=quiet)))
-            if done:
+                bars.append(stack.enter_context(progress(total, what, quiet=quiet, done=done)))
+            else:
                 bars[0](done)
 
         yield advance
@@ -277,7 +287,7 @@ def _show_plan(job: Any) -> None:
     show_table("plan", ["class", "now", "to make", "then", "sources", "new rows per source"], rows)
 
 
-def _show_result(result: Any, output: Path) -> None:
+def _show_result(result: Any, output: Path, seconds: float) -> None:
     """Print the counts, and the requested examples beside their sources."""
     from augment.data.notes import cut_texts
 
@@ -287,9 +297,9 @@ def _show_result(result: Any, output: Path) -> None:
     total = sum(manifest.made.values())
     if manifest.encoder is None:
         rejected = ", ".join(f"{count:,} {name}" for name, count in manifest.rejected.items()) or "none"
-        click.echo(f"\n{total:,} rows made in {manifest.seconds:,.1f} s; candidates rejected: {rejected}.")
+        click.echo(f"\n{total:,} rows made in {seconds:,.1f} s; candidates rejected: {rejected}.")
     else:
-        click.echo(f"\n{total:,} vectors made in {manifest.seconds:,.1f} s.")
+        click.echo(f"\n{total:,} vectors made in {seconds:,.1f} s.")
         longest = manifest.encoder["max_length"]
         if line := cut_texts(result.job.corpus.name, manifest.cut_texts, len(texts), longest):
             note(line)

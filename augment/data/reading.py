@@ -12,7 +12,6 @@ import contextlib
 import json
 import logging
 import os
-import re
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,18 +24,15 @@ from augment.data.excel_tables import read_excel
 from augment.data.json_tables import read_json, read_jsonl
 from augment.data.layout import FORMATS, Layout
 from augment.data.mapped_tables import mapped, spooled
+from augment.data.sources import find_source, unknown_format
 from augment.errors import InputError, OutputError, did_you_mean
+from augment.models import hub
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
-SAMPLE = Path(__file__).parent / "samples" / "reviews.csv"
-"""The file that the input name ``sample`` stands for."""
-
 _log = logging.getLogger(__name__)
-# A name and, perhaps, a configuration. One letter before a colon is a drive of Windows.
-_HUB_ID = re.compile(r"(?![A-Za-z]:)[A-Za-z0-9][\w.-]*(/[\w.-]+)?(:[\w.-]+)?")
 
 
 class Loaded(NamedTuple):
@@ -82,20 +78,13 @@ def load_spelled(source: str | Path, layout: Layout) -> Loaded:
     OutputError
         If there is no room for the temporary file.
     """
-    path = Path(source)
-    if str(source) == "-":
-        raise InputError(
-            "-: the standard input is not read as a table; save it first, e.g. as rows.csv, and give that."
-        )
-    if source == "sample" or (str(source) == "sample" and not os.path.exists(path)):
-        if os.path.exists(path):
-            _log.info("sample: the bundled reviews are read, and not what has this name here; that is ./sample.")
-        path = SAMPLE
-    suffix = path.suffix.lower()
-    dialect = None
-    if os.path.isdir(path):  # os.path and not pathlib, whose questions raise on a name that is too long
+    path, dialect = find_source(source), None
+    if path is None:
+        table = _load_hub(str(source), layout.split)
+    elif os.path.isdir(path):
         table = _load_folder(path, layout.split)
-    elif os.path.exists(path):
+    else:
+        suffix = path.suffix.lower()
         if suffix not in _READERS:
             raise unknown_format(path)
         try:
@@ -108,13 +97,6 @@ def load_spelled(source: str | Path, layout: Layout) -> Loaded:
             raise
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({_one_line(error)}); check the file and its rights.") from None
-    elif not isinstance(source, str) or suffix in FORMATS or not _HUB_ID.fullmatch(source):
-        beside = [entry.name for entry in path.parent.iterdir()] if os.path.isdir(path.parent) else []
-        raise InputError(f"{path}: no such file or folder; check the path.{did_you_mean(path.name, beside)}")
-    elif did_you_mean(suffix, FORMATS):
-        raise unknown_format(path)
-    else:
-        table = _load_hub(source, layout.split)
     if len(table) == 0:
         raise InputError(f"{source}: the table has no rows; expected at least one.")
     return Loaded(table, dialect)
@@ -164,25 +146,6 @@ def _decoded(table: Any) -> Any:
     return table
 
 
-def unknown_format(path: Path) -> InputError:
-    """Return the error that lists the known formats.
-
-    Parameters
-    ----------
-    path : Path
-        A name whose suffix is not in `FORMATS`.
-
-    Returns
-    -------
-    InputError
-        To be raised.
-    """
-    return InputError(
-        f"{path}: unknown format {path.suffix!r}; expected {', '.join(FORMATS)}, or a name without a suffix for a "
-        f"folder saved by `datasets`.{did_you_mean(path.suffix.lower(), FORMATS)}"
-    )
-
-
 def _load_folder(path: Path, split: str) -> Dataset:
     """Open a folder saved by `datasets`."""
     splits = None
@@ -229,8 +192,9 @@ def _load_hub(name: str, split: str) -> Dataset:
     import datasets
 
     repository, _, configuration = name.partition(":")
+    reached = contextlib.nullcontext() if hub.reachable() else hub.only_cached()
     try:
-        with _silenced("datasets", "huggingface_hub"):  # each retry, of up to 24 s in all, logs a line
+        with reached, _silenced("datasets", "huggingface_hub"):  # each retry logs a line
             return datasets.load_dataset(repository, *[configuration] * bool(configuration), split=split)
     except Exception as error:  # noqa: BLE001 -- network, missing id, missing split, missing configuration: no common base
         raise InputError(

@@ -15,7 +15,7 @@ from augment.data.excel_tables import check_library, write_excel
 from augment.data.fingerprint import fingerprint
 from augment.data.json_tables import write_json, write_jsonl
 from augment.data.layout import FORMATS, SEPARATED
-from augment.data.reading import unknown_format
+from augment.data.sources import unknown_format
 from augment.data.table_columns import BATCH, batches
 from augment.errors import OutputError
 from augment.files import check_writable, flush_to_disk, replacing

@@ -12,6 +12,7 @@ import numpy as np
 
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.generation.plan import TOGETHER, Slot, slots
+from augment.generation.shares import Shares
 
 CHUNK = 1024
 """Slots that are processed together. Fixed, so that no option can change the rows."""
@@ -202,7 +203,7 @@ def generate(
     done : iterable of Outcome, default=()
         The first chunks, made by an earlier run with the same arguments: they are not made again.
     progress : callable, optional
-        Called with the number of rows just made.
+        Called with the number of rows just made, several times in a chunk; not for rows of `done`.
 
     Yields
     ------
@@ -214,7 +215,7 @@ def generate(
     ValueError
         If `done` belongs to another plan.
     """
-    earlier = iter(done)
+    earlier, shares = iter(done), Shares()
     for stream, (label, n_rows) in enumerate(budget.items()):
         first = (first_variants or {}).get(label, 0)
         own = sources[label]
@@ -229,7 +230,7 @@ def generate(
                 break
             outcome = next(earlier, None)
             if outcome is None:
-                outcome = _fill_chunk(attempt, chunk, texts, label, guards, seed, max_attempts)
+                outcome = _fill_chunk(attempt, chunk, texts, label, guards, seed, max_attempts, shares, progress)
             elif (outcome.label, outcome.slots) != (label, len(chunk)):
                 raise ValueError(f"A chunk of {outcome.slots} slots of {outcome.label!r} belongs to another plan.")
             else:
@@ -237,8 +238,6 @@ def generate(
             tally.add(outcome)
             barren.update(outcome.barren)
             empty_run = 0 if outcome.rows else empty_run + len(chunk)
-            if progress:
-                progress(len(outcome.rows))
             yield outcome
         if tally.made[label] < n_rows:
             tally.missing[label] = n_rows - tally.made[label]
@@ -252,6 +251,8 @@ def _fill_chunk(
     guards: Sequence[Judge],
     seed: int,
     max_attempts: int,
+    shares: Shares,
+    progress: Callable[[int], None] | None,
 ) -> Outcome:
     """Try the slots of a chunk until each is filled or given up."""
     filled: dict[Slot, Row] = {}
@@ -259,19 +260,23 @@ def _fill_chunk(
     barren: dict[int, None] = {}
     pending = list(chunk)
     for number in range(max_attempts):
-        draws = [Draw(texts[slot.source], label, slot.source, slot.variant, number, seed) for slot in pending]
         again = []
-        for slot, trial in zip(pending, attempt(draws), strict=True):
-            if trial.candidate is None:
-                barren[slot.source] = None
-                continue
-            against = trial.against or next((g.name for g in guards if not g.admits(trial.candidate)), None)
-            if against is not None:
-                rejected[against] += 1
-                again.append(slot)
-                continue
-            row = filled[slot] = Row(trial.candidate.text, label, slot.source, slot.variant, trial.columns)
-            _remember(guards, [row])
+        for share in shares.of(pending):
+            before = len(filled)
+            draws = [Draw(texts[slot.source], label, slot.source, slot.variant, number, seed) for slot in share]
+            for slot, trial in zip(share, attempt(draws), strict=True):
+                if trial.candidate is None:
+                    barren[slot.source] = None
+                    continue
+                against = trial.against or next((g.name for g in guards if not g.admits(trial.candidate)), None)
+                if against is not None:
+                    rejected[against] += 1
+                    again.append(slot)
+                    continue
+                row = filled[slot] = Row(trial.candidate.text, label, slot.source, slot.variant, trial.columns)
+                _remember(guards, [row])
+            if progress and len(filled) > before:
+                progress(len(filled) - before)
         pending = again
         if not pending:
             break

@@ -1,4 +1,3 @@
-from .checkpoints import BUNDLED as BUNDLED
 from .checkpoints import Checkpoint as Checkpoint
 from .checkpoints import load_classifier as load_classifier
 from .checkpoints import load_encoder as load_encoder
@@ -6,4 +5,5 @@ from .checkpoints import load_masked_lm as load_masked_lm
 from .encoder import Encoders as Encoders
 from .encoder import TextEncoder as TextEncoder
 from .masked_lm import MaskedLM as MaskedLM
+from .places import BUNDLED as BUNDLED
 from .scorer import TextScorer as TextScorer

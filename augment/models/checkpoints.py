@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
-import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from augment.errors import CounterpoiseError, InputError, ModelError
+from augment.errors import CounterpoiseError, InputError, ModelError, did_you_mean
+from augment.models import hub
+from augment.models.places import BUNDLED, place_of
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-BUNDLED = {"mini": Path(__file__).parent / "mini"}
 MODEL_TYPES = "counterpoise.model_types"
 """Entry-point group: a `model_type` of transformers, and the module whose import makes it known."""
 SAFE = {"use_safetensors": True, "trust_remote_code": False}
 """Load no pickles, and run no code that comes with a model."""
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
-_WINDOWS_PATH = re.compile(r"[A-Za-z]:|.*\\", re.DOTALL)  # a drive or a backslash, of which a hub id has neither
 
 
 @dataclass(frozen=True)
@@ -148,12 +149,12 @@ def load_masked_lm(
     InputError
         If the device or the dtype cannot be used.
     """
+    source = place_of(name, revision)  # before heavy imports
     from transformers import AutoModelForMaskedLM
 
     place = _device(device)
     computed_in = _dtype(dtype, place, or_int8=True)
-    with quiet(), _one_line(name):
-        source = _source(name, revision)
+    with quiet(), _one_line(name), _asked_once(source):
         model, report = AutoModelForMaskedLM.from_pretrained(
             source, revision=revision, dtype="float32", **SAFE, output_loading_info=True
         )
@@ -191,13 +192,13 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
     InputError
         If the device or the dtype cannot be used.
     """
+    source = place_of(name, revision)  # before heavy imports
     import torch
     from transformers import AutoModel
 
     place = _device(device)
     computed_in = _dtype(dtype, place)
-    with quiet(), _one_line(name):
-        source = _source(name, revision)
+    with quiet(), _one_line(name), _asked_once(source):
         _announce(source, revision)
         # Missing weights are drawn from the global generator: it is seeded here, and restored afterwards.
         with torch.random.fork_rng(devices=[]):
@@ -240,12 +241,12 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
     InputError
         If the device or the dtype cannot be used.
     """
+    source = place_of(name, revision)  # before heavy imports
     from transformers import AutoModelForSequenceClassification
 
     place = _device(device)
     computed_in = _dtype(dtype, place)
-    with quiet(), _one_line(name):
-        source = _source(name, revision)
+    with quiet(), _one_line(name), _asked_once(source):
         _announce(source, revision)
         model, report = AutoModelForSequenceClassification.from_pretrained(
             source, revision=revision, dtype="float32", **SAFE, output_loading_info=True
@@ -278,24 +279,6 @@ def _and_more(missing: list[str]) -> str:
     """Name the first missing weight, and count the others."""
     more = len(missing) - 1
     return f"{missing[0]!r}" + (f" and {more} more weight{'s' * (more > 1)}" if more else "")
-
-
-def _source(name: str, revision: str | None) -> str:
-    """Return the folder of a bundled name, an existing folder, or a hub id as it is."""
-    if revision is not None and (name in BUNDLED or Path(os.path.expanduser(name)).is_dir()):
-        raise InputError(f"The model {name!r} is on this machine and has no revision {revision!r}. Leave it out.")
-    if name in BUNDLED:
-        return str(BUNDLED[name])
-    folder = Path(os.path.expanduser(name))
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise ModelError(
-                f"The folder {name!r} holds no model: it has no config.json. Give a save_pretrained folder."
-            )
-        return str(folder)
-    if folder.is_file() or name.startswith((".", "/", "~")) or name.count("/") > 1 or _WINDOWS_PATH.match(name):
-        raise ModelError(f"There is no model folder {name!r}. Give a save_pretrained folder, a hub id, or 'mini'.")
-    return name
 
 
 def _fast_tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFast:
@@ -357,8 +340,19 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"The device {name!r} cannot be used here. Give 'auto', 'cpu', or 'cuda'.") from error
+        raise InputError(
+            f"The device {name!r} cannot be used: this machine has {', '.join(_devices())}. Give one of them, or"
+            " 'auto'."
+        ) from error
     return device
+
+
+def _devices() -> list[str]:
+    """Return the names of the devices of this machine."""
+    import torch
+
+    gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    return ["cpu", *gpus, *["mps"] * torch.backends.mps.is_available()]
 
 
 def _dtype(name: str, device: torch.device, *, or_int8: bool = False) -> torch.dtype:
@@ -366,7 +360,7 @@ def _dtype(name: str, device: torch.device, *, or_int8: bool = False) -> torch.d
     import torch
 
     if name not in DTYPES:
-        raise InputError(f"The dtype must be one of {', '.join(DTYPES)}. Got {name!r}.")
+        raise InputError(f"The dtype must be one of {', '.join(DTYPES)}. Got {name!r}.{did_you_mean(name, DTYPES)}")
     # Without these instructions integer kernels let sums of pairs overflow.
     int8 = device.type == "cpu" and torch.cpu._is_vnni_supported()
     if name == "int8" and not int8:
@@ -385,18 +379,26 @@ def _dtype(name: str, device: torch.device, *, or_int8: bool = False) -> torch.d
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Silence the progress bars and reports of transformers for a block; what matters is raised."""
-    from transformers.utils import logging
+    """Silence the progress bars and reports of transformers and of the hub for a block; what matters is raised."""
+    from transformers.utils import logging as of_transformers
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    of_hub = logging.getLogger("huggingface_hub")  # it reports each new try
+    level, bars, hub_level = of_transformers.get_verbosity(), of_transformers.is_progress_bar_enabled(), of_hub.level
+    of_transformers.set_verbosity_error()
+    of_transformers.disable_progress_bar()
+    of_hub.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        logging.set_verbosity(level)
+        of_hub.setLevel(hub_level)
+        of_transformers.set_verbosity(level)
         if bars:
-            logging.enable_progress_bar()
+            of_transformers.enable_progress_bar()
+
+
+def _asked_once(source: str) -> contextlib.AbstractContextManager[None]:
+    """Return a context in which a hub that cannot be reached is not asked again for each file."""
+    return contextlib.nullcontext() if os.path.isdir(source) or hub.reachable() else hub.only_cached()
 
 
 @contextlib.contextmanager
@@ -407,7 +409,7 @@ def _one_line(name: str) -> Iterator[None]:
     except CounterpoiseError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())
+        reason = textwrap.shorten(str(error), 200, placeholder=" …")
         if "AutoModelForMaskedLM" in reason:
             raise ModelError(
                 f"The model {name!r} is not a masked language model. Give one, e.g. 'mini' or"
@@ -415,5 +417,5 @@ def _one_line(name: str) -> Iterator[None]:
             ) from error
         raise ModelError(
             f"The model {name!r} cannot be loaded: it is neither bundled ({', '.join(BUNDLED)}) nor a folder with"
-            f" config.json, safetensors weights and a tokenizer, nor reachable on the hub. {reason[:200]}"
+            f" config.json, safetensors weights and a tokenizer, nor reachable on the hub. {reason}"
         ) from error

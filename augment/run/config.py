@@ -19,6 +19,7 @@ from augment.data.corpus import Corpus
 from augment.data.layout import Layout, check_layout
 from augment.data.named_files import NamedFile
 from augment.errors import InputError, did_you_mean
+from augment.files import check_exists
 from augment.generation import budget
 from augment.generation.singletons import Singletons
 from augment.guards.base import Guard
@@ -261,11 +262,9 @@ def read(path: Path) -> RunConfig:
     InputError
         If the file cannot be read or is not JSON, or has unknown keys or values of a wrong type, which are all named.
     """
+    check_exists(path)
     try:
         record = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-        raise InputError(f"{path}: no such file; check the path.{did_you_mean(path.name, beside)}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); `config` takes a JSON file.") from None
     except UnicodeDecodeError:

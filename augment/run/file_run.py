@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str], None]
 """Called with the number just done, the total, and the word for the items in the plural.
 
-The first call has 0 done.
+The first call has what an interrupted run had done before, 0 as a rule. It does not count in a rate.
 """
 
 
@@ -279,7 +279,7 @@ def _make_texts(
             result = run.make(
                 journal=journal,
                 only_synthetic=request.only_synthetic,
-                progress=_counted(progress, sum(job.budget.values()), "rows"),
+                progress=_counted(progress, sum(job.budget.values()), "rows", done=journal.rows),
             )
             if strict and result.manifest.missing:
                 journal.remove()
@@ -332,11 +332,11 @@ def _make_vectors(
     return FileResult(manifest=vectors.manifest, job=job, examples=[], vectors=vectors)
 
 
-def _counted(progress: Progress | None, total: int, what: str) -> Callable[[int], None] | None:
-    """Return a callback that takes the number just done. First report that nothing is done yet."""
+def _counted(progress: Progress | None, total: int, what: str, *, done: int = 0) -> Callable[[int], None] | None:
+    """Return a callback that takes the number just done. First report what was done before."""
     if progress is None:
         return None
-    progress(0, total, what)
+    progress(done, total, what)
     return partial(_advance, progress, total, what)
 
 

@@ -71,6 +71,7 @@ class Journal:
         self.path = path
         self._places: list[tuple[int, int]] = []  # where the line of each finished chunk begins, and its length
         self._end = 0
+        self.rows = 0
         self._held_elsewhere = False
         plain: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **identity}, default=str))
         there = path.exists()
@@ -175,7 +176,8 @@ class Journal:
                         f"{self.path}: belongs to another run: {different}. Repeat the run as it was with"
                         " `resume=True`, or begin anew with `overwrite=True`."
                     )
-                while _parsed(line := file.readline()) is not None:
+                while (entry := _parsed(line := file.readline())) is not None:
+                    self.rows += len(entry["rows"])
                     self._places.append((end, len(line)))
                     end += len(line)
                 if line and file.readline():

@@ -18,9 +18,10 @@ from augment import protection, words
 from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
-from augment.models.checkpoints import BUNDLED, DTYPES, load_masked_lm
+from augment.models.checkpoints import DTYPES, load_masked_lm
 from augment.models.label_prefix import RECORD, conditioned
 from augment.models.masked_lm import MaskedLM, TokenizedText
+from augment.models.places import BUNDLED
 from augment.parameters import Patterns, TextTuple
 from augment.seeding import generator
 from augment.text.base import TextStrategy

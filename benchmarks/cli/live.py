@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,28 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from augment.cli.display import can_redraw, duration, terminal
 from benchmarks.grid.suite import Cell
 from benchmarks.report.summary import f1_on_test, gap
 from benchmarks.results import Record, Results
 
 if TYPE_CHECKING:
     from benchmarks.run.suite_run import Watch
-
-
-def duration(seconds: float) -> str:
-    """Write a duration in hours, minutes and seconds.
-
-    Examples
-    --------
-    >>> duration(45), duration(150), duration(7300)
-    ('45 s', '2 min 30 s', '2 h 1 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 @contextmanager
@@ -59,16 +43,16 @@ def shown(cells: Sequence[Cell], results: Results, *, quiet: bool) -> Iterator[W
         return
     if done:
         click.echo(f"{done:,} of {len(cells):,} cells are done already.", err=True)
-    if not sys.stderr.isatty():
+    console = terminal(stderr=True)
+    if not can_redraw(console):
         yield lambda record, left, seconds: click.echo(
             _line(record, len(cells) - len(left), len(cells), seconds), err=True
         )
         return
-    from rich.console import Console
     from rich.live import Live
 
     start = time.perf_counter()
-    with Live(_view(cells, results, done, None, 0.0), console=Console(stderr=True), refresh_per_second=2) as live:
+    with Live(_view(cells, results, done, None, 0.0), console=console, refresh_per_second=2) as live:
 
         def update(record: Record, left: Sequence[Cell], seconds: float | None) -> None:
             passed = time.perf_counter() - start

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from augment.cli import completion
 from augment.cli.help import command, option, section
+from augment.cli.inputs import check_there
 from augment.cli.options import seed_option
 
 
@@ -62,6 +63,7 @@ def checkpoint_command(
     model: str, word_file: str, pair_file: str, reference: str, pooling: str, dtype: str, seed: int
 ) -> None:
     """Measure MODEL as a masked language model and as a sentence encoder; prints JSON."""
+    check_there([word_file, pair_file], models=[model, reference])
     from augment.data.corpus import read_texts
     from augment.models.checkpoints import load_encoder, load_masked_lm
     from benchmarks.quality.checkpoints import similarity_correlation, word_accuracy
@@ -180,7 +182,9 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **op
     fillmask: new rows per second. encoding: texts per second. smote: new vectors per second, from 50,000 vectors of 384
     numbers. training: rows per second, and the loss.
     """
-    from augment.cli.console import note, show_table
+    check_there([options["data"]], models=[options["model"]])
+    from augment.cli.console import note
+    from augment.cli.display import show_table
     from augment.errors import ModelError
     from benchmarks.speed.contest import Contest, ContestOptions, compare, losses, table
 
@@ -253,7 +257,8 @@ def guards_command(
     train: str, judged_on: str, judge_model: str, label: str, guards: tuple[str, ...], rows: int
 ) -> None:
     """Measure which fill-mask candidates each guard keeps, by an independent judge."""
-    from augment.cli.console import show_table
+    check_there([train, judged_on], models=[judge_model])
+    from augment.cli.display import show_table
     from augment.data.corpus import read
     from augment.text.fill_mask import FillMask
     from benchmarks.quality.guards import HeldOutJudge, guard_quality
@@ -306,7 +311,9 @@ def vectors_command(
     train: str, held_out: str, label: str, encoder: str, strategies: tuple[str, ...], seeds: int, as_json: bool
 ) -> None:
     """Measure how similar the vectors of each strategy are to held-out real rows."""
-    from augment.cli.console import note, show_table
+    check_there([train, held_out], models=[encoder])
+    from augment.cli.console import note
+    from augment.cli.display import show_table
     from augment.data.corpus import read
     from augment.models.encoder import TextEncoder
     from benchmarks.quality.vectors import ALL, vector_quality

@@ -13,6 +13,7 @@ import click
 from augment.cli import completion
 from augment.cli.console import note
 from augment.cli.help import command, option, section
+from augment.cli.inputs import check_there
 from augment.cli.options import layout_of, layout_options
 from augment.errors import CounterpoiseError, ModelError
 from augment.name_lists import read_list
@@ -131,6 +132,9 @@ def run_command(
 
     The options for columns, labels and splits describe csv:FILE.
     """
+    files = [Path(task.removeprefix("csv:")) for task in tasks if task.startswith("csv:") and task != "csv:"]
+    suite = Path(name) if name.endswith((".yaml", ".yml")) else None
+    check_there(models=encoders, paths=[suite, arm_file, data_dir, *files])
     from benchmarks.cli.live import shown
     from benchmarks.run.suite_run import plan_suite, run_suite
 
@@ -181,8 +185,7 @@ def _log(line: str, *, quiet: bool) -> None:
 
 def _show_grid(plan: SuiteRun) -> None:
     """Print the tasks, the arms and the estimated time."""
-    from augment.cli.console import show_table
-    from benchmarks.cli.live import duration
+    from augment.cli.display import duration, show_table
     from benchmarks.run.runner import estimated
 
     suite, data, cells, jobs = plan.suite, plan.data, plan.cells, plan.jobs
@@ -229,7 +232,7 @@ def _show_grid(plan: SuiteRun) -> None:
 
 def _show_arms(results: Results) -> None:
     """Print the arms of each group with their means and verdicts."""
-    from augment.cli.console import show_table
+    from augment.cli.display import show_table
     from benchmarks.report.findings import brief
     from benchmarks.report.summary import groups
 
@@ -257,6 +260,7 @@ def report_command(folder: Path, out: Path | None, against: str | None) -> None:
 
     The files are report.html, report.md, report.tex, arms.csv and cells.csv.
     """
+    check_there(paths=[folder])
     from benchmarks.report.writing import write
 
     for path in write(_read(folder), out or folder, against):
@@ -285,7 +289,8 @@ def _read(folder: Path) -> Results:
 @section("Output", option("--json", "as_json", is_flag=True, help="Print JSON."))
 def compare_command(before: Path, after: Path, as_json: bool) -> None:
     """Show what changed between the results in DIR_A and in DIR_B, arm by arm, and whether it may be noise."""
-    from augment.cli.console import show_table
+    check_there(paths=[before, after])
+    from augment.cli.display import show_table
     from benchmarks.report.comparison import compare
 
     changes = compare(_read(before), _read(after))
@@ -307,7 +312,7 @@ def compare_command(before: Path, after: Path, as_json: bool) -> None:
 )
 def list_command() -> None:
     """List suites, tasks and arms."""
-    from augment.cli.console import show_table
+    from augment.cli.display import show_table
     from benchmarks.grid import suite as suites
     from benchmarks.grid.arms import built_in
     from benchmarks.grid.tasks import SOURCES

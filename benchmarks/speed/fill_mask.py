@@ -145,7 +145,7 @@ def nlpaug(setting: FillMaskSetting, *, python: str) -> Measured:
     InputError
         If that interpreter cannot run it.
     """
-    from augment.models.checkpoints import BUNDLED
+    from augment.models.places import BUNDLED
 
     request = {
         "texts": [setting.texts[i % len(setting.texts)] for i in range(setting.rows)],
@@ -204,7 +204,7 @@ def _pipeline(setting: FillMaskSetting, dtype: str, masks: str) -> tuple[int, fl
     from transformers import pipeline as transformers_pipeline
     from transformers.utils import logging
 
-    from augment.models.checkpoints import BUNDLED
+    from augment.models.places import BUNDLED
     from augment.protection import replaceable
     from augment.words import Replacement, splice
 

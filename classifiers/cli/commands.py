@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from augment.cli import completion
-from augment.cli.console import note, progress, show_table
+from augment.cli.console import note
+from augment.cli.display import progress, show_table
 from augment.cli.help import command, option, section
+from augment.cli.inputs import check_there
 from augment.cli.options import device_option, layout_of, layout_options
 from augment.errors import InputError, Interrupted
 from classifiers.saved_folder import GRAPH, check_saved
@@ -83,6 +85,7 @@ def evaluate_command(
     """
     layout = layout_of(sources, **others)
     check_saved(model)
+    check_there(sources, models=[model])
     from classifiers.evaluation import evaluate, open_scorer, read_evaluated, tables
 
     corpora = [read_evaluated(source, layout) for source in sources]
@@ -163,6 +166,7 @@ def predict_command(
     lines = source == "-" or source.endswith(".txt")
     layout = line_layout(**others) if lines else layout_of((source,), labelled=False, **others)
     check_saved(model)
+    check_there([] if source == "-" else [source], models=[model])
     from augment.files import replacing
     from classifiers.evaluation import open_scorer
     from classifiers.prediction import Seen, predictions, write_csv, write_jsonl

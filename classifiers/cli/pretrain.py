@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from augment.cli import completion
 from augment.cli.console import note
 from augment.cli.help import command, option, section
+from augment.cli.inputs import check_there
 from augment.cli.options import device_option, layout_of, layout_options, seed_option
 from augment.errors import InputError
 from classifiers.cli.commands import line_layout, resumable
@@ -164,9 +165,10 @@ def pretrain_command(
     With --objective mlm it learns to predict masked words. With the other objectives it learns to give similar vectors
     to similar sentences.
     """
+    _refuse_foreign(objective)
+    check_there(sources, models=[model, teacher])
     from classifiers.pretraining.file_pretraining import pretrain_files
 
-    _refuse_foreign(objective)
     for name in ("whole_share", "distillation_weight"):
         if options[name] is not None and teacher is None:
             raise InputError(

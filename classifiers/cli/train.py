@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from augment.cli import completion
-from augment.cli.console import note, progress, show_table
+from augment.cli.console import note
+from augment.cli.display import progress, show_table
 from augment.cli.help import command, number, option, section
+from augment.cli.inputs import check_there
 from augment.cli.options import layout_of, layout_options, seed_option, values_of
 from augment.errors import InputError
 from augment.name_lists import read_mapping
@@ -185,6 +187,7 @@ def train_command(
 ) -> None:
     """Train an encoder with a classification head on TRAIN: a file, a saved folder, a hub id, or `sample`."""
     config = TrainConfig(**_settings(others))  # so that wrong settings are an error before torch is loaded
+    check_there([source], beside=[*against, *([] if validation is None else [validation])], models=[config.encoder])
     from augment.data.corpus import read
     from augment.data.named_files import NamedFile
     from classifiers.training.run import train

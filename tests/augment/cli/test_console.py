@@ -66,7 +66,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_same_command_with_resume_does(bert, co
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(None, "no file"), (b"caf\xe9\n", "not UTF-8"), (b"\n \n", "no text to train on")],
+    [(None, "no such file"), (b"caf\xe9\n", "not UTF-8"), (b"\n \n", "no text to train on")],
     ids=["missing", "latin-1", "empty"],
 )
 def test_a_text_file_that_cannot_be_used_is_refused(bert, tmp_path, content, says) -> None:
@@ -79,13 +79,13 @@ def test_a_text_file_that_cannot_be_used_is_refused(bert, tmp_path, content, say
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--mask-ratio", "1"), "'mask_ratio' must be below 1"),
+        (("--mask-ratio", "1"), "--mask-ratio must be below 1"),
         (("--layers", "9"), "number of layers must be between 1 and"),
         (("--vocabulary", "3"), "vocabulary size must be at least"),
         (("--device", "abacus"), "'abacus'"),
-        (("--batch-size", "0"), "'batch_size' must be 1 or more. Got 0"),
-        (("--max-length", "2"), "'max_length' must be 3 or more. Got 2"),
-        (("--seed", "-1"), "'seed' must be 0 or more. Got -1"),
+        (("--batch-size", "0"), "--batch-size must be 1 or more. Got 0"),
+        (("--max-length", "2"), "--max-length must be 3 or more. Got 2"),
+        (("--seed", "-1"), "--seed must be 0 or more. Got -1"),
     ],
 )
 def test_an_option_out_of_range_is_refused(bert, corpus, tmp_path, options, says) -> None:

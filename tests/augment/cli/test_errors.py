@@ -45,7 +45,7 @@ pytestmark = pytest.mark.usefixtures("place")
         ("broken.parquet", ("broken.parquet", "not a readable parquet file")),
         ("words.txt", ("words.txt", "unknown format '.txt'", ".csv, .tsv, .jsonl, .json, .parquet, .xlsx")),
         (".", ("is not a folder saved by `datasets`",)),
-        ("someone/no-such-data", ("someone/no-such-data", "hub data set", "check the name")),
+        ("someone/no-such-data", ("someone/no-such-data", "data set of that name", "check the name")),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_with_the_line_and_the_mend(source, says):
@@ -153,7 +153,7 @@ def test_an_option_that_cannot_be_used_is_refused(options, says):
         ("--param fill=both", ("`fill`", "'parallel' or 'sequential'", "'both'")),
         ("--param protect_patterns=(", ("`protect_patterns`", "'('", "regular expression")),
         ("--dtype float64", ("dtype", "bfloat16", "'float64'")),
-        ("--device gpu", ("device", "'gpu'", "'cpu'")),
+        ("--device gpu", ("device", "'gpu'", "this machine has cpu")),
         ("--model ./absent", ("'./absent'", "no model folder", "save_pretrained")),
         ("--model in.csv", ("'in.csv'", "no model folder")),
         ("--model nothing", ("'nothing'", "config.json")),

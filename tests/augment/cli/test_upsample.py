@@ -305,11 +305,13 @@ def test_a_manifest_of_something_else_is_not_replaced_either():
 
 
 def test_a_dry_run_prints_the_plan_writes_nothing_and_opens_no_model(no_model):
+    Path("unreadable").mkdir()
+    Path("unreadable/config.json").write_text("no model")
     before = snapshot()
     for command in (
         "upsample in.csv --dry-run",
         "upsample in.csv -o out.csv --dry-run --strategy fillmask",
-        "upsample in.csv -o out.csv --dry-run --overwrite --strategy fillmask --model some-folder-that-is-not",
+        "upsample in.csv -o out.csv --dry-run --overwrite --strategy fillmask --model unreadable",
     ):
         result = augment(command)
         assert re.search(r"neutral +4 +5 +9 +4 +1\.2\b", result.stdout), result.stdout

@@ -51,10 +51,12 @@ def test_a_format_of_texts_is_refused_before_anything_is_read_and_the_message_sa
 
 
 def test_a_dry_run_prints_the_plan_writes_nothing_and_opens_no_model(no_encoder):
+    Path("unreadable").mkdir()
+    Path("unreadable/config.json").write_text("no model")
     before = snapshot()
     for command in (
         "upsample in.csv --dry-run --strategy smote",
-        "upsample in.csv -o out.parquet --dry-run --strategy gan-smote --encoder some-folder-that-is-not",
+        "upsample in.csv -o out.parquet --dry-run --strategy gan-smote --encoder unreadable",
     ):
         done = run(command)
         assert re.search(r"neutral +8 +12 +20 +8 +1\.5\b", done.stdout), done.stdout

@@ -14,10 +14,11 @@ import pytest
 from datasets import Dataset, DatasetDict
 from tables import write
 
-from augment.data import mapped_tables, reading
+from augment.data import mapped_tables, sources
 from augment.data.layout import Layout
 from augment.data.reading import load
 from augment.errors import InputError, OutputError
+from augment.models import hub
 
 DEFAULT = Layout()
 
@@ -156,7 +157,7 @@ def test_a_split_of_a_saved_dataset_dict_is_read(tmp_path: Path) -> None:
 
 def test_sample_is_the_bundled_file_and_one_of_that_name_is_noted(tmp_path: Path, monkeypatch, caplog) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(reading, "SAMPLE", put(tmp_path, "bundled.csv", "text,label\nbundled,x\n"))
+    monkeypatch.setattr(sources, "SAMPLE", put(tmp_path, "bundled.csv", "text,label\nbundled,x\n"))
     assert texts("sample") == ["bundled"]
     labelled(["own"]).save_to_disk("sample")
     with caplog.at_level(logging.INFO, "augment"):
@@ -257,12 +258,15 @@ def test_a_hub_id_without_network_is_one_clear_line(monkeypatch) -> None:
     monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     message = refusal("counterpoise-nobody/no-such-data")
-    assert "no such file or folder, and split 'train' of a hub data set of that name could not be fetched" in message
-    assert "check the name, the split and the network" in message
+    assert (
+        "no such file or folder, and the hub (https://huggingface.co) cannot be reached to look for a data" in message
+    )
+    assert "check the name, or give a file" in message
 
 
 def test_a_hub_id_is_fetched_with_its_split(monkeypatch) -> None:
     asked = []
+    monkeypatch.setattr(hub, "reachable", lambda: True)
     monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: asked.append((a, k)) or labelled(["a"]))
     assert texts("owner/name", Layout(split="dev")) == ["a"]
     assert texts("owner/name:second", Layout(split="dev")) == ["a"]
@@ -292,6 +296,7 @@ def test_a_fetch_from_the_hub_logs_nothing_and_restores_the_loggers(monkeypatch,
             raise failure
         return labelled(["a"])
 
+    monkeypatch.setattr(hub, "reachable", lambda: True)
     monkeypatch.setattr(datasets, "load_dataset", fetch)
     for logger in loggers:
         monkeypatch.setattr(logger, "handlers", [handler])

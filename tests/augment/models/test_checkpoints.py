@@ -11,7 +11,8 @@ import sys
 import pytest
 from opened_models import refusal, saved
 
-from augment.models.checkpoints import BUNDLED, load_classifier, load_encoder, load_masked_lm
+from augment.models.checkpoints import load_classifier, load_encoder, load_masked_lm
+from augment.models.places import BUNDLED
 
 # What is opened
 
