@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
-_log = logging.getLogger(__name__)
-
 
 class Loaded(NamedTuple):
     """A table, and how it was spelled in its file."""

@@ -415,7 +415,7 @@ def test_predict_leaves_nothing_behind_when_it_fails(place, model):
     (place / "table.csv").write_text("words,label\na,b\n")
     assert "has no text column" in refused("predict", model, "table.csv", "-o", "out.csv")
     assert not (place / "out.csv").exists()
-    assert "There is no file 'no.txt'" in refused("predict", model, "no.txt")
+    assert "no.txt: no such file or folder" in refused("predict", model, "no.txt")
 
 
 # All
