@@ -212,7 +212,7 @@ def upsample_file(
         The same as `seed`, by its name in scikit-learn.
     against : path-like or sequence of path-like, optional
         Held-out files; no new row may equal or nearly equal a text of theirs. If one has its texts in a column of
-        another name than the input: ``"FILE:column=NAME"``.
+        another name than the input: ``"FILE:column=NAME"``. For another split of a data set: ``"FOLDER:split=NAME"``.
     guards : sequence of (str or Guard), optional
         What every new row must pass; see `augment.guards.select`. For text strategies only.
     max_per_source : int, optional

@@ -105,7 +105,7 @@ from augment.cli.options import (
         "--against",
         multiple=True,
         metavar="FILE",
-        help="Held-out file that no new row may equal; FILE:column=NAME names its text column. Repeatable.",
+        help="Held-out file that no new row may equal, as FILE or FILE:column=NAME:split=NAME. Repeatable.",
     ),
 )
 @section(

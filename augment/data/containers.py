@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.data.several_labels import check_one_each
-from augment.errors import InputError
+from augment.errors import InputError, listed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -158,6 +158,10 @@ def as_table(data: Any) -> Dataset:
             return datasets.Dataset.from_dict({"text": list(data[0]), "label": list(data[1])})
     except pa.ArrowException as error:
         raise InputError(f"The data has a column of mixed types: {' '.join(str(error).split())}. Mend it.") from error
+    if isinstance(data, datasets.DatasetDict):
+        first, *others = data
+        held_out = f" Hold the others out: against=[*data[{others[0]!r}]['text'], …]." if others else ""
+        raise InputError(f"The data has splits: {listed(list(data))}. Give one, e.g. data[{first!r}].{held_out}")
     raise InputError(
         "The data must be a datasets.Dataset, a pandas DataFrame, or a pair of equally long lists (texts, labels)."
         f" Got {type(data).__name__}."

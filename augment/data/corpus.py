@@ -16,6 +16,7 @@ from augment.data.fingerprint import fingerprint
 from augment.data.labels import label_namer, usable_rows, with_mapped_labels
 from augment.data.layout import Layout
 from augment.data.mapped_tables import release
+from augment.data.other_splits import other_splits
 from augment.data.reading import load, load_spelled
 from augment.data.several_labels import check_columns, check_labels
 from augment.data.table_columns import BATCH, batches, encoded, selected, table_column, with_column
@@ -103,6 +104,8 @@ class Corpus:
     """How it was read."""
     dialect: Dialect | None = None
     """How its text file is spelled; None if the source is none."""
+    other_splits: tuple[str, ...] = ()
+    """The splits of its data set that were not read."""
 
     @cached_property
     def texts(self) -> Texts:
@@ -196,7 +199,8 @@ def read(source: str | Path, layout: Layout = _DEFAULT) -> Corpus:
     (['NA'], ['007'])
     """
     table, dialect = load_spelled(source, layout)
-    return replace(from_table(table, str(source), layout), dialect=dialect)
+    splits = other_splits(source, table, layout.split)
+    return replace(from_table(table, str(source), layout), dialect=dialect, other_splits=splits)
 
 
 def read_texts(source: str | Path, layout: Layout = _DEFAULT) -> list[str]:

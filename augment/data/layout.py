@@ -117,7 +117,7 @@ def check_layout(layout: Layout, sources: Sequence[str | Path], *, labelled: boo
         wrong.append(f"`encoding` is for text files, and {named} is none. Leave it out.")
     elif "encoding" in given and all(map(mark_of_file, texts)):
         wrong.append(f"`encoding` has no effect: {named} begins with a byte order mark, which tells. Leave it out.")
-    if "split" in given and not any(_has_splits(source) for source in sources):
+    if "split" in given and not any(has_splits(source) for source in sources):
         wrong.append(f"`split` is for hub ids and folders saved with several splits, not for {named}. Leave it out.")
     if not labelled:
         wrong += [
@@ -129,8 +129,17 @@ def check_layout(layout: Layout, sources: Sequence[str | Path], *, labelled: boo
         raise InputError(" ".join(wrong))
 
 
-def _has_splits(source: str | Path) -> bool:
-    """Return whether a source may have splits: a folder that has, or a name of the hub."""
+def has_splits(source: str | Path) -> bool:
+    """Return whether a source may have splits: a folder that has, or a name of the hub.
+
+    Parameters
+    ----------
+    source : str or Path
+
+    Returns
+    -------
+    bool
+    """
     if source == "sample":
         return False
     if os.path.isdir(source):

@@ -1,4 +1,4 @@
-"""Files that are named beside the input: held-out files and validation files, with the column of their texts."""
+"""Files that are named beside the input, held-out and validation files: with their text column and their split."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import NamedTuple, Self
 
 from augment.data.corpus import Corpus, open_texts, read
-from augment.data.layout import Layout
+from augment.data.layout import Layout, has_splits
 from augment.errors import InputError
 
-_COLUMN = ":column="
+_MARKS = {"text_column": ":column=", "split": ":split="}
+"""What may stand after the name of a file, each with the name of the field behind it."""
 
 
 class NamedFile(NamedTuple):
@@ -20,10 +21,14 @@ class NamedFile(NamedTuple):
     """A file, a folder saved by `datasets`, or a hub id."""
     text_column: str | None = None
     """The column of its texts. None to look for that of the input, and then for the usual names."""
+    split: str | None = None
+    """The split of a saved folder or a hub id. None for that of the input."""
 
     @classmethod
     def parsed(cls, text: str | os.PathLike[str]) -> Self:
-        """Read ``FILE`` or ``FILE:column=NAME``. A file that has this whole name is meant as it is.
+        """Read ``FILE``, and after it ``:column=NAME``, ``:split=NAME``, or both.
+
+        A file that has this whole name is meant as it is.
 
         Raises
         ------
@@ -33,20 +38,41 @@ class NamedFile(NamedTuple):
         Examples
         --------
         >>> NamedFile.parsed("C:/tweets.tsv:column=Tweet")
-        NamedFile(name='C:/tweets.tsv', text_column='Tweet')
-        >>> NamedFile.parsed("owner/name:configuration")
-        NamedFile(name='owner/name:configuration', text_column=None)
+        NamedFile(name='C:/tweets.tsv', text_column='Tweet', split=None)
+        >>> NamedFile.parsed("owner/name:configuration:split=test")
+        NamedFile(name='owner/name:configuration', text_column=None, split='test')
         """
-        whole = os.fspath(text)
-        name, found, column = whole.rpartition(_COLUMN)
-        if not found or os.path.exists(whole):
-            return cls(whole)
-        if not name or not column:
-            raise InputError(f"A file with its text column is written FILE{_COLUMN}NAME. Got {whole!r}.")
-        return cls(name, column)
+        whole = name = os.fspath(text)
+        given: dict[str, str] = {}
+        while not os.path.exists(name):
+            place, field = max((name.rfind(mark), field) for field, mark in _MARKS.items())
+            if place < 0 or field in given:
+                break
+            value = name[place + len(_MARKS[field]) :]
+            if not place or not value:
+                raise InputError(
+                    "A file with its text column is written FILE:column=NAME, with its split FOLDER:split=NAME, and"
+                    f" with both FOLDER:column=NAME:split=NAME. Got {whole!r}."
+                )
+            given[field], name = value, name[:place]
+        return cls(name, **given)
 
     def __str__(self) -> str:
-        return self.name if self.text_column is None else f"{self.name}{_COLUMN}{self.text_column}"
+        return self.name + "".join(f"{mark}{getattr(self, n)}" for n, mark in _MARKS.items() if getattr(self, n))
+
+    def layout(self, layout: Layout) -> Layout:
+        """Return the layout of the input with the split of this file.
+
+        Raises
+        ------
+        InputError
+            If a split is named and the file has none.
+        """
+        if self.split is None:
+            return layout
+        if not has_splits(self.name):
+            raise InputError(f"{self}: a split is for hub ids and folders saved with several splits. Leave it out.")
+        return replace(layout, split=self.split)
 
     def texts(self, layout: Layout) -> list[str]:
         """Read the texts, without nulls.
@@ -65,8 +91,8 @@ class NamedFile(NamedTuple):
         InputError
             See `augment.data.corpus.open_texts`.
         """
-        mend = f"name one with the file, as in {self.name}{_COLUMN}NAME"
-        texts = open_texts(self.name, layout, text_column=self.text_column, mend=mend)
+        mend = f"name one with the file, as in {self.name}{_MARKS['text_column']}NAME"
+        texts = open_texts(self.name, self.layout(layout), text_column=self.text_column, mend=mend)
         return [text for text in texts if text is not None]
 
     def labelled(self, layout: Layout) -> Corpus:
@@ -86,4 +112,4 @@ class NamedFile(NamedTuple):
         InputError
             See `augment.data.corpus.read`.
         """
-        return read(self.name, replace(layout, text_column=self.text_column or layout.text_column))
+        return read(self.name, replace(self.layout(layout), text_column=self.text_column or layout.text_column))

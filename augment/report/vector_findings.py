@@ -143,11 +143,12 @@ def _heldout(manifest: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], str | 
         return {}, "No held-out file was named, so there is nothing to compare the new rows with."
     layout = dataclasses.replace(Layout.recorded(manifest["input"]["layout"]), drop_unlabelled=True)
     texts: dict[str, list[str]] = {}
-    for name, column in ((file["name"], file.get("text_column")) for file in manifest["against"]):
+    for file in manifest["against"]:
+        name = file["name"]
         if not os.path.exists(name):
             return {}, f"The held-out file {name!r} is not here, so there is nothing to compare the new rows with."
         try:
-            corpus = NamedFile(name, column).labelled(layout)
+            corpus = NamedFile(name, file.get("text_column"), file.get("split")).labelled(layout)
         except CounterpoiseError:
             return (
                 {},

@@ -61,6 +61,7 @@ class _Input(Settings):
 class _HeldOut(Settings):
     name: str
     text_column: str | None = None
+    split: str | None = None
     texts: str | None = None
     """A hash of the texts."""
     rows: Any = None
@@ -179,14 +180,13 @@ class RunRequest:
         """
         read = []
         for i, file in enumerate(self.against):
-            name, column = file
-            texts = self._read_named(name, partial(file.texts, self.layout))
+            texts = self._read_named(file.name, partial(file.texts, self.layout))
             if self.digests and self.digests[i] not in (None, digest(texts)):
                 raise InputError(
-                    f"{name}: is not the held-out file that {self.path} was made against: its texts differ. Give"
+                    f"{file.name}: is not the held-out file that {self.path} was made against: its texts differ. Give"
                     f" that file, or remove 'texts' from 'against[{i}]' in {self.path} to run against this one."
                 )
-            read.append(HeldOutTexts(name, texts, column))
+            read.append(HeldOutTexts(file.name, texts, file.text_column, file.split))
         return read
 
     def check_models(self, guards: Sequence[Guard]) -> None:
@@ -330,7 +330,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     if "against" in options:
         against = tuple(map(NamedFile.parsed, options["against"]))
     else:
-        against = tuple(NamedFile(file.name, file.text_column) for file in recorded.against or ())
+        against = tuple(NamedFile(file.name, file.text_column, file.split) for file in recorded.against or ())
     check_layout(Layout(**layout_changes), (source, *(file.name for file in against)))
     named, alone = choice(options.get("guards"))
     parts = None if alone else recorded.guards

@@ -35,6 +35,8 @@ class HeldOutTexts(NamedTuple):
     texts: list[str]
     text_column: str | None = None
     """The column of the texts, if it was named."""
+    split: str | None = None
+    """The split of the data set, if it was named."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,8 @@ class Manifest:
     """The columns that new rows were asked to copy from their source row: ``"all"``, names, or None."""
     empty_columns: list[str]
     """The columns that new rows leave empty."""
+    splits_not_held_out: list[str]
+    """Other splits of the input's data set, near which new rows may come."""
     singletons: str | None
     """What was to become of classes with a single text: ``"skip"``, ``"copy"``, ``"error"``, or None."""
     single_classes: list[str]
@@ -89,6 +91,12 @@ def _repeatable(job: Job) -> Any:
     return job.sampling_strategy
 
 
+def splits_not_held_out(job: Job) -> list[str]:
+    """Return the other splits of the input's data set that are not among the held-out files."""
+    own = {file.split for file in job.held_out if file.name == job.corpus.name}
+    return [split for split in job.corpus.other_splits if split not in own]
+
+
 def recorded(
     job: Job,
     *,
@@ -130,6 +138,7 @@ def recorded(
             {
                 "name": file.name,
                 "text_column": file.text_column,
+                "split": file.split,
                 "rows": len(file.texts),
                 "texts": digest(file.texts),
             }
@@ -143,6 +152,7 @@ def recorded(
         only_synthetic=only_synthetic,
         keep_columns=list(keep) if isinstance(keep := job.columns.keep, tuple) else keep,
         empty_columns=list(job.columns.empty),
+        splits_not_held_out=splits_not_held_out(job),
         singletons=job.single_rows.request,
         single_classes=list(job.single_rows.classes),
         counts_before=job.counts,

@@ -137,7 +137,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
         "--against",
         multiple=True,
         metavar="FILE",
-        help="Held-out file that no new text may come near; FILE:column=NAME names its text column. Repeatable.",
+        help="Held-out file that no new text may come near, as FILE or FILE:column=NAME:split=NAME. Repeatable.",
     ),
     option("--max-per-source", type=int, help="Largest number of new texts of one row."),
     option("--soft-labels", is_flag=True, default=None, help="Train new texts on the probabilities of a teacher."),
@@ -163,7 +163,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
     option(
         "--validation",
         metavar="FILE",
-        help="Labelled rows; the weights that do best on them are kept. FILE:column=NAME names the text column.",
+        help="Labelled rows; the weights that do best on them are kept. FILE or FILE:column=NAME:split=NAME.",
     ),
 )
 @setting_options("Evaluation")

@@ -127,6 +127,7 @@ def test_a_second_run_copies_columns_beside_rows_of_the_first(wide):
 
 
 def test_a_vector_strategy_copies_nothing_and_says_so(wide):
-    assert "A new vector has several parents" in invoke("upsample wide.csv --dry-run --strategy smote --param k_neighbors=1").stdout
+    plan = "upsample wide.csv --dry-run --strategy smote --param k_neighbors=1"
+    assert "A new vector has several parents" in invoke(plan).stdout
     refused("upsample wide.csv -o out.parquet --strategy smote --keep-columns id", "lies between two rows")
-    assert "New rows" not in invoke("upsample wide.csv --dry-run --strategy smote --param k_neighbors=1 --keep-columns none").stdout
+    assert "New rows" not in invoke(f"{plan} --keep-columns none").stdout

@@ -45,8 +45,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_the_column_stands_behind_the_file(text: str, name: str, column: str | None) -> None:
-    assert NamedFile.parsed(text) == (name, column)
-    assert NamedFile.parsed(Path(text)) == (str(Path(name)), column)
+    assert NamedFile.parsed(text) == (name, column, None)
+    assert NamedFile.parsed(Path(text)) == (str(Path(name)), column, None)
     assert str(NamedFile(name, column)) == text
 
 
@@ -58,7 +58,7 @@ def test_a_missing_name_is_refused(text: str) -> None:
 
 def test_a_file_that_has_the_whole_name_is_meant_as_it_is(place: Path) -> None:
     put(place, "odd:column=words", "") if Path("odd").drive == "" else pytest.skip("no colon in names on Windows")
-    assert NamedFile.parsed("odd:column=words") == ("odd:column=words", None)
+    assert NamedFile.parsed("odd:column=words") == ("odd:column=words", None, None)
 
 
 def test_the_advice_for_a_held_out_file_works_and_leaves_the_input_alone(place: Path) -> None:
