@@ -183,6 +183,7 @@ def upsample_file(
     workers: int = 1,
     resume: bool = False,
     overwrite: bool = False,
+    output_encoding: str | None = None,
     strict: bool = False,
     report: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -242,6 +243,9 @@ def upsample_file(
         Continue an interrupted run with the same arguments.
     overwrite : bool, default=False
         Replace an existing output, its report, and unfinished work.
+    output_encoding : str, optional
+        The encoding of the output, if it is a text file. None for that of the input if both have the same format, or
+        UTF-8.
     strict : bool, default=False
         Fail on empty texts, and on rows that could not be made.
     report : path-like, optional
@@ -280,7 +284,7 @@ def upsample_file(
     """
     if strategy is not None and not isinstance(strategy, str):
         check_strategy(strategy)
-    destination = Destination(Path(output), overwrite=overwrite, resume=resume)
+    destination = Destination(Path(output), overwrite=overwrite, resume=resume, encoding=output_encoding)
     files = [against] if isinstance(against, (str, os.PathLike)) else against
     options = {
         "source": _named(source),

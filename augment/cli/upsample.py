@@ -118,6 +118,12 @@ from augment.cli.options import (
         callback=with_file_name,
         help="File to write: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, or a folder.",
     ),
+    option(
+        "--output-encoding",
+        metavar="NAME",
+        show_default="that of an input of the same format, or utf-8",
+        help="Encoding of the output.",
+    ),
     option("--overwrite", is_flag=True, help="Replace an existing output, and unfinished work."),
     option("--only-synthetic", is_flag=True, help="Write only the new rows."),
     option(
@@ -169,6 +175,7 @@ def upsample_command(
     report: Path | None,
     dry_run: bool,
     overwrite: bool,
+    output_encoding: str | None,
     resume: bool,
     strict: bool,
     quiet: bool,
@@ -193,7 +200,7 @@ def upsample_command(
     from augment.run.notes import on_job
     from augment.upsampling import check_paths, report_on
 
-    destination = None if output is None else Destination(output, overwrite=overwrite, resume=resume)
+    destination = None if output is None else Destination(output, overwrite, resume, output_encoding)
     if destination is not None:
         check_paths(destination, report)
     request = settle(config, _chosen_options(context, parameters, others))
@@ -238,9 +245,11 @@ def _refuse_idle(context: click.Context) -> None:
     if context.params["output"] is None:
         if not context.params["dry_run"]:
             raise click.UsageError("Give an output, e.g. -o balanced.csv, or --dry-run to see the plan.")
-        for name in ("report", "overwrite", "resume"):
+        for name in ("report", "overwrite", "output_encoding", "resume"):
             if context.params[name]:
-                raise click.UsageError(f"--{name} has no effect without an output. Leave it out, or give -o.")
+                raise click.UsageError(
+                    f"--{name.replace('_', '-')} has no effect without an output. Leave it out, or give -o."
+                )
 
 
 def _chosen_options(context: click.Context, parameters: tuple[str, ...], others: dict[str, Any]) -> dict[str, Any]:

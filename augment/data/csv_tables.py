@@ -252,8 +252,9 @@ def _not_held(rows: Sequence[Sequence[str]], start: int, dialect: Dialect) -> Ou
         try:
             joined.encode(dialect.encoding.name)
         except UnicodeEncodeError as error:
-            what = f"holds {joined[error.start]!r}, which the encoding {dialect.encoding.name} of the input has not"
-            return OutputError(f"row {row}: {what}; write .jsonl instead.")
+            what = f"holds {joined[error.start]!r}, which the encoding {dialect.encoding.name} has not"
+            mend = "give `output_encoding='utf-8'`, and `resume=True` to keep what is finished"
+            return OutputError(f"row {row}: {what}; {mend}.")
         if any(str(dialect.delimiter) in cell for cell in cells) or _breaks(joined, dialect):
             what = "holds a separator or a line end, which a file without quoting cannot"
             return OutputError(f"row {row}: {what}; write .jsonl instead.")

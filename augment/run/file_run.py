@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from augment.data.dialect import output_dialect
+from augment.data.encodings import Encoding, checked_encoding
+from augment.data.layout import TEXT_FORMATS
 from augment.data.writing import check_output, check_storable, write_batches
 from augment.errors import InputError, Interrupted, OutputError, ShortfallError
 from augment.files import check_writable, clear_leftovers, staged_text
@@ -54,11 +56,14 @@ class Destination:
         Replace an existing output, its manifest, and unfinished work.
     resume : bool, default=False
         Go on with the unfinished work of the same run, if there is any.
+    encoding : str, optional
+        The encoding of a text file. None for that of the input if both have the same format, or UTF-8.
     """
 
     output: Path
     overwrite: bool = False
     resume: bool = False
+    encoding: str | None = None
 
     @property
     def manifest(self) -> Path:
@@ -89,6 +94,10 @@ class Destination:
             If something cannot be written, or exists already and may not be replaced.
         """
         check_output(self.output, overwrite=self.replaces)
+        if self.encoding is not None:
+            checked_encoding(self.encoding)
+            if self.output.suffix.lower() not in TEXT_FORMATS:
+                raise InputError(f"`output_encoding` is for text files, and {self.output} is none. Leave it out.")
         check_writable(self.manifest)
         if not self.replaces:
             if self.manifest.exists():
@@ -137,6 +146,8 @@ class Destination:
     def place(self, manifest: Manifest, features: Features, batches: Iterator[pa.RecordBatch], corpus: Corpus) -> None:
         """Put output and manifest in place, both or neither; a text file is spelled as the input was."""
         dialect = output_dialect(corpus.dialect, corpus.name, self.output)
+        if dialect is not None and self.encoding is not None:
+            dialect = replace(dialect, encoding=Encoding(checked_encoding(self.encoding)))
         manifest.output = None if dialect is None else dialect.recorded()
         with staged_text(manifest.to_json(), self.manifest):
             write_batches(features, batches, self.output, dialect)

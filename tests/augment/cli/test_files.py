@@ -5,14 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from augment import Candidate, Draw, TextStrategy, upsample_file
 from augment.cli.entry import main
+from augment.data.layout import Layout
+from augment.errors import OutputError
 
 ROWS = [(f"We sat by the “{word}” door.", "rare") for word in ("old", "red")]
+FEW = "text,label\nA café.,a\nA bar.,a\nThe shop.,b\nThe door.,b\nThe hall.,b\n"
 ROWS += [(f"A lovely meal number {i}, with tea.", "often") for i in range(5)]
 
 
@@ -77,6 +83,16 @@ def test_another_format_is_plain_utf_8(place: Path) -> None:
     assert b"\r" not in (place / "out.tsv").read_bytes()
 
 
+def test_another_encoding_of_the_output_saves_a_run_that_the_own_one_cannot_hold(place: Path) -> None:
+    (place / "in.csv").write_bytes(FEW.encode("cp437"))
+    line = "upsample in.csv -o out.csv --encoding cp437 -q --strategy random"
+    run(line)
+    assert json.loads((place / "out.csv.manifest.json").read_text())["output"]["encoding"] == "cp437"
+    run(f"{line} --overwrite --output-encoding utf-8")
+    assert "A café." in (place / "out.csv").read_text(encoding="utf-8")
+    run("report out.csv")
+
+
 def test_what_was_found_is_said_once_and_not_if_quiet(place: Path) -> None:
     (place / "in.csv").write_text(spelled(";", header=("Tweet", "label")), encoding="utf-8")
     assert run("inspect in.csv").stderr.splitlines() == [
@@ -94,3 +110,27 @@ def test_json_goes_in_and_out(place: Path) -> None:
     assert [(row["text"], row["label"]) for row in rows[: len(ROWS)]] == ROWS
     assert sum(row["is_synthetic"] for row in rows) == 3
     run("report out.json")
+
+
+class Curly(TextStrategy):
+    """Put quotes around a text that Latin-1 does not have."""
+
+    name = "curly"
+    summary = "quote"
+
+    def __init__(self, *, sampling_strategy: Any = "auto", random_state: Any = None, guards: Any = None) -> None:
+        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state, guards=guards)
+
+    def candidates(self, draws: Sequence[Draw]) -> list[Candidate]:
+        return [Candidate(f"“{draw.generator().integers(10)} {draw.text}”") for draw in draws]
+
+
+def test_a_character_that_the_encoding_lacks_loses_no_work(place: Path) -> None:
+    (place / "in.csv").write_bytes(FEW.encode("latin-1"))
+    settings: dict[str, Any] = {"strategy": Curly(), "layout": Layout(encoding="latin-1"), "guards": ["none"]}
+    with pytest.raises(OutputError, match=r"row 5: holds '“', which the encoding iso8859-1 has not; give `output_enc"):
+        upsample_file("in.csv", "out.csv", **settings)
+    assert not (place / "out.csv").exists()
+    manifest = upsample_file("in.csv", "out.csv", **settings, output_encoding="utf-8", resume=True)
+    assert manifest.output["encoding"] == "utf-8"
+    assert "“" in (place / "out.csv").read_text(encoding="utf-8")

@@ -216,7 +216,7 @@ def test_a_file_that_belies_its_mark_is_refused(tmp_path: Path, mark: str) -> No
 def test_a_character_that_the_encoding_has_not_is_told_in_csv_and_escaped_in_json(tmp_path: Path) -> None:
     table = Dataset.from_dict({"text": ["né", "“né”"], "label": ["x", "x"]})
     latin = Encoding("latin-1")
-    with pytest.raises(OutputError, match=r"t\.csv, row 1: holds '“', which the encoding latin-1 of the input has not"):
+    with pytest.raises(OutputError, match=r"t\.csv, row 1: holds '“', which the encoding latin-1 has not; give"):
         write_batches(table.features, batches(table), tmp_path / "t.csv", Dialect(delimiter=",", encoding=latin))
     path = tmp_path / "t.jsonl"
     write_batches(table.features, batches(table), path, Dialect(encoding=latin))
