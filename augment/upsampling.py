@@ -316,7 +316,7 @@ def upsample_file(
     if result.manifest.missing:
         warnings.warn(result.manifest.shortfall(), stacklevel=2)
     if report is not None:
-        report_on(destination, report, seed=request.seed)
+        report_on(destination, report, seed=request.seed, progress=progress)
     return result.manifest
 
 
@@ -345,7 +345,9 @@ def check_paths(destination: Destination, report: str | os.PathLike[str] | None)
         check_report(Path(report), overwrite=destination.overwrite)
 
 
-def report_on(destination: Destination, report: str | os.PathLike[str], *, seed: int) -> None:
+def report_on(
+    destination: Destination, report: str | os.PathLike[str], *, seed: int, progress: Progress | None = None
+) -> None:
     """Write the report about an output that is in place.
 
     Parameters
@@ -356,6 +358,8 @@ def report_on(destination: Destination, report: str | os.PathLike[str], *, seed:
         The HTML file, checked by `check_paths`.
     seed : int
         Of the run.
+    progress : callable, optional
+        As for `upsample_file`, for the texts that are turned into vectors.
 
     Raises
     ------
@@ -365,7 +369,7 @@ def report_on(destination: Destination, report: str | os.PathLike[str], *, seed:
     from augment.report.html import write_report
 
     try:
-        write_report(destination.output, Path(report), overwrite=destination.overwrite, seed=seed)
+        write_report(destination.output, Path(report), overwrite=destination.overwrite, seed=seed, progress=progress)
     except KeyboardInterrupt:
         raise Interrupted(
             f"Interrupted: {destination.output} is written whole; `augment report {destination.output} -o {report}`"

@@ -77,6 +77,27 @@ def progress(total: int, what: str, *, quiet: bool, done: int = 0) -> Iterator[C
         yield advance
 
 
+@contextlib.contextmanager
+def bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
+    """Show the progress of a job that tells its total itself, in the first call.
+
+    Yields
+    ------
+    callable
+        See `augment.run.file_run.Progress`.
+    """
+    with contextlib.ExitStack() as stack:
+        shown: list[Callable[[int], None]] = []
+
+        def advance(number: int, total: int, what: str) -> None:
+            if shown:
+                shown[0](number)
+            else:
+                shown.append(stack.enter_context(progress(total, what, quiet=quiet, done=number)))
+
+        yield advance
+
+
 class Meter:
     """How much is done, how fast, and how long the rest will take.
 

@@ -10,7 +10,7 @@ import click
 from augment.cli import completion
 from augment.cli.console import group, note
 from augment.cli.descriptions import described, listed
-from augment.cli.display import show_table
+from augment.cli.display import bar, show_table
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
 from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
@@ -59,7 +59,9 @@ def report_command(output: Path, path: Path | None, overwrite: bool, sample: int
     from augment.report.text_findings import SAMPLE
 
     path = path or output.with_name(f"{output.name}.report.html")
-    write_report(output, path, overwrite=overwrite, sample=SAMPLE if sample is None else sample, seed=seed, model=model)
+    most = SAMPLE if sample is None else sample
+    with bar(quiet=False) as advance:
+        write_report(output, path, overwrite=overwrite, sample=most, seed=seed, model=model, progress=advance)
     click.echo(f"Report: {path}")
 
 

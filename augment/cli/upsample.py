@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from click.core import ParameterSource
 
 from augment.cli import completion
 from augment.cli.console import note, waited
-from augment.cli.display import progress, show_table
+from augment.cli.display import bar, show_table
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
 from augment.cli.options import (
@@ -213,7 +211,7 @@ def upsample_command(
         return
     if request.other_versions() and not quiet:
         click.echo(f"{config} was made with {request.other_versions()}: rows may differ.", err=True)
-    with _bar(quiet=quiet) as advance:
+    with bar(quiet=quiet) as advance:
         result = make_file(
             request,
             destination,
@@ -230,7 +228,8 @@ def upsample_command(
         if result.vectors is not None:
             _show_vectors(result, show)
     if report is not None:
-        report_on(destination, report, seed=request.seed)
+        with bar(quiet=quiet) as advance:
+            report_on(destination, report, seed=request.seed, progress=advance)
         if not quiet:
             click.echo(f"\nReport: {report}")
 
@@ -263,21 +262,6 @@ def _chosen_options(context: click.Context, parameters: tuple[str, ...], others:
     if options.pop("no_header", False):
         options["header"] = False
     return {**options, "parameters": values_of(parameters)}
-
-
-@contextlib.contextmanager
-def _bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
-    """Show a progress bar. It starts when the first call gives the total."""
-    with contextlib.ExitStack() as stack:
-        bars: list[Callable[[int], None]] = []
-
-        def advance(done: int, total: int, what: str) -> None:
-            if not bars:
-                bars.append(stack.enter_context(progress(total, what, quiet=quiet, done=done)))
-            else:
-                bars[0](done)
-
-        yield advance
 
 
 def _say_notes(job: Any) -> None:

@@ -18,6 +18,8 @@ from augment.report.text_measures import Piece
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from augment.run.file_run import Progress
+
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 STRETCH = 160
 """Characters at either end of an unchanged stretch of a shown text; what is between them is cut."""
@@ -78,6 +80,7 @@ def write_report(
     sample: int = SAMPLE,
     seed: int = 0,
     model: str = "mini",
+    progress: Progress | None = None,
 ) -> None:
     """Write the report about an output of upsampling.
 
@@ -89,7 +92,7 @@ def write_report(
         The HTML file.
     overwrite : bool, default=False
         Replace an existing file.
-    sample, seed, model
+    sample, seed, model, progress
         See `augment.report.text_findings.appraise`.
 
     Raises
@@ -100,7 +103,7 @@ def write_report(
     from augment.files import staged_text
 
     check_report(path, overwrite=overwrite)
-    with staged_text(render(appraise(output, sample=sample, seed=seed, model=model)), path):
+    with staged_text(render(appraise(output, sample=sample, seed=seed, model=model, progress=progress)), path):
         pass
 
 

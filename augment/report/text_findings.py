@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,14 +16,17 @@ from augment.report import text_measures
 from augment.report.vector_findings import VectorFindings, appraise_vectors
 from augment.report.written_table import WrittenOutput, cells_of, read_manifest
 
+if TYPE_CHECKING:
+    from augment.run.file_run import Progress
+
 SAMPLE = 10_000
-"""Default maximum number of texts that are measured; a fifth as many are turned into vectors."""
+"""Default maximum number of texts that are measured; a tenth as many are turned into vectors."""
 EXAMPLES = 20
 """About how many new rows are shown beside their sources."""
 MEASURED = 12
 """Maximum number of classes that are measured, those with the most new rows; all are counted."""
 
-_ENCODED = 0.2  # of the sample
+_ENCODED = 0.1  # of the sample; medians and pictures of a thousand texts are those of more
 _PAIRED = 0.7  # of what is encoded: new rows and their sources; the rest are originals, for the map
 _ORIGINALS, _NEW, _OTHERS = range(3)  # what rows are drawn for
 
@@ -104,7 +107,9 @@ class Appraisal:
     """The findings on vectors, for a vector strategy; they replace those on texts."""
 
 
-def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "mini") -> Appraisal:
+def appraise(
+    path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "mini", progress: Progress | None = None
+) -> Appraisal:
     """Measure an output of upsampling.
 
     Parameters
@@ -113,11 +118,13 @@ def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "m
         The table, with its manifest beside it.
     sample : int, default=10_000
         Maximum number of texts, 100 or more, shared evenly among the classes with new rows and between
-        originals and new rows; a fifth as many are turned into vectors.
+        originals and new rows; a tenth as many are turned into vectors.
     seed : int, default=0
         Seed of the samples, 0 to 2**64 - 1.
     model : str, default="mini"
         Encoder of the vectors: a bundled name, a folder or a hub id.
+    progress : callable, optional
+        Called with the number of texts just turned into vectors, their total, and the word for them.
 
     Returns
     -------
@@ -172,7 +179,7 @@ def appraise(path: Path, *, sample: int = SAMPLE, seed: int = 0, model: str = "m
         texts["originals", name] = table.texts(originals[name][:mapped])
         texts["new", name] = table.texts(new[name][:paired])
         texts["sources", name] = source_texts(new[name][:paired]) if source_texts else []
-    vectors, encoded = _vectors(texts, model)
+    vectors, encoded = _vectors(texts, model, progress)
     on_map = [key for key in vectors if key[0] != "sources"]
     plane, shares = text_measures.project(np.concatenate([vectors[key] for key in on_map]))
     points = dict(zip(on_map, np.split(plane, np.cumsum([len(vectors[key]) for key in on_map])[:-1]), strict=True))
@@ -283,11 +290,16 @@ def _diversity(texts: Sequence[str]) -> Diversity:
     return Diversity(text_measures.distinct(texts, 1), text_measures.distinct(texts, 2), text_measures.self_bleu(texts))
 
 
-def _vectors(texts: Mapping[tuple[str, str], list[str]], model: str) -> tuple[dict[tuple[str, str], np.ndarray], int]:
+def _vectors(
+    texts: Mapping[tuple[str, str], list[str]], model: str, progress: Progress | None
+) -> tuple[dict[tuple[str, str], np.ndarray], int]:
     """Encode lists of texts, each text once; also return the number of different texts."""
     from augment.models.encoder import TextEncoder
 
     places = {text: i for i, text in enumerate(dict.fromkeys(text for some in texts.values() for text in some))}
-    encoded = TextEncoder(model=model).encode(list(places))
+    if progress is not None:
+        progress(0, len(places), "texts")
+    told = None if progress is None else lambda done: progress(done, len(places), "texts")
+    encoded = TextEncoder(model=model).encode(list(places), progress=told)
     rows = {key: np.array([places[text] for text in some], dtype=np.int64) for key, some in texts.items()}
     return {key: encoded[some] for key, some in rows.items()}, len(places)
