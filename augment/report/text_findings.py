@@ -297,9 +297,11 @@ def _vectors(
     from augment.models.encoder import TextEncoder
 
     places = {text: i for i, text in enumerate(dict.fromkeys(text for some in texts.values() for text in some))}
+    encoder = TextEncoder(model=model)
+    encoder.prepare()  # the time that this takes is not that of the texts
     if progress is not None:
         progress(0, len(places), "texts")
     told = None if progress is None else lambda done: progress(done, len(places), "texts")
-    encoded = TextEncoder(model=model).encode(list(places), progress=told)
+    encoded = encoder.encode(list(places), progress=told)
     rows = {key: np.array([places[text] for text in some], dtype=np.int64) for key, some in texts.items()}
     return {key: encoded[some] for key, some in rows.items()}, len(places)
