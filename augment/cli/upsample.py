@@ -100,6 +100,12 @@ from augment.cli.options import (
         " every run. See `augment guards`.",
     ),
     option(
+        "--polarity",
+        metavar="POLE=CLASS,…",
+        help="Which classes are of which pole, as positive=praise,negative=complaint,neutral=[info,other]. Short for"
+        " --guard polarity:….",
+    ),
+    option(
         "--against",
         multiple=True,
         metavar="FILE",
@@ -259,6 +265,10 @@ def _chosen_options(context: click.Context, parameters: tuple[str, ...], others:
     options |= {name: getattr(layout, name) for name in LAYOUT if name in named}
     if "keep_columns" in options:
         options["keep_columns"] = kept_columns(options["keep_columns"])
+    if (poles := options.pop("polarity", None)) is not None:
+        if not poles.strip():
+            raise click.UsageError("--polarity names a class of a pole, e.g. positive=praise.")
+        options["guards"] = (*options.get("guards", ()), f"polarity:{poles}")
     if options.pop("no_header", False):
         options["header"] = False
     return {**options, "parameters": values_of(parameters)}

@@ -401,6 +401,21 @@ def test_the_bundled_model_is_what_an_option_a_parameter_and_the_default_name(mi
     assert manifest("a.csv")["strategy"]["parameters"]["mask_ratio"] == 0.3
 
 
+def test_the_classes_of_each_pole_can_be_named(mini):
+    table("own.csv", [{"text": row["text"], "label": {"neutral": "info"}.get(row["label"], "Lob")} for row in ROWS])
+    augment("upsample own.csv -o a.csv --strategy fillmask --polarity positive=Lob,neutral=info")
+    augment("upsample own.csv -o b.csv --strategy fillmask --guard polarity:positive=Lob,neutral=info")
+    assert Path("a.csv").read_bytes() == Path("b.csv").read_bytes()
+    (guard,) = [guard for guard in manifest("a.csv")["guards"] if guard["name"] == "polarity"]
+    assert guard["identity"]["poles"] == {"Lob": "positive", "info": "neutral"}
+
+
+@pytest.mark.parametrize("poles", ["''", "pos=Lob", "positive=Gelb", "positive"])
+def test_poles_that_cannot_be_used_are_refused(mini, poles):
+    table("own.csv", [{"text": row["text"], "label": {"neutral": "info"}.get(row["label"], "Lob")} for row in ROWS])
+    refused(f"upsample own.csv -o a.csv --strategy fillmask --polarity {poles}", "pol")
+
+
 # Real data
 
 
