@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from augment.run.file_run import Progress
 
 SAMPLE = 10_000
-"""Default maximum number of texts that are measured; a tenth as many are turned into vectors."""
+"""Default maximum number of texts whose words are measured."""
 EXAMPLES = 20
 """About how many new rows are shown beside their sources."""
 MEASURED = 12
 """Maximum number of classes that are measured, those with the most new rows; all are counted."""
 
-_ENCODED = 0.1  # of the sample; medians and pictures of a thousand texts are those of more
+COMPARED = 1000
+"""Maximum number of texts of a kind whose diversity is compared; more texts change the comparison little."""
+
 _PAIRED = 0.7  # of what is encoded: new rows and their sources; the rest are originals, for the map
 _ORIGINALS, _NEW, _OTHERS = range(3)  # what rows are drawn for
 
@@ -118,7 +120,7 @@ def appraise(
         The table, with its manifest beside it.
     sample : int, default=10_000
         Maximum number of texts, 100 or more, shared evenly among the classes with new rows and between
-        originals and new rows; a tenth as many are turned into vectors.
+        originals and new rows. A fifth as many are turned into vectors, and at most 300 and 50 for each class.
     seed : int, default=0
         Seed of the samples, 0 to 2**64 - 1.
     model : str, default="mini"
@@ -170,8 +172,9 @@ def appraise(
     agreement, no_agreement = _agreement(table, new)
     source_texts, no_sources = _sources(table)
 
-    paired = max(2, int(sample * _ENCODED * _PAIRED / 2 / max(1, len(names))))
-    mapped = max(2, int(sample * _ENCODED * (1 - _PAIRED) / (len(names) + 1)))
+    most = _most_encoded(sample, len(names))
+    paired = max(2, int(most * _PAIRED / 2 / max(1, len(names))))
+    mapped = max(2, int(most * (1 - _PAIRED) / (len(names) + 1)))
     elsewhere = table.is_original & ~np.isin(table.codes, table.codes_of(names))
     others = table.draw(np.flatnonzero(elsewhere), _OTHERS, mapped)
     texts = {("others", ""): table.texts(others)}
@@ -187,7 +190,7 @@ def appraise(
     classes, examples = [], []
     for name in names:
         before, after = table.texts(originals[name]), table.texts(new[name])
-        compared = min(len(before), len(after)) if before else len(after)
+        compared = min(COMPARED, len(before) or COMPARED, len(after))
         cosines = np.zeros(0)
         if source_texts:
             cosines = text_measures.paired_cosines(vectors["new", name], vectors["sources", name])
@@ -231,6 +234,11 @@ def appraise(
         no_sources=no_sources,
         no_agreement=no_agreement,
     )
+
+
+def _most_encoded(sample: int, classes: int) -> int:
+    """Return about how many texts are turned into vectors: enough for the medians, since vectors take most time."""
+    return min(sample // 5, 300 + 50 * classes)
 
 
 def _sources(table: WrittenOutput) -> tuple[Callable[[np.ndarray], list[str]] | None, str | None]:
