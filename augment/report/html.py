@@ -12,7 +12,8 @@ import numpy as np
 
 from augment.errors import InputError, OutputError
 from augment.report import page
-from augment.report.text_findings import SAMPLE, Appraisal, appraise
+from augment.report.run_notes import run_notes
+from augment.report.text_findings import COMPARED, SAMPLE, Appraisal, appraise
 from augment.report.text_measures import Piece
 
 if TYPE_CHECKING:
@@ -132,7 +133,9 @@ def render(appraisal: Appraisal) -> str:
         rejected=rejected,
         missing=sum(lack["rows"] for lack in appraisal.manifest["missing"].values()),
         rejections=_rejections(appraisal.manifest),
+        notes=run_notes(appraisal.manifest),
         quantiles=QUANTILES,
+        most_compared=COMPARED,
         tables=_tables(appraisal),
         figures=_figures(appraisal),
         guards={guard["name"]: guard for guard in appraisal.manifest["guards"]},

@@ -261,6 +261,39 @@ def test_the_teachers_probabilities_are_those_of_the_own_class(page: Callable[..
     assert ["naïve 中", *["0.50"] * 6] in rows_read
 
 
+def test_the_page_says_what_the_run_noted(page: Callable[..., Page], out: Path) -> None:
+    noted = {
+        "guard_notes": {"agreement": "The guard 'agreement' is asked by default: <b>it is right</b>."},
+        "singletons": "copy",
+        "single_classes": ["<i>rare"],
+        "empty_columns": ["id", "<script>"],
+        "splits_not_held_out": ["test"],
+    }
+    edit_manifest(out, lambda m: m.update(noted))
+    read = page()
+    told = read.sections["How they were made"]
+    assert "The guard 'agreement' is asked by default: <b>it is right</b>." in told
+    assert "These classes have a single text, and their new rows repeat it: '<i>rare'." in told
+    assert "New rows leave these columns empty: 'id', '<script>'." in told
+    assert "These splits of the input were not held out, so new rows may be close to their rows: 'test'." in told
+    assert read.tags["script"] == 0
+
+
+@pytest.mark.parametrize("singletons", [None, "skip", "error"])
+def test_the_page_notes_only_what_there_is(page: Callable[..., Page], out: Path, singletons: str | None) -> None:
+    edit_manifest(out, lambda m: m.update(singletons=singletons, single_classes=["rare"]))
+    told = page().sections["How they were made"]
+    assert ("These classes have a single text, so they got no new rows: 'rare'." in told) is (singletons == "skip")
+    assert "empty" not in told
+    assert "not held out" not in told
+
+
+def test_a_manifest_of_an_earlier_version_is_shown_too(page: Callable[..., Page], out: Path) -> None:
+    fields = ("guard_notes", "singletons", "single_classes", "empty_columns", "splits_not_held_out")
+    edit_manifest(out, lambda m: [m.pop(field) for field in fields])
+    assert "Versions" in page().sections["How they were made"]
+
+
 def test_without_the_agreement_guard_the_page_says_so(html: str) -> None:
     assert "agreement guard was off" in Page(html).sections["Agreement of a teacher"]
 
