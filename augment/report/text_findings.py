@@ -120,7 +120,7 @@ def appraise(
         The table, with its manifest beside it.
     sample : int, default=10_000
         Maximum number of texts, 100 or more, shared evenly among the classes with new rows and between
-        originals and new rows. A fifth as many are turned into vectors, and at most 300 and 50 for each class.
+        originals and new rows. A fifth as many are turned into vectors, and at most 200 and 50 for each class.
     seed : int, default=0
         Seed of the samples, 0 to 2**64 - 1.
     model : str, default="mini"
@@ -238,7 +238,7 @@ def appraise(
 
 def _most_encoded(sample: int, classes: int) -> int:
     """Return about how many texts are turned into vectors: enough for the medians, since vectors take most time."""
-    return min(sample // 5, 300 + 50 * classes)
+    return min(sample // 5, 200 + 50 * classes)
 
 
 def _sources(table: WrittenOutput) -> tuple[Callable[[np.ndarray], list[str]] | None, str | None]:
