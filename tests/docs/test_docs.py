@@ -88,7 +88,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page != "docs/tutorial.md"])
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ("README.md", "docs/tutorial.md")])
 def test_the_commands_and_the_code_of_a_page_run(page: str, place: Path) -> None:
     for block in blocks(page, "sh"):
         for command in block.splitlines():
