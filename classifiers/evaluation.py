@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from augment.data.corpus import Corpus, read
-from augment.data.dialect import find_dialect
-from augment.data.encodings import decoded
+from augment.data.formats.dialect import find_dialect
+from augment.data.formats.encodings import decoded
 from augment.data.layout import Layout
 from augment.data.notes import NOT_USED, cut_texts, on_reading
 from augment.errors import InputError, did_you_mean

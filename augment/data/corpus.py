@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from augment.data.column_names import LABEL_COLUMNS, TEXT_COLUMNS, find_label, find_text
-from augment.data.dialect import Dialect
 from augment.data.fingerprint import fingerprint
+from augment.data.formats.dialect import Dialect
 from augment.data.labels import label_namer, usable_rows, with_mapped_labels
 from augment.data.layout import Layout
 from augment.data.mapped_tables import release

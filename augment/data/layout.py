@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from augment.data.encodings import mark_of_file
+from augment.data.formats.encodings import mark_of_file
 from augment.errors import InputError
 
 

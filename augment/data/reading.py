@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augment.data import mapped_tables
-from augment.data.csv_tables import check_duplicates, read_csv
-from augment.data.dialect import Dialect, find_dialect
-from augment.data.encodings import UTF_8, not_decodable
-from augment.data.excel_tables import read_excel
-from augment.data.json_tables import read_json, read_jsonl
+from augment.data.formats.csv_tables import check_duplicates, read_csv
+from augment.data.formats.dialect import Dialect, find_dialect
+from augment.data.formats.encodings import UTF_8, not_decodable
+from augment.data.formats.excel_tables import read_excel
+from augment.data.formats.json_tables import read_json, read_jsonl
 from augment.data.layout import FORMATS, Layout
 from augment.data.mapped_tables import mapped, spooled
 from augment.data.sources import find_source, unknown_format

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from augment.data.corpus import read
-from augment.data.dialect import output_dialect
+from augment.data.formats.dialect import output_dialect
 from augment.data.layout import FORMATS, Layout
 from augment.data.notes import NOT_USED, on_rows
 from augment.data.table_columns import batches, selected

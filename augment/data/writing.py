@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from augment.data.csv_tables import holds_nul, write_csv
-from augment.data.dialect import Dialect, default_dialect
-from augment.data.excel_tables import check_library, write_excel
 from augment.data.fingerprint import fingerprint
-from augment.data.json_tables import write_json, write_jsonl
+from augment.data.formats.csv_tables import holds_nul, write_csv
+from augment.data.formats.dialect import Dialect, default_dialect
+from augment.data.formats.excel_tables import check_library, write_excel
+from augment.data.formats.json_tables import write_json, write_jsonl
 from augment.data.layout import FORMATS, SEPARATED
 from augment.data.sources import unknown_format
 from augment.data.table_columns import BATCH, batches

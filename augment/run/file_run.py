@@ -10,8 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from augment.data.dialect import output_dialect
-from augment.data.encodings import Encoding, checked_encoding
+from augment.data.formats.dialect import output_dialect
+from augment.data.formats.encodings import Encoding, checked_encoding
 from augment.data.layout import TEXT_FORMATS
 from augment.data.writing import check_output, check_storable, write_batches
 from augment.errors import InputError, Interrupted, OutputError, ShortfallError

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from augment.data.encodings import UTF_8, Encoding, checked_encoding, mark_of, shown_encoding
+from augment.data.formats.encodings import UTF_8, Encoding, checked_encoding, mark_of, shown_encoding
 from augment.errors import InputError
 
 

@@ -10,9 +10,9 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from augment.data.cells import python_columns
-from augment.data.dialect import Dialect, long_fields
-from augment.data.encodings import decoded, guessed_encoding
+from augment.data.formats.cells import python_columns
+from augment.data.formats.dialect import Dialect, long_fields
+from augment.data.formats.encodings import decoded, guessed_encoding
 from augment.data.layout import Layout
 from augment.data.mapped_tables import in_parts
 from augment.errors import InputError, OutputError

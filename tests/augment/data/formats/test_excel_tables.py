@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from augment import upsample_file
 from augment.data.corpus import read
-from augment.data.excel_tables import LONGEST
+from augment.data.formats.excel_tables import LONGEST
 from augment.data.layout import Layout
 from augment.data.reading import load
 from augment.data.table_columns import batches

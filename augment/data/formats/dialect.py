@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from augment.data.encodings import UTF_8, Encoding, encoding_of
+from augment.data.formats.encodings import UTF_8, Encoding, encoding_of
 from augment.data.layout import DELIMITERS, SEPARATED, TEXT_FORMATS, Layout
 from augment.errors import InputError, did_you_mean
 

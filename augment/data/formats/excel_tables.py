@@ -13,8 +13,8 @@ from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from augment.data.cells import python_columns
-from augment.data.csv_tables import check_duplicates
+from augment.data.formats.cells import python_columns
+from augment.data.formats.csv_tables import check_duplicates
 from augment.data.layout import Layout
 from augment.errors import InputError, OutputError
 

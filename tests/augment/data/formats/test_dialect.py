@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from augment.data import corpus
-from augment.data.dialect import Dialect, find_dialect
-from augment.data.encodings import BYTE_ORDER_MARKS, Encoding, guessed_encoding
+from augment.data.formats.dialect import Dialect, find_dialect
+from augment.data.formats.encodings import BYTE_ORDER_MARKS, Encoding, guessed_encoding
 from augment.data.layout import Layout
 from augment.data.reading import load, load_spelled
 from augment.data.table_columns import batches

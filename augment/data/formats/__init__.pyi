@@ -1,0 +1,1 @@
+from .dialect import Dialect as Dialect
