@@ -92,6 +92,7 @@ def test_the_splits_of_a_hub_data_set_are_known_from_what_was_fetched(tmp_path, 
     table = Dataset.from_dict({"text": TEXTS, "label": LABELS})
     table.info.splits = SplitDict({name: SplitInfo(name, 1, 12) for name in ("train", "test", "unsupervised")})
     monkeypatch.setattr("datasets.load_dataset", lambda *names, split: table)
+    monkeypatch.setattr("augment.models.hub.reachable", lambda: True)
     assert read("someone/films").other_splits == ("test", "unsupervised")
 
 

@@ -210,7 +210,11 @@ def test_a_classifier_takes_every_text_as_one_class():
 
 @pytest.fixture
 def films(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+    """Films of several labels in an empty folder, and what passes for a saved classifier beside it."""
+    for name in ("here", "saved"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "saved" / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path / "here")
     pd.DataFrame({"text": TEXTS, "label": MANY}).to_csv("films.csv", index=False)
 
 
@@ -221,7 +225,7 @@ def films(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (main, "upsample films.csv --dry-run"),
         (main, "inspect films.csv"),
         (classifiers, "train films.csv -o model"),
-        (classifiers, "evaluate mini films.csv"),
+        (classifiers, "evaluate ../saved films.csv"),
     ],
 )
 def test_every_command_that_reads_labels_refuses_them_in_one_line(films, group, command):
