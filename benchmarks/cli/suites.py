@@ -186,7 +186,7 @@ def _log(line: str, *, quiet: bool) -> None:
 def _show_grid(plan: SuiteRun) -> None:
     """Print the tasks, the arms and the estimated time."""
     from augment.cli.display import duration, show_table
-    from benchmarks.run.runner import estimated
+    from benchmarks.run.forecast import estimated
 
     suite, data, cells, jobs = plan.suite, plan.data, plan.cells, plan.jobs
     results = plan.results()

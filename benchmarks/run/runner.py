@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from statistics import mean
-from typing import Any
 
 from augment.errors import CounterpoiseError, Interrupted
 from augment.processes import Processes
@@ -19,37 +17,10 @@ from benchmarks.grid.suite import Cell
 from benchmarks.grid.tasks import TaskData
 from benchmarks.results import Appender, Record, Results
 from benchmarks.run.cell import failure, measure
+from benchmarks.run.forecast import Pace
 
 SHARED = ".encoders"
 """The folder, beside the results, for encoders that several arms use. It exists only during a run."""
-
-
-class Pace:
-    """Estimates the remaining time from the times of finished cells.
-
-    Parameters
-    ----------
-    jobs : int
-        Cells that run side by side.
-    """
-
-    def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
-        self.seconds: dict[tuple[str, ...], list[float]] = {}
-
-    def add(self, record: Record) -> None:
-        """Add the time of a finished cell, if it trained an encoder."""
-        if record["status"] == "done" and record["model"]["model"] == record["encoder"]:
-            where = tuple(record[part] for part in ("task", "encoder", "head", "loss", "arm"))
-            self.seconds.setdefault(where, []).append(record["seconds"])
-
-    def left(self, cells: Sequence[Cell]) -> float | None:
-        """Return the estimated seconds of cells, or None before the first result. Unknown arms take the mean."""
-        if not self.seconds:
-            return None
-        typical = mean(mean(times) for times in self.seconds.values())
-        trained = [cell for cell in cells if cell.arm.model == "encoder"]
-        return sum(mean(self.seconds.get((*c.group, c.arm.name), [typical])) for c in trained) / self.jobs
 
 
 def run(
@@ -99,26 +70,27 @@ def run(
         pace.add(record)
     shared = folder / SHARED
     slots = [_Slot(data, threads) for _ in range(min(jobs, len(waiting)) or 1)]
-    running: dict[Future[Record], tuple[Cell, _Slot]] = {}
+    running: dict[Future[Record], tuple[Cell, _Slot, float]] = {}
     try:
         while waiting or running:
             for slot in slots:
-                if slot.busy or (cell := _next(waiting, [c for c, _ in running.values()])) is None:
+                if slot.busy or (cell := _next(waiting, [c for c, _, _ in running.values()])) is None:
                     continue
                 waiting.remove(cell)
                 keep = any(c.shares_encoder and c.base_key == cell.key for c in waiting)
-                running[slot.submit(cell, shared, keep)] = (cell, slot)
+                running[slot.submit(cell, shared, keep)] = (cell, slot, time.perf_counter())
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                cell, slot = running.pop(future)
+                cell, slot, _ = running.pop(future)
                 record = slot.record(cell, future)
                 appender.add_cell(record)
                 pace.add(record)
                 if record["status"] == "failed":
                     failed.append(record)
-                left = [*waiting, *(c for c, _ in running.values())]
+                left = [*waiting, *(c for c, _, _ in running.values())]
                 if not any(c.shares_encoder and c.base_key == cell.base_key for c in left):
                     shutil.rmtree(shared / cell.base_key, ignore_errors=True)
-                on_cell(record, left, pace.left(left))
+                now = time.perf_counter()
+                on_cell(record, left, pace.left(waiting, [(c, now - begun) for c, _, begun in running.values()]))
     except KeyboardInterrupt:
         done = sum(cell.place in results.done for cell in cells)
         raise Interrupted(
@@ -190,6 +162,8 @@ def _begin(data: Sequence[TaskData], threads: int) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     import torch
 
+    import classifiers.training.run  # noqa: F401 -- so that the first cell's time is not that of loading libraries
+
     torch.set_num_threads(threads)
     _Here.data = data
 
@@ -206,63 +180,3 @@ def _measured(cell: Cell, shared: Path, keep: bool) -> Record:
         return failure(cell, str(error))
     except Exception as error:  # noqa: BLE001 -- one failed cell must not stop the others
         return failure(cell, f"{type(error).__name__}: {error}")
-
-
-def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results, jobs: int) -> float:
-    """Return the estimated seconds of cells, from finished cells or else from a test of the encoder.
-
-    Parameters
-    ----------
-    cells : sequence of Cell
-    data : sequence of TaskData
-    results : Results
-        The results of earlier runs.
-    jobs : int
-
-    Returns
-    -------
-    float
-    """
-    left = [cell for cell in cells if cell.place not in results.done]
-    pace = Pace(jobs)
-    for record in results.done.values():
-        pace.add(record)
-    by_pace = pace.left(left)
-    if by_pace is not None:
-        return by_pace
-    rates: dict[Any, float] = {}
-    total = 0.0
-    for cell in left:
-        task = data[cell.task]
-        if cell.arm.model != "encoder":
-            continue
-        if (cell.encoder, cell.task) not in rates:
-            rates[cell.encoder, cell.task] = _rows_per_second(cell, task)
-        total += _passes(cell, task) / rates[cell.encoder, cell.task]
-    return total
-
-
-def _passes(cell: Cell, data: TaskData) -> float:
-    """Return the cost of a cell in forward passes of rows. A training step counts as three passes."""
-    config, evaluated = cell.config, len(data.validation) + cell.config.train_sample
-    tests = sum(map(len, data.tests.values()))
-    if cell.shares_encoder:
-        return (tests + len(data.validation) + len(data.train)) / 3  # shared with others
-    steps = (config.max_steps or 0) * config.batch_size * config.gradient_accumulation
-    return (
-        3 * steps * (2 if config.r_drop else 1)
-        + evaluated * (config.max_steps or 0) / (config.evaluate_steps or 1)
-        + tests
-    )
-
-
-def _rows_per_second(cell: Cell, data: TaskData) -> float:
-    """Measure the speed of an encoder when it has the whole machine."""
-    from augment.models.encoder import TextEncoder
-
-    texts = list(data.train.texts[:256])
-    encoder = TextEncoder(model=cell.encoder, device=cell.config.device)
-    encoder.encode(texts[:32])
-    start = time.perf_counter()
-    encoder.encode(texts)
-    return len(texts) / (time.perf_counter() - start)
