@@ -360,7 +360,7 @@ def test_on_a_terminal_the_progress_stands_above_the_arms(suite_file, monkeypatc
     task = load(suite.tasks[0], None)
     laid_out = list(cells(suite, [task], resolve(["none", "focal"], {}), seeds=2, device="cpu"))
     found = results.Results(Path("results.jsonl"))
-    monkeypatch.setattr(live.sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     screen = io.StringIO()
     monkeypatch.setattr(
         "rich.console.Console",
