@@ -81,6 +81,11 @@ def progress(total: int, what: str, *, quiet: bool, done: int = 0) -> Iterator[C
 def bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
     """Show the progress of a job that tells its total itself, in the first call.
 
+    Parameters
+    ----------
+    quiet : bool
+        Show nothing.
+
     Yields
     ------
     callable

@@ -230,6 +230,7 @@ PASSED = {
 """Options of `augment upsample` that say what is asked for, each with a value."""
 HANDLED = {
     "output",
+    "polarity",
     "config",
     "parameters",
     "workers",

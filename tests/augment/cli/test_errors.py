@@ -115,7 +115,7 @@ def test_rows_that_cannot_be_used_are_refused(source, options, says):
         ("--param case=title", ("'case'", "'lower', 'upper'", "'title'")),
         ("--param pol=3 --param case=title", ("'pol'", "'case'")),
         ("--param pool=0", ("`pool`", "1 or more", "Got 0")),
-        ("--param random_state=3", ("'random_state'", "no parameter")),
+        ("--param random_state=3", ("'random_state'", "Give it as --seed")),
         ("--model mini", ("'swap'", "no parameter 'model'")),
         ("--sampling-strategy neutrl=9", ("'neutrl'", "'neutral', 'positive'", "Did you mean 'neutral'?")),
         ("--sampling-strategy neutral=3", ("'neutral'", "the 4 rows that it has", "Got 3")),
