@@ -30,6 +30,7 @@ def main(folder: Path) -> None:
 
     from augment import FillMask, Smote, TextEncoder, upsample, upsample_file
     from augment.errors import Interrupted
+    from augment.generation.loop import CHUNK
 
     def strategy():
         return FillMask(model=bert, device="cpu", dtype="float32", top_k=20)

@@ -192,8 +192,9 @@ def chunks(journal: str) -> int:
 
 def upsample(rows: int, *more: str, output: str = "out.csv", strategy: str = "paced") -> str:
     return shlex.join(
-        ["upsample", "in.csv", "-o", output, "--strategy", strategy, "--seed", "3", "-q"]
-        + ["--sampling-strategy", f"rare={rows},few={rows // 2}", *more]
+        ["upsample", "in.csv", "-o", output, "--strategy", strategy, "-q"]
+        + ["--sampling-strategy", f"rare={rows},few={rows // 2}"]
+        + [*(() if "--seed" in more else ("--seed", "3")), *more]
     )
 
 

@@ -198,7 +198,7 @@ def test_a_file_by_hand_may_leave_the_encoder_or_parts_of_it_out():
     Path("run.json").write_text(json.dumps({**asked, "encoder": {"model": "./tiny", "poling": "max"}}))
     refused("upsample --config run.json -o x.parquet", "'encoder' has no key 'poling'", "Did you mean 'pooling'?")
     Path("run.json").write_text(json.dumps({**asked, "encoder": {"model": "./tiny", "pooling": "maxx"}}))
-    refused("upsample --config run.json -o x.parquet", "run.json: `pooling` of TextEncoder must be")
+    refused("upsample --config run.json -o x.parquet", "run.json: --pooling of TextEncoder must be")
 
 
 def test_another_encoder_is_refused_until_its_identity_is_removed_or_an_encoder_is_given():

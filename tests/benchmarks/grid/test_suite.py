@@ -168,7 +168,7 @@ def test_ones_own_arms_and_the_strategies_of_plugins_are_found(monkeypatch):
         ({"training": {"patience": 1}}, "sets 'patience' for all"),
         ({"training": {"device": "cpu"}}, "sets 'device' for all"),
         ({"training": {"learning_rat": 3}}, "no key 'learning_rat'.*Did you mean 'learning_rate'"),
-        ({"heads": ["liner"]}, "'head' must be .*Got 'liner'"),
+        ({"heads": ["liner"]}, "`head` must be .*Got 'liner'"),
     ],
 )
 def test_what_is_wrong_in_a_suite_is_one_sentence(values, message):
