@@ -155,7 +155,7 @@ GUARDS = ["similarity:low=.8,high=.97", "agreement:least=.3,soft_labels=true"]
 
 @pytest.mark.parametrize("workers", [0, -1])
 def test_fewer_than_one_worker_is_refused(sentences, workers):
-    with pytest.raises(InputError, match=f"number of workers must be a whole number, 1 or more. Got {workers}"):
+    with pytest.raises(InputError, match=f"`workers` must be a whole number, 1 or more. Got {workers}"):
         upsample(rows(sentences), strategy="random", workers=workers)
 
 
