@@ -419,7 +419,13 @@ def _from_hub(name: str, source: Source, split: Part) -> LabelledRows:
         layout = replace(layout, label_column=source.hub_label)
     rows = LabelledRows()
     for hub_id in source.hub:
-        rows = rows.joined(_read(hub_id, layout))
+        try:
+            rows = rows.joined(_read(hub_id, layout))
+        except InputError as error:
+            raise InputError(
+                f"The task {name!r} cannot be read from the hub: {error} Or give `data_dir`, a folder with"
+                f" {source.files[split][0]}."
+            ) from error
     names = tuple(source.label_names.get(label, label) for label in rows.labels)
     return LabelledRows(rows.texts, names, rows.notes)
 

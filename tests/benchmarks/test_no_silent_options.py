@@ -43,8 +43,8 @@ def test_every_option_of_throughput_is_of_some_measure_or_of_all():
 
 
 PAIRS = [
-    ("throughput --of smote --model other", "--model is for --of fillmask, encoding, training"),
-    ("throughput --of smote --data in.csv", "--data is for --of fillmask, encoding, training"),
+    ("throughput --of smote --model mini", "--model is for --of fillmask, encoding, training"),
+    ("throughput --of smote --data sample", "--data is for --of fillmask, encoding, training"),
     ("throughput --of smote --rows 5", "--rows is for --of fillmask, encoding, training"),
     ("throughput --of smote --batch-size 5", "--batch-size is for --of fillmask, encoding, training"),
     ("throughput --of encoding --label neutral", "--label is for --of fillmask"),

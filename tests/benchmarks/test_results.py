@@ -143,7 +143,7 @@ def test_other_files_of_a_later_sitting_are_noted(tmp_path):
 
 
 def test_no_results_are_one_line(tmp_path):
-    with pytest.raises(InputError, match=r"there are no results .*\. Make some with benchmarks run"):
+    with pytest.raises(InputError, match=r"there are no results .*\. Make some with `benchmarks run"):
         results.read(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be written"), appending(tmp_path / "file"):

@@ -238,6 +238,7 @@ def test_the_hub_is_asked_for_each_part_under_its_published_name(monkeypatch):
         return Dataset.from_dict({"sentence": list("pqrs"), "gold_label": labels})
 
     monkeypatch.setattr("datasets.load_dataset", fetched)
+    monkeypatch.setattr("augment.models.hub.reachable", lambda: True)
     found = read_split("sst3", "dev", None)
     assert found.labels == ("negative", "negative", "neutral", "positive", "positive")
     assert read_split("yelp", "test", None).labels == ("negative", "neutral", "positive")
@@ -250,7 +251,7 @@ def test_the_hub_is_asked_for_each_part_under_its_published_name(monkeypatch):
         ("tasksource/dynasent", "r1", "train"),
         ("tasksource/dynasent", "r2", "train"),
     ]
-    with pytest.raises(InputError, match=r"'amazon' is not on the hub\. Give --data-dir"):
+    with pytest.raises(InputError, match=r"'amazon' is not on the hub\. Give `data_dir`"):
         read_split("amazon", "test", None)
 
 

@@ -380,7 +380,7 @@ def test_results_without_the_base_arm_are_shown_and_not_compared(tmp_path):
 def test_what_cannot_be_reported_is_one_line(tmp_path):
     ended = CliRunner().invoke(main, ["report", str(tmp_path / "absent")])
     assert ended.exit_code == 2
-    assert "there are no results" in ended.output
+    assert "absent: no such file or folder" in ended.output
     made(tmp_path / "empty", seeds=0)
     ended = CliRunner().invoke(main, ["report", str(tmp_path / "empty")])
     assert (ended.exit_code, "no cell is done yet" in ended.output) == (2, True)

@@ -399,10 +399,10 @@ def test_an_arm_that_needs_rows_which_are_not_there_is_said_to_be_left_out(tmp_p
         (["--arms", "real", "--dry-run"], "No arm is left: 'real' needs rows"),
         (["--task", "sst4"], "There is no task 'sst4'"),
         (["--task", "csv:absent.csv"], "absent.csv: no such file"),
-        (["--data-dir", "absent"], "absent: there is no such folder"),
+        (["--data-dir", "absent"], "absent: no such file or folder"),
         (["--task", "sst3", "--data-dir", "."], "lacks sst3/train.csv, sst3/dev.csv, sst3/test.csv of the task 'sst3'"),
         (["--text-column", "utterance"], "no task is such a file"),
-        (["--arm-file", "absent.yaml"], "absent.yaml: cannot be read"),
+        (["--arm-file", "absent.yaml"], "absent.yaml: no such file or folder"),
         (["--seeds", "0"], "0 is not in the range"),
     ],
 )

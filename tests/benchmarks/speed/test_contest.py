@@ -180,7 +180,7 @@ def test_ours_runs_alone_without_the_peer_and_how_to_get_it_is_told_once(asked, 
     assert [[competitor.name for competitor in contest.field_] for contest in found] == [["TextEncoder"]] * 2
     (line,) = told
     assert "pip install 'counterpoise[peers]'" in line
-    assert "--encoder-python" in line
+    assert "`encoder_python`" in line
 
 
 def test_ours_encodes_the_texts_that_it_is_timed_for(asked, monkeypatch):
