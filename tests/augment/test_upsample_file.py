@@ -88,7 +88,7 @@ def test_what_an_interrupted_run_left_is_gone_on_with(source, tmp_path):
         if sum(calls) > CHUNK:  # a first chunk is in the journal, and the second one is begun
             raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="give the same command with --resume"):
+    with pytest.raises(Interrupted, match="repeat the run with `resume=True`"):
         upsample_file(source, output, **arguments, progress=stop)
     assert not output.exists()
     with pytest.raises(OutputError, match="unfinished run"):

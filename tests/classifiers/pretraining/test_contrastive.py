@@ -399,7 +399,7 @@ def test_other_architectures_train(tiny, tmp_path, name):
         ({"pooling": "cls_mlp", "mlm_weight": 0.1}, "exclude each other"),
         (
             {"momentum": 1.1, "held_out": 1, "sed": 1},
-            "'momentum' .* 'held_out' .* has no key 'sed'.* Did you mean 'seed'",
+            "`momentum` .* `held_out` .* has no key 'sed'.* Did you mean 'seed'",
         ),
     ],
 )

@@ -295,7 +295,7 @@ def test_a_model_that_could_not_be_written_whole_is_none_and_the_training_goes_o
     config, model = QUICK.changed(epochs=0.5), tmp_path / "model"
     with monkeypatch.context() as patch:
         patch.setattr("os.replace", full_disk)
-        with pytest.raises(OutputError, match="go on with --resume"):
+        with pytest.raises(OutputError, match="go on with `resume=True`"):
             pretrain(opened(bert), TEXTS, model, config)
     assert not {"config.json", "model.safetensors"} & {path.name for path in model.iterdir()}
     assert not list(model.glob(".*"))
@@ -377,5 +377,5 @@ def test_a_text_longer_than_the_model_takes_is_cut(bert, sentences, tmp_path):
     ],
 )
 def test_a_configuration_out_of_range_is_refused(name, value):
-    with pytest.raises(InputError, match=rf"^'{name}' must be .* Got "):
+    with pytest.raises(InputError, match=rf"^`{name}` must be .* Got "):
         PretrainConfig(**{name: value})

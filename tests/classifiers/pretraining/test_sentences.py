@@ -150,7 +150,7 @@ def test_named_columns_go_before_known_ones_and_the_rest_has_its_usual_names(tmp
 @pytest.mark.parametrize(
     ("content", "columns", "says"),
     [
-        ("premise,entailment\na,b\n", (None, None, None), "has no column 'contradiction' .* --contradiction-column"),
+        ("premise,entailment\na,b\n", (None, None, None), "has no column 'contradiction' .* `contradiction_column`"),
         ("a,b,c\n1,2,3\n", ("a", "b", "d"), r"has no column 'd' .* The columns are 'a', 'b', 'c'"),
         ("premise,entailment,contradiction\na,,c\n", (None, None, None), "in no row are the columns .* all filled"),
     ],

@@ -63,7 +63,7 @@ def test_an_unfinished_training_is_neither_taken_for_another_nor_overwritten_una
     folder = tmp_path / "model"
     with pytest.raises(KeyboardInterrupt):
         train(config(), TRAIN, VALIDATION, output_dir=folder, callbacks=[Stop(3)])
-    with pytest.raises(OutputError, match=r"unfinished training. Give --resume"):
+    with pytest.raises(OutputError, match=r"unfinished training. Give `resume=True`"):
         train(config(), TRAIN, VALIDATION, output_dir=folder)
     with pytest.raises(OutputError, match=r"is another one: config.seed was 0 and is 1 now"):
         train(config(seed=1), TRAIN, VALIDATION, output_dir=folder, resume=True)
@@ -166,7 +166,7 @@ def test_a_full_disk_is_one_error_and_what_was_finished_is_gone_on_with(config, 
         return save(*arguments, **more)
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OutputError, match=r"cannot be written .*; free the disk .* --resume"):
+    with pytest.raises(OutputError, match=r"cannot be written .*; free the disk .* `resume=True`"):
         train(asked, TRAIN, VALIDATION, output_dir=folder)
     monkeypatch.undo()
     assert same(weights(whole), weights(train(asked, TRAIN, VALIDATION, output_dir=folder, resume=True)))
