@@ -161,7 +161,7 @@ class TrainConfig(Configuration):
     >>> TrainConfig(loss="focl")
     Traceback (most recent call last):
         ...
-    augment.errors.InputError: 'loss' must be 'cross-entropy' or 'focal'. Got 'focl'. Did you mean 'focal'?
+    augment.errors.InputError: `loss` must be 'cross-entropy' or 'focal'. Got 'focl'. Did you mean 'focal'?
     """
 
     what: ClassVar[str] = "A training"

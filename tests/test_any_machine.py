@@ -175,7 +175,7 @@ def leaves_encoding_open(call: ast.Call) -> bool:
     named = {keyword.arg: keyword.value for keyword in call.keywords}
     if "encoding" in named:
         return False
-    if name in ("read_text", "write_text"):
+    if name in ("read_text", "write_text") and owner != "formatter":  # click's, which writes to a terminal
         return len(call.args) <= (name == "write_text")
     if name in ("open", "fdopen") and owner not in ("os", "zipfile", "tarfile"):
         place = 0 if owner and owner != "io" else 1
