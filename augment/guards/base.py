@@ -56,6 +56,9 @@ class Guard:
     by_default: bool = False
     """Whether it was chosen by default, and is left out if `why_unfit` says why. `select` sets it."""
 
+    from_rows: ClassVar[tuple[str, ...]] = ()
+    """Keys of the identity that follow from the rows and the seed. They may differ when a run is repeated on others."""
+
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
     """Parameter → what it may be, in scikit-learn's form; see `augment.parameters`."""
     _parameter_rules: ClassVar[tuple[Rule, ...]] = ()

@@ -61,6 +61,8 @@ class Polarity(Guard):
     name: ClassVar[str] = "polarity"
     summary: ClassVar[str] = "gets no word of the other pole and loses none of its own, if its class is polar"
 
+    from_rows: ClassVar[tuple[str, ...]] = ("poles",)
+
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **{pole: [TextTuple("classes"), None] for pole in NAMES},
         "positive_words": [str, None],

@@ -370,6 +370,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     sampling_strategy = first("sampling_strategy")
     if isinstance(sampling_strategy, str):
         sampling_strategy = budget.parse(sampling_strategy)
+    same_rows = not layout_changes and recorded.input.fingerprint is not None and first("seed") == recorded.seed
     own_settings = run_settings(
         strategy,
         sampling_strategy=sampling_strategy,
@@ -398,7 +399,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         identity=identity or {},
         encoder_identity=encoder_identity or {},
         guard_identities=tuple(
-            (guard.to_config(), part.identity)
+            (guard.to_config(), {k: v for k, v in part.identity.items() if same_rows or k not in guard.from_rows})
             for guard, part in zip(built or (), parts or (), strict=True)
             if part.identity and guard.name not in replaced
         ),

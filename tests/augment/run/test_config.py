@@ -389,3 +389,29 @@ def test_a_file_that_names_no_guard_asks_for_those_alone_that_are_always_asked()
         run("--config", f"own{number}.json", "-o", f"own{number}.csv", "--strategy", "nlpaug:keyboard")
         asked = [guard["name"] for guard in manifest(f"own{number}.csv")["guards"]]
         assert ("near_duplicate" in asked) is there
+
+
+def test_a_run_is_repeated_with_another_seed_or_fewer_classes_though_its_teacher_is_fitted_anew():
+    topics = {"sports": "team game score", "politics": "vote law court", "other": "tree river rain"}
+    rows = [
+        (f"The {word} number {n} was in the news of day {n % 7}, and the {label} page told of it.", label)
+        for label, words in topics.items()
+        for n in range(30 if label == "other" else 45)
+        for word in words.split()[n % 3 :][:1]
+    ]
+    table("topics.csv", rows)
+    run("topics.csv", "-o", "first.csv", "--strategy", "nlpaug:keyboard", "--seed", 1, "-q")
+    (guard,) = [
+        one for one in json.loads(Path("first.csv.manifest.json").read_text())["guards"] if "recall" in one["identity"]
+    ]
+    assert guard["name"] == "agreement"
+    run("--config", "first.csv.manifest.json", "-o", "seed.csv", "--seed", 2, "-q")
+    run("--config", "first.csv.manifest.json", "-o", "labels.csv", "--labels", "sports,other", "-q")
+    run("--config", "first.csv.manifest.json", "-o", "same.csv", "-q")
+    assert Path("same.csv").read_bytes() == Path("first.csv").read_bytes()
+    changed = json.loads(Path("first.csv.manifest.json").read_text())
+    for one in changed["guards"]:
+        if one["name"] == "agreement":
+            one["identity"]["recall"] = dict.fromkeys(topics, 0.5)
+    Path("changed.json").write_text(json.dumps(changed))
+    assert "recall" in refused("--config", "changed.json", "-o", "no.csv", "-q")
