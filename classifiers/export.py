@@ -96,7 +96,7 @@ def _output(model: str, output_dir: str | Path | None, *, overwrite: bool) -> Pa
         return folder
     if not folder.is_dir():
         raise OutputError(f"{folder} is a file. Give the name of a folder.")
-    if any(folder.iterdir()) and not (folder / GRAPH).is_file():
+    if not {entry.name for entry in folder.iterdir()} <= {GRAPH, f"{GRAPH}.data", TOKENIZER}:
         raise OutputError(f"The folder {str(folder)!r} holds something else than an export. Give another.")
     if any(folder.iterdir()) and not overwrite:
         raise OutputError(

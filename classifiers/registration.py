@@ -2,11 +2,12 @@
 
 transformers opens a model only if its configuration class is registered, and it has no way to register one by name.
 So ``import classifiers`` leaves a finder on `sys.meta_path`. It waits for the one module of transformers that holds
-the list of configurations, registers ours at the end of its import, and is gone. docs/decisions/0005 weighs this.
+the list of configurations, registers ours at the end of its import, and is gone. docs/decisions/0006 weighs this.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -30,25 +31,35 @@ def register_with_transformers() -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Finds the awaited module as all other finders do, once, with a loader that registers afterwards."""
+    """Finds the awaited module as all other finders do, with a loader that registers afterwards.
+
+    It stays until the import has succeeded: a program may only look for the module, or its import may fail.
+    """
+
+    def __init__(self) -> None:
+        self._looking = False
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != AWAITED:
+        if fullname != AWAITED or self._looking:
             return None
-        sys.meta_path.remove(self)
-        spec = find_spec(fullname)
+        self._looking = True
+        try:
+            spec = find_spec(fullname)
+        finally:
+            self._looking = False
         if spec is not None and spec.loader is not None:
-            spec.loader = _RegisteringLoader(spec.loader)
+            spec.loader = _RegisteringLoader(spec.loader, self)
         return spec
 
 
 class _RegisteringLoader(Loader):
     """Loads with another loader, which is the module's loader from then on, and registers."""
 
-    def __init__(self, loader: Loader) -> None:
+    def __init__(self, loader: Loader, finder: MetaPathFinder) -> None:
         self._loader = loader
+        self._finder = finder
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
@@ -59,3 +70,5 @@ class _RegisteringLoader(Loader):
             module.__spec__.loader = self._loader
         self._loader.exec_module(module)
         import_module(REGISTERS)
+        with contextlib.suppress(ValueError):  # another thread may have been here
+            sys.meta_path.remove(self._finder)

@@ -174,6 +174,13 @@ def test_an_older_export_is_replaced_only_if_it_is_asked_for(exported):
 def test_a_folder_with_something_else_is_never_replaced(exported, tmp_path):
     line = refused(exported, "--to", "onnx", "-o", exported, "--overwrite")
     assert line.endswith("holds something else than an export. Give another.")
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("model.onnx", "tokenizer.json", "config.json"):
+        (other / name).write_text("mine")
+    line = refused(exported, "--to", "onnx", "-o", other, "--overwrite")
+    assert line.endswith("holds something else than an export. Give another.")
+    assert (other / "config.json").read_text() == "mine"
     (tmp_path / "file").touch()
     assert refused(exported, "--to", "onnx", "-o", tmp_path / "file").endswith("is a file. Give the name of a folder.")
 

@@ -253,3 +253,29 @@ def test_what_transformers_knows_of_its_own_module_is_unchanged():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.split() == ["SourceFileLoader", "True", "True"], done.stderr[-500:]
+
+
+@pytest.mark.parametrize("before", ["importlib.util.find_spec(AWAITED)", "import_fails()"])
+def test_a_program_that_only_looks_for_the_module_or_fails_to_import_it_finds_the_model_all_the_same(before):
+    code = f"""
+import importlib.util, sys
+import classifiers
+AWAITED = "transformers.models.auto.configuration_auto"
+
+def import_fails():
+    import transformers.models.auto as auto
+    sys.modules["transformers.configuration_utils"] = None
+    try:
+        importlib.import_module(AWAITED)
+    except ImportError:
+        del sys.modules["transformers.configuration_utils"]
+    else:
+        raise AssertionError("the import was to fail")
+
+{before}
+from transformers import AutoConfig
+print(type(AutoConfig.for_model("encoder_classifier")).__name__)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "EncoderClassifierConfig"
