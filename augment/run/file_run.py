@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from augment.data.formats.dialect import output_dialect
-from augment.data.formats.encodings import Encoding, checked_encoding
+from augment.data.formats.encodings import checked_encoding, to_write
 from augment.data.layout import TEXT_FORMATS
 from augment.data.writing import check_output, check_storable, write_batches
 from augment.errors import InputError, Interrupted, OutputError, ShortfallError
@@ -147,7 +147,7 @@ class Destination:
         """Put output and manifest in place, both or neither; a text file is spelled as the input was."""
         dialect = output_dialect(corpus.dialect, corpus.name, self.output)
         if dialect is not None and self.encoding is not None:
-            dialect = replace(dialect, encoding=Encoding(checked_encoding(self.encoding)))
+            dialect = replace(dialect, encoding=to_write(self.encoding))
         manifest.output = None if dialect is None else dialect.recorded()
         with staged_text(manifest.to_json(), self.manifest):
             write_batches(features, batches, self.output, dialect)

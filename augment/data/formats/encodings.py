@@ -67,6 +67,35 @@ def checked_encoding(name: str) -> str:
     return {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(normal, normal)
 
 
+def to_write(name: str) -> Encoding:
+    """Return the encoding of a new file.
+
+    Parameters
+    ----------
+    name : str
+        As for `checked_encoding`.
+
+    Returns
+    -------
+    Encoding
+        With a byte order mark if the name asks for one (utf-8-sig) or its byte order is not named (utf-16, utf-32).
+
+    Raises
+    ------
+    InputError
+        If there is no encoding of that name.
+
+    Examples
+    --------
+    >>> len(to_write("utf-8-sig").mark), len(to_write("utf-16-le").mark)
+    (3, 0)
+    """
+    encoding = checked_encoding(name)
+    if codecs.lookup(name).name not in ("utf-8-sig", "utf-16", "utf-32"):
+        return Encoding(encoding)
+    return Encoding(encoding, next(mark for mark, marked in BYTE_ORDER_MARKS.items() if marked == encoding))
+
+
 def mark_of(start: bytes) -> Encoding | None:
     """Return the encoding that the first bytes of a file tell, or None if they are no byte order mark."""
     for mark, name in BYTE_ORDER_MARKS.items():

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from augment import Candidate, Draw, TextStrategy, upsample_file
 from augment.cli.entry import main
+from augment.data.formats.encodings import mark_of_file
 from augment.data.layout import Layout
 from augment.errors import OutputError
 
@@ -134,3 +135,11 @@ def test_a_character_that_the_encoding_lacks_loses_no_work(place: Path) -> None:
     manifest = upsample_file("in.csv", "out.csv", **settings, output_encoding="utf-8", resume=True)
     assert manifest.output["encoding"] == "utf-8"
     assert "“" in (place / "out.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["utf-8-sig", "utf-16", "utf-32", "UTF16"])
+def test_an_output_in_an_encoding_of_no_named_byte_order_has_a_mark_and_is_read_again(name):
+    run(f"upsample sample -o new.csv --strategy random --output-encoding {name}")
+    assert mark_of_file("new.csv") is not None
+    assert "0 of them synthetic" not in run("inspect new.csv").stdout
+    assert Path("new.csv").read_bytes().decode(name).count("\n") == 406
