@@ -347,8 +347,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     try:
         strategy, identity = _strategy(recorded.strategy, options)
         encoder, encoder_identity = _encoder(recorded.encoder, options, strategy)
-        own = strategy.own_guards() if parts and isinstance(strategy, TextStrategy) else []
-        brought = [guard.to_config() for guard in own]
+        brought = _brought(recorded.strategy) if parts else []
         built = None if parts is None else [GUARDS.from_config(part.config()) for part in parts]
         if "strategy" not in options:
             _check_sections(recorded, strategy)
@@ -405,6 +404,12 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         ),
         versions=recorded.versions or {},
     )
+
+
+def _brought(part: _Part | None) -> list[dict[str, Any]]:
+    """Return the guards that the strategy of a file brings itself. Another strategy brings its own."""
+    strategy = STRATEGIES.from_config(_Part(name=STRATEGY).config() if part is None else part.config())
+    return [guard.to_config() for guard in strategy.own_guards()] if isinstance(strategy, TextStrategy) else []
 
 
 def _check_sections(recorded: RunConfig, strategy: TextStrategy | VectorSampler) -> None:

@@ -415,3 +415,13 @@ def test_a_run_is_repeated_with_another_seed_or_fewer_classes_though_its_teacher
             one["identity"]["recall"] = dict.fromkeys(topics, 0.5)
     Path("changed.json").write_text(json.dumps(changed))
     assert "recall" in refused("--config", "changed.json", "-o", "no.csv", "-q")
+
+
+def test_words_that_are_protected_instead_are_protected_and_the_others_are_not():
+    run("in.csv", "-o", "first.csv", *QUICK, "--param", "protect=shop")
+    run("--config", "first.csv.manifest.json", "-o", "other.csv", "-q", "--param", "protect=window")
+    run("--config", "first.csv.manifest.json", "-o", "model.csv", "-q", "--strategy", "fillmask")
+    for name, words in (("first", ["shop"]), ("other", ["window"]), ("model", [])):
+        guards = json.loads(Path(f"{name}.csv.manifest.json").read_text())["guards"]
+        protected = [one["parameters"]["protect"] for one in guards if one["name"] == "protected_span"]
+        assert protected == ([words] if words else []), name
