@@ -106,6 +106,21 @@ def find_label(table: Dataset, name: str, requested: str | None = None, first: s
     return _find(table, name, requested, role, "give one as `label_column`")
 
 
+def known_label(table: Dataset) -> str | None:
+    """Return the first column with a name of labels, or None if there is none.
+
+    Parameters
+    ----------
+    table : Dataset
+
+    Returns
+    -------
+    str or None
+    """
+    exact = (column for column in LABEL_COLUMNS if column in table.column_names)
+    return next(exact, None) or next(iter(_usual(table, _LABEL)), None)
+
+
 def _find(table: Dataset, name: str, requested: str | None, role: _Role, mend: str) -> str:
     columns = table.column_names
     if requested is not None and requested not in columns:
@@ -124,15 +139,9 @@ def _find(table: Dataset, name: str, requested: str | None, role: _Role, mend: s
 
 def _only_usual(table: Dataset, name: str, role: _Role, mend: str) -> str:
     """Return the only column with a usual name."""
-    usual = [
-        column
-        for column in table.column_names
-        if re.fullmatch(role.usual, re.sub(r"[\s-]+", "_", column.strip()).casefold())
-        and _fits(table, column, role)
-        and column not in _OWN
-    ]
+    usual = _usual(table, role)
     if len(usual) == 1:
-        column: str = usual[0]
+        column = usual[0]
         _log.info("%s: the %s are read from the column %r. To change that, %s.", name, role.what, column, mend)
         return column
     if usual:
@@ -141,6 +150,17 @@ def _only_usual(table: Dataset, name: str, role: _Role, mend: str) -> str:
         f"{name}: has no {role.name} column under a known name ({', '.join(role.exact)} and others like them); "
         f"the columns are {', '.join(map(repr, table.column_names))}: {mend}."
     )
+
+
+def _usual(table: Dataset, role: _Role) -> list[str]:
+    """Return the columns with a usual name and a type for the role."""
+    return [
+        column
+        for column in table.column_names
+        if re.fullmatch(role.usual, re.sub(r"[\s-]+", "_", column.strip()).casefold())
+        and _fits(table, column, role)
+        and column not in _OWN
+    ]
 
 
 def _fits(table: Dataset, column: str, role: _Role) -> bool:

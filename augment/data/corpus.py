@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from augment.data.column_names import LABEL_COLUMNS, TEXT_COLUMNS, find_label, find_text
+from augment.data.column_names import LABEL_COLUMNS, TEXT_COLUMNS, find_label, find_text, known_label
 from augment.data.fingerprint import fingerprint
 from augment.data.formats.dialect import Dialect
 from augment.data.labels import label_namer, usable_rows, with_mapped_labels
@@ -330,14 +330,12 @@ def _refuse_pair(table: Dataset, name: str, requested: str | None) -> None:
 
 def _refuse_several_labels(table: Dataset, name: str, layout: Layout) -> None:
     """Refuse columns of several labels, before a message about missing columns would lead astray."""
-
-    def there(requested: str | None, defaults: Sequence[str]) -> str | None:
-        names = defaults if requested is None else (requested,)
-        return next((column for column in names if column in table.column_names), None)
-
-    check_columns(
-        table, name, there(layout.text_column, TEXT_COLUMNS), there(layout.label_column, LABEL_COLUMNS), LABEL_COLUMNS
-    )
+    texts = TEXT_COLUMNS if layout.text_column is None else (layout.text_column,)
+    text_column = next((column for column in texts if column in table.column_names), None)
+    label_column = layout.label_column if layout.label_column in table.column_names else None
+    if layout.label_column is None:
+        label_column = known_label(table)
+    check_columns(table, name, text_column, label_column, LABEL_COLUMNS)
 
 
 def _starts_with_names(table: Dataset, text_column: str | None) -> bool:

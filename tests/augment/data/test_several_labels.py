@@ -244,3 +244,18 @@ def test_the_switch_is_recorded_and_repeated(films):
     again = "upsample --config out.csv.manifest.json -o again.csv"
     assert CliRunner().invoke(main, again.split()).exit_code == 0
     assert Path("again.csv").read_bytes() == Path("out.csv").read_bytes()
+
+
+def test_columns_of_0_and_1_and_lists_beside_a_column_of_labels_are_no_labels(tmp_path):
+    rows = [
+        {
+            "text": f"Row {i} of many.",
+            "category": "ab"[i % 2],
+            "has_url": i % 2,
+            "is_reply": i % 3 % 2,
+            "tags": ["x", "y"],
+        }
+        for i in range(12)
+    ]
+    pd.DataFrame(rows).to_json(tmp_path / "in.jsonl", orient="records", lines=True)
+    assert read(tmp_path / "in.jsonl").label_column == "category"
