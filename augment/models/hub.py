@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from augment.errors import InputError
+
 PATIENCE = 4.0
 """Seconds that a connection to the hub may take. Nothing is fetched in this time, so a slow network needs no more."""
 REMEMBERED = 30.0
@@ -81,7 +83,12 @@ def _place() -> tuple[str, int]:
     proxies = urllib.request.getproxies()
     proxy = None if urllib.request.proxy_bypass(hub.hostname or "") else proxies.get(hub.scheme) or proxies.get("all")
     first = hub if proxy is None else urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    return first.hostname or "", first.port or _PORTS.get(first.scheme, 443)
+    try:
+        return first.hostname or "", first.port or _PORTS.get(first.scheme, 443)
+    except ValueError:
+        raise InputError(
+            f"The address {first.geturl()!r} of the hub or its proxy has no valid port. Correct it."
+        ) from None
 
 
 def _connects(place: tuple[str, int]) -> bool:

@@ -49,6 +49,12 @@ def test_a_hub_that_takes_connections_is_reachable(listening: int, monkeypatch: 
     assert hub.reachable()
 
 
+def test_an_address_without_a_valid_port_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.example:abc")
+    with pytest.raises(InputError, match=r"'https://hub\.example:abc' of the hub or its proxy has no valid port"):
+        place_of("some/model")
+
+
 def test_a_hub_that_takes_none_is_told_at_once_and_in_one_line(closed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{closed}")
     start = time.perf_counter()
