@@ -16,6 +16,13 @@ import torch
 from tiny_models import ARCHITECTURES, FAVOURITES, POSITIONS, SENTENCES
 
 
+@pytest.fixture(autouse=True)
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print as into a pipe, whatever the terminal is and whatever a library has left in the environment."""
+    for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="session")
 def sentences() -> list[str]:
     """A few dozen English sentences, those that the tokenizers were trained on."""
