@@ -108,7 +108,7 @@ def test_trials_are_those_of_one_process_in_their_order_and_in_several_processes
 
 def test_a_worker_that_dies_is_said_in_one_line_and_the_others_end():
     with (
-        pytest.raises(CounterpoiseError, match=r"A worker process has died.*fewer --workers.*--resume"),
+        pytest.raises(CounterpoiseError, match=r"A worker process has died.*fewer `workers`.*`resume=True`"),
         Workers(Marked(), [], 2) as workers,
     ):
         workers(draws(3, "die"))
