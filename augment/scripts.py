@@ -20,7 +20,7 @@ SPACELESS = "".join(
         (0x20000, 0x3FFFF),
     )
 )
-"""The letters of scripts that put no space between words, as a part of a character class: a run of them is no word."""
+"""The letters of scripts without spaces between words, as a part of a character class. A run of them is not a word."""
 
 
 def script(word: str) -> str:
