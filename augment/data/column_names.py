@@ -21,7 +21,7 @@ USUAL_TEXTS = (
 )
 """Names under which texts also stand, whatever their case, and with a space or hyphen for "_"."""
 USUAL_LABELS = (
-    r"label|gold_label|sentiment|category|intent|class|target|emotion|topic|polarity|stars|star_rating|rating"
+    r"labels?|gold_label|sentiment|category|intent|class|target|emotion|topic|polarity|stars|star_rating|rating"
     r"|.+_(label|sentiment)"
 )
 """Names under which labels also stand, in the same way."""

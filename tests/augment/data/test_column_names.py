@@ -34,6 +34,8 @@ def table(*columns: str, **typed: list) -> Dataset:
         (("clean-text", "CLASS"), "clean-text", "CLASS"),
         (("utterance", "intent"), "utterance", "intent"),
         (("content", "target", "id"), "content", "target"),
+        (("text", "labels"), "text", "labels"),
+        (("text", "labels", "label"), "text", "label"),
     ],
 )
 def test_an_exact_name_comes_first_and_then_the_only_usual_one(columns: tuple[str, ...], text: str, label: str) -> None:
@@ -56,8 +58,16 @@ def test_a_usual_name_of_a_column_of_another_type_does_not_count() -> None:
     assert find_label(table("intent", target=[["x"], ["y"]]), "t") == "intent"
 
 
+@pytest.mark.parametrize("values", [["x", "y"], [0, 1], [True, False]])
+def test_labels_of_one_value_each_are_read_and_several_in_a_row_are_refused(values: list) -> None:
+    assert from_table(table("text", labels=values), "t").label_column == "labels"
+    for several in ([["x"], ["y"]], ["x|y", "y|x"], ["['x', 'y']", "['x']"]):
+        with pytest.raises(InputError, match="balances classes of one label each"):
+            from_table(table("text", labels=several), "t")
+
+
 def test_names_that_are_only_like_usual_ones_do_not_count() -> None:
-    for name in ("texts", "text_id", "context", "labels", "label_id", "sentiment_score", "premise", "nearest_text"):
+    for name in ("texts", "text_id", "context", "label_id", "sentiment_score", "premise", "nearest_text"):
         with pytest.raises(InputError, match="under a known name"):
             find_text(table(name), "t")
         with pytest.raises(InputError, match="under a known name"):
