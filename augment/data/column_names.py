@@ -30,6 +30,10 @@ _log = logging.getLogger(__name__)
 _OWN = ("nearest_text",)  # a column that a run of vectors writes
 
 
+class MissingColumn(InputError):
+    """The column of texts or of labels is not there, or is not found by its name."""
+
+
 class _Role(NamedTuple):
     """What a column is for."""
 
@@ -74,8 +78,10 @@ def find_text(table: Dataset, name: str, requested: str | None = None, mend: str
 
     Raises
     ------
+    MissingColumn
+        If there is no such column.
     InputError
-        If there is no such column, several have usual names, or it does not hold strings.
+        If several have usual names, or it does not hold strings.
     """
     return _find(table, name, requested, _TEXT, mend)
 
@@ -99,8 +105,10 @@ def find_label(table: Dataset, name: str, requested: str | None = None, first: s
 
     Raises
     ------
+    MissingColumn
+        If there is no such column.
     InputError
-        If there is no such column, several have usual names, or it holds neither strings nor booleans nor numbers.
+        If several have usual names, or it holds neither strings nor booleans nor numbers.
     """
     role = _LABEL if first is None else _LABEL._replace(exact=(first, *LABEL_COLUMNS))
     return _find(table, name, requested, role, "give one as `label_column`")
@@ -124,7 +132,7 @@ def known_label(table: Dataset) -> str | None:
 def _find(table: Dataset, name: str, requested: str | None, role: _Role, mend: str) -> str:
     columns = table.column_names
     if requested is not None and requested not in columns:
-        raise InputError(
+        raise MissingColumn(
             f"{name}: has no {role.name} column {requested!r}; the columns are {', '.join(map(repr, columns))}: "
             f"{mend}.{did_you_mean(requested, columns)}"
         )
@@ -146,7 +154,7 @@ def _only_usual(table: Dataset, name: str, role: _Role, mend: str) -> str:
         return column
     if usual:
         raise InputError(f"{name}: the {role.what} may stand in {listed(usual)}; {mend}.")
-    raise InputError(
+    raise MissingColumn(
         f"{name}: has no {role.name} column under a known name ({', '.join(role.exact)} and others like them); "
         f"the columns are {', '.join(map(repr, table.column_names))}: {mend}."
     )

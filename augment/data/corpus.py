@@ -10,15 +10,23 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from augment.data.column_names import LABEL_COLUMNS, TEXT_COLUMNS, find_label, find_text, known_label
+from augment.data.column_names import (
+    LABEL_COLUMNS,
+    TEXT_COLUMNS,
+    MissingColumn,
+    find_label,
+    find_text,
+    known_label,
+)
 from augment.data.fingerprint import fingerprint
 from augment.data.formats.dialect import Dialect
+from augment.data.formats.headers import seems_row, without_header
 from augment.data.labels import label_namer, usable_rows, with_mapped_labels
 from augment.data.layout import Layout
 from augment.data.mapped_tables import release
 from augment.data.other_splits import other_splits
 from augment.data.reading import load, load_spelled
-from augment.data.several_labels import check_columns, check_labels
+from augment.data.several_labels import LOOKED_AT, check_columns, check_labels
 from augment.data.table_columns import BATCH, batches, encoded, selected, table_column, with_column
 from augment.data.text_pairs import pair_of
 from augment.errors import InputError
@@ -200,7 +208,13 @@ def read(source: str | Path, layout: Layout = _DEFAULT) -> Corpus:
     """
     table, dialect = load_spelled(source, layout)
     splits = other_splits(source, table, layout.split)
-    return replace(from_table(table, str(source), layout), dialect=dialect, other_splits=splits)
+    try:
+        corpus = from_table(table, str(source), layout)
+    except MissingColumn as error:
+        if layout.header and dialect is not None and dialect.delimiter is not None and _has_row_for_header(table):
+            raise MissingColumn(f"{error} {without_header(len(table.column_names))}") from None
+        raise
+    return replace(corpus, dialect=dialect, other_splits=splits)
 
 
 def read_texts(source: str | Path, layout: Layout = _DEFAULT) -> list[str]:
@@ -336,6 +350,12 @@ def _refuse_several_labels(table: Dataset, name: str, layout: Layout) -> None:
     if layout.label_column is None:
         label_column = known_label(table)
     check_columns(table, name, text_column, label_column, LABEL_COLUMNS)
+
+
+def _has_row_for_header(table: Dataset) -> bool:
+    """Return whether the names of the columns look like values, or one of them is a value of its column."""
+    start = table.with_format(None)[:LOOKED_AT]
+    return seems_row(table.column_names) or any(name in values for name, values in start.items())
 
 
 def _starts_with_names(table: Dataset, text_column: str | None) -> bool:

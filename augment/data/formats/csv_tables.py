@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import logging
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -13,13 +14,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from augment.data.formats.cells import python_columns
 from augment.data.formats.dialect import Dialect, long_fields
 from augment.data.formats.encodings import decoded, guessed_encoding
+from augment.data.formats.headers import named, seems_row, without_header
 from augment.data.layout import Layout
 from augment.data.mapped_tables import in_parts
-from augment.errors import InputError, OutputError
+from augment.errors import InputError, OutputError, listed
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Features
+
+_log = logging.getLogger(__name__)
 
 
 def read_csv(path: Path, layout: Layout, dialect: Dialect) -> Generator[pa.RecordBatch]:
@@ -35,7 +39,7 @@ def read_csv(path: Path, layout: Layout, dialect: Dialect) -> Generator[pa.Recor
     Yields
     ------
     pyarrow.RecordBatch
-        An empty field is null.
+        An empty field is null. Columns without a name in the header are named by `headers.named`.
 
     Raises
     ------
@@ -51,16 +55,24 @@ def read_csv(path: Path, layout: Layout, dialect: Dialect) -> Generator[pa.Recor
         first = next(records, None)
         if first is None:
             raise InputError(f"{path}: the file is empty; expected a header line and rows.")
+        mend = ""
         if layout.header:
-            names = first[1]
+            names = named(first[1])
             if layout.columns:
                 raise InputError(
                     f"{path}: `columns` are the names of a file without a header; give `header=False` with them."
                 )
+            if dialect.unnamed:
+                _log.info(
+                    "%s: columns without a name in the header are called %s here, and are written back without one.",
+                    path,
+                    listed(dialect.unnamed),
+                )
+            mend = f" {without_header(len(names))}" if seems_row(first[1]) else ""
         else:
             names = _given_names(path, layout, first[1])
             records = itertools.chain([first], records)
-        check_duplicates(names, str(path))
+        check_duplicates(names, str(path), mend)
         schema = pa.schema([(name, pa.string()) for name in names])
         start = True
         for batch in in_parts(records):
@@ -87,13 +99,12 @@ def checked_lines(text: Iterable[str], path: Path) -> Iterator[str]:
         yield line
 
 
-def check_duplicates(names: Sequence[str], where: str) -> None:
-    """Refuse a table in which two columns share a name."""
+def check_duplicates(names: Sequence[str], where: str, mend: str = "") -> None:
+    """Refuse a table in which two columns share a name; `mend` is one more sentence of the message."""
     twice = sorted({name for name in names if list(names).count(name) > 1})
     if twice:
-        raise InputError(
-            f"{where}: the column name {', '.join(map(repr, twice))} stands twice; give every column its own name."
-        )
+        names_twice = ", ".join(map(repr, twice))
+        raise InputError(f"{where}: the column name {names_twice} stands twice; give every column its own name.{mend}")
 
 
 def _given_names(path: Path, layout: Layout, fields: list[str]) -> list[str]:
@@ -184,7 +195,7 @@ def write_csv(features: Features, tables: Iterable[pa.Table], handle: BinaryIO, 
     text = io.TextIOWrapper(handle, encoding=dialect.encoding.name, newline="", write_through=True)
     lines = _Lines(dialect)
     try:
-        lines.add([list(features)])
+        lines.add([["" if name in dialect.unnamed else name for name in features]])
         text.write("".join(lines))
         start = 0
         for table in tables:

@@ -9,11 +9,11 @@ import io
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from augment.data.formats.encodings import UTF_8, Encoding, encoding_of
+from augment.data.formats.headers import unnamed
 from augment.data.layout import DELIMITERS, SEPARATED, TEXT_FORMATS, Layout
 from augment.errors import InputError, did_you_mean
 
@@ -36,11 +36,16 @@ class Dialect:
     """The character between fields; None if the file holds JSON."""
     quoting: str = "minimal"
     """Fields in quotes: "minimal", those that need them; "all"; "none", where quotes are characters as any other."""
+    unnamed: tuple[str, ...] = ()
+    """The columns that have no name in the header, by the names that they are given instead."""
 
     def recorded(self) -> dict[str, Any]:
         """Return the dialect as plain data, for a manifest."""
         record = {"encoding": self.encoding.name, "byte_order_mark": bool(self.encoding.mark), "row_end": self.row_end}
-        return record if self.delimiter is None else {**record, "delimiter": self.delimiter, "quoting": self.quoting}
+        if self.delimiter is None:
+            return record
+        own = {"unnamed": list(self.unnamed)} if self.unnamed else {}
+        return {**record, "delimiter": self.delimiter, "quoting": self.quoting, **own}
 
 
 def default_dialect(suffix: str) -> Dialect | None:
@@ -99,10 +104,11 @@ def find_dialect(path: Path, layout: Layout) -> Dialect | None:
         delimiter = _found_delimiter(path, start, layout, quoted=quoted)
     else:
         _check_delimiter(delimiter)
-    records = partial(start.records, delimiter, quoted=quoted)
+    records = start.records(delimiter, quoted=quoted)
     row_end = start.row_end(delimiter if quoted else None)
-    quoting = ("all" if start.is_all_quoted(records(), delimiter, row_end) else "minimal") if quoted else "none"
-    return Dialect(encoding=encoding, row_end=row_end, delimiter=delimiter, quoting=quoting)
+    quoting = ("all" if start.is_all_quoted(records, delimiter, row_end) else "minimal") if quoted else "none"
+    empty = unnamed(records[0]) if layout.header and records else ()
+    return Dialect(encoding=encoding, row_end=row_end, delimiter=delimiter, quoting=quoting, unnamed=empty)
 
 
 @contextlib.contextmanager

@@ -51,6 +51,11 @@ FILES = {
     "mark and crlf": ("in.csv", b"\xef\xbb\xbf" + spelled(",", end="\r\n").encode(), ""),
     "windows": ("in.csv", spelled(";").encode("windows-1252"), "--encoding windows-1252"),
     "unquoted": ("in.tsv", spelled("\t", csv.QUOTE_NONE).encode(), "--quoting none"),
+    "columns without a name": (
+        "in.csv",
+        b"v1,v2,,,\nrare,\xa3 5 off,,,\nrare,Go,, or, stay\n" + b"often,So,,,\n" * 3,
+        "--encoding latin-1 --label-column v1 --text-column v2",
+    ),
     "all quoted": ("in.csv", spelled(",", csv.QUOTE_ALL, "\r").encode(), ""),
 }
 
@@ -102,6 +107,41 @@ def test_what_was_found_is_said_once_and_not_if_quiet(place: Path) -> None:
     ]
     assert run("upsample in.csv -o out.csv --strategy random -q").stderr == ""
     assert json.loads((place / "out.csv.manifest.json").read_text())["input"]["text_column"] == "Tweet"
+
+
+def test_columns_without_a_name_are_called_by_their_place_and_said_once(place: Path) -> None:
+    (place / "in.csv").write_text(",text,label,Unnamed: 0,\n1,One.,a,2,3\n4,Two.,a,5,6\n7,Three.,b,8,\n")
+    line = "upsample in.csv -o out.csv --strategy random --keep-columns"
+    assert run(f"{line} none").stderr.splitlines()[0] == (
+        "in.csv: columns without a name in the header are called 'Unnamed: 0_', 'Unnamed: 4' here, and are written back"
+        " without one."
+    )
+    assert json.loads((place / "out.csv.manifest.json").read_text())["output"]["unnamed"] == [
+        "Unnamed: 0_",
+        "Unnamed: 4",
+    ]
+    run(f"{line} all --overwrite")
+    header, *rows = (place / "out.csv").read_text().splitlines()
+    assert header.startswith(",text,label,Unnamed: 0,,is_synthetic,")
+    assert rows[-1].startswith("7,Three.,b,8,,true,")
+
+
+@pytest.mark.parametrize(
+    ("content", "fields"),
+    [
+        ("positive,A lovely meal by the sea\nnegative,Bad tea.\n", 2),
+        ("tea,bad\nwine,good\ncake,bad\n", 2),
+        ("5,5,Fine.\n1,2,So so.\n", 3),
+    ],
+)
+def test_a_first_row_in_the_place_of_the_header_is_recognised(place: Path, content: str, fields: int) -> None:
+    (place / "in.csv").write_text(content)
+    done = CliRunner().invoke(main, ["inspect", "in.csv"])
+    mend = f"If line 1 is a row, give --no-header, and names for its {fields} columns as --columns."
+    assert done.exit_code == 2
+    assert done.stderr.rstrip().endswith(mend)
+    (place / "in.csv").write_text("Title,Kind\nTea,bad\nWine,good\n")
+    assert "--no-header" not in CliRunner().invoke(main, ["inspect", "in.csv"]).stderr
 
 
 def test_json_goes_in_and_out(place: Path) -> None:
