@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import io
 import json
+import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Features
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _EXPECTED = '{"text": …, "label": …}'
 
 
@@ -42,7 +44,7 @@ def read_jsonl(path: Path, layout: Layout, dialect: Dialect) -> Generator[pa.Rec
     Raises
     ------
     InputError
-        If the file is empty or broken, or a column has values of several types.
+        If the file is empty or broken, or holds half of a character, or a column has values of several types.
     """
     with open(path, "rb") as handle, decoded(handle, dialect.encoding, "\n") as text:
         batches = _typed(_objects(checked_lines(text, path), path), path)
@@ -148,9 +150,15 @@ def _typed(rows: Iterable[tuple[str, dict[str, Any]]], path: Path) -> Generator[
             known = types.get(name, pa.null())
             try:
                 columns[name], types[name] = _inferred(values, known)
+            except UnicodeEncodeError:
+                raise _half_character(path, batch) from None
             except (ValueError, TypeError, OverflowError):
                 raise _mixed_types(path, name, places, values, known) from None
-        yield pa.record_batch(columns)
+        try:
+            made = pa.record_batch(columns)
+        except UnicodeEncodeError:  # of the name of a column
+            raise _half_character(path, batch) from None
+        yield made
 
 
 def _inferred(values: Sequence[Any], known: pa.DataType) -> tuple[pa.Array, pa.DataType]:
@@ -160,6 +168,19 @@ def _inferred(values: Sequence[Any], known: pa.DataType) -> tuple[pa.Array, pa.D
     array = pa.array(values)
     fields = [pa.schema([("", known)]), pa.schema([("", array.type)])]
     return array, pa.unify_schemas(fields, promote_options="permissive").field(0).type
+
+
+def _half_character(path: Path, rows: Sequence[tuple[str, dict[str, Any]]]) -> InputError:
+    """Find the first surrogate that stands alone."""
+    for place, row in rows:
+        for name, value in row.items():
+            shown = json.dumps([name, value], ensure_ascii=False)
+            if found := _SURROGATE.search(shown):
+                return InputError(
+                    f"{path}, {place}: column {name!r} holds \\u{ord(found[0]):04x}, which is half of a character (a"
+                    f" surrogate without its partner); mend or remove the {place.partition(' ')[0]}."
+                )
+    raise AssertionError("no surrogate stands alone")
 
 
 def _mixed_types(path: Path, name: str, places: list[str], values: list[Any], known: pa.DataType) -> InputError:

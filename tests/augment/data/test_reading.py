@@ -204,8 +204,18 @@ def test_the_standard_input_is_no_table() -> None:
         ),
         (
             "t.jsonl",
-            '{"x": "\\ud800"}\n',
-            "t.jsonl, line 1: column 'x' holds \"\\ud800\", which does not fit type null",
+            '{"x": "\\ud83d\\ude00"}\n{"y": 1}\n{"x": "so \\ud83d"}\n',
+            "t.jsonl, line 3: column 'x' holds \\ud83d, which is half of a character (a surrogate without its partner)",
+        ),
+        (
+            "t.json",
+            '[{"x": "a"}, {"x": "\\udc00"}]',
+            "t.json, record 2: column 'x' holds \\udc00, which is half of a character",
+        ),
+        (
+            "t.jsonl",
+            '{"\\udfff": 1}\n',
+            "t.jsonl, line 1: column '\\udfff' holds \\udfff, which is half of a character",
         ),
         ("t.json", "", "t.json: is not valid JSON (Expecting value"),
         ("t.json", "[]", "t.json: expected a list of objects such as {"),
