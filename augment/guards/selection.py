@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from augment.errors import InputError
@@ -114,6 +114,30 @@ def select(
     guards += [guard for guard in own if guard.name not in names]
     order = {name: place for place, name in enumerate(GUARDS.own)}
     return sorted(guards, key=lambda guard: order.get(guard.name, len(order)))
+
+
+def asked_by_default(guards: Sequence[Guard], notes: Container[str]) -> list[Guard]:
+    """Mark those guards of an earlier run that were default ones, so that their fit says again what it finds.
+
+    Parameters
+    ----------
+    guards : sequence of Guard
+        All that the run asked. Those among the notes get `Guard.by_default`.
+    notes : container of str
+        The names of the default guards that had something to say; see `augment.text.base.FittedGuards`.
+
+    Returns
+    -------
+    list of Guard
+        Default guards among the notes that were left out after their fit. They are fitted again.
+    """
+    for guard in guards:
+        guard.by_default = guard.name in notes
+    names = {guard.name for guard in guards}
+    left_out = [guard for guard in map(GUARDS.parse, DEFAULT) if guard.name in notes and guard.name not in names]
+    for guard in left_out:
+        guard.by_default = True
+    return left_out
 
 
 def suiting(named: Sequence[Guard], budget: Mapping[Any, int] | None, rows: int) -> list[Guard]:

@@ -16,6 +16,7 @@ from pydantic import ValidationError, create_model
 
 from augment.data import corpus
 from augment.data.corpus import Corpus
+from augment.data.formats.encodings import checked_encoding
 from augment.data.layout import Layout, check_layout
 from augment.data.named_files import NamedFile
 from augment.errors import InputError, did_you_mean
@@ -23,7 +24,7 @@ from augment.files import check_exists
 from augment.generation import budget
 from augment.generation.singletons import Singletons
 from augment.guards.base import Guard
-from augment.guards.selection import NONE, choice
+from augment.guards.selection import NONE, asked_by_default, choice
 from augment.identity import difference, digest, installed_versions
 from augment.registry import GUARDS, STRATEGIES
 from augment.run.job import HeldOutTexts, check_strategy, run_settings
@@ -97,12 +98,15 @@ class RunConfig(Settings):
     against: tuple[_HeldOut, ...] | None = None
     strategy: _Part | None = None
     guards: tuple[_Part, ...] | None = None
+    guard_notes: dict[str, str] | None = None
+    """Its keys name the default guards that had something to say when they were fitted."""
     sampling_strategy: Any = None
     seed: int | None = None
     max_per_source: int | None = None
     only_synthetic: bool | None = None
     keep_columns: Literal["all"] | tuple[str, ...] | None = None
     singletons: Singletons | None = None
+    output_encoding: str | None = None
     encoder: _Encoder | None = None
     decode: Literal["nearest"] | None = None
     versions: dict[str, str] | None = None
@@ -136,6 +140,8 @@ class RunRequest:
     only_synthetic: bool
     keep_columns: KeepColumns | None
     singletons: Singletons | None
+    output_encoding: str | None
+    """The encoding of a text file that the configuration file names."""
     path: Path | None
     """The configuration file, or None."""
     named: Container[str]
@@ -349,6 +355,9 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         encoder, encoder_identity = _encoder(recorded.encoder, options, strategy)
         brought = _brought(recorded.strategy) if parts else []
         built = None if parts is None else [GUARDS.from_config(part.config()) for part in parts]
+        left_out = asked_by_default(built or (), recorded.guard_notes or {})
+        if recorded.output_encoding is not None:
+            checked_encoding(recorded.output_encoding)
         if "strategy" not in options:
             _check_sections(recorded, strategy)
     except InputError as error:
@@ -357,7 +366,8 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         raise InputError(f"{path}: {error}") from error
     guards = options.get("guards")
     if built is not None and encoder is None:  # guards of the strategy are not named again
-        listed = [guard for guard in built if guard.to_config() not in brought and guard.name not in replaced]
+        fitted = [*built, *left_out]
+        listed = [guard for guard in fitted if guard.to_config() not in brought and guard.name not in replaced]
         if "strategy" in options and getattr(strategy, "copies", False):  # those of the other strategy do not bind it
             listed = [guard for guard in listed if guard.binds_copies]
         guards = [NONE, *listed, *(guards or ())]  # the file lists all of them
@@ -391,6 +401,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         only_synthetic=bool(first("only_synthetic")),
         keep_columns=first("keep_columns") if encoder is None else options.get("keep_columns"),
         singletons=first("singletons"),
+        output_encoding=recorded.output_encoding,
         path=path,
         named={*(file.name for file in files or ()), *([] if options.get("source") else [source])},
         fingerprint=None if layout_changes else recorded.input.fingerprint,

@@ -148,6 +148,7 @@ class Destination:
         dialect = output_dialect(corpus.dialect, corpus.name, self.output)
         if dialect is not None and self.encoding is not None:
             dialect = replace(dialect, encoding=to_write(self.encoding))
+        manifest.output_encoding = self.encoding
         manifest.output = None if dialect is None else dialect.recorded()
         with staged_text(manifest.to_json(), self.manifest):
             write_batches(features, batches, self.output, dialect)
@@ -262,6 +263,8 @@ def make_file(
     Interrupted
         After Ctrl-C, if some rows are kept in the journal.
     """
+    if destination.encoding is None and destination.output.suffix.lower() in TEXT_FORMATS:
+        destination = replace(destination, encoding=request.output_encoding)
     job = plan_file(request, destination, workers=workers, strict=strict)
     if request.encoder is not None:
         return _make_vectors(request, job, destination, progress, log)

@@ -57,6 +57,8 @@ class Manifest:
     """Parameters of the encoder and identity of its model, for a vector strategy."""
     decode: str | None = None
     """How vectors were decoded, for a vector strategy."""
+    output_encoding: str | None = None
+    """The encoding that was asked for; None for that of the input, or UTF-8."""
     output: dict[str, Any] | None = None
     """How the output is spelled: encoding, row ends, delimiter, quoting. None if it is no text file."""
     cut_texts: int | None = None

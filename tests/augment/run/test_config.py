@@ -81,6 +81,7 @@ def settings(name: str) -> dict[str, Any]:
     [
         (*QUICK, "--param", "protect=shop,old window", "--param", "aug_p=0.4"),
         (*QUICK, "--seed", 2**64 - 1, "--max-per-source", 3, "--sampling-strategy", "neutral=9", "--only-synthetic"),
+        (*QUICK, "--output-encoding", "utf-16"),
         (*QUICK, "--against", "dev.csv", "--labels", "neutral,positive", "--sampling-strategy", "0.8"),
         (
             "--strategy",
@@ -97,6 +98,41 @@ def settings(name: str) -> dict[str, Any]:
 def test_a_run_is_repeated_from_its_manifest_to_the_byte(options):
     run("in.csv", "-o", "one.csv", *options)
     run("--config", "one.csv.manifest.json", "-o", "two.csv")
+    assert Path("two.csv").read_bytes() == Path("one.csv").read_bytes()
+    assert settings("two.csv") == settings("one.csv")
+
+
+def test_the_encoding_of_the_output_is_repeated_and_an_option_or_another_format_goes_before():
+    run("in.csv", "-o", "one.csv", *QUICK, "--output-encoding", "utf-16")
+    again = ("--config", "one.csv.manifest.json", "-q")
+    for output, options, encoding in (
+        ("two.tsv", (), "utf-16-le"),
+        ("three.csv", ("--output-encoding", "utf-8"), "utf-8"),
+        ("four.parquet", (), None),
+    ):
+        run(*again, "-o", output, *options)
+        assert (manifest(output)["output"] or {}).get("encoding") == encoding
+    assert "There is no encoding 'utf-99'" in refused(
+        "in.csv", "--config", written({"output_encoding": "utf-99"}), *QUICK, "-o", "no.csv"
+    )
+
+
+@pytest.mark.parametrize(("rows", "says"), [(3, "is not asked"), (30, "is asked by default")])
+def test_what_default_guards_find_is_found_again_when_a_run_is_repeated(rows, says):
+    words = {"sports": "team game score", "other": "tree river rain"}
+    table(
+        "in.csv",
+        [
+            (f"The {word} number {n} was in the {kind} news of day {n % 7}.", kind)
+            for kind, own in words.items()
+            for word in own.split()
+            for n in range(rows // (1 + (kind == "sports")))
+        ],
+    )
+    run("in.csv", "-o", "one.csv", "--strategy", "nlpaug:keyboard", "-q")
+    (note,) = manifest("one.csv")["guard_notes"].values()
+    assert says in note
+    assert note in run("--config", "one.csv.manifest.json", "-o", "two.csv").stderr
     assert Path("two.csv").read_bytes() == Path("one.csv").read_bytes()
     assert settings("two.csv") == settings("one.csv")
 
