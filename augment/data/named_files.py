@@ -8,7 +8,9 @@ from typing import NamedTuple, Self
 
 from augment.data.corpus import Corpus, open_texts, read
 from augment.data.layout import Layout, has_splits
-from augment.errors import InputError
+from augment.data.other_splits import other_splits, splits_of_folder
+from augment.data.reading import load
+from augment.errors import InputError, listed
 
 _MARKS = {"text_column": ":column=", "split": ":split="}
 """What may stand after the name of a file, each with the name of the field behind it."""
@@ -22,7 +24,7 @@ class NamedFile(NamedTuple):
     text_column: str | None = None
     """The column of its texts. None to look for that of the input, and then for the usual names."""
     split: str | None = None
-    """The split of a saved folder or a hub id. None for that of the input."""
+    """The split of a saved folder or a hub id. None if it has no more than one."""
 
     @classmethod
     def parsed(cls, text: str | os.PathLike[str]) -> Self:
@@ -66,10 +68,18 @@ class NamedFile(NamedTuple):
         Raises
         ------
         InputError
-            If a split is named and the file has none.
+            If a split is named and the file has none, or none is named and a folder has several.
         """
         if self.split is None:
-            return layout
+            splits = splits_of_folder(self.name)
+            if not splits and not os.path.exists(self.name):  # a name of the hub, whose splits come with the data
+                splits = (layout.split, *other_splits(self.name, load(self.name, layout), layout.split))
+            if len(splits) > 1:
+                example = self._replace(split=next(split for split in splits if split != "train"))
+                raise InputError(
+                    f"{self.name}: has the splits {listed(splits)}; name the one that is meant, e.g. {example}."
+                )
+            return replace(layout, split=splits[0]) if splits else layout
         if not has_splits(self.name):
             raise InputError(f"{self}: a split is for hub ids and folders saved with several splits. Leave it out.")
         return replace(layout, split=self.split)

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
+from typing import Protocol
+
 from augment.data.corpus import Corpus
+from augment.data.named_files import NamedFile
 from augment.data.text_pairs import other_of
+from augment.errors import listed
 
 NOT_SOURCES = "They are kept, and nothing is made from them."
 NOT_USED = "They are left out."
+
+
+class _File(Protocol):
+    """A file that is read beside the input."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def split(self) -> str | None: ...
 
 
 def left_out(corpus: Corpus) -> str | None:
@@ -98,6 +113,47 @@ def other_text(corpus: Corpus) -> str | None:
     if other is None:
         return None
     return f"{corpus.name}: each row is a pair of texts; {corpus.text_column!r} is read, and {other!r} is not."
+
+
+def other_splits(corpus: Corpus, files: Iterable[_File] = ()) -> list[str]:
+    """Return the other splits of a table's data set that are not among the files beside it."""
+    own = {file.split for file in files if _is_one(file.name, corpus.name)}
+    return [split for split in corpus.other_splits if split not in own]
+
+
+def _is_one(name: str, other: str) -> bool:
+    """Return whether two names are of one data set."""
+    return name == other or (os.path.exists(name) and os.path.exists(other) and os.path.samefile(name, other))
+
+
+def on_splits(corpus: Corpus, files: Iterable[_File] = (), fate: str = "not read") -> str | None:
+    """Return one line on the splits of the same data set that are not read, or None if there are none.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    files : iterable
+        Files beside it, such as held-out ones, each with a `name` and a `split`. Their splits do not count.
+    fate : str, default="not read"
+        What becomes of the splits.
+
+    Returns
+    -------
+    str or None
+    """
+    splits = other_splits(corpus, files)
+    if not splits:
+        return None
+    what, verb = ("its other split", "is") if len(splits) == 1 else ("its other splits", "are")
+    return f"{corpus.name}: {what} {listed(splits)} {verb} {fate}."
+
+
+def not_held_out(corpus: Corpus, files: Iterable[_File]) -> str | None:
+    """Return one line on the splits of the same data set that are not held out, and how to do so, or None."""
+    files = list(files)
+    line = on_splits(corpus, files, "not held out")
+    named = [str(NamedFile(corpus.name, split=split)) for split in other_splits(corpus, files)]
+    return None if line is None else f"{line} Give `against={named!r}` to do so."
 
 
 def on_reading(corpus: Corpus, fate: str) -> list[str]:

@@ -29,11 +29,16 @@ def other_splits(source: str | Path, table: Dataset, split: str) -> tuple[str, .
     tuple of str
         In the order of the data set; empty for a file, or a folder of one table.
     """
-    splits: list[str] = []
+    splits = splits_of_folder(source)
+    if not os.path.exists(source) and table.info.splits is not None:
+        splits = tuple(str(name) for name in table.info.splits)
+    return tuple(name for name in splits if name != split)
+
+
+def splits_of_folder(source: str | Path) -> tuple[str, ...]:
+    """Return the splits of a saved folder, in its order; empty for anything else."""
     if os.path.isdir(source):
         with contextlib.suppress(OSError, ValueError, KeyError):  # a folder of one table has no such file
             content = (Path(source) / "dataset_dict.json").read_text(encoding="utf-8")
-            splits = [str(name) for name in json.loads(content)["splits"]]
-    elif not os.path.exists(source) and table.info.splits is not None:
-        splits = [str(name) for name in table.info.splits]
-    return tuple(name for name in splits if name != split)
+            return tuple(str(name) for name in json.loads(content)["splits"])
+    return ()

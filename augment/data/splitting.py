@@ -13,7 +13,7 @@ import numpy as np
 from augment.data.corpus import read
 from augment.data.formats.dialect import output_dialect
 from augment.data.layout import FORMATS, Layout
-from augment.data.notes import NOT_USED, on_rows
+from augment.data.notes import NOT_USED, on_rows, on_splits
 from augment.data.table_columns import batches, selected
 from augment.data.writing import check_name, write_batches
 from augment.errors import InputError, OutputError
@@ -39,7 +39,7 @@ class SplitResult:
     without_text: int
     """Rows of the input that have no text. They are in no part."""
     notes: list[str]
-    """A line for each kind of rows that are left out."""
+    """A line for each kind of rows that are left out, and one for other splits of the same data set."""
 
 
 def split_rows(
@@ -222,7 +222,9 @@ def split_file(
         part: dict(zip(classes, np.bincount(corpus.codes[rows], minlength=len(classes)).tolist(), strict=True))
         for part, rows in parts.items()
     }
-    return SplitResult(counts, len(corpus.texts) - len(usable), on_rows(corpus, NOT_USED))
+    other = on_splits(corpus)
+    notes = [*on_rows(corpus, NOT_USED), *([] if other is None else [other])]
+    return SplitResult(counts, len(corpus.texts) - len(usable), notes)
 
 
 def _check_folder(path: Path, *, overwrite: bool) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from augment import registry
+from augment.data.notes import other_splits
 from augment.guards.base import Guard
 from augment.identity import digest, installed_versions
 from augment.run.job import Job
@@ -93,12 +94,6 @@ def _repeatable(job: Job) -> Any:
     return job.sampling_strategy
 
 
-def splits_not_held_out(job: Job) -> list[str]:
-    """Return the other splits of the input's data set that are not among the held-out files."""
-    own = {file.split for file in job.held_out if file.name == job.corpus.name}
-    return [split for split in job.corpus.other_splits if split not in own]
-
-
 def recorded(
     job: Job,
     *,
@@ -154,7 +149,7 @@ def recorded(
         only_synthetic=only_synthetic,
         keep_columns=list(keep) if isinstance(keep := job.columns.keep, tuple) else keep,
         empty_columns=list(job.columns.empty),
-        splits_not_held_out=splits_not_held_out(job),
+        splits_not_held_out=other_splits(job.corpus, job.held_out),
         singletons=job.single_rows.request,
         single_classes=list(job.single_rows.classes),
         counts_before=job.counts,

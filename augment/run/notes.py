@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from augment.data.named_files import NamedFile
-from augment.data.notes import NOT_SOURCES, on_rows
+from augment.data.notes import NOT_SOURCES, not_held_out, on_rows
 from augment.errors import listed
 from augment.run.job import Job
-from augment.run.manifest import splits_not_held_out
 from augment.text.base import TextStrategy
 
 _ADVICE = (
@@ -29,18 +27,7 @@ def on_outcome(job: Job) -> list[str]:
     """
     advice = _ADVICE if isinstance(job.strategy, TextStrategy) else _OF_VECTORS
     note = job.columns.note(advice) if sum(job.budget.values()) else None
-    return [line for line in (note, _on_splits(job)) if line is not None]
-
-
-def _on_splits(job: Job) -> str | None:
-    """Return one line on splits of the same data set that are not held out."""
-    splits = splits_not_held_out(job)
-    if not splits:
-        return None
-    what = "its other split" if len(splits) == 1 else "its other splits"
-    files = [str(NamedFile(job.corpus.name, split=split)) for split in splits]
-    verb = "is" if len(splits) == 1 else "are"
-    return f"{job.corpus.name}: {what} {listed(splits)} {verb} not held out. Give `against={files!r}` to do so."
+    return [line for line in (note, not_held_out(job.corpus, job.held_out)) if line is not None]
 
 
 def on_job(job: Job) -> list[str]:

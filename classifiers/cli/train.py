@@ -20,11 +20,13 @@ from augment.cli.options import layout_of, layout_options, seed_option, values_o
 from augment.errors import InputError
 from augment.name_lists import read_mapping
 from classifiers.cli.commands import resumable
-from classifiers.config import AUGMENTATIONS, Static, TrainConfig
+from classifiers.config import AUGMENTATIONS, Static, TrainConfig, makes_rows
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
+    from augment.data.corpus import Corpus
+    from augment.data.named_files import NamedFile
     from classifiers.training.result import TrainResult
 
 
@@ -198,6 +200,8 @@ def train_command(
     rows = read(source, layout)
     held_out = validated[0].labelled(layout) if validated else None
     never = [text for file in beside for text in file.texts(layout)]
+    if (line := _on_splits(config, rows, beside, validated)) is not None and not quiet:
+        note(line)
     with resumable(output_dir, "checkpoints"):
         result = train(
             config,
@@ -218,6 +222,19 @@ def train_command(
         click.echo(json.dumps(result.record(), indent=2, ensure_ascii=False))
     elif not quiet:
         _show(result, output_dir)
+
+
+def _on_splits(config: TrainConfig, rows: Corpus, beside: list[NamedFile], validated: list[NamedFile]) -> str | None:
+    """Return one line on the splits of the training data that are neither read nor held out, or None."""
+    from augment.data.notes import not_held_out, on_splits, other_splits
+
+    files = [*beside, *validated]
+    if makes_rows(config.augmentation) or rows.is_synthetic.any():
+        return not_held_out(rows, files)
+    line = on_splits(rows, files)
+    if line is None or validated:
+        return line
+    return f"{line} Give `validation='{rows.name}:split={other_splits(rows)[0]}'` to evaluate on one."
 
 
 def _settings(others: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from augment_command import invoke, manifest, refused
+from click.testing import CliRunner
 from datasets import Dataset, DatasetDict, SplitDict, SplitInfo
 from swapped_words import LABELS, TEXTS, Swap
 
@@ -15,6 +16,7 @@ from augment.data import read
 from augment.data.layout import Layout
 from augment.data.named_files import NamedFile
 from augment.errors import InputError
+from classifiers.cli.entry import main as classifiers
 
 RUN = "upsample films -o out.csv --strategy nlpaug:keyboard"
 
@@ -116,6 +118,40 @@ def test_the_name_of_a_file_is_read_by_one_grammar(text, expected):
 def test_a_name_that_says_too_little_is_refused(text):
     with pytest.raises(InputError, match="with its split FOLDER:split=NAME, and with both"):
         NamedFile.parsed(text)
+
+
+@pytest.mark.parametrize(
+    "option", ["upsample films --strategy random -o out.csv --against", "train films -o model --validation"]
+)
+def test_a_folder_of_several_splits_is_never_read_without_the_name_of_one(films, option):
+    says = (
+        "films: has the splits 'train', 'validation', 'test'; name the one that is meant, e.g. films:split=validation."
+    )
+    if option.startswith("upsample"):
+        refused(f"{option} films", says)
+    else:
+        result = CliRunner().invoke(classifiers, [*option.split(), "films"])
+        assert (result.exit_code, result.stderr) == (2, f"Error: {says}\n")
+        assert not Path("model").exists()
+    DatasetDict(test=Dataset.from_dict({"text": ["Never seen."]})).save_to_disk("single")
+    assert NamedFile("single").texts(Layout()) == ["Never seen."], "the only one needs no name"
+
+
+def test_a_hub_data_set_of_several_splits_is_asked_about_too(monkeypatch):
+    table = Dataset.from_dict({"text": TEXTS, "label": LABELS})
+    table.info.splits = SplitDict({name: SplitInfo(name, 1, 12) for name in ("train", "test")})
+    monkeypatch.setattr("datasets.load_dataset", lambda *names, split: table)
+    monkeypatch.setattr("augment.models.hub.reachable", lambda: True)
+    for read_named in (NamedFile("someone/films").texts, NamedFile("someone/films").labelled):
+        with pytest.raises(
+            InputError, match=r"has the splits 'train', 'test'; name .* e\.g\. someone/films:split=test"
+        ):
+            read_named(Layout())
+
+
+def test_a_split_names_the_splits_that_it_does_not_read(films):
+    says = "films: its other splits 'validation', 'test' are not read."
+    assert says in invoke("split films -o parts --shares .5,.5").stdout.splitlines()
 
 
 def test_a_split_of_what_has_none_is_refused_in_one_line(films):

@@ -7,6 +7,7 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from datasets import Dataset, DatasetDict
 from small_trainings import TRAIN, VALIDATION
 
 from augment.data.notes import cut_texts, left_out, on_reading, without_text
@@ -99,6 +100,24 @@ def test_a_prediction_says_it_too_and_labels_every_row(trained, monkeypatch):
     assert "new.csv: 1 of 3 texts have more than 12 tokens." in result.stderr
     piped = run("predict", "model", "-", "--device", "cpu", input="the staff\n\n")
     assert "The standard input: 1 of 2 rows have no text." in piped.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), "are not read. Give --validation films:split=dev to evaluate on one."),
+        (("--validation", "films:split=dev"), "its other split 'test' is not read."),
+        (("--augment", "random", "--sampling-strategy", "+9"), "Give --against films:split=dev --against films:split=test to do so."),
+    ],
+)
+def test_a_training_names_the_other_splits_of_its_folder(trained, tiny, monkeypatch, tmp_path, options, says):
+    monkeypatch.chdir(tmp_path)
+    parts = {"train": TRAIN, "dev": VALIDATION, "test": VALIDATION}
+    tables = {name: Dataset.from_dict({"text": texts, "label": labels}) for name, (texts, labels) in parts.items()}
+    DatasetDict(tables).save_to_disk("films")
+    quick = ("--max-steps", "1", "--encoder", tiny("bert"), "--device", "cpu", "--dtype", "float32")
+    lines = run("train", "films", "-o", "model", *options, *quick).stderr.splitlines()
+    assert [line for line in lines if line.startswith("films: its other") and line.endswith(says)], lines
 
 
 def test_pairs_of_texts_are_said_to_be_read_in_half(trained, monkeypatch):
