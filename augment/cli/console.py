@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import logging
 import os
@@ -55,10 +54,16 @@ class Commands(Group):
             there = ", ".join(self.list_commands(ctx))
             raise click.UsageError(f"{error.format_message()} {ctx.command_path} has {there}.", ctx) from None
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the options of the program. ``--help`` and ``--version`` print here."""
+        with _until_the_reader_leaves():
+            return super().make_context(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. Its errors name its options, where those of the library name parameters."""
         try:
-            return super().invoke(ctx)
+            with _until_the_reader_leaves():
+                return super().invoke(ctx)
         except CounterpoiseError as error:
             command = self.commands.get(str(ctx.invoked_subcommand))
             if command is not None:
@@ -76,7 +81,8 @@ class Commands(Group):
             with warnings.catch_warnings(), _notes_shown():
                 warnings.showwarning = _warn  # type: ignore[assignment]
                 code = super().main(*args, **kwargs) or 0
-            sys.stdout.flush()
+            with _until_the_reader_leaves():
+                sys.stdout.flush()
             sys.exit(code)
         except CounterpoiseError as error:
             _fail(str(error), error.exit_code)
@@ -88,10 +94,7 @@ class Commands(Group):
         except (click.Abort, KeyboardInterrupt):
             _fail("Interrupted: nothing was written.", INTERRUPTED)
         except OSError as error:
-            with contextlib.suppress(OSError):  # what is still buffered must not raise once more at exit
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            if error.errno == errno.EPIPE:
-                sys.exit(CLOSED)
+            _drop_what_is_buffered()
             _fail(f"{error.filename or 'The standard output'}: {error.strerror or error}.", 2)
 
 
@@ -148,6 +151,22 @@ class _Notes(logging.Handler):
         if message not in self._said and not (context is not None and context.params.get("quiet")):
             self._said.add(message)
             note(message)
+
+
+@contextlib.contextmanager
+def _until_the_reader_leaves() -> Iterator[None]:
+    """End the program with `CLOSED` when a block prints into a closed pipe. `click` itself would end it with 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        _drop_what_is_buffered()
+        sys.exit(CLOSED)
+
+
+def _drop_what_is_buffered() -> None:
+    """Let what the standard output still holds go nowhere, so that it does not raise once more at exit."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager
