@@ -102,8 +102,9 @@ def inspect_command(source: str, **others: Any) -> None:
     if inspection.suggestion is None:
         click.echo("The classes are balanced: no upsampling is needed.")
     else:
-        suggested = for_shell(inspection.suggestion)
-        click.echo(f"Suggested: --sampling-strategy {suggested}  (at most as many new rows as real ones)")
+        joint = "=" if inspection.suggestion.startswith("-") else " "  # a class "-a" would be taken for an option
+        suggested = f"--sampling-strategy{joint}{for_shell(inspection.suggestion)}"
+        click.echo(f"Suggested: {suggested}  (at most as many new rows as real ones)")
 
 
 @command(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from augment.cli.standard_streams import refuse_streams
+from augment.cli.dashes import refuse_options, refuse_streams
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
@@ -95,7 +95,8 @@ class Command(click.Command):
         self.examples = examples or {}
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments; ``-`` is refused where it would be taken for the name of a file."""
+        """Read the arguments; an option that stands for a value is refused, and ``-`` that stands for a file."""
+        refuse_options(ctx, args)
         rest = super().parse_args(ctx, args)
         refuse_streams(ctx)
         return rest

@@ -24,6 +24,8 @@ from augment.cli.options import (
     values_of,
     with_file_name,
 )
+from augment.errors import did_you_mean
+from augment.name_lists import split
 
 
 @command(
@@ -193,12 +195,9 @@ def upsample_command(
     # Before pyarrow is imported: its own allocator keeps what was freed, a quarter of the peak at a million rows.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     _refuse_idle(context)
-    check_there(
-        [others["source"]],
-        beside=others["against"],
-        models=[others["model"], others["encoder"]],
-        paths=[config],
-    )
+    # Whether a strategy has the parameters is known once it is loaded, and models are looked for after that.
+    known = [] if parameters or config else [others[name] for name in _model_options(others["strategy"])]
+    check_there([others["source"]], beside=others["against"], models=known, paths=[config])
     from augment.run.config import settle
     from augment.run.file_run import Destination, make_file, plan_file
     from augment.run.notes import on_job
@@ -208,6 +207,7 @@ def upsample_command(
     if destination is not None:
         check_paths(destination, report)
     request = settle(config, _chosen_options(context, parameters, others))
+    check_there(models=[others["model"], others["encoder"]])
     if dry_run or destination is None:
         job = plan_file(request, destination, workers=workers, strict=strict)
         if not quiet:
@@ -257,6 +257,15 @@ def _refuse_idle(context: click.Context) -> None:
                 )
 
 
+def _model_options(strategy: str) -> tuple[str, ...]:
+    """Return the options that name a model of this strategy, as far as that is known before it is loaded."""
+    from augment.registry import STRATEGIES
+
+    if STRATEGIES.own.get(strategy, "").startswith("augment.vectors."):
+        return ("encoder",)
+    return ("model",) if strategy == "fillmask" else ()
+
+
 def _chosen_options(context: click.Context, parameters: tuple[str, ...], others: dict[str, Any]) -> dict[str, Any]:
     """Return the options that the user gave, by the names that `augment.run.config.settle` takes."""
     named = {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
@@ -266,12 +275,24 @@ def _chosen_options(context: click.Context, parameters: tuple[str, ...], others:
     if "keep_columns" in options:
         options["keep_columns"] = kept_columns(options["keep_columns"])
     if (poles := options.pop("polarity", None)) is not None:
-        if not poles.strip():
-            raise click.UsageError("--polarity names a class of a pole, e.g. positive=praise.")
-        options["guards"] = (*options.get("guards", ()), f"polarity:{poles}")
+        options["guards"] = (*options.get("guards", ()), _polarity_guard(poles))
     if options.pop("no_header", False):
         options["header"] = False
     return {**options, "parameters": values_of(parameters)}
+
+
+def _polarity_guard(poles: str) -> str:
+    """Return the guard that `--polarity` is short for."""
+    from augment.guards.polarity import NAMES
+
+    named = [part.partition("=") for part in split(poles)]
+    wrong = [pole.strip() for pole, equals, _ in named if equals and pole.strip() not in NAMES]
+    if not named[0][1] or wrong:
+        raise click.UsageError(
+            f"--polarity is written POLE=CLASS,… with the poles {', '.join(NAMES)}, e.g. positive=praise. Got"
+            f" {poles!r}.{did_you_mean(wrong or poles, NAMES)}"
+        )
+    return f"polarity:{poles}"
 
 
 def _say_notes(job: Any) -> None:

@@ -336,7 +336,7 @@ def _refuse_pair(table: Dataset, name: str, requested: str | None) -> None:
         what = "a run reads one of them" if both else "say which one is read"
         raise InputError(
             f"{name}: each row is a pair of texts, {first!r} and {second!r}; {what}: `text_column={first!r}`, or"
-            f" `text_column={second!r}`. With `keep_columns`, upsampling copies the other one into new rows."
+            f" `text_column={second!r}`. Upsampling can copy the other one into new rows."
             + " To change both, make rows once for each column: see docs/files.md."
             * both
         )

@@ -185,7 +185,7 @@ def _check_one_hot(table: Dataset, name: str) -> None:
         mend = "Exactly one is 1 in each row: make one column of labels, e.g. frame[names].idxmax(axis=1) in pandas."
     else:
         first = next(iter(flags))
-        mend = f"Balance one of them at a time, e.g. `label_column={first!r}` and `keep_columns='all'`."
+        mend = f"Balance one of them at a time, e.g. `label_column={first!r}`; new rows can copy the other columns."
     raise InputError(f"{name}: has a column of 0 and 1 for each label ({listed(list(flags))}). {_CLASS} {mend}")
 
 

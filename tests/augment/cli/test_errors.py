@@ -143,6 +143,31 @@ def test_an_option_that_cannot_be_used_is_refused(options, says):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
+        ("--strategy random --model no/such", "The strategy 'random' has no parameter 'model'."),
+        ("--strategy smote --model no/such", "The strategy 'smote' has no --model"),
+        ("--strategy fillmask --model no/such --param nosuch=1", "'fillmask' has no parameter 'nosuch'."),
+    ],
+)
+def test_parameters_are_judged_before_a_model_is_looked_for(monkeypatch, options, says):
+    monkeypatch.setattr("augment.models.hub.reachable", lambda: pytest.fail("the hub was asked"))
+    refused(f"upsample in.csv -o out.csv {options}", says)
+
+
+@pytest.mark.parametrize("name", ["--polarity", "--seed", "--labels", "--param", "--model"])
+def test_an_option_is_not_taken_for_the_value_of_another_one(name):
+    refused(f"upsample in.csv {name} -o out.csv", f"{name} lacks its value: '-o' comes next", f"write {name}=-o.")
+    refused(f"upsample in.csv -o {name} x", f"-o lacks its value: '{name}' comes next", f"write -o{name}.")
+
+
+def test_a_value_that_begins_with_a_dash_can_be_meant():
+    table("in.csv", [{"text": row["text"], "label": {"neutral": "-n"}.get(row["label"], "-5")} for row in ROWS])
+    augment("upsample in.csv -o out.csv --labels=-n,-5 --sampling-strategy=-n=8")
+    augment("upsample in.csv -o more.csv --labels -5,-n --seed 3")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
         ("--param mask_ratio=2", ("`mask_ratio`", "(0, 1]", "Got 2.0")),
         ("--param mask_ratio=0", ("`mask_ratio`", "(0, 1]")),
         ("--param mask_ratio=x", ("`mask_ratio`", "a number in (0, 1]", "'x'")),

@@ -49,6 +49,7 @@ def test_what_inspect_suggests_works_as_it_stands():
         "2x",
         "1.0",
         "-5",
+        "-a",
         "two\nlines",
         "👩‍👩‍👧, 家",
         "100% sure",

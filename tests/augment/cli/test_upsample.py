@@ -410,10 +410,18 @@ def test_the_classes_of_each_pole_can_be_named(mini):
     assert guard["identity"]["poles"] == {"Lob": "positive", "info": "neutral"}
 
 
-@pytest.mark.parametrize("poles", ["''", "pos=Lob", "positive=Gelb", "positive"])
-def test_poles_that_cannot_be_used_are_refused(mini, poles):
-    table("own.csv", [{"text": row["text"], "label": {"neutral": "info"}.get(row["label"], "Lob")} for row in ROWS])
-    refused(f"upsample own.csv -o a.csv --strategy fillmask --polarity {poles}", "pol")
+@pytest.mark.parametrize("poles", ["''", "pos=Lob", "positive", "positive=Lob,neutrl=info"])
+def test_what_names_no_class_of_a_pole_is_refused_in_the_words_of_the_option(mini, poles):
+    line = refused(
+        f"upsample in.csv -o a.csv --strategy fillmask --polarity {poles}",
+        "--polarity is written POLE=CLASS,… with the poles positive, negative, neutral, e.g. positive=praise. Got",
+    )
+    assert "guard" not in line
+    assert ("Did you mean 'neutral'?" in line) == ("neutrl" in poles)
+
+
+def test_a_pole_of_no_class_of_the_data_is_refused(mini):
+    refused("upsample in.csv -o a.csv --strategy fillmask --polarity positive=Gelb", "'Gelb'", "no such class")
 
 
 # Real data
