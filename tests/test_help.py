@@ -39,7 +39,8 @@ def context(path: tuple[str, ...]) -> click.Context:
     """Return the context of a command below those of its groups, as a shell opens them."""
     parent = None
     for depth in range(1, len(path) + 1):
-        parent = click.Context(EVERY[path[:depth]], parent, path[depth - 1], **EVERY[path[:depth]].context_settings)
+        command = EVERY[path[:depth]]
+        parent = command.context_class(command, parent, path[depth - 1], **command.context_settings)
     return parent
 
 
@@ -96,13 +97,17 @@ def test_no_line_on_strategies_and_guards_is_wider_than_the_terminal(
 
 @pytest.mark.parametrize("columns", [60, 80, 100])
 @pytest.mark.parametrize("path", EVERY, ids=" ".join)
-def test_nothing_in_the_help_is_cut_off(path: tuple[str, ...], columns: int, monkeypatch: pytest.MonkeyPatch):
+def test_nothing_in_the_help_is_cut_off_and_what_can_be_pasted_is_whole(
+    path: tuple[str, ...], columns: int, monkeypatch: pytest.MonkeyPatch
+):
     text = shown(path, columns, monkeypatch)
-    flat = " ".join(text.replace("-\n", "-").split())
+    flat = " ".join(text.split())
     assert not re.search(r"\w\.\.\.(?!\])", flat)  # [ARGS]... is how click writes a rest
     for option in EVERY[path].params:
         if isinstance(option, Option) and not option.hidden:
-            assert "".join(option.help.split()) in "".join(text.split())
+            assert option.help in flat
+            for quoted in re.findall(r"`[^`]+`|'[^']+'(?!\w)", option.help):
+                assert quoted in text
 
 
 @pytest.mark.parametrize("columns", [60, 100])

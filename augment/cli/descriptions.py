@@ -9,9 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from augment.cli.help import number, write_line
+from augment.cli.help import Formatter, number, write_line
 from augment.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,7 +43,7 @@ def described(registry: Registry, name: str, example: str) -> str:
     cls = registry.find(name)
     parameters = registry.parameters(cls)
     texts = meanings(cls)
-    formatter = click.HelpFormatter(max_width=100)
+    formatter = Formatter(max_width=100)
     formatter.write_text(f"{name}{f' ({cls.kind})' if hasattr(cls, 'kind') else ''}: {cls.summary}.")
     if not parameters:
         formatter.write_paragraph()
@@ -95,7 +93,7 @@ def listed(registry: Registry, titles: Mapping[str, str], *notes: str) -> str:
             sections.setdefault("Cannot be loaded", []).append((name, str(error)))
         else:
             sections[titles[getattr(cls, "kind", next(iter(titles)))]].append((name, cls.summary))
-    formatter = click.HelpFormatter(max_width=100)
+    formatter = Formatter(max_width=100)
     for title, rows in sections.items():
         if rows:
             with formatter.section(title):

@@ -22,6 +22,38 @@ PATHS = {"FILE": "file", "FILE|-": "file", "DIR": "dir"}
 """Metavars whose values are paths, and what a shell completes them with."""
 
 
+_WHOLE = re.compile(r"`[^`]+`|(?<!\w)'[^']+'")
+"""What stands in quotes may hold spaces, and is pasted as one piece."""
+
+
+class Formatter(click.HelpFormatter):
+    """Text as wide as the terminal, in which no word and nothing in quotes is broken, so that it can be pasted."""
+
+    def write_text(self, text: str) -> None:
+        """Write paragraphs."""
+        paragraphs = (_wrapped(part, self.width, self.current_indent) for part in text.split("\n\n"))
+        self.write("\n\n".join("\n".join(lines) for lines in paragraphs) + "\n")
+
+    def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write terms, and beside or below each its text."""
+        shown = max((len(term) for term, _ in rows if len(term) <= col_max), default=col_max)
+        start = self.current_indent + shown + col_spacing
+        for term, text in rows:
+            first = f"{'':>{self.current_indent}}{term}"
+            lines = _wrapped(text, self.width, start)
+            if lines and len(term) <= col_max:
+                lines[0] = f"{first:<{start}}{lines[0].lstrip()}"
+            else:
+                lines = [first, *lines]
+            self.write("".join(f"{line.rstrip()}\n" for line in lines))
+
+
+class Context(click.Context):
+    """What a command is run in. Its help is written by `Formatter`."""
+
+    formatter_class = Formatter
+
+
 class Option(click.Option):
     """An option that stands in a section of the help, shows its default, and completes paths.
 
@@ -90,6 +122,8 @@ class Command(click.Command):
         See `click.Command`.
     """
 
+    context_class = Context
+
     def __init__(self, *args: Any, examples: Mapping[str, str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples or {}
@@ -144,6 +178,21 @@ class Group(Command, click.Group):
         """Write the commands, and then the options."""
         self.format_commands(ctx, formatter)
         super().format_options(ctx, formatter)
+
+
+def _wrapped(text: str, width: int, indent: int) -> list[str]:
+    """Return the lines of a text. Nothing that is pasted is broken, even if a line is too long then."""
+    whole = _WHOLE.sub(lambda match: match[0].replace(" ", "\0"), text)
+    space = " " * indent
+    lines = textwrap.wrap(
+        whole,
+        max(width, indent + 11),
+        initial_indent=space,
+        subsequent_indent=space,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace("\0", " ") for line in lines]
 
 
 def write_line(formatter: click.HelpFormatter, line: str) -> None:

@@ -104,8 +104,7 @@ from augment.name_lists import split
     option(
         "--polarity",
         metavar="POLE=CLASS,…",
-        help="Which classes are of which pole, as positive=praise,negative=complaint,neutral=[info,other]. Short for"
-        " --guard polarity:….",
+        help="Which classes are of which pole, as positive=praise,neutral=info. Short for --guard polarity:….",
     ),
     option(
         "--against",
