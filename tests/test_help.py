@@ -160,3 +160,10 @@ def test_help_is_plain_text_everywhere(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     for words in (["augment", "--help"], ["classifiers", "train", "--help"]):
         assert "\x1b" not in CliRunner().invoke(counterpoise, words, color=True).output
+
+
+def test_the_help_of_a_command_that_reads_no_labels_shows_no_option_on_them(monkeypatch: pytest.MonkeyPatch):
+    text = shown(("classifiers", "predict"), 80, monkeypatch)
+    assert "--text-column" in text
+    assert "--label" not in text
+    assert "unlabelled" not in text

@@ -45,14 +45,17 @@ def _character(context: click.Context, parameter: click.Parameter, value: str | 
     return "\t" if value in ("tab", "\\t") else value
 
 
-layout_options = section(
-    "Input",
-    option("--text-column", metavar="NAME", show_default="text, sentence, review, …", help="Column of the texts."),
-    option(
-        "--label-column", metavar="NAME", show_default="label, gold_label, sentiment, …", help="Column of the labels."
-    ),
+_TEXT_COLUMN = option(
+    "--text-column", metavar="NAME", show_default="text, sentence, review, …", help="Column of the texts."
+)
+_LABEL_COLUMN = option(
+    "--label-column", metavar="NAME", show_default="label, gold_label, sentiment, …", help="Column of the labels."
+)
+_WITHOUT_HEADER = (
     option("--no-header", is_flag=True, help="The csv or tsv file has no header; give --columns."),
     option("--columns", metavar="A,B,…", help="Column names of a file without a header."),
+)
+_LABELS = (
     option(
         "--label-map",
         metavar="stars",
@@ -62,6 +65,8 @@ layout_options = section(
     option("--labels", metavar="A,B,…", help="Use rows of these classes only."),
     option("--drop-unlabelled", is_flag=True, help="Leave rows without a usable label out."),
     option("--single-label", is_flag=True, help="Take labels such as plot|acting as one class each."),
+)
+_FORM = (
     option("--split", default="train", metavar="NAME", help="Split of a saved folder or hub id."),
     option(
         "--delimiter",
@@ -85,7 +90,10 @@ layout_options = section(
         help="Encoding of a text file without a byte order mark, e.g. windows-1252.",
     ),
 )
-"""The options that say how an input is laid out."""
+layout_options = section("Input", _TEXT_COLUMN, _LABEL_COLUMN, *_WITHOUT_HEADER, *_LABELS, *_FORM)
+"""The options that say how a labelled input is laid out."""
+text_layout_options = section("Input", _TEXT_COLUMN, *_WITHOUT_HEADER, *_FORM)
+"""The same, for a command that reads no labels."""
 
 
 def seed_option(help: str = "Seed of all random draws.", **kwargs: Any) -> Callable[[_Command], _Command]:
@@ -111,13 +119,13 @@ def _one_seed(context: click.Context, parameter: click.Parameter, values: tuple[
 
 
 def layout_of(sources: Sequence[str] | None = None, /, *, labelled: bool = True, **others: Any) -> Layout:
-    """Build the layout from the options of `layout_options`, and refuse what has no effect on the sources."""
+    """Build the layout from `layout_options` or `text_layout_options`; refuse what has no effect on the sources."""
     from augment.data.layout import Layout, check_layout
 
     for name in ("columns", "labels"):
-        if others[name] is not None:
+        if others.get(name) is not None:
             others[name] = _names(name, others[name])
-    layout = Layout(header=not others["no_header"], **{name: others[name] for name in LAYOUT})
+    layout = Layout(header=not others["no_header"], **{name: others[name] for name in LAYOUT if name in others})
     if sources is not None:
         check_layout(layout, sources, labelled=labelled)
     return layout

@@ -17,7 +17,7 @@ from augment.cli.console import note
 from augment.cli.display import progress, show_table
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
-from augment.cli.options import device_option, layout_of, layout_options
+from augment.cli.options import device_option, layout_of, layout_options, text_layout_options
 from augment.errors import InputError, Interrupted
 from classifiers.saved_folder import GRAPH, check_saved
 
@@ -137,7 +137,7 @@ def _no_stream(context: click.Context, parameter: click.Parameter, value: Path |
         help="Form of the output.",
     ),
 )
-@layout_options
+@text_layout_options
 @scoring
 def predict_command(
     model: str,
@@ -164,7 +164,7 @@ def predict_command(
             raise InputError(f"{output}: predictions are written as .csv or .jsonl. Give such a name, or --format.")
     form = form or "csv"
     lines = source == "-" or source.endswith(".txt")
-    layout = line_layout(**others) if lines else layout_of((source,), labelled=False, **others)
+    layout = line_layout(**others) if lines else layout_of((source,), **others)
     check_saved(model)
     check_there([] if source == "-" else [source], models=[model])
     from augment.files import replacing
