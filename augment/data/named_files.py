@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from augment.data.corpus import Corpus, open_texts, read
 from augment.data.layout import Layout, has_splits
 from augment.data.other_splits import other_splits, splits_of_folder
 from augment.data.reading import load
 from augment.errors import InputError, listed
+
+if TYPE_CHECKING:
+    from augment.data.corpus import Corpus
 
 _MARKS = {"text_column": ":column=", "split": ":split="}
 """What may stand after the name of a file, each with the name of the field behind it."""
@@ -101,6 +103,8 @@ class NamedFile(NamedTuple):
         InputError
             See `augment.data.corpus.open_texts`.
         """
+        from augment.data.corpus import open_texts  # numpy, which names do without
+
         mend = f"name one with the file, as in {self.name}{_MARKS['text_column']}NAME"
         texts = open_texts(self.name, self.layout(layout), text_column=self.text_column, mend=mend)
         return [text for text in texts if text is not None]
@@ -122,4 +126,6 @@ class NamedFile(NamedTuple):
         InputError
             See `augment.data.corpus.read`.
         """
+        from augment.data.corpus import read
+
         return read(self.name, replace(self.layout(layout), text_column=self.text_column or layout.text_column))

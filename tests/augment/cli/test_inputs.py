@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"torch", "transformers", "datasets", "pyarrow", "sklearn", "pandas", "scipy"}
+HEAVY = {"numpy", "torch", "transformers", "datasets", "pyarrow", "sklearn", "pandas", "scipy"}
 COMMANDS = [
     "augment upsample nosuch.csv -o out.csv",
     "augment upsample nosuch -o out.csv",
