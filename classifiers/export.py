@@ -109,11 +109,9 @@ def _tokenizer(checkpoint: Checkpoint, longest: int) -> Tokenizer:
     """Return the tokenizer as a program of its own has to use it: it cuts, and pads each batch on the right."""
     tokenizer = Tokenizer.from_str(checkpoint.tokenizer.backend_tokenizer.to_str())
     tokenizer.enable_truncation(longest)
-    padding: dict[str, Any] = {
-        "pad_id": checkpoint.tokenizer.pad_token_id,
-        "pad_token": checkpoint.tokenizer.pad_token,
-    }
-    tokenizer.enable_padding(direction="right", **padding)
+    pad_id = checkpoint.tokenizer.pad_token_id or 0  # as in `padded`; a model without a padding token has the mask
+    pad_token: Any = checkpoint.tokenizer.convert_ids_to_tokens(pad_id)
+    tokenizer.enable_padding(direction="right", pad_id=pad_id, pad_token=pad_token)
     return tokenizer
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,8 +34,9 @@ class Formatter(click.HelpFormatter):
         paragraphs = (_wrapped(part, self.width, self.current_indent) for part in text.split("\n\n"))
         self.write("\n\n".join("\n".join(lines) for lines in paragraphs) + "\n")
 
-    def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
         """Write terms, and beside or below each its text."""
+        rows = list(rows)
         shown = max((len(term) for term, _ in rows if len(term) <= col_max), default=col_max)
         start = self.current_indent + shown + col_spacing
         for term, text in rows:

@@ -237,7 +237,8 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
     Raises
     ------
     ModelError
-        If there is no such model, it has no trained classification head, or no fast tokenizer.
+        If there is no such model, it has no trained classification head, no fast tokenizer, or needs a padding token
+        and has none.
     InputError
         If the device or the dtype cannot be used.
     """
@@ -258,8 +259,34 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
             f"The model {name!r} is not a text classifier: its checkpoint lacks {missing[0]!r}."
             " Give a checkpoint saved from a ...ForSequenceClassification class."
         )
+    _agree_on_padding(name, model, tokenizer)
     model.eval().to(place)
     return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in)
+
+
+def _agree_on_padding(name: str, model: Any, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Give a model and its tokenizer the same padding token, if one of them has none.
+
+    A model such as GPT-2 classifies by the last token of a text, and tells it from padding by the token itself.
+    """
+    import torch
+
+    if not hasattr(model.config, "pad_token_id"):  # our own, which goes by the mask
+        return
+    if tokenizer.pad_token_id is None and model.config.pad_token_id is not None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(model.config.pad_token_id)
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = tokenizer.pad_token_id
+    if model.config.pad_token_id is None:
+        two = torch.zeros(2, 1, dtype=torch.long)
+        try:
+            with torch.inference_mode():
+                model(input_ids=two, attention_mask=two + 1)
+        except ValueError:
+            raise ModelError(
+                f"The classifier {name!r} ({type(model).__name__}) has no padding token, so it cannot read several"
+                " texts at once. Set `pad_token_id` in its config.json, e.g. to its `eos_token_id`."
+            ) from None
 
 
 def _announce(source: str, revision: str | None) -> None:

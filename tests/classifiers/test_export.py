@@ -11,7 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, BertModel
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertModel,
+    GPT2Config,
+    GPT2ForSequenceClassification,
+)
 
 from augment.errors import ModelError, OutputError
 from augment.models.checkpoints import load_encoder
@@ -125,6 +131,30 @@ def test_a_classifier_of_transformers_is_exported_too(tiny, tmp_path):
     classes, answers = served(export_onnx(str(tmp_path)), [TEXTS])
     assert classes == ["LABEL_0", "LABEL_1"]
     np.testing.assert_allclose(answers, expected, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("knows_it", ["config", "tokenizer", "neither"])
+def test_a_gpt2_classifier_is_exported_if_one_of_its_files_has_a_padding_token(knows_it, tiny, tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(tiny("roberta"))
+    config = GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, n_positions=64)
+    config.bos_token_id = config.eos_token_id = tokenizer.eos_token_id
+    if knows_it == "config":
+        config.pad_token_id = tokenizer.pad_token_id
+    if knows_it != "tokenizer":
+        tokenizer.pad_token = None
+    GPT2ForSequenceClassification(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    if knows_it == "neither":
+        refused = CliRunner().invoke(main, ["export", str(tmp_path), "--to", "onnx"])
+        assert refused.exit_code == 2
+        assert refused.stderr.count("\n") == 1
+        assert "has no padding token" in refused.stderr
+        assert "Set `pad_token_id` in its config.json" in refused.stderr
+        assert not (tmp_path / "onnx").exists()
+        return
+    scorer = open_scorer(str(tmp_path), device="cpu")
+    _, answers = served(export_onnx(str(tmp_path)), [TEXTS[1:], *([text] for text in TEXTS[1:])])
+    np.testing.assert_allclose(answers, np.tile(scorer.probabilities(TEXTS[1:]), (2, 1)), atol=1e-4, rtol=0)
 
 
 # What is written
