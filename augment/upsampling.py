@@ -23,7 +23,7 @@ from augment.run.config import settle
 from augment.run.file_run import Destination, Progress, make_file
 from augment.run.job import HeldOutTexts, Job, check_strategy, plan_job, run_settings
 from augment.run.manifest import Manifest
-from augment.run.notes import on_outcome
+from augment.run.notes import unasked
 from augment.run.other_columns import KeepColumns, checked
 from augment.run.text_run import Run
 from augment.run.text_table import extended_frame, extended_table
@@ -106,8 +106,8 @@ def upsample(
     Warns
     -----
     UserWarning
-        If an argument differs from what the strategy was built with; the argument is used. If new rows leave columns
-        empty and `keep_columns` is None.
+        If an argument differs from what the strategy was built with; the argument is used. If rows have no text, all
+        new rows of a class come from one row, or new rows leave columns empty and `keep_columns` is None.
 
     Examples
     --------
@@ -140,7 +140,7 @@ def upsample(
         keep_columns=keep_columns,
         singletons=singletons,
     )
-    for line in on_outcome(job):
+    for line in unasked(job):
         warnings.warn(line, stacklevel=2)
     run = Run(job, workers=workers)
     result = run.make(only_synthetic=only_synthetic)
@@ -272,7 +272,9 @@ def upsample_file(
     -----
     UserWarning
         If rows are missing, if an argument differs from what the strategy was built with, if `config` was made
-        with other versions of what determines the rows, or if new rows leave columns empty and `keep_columns` is None.
+        with other versions of what determines the rows, if rows are left out or have no text, if all new rows of a
+        class come from one row, if new rows leave columns empty and `keep_columns` is None, or if other splits of the
+        data set are not held out.
 
     Examples
     --------
@@ -309,7 +311,7 @@ def upsample_file(
         warnings.warn(f"{config} was made with {request.other_versions()}: rows may differ.", stacklevel=2)
 
     def warn(job: Job) -> None:
-        for line in on_outcome(job):
+        for line in unasked(job):
             warnings.warn(line, stacklevel=5)
 
     result = make_file(request, destination, workers=workers, strict=strict, progress=progress, log=warn)

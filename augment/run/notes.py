@@ -14,8 +14,8 @@ _ADVICE = (
 _OF_VECTORS = "A new vector has several parents, or none, and so no values of one row."
 
 
-def on_outcome(job: Job) -> list[str]:
-    """Return what new rows will lack and what is not held out, as far as nobody has asked for it.
+def unasked(job: Job) -> list[str]:
+    """Return what a run does that nobody asked for: the functions of Python warn of it.
 
     Parameters
     ----------
@@ -24,14 +24,20 @@ def on_outcome(job: Job) -> list[str]:
     Returns
     -------
     list of str
+        Lines on rows that are left out, rows without a text, classes of which all new rows come from one row, columns
+        that new rows leave empty, and splits that are not held out.
     """
     advice = _ADVICE if isinstance(job.strategy, TextStrategy) else _OF_VECTORS
-    note = job.columns.note(advice) if sum(job.budget.values()) else None
-    return [line for line in (note, not_held_out(job.corpus, job.held_out)) if line is not None]
+    lines = [
+        _from_one_row(job),
+        job.columns.note(advice) if sum(job.budget.values()) else None,
+        not_held_out(job.corpus, job.held_out),
+    ]
+    return [*on_rows(job.corpus, NOT_SOURCES), *(line for line in lines if line is not None)]
 
 
 def on_job(job: Job) -> list[str]:
-    """Return all that the command says about a plan: also rows that are left out, and rows without a text.
+    """Return all that the command says about a plan: also what becomes of single texts if that was asked for.
 
     Parameters
     ----------
@@ -40,32 +46,25 @@ def on_job(job: Job) -> list[str]:
     Returns
     -------
     list of str
-    """
-    return [*on_rows(job.corpus, NOT_SOURCES), *on_single_rows(job), *on_outcome(job)]
-
-
-def on_single_rows(job: Job) -> list[str]:
-    """Return what becomes of classes with a single text.
-
-    Parameters
-    ----------
-    job : Job
-
-    Returns
-    -------
-    list of str
-        One line if there are such classes, or if there are none though something was to become of them.
     """
     singles = job.single_rows
-    if singles.request in ("skip", "copy"):
-        if not singles.classes:
-            return [f"`singletons={singles.request!r}`: no class has a single text."]
-        fate = "They stay as they are" if singles.request == "skip" else "New rows of them repeat it"
-        return [f"Classes with a single text: {listed(singles.classes)}. {fate}."]
+    if singles.request not in ("skip", "copy"):
+        return unasked(job)
+    fate = "They stay as they are" if singles.request == "skip" else "New rows of them repeat it"
+    line = (
+        f"Classes with a single text: {listed(singles.classes)}. {fate}."
+        if singles.classes
+        else f"`singletons={singles.request!r}`: no class has a single text."
+    )
+    return [line, *unasked(job)]
+
+
+def _from_one_row(job: Job) -> str | None:
+    """Return one line on classes of which all new rows are made from one row, unless something else was asked for."""
     alone = [label for label, rows in job.budget.items() if rows and len(job.sources[label]) == 1]
-    if not alone:
-        return []
-    return [
-        f"Classes with a single row: {listed(alone)}. All their new rows are made from it; `singletons='skip'`"
-        " leaves them as they are."
-    ]
+    if not alone or job.single_rows.request in ("skip", "copy"):
+        return None
+    return (
+        f"Classes with a single row: {listed(alone)}. All their new rows are made from it; `singletons='skip'` leaves"
+        " them as they are."
+    )

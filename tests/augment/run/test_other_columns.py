@@ -12,15 +12,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from augment_command import cells, table
+from augment_command import cells, invoke, table
 from datasets import Dataset
 from swapped_words import LABELS, TEXTS, Swap
 
 from augment.data.corpus import from_table
+from augment.data.layout import Layout
 from augment.data.table_columns import BATCH
 from augment.errors import InputError
 from augment.generation.loop import Row
 from augment.run.text_table import extended_batches
+from augment.text.nlpaug_edits import KeyboardEdit
 from augment.upsampling import upsample, upsample_file
 
 WIDE = [
@@ -94,6 +96,32 @@ def test_the_function_for_files_warns_and_copies(tmp_path, monkeypatch):
     upsample_file("wide.csv", "b.csv", strategy=Swap(), keep_columns=["id"])
     assert json.loads(Path("b.csv.manifest.json").read_text())["keep_columns"] == ["id"]
     assert all(row["id"] for row in made(cells("b.csv")))
+
+
+def test_python_warns_of_what_the_command_notes(tmp_path, monkeypatch):
+    """Of empty texts, of a class of one row, and of rows that are left out, in the same words."""
+    monkeypatch.chdir(tmp_path)
+    rows = [*({"text": text, "label": "often"} for text in TEXTS[:4]), {"text": " ", "label": "often"}]
+    table("few.csv", [*rows, {"text": "One text.", "label": "rare"}, {"text": "What?", "label": ""}])
+    line = "upsample few.csv --drop-unlabelled --strategy nlpaug:keyboard --guard none --dry-run"
+    noted = [line for line in invoke(line).stdout.splitlines() if line.startswith(("few.csv", "Classes"))]
+    left_out, empty, single = noted
+    assert left_out == "few.csv: 1 of 7 rows is left out: 1 without a usable label."
+    assert empty == "few.csv: 1 of 6 rows have no text. They are kept, and nothing is made from them."
+    assert single.startswith("Classes with a single row: 'rare'.")
+    options = {"strategy": KeyboardEdit(), "guards": ["none"]}
+    with pytest.warns(UserWarning, match="is left out") as told:
+        upsample_file("few.csv", "out.csv", layout=Layout(drop_unlabelled=True), **options)
+    words = [str(one.message).replace("`singletons='skip'`", "--singletons skip") for one in told]
+    assert words == noted
+    pair = ([*TEXTS[:4], "", "One text."], ["often"] * 5 + ["rare"])
+    with pytest.warns(UserWarning, match="have no text") as told:
+        upsample(pair, **options)
+    assert str(told[0].message).replace("the data", "few.csv") == empty
+    assert str(told[1].message) == words[2]
+    with pytest.warns(UserWarning, match="have no text") as told:
+        upsample(pair, singletons="skip", **options)
+    assert len(told) == 1, "what was asked for is no warning"
 
 
 @pytest.mark.parametrize("value", ["id", 3, ["id", 3], {"id": 1}])

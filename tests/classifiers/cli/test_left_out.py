@@ -107,7 +107,10 @@ def test_a_prediction_says_it_too_and_labels_every_row(trained, monkeypatch):
     [
         ((), "are not read. Give --validation films:split=dev to evaluate on one."),
         (("--validation", "films:split=dev"), "its other split 'test' is not read."),
-        (("--augment", "random", "--sampling-strategy", "+9"), "Give --against films:split=dev --against films:split=test to do so."),
+        (
+            ("--augment", "random", "--sampling-strategy", "+9"),
+            "Give --against films:split=dev --against films:split=test to do so.",
+        ),
     ],
 )
 def test_a_training_names_the_other_splits_of_its_folder(trained, tiny, monkeypatch, tmp_path, options, says):
