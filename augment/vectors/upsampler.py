@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from augment.data.containers import class_counts, columns, extended, has_text
 from augment.errors import InputError, listed
 from augment.generation.budget import rows_to_make
+from augment.generation.singletons import Maker, SingleRows, Singletons, single_rows
 from augment.models.encoder import TextEncoder
 from augment.seed_names import SeededByRandomState
 from augment.vectors.base import VectorSampler
@@ -57,11 +58,14 @@ class VectorUpsampler(SeededByRandomState, BaseEstimator):
         A bundled name, a folder or a hub id, for unit vectors of mean pooling; or a configured encoder.
     decode : {"nearest"}, optional
         Look up the nearest real sentence of each new vector.
+    singletons : {"skip", "copy", "error"}, optional
+        What becomes of classes with a single text: they stay as they are, the vector of their text is repeated, or the
+        data is refused. None makes their rows like others, and refuses the data if the sampler cannot.
 
     Attributes
     ----------
     sampling_strategy_ : dict
-        Class → rows to make.
+        Class → rows to make; 0 for a class that is skipped.
     source_indices_ : ndarray of int64, shape (m, 2)
         Row numbers of the parents of each new vector, -1 where there is none.
     weights_ : ndarray of float64, shape (m,)
@@ -88,10 +92,12 @@ class VectorUpsampler(SeededByRandomState, BaseEstimator):
         sampler: Any = None,
         encoder: str | TextEncoder = "mini",
         decode: Literal["nearest"] | None = None,
+        singletons: Singletons | None = None,
     ) -> None:
         self.sampler = sampler
         self.encoder = encoder
         self.decode = decode
+        self.singletons = singletons
 
     def fit_resample(self, texts: Any, y: Any) -> tuple[np.ndarray, Any]:
         """Encode texts and balance their vectors: those of the texts first, in order, new ones after them.
@@ -112,7 +118,8 @@ class VectorUpsampler(SeededByRandomState, BaseEstimator):
         Raises
         ------
         InputError
-            If lengths differ, a text is not a string, a class is too small, or a parameter is out of range.
+            If lengths differ, a text is not a string, classes have fewer texts than the sampler needs, or a parameter
+            is out of range.
         ModelError
             If the encoder cannot be opened.
         """
@@ -120,19 +127,50 @@ class VectorUpsampler(SeededByRandomState, BaseEstimator):
             raise InputError(f"`decode` must be 'nearest' or None. Got {self.decode!r}.")
         rows, labels = columns(texts, y)
         usable = has_text(rows)
-        sampler = Smote() if self.sampler is None else clone(self.sampler)
+        sampler = Smote() if self.sampler is None else adopted(clone(self.sampler))
         budget = rows_to_make(sampler.sampling_strategy, class_counts(labels))
+        singles = _single_rows(self.singletons, sampler, rows, labels, usable, budget)
+        budget |= dict.fromkeys(singles.skipped, 0)
         encoder = (
             self.encoder if isinstance(self.encoder, TextEncoder) else TextEncoder(model=self.encoder, normalize=True)
         )
         vectors = encoder.encode([text or "" for text in rows])
-        new = resampled(sampler, vectors, labels, usable, budget)
+        new = resampled(sampler, vectors, labels, usable, budget, copied=singles.copied)
         self.sampling_strategy_ = budget
         self.source_indices_, self.weights_ = new.parents, new.weights
         if self.decode == "nearest":
             self.nearest_ = nearest(vectors, new.vectors, usable)
             self.nearest_texts_ = [rows[row] for row in self.nearest_.rows]
         return np.concatenate([vectors, new.vectors]), extended(y, new.labels)
+
+
+class _Foreign(NamedTuple):
+    """A sampler of another library, which says itself what it cannot make rows from."""
+
+    name: str
+    fewest_rows: int = 1
+    fewest_rows_advice: str = ""
+
+
+def _single_rows(
+    singletons: Singletons | None,
+    sampler: Any,
+    texts: Sequence[str | None],
+    labels: Sequence[Any],
+    usable: np.ndarray,
+    budget: Mapping[Any, int],
+) -> SingleRows:
+    """Find the classes with a single text, and refuse those that the sampler can make nothing from."""
+    if isinstance(sampler, VectorSampler):
+        sampler.check()
+        maker: Maker = sampler
+    else:
+        maker = _Foreign(type(sampler).__name__)
+    sources: dict[Any, list[int]] = {label: [] for label in budget}
+    for row in np.flatnonzero(usable).tolist():
+        if labels[row] in sources:
+            sources[labels[row]].append(row)
+    return single_rows(singletons, maker, texts, {label: np.array(rows) for label, rows in sources.items()}, budget)
 
 
 def resampled(

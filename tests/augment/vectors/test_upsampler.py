@@ -175,8 +175,14 @@ def test_a_text_that_stands_twice_is_no_neighbour_of_its_own(encoder, texts):
 @pytest.mark.parametrize(
     ("missing", "message"),
     [
-        (range(7), "The class 'neutral' has no usable row to make new ones from. Leave it out."),
-        (range(5), r"`k_neighbors` of Smote must be smaller than the class 'neutral', which has 2 different rows."),
+        (
+            range(7),
+            "The strategy 'smote' needs at least 6 different texts of a class. These have fewer: 'neutral' (0).",
+        ),
+        (
+            range(5),
+            "The strategy 'smote' needs at least 6 different texts of a class. These have fewer: 'neutral' (2).",
+        ),
     ],
 )
 def test_a_class_that_too_few_texts_are_left_of_is_named(encoder, texts, missing, message):
@@ -184,6 +190,34 @@ def test_a_class_that_too_few_texts_are_left_of_is_named(encoder, texts, missing
     with pytest.raises(InputError) as caught:
         VectorUpsampler(sampler=Smote(random_state=0), encoder=encoder).fit_resample(gappy, LABELS)
     assert str(caught.value).startswith(message)
+
+
+def test_classes_of_a_single_text_are_refused_skipped_or_copied_as_in_a_run(encoder, texts, vectors):
+    labels = ["neutral"] * 6 + ["one"] + ["positive"] * 14 + ["two"]
+    for sampler in (Smote(random_state=0), SMOTE(random_state=0)):
+        for choice in (None, "error"):
+            with pytest.raises(InputError, match=r"'smote' needs at least 6 .* 'one' \(1\), 'two' \(1\)\. Add"):
+                VectorUpsampler(sampler=sampler, encoder=encoder, singletons=choice).fit_resample(texts, labels)
+        made = {}
+        for choice in ("skip", "copy"):
+            upsampler = VectorUpsampler(sampler=sampler, encoder=encoder, singletons=choice)
+            found, y = upsampler.fit_resample(texts, labels)
+            made[choice] = found[22:][np.array(y[22:]) == "neutral"]
+            assert [y.count(label) for label in ("neutral", "one", "two")] == [14] + [1 if choice == "skip" else 14] * 2
+        assert upsampler.sampling_strategy_ == {"neutral": 8, "one": 13, "two": 13}
+        assert np.array_equal(made["skip"], made["copy"])
+        for label, row in (("one", 6), ("two", 21)):
+            copies = np.array(y[22:]) == label
+            assert (found[22:][copies] == vectors[row]).all()
+            assert (upsampler.source_indices_[copies] == (row, -1)).all()
+    foreign = VectorUpsampler(sampler=RandomOverSampler(random_state=0), encoder=encoder)
+    assert foreign.fit_resample(texts, labels)[1].count("one") == 14, (
+        "a sampler of others says itself what it cannot do"
+    )
+    with pytest.raises(
+        InputError, match=r"`singletons='error'`: these classes have fewer than 2 .* 'one' \(1\), 'two'"
+    ):
+        clone(foreign).set_params(singletons="error").fit_resample(texts, labels)
 
 
 def test_data_whose_other_class_has_no_text_left_is_refused_in_our_words(encoder, texts):
@@ -290,6 +324,7 @@ def test_it_is_cloned_and_configured_as_scikit_learn_does(encoder, texts):
         "sampler": upsampler.sampler,
         "encoder": "mini",
         "decode": "nearest",
+        "singletons": None,
     }
     assert upsampler.get_params()["sampler__k_neighbors"] == 2
     upsampler.set_params(sampler__k_neighbors=4, decode=None, encoder=encoder)
@@ -321,6 +356,7 @@ def test_the_same_seed_gives_the_same_bytes_and_none_others(encoder, texts):
     ("change", "error", "message"),
     [
         ({"decode": "text"}, InputError, "`decode` must be 'nearest' or None. Got 'text'."),
+        ({"singletons": "drop"}, InputError, "`singletons` must be one of 'skip', 'copy', 'error'. Got 'drop'."),
         ({"encoder": "no-such-encoder"}, ModelError, "no-such-encoder"),
         ({"texts": ["a"] * 21}, InputError, "one label for each text. Got 21 texts and 22 labels."),
         ({"texts": "abc"}, InputError, "`texts` must be one-dimensional"),
@@ -336,8 +372,16 @@ def test_the_same_seed_gives_the_same_bytes_and_none_others(encoder, texts):
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name(encoder, texts, change, error, message):
-    given = {"texts": texts, "y": LABELS, "sampler": Smote(), "encoder": encoder, "decode": None, **change}
-    upsampler = VectorUpsampler(**{name: given[name] for name in ("sampler", "encoder", "decode")})
+    given = {
+        "texts": texts,
+        "y": LABELS,
+        "sampler": Smote(),
+        "encoder": encoder,
+        "decode": None,
+        "singletons": None,
+        **change,
+    }
+    upsampler = VectorUpsampler(**{name: given[name] for name in ("sampler", "encoder", "decode", "singletons")})
     with pytest.raises(error) as caught:
         upsampler.fit_resample(given["texts"], given["y"])
     assert message in str(caught.value)
