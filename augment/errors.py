@@ -24,6 +24,10 @@ class OutputError(CounterpoiseError, OSError):
     """An output that cannot be written, e.g. because it exists, its folder is missing or the disk is full."""
 
 
+class FormatError(OutputError):
+    """A row that the format of an output cannot hold."""
+
+
 class ModelError(CounterpoiseError, ValueError):
     """A name or folder that does not hold the model that is needed."""
 

@@ -12,12 +12,12 @@ import numpy as np
 from augment.data.fingerprint import fingerprint
 from augment.data.formats.csv_tables import holds_nul, write_csv
 from augment.data.formats.dialect import Dialect, default_dialect
-from augment.data.formats.excel_tables import check_library, write_excel
+from augment.data.formats.excel_tables import MOST_ROWS, check_cells, check_library, write_excel
 from augment.data.formats.json_tables import write_json, write_jsonl
 from augment.data.layout import FORMATS, SEPARATED
 from augment.data.sources import unknown_format
 from augment.data.table_columns import BATCH, batches
-from augment.errors import OutputError
+from augment.errors import FormatError, OutputError
 from augment.files import check_writable, flush_to_disk, replacing
 
 if TYPE_CHECKING:
@@ -75,18 +75,36 @@ def check_name(path: Path) -> None:
         )
 
 
-def check_storable(table: Dataset, path: Path) -> None:
-    """Check that a table's texts can be written in the format of `path`, before rows are made.
+def check_storable(table: Dataset, path: Path, rows: int) -> None:
+    """Check that a table can be written in the format of `path`, before more rows are made from it.
+
+    Parameters
+    ----------
+    table : Dataset
+    path : Path
+        The output.
+    rows : int
+        Rows that will be written.
 
     Raises
     ------
-    OutputError
-        If one holds a NUL character and the format is csv or tsv.
+    FormatError
+        If a text holds a NUL character and the format is csv or tsv, or a workbook cannot hold a cell or all rows.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if path.suffix.lower() not in SEPARATED:
+    suffix = path.suffix.lower()
+    if suffix == ".xlsx":
+        if rows >= MOST_ROWS:
+            raise FormatError(
+                f"{path}: would have {rows:,} rows, and a sheet of xlsx holds {MOST_ROWS - 1:,}; write .csv instead."
+            )
+        try:
+            check_cells(table.features, batches(table))
+        except FormatError as error:
+            raise FormatError(f"{path}, {error}") from None
+    if suffix not in SEPARATED:
         return
     start = 0
     for part in batches(table):
@@ -94,7 +112,7 @@ def check_storable(table: Dataset, path: Path) -> None:
             if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
                 index = pc.index(pc.match_substring(column, "\0"), True).as_py()
                 if index >= 0:
-                    raise OutputError(f"{path}, {holds_nul(start + index)}")
+                    raise FormatError(f"{path}, {holds_nul(start + index)}")
         start += len(part)
 
 
@@ -125,6 +143,8 @@ def write_batches(
     ------
     InputError
         If the suffix is of no known format.
+    FormatError
+        If the format cannot hold a row.
     OutputError
         If it cannot be written; then nothing is left behind, and an old output stays as it was.
     """
@@ -139,8 +159,8 @@ def write_batches(
         with open(temporary, "xb") as handle:
             try:
                 _WRITERS[suffix](features, even, handle, dialect or default_dialect(suffix))
-            except OutputError as error:  # of a writer, which knows the row but not the file
-                raise OutputError(f"{path}, {error}") from None
+            except FormatError as error:  # of a writer, which knows the row but not the file
+                raise FormatError(f"{path}, {error}") from None
             flush_to_disk(handle)
 
 

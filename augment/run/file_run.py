@@ -14,7 +14,7 @@ from augment.data.formats.dialect import output_dialect
 from augment.data.formats.encodings import checked_encoding, to_write
 from augment.data.layout import TEXT_FORMATS
 from augment.data.writing import check_output, check_storable, write_batches
-from augment.errors import InputError, Interrupted, OutputError, ShortfallError
+from augment.errors import FormatError, InputError, Interrupted, OutputError, ShortfallError
 from augment.files import check_writable, clear_leftovers, staged_text
 from augment.generation.loop import Row
 from augment.run.config import RunRequest
@@ -215,7 +215,8 @@ def plan_file(
 
         check_columns(job, request.decode)
     elif destination is not None:
-        check_storable(job.corpus.table, destination.output)
+        originals = 0 if request.only_synthetic else len(job.corpus.table)
+        check_storable(job.corpus.table, destination.output, originals + sum(job.budget.values()))
     return job
 
 
@@ -309,6 +310,10 @@ def _make_texts(
                 extra=run.columns(),
             )
             destination.place(result.manifest, features, batches, job.corpus)
+        except FormatError as error:
+            if not journal.chunks:
+                raise
+            raise FormatError(f"{error} {_kept(journal.path)}") from None
         except KeyboardInterrupt:
             if not journal.chunks:
                 raise
@@ -319,6 +324,15 @@ def _make_texts(
         shown = list(islice(result.rows, 0, max(0, examples) * step, step))
         journal.remove()
     return FileResult(manifest=result.manifest, job=job, examples=shown)
+
+
+def _kept(journal: Path) -> str:
+    """Return how to go on with finished rows that the output cannot hold."""
+    other = journal_path(journal.with_suffix("").with_suffix(".jsonl"))
+    return (
+        f"The new rows are kept in {journal}; `resume=True` goes on with them, also with an output of another name if"
+        f" this file is renamed first, e.g. to {other.name}."
+    )
 
 
 def _make_vectors(

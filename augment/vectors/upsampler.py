@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
@@ -144,7 +145,8 @@ class VectorUpsampler(SeededByRandomState, BaseEstimator):
         return np.concatenate([vectors, new.vectors]), extended(y, new.labels)
 
 
-class _Foreign(NamedTuple):
+@dataclass
+class _Foreign:
     """A sampler of another library, which says itself what it cannot make rows from."""
 
     name: str

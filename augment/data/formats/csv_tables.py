@@ -17,7 +17,7 @@ from augment.data.formats.encodings import decoded, guessed_encoding
 from augment.data.formats.headers import named, seems_row, without_header
 from augment.data.layout import Layout
 from augment.data.mapped_tables import in_parts
-from augment.errors import InputError, OutputError, listed
+from augment.errors import FormatError, InputError, listed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -188,7 +188,7 @@ def write_csv(features: Features, tables: Iterable[pa.Table], handle: BinaryIO, 
 
     Raises
     ------
-    OutputError
+    FormatError
         If the dialect cannot hold a row, which the message names.
     """
     handle.write(dialect.encoding.mark)
@@ -254,21 +254,20 @@ class _Lines(list[str]):
             raise _NotHeld
 
 
-def _not_held(rows: Sequence[Sequence[str]], start: int, dialect: Dialect) -> OutputError:
+def _not_held(rows: Sequence[Sequence[str]], start: int, dialect: Dialect) -> FormatError:
     """Return the error on the first of some rows that a dialect cannot hold."""
     for row, cells in enumerate(rows, start):
         joined = "".join(cells)
         if "\0" in joined:
-            return OutputError(holds_nul(row))
+            return FormatError(holds_nul(row))
         try:
             joined.encode(dialect.encoding.name)
         except UnicodeEncodeError as error:
             what = f"holds {joined[error.start]!r}, which the encoding {dialect.encoding.name} has not"
-            mend = "give `output_encoding='utf-8'`, and `resume=True` to keep what is finished"
-            return OutputError(f"row {row}: {what}; {mend}.")
+            return FormatError(f"row {row}: {what}; give `output_encoding='utf-8'`.")
         if any(str(dialect.delimiter) in cell for cell in cells) or _breaks(joined, dialect):
             what = "holds a separator or a line end, which a file without quoting cannot"
-            return OutputError(f"row {row}: {what}; write .jsonl instead.")
+            return FormatError(f"row {row}: {what}; write .jsonl instead.")
     raise AssertionError("every row can be held")
 
 
