@@ -367,9 +367,9 @@ def test_a_nul_is_found_before_rows_are_made(tmp_path: Path, monkeypatch) -> Non
     monkeypatch.setattr("augment.data.table_columns.BATCH", 2)
     table = Dataset.from_dict({"text": ["a", "b", "c", "d\0"], "label": ["x"] * 4})
     with pytest.raises(OutputError, match=r"t\.csv, row 3: holds a NUL character"):
-        check_storable(table, tmp_path / "t.csv")
-    check_storable(table, tmp_path / "t.jsonl")
-    check_storable(table.select(range(3)), tmp_path / "t.tsv")
+        check_storable(table, tmp_path / "t.csv", 4)
+    check_storable(table, tmp_path / "t.jsonl", 4)
+    check_storable(table.select(range(3)), tmp_path / "t.tsv", 4)
 
 
 def test_what_a_link_names_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
