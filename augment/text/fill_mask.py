@@ -21,11 +21,10 @@ from augment.guards.base import Guard
 from augment.models.checkpoints import DTYPES, load_masked_lm
 from augment.models.label_prefix import RECORD, conditioned
 from augment.models.masked_lm import MaskedLM, TokenizedText
-from augment.models.places import BUNDLED
 from augment.parameters import Patterns, TextTuple
 from augment.seeding import generator
 from augment.text.base import TextStrategy
-from augment.text.languages import LOOKED_AT, unlike_english
+from augment.text.languages import LOOKED_AT, is_english, unlike_english
 from augment.words import Replacement, Span
 
 _MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks, and the positions to read
@@ -156,8 +155,8 @@ class FillMask(TextStrategy):
         self.dtype = dtype
 
     def examine(self, texts: Sequence[str | None], sources: Mapping[Any, Sequence[int] | np.ndarray]) -> None:
-        """Warn of texts that are not English, if the model is a bundled one, which is English."""
-        if self.model not in BUNDLED:
+        """Warn of texts that are not English, if the model is known to be one of English alone."""
+        if not is_english(self.model):
             return
         found = []
         for label, places in sources.items():

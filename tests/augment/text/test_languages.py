@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 import warnings
 from pathlib import Path
 
@@ -40,26 +41,31 @@ ENGLISH = [
     "A deliciously naïve café in São Paulo, with crème brûlée",
     "gonna b @ the gate 2nite, c u there",
 ]
+NAMES = [
+    "Meryl Streep, Robert De Niro, John Cazale, Christopher Walken, John Savage",
+    "Ana Sofía Rodríguez Hernández, Guadalajara; Juan Pablo Montoya Roldán, Bogotá",
+    "Heidi Klum, Karl Lagerfeld, Claudia Schiffer, Jil Sander, Wolfgang Joop",
+]
 DATA = Path(__file__).parents[3].parent / "shared" / "data"
-FREQUENT = ["The shop on the corner opens at nine and closes at six."] * 9
+FREQUENT = ["The shop on the corner opens at nine and closes at six."] * 18
 
 
 @pytest.mark.parametrize("texts", OTHERS.values(), ids=list(OTHERS))
 def test_texts_in_latin_letters_that_are_not_english_are_told(texts):
-    assert unlike_english(texts * 2) == "they do not read like English"
+    assert unlike_english(texts * 4) == "they do not read like English"
 
 
 @pytest.mark.parametrize("texts", OTHER_LETTERS.values(), ids=list(OTHER_LETTERS))
 def test_other_letters_are_told_at_once_and_counted(texts):
     assert unlike_english(texts) == "100 % are in other letters than Latin"
     assert unlike_english([*texts, *ENGLISH[:6]]) == "25 % are in other letters than Latin"
-    assert unlike_english([*texts, *OTHERS["de"] * 2]) == (
+    assert unlike_english([*texts * 2, *OTHERS["de"] * 4]) == (
         "25 % are in other letters than Latin and the others do not read like English"
     )
 
 
 @pytest.mark.parametrize(
-    "texts", [ENGLISH, ["Good film"], [], ["", "10:30", "😀"], ["Wasabi"] * 9, ENGLISH * 50 + ["的"]]
+    "texts", [ENGLISH, ["Good film"], [], ["", "10:30", "😀"], ["Wasabi"] * 9, NAMES, ENGLISH * 50 + ["的"]]
 )
 def test_of_english_and_of_too_little_text_nothing_is_told(texts):
     assert unlike_english(texts) == ""
@@ -90,6 +96,16 @@ def test_no_class_of_any_english_data_set_raises_an_alarm():
     ] == []
 
 
+@pytest.mark.skipif(not DATA.is_dir(), reason="the shared data sets are not beside the project")
+@pytest.mark.parametrize("size", [3, 10, 30])
+def test_no_small_sample_of_english_raises_an_alarm(size):
+    rng = random.Random(0)
+    files = [path for path in sorted(DATA.rglob("*")) if path.suffix in (".csv", ".jsonl")]
+    large = [texts for path in files for texts in classes(path).values() if len(texts) >= size]
+    assert len(large) > 300
+    assert [texts for one in large for _ in range(5) if unlike_english(texts := rng.sample(one, size))] == []
+
+
 # Before a run
 
 
@@ -100,7 +116,7 @@ def warned(call) -> list[str]:
     return [str(warning.message) for warning in found if "English" in str(warning.message)]
 
 
-RARE = OTHERS["de"] * 2
+RARE = OTHERS["de"] * 4
 DATA_IN_MEMORY = ([*RARE, *FREQUENT], ["rare"] * len(RARE) + ["often"] * len(FREQUENT))
 
 
@@ -119,13 +135,22 @@ def test_python_users_are_warned_once_with_the_class_and_a_model():
 
 def test_nobody_is_warned_of_classes_that_get_no_rows_of_english_or_with_another_strategy_or_model(folder):
     english = (
-        ["We sat by the window, and it was a good day for a walk."] * 3 + RARE * 2,
+        ["We sat by the window, and it was a good day for a walk."] * 3 + RARE,
         ["rare"] * 3 + ["often"] * 12,
     )
     assert warned(lambda: upsample(english, guards=["none"])) == []
     assert warned(lambda: upsample(DATA_IN_MEMORY, strategy="random")) == []
     model = FillMask(model=str(folder), device="cpu")
     assert warned(lambda: upsample(DATA_IN_MEMORY, strategy=model, guards=["none"])) == []
+
+
+def test_well_known_models_of_english_count_as_english_and_multilingual_ones_do_not():
+    texts, places = RARE, {"rare": range(len(RARE))}
+    for name in ("bert-base-cased", "FacebookAI/roberta-large", "answerdotai/ModernBERT-base", "albert-base-v2"):
+        (message,) = warned(lambda name=name: FillMask(model=name).examine(texts, places))
+        assert message.startswith(f"{name} is an English model")
+    for name in ("FacebookAI/xlm-roberta-base", "google-bert/bert-base-multilingual-cased", "camembert-base"):
+        assert warned(lambda name=name: FillMask(model=name).examine(texts, places)) == []
 
 
 @pytest.mark.parametrize("last", [["--dry-run"], ["-q"]])
@@ -144,7 +169,7 @@ def test_the_command_warns_in_one_line_before_the_run(tmp_path, last):
 
 def test_rows_that_the_model_cannot_write_get_no_new_rows_and_the_shortfall_says_so():
     rare = [text for texts in OTHER_LETTERS.values() for text in texts]
-    data = ([*rare, *FREQUENT * 2], ["rare"] * len(rare) + ["often"] * 18)
+    data = ([*rare, *FREQUENT], ["rare"] * len(rare) + ["often"] * 18)
     with pytest.warns(UserWarning, match="100 % are in other letters than Latin"):
         (texts, _), manifest = upsample(data, seed=0)
     assert len(texts) == len(data[0])
