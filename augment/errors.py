@@ -74,6 +74,54 @@ def listed(names: Sequence[object], most: int = 8) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun, and perhaps its verb, in the singular or the plural.
+
+    Parameters
+    ----------
+    count : int
+        0 or more.
+    one : str
+        What follows the number 1.
+    many : str, optional
+        What follows any other number. None for `one` and an "s".
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(1200, "row"), counted(1, "class is", "classes are")
+    ('1 row', '1,200 rows', '1 class is')
+    """
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def counted_of(count: int, whole: int, noun: str, one: str, many: str) -> str:
+    """Return a number, the number that it is a part of with its noun, and the verb.
+
+    Parameters
+    ----------
+    count, whole : int
+        0 or more.
+    noun : str
+        In the singular.
+    one, many : str
+        The verb where `count` is 1, and where it is not.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> counted_of(1, 1200, "row", "has", "have"), counted_of(2, 3, "row", "is", "are")
+    ('1 of 1,200 rows has', '2 of 3 rows are')
+    """
+    return f"{count:,} of {counted(whole, noun)} {one if count == 1 else many}"
+
+
 def did_you_mean(name: str | Iterable[str], known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the closest known name, or an empty string.
 

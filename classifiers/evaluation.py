@@ -17,7 +17,7 @@ from augment.data.formats.dialect import find_dialect
 from augment.data.formats.encodings import decoded
 from augment.data.layout import Layout
 from augment.data.notes import NOT_USED, cut_texts, on_reading
-from augment.errors import InputError, did_you_mean
+from augment.errors import InputError, counted, did_you_mean
 from augment.models.checkpoints import Checkpoint, load_classifier
 from augment.models.scorer import TextScorer
 from classifiers.data.splits import omitted
@@ -176,7 +176,11 @@ def evaluate(scorer: TextScorer, corpus: Corpus, *, progress: Callable[[int], No
     synthetic = int((corpus.has_text & corpus.is_synthetic).sum())
     cut = scorer.cut([text or "" for text in texts])
     notes = on_reading(corpus, NOT_USED)
-    notes += [f"{corpus.name}: {synthetic:,} rows are synthetic. They are left out."] if synthetic else []
+    notes += (
+        [f"{corpus.name}: {counted(synthetic, 'row is', 'rows are')} synthetic. They are left out."]
+        if synthetic
+        else []
+    )
     notes += [line] if (line := cut_texts(corpus.name, cut, len(texts), scorer.longest)) else []
     return Evaluation(
         corpus.name,

@@ -16,6 +16,7 @@ from augment.cli.inputs import check_there
 from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
 from augment.cli.split import split_command
 from augment.cli.upsample import upsample_command
+from augment.errors import counted
 from augment.errors import listed as named
 from augment.name_lists import for_shell
 
@@ -88,9 +89,9 @@ def inspect_command(source: str, **others: Any) -> None:
         "classes", ["class", "rows", "share"], [[k, n, f"{n / total:.1%}"] for k, n in inspection.counts.items()]
     )
     click.echo(
-        f"\n{total:,} rows, {inspection.synthetic:,} of them synthetic.\n"
-        f"{inspection.duplicates:,} repeat an earlier text (case and punctuation folded);"
-        f" {inspection.conflicting:,} texts stand under more than one label.\n"
+        f"\n{counted(total, 'row')}, {inspection.synthetic:,} of them synthetic.\n"
+        f"{counted(inspection.duplicates, 'repeats', 'repeat')} an earlier text (case and punctuation folded);"
+        f" {counted(inspection.conflicting, 'text stands', 'texts stand')} under more than one label.\n"
         f"Words per text: {', '.join(f'{n} at {q:.0%}' for q, n in inspection.lengths.items())}."
     )
     for line in on_reading(table, NOT_SOURCES):

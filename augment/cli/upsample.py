@@ -24,7 +24,7 @@ from augment.cli.options import (
     values_of,
     with_file_name,
 )
-from augment.errors import did_you_mean
+from augment.errors import counted, did_you_mean
 from augment.name_lists import split
 
 
@@ -320,9 +320,9 @@ def _show_result(result: Any, output: Path, seconds: float) -> None:
     total = sum(manifest.made.values())
     if manifest.encoder is None:
         rejected = ", ".join(f"{count:,} {name}" for name, count in manifest.rejected.items()) or "none"
-        click.echo(f"\n{total:,} rows made in {seconds:,.1f} s; candidates rejected: {rejected}.")
+        click.echo(f"\n{counted(total, 'row')} made in {seconds:,.1f} s; candidates rejected: {rejected}.")
     else:
-        click.echo(f"\n{total:,} vectors made in {seconds:,.1f} s.")
+        click.echo(f"\n{counted(total, 'vector')} made in {seconds:,.1f} s.")
         longest = manifest.encoder["max_length"]
         if line := cut_texts(result.job.corpus.name, manifest.cut_texts, len(texts), longest):
             note(line)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.data.several_labels import check_one_each
-from augment.errors import InputError, listed
+from augment.errors import InputError, counted, listed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -83,7 +83,10 @@ def columns(texts: Any, y: Any) -> tuple[list[Any], list[Any]]:
     """
     rows, labels = _column(texts, "texts"), _column(y, "y")
     if len(rows) != len(labels):
-        raise InputError(f"There must be one label for each text. Got {len(rows)} texts and {len(labels)} labels.")
+        raise InputError(
+            f"There must be one label for each text. Got {counted(len(rows), 'text')} and"
+            f" {counted(len(labels), 'label')}."
+        )
     return rows, labels
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from augment.data.layout import Layout
 from augment.data.table_columns import encoded, table_column, with_column
-from augment.errors import InputError, did_you_mean, listed
+from augment.errors import InputError, counted_of, did_you_mean, listed
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -54,10 +54,11 @@ def usable_rows(table: Dataset, name: str, column: str, layout: Layout) -> tuple
     classes = set(layout.labels or ()) or usable
     keep = np.array([label in classes for label in names], dtype=bool)[codes]
     if not keep.all() and not layout.labels and not layout.drop_unlabelled:
+        without = counted_of(int(np.count_nonzero(~keep)), len(keep), "row", "has", "have")
         nothing = f"null, empty or {NO_MAJORITY[column]!r}" if column in NO_MAJORITY else "null or empty"
         raise InputError(
-            f"{name}: {np.count_nonzero(~keep)} of {len(keep)} rows have no usable label in column {column!r} "
-            f"({nothing}), the first is row {np.argmin(keep)}; give `drop_unlabelled=True` to keep them out, "
+            f"{name}: {without} no usable label in column {column!r} ({nothing}), the first is row"
+            f" {np.argmin(keep)}; give `drop_unlabelled=True` to keep them out, "
             f"or `labels` to name the classes."
         )
     if not keep.any():

@@ -9,7 +9,7 @@ from typing import Protocol
 from augment.data.corpus import Corpus
 from augment.data.named_files import NamedFile
 from augment.data.text_pairs import other_of
-from augment.errors import listed
+from augment.errors import counted_of, listed
 
 NOT_SOURCES = "They are kept, and nothing is made from them."
 NOT_USED = "They are left out."
@@ -50,8 +50,8 @@ def left_out(corpus: Corpus) -> str | None:
     reasons = [f"{corpus.unlabelled:,} without a usable label"] if corpus.unlabelled else []
     reasons += [f"{others:,} of other classes than the chosen ones"] if others else []
     whole = len(corpus.table) + corpus.dropped
-    is_are = "is" if corpus.dropped == 1 else "are"
-    return f"{corpus.name}: {corpus.dropped:,} of {whole:,} rows {is_are} left out: {', '.join(reasons)}."
+    rows = counted_of(corpus.dropped, whole, "row", "is", "are")
+    return f"{corpus.name}: {rows} left out: {', '.join(reasons)}."
 
 
 def without_text(name: str, count: int, rows: int, fate: str) -> str | None:
@@ -77,7 +77,7 @@ def without_text(name: str, count: int, rows: int, fate: str) -> str | None:
     >>> without_text("reviews.csv", 3, 1200, NOT_USED)
     'reviews.csv: 3 of 1,200 rows have no text. They are left out.'
     """
-    return f"{name}: {count:,} of {rows:,} rows have no text. {fate}" if count else None
+    return f"{name}: {counted_of(count, rows, 'row', 'has', 'have')} no text. {fate}" if count else None
 
 
 def cut_texts(name: str, count: int, rows: int, longest: int) -> str | None:
@@ -104,7 +104,8 @@ def cut_texts(name: str, count: int, rows: int, longest: int) -> str | None:
     'reviews.csv: 3 of 1,200 texts have more than 64 tokens. What follows is not read; `max_length` sets the number.'
     """
     says = "What follows is not read; `max_length` sets the number."
-    return f"{name}: {count:,} of {rows:,} texts have more than {longest:,} tokens. {says}" if count else None
+    texts = counted_of(count, rows, "text", "has", "have")
+    return f"{name}: {texts} more than {longest:,} tokens. {says}" if count else None
 
 
 def other_text(corpus: Corpus) -> str | None:

@@ -16,7 +16,7 @@ from augment.data.layout import FORMATS, Layout
 from augment.data.notes import NOT_USED, on_rows, on_splits
 from augment.data.table_columns import batches, selected
 from augment.data.writing import check_name, write_batches
-from augment.errors import InputError, OutputError
+from augment.errors import InputError, OutputError, counted
 from augment.files import check_writable, replacing
 from augment.seed_names import one_seed
 from augment.seeding import generator
@@ -204,7 +204,8 @@ def split_file(
     corpus = read(source, layout)
     if corpus.is_synthetic.any():
         raise InputError(
-            f"{source}: {int(corpus.is_synthetic.sum()):,} of its rows are synthetic. Split the original rows first,"
+            f"{source}: {counted(int(corpus.is_synthetic.sum()), 'row is', 'rows are')} synthetic. Split the"
+            f" original rows first,"
             " and upsample the training part alone."
         )
     usable = np.flatnonzero(corpus.has_text)

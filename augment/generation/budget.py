@@ -9,7 +9,7 @@ from fractions import Fraction
 from numbers import Real
 from typing import Any, TypeAlias
 
-from augment.errors import InputError, did_you_mean, listed
+from augment.errors import InputError, counted, did_you_mean, listed
 from augment.name_lists import QUOTES, read_mapping, written_pairs
 
 Label: TypeAlias = Hashable
@@ -116,7 +116,8 @@ def _from_amount(amount: str, counts: Counts) -> dict[Label, int]:
     times = _TIMES.fullmatch(amount)
     if times and Fraction(times[1]) > 1 and totals == dict(counts):
         raise InputError(
-            f"{amount!r} of the largest class, {largest} rows, is less than one further row; there is nothing to make."
+            f"{amount!r} of the largest class, {counted(largest, 'row')}, is less than one further row; there is"
+            f" nothing to make."
             " Give a larger multiple."
         )
     return {label: totals[label] - count for label, count in counts.items()}
@@ -153,8 +154,8 @@ def _from_amounts(amounts: Mapping[Label, Amount], counts: Counts) -> dict[Label
             totals[label] = _total(amount, counts[label])
             if totals[label] < counts[label]:
                 wrong.append(
-                    f"The total for class {label!r} must be at least the {counts[label]} rows that it has: upsampling"
-                    f" removes none. Got {amount}."
+                    f"The total for class {label!r} must be at least the {counted(counts[label], 'row')} that it has:"
+                    f" upsampling removes none. Got {amount}."
                 )
     if wrong:
         raise InputError(" ".join(wrong))

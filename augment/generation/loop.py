@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from augment.errors import counted
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.generation.plan import TOGETHER, Slot, slots
 from augment.generation.shares import Shares
@@ -109,9 +110,11 @@ class Tally:
 
     def why_missing(self, label: Any) -> str:
         """Return, in one clause, why rows of a class are missing."""
-        reasons = [f"{count} candidates rejected as {name}" for name, count in self.rejected[label].most_common()]
+        reasons = [
+            f"{counted(count, 'candidate')} rejected as {name}" for name, count in self.rejected[label].most_common()
+        ]
         if self.barren[label]:
-            reasons.insert(0, f"{self.barren[label]} sources without anything to replace")
+            reasons.insert(0, f"{counted(self.barren[label], 'source')} without anything to replace")
         if label in self.used_up:
             reasons.append("no more new rows are allowed of each source")
         return ", ".join(reasons)

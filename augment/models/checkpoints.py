@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from augment.errors import CounterpoiseError, InputError, ModelError, did_you_mean
+from augment.errors import CounterpoiseError, InputError, ModelError, counted, did_you_mean
 from augment.models import hub
 from augment.models.places import BUNDLED, place_of
 
@@ -305,7 +305,7 @@ def _is_pooler(parameter: str) -> bool:
 def _and_more(missing: list[str]) -> str:
     """Name the first missing weight, and count the others."""
     more = len(missing) - 1
-    return f"{missing[0]!r}" + (f" and {more} more weight{'s' * (more > 1)}" if more else "")
+    return f"{missing[0]!r}" + (f" and {counted(more, 'more weight')}" if more else "")
 
 
 def _fast_tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFast:

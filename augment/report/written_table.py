@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from augment.errors import InputError
+from augment.errors import InputError, counted
 from augment.run.manifest import SCHEMA, manifest_path
 from augment.seeding import generator
 
@@ -152,7 +152,7 @@ class WrittenOutput:
         """Say where the table and its manifest differ."""
         if len(self.codes) != self.expected:
             return [
-                f"The table has {len(self.codes):,} rows, but its manifest speaks of {self.expected:,}:"
+                f"The table has {counted(len(self.codes), 'row')}, but its manifest speaks of {self.expected:,}:"
                 " one of them was changed since, and what follows may not fit together."
             ]
         key = "made" if self.manifest.get("only_synthetic") else "counts_after"

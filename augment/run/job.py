@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from augment.data.corpus import PROVENANCE, Corpus
-from augment.errors import InputError
+from augment.errors import InputError, counted
 from augment.generation.budget import SamplingStrategy, rows_to_make
 from augment.generation.loop import binding
 from augment.generation.plan import usable_sources
@@ -249,7 +249,8 @@ def plan_job(
     empty = len(has_text) - int(has_text.sum())
     if strict and empty:
         raise InputError(
-            f"{corpus.name}: {empty} rows have no text, the first is row {corpus.rows[np.argmin(has_text)]}."
+            f"{corpus.name}: {counted(empty, 'row has', 'rows have')} no text, the first is row"
+            f" {corpus.rows[np.argmin(has_text)]}."
             " Remove them, or run without `strict=True` to keep them and make nothing from them."
         )
     sources = usable_sources(has_text & ~corpus.is_synthetic, corpus.codes, corpus.classes)

@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from augment import protection, words
+from augment.errors import counted
 from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
@@ -304,7 +305,7 @@ class FillMask(TextStrategy):
 def _listed(found: Sequence[str], most: int = 5) -> str:
     """List classes; of many the first few."""
     more = len(found) - most
-    return ", ".join(found[:most]) + (f" and {more} more classes" if more > 0 else "")
+    return ", ".join(found[:most]) + (f" and {counted(more, 'more class', 'more classes')}" if more > 0 else "")
 
 
 class _Wording(NamedTuple):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from augment.errors import counted
+
 SmallClass = Literal["raise", "lower", "duplicate"]
 """What becomes of a class without enough rows: an error, fewer neighbours, or copies of its rows."""
 
@@ -27,7 +29,7 @@ class NeedsNeighbors:
 
     def _too_few(self, sizes: Mapping[Any, int]) -> str:
         """Say in one line that classes have too few different rows, and the mend."""
-        have = [f"{n} different row{'s' * (n != 1)}" for n in sizes.values()]
+        have = [counted(n, "different row") for n in sizes.values()]
         if len(sizes) == 1:
             which = f"class {next(iter(sizes))!r}, which has {have[0]}"
         else:

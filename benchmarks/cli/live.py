@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from augment.cli.display import can_redraw, duration, terminal
+from augment.errors import counted_of
 from benchmarks.grid.suite import Cell
 from benchmarks.report.summary import f1_on_test, gap
 from benchmarks.results import Record, Results
@@ -42,7 +43,7 @@ def shown(cells: Sequence[Cell], results: Results, *, quiet: bool) -> Iterator[W
         yield lambda record, left, seconds: None
         return
     if done:
-        click.echo(f"{done:,} of {len(cells):,} cells are done already.", err=True)
+        click.echo(f"{counted_of(done, len(cells), 'cell', 'is', 'are')} done already.", err=True)
     console = terminal(stderr=True)
     if not can_redraw(console):
         yield lambda record, left, seconds: click.echo(

@@ -15,6 +15,7 @@ from augment.cli import completion
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
 from augment.cli.options import seed_option
+from augment.errors import counted
 
 
 @command(
@@ -337,4 +338,6 @@ def vectors_command(
         near = (f.nearest_train, f.nearest_heldout)
         numbers = (f.two_sample_knn, f.two_sample_knn_real, f.two_sample_mlp, f.density, f.coverage, f.variance_ratio)
         rows.append([one.name, *(f"{number:.3f}" for number in (*numbers, *near, f.tstr_f1, one.seconds))])
-    show_table(f"vectors of class {label!r}, mean of {seeds} runs", ["", *headings, "transfer F1", "seconds"], rows)
+    show_table(
+        f"vectors of class {label!r}, mean of {counted(seeds, 'run')}", ["", *headings, "transfer F1", "seconds"], rows
+    )

@@ -15,7 +15,7 @@ from augment.cli.console import note
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
 from augment.cli.options import layout_of, layout_options
-from augment.errors import CounterpoiseError, ModelError
+from augment.errors import CounterpoiseError, ModelError, counted, counted_of
 from augment.name_lists import read_list
 
 if TYPE_CHECKING:
@@ -168,7 +168,8 @@ def run_command(
         click.echo(f"Failed: {where} · seed {record['seed']}: {record['reason']}", err=True)
     if failed:
         raise _CellsFailed(
-            f"{len(failed)} of {len(plan.cells)} cells have failed; the same command runs only these again."
+            f"{counted_of(len(failed), len(plan.cells), 'cell', 'has', 'have')} failed; the same command runs"
+            f" only these again."
         )
 
 
@@ -220,7 +221,8 @@ def _show_grid(plan: SuiteRun) -> None:
     )
     steps = sorted({cell.config.max_steps or 0 for cell in cells})
     click.echo(
-        f"\n{len(cells):,} cells: {', '.join(suite.encoders)} × {', '.join(suite.heads)} × {', '.join(suite.losses)};"
+        f"\n{counted(len(cells), 'cell')}: {', '.join(suite.encoders)} × {', '.join(suite.heads)} ×"
+        f" {', '.join(suite.losses)};"
         f" {' to '.join(f'{n:,}' for n in dict.fromkeys((steps[0], steps[-1])))} steps each."
     )
     try:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from augment.errors import counted
 from benchmarks.report.paper_numbers import of_the_paper
 from benchmarks.report.significance import Comparison, Interval
 from benchmarks.report.summary import (
@@ -330,11 +331,11 @@ def conclusions(group: GroupResults) -> list[str]:
 
 def environments(results: Results) -> list[str]:
     """Return lines on the hardware and versions of the cells, and on the hashes of the suite's files."""
-    counted: Counter[str] = Counter()
+    cells_of: Counter[str] = Counter()
     for record in results.done.values():
-        on = f"{record['hardware']['device']}, {record['hardware']['threads']} threads"
-        counted[f"{record['model'].get('dtype', '')} on {on}; {_pairs(record['versions'])}"] += 1
-    lines = [f"{cells:,} cells: {what}." for what, cells in sorted(counted.items())]
+        on = f"{record['hardware']['device']}, {counted(record['hardware']['threads'], 'thread')}"
+        cells_of[f"{record['model'].get('dtype', '')} on {on}; {_pairs(record['versions'])}"] += 1
+    lines = [f"{counted(cells, 'cell')}: {what}." for what, cells in sorted(cells_of.items())]
     return lines + [f"SHA-256, from the front: {_pairs(files)}." for files in results.files]
 
 

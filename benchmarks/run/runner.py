@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from augment.errors import CounterpoiseError, Interrupted
+from augment.errors import CounterpoiseError, Interrupted, counted_of
 from augment.processes import Processes
 from benchmarks.grid.suite import Cell
 from benchmarks.grid.tasks import TaskData
@@ -94,7 +94,8 @@ def run(
     except KeyboardInterrupt:
         done = sum(cell.place in results.done for cell in cells)
         raise Interrupted(
-            f"Interrupted: {done:,} of {len(cells):,} cells are done; the same command goes on with the others."
+            f"Interrupted: {counted_of(done, len(cells), 'cell', 'is', 'are')} done; the same command goes on"
+            f" with the others."
         ) from None
     finally:
         for slot in slots:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from augment.errors import InputError
+from augment.errors import InputError, counted
 from benchmarks.speed.contest import Competitor, Contest, ContestOptions, Measured, Setting, alone, elsewhere
 
 NLPAUG = Path(__file__).parent / "nlpaug_peer.py"
@@ -76,9 +76,8 @@ def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contes
         rows=options.rows,
         threads=options.threads,
     )
-    title = (
-        f"{options.rows:,} rows of {options.label!r} from {len(texts):,}, {options.model}, {options.threads} threads"
-    )
+    threads = counted(options.threads, "thread")
+    title = f"{options.rows:,} rows of {options.label!r} from {len(texts):,}, {options.model}, {threads}"
     return [Contest("fillmask", title, "rows", setting, competitors(options.batch_sizes or (64,), options.peer_python))]
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from augment.errors import counted
 from benchmarks.speed.contest import Competitor, Contest, ContestOptions, Measured, Setting, alone
 
 ROWS, WIDTH = 50_000, 384
@@ -41,7 +42,7 @@ def contests(options: ContestOptions, log: Callable[[str], None]) -> list[Contes
         One.
     """
     setting = SmoteSetting(rows=ROWS, width=WIDTH, threads=options.threads)
-    title = f"SMOTE of {ROWS:,} vectors of {WIDTH} float32, three classes, {options.threads} threads"
+    title = f"SMOTE of {ROWS:,} vectors of {WIDTH} float32, three classes, {counted(options.threads, 'thread')}"
     return [Contest("smote", title, "new rows", setting, competitors())]
 
 

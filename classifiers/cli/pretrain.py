@@ -14,7 +14,7 @@ from augment.cli.console import note
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
 from augment.cli.options import device_option, layout_of, layout_options, seed_option
-from augment.errors import InputError
+from augment.errors import InputError, counted
 from classifiers.cli.commands import line_layout, resumable
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _show(report: dict[str, Any], *, as_json: bool) -> None:
         return
     for measure in ("alignment", "uniformity"):
         before, after = (report[when][measure] for when in ("before", "after"))
-        click.echo(f"{measure}, {report['held_out']} held-out rows: {before:.3f} before, {after:.3f} after.")
+        click.echo(f"{measure}, {counted(report['held_out'], 'held-out row')}: {before:.3f} before, {after:.3f} after.")
 
 
 def _refuse_foreign(objective: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from augment.data.corpus import Corpus
 from augment.data.notes import NOT_USED, on_reading
-from augment.errors import InputError, did_you_mean
+from augment.errors import InputError, counted, did_you_mean
 from augment.generation.candidates import Candidate
 from augment.guards.base import Originals
 from augment.guards.held_out import HeldOut
@@ -232,8 +232,9 @@ def _validation(training: Corpus, validation: Corpus, classes: Sequence[str]) ->
             " with `labels`."
         )
     if validation.is_synthetic.any():
+        made = counted(int(validation.is_synthetic.sum()), "validation row is", "validation rows are")
         raise InputError(
-            f"{validation.name}: {int(validation.is_synthetic.sum()):,} validation rows are synthetic. Validate on"
+            f"{validation.name}: {made} synthetic. Validate on"
             " original rows: split first, and upsample the training part alone."
         )
     rows = np.flatnonzero(validation.has_text)
@@ -268,7 +269,8 @@ def _refuse_leaks(name: str, synthetic: Split, parents: Split, held_out: Sequenc
     if near.any():
         of_parents = int(near[: len(parents)].sum())
         raise InputError(
-            f"{name}: {int(near.sum()) - of_parents:,} synthetic rows and {of_parents:,} of their sources equal or"
+            f"{name}: {counted(int(near.sum()) - of_parents, 'synthetic row')} and {of_parents:,} of their"
+            f" sources equal or"
             f" nearly equal a held-out row, e.g. {families[int(near.argmax())]!r:.80}. Remove them from the input of"
             " the upsampling, and upsample with the held-out file as `against`."
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from augment.data.corpus import open_texts, read
 from augment.data.layout import Layout
 from augment.data.notes import NOT_USED, on_reading, without_text
-from augment.errors import InputError, ModelError, OutputError, did_you_mean
+from augment.errors import InputError, ModelError, OutputError, counted, counted_of, did_you_mean
 from classifiers.data.text_lines import text_lines
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _say_repeated(rows: Sequence[Any], log: Callable[[str], None]) -> None:
     filled = [row for row in rows if (row if isinstance(row, str) else row[0]).strip()]
     repeated = len(filled) - len(set(filled))
     if repeated:
-        log(f"{repeated:,} of {len(filled):,} rows repeat an earlier one. {NOT_USED}")
+        log(f"{counted_of(repeated, len(filled), 'row', 'repeats', 'repeat')} an earlier one. {NOT_USED}")
 
 
 def _texts_and_labels(
@@ -186,7 +186,7 @@ def _texts_and_labels(
         for line in on_reading(corpus, NOT_USED):
             log(line)
         if made := int(corpus.is_synthetic.sum()):
-            log(f"{corpus.name}: {made:,} rows are synthetic. {NOT_USED}")
+            log(f"{corpus.name}: {counted(made, 'row is', 'rows are')} synthetic. {NOT_USED}")
     rows = [
         (text, label)
         for corpus in corpora

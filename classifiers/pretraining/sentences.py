@@ -15,7 +15,7 @@ from augment.data.corpus import Texts
 from augment.data.layout import Layout
 from augment.data.notes import NOT_USED
 from augment.data.reading import load
-from augment.errors import InputError
+from augment.errors import InputError, counted_of
 from augment.models.length_batches import LENGTH_STEP, padded
 from augment.seeding import generator
 from classifiers.pretraining.contrastive_losses import repeated
@@ -78,7 +78,8 @@ def read_triples(
     triples = [(a.strip(), b.strip(), c.strip()) for a, b, c in rows if a and b and c]
     triples = [triple for triple in triples if all(triple)]
     if triples and len(triples) < len(table):
-        log(f"{source}: {len(table) - len(triples):,} of {len(table):,} rows lack one of the three texts. {NOT_USED}")
+        rows_lacking = counted_of(len(table) - len(triples), len(table), "row", "lacks", "lack")
+        log(f"{source}: {rows_lacking} one of the three texts. {NOT_USED}")
     if not triples:
         raise InputError(
             f"{source}: in no row are the columns {', '.join(map(repr, wanted))} all filled."

@@ -17,7 +17,7 @@ from augment.data.formats.encodings import decoded, guessed_encoding
 from augment.data.formats.headers import named, seems_row, without_header
 from augment.data.layout import Layout
 from augment.data.mapped_tables import in_parts
-from augment.errors import FormatError, InputError, listed
+from augment.errors import FormatError, InputError, counted, listed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,11 +110,13 @@ def check_duplicates(names: Sequence[str], where: str, mend: str = "") -> None:
 def _given_names(path: Path, layout: Layout, fields: list[str]) -> list[str]:
     """Return the column names of a file without a header."""
     if not layout.columns:
-        raise InputError(f"{path}: a file without a header needs names for its {len(fields)} columns; give `columns`.")
+        raise InputError(
+            f"{path}: a file without a header needs names for its {counted(len(fields), 'column')}; give `columns`."
+        )
     if len(layout.columns) != len(fields):
         raise InputError(
-            f"{path}: `columns` has {len(layout.columns)} names ({', '.join(layout.columns)}) "
-            f"but line 1 has {len(fields)} fields; name every field."
+            f"{path}: `columns` has {counted(len(layout.columns), 'name')} ({', '.join(layout.columns)}) "
+            f"but line 1 has {counted(len(fields), 'field')}; name every field."
         )
     return list(layout.columns)
 
@@ -149,7 +151,8 @@ def _records(lines: Iterator[str], path: Path, dialect: Dialect, *, settled: boo
             ) from None
         if len(own) > 1 and all(text.count("\t") + 1 == len(fields) for text in own):
             raise InputError(
-                f"{path}, line {line}: a quote opens here and closes {len(own) - 1} lines below, and each of these"
+                f"{path}, line {line}: a quote opens here and closes {counted(len(own) - 1, 'line')} below, and"
+                f" each of these"
                 " lines would be a row by itself. Give `quoting='none'` if quotes are characters like any other in this"
                 " file, or `quoting='minimal'` if they are around fields."
             )
@@ -170,7 +173,7 @@ def _wrong_count(path: Path, line: int, expected: int, got: int, dialect: Dialec
     mend = "quote fields that hold the separator"
     if dialect.quoting == "none":
         mend = "no field may hold the separator in a file that is read with `quoting='none'`"
-    return InputError(f"{path}, line {line}: expected {expected} fields, got {got}; {mend}.")
+    return InputError(f"{path}, line {line}: expected {counted(expected, 'field')}, got {got}; {mend}.")
 
 
 # Writing

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from augment.errors import InputError, ModelError
+from augment.errors import InputError, ModelError, counted
 from augment.models.inference import one_thread_each
 from augment.parameters import Rule, only_with
 from augment.seeding import generator, global_generators, seed_of
@@ -236,7 +236,8 @@ class GANSMOTE(NeedsNeighbors, VectorSampler):
         trained = sorted(code for code in codes if len(rows.of(code)) >= self.min_rows)
         for code in sorted({*codes} - {*trained}):
             warnings.warn(
-                f"The class {rows.label(code)!r} has {len(rows.of(code))}{'' if self._groups else ' different'} rows,"
+                f"The class {rows.label(code)!r} has"
+                f" {counted(len(rows.of(code)), 'row' if self._groups else 'different row')},"
                 f" and {type(self).__name__} trains no network on fewer than min_rows={self.min_rows}: its new rows are"
                 " those of SMOTE.",
                 stacklevel=7,  # where fit_resample was called

@@ -85,7 +85,7 @@ DATA = {
         ),
         ("lonely", "--singletons drop", ("--singletons", "'drop'", "'skip', 'copy', 'error'")),
         ("hollow", "", ("No row of 'x', 'z' has a usable text", "Add rows, or leave the classes out")),
-        ("blank", "--strict", ("blank.csv", "1 rows have no text", "row 1", "without --strict")),
+        ("blank", "--strict", ("blank.csv", "1 row has no text", "row 1", "without --strict")),
         ("unlabelled", "", ("unlabelled.csv", "2 of 4 rows", "row 2", "--drop-unlabelled", "--labels")),
         ("unlabelled", "--labels x,z", ("unlabelled.csv", "'z'", "--labels")),
         ("stars", "--label-map stars", ("stars.csv, row 2", "1 to 5 stars", "'6'")),

@@ -21,8 +21,8 @@ def test_inspect_shows_what_stands_in_a_file():
     assert re.search(r"positive +11 +73\.3%", result.stdout)
     said = result.stdout.splitlines()
     assert "15 rows, 0 of them synthetic." in said
-    assert "in.csv: 1 of 15 rows have no text. They are kept, and nothing is made from them." in said
-    assert any(line.startswith("1 repeat an earlier text") and "; 1 texts stand under" in line for line in said)
+    assert "in.csv: 1 of 15 rows has no text. They are kept, and nothing is made from them." in said
+    assert any(line.startswith("1 repeats an earlier text") and "; 1 text stands under" in line for line in said)
     assert any(line.startswith("Words per text: ") and line.endswith(" at 100%.") for line in said)
     assert any(line.startswith("Suggested: --sampling-strategy neutral=8 ") for line in said)
     assert result.stderr == ""

@@ -117,7 +117,7 @@ def test_booleans_are_classes_and_come_back_as_booleans(tmp_path: Path) -> None:
 
 def test_whole_floats_are_classes_and_not_a_number_is_no_label() -> None:
     data = Dataset.from_dict({"text": ["a", "b", "c"], "label": [1.0, 5.0, float("nan")]})
-    with pytest.raises(InputError, match=r"1 of 3 rows have no usable label .* the first is row 2"):
+    with pytest.raises(InputError, match=r"1 of 3 rows has no usable label .* the first is row 2"):
         from_table(data, "t")
     corpus = from_table(data, "t", Layout(drop_unlabelled=True))
     assert corpus.counts == {"1.0": 1, "5.0": 1}

@@ -68,7 +68,7 @@ def test_a_first_line_without_the_name_of_a_text_column_is_a_row(tmp_path: Path,
     path = put(tmp_path, "t.csv", f"{first}\n1,b\n1,body\n")
     assert read_texts(path, HEADERLESS) == [*filter(None, [first.split(",")[1]]), "b", "body"]
     put(tmp_path, "t.csv", "text\na\n")
-    with pytest.raises(InputError, match=r"has 2 names .* but line 1 has 1 fields"):
+    with pytest.raises(InputError, match=r"has 2 names .* but line 1 has 1 field;"):
         read_texts(path, HEADERLESS)
 
 

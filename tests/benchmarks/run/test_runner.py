@@ -387,7 +387,7 @@ def test_an_arm_that_needs_rows_which_are_not_there_is_said_to_be_left_out(tmp_p
     ended = CliRunner().invoke(main, ["run", "--arms", "none,real", "--seeds", "1", "--dry-run"])
     assert ended.exit_code == 0, ended.output
     assert ended.stderr == "sample: without real, since no row was left out of the draw.\n"
-    assert "1 cells" in ended.stdout
+    assert "1 cell:" in ended.stdout
 
 
 @pytest.mark.parametrize(

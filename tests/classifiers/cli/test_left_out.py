@@ -56,8 +56,8 @@ def test_a_training_says_what_it_does_not_read_and_records_it(trained, tiny):
         f"train.csv: 2 of {rows} rows are left out: 1 without a usable label, 1 of other classes than the chosen ones."
         in said
     )
-    assert f"train.csv: 1 of {rows - 2} rows have no text. They are left out." in said
-    assert f"dev.csv: 1 of {len(VALIDATION[0]) + 1} rows have no text. They are left out." in said
+    assert f"train.csv: 1 of {rows - 2} rows has no text. They are left out." in said
+    assert f"dev.csv: 1 of {len(VALIDATION[0]) + 1} rows has no text. They are left out." in said
     texts = [text for text, _ in zip(*TRAIN, strict=True)] + [LONG]
     cut = load_encoder(str(encoder), device="cpu").cut(texts, 12)
     assert 0 < cut < len(texts)
@@ -81,13 +81,13 @@ def test_an_evaluation_says_and_records_it_in_the_same_words(trained, monkeypatc
         ("text", "label", "is_synthetic"),
     )
     result = run("evaluate", "model", "test.csv", "--json", "--device", "cpu")
-    assert "test.csv: 1 of 4 rows have no text. They are left out." in result.stderr
-    assert "test.csv: 1 rows are synthetic. They are left out." in result.stderr
-    assert "test.csv: 1 of 2 texts have more than 12 tokens. What follows is not read; --max-length" in result.stderr
+    assert "test.csv: 1 of 4 rows has no text. They are left out." in result.stderr
+    assert "test.csv: 1 row is synthetic. They are left out." in result.stderr
+    assert "test.csv: 1 of 2 texts has more than 12 tokens. What follows is not read; --max-length" in result.stderr
     (one,) = json.loads(result.stdout)
     assert one["omitted"] == {"without_text": 1, "synthetic": 1}
     assert one["cut_texts"] == 1
-    assert "rows have no text" not in run("evaluate", "model", "test.csv", "-q", "--device", "cpu").output
+    assert "no text" not in run("evaluate", "model", "test.csv", "-q", "--device", "cpu").output
 
 
 def test_a_prediction_says_it_too_and_labels_every_row(trained, monkeypatch):
@@ -96,10 +96,10 @@ def test_a_prediction_says_it_too_and_labels_every_row(trained, monkeypatch):
     written(folder / "new.csv", [("the staff loved it .",), ("",), (LONG,)], ("text",))
     result = run("predict", "model", "new.csv", "-o", "labels.csv", "--overwrite", "--device", "cpu")
     assert len((folder / "labels.csv").read_text().splitlines()) == 4
-    assert "new.csv: 1 of 3 rows have no text. They get the label of an empty text." in result.stderr
-    assert "new.csv: 1 of 3 texts have more than 12 tokens." in result.stderr
+    assert "new.csv: 1 of 3 rows has no text. They get the label of an empty text." in result.stderr
+    assert "new.csv: 1 of 3 texts has more than 12 tokens." in result.stderr
     piped = run("predict", "model", "-", "--device", "cpu", input="the staff\n\n")
-    assert "The standard input: 1 of 2 rows have no text." in piped.stderr
+    assert "The standard input: 1 of 2 rows has no text." in piped.stderr
 
 
 @pytest.mark.parametrize(
