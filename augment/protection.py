@@ -7,8 +7,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
-from augment.scripts import SPACELESS
 from augment.words import APOSTROPHE, APOSTROPHES, MARKS, Span, word_spans
+from augment.writing_systems import SPACELESS
 
 _UNSPELT = rf"\d{SPACELESS}"
 """Digits, and letters of scripts without spaces: a run that has any of them is not a word."""

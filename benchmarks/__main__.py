@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from augment.start import let_interrupts_end_it
+from augment.startup import let_interrupts_end_it
 
 
 def main() -> None:

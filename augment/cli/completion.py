@@ -92,7 +92,7 @@ def _chosen_guard(context: click.Context, parameter: click.Parameter, incomplete
 
 
 def _models() -> Iterable[str]:
-    from augment.models.places import BUNDLED
+    from augment.models.named_models import BUNDLED
 
     return list(BUNDLED)
 

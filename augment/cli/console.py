@@ -19,7 +19,7 @@ from augment._version import __version__
 from augment.cli.help import Group
 from augment.cli.option_names import with_options
 from augment.errors import CounterpoiseError
-from augment.start import BEGAN
+from augment.startup import BEGAN
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, 128 + SIGINT as shells have it."""

@@ -35,9 +35,9 @@ def check_there(
         If a model is missing.
     """
     from augment.data.named_files import NamedFile
-    from augment.data.sources import find_source
+    from augment.data.named_sources import find_source
     from augment.files import check_exists
-    from augment.models.places import place_of
+    from augment.models.named_models import place_of
 
     for path in paths:
         if path is not None:

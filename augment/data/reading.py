@@ -24,7 +24,7 @@ from augment.data.formats.excel_tables import read_excel
 from augment.data.formats.json_tables import read_json, read_jsonl
 from augment.data.layout import FORMATS, Layout
 from augment.data.mapped_tables import mapped, spooled
-from augment.data.sources import find_source, unknown_format
+from augment.data.named_sources import find_source, unknown_format
 from augment.errors import InputError, OutputError, did_you_mean
 from augment.models import hub
 

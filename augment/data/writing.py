@@ -15,7 +15,7 @@ from augment.data.formats.dialect import Dialect, default_dialect
 from augment.data.formats.excel_tables import MOST_ROWS, check_cells, check_library, write_excel
 from augment.data.formats.json_tables import write_json, write_jsonl
 from augment.data.layout import FORMATS, SEPARATED
-from augment.data.sources import unknown_format
+from augment.data.named_sources import unknown_format
 from augment.data.table_columns import BATCH, batches
 from augment.errors import FormatError, OutputError
 from augment.files import check_writable, flush_to_disk, replacing

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from augment.errors import CounterpoiseError, InputError, ModelError, counted, did_you_mean
 from augment.models import hub
-from augment.models.places import BUNDLED, place_of
+from augment.models.named_models import BUNDLED, place_of
 
 if TYPE_CHECKING:
     import torch

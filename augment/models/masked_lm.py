@@ -14,8 +14,8 @@ from augment import words
 from augment.models.inference import Inference
 from augment.models.length_batches import LengthBatch, length_batches, padded
 from augment.protection import is_ordinary
-from augment.scripts import script
 from augment.words import Span
+from augment.writing_systems import script
 
 if TYPE_CHECKING:
     from torch import Tensor

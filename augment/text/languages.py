@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-from augment.scripts import LATIN, script
+from augment.writing_systems import LATIN, script
 
 LOOKED_AT = 500
 """Most texts of a class that are looked at."""

@@ -124,7 +124,7 @@ def sentence_transformers(setting: EncodingSetting, *, python: str, vectors: str
     InputError
         If that interpreter cannot run it.
     """
-    from augment.models.places import BUNDLED
+    from augment.models.named_models import BUNDLED
 
     request = {
         "texts": setting.texts,

@@ -144,7 +144,7 @@ def nlpaug(setting: FillMaskSetting, *, python: str) -> Measured:
     InputError
         If that interpreter cannot run it.
     """
-    from augment.models.places import BUNDLED
+    from augment.models.named_models import BUNDLED
 
     request = {
         "texts": [setting.texts[i % len(setting.texts)] for i in range(setting.rows)],
@@ -203,7 +203,7 @@ def _pipeline(setting: FillMaskSetting, dtype: str, masks: str) -> tuple[int, fl
     from transformers import pipeline as transformers_pipeline
     from transformers.utils import logging
 
-    from augment.models.places import BUNDLED
+    from augment.models.named_models import BUNDLED
     from augment.protection import replaceable
     from augment.words import Replacement, splice
 

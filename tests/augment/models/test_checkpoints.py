@@ -12,7 +12,7 @@ import pytest
 from opened_models import refusal, saved
 
 from augment.models.checkpoints import load_classifier, load_encoder, load_masked_lm
-from augment.models.places import BUNDLED
+from augment.models.named_models import BUNDLED
 
 # What is opened
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from augment.data.sources import find_source
+from augment.data.named_sources import find_source
 from augment.errors import InputError, ModelError
 from augment.models import hub
 from augment.models.checkpoints import load_masked_lm
-from augment.models.places import place_of
+from augment.models.named_models import place_of
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
