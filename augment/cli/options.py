@@ -96,6 +96,22 @@ text_layout_options = section("Input", _TEXT_COLUMN, *_WITHOUT_HEADER, *_FORM)
 """The same, for a command that reads no labels."""
 
 
+parameters_option = option(
+    "--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."
+)
+"""The option ``--param``, which `values_of` reads."""
+guards_option = option(
+    "--guard",
+    "guards",
+    multiple=True,
+    metavar="NAME[:KEY=VALUE,…]",
+    shell_complete=completion.CHOSEN_GUARDS,
+    help="Ask this guard of new texts as well; repeatable. only:NAME: without the default guards. none: no guard but"
+    " those of every run. See `augment guards`.",
+)
+"""The option ``--guard``."""
+
+
 def seed_option(help: str = "Seed of all random draws.", **kwargs: Any) -> Callable[[_Command], _Command]:
     """Return the option ``--seed``. ``--random-state`` is taken for the same; two that differ are refused."""
     return option(

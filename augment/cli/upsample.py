@@ -17,9 +17,11 @@ from augment.cli.inputs import check_there
 from augment.cli.options import (
     LAYOUT,
     device_option,
+    guards_option,
     kept_columns,
     layout_of,
     layout_options,
+    parameters_option,
     seed_option,
     values_of,
     with_file_name,
@@ -65,7 +67,7 @@ from augment.name_lists import split
 )
 @section(
     "How to make it",
-    option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."),
+    parameters_option,
     option(
         "--model",
         metavar="NAME",
@@ -92,15 +94,7 @@ from augment.name_lists import split
 )
 @section(
     "Guards",
-    option(
-        "--guard",
-        "guards",
-        multiple=True,
-        metavar="NAME[:KEY=VALUE,…]",
-        shell_complete=completion.CHOSEN_GUARDS,
-        help="Ask this guard as well; repeatable. only:NAME: without the default guards. none: no guard but those of"
-        " every run. See `augment guards`.",
-    ),
+    guards_option,
     option(
         "--polarity",
         metavar="POLE=CLASS,…",

@@ -16,7 +16,14 @@ from augment.cli.console import note
 from augment.cli.display import progress, show_table
 from augment.cli.help import command, number, option, section
 from augment.cli.inputs import check_there
-from augment.cli.options import layout_of, layout_options, seed_option, values_of
+from augment.cli.options import (
+    guards_option,
+    layout_of,
+    layout_options,
+    parameters_option,
+    seed_option,
+    values_of,
+)
 from augment.errors import InputError
 from augment.name_lists import read_mapping
 from classifiers.cli.commands import resumable
@@ -118,7 +125,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
         help="static: rows made once. redraw: drawn anew each epoch. features: vectors for a new head."
         " balanced: no new rows.",
     ),
-    option("--param", "parameters", multiple=True, metavar="NAME=VALUE", help="Parameter of the strategy; repeatable."),
+    parameters_option,
     option(
         "--sampling-strategy",
         metavar="WHICH",
@@ -126,15 +133,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
         show_default="auto",
         help="How many rows, as in `augment upsample`.",
     ),
-    option(
-        "--guard",
-        "guards",
-        multiple=True,
-        metavar="NAME[:KEY=VALUE,…]",
-        shell_complete=completion.CHOSEN_GUARDS,
-        help="Ask this guard of new texts as well; repeatable. only:NAME: without the default guards. none: no guard"
-        " but those of every run. See `augment guards`.",
-    ),
+    guards_option,
     option(
         "--against",
         multiple=True,

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from augment import registry
 from augment.cli import main as augment
-from augment.data import read, sources
+from augment.data import named_sources, read
 from benchmarks.cli import main as benchmarks
 from benchmarks.cli.umbrella import main as counterpoise
 from classifiers.cli import main as classifiers
@@ -80,7 +80,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     small = tmp_path / "samples" / "reviews.csv"
     small.parent.mkdir()
     write(rows, small)
-    monkeypatch.setattr(sources, "SAMPLE", small)
+    monkeypatch.setattr(named_sources, "SAMPLE", small)
     write(rows[::3], tmp_path / "train.csv")
     write(rows[1::9], tmp_path / "dev.csv")
     (tmp_path / "yelp.csv").write_text('"3","It is open."\n"5","Great!"\n"4","Nice."\n"3","It has two doors."\n')

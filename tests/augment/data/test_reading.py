@@ -14,7 +14,7 @@ import pytest
 from datasets import Dataset, DatasetDict
 from tables import write
 
-from augment.data import mapped_tables, sources
+from augment.data import mapped_tables, named_sources
 from augment.data.layout import Layout
 from augment.data.reading import load
 from augment.errors import InputError, OutputError
@@ -157,7 +157,7 @@ def test_a_split_of_a_saved_dataset_dict_is_read(tmp_path: Path) -> None:
 
 def test_sample_is_the_bundled_file_and_one_of_that_name_is_noted(tmp_path: Path, monkeypatch, caplog) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sources, "SAMPLE", put(tmp_path, "bundled.csv", "text,label\nbundled,x\n"))
+    monkeypatch.setattr(named_sources, "SAMPLE", put(tmp_path, "bundled.csv", "text,label\nbundled,x\n"))
     assert texts("sample") == ["bundled"]
     labelled(["own"]).save_to_disk("sample")
     with caplog.at_level(logging.INFO, "augment"):
