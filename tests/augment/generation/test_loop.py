@@ -278,7 +278,7 @@ def test_a_strategy_that_always_returns_the_source_ends_short_and_says_why(wante
     assert tally.rejections() == {"changed": len(strategy.asked)}
     assert {draw.source for draw in strategy.asked} == set(range(10)), "every source had its chance"
     assert len(strategy.asked) <= max_attempts * max(20, CHUNK), "and the end came soon"
-    assert tally.why_missing("neutral") == f"{len(strategy.asked)} candidates rejected as changed"
+    assert tally.why_missing("neutral") == f"{len(strategy.asked):,} candidates rejected as changed"
 
 
 def test_a_strategy_that_can_make_only_so_many_different_rows_ends_short():
