@@ -96,7 +96,7 @@ class Registry:
     def parse(self, text: str) -> Any:
         """Build an object from ``"name"`` or ``"name:key=value,key=value"``.
 
-        A value goes up to the next ``,key=`` that is not in quotes, so it may hold commas.
+        A value goes up to the next ``,key=`` that is not in quotes, so it may hold commas. A name may hold a colon.
 
         Raises
         ------
@@ -108,8 +108,12 @@ class Registry:
         >>> guard = GUARDS.parse("length_ratio:low=.8,high=1.5")
         >>> guard.low, guard.high
         (0.8, 1.5)
+        >>> STRATEGIES.parse("nlpaug:random_word:action=swap").action
+        'swap'
         """
-        name, _, rest = text.partition(":")
+        begun = [name for name in self.names() if f"{text}:".startswith(f"{name}:")]
+        name = max(begun, key=len, default=text.partition(":")[0])
+        rest = text[len(name) + 1 :]
         values: dict[str, str] = {}
         last = ""
         for part in split(rest) if rest else ():

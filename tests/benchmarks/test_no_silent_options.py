@@ -50,6 +50,10 @@ PAIRS = [
     ("throughput --of encoding --label neutral", "--label is for --of fillmask"),
     ("throughput --of training --peer-python python", "--peer-python is for --of fillmask"),
     ("throughput --of fillmask --encoder-python python", "--encoder-python is for --of encoding"),
+    ("fluency sample:class=neutral --per-set 10", "--per-set has no effect without --sheet"),
+    ("fluency sample:class=neutral --no-classifier --folds 3", "--folds has no effect with --no-classifier"),
+    ("fluency sample:class=neutral --key a.csv", "--key is for --score"),
+    ("fluency --score a.csv --key b.csv --rows 5", "--rows has no effect with --score"),
     ("run --suite smoke --columns a,b --dry-run", "of a task csv:FILE"),
     ("run --suite smoke --text-column a --dry-run", "of a task csv:FILE"),
 ]

@@ -33,6 +33,8 @@ COMMANDS = [
     "benchmarks compare nosuch nosuch",
     "benchmarks vectors sample --held-out nosuch.csv",
     "benchmarks guards nosuch.csv --judged-on sample",
+    "benchmarks fluency nosuch.csv:class=neutral",
+    "benchmarks fluency --score nosuch.csv --key nosuch.key.csv",
     "benchmarks checkpoint nosuch --words nosuch.txt --pairs nosuch.txt --reference mini",
     "benchmarks throughput --model nosuch",
 ]
