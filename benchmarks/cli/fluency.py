@@ -131,12 +131,12 @@ def fluency_command(
         _score([Path(file) for file in files], key_file, json_file)
         return
     check_there(beside=[file.partition(":class=")[0] for file in files], models=[None if no_classifier else encoder])
-    from benchmarks.quality.compared_rows import Arm, ClassOfFile
-    from benchmarks.quality.fluency import Results, arms_of, made_set, measure
+    from benchmarks.quality.compared_rows import ClassOfFile, NamedStrategy
+    from benchmarks.quality.fluency import FluencyResults, arms_of, made_set, measure
     from benchmarks.quality.reading_sheet import check_free, drawn_rows, write_sheet
 
-    chosen, named = [ClassOfFile.parsed(file) for file in files], [Arm.parsed(arm) for arm in arms]
-    compared, results = arms_of(named), Results(json_file)
+    chosen, named = [ClassOfFile.parsed(file) for file in files], [NamedStrategy.parsed(arm) for arm in arms]
+    compared, results = arms_of(named), FluencyResults(json_file)
     if sheet is not None:
         check_free(sheet)
     settings: dict[str, Any] = {"guards": guards or None, "equal_changes": equal_changes, "log": note}

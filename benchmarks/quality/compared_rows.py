@@ -70,7 +70,7 @@ class ClassOfFile(NamedTuple):
         return f"{self.file}{CLASS}{self.label}"
 
 
-class Arm(NamedTuple):
+class NamedStrategy(NamedTuple):
     """A text strategy under a name of its own."""
 
     name: str
@@ -88,8 +88,8 @@ class Arm(NamedTuple):
 
         Examples
         --------
-        >>> Arm.parsed("short=fillmask:mask_ratio=.1"), Arm.parsed("nlpaug:synonym").name
-        (Arm(name='short', spec='fillmask:mask_ratio=.1'), 'nlpaug:synonym')
+        >>> NamedStrategy.parsed("short=fillmask:mask_ratio=.1"), NamedStrategy.parsed("nlpaug:synonym").name
+        (NamedStrategy(name='short', spec='fillmask:mask_ratio=.1'), 'nlpaug:synonym')
         """
         name, equals, spec = text.partition("=")
         if not equals or ":" in name:

@@ -17,7 +17,7 @@ from augment.files import staged_text
 from augment.guards.selection import choice
 from augment.models.checkpoints import folder_hash
 from augment.registry import STRATEGIES
-from benchmarks.quality.compared_rows import CONTROLS, Arm, ClassOfFile, Pair, halves, made_pairs
+from benchmarks.quality.compared_rows import CONTROLS, ClassOfFile, NamedStrategy, Pair, halves, made_pairs
 from benchmarks.quality.distance import distance, equally_changed
 from benchmarks.quality.told_apart import FOLDS, judge, told_apart
 
@@ -38,23 +38,26 @@ class MadeSet:
     seed: int
 
 
-def arms_of(named: Sequence[Arm]) -> list[Arm]:
+def arms_of(named: Sequence[NamedStrategy]) -> list[NamedStrategy]:
     """Return the arms to measure: the named ones, or fill-mask at its defaults, and then the `CONTROLS`.
 
     Parameters
     ----------
-    named : sequence of Arm
+    named : sequence of NamedStrategy
 
     Returns
     -------
-    list of Arm
+    list of NamedStrategy
 
     Raises
     ------
     InputError
         If two arms have one name.
     """
-    arms = [*(named or [Arm.parsed("fillmask")]), *(Arm(name, spec) for name, spec in CONTROLS.items())]
+    arms = [
+        *(named or [NamedStrategy.parsed("fillmask")]),
+        *(NamedStrategy(name, spec) for name, spec in CONTROLS.items()),
+    ]
     names = [arm.name for arm in arms]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -64,7 +67,7 @@ def arms_of(named: Sequence[Arm]) -> list[Arm]:
 
 def made_set(
     chosen: ClassOfFile,
-    arms: Sequence[Arm],
+    arms: Sequence[NamedStrategy],
     *,
     rows: int,
     seed: int = 0,
@@ -77,7 +80,7 @@ def made_set(
     Parameters
     ----------
     chosen : ClassOfFile
-    arms : sequence of Arm
+    arms : sequence of NamedStrategy
     rows : int
         The number of new rows of each arm; fewer if the class has fewer than twice as many rows.
     seed : int, default=0
@@ -117,7 +120,7 @@ def made_set(
     return MadeSet(both.name, dict(zip([arm.name for arm in arms], pairs, strict=True)), seed)
 
 
-class Results:
+class FluencyResults:
     """The results of a measurement, kept in a JSON file if one is named.
 
     Parameters
@@ -160,8 +163,8 @@ class Results:
 
 def measure(
     made: MadeSet,
-    arms: Sequence[Arm],
-    results: Results,
+    arms: Sequence[NamedStrategy],
+    results: FluencyResults,
     *,
     encoder: str | None = "mini",
     folds: int = FOLDS,
@@ -174,9 +177,9 @@ def measure(
     Parameters
     ----------
     made : MadeSet
-    arms : sequence of Arm
+    arms : sequence of NamedStrategy
         Those of `made`.
-    results : Results
+    results : FluencyResults
     encoder : str, optional
         The encoder of the classifier. None leaves the classifier out.
     folds : int, default=5

@@ -79,7 +79,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class ReaderAgreement:
     """How often two readers say the same."""
 
     question: str
@@ -270,7 +270,7 @@ def readings(key: Mapping[str, Key], answers: Sequence[Mapping[str, Answer]]) ->
 
 def agreement(
     question: Literal["natural", "label"], one: Mapping[str, Answer], other: Mapping[str, Answer]
-) -> Agreement:
+) -> ReaderAgreement:
     """Return how often two readers give the same answer to a question.
 
     Parameters
@@ -280,7 +280,7 @@ def agreement(
 
     Returns
     -------
-    Agreement
+    ReaderAgreement
 
     References
     ----------
@@ -290,7 +290,7 @@ def agreement(
     second = np.array([getattr(other[i], question) for i in one], dtype=bool)
     same = float((first == second).mean())
     chance = float(first.mean() * second.mean() + (~first).mean() * (~second).mean())
-    return Agreement(question, len(first), same, (same - chance) / (1 - chance) if chance < 1 else math.nan)
+    return ReaderAgreement(question, len(first), same, (same - chance) / (1 - chance) if chance < 1 else math.nan)
 
 
 def wilson(share: float, rows: int) -> tuple[float, float]:

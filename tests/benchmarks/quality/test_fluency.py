@@ -19,7 +19,7 @@ from augment.text.base import TextStrategy
 from augment.words import folded_words
 from benchmarks.cli.entry import main
 from benchmarks.quality import fluency
-from benchmarks.quality.compared_rows import CONTROLS, Arm, ClassOfFile, Pair, halves, made_pairs
+from benchmarks.quality.compared_rows import CONTROLS, ClassOfFile, NamedStrategy, Pair, halves, made_pairs
 from benchmarks.quality.distance import changed_shares, distance, equally_changed
 from benchmarks.quality.fluency import MadeSet, arms_of
 from benchmarks.quality.reading_sheet import (
@@ -46,7 +46,9 @@ class Reversed(TextStrategy):
 
     def candidates(self, draws):
         return [
-            Candidate(" ".join(word[::-1] for word in draw.text.split())) if len(draw.text.split()) >= self.least else None
+            Candidate(" ".join(word[::-1] for word in draw.text.split()))
+            if len(draw.text.split()) >= self.least
+            else None
             for draw in draws
         ]
 
@@ -79,8 +81,13 @@ def both(table):
 @pytest.fixture(scope="module")
 def made(table):
     """Pairs of two arms and of the duplicates, without a classifier."""
-    arms = [Arm("deleted", "nlpaug:random_word"), Arm("swapped", "nlpaug:random_word:action=swap,aug_p=.3")]
-    return fluency.made_set(ClassOfFile.parsed(f"{table[0]}:class=a"), [*arms, Arm("same", "random")], rows=60)
+    arms = [
+        NamedStrategy("deleted", "nlpaug:random_word"),
+        NamedStrategy("swapped", "nlpaug:random_word:action=swap,aug_p=.3"),
+    ]
+    return fluency.made_set(
+        ClassOfFile.parsed(f"{table[0]}:class=a"), [*arms, NamedStrategy("same", "random")], rows=60
+    )
 
 
 @pytest.mark.numeric
@@ -206,11 +213,11 @@ def test_the_former_fill_mask_has_all_that_shapes_its_rows_pinned():
 
 def test_arms_have_names_of_their_own():
     assert [arm.name for arm in arms_of([])] == ["fillmask", *CONTROLS]
-    assert Arm.parsed("words=nlpaug:random_word:action=swap").strategy().action == "swap"
+    assert NamedStrategy.parsed("words=nlpaug:random_word:action=swap").strategy().action == "swap"
     with pytest.raises(InputError, match="two arms 'duplication'"):
-        arms_of([Arm.parsed("duplication=random")])
+        arms_of([NamedStrategy.parsed("duplication=random")])
     with pytest.raises(InputError, match="'smote' makes vectors"):
-        Arm.parsed("smote:k_neighbors=3")
+        NamedStrategy.parsed("smote:k_neighbors=3")
 
 
 def test_the_sheet_gives_nothing_away_and_the_key_all(made, table, tmp_path):
