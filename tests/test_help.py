@@ -12,7 +12,6 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from augment.cli.help import Command, Option
 from benchmarks.cli.umbrella import main as counterpoise
 
 
@@ -24,15 +23,12 @@ def walk(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], 
 
 
 EVERY = dict(walk(counterpoise))
-OPTIONS = [
-    pytest.param(path, parameter, id=" ".join((*path, parameter.opts[-1])))
+OPTIONS = {
+    " ".join((*path, parameter.opts[-1])): (path, parameter)
     for path, command in EVERY.items()
     for parameter in command.params
     if isinstance(parameter, click.Option) and parameter.name != "version"
-]
-EXAMPLES = [
-    pytest.param(line, id=line) for command in EVERY.values() for line in getattr(command, "examples", {}).values()
-]
+}
 
 
 def context(path: tuple[str, ...]) -> click.Context:
@@ -50,34 +46,28 @@ def shown(path: tuple[str, ...], columns: int, monkeypatch: pytest.MonkeyPatch) 
     return EVERY[path].get_help(context(path))
 
 
-@pytest.mark.parametrize(("path", "option"), OPTIONS)
-def test_every_option_stands_in_a_section(path: tuple[str, ...], option: click.Option):
-    mend = "Make it with `option` inside a `section(…)` of its command; see augment/cli/help.py."
-    assert isinstance(option, Option), f"{option.opts[0]} of `{' '.join(path)}` is in no section of the help. {mend}"
-    assert option.section, f"{option.opts[0]} of `{' '.join(path)}` is in no section of the help. {mend}"
+def test_every_option_stands_in_a_section():
+    outside = [name for name, (_, option) in OPTIONS.items() if not getattr(option, "section", None)]
+    assert outside == [], "Make it with `option` inside a `section(…)` of its command; see augment/cli/help.py."
 
 
-@pytest.mark.parametrize(("path", "option"), OPTIONS)
-def test_every_option_says_what_it_is_for(path: tuple[str, ...], option: click.Option):
-    assert option.help
-    assert option.help.endswith((".", "…"))
-    assert "[default" not in option.help, "Give the default as `show_default`, so that all look the same."
+def test_every_option_says_what_it_is_for():
+    texts = {name: option.help or "" for name, (_, option) in OPTIONS.items()}
+    assert [name for name, text in texts.items() if not text.endswith((".", "…"))] == []
+    by_hand = [name for name, text in texts.items() if "[default" in text]
+    assert by_hand == [], "Give the default as `show_default`, so that all look the same."
 
 
-@pytest.mark.parametrize(("path", "option"), OPTIONS)
-def test_the_words_for_values_are_of_one_style(path: tuple[str, ...], option: click.Option):
-    word = option.make_metavar(context(path))
-    assert word not in ("TEXT", "PATH", "INTEGER", "FLOAT"), "Give a metavar that says what the value is."
-    assert "RANGE" not in word
+def test_the_words_for_values_are_of_one_style():
+    words = {name: option.make_metavar(context(path)) for name, (path, option) in OPTIONS.items()}
+    vague = [name for name, word in words.items() if word in ("TEXT", "PATH", "INTEGER", "FLOAT") or "RANGE" in word]
+    assert vague == [], "Give a metavar that says what the value is."
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100])
-@pytest.mark.parametrize("path", EVERY, ids=" ".join)
-def test_no_line_of_the_help_is_wider_than_the_terminal(
-    path: tuple[str, ...], columns: int, monkeypatch: pytest.MonkeyPatch
-):
-    for line in shown(path, columns, monkeypatch).splitlines():
-        assert len(line) <= columns, line
+def test_no_line_of_the_help_is_wider_than_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch):
+    lines = [(path, line) for path in EVERY for line in shown(path, columns, monkeypatch).splitlines()]
+    assert [(path, line) for path, line in lines if len(line) > columns] == []
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100])
@@ -96,42 +86,43 @@ def test_no_line_on_strategies_and_guards_is_wider_than_the_terminal(
 
 
 @pytest.mark.parametrize("columns", [60, 80, 100])
-@pytest.mark.parametrize("path", EVERY, ids=" ".join)
-def test_nothing_in_the_help_is_cut_off_and_what_can_be_pasted_is_whole(
-    path: tuple[str, ...], columns: int, monkeypatch: pytest.MonkeyPatch
-):
-    text = shown(path, columns, monkeypatch)
-    flat = " ".join(text.split())
-    assert not re.search(r"\w\.\.\.(?!\])", flat)  # [ARGS]... is how click writes a rest
-    for option in EVERY[path].params:
-        if isinstance(option, Option) and not option.hidden:
-            assert option.help in flat
-            for quoted in re.findall(r"`[^`]+`|'[^']+'(?!\w)", option.help):
-                assert quoted in text
+def test_nothing_in_the_help_is_cut_off_and_what_can_be_pasted_is_whole(columns: int, monkeypatch: pytest.MonkeyPatch):
+    helps = {path: shown(path, columns, monkeypatch) for path in EVERY}
+    flat = {path: " ".join(text.split()) for path, text in helps.items()}
+    short = r"\w\.\.\.(?!\])"  # [ARGS]... is how click writes a rest
+    assert [path for path, text in flat.items() if re.search(short, text)] == []
+    texts = {name: (path, option.help) for name, (path, option) in OPTIONS.items() if not option.hidden}
+    assert [name for name, (path, text) in texts.items() if text not in flat[path]] == []
+    quoted = {name: re.findall(r"`[^`]+`|'[^']+'(?!\w)", text) for name, (_, text) in texts.items()}
+    assert [(name, one) for name in texts for one in quoted[name] if one not in helps[texts[name][0]]] == []
+
+
+def test_every_command_has_two_examples():
+    without = [path for path, command in EVERY.items() if len(getattr(command, "examples", {})) != 2]
+    assert without == [], "Give the command two `examples`; see augment/cli/help.py."
 
 
 @pytest.mark.parametrize("columns", [60, 100])
-@pytest.mark.parametrize("path", EVERY, ids=" ".join)
-def test_two_examples_end_the_help_and_can_be_pasted(
-    path: tuple[str, ...], columns: int, monkeypatch: pytest.MonkeyPatch
-):
-    command = EVERY[path]
-    assert isinstance(command, Command)
-    assert len(command.examples) == 2, "Give the command two `examples`; see augment/cli/help.py."
-    end = shown(path, columns, monkeypatch).partition("\nExamples:\n")[2]
-    pasted = [shlex.split(line) for line in re.sub(r" \\\n *", " ", end).splitlines()[1::2]]
-    assert pasted == [shlex.split(line) for line in command.examples.values()]
+def test_examples_end_the_help_and_can_be_pasted(columns: int, monkeypatch: pytest.MonkeyPatch):
+    for path, command in EVERY.items():
+        end = shown(path, columns, monkeypatch).partition("\nExamples:\n")[2]
+        pasted = [shlex.split(line) for line in re.sub(r" \\\n *", " ", end).splitlines()[1::2]]
+        assert pasted == [shlex.split(line) for line in command.examples.values()]
 
 
-@pytest.mark.parametrize("line", EXAMPLES)
-def test_every_example_is_a_command_that_parses(line: str):
-    for one in line.split(" && "):
-        words = shlex.split(one)
-        path = tuple(words) if words[0] == "counterpoise" else ("counterpoise", *words)
-        depth = max(n for n in range(1, len(path)) if path[1 : n + 1] in EVERY)
-        EVERY[path[1 : depth + 1]].make_context(
-            path[depth], list(path[depth + 1 :]), context(path[1:depth] or path[:1])
-        )
+def test_every_example_is_a_command_that_parses():
+    wrong = {}
+    for line in (line for command in EVERY.values() for line in command.examples.values()):
+        for one in line.split(" && "):
+            words = shlex.split(one)
+            path = tuple(words) if words[0] == "counterpoise" else ("counterpoise", *words)
+            depth = max(n for n in range(1, len(path)) if path[1 : n + 1] in EVERY)
+            command, parent = EVERY[path[1 : depth + 1]], context(path[1:depth] or path[:1])
+            try:
+                command.make_context(path[depth], list(path[depth + 1 :]), parent)
+            except click.ClickException as error:
+                wrong[one] = error.message
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("name", ["augment", "classifiers", "benchmarks"])

@@ -41,21 +41,25 @@ def free(text: str, *phrases: str, patterns: tuple[str, ...] = (), negations: bo
     return [text[start:end] for start, end in spans]
 
 
-@pytest.mark.parametrize(
-    "negation",
+NEGATIONS = (
     ["not", "no", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor", "cannot", "without"]
     + ["hardly", "barely", "scarcely", "n't", "n’t", "no-one", "ai n't"]
     + ["isn't", "aren't", "wasn't", "weren't", "don't", "doesn't", "didn't", "can't", "couldn't", "won't", "wouldn't"]
     + ["hasn't", "haven't", "hadn't", "shouldn't", "mustn't", "mightn't", "needn't", "ain't"]
     + ["isn’t", "wasn’t", "don’t", "can’t", "won’t", "dont", "isnt", "wasnt"]
-    + ["ca n't", "do n't", "wo n't", "is n't", "did n’t", "could n't"],
+    + ["ca n't", "do n't", "wo n't", "is n't", "did n’t", "could n't"]
 )
+
+
 @pytest.mark.parametrize("case", [str.lower, str.upper, str.capitalize])
-def test_negations_are_protected_in_any_case_and_spelling(negation, case):
-    text = f"They said {case(negation)} good things"
-    assert free(text) == ["They", "said", "good", "things"]
-    assert free(f"{case(negation)} good") == ["good"], "at the start"
-    assert free(f"good {case(negation)}.") == ["good"], "at the end"
+@pytest.mark.parametrize(
+    ("around", "left"),
+    [("They said {} good things", ["They", "said", "good", "things"]), ("{} good", ["good"]), ("good {}.", ["good"])],
+    ids=["within", "at the start", "at the end"],
+)
+def test_negations_are_protected_in_any_case_and_spelling(case, around, left):
+    found = {negation: free(around.format(case(negation))) for negation in NEGATIONS}
+    assert found == dict.fromkeys(NEGATIONS, left)
 
 
 @pytest.mark.parametrize("text", ["notable knot", "Nora nonetheless", "another north", "wants a donut", "isthmus tint"])
@@ -127,17 +131,9 @@ def test_a_pattern_that_matches_nothing_protects_nothing():
 # What is not an ordinary word
 
 
-@pytest.mark.parametrize(
-    "whole",
-    [
-        "https://t.co/AbCd1234",
-        "http://x.y/z",
-        "www.example.com",
-        "www.example.com.",
-        "example.co.uk",
-        "t.co",
-        "shop.de/en",
-    ]
+WHOLES = (
+    ["https://t.co/AbCd1234", "http://x.y/z", "www.example.com", "www.example.com.", "example.co.uk", "t.co"]
+    + ["shop.de/en"]
     + ["jo.doe@example.co.uk", "(jo@example.org)", "<jo@example.org>"]
     + ["odd.#CheckTheCounthttps://t.co/AbCd", "Look:https://t.co/abc", "and(http://x.y/z)ok", "here.http://x.y"]
     + ["@user", "#tag", "....#day#no4", "🇫🇷#Paris#metro's", "#SaveOurShop!", "cc:@user", "hi@user"]
@@ -150,13 +146,14 @@ def test_a_pattern_that_matches_nothing_protects_nothing():
     + ["setup.py", "notes.txt", "/etc/passwd", "src/lib/main", "C:\\models", "~/notes", "node.js", "v1.2", "a_name"]
     + ["w/o", "s/he", "n/a", "film(s)", "C++", "C#", "a=b", "a<b", "key:value", "50°C", "Brand™", "writer\\/director"]
     + ["&amp;", "food&amp;wine", "incre&iacute;ble", "&#233;t&#xE9;", "\\nThe", "-LRB-", "-RRB-", "co\u00adop"]
-    + ["</b>", "<br/>", "<a href='x y'>", "3rd Feb", "2 May", "Feb. 3", "3rd of February", "5 pm", "10 a.m."],
+    + ["</b>", "<br/>", "<a href='x y'>", "3rd Feb", "2 May", "Feb. 3", "3rd of February", "5 pm", "10 a.m."]
 )
+
+
 @pytest.mark.parametrize("around", ["{}", "we saw {} here", "we saw ({}), here", '"{}" here', "we saw\n{}"])
-def test_what_is_no_ordinary_word_is_left_whole(whole, around):
-    text = around.format(whole)
-    assert set(free(text)) <= {"we", "saw", "here"}, text
-    assert set(free(text)) == set(re.findall("we|saw|here", around)), text
+def test_what_is_no_ordinary_word_is_left_whole(around):
+    found = {whole: free(around.format(whole)) for whole in WHOLES}
+    assert found == dict.fromkeys(WHOLES, re.findall("we|saw|here", around))
 
 
 @pytest.mark.parametrize(
@@ -232,34 +229,19 @@ def test_every_plain_word_is_replaceable(words, between):
 
 
 def test_a_huge_cell_takes_no_time():
-    start = time.process_time()
+    """A time that grows with the square of the length would be ten times the limit and more."""
+    parts = ["a", " ", "a@", "it 's ", "<br/>", "x>", "<a ", "<", "&a", "a&b;", "\\n", "no ", "a,", "a/", "ab/", "a."]
+    parts += ["...", "a'", "'", "I'm ", "2", "3 Feb ", "的", "a-", "😀", "\u200d", "Mr. ", "A.", ":"]
     patterns = protection()
-    parts = (
-        "a",
-        " ",
-        "a@",
-        "it 's ",
-        "<br/>",
-        "x>",
-        "<a ",
-        "<",
-        "&a",
-        "a&b;",
-        "\\n",
-        "no ",
-        "a,",
-        "a/",
-        "ab/",
-        "a.",
-        "...",
-        "a'",
-    )
-    for part in (*parts, "'", "I'm ", "2", "3 Feb ", "的", "a-", "😀", "\u200d", "Mr. ", "A.", ":"):
-        text = part * (200_000 // len(part))
+    seconds = {}
+    for part in parts:
+        text = part * (40_000 // len(part))
+        start = time.process_time()
         folded(text)
         word_spans(text)
         replaceable(text, patterns)
-    assert time.process_time() - start < 20
+        seconds[part] = time.process_time() - start
+    assert {part: taken for part, taken in seconds.items() if taken > 1} == {}
 
 
 # Clitics
@@ -299,13 +281,11 @@ def test_possessives_are_told_from_other_words():
 # What may fill a mask
 
 
-@pytest.mark.parametrize(
-    "word", [*sorted(FRAGMENTS), "Doesn", "ST", "s", "B", "2nd", "70s", "f1", "-", "", "a b", "'s", "e.g", "的"]
-)
-def test_fragments_are_no_words(word):
-    assert not is_ordinary(word)
+def test_fragments_are_no_words():
+    words = [*sorted(FRAGMENTS), "Doesn", "ST", "s", "B", "2nd", "70s", "f1", "-", "", "a b", "'s", "e.g", "的"]
+    assert [word for word in words if is_ordinary(word)] == []
 
 
-@pytest.mark.parametrize("word", ["film", "Film", "I", "a", "A", "well-made", "won", "haven", "naïve", "é", "день"])
-def test_words_are_words(word):
-    assert is_ordinary(word)
+def test_words_are_words():
+    words = ["film", "Film", "I", "a", "A", "well-made", "won", "haven", "naïve", "é", "день"]
+    assert [word for word in words if not is_ordinary(word)] == []

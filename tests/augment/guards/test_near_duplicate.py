@@ -180,19 +180,16 @@ print(json.dumps([list(by_itself), in_order]))
 """
 
 
-def test_other_processes_with_other_hash_seeds_give_the_same_verdicts():
+def test_another_process_with_another_hash_seed_gives_the_same_verdicts():
     texts = families(random.Random(5), 40, 6)
     # Two hash functions miss many of the alike, and which ones they miss must be the same everywhere.
     guard = fitted(*texts[:60], threshold=0.3, permutations=2)
     sent = pickle.dumps((guard, texts))
     here = [judged(guard, *texts), admitted(guard, texts)]
     assert all(True in answers and False in answers for answers in here)
-    for seed in ("1", "2"):
-        environment = os.environ | {"PYTHONHASHSEED": seed}
-        child = subprocess.run(
-            [sys.executable, "-c", CHILD], input=sent, capture_output=True, check=True, env=environment
-        )
-        assert json.loads(child.stdout) == here
+    environment = os.environ | {"PYTHONHASHSEED": "1"}
+    child = subprocess.run([sys.executable, "-c", CHILD], input=sent, capture_output=True, check=True, env=environment)
+    assert json.loads(child.stdout) == here
 
 
 def test_a_fitted_guard_survives_pickling_with_all_it_remembers():

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from augment.cli.entry import main
 from augment.errors import InputError
 from augment.report.html import render
-from augment.report.text_findings import appraise
+from augment.report.text_findings import Appraisal, appraise
 from augment.report.text_measures import reference_fidelity, vector_fidelity
 from augment.run.manifest import manifest_path
 
@@ -41,8 +41,14 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-def test_new_vectors_are_measured_by_held_out_rows_of_their_class(written):
-    found = appraise(written).vectors
+@pytest.fixture(scope="module")
+def findings(written: Path) -> Appraisal:
+    """What the report says of the output."""
+    return appraise(written)
+
+
+def test_new_vectors_are_measured_by_held_out_rows_of_their_class(findings):
+    found = findings.vectors
     assert found is not None
     assert found.no_heldout is None
     assert [one.name for one in found.classes] == ["negative", "neutral"]
@@ -87,7 +93,7 @@ def test_held_out_rows_are_not_encoded_by_another_encoder(written, tmp_path):
     assert "is another than the one that made the new rows" in found.no_heldout
 
 
-def test_the_measures_are_those_of_the_table_and_the_held_out_file(written):
+def test_the_measures_are_those_of_the_table_and_the_held_out_file(written, findings):
     import pyarrow.parquet as pq
 
     from augment.data.corpus import read
@@ -100,7 +106,7 @@ def test_the_measures_are_those_of_the_table_and_the_held_out_file(written):
     neutral = [row for row in rows if row["label"] == "neutral"]
     real, new = ([row["vector"] for row in neutral if row["is_synthetic"] is made] for made in (False, True))
     expected = vector_fidelity(real, held, new, reference=reference_fidelity(real, held))
-    measured = appraise(written).vectors.classes[1].fidelity
+    measured = findings.vectors.classes[1].fidelity
     # What does not depend on the order of the rows is the same to the last digits.
     assert measured.variance_ratio == pytest.approx(expected.variance_ratio, rel=1e-6)
     assert measured.nearest_train == pytest.approx(expected.nearest_train, rel=1e-6)
@@ -108,14 +114,13 @@ def test_the_measures_are_those_of_the_table_and_the_held_out_file(written):
     assert measured.reference.coverage == pytest.approx(expected.reference.coverage, abs=0.2)
 
 
-def test_the_page_shows_the_measures_and_the_encoder_and_nothing_of_texts(written):
-    page = render(appraise(written))
+def test_the_page_shows_the_measures_and_the_encoder_and_nothing_of_texts(written, findings):
+    page = render(findings)
     for shown in ("two-sample k-NN, accuracy", "coverage", "mini, mean pooling, length 1", "<h2>Map</h2>"):
         assert shown in page
     for absent in ("self-BLEU", "Similarity to the source", "What the guards rejected", "<script"):
         assert absent not in page
-    assert page == render(appraise(written)), "the same findings give the same page"
-    assert written.with_name("first.html").read_text(encoding="utf-8") == page
+    assert written.with_name("first.html").read_text(encoding="utf-8") == page, "the same rows give the same page"
 
 
 def test_without_held_out_labels_the_page_says_why_and_draws_the_map(written, tmp_path):
