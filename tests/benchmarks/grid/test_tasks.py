@@ -268,6 +268,7 @@ def test_the_published_test_sets_have_the_published_counts(name):
     assert read_split(name, "test", DATA).counts == counts[name]
 
 
+@pytest.mark.slow
 @with_data
 def test_of_the_published_training_rows_those_that_stand_elsewhere_are_taken_out():
     data = load(Task(name="sst3"), DATA)

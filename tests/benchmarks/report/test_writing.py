@@ -115,14 +115,26 @@ def ten(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def group(ten):
+    """What was found of it. Not to be changed."""
+    (found,) = groups(results.read(ten))
+    return found
+
+
+@pytest.fixture
+def without_figures(monkeypatch):
+    """Draw no figures, which takes longer than all else."""
+    monkeypatch.setattr("benchmarks.report.writing._figures", lambda *found: iter(()))
+
+
+@pytest.fixture(scope="module")
 def report(ten, tmp_path_factory):
     """The folder of a report on all arms, and its files. Not to be changed."""
     folder = tmp_path_factory.mktemp("report")
     return folder, write(results.read(ten), folder)
 
 
-def test_every_arm_gets_the_verdict_that_its_truth_deserves(ten):
-    (group,) = groups(results.read(ten))
+def test_every_arm_gets_the_verdict_that_its_truth_deserves(group):
     verdicts = {name: found.verdict for name, found in group.against_base.items()}
     assert verdicts == {
         "class-weights": "no evidence",
@@ -161,6 +173,7 @@ def test_an_arm_that_is_a_few_seeds_ahead_is_not_the_best_for_that(tmp_path):
     assert groups(results.read(made(folder, seeds=1, arms=("class-weights",))))[0].best_without_rows.name == "crt"
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_memory_of_a_gpu_is_shown_where_there_was_one(tmp_path):
     folder = made(tmp_path / "cpu", seeds=2, arms=("none",))
     write(results.read(folder), folder)
@@ -183,6 +196,7 @@ def test_it_is_said_of_how_many_training_rows_the_gap_is(tmp_path):
     assert about_rows(group) == taken
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_nine_seeds_give_numbers_and_no_verdict(tmp_path):
     folder = made(tmp_path / "nine", seeds=9, arms=("none", "fillmask-cure"))
     write(results.read(folder), folder)
@@ -192,8 +206,7 @@ def test_nine_seeds_give_numbers_and_no_verdict(tmp_path):
     assert re.search(r"\| fillmask-cure \|  \| \d+\.\d ± \d+\.\d \| \+\d+\.\d \(", text)
 
 
-def test_overfitting_is_told_at_the_kept_weights_and_at_the_end(ten):
-    (group,) = groups(results.read(ten))
+def test_overfitting_is_told_at_the_kept_weights_and_at_the_end(group):
     headings, rows = opponents(group)[0].overfitting
     assert headings == ["arm", "gap", "train F1", "gap at the end", "train F1 there", "loss gap there", "mean gap"]
     found = {row[0]: dict(zip(headings, row, strict=True)) for row in rows}
@@ -219,14 +232,13 @@ def test_overfitting_is_told_at_the_kept_weights_and_at_the_end(ten):
     assert found["crt"]["train F1"].startswith(f"{np.mean(by_hand):+.1f} (")
 
 
-def test_a_comparison_with_none_is_shown_once(ten):
-    (group,) = groups(results.read(ten))
+def test_a_comparison_with_none_is_shown_once(group):
     assert [one.name for one in opponents(group, "none")] == [one.name for one in opponents(group)] == ["none", "crt"]
 
 
-def test_all_arms_are_compared_with_one_that_is_named(ten, tmp_path):
-    found = results.read(ten)
-    write(found, tmp_path, against="fillmask-static")
+@pytest.mark.usefixtures("without_figures")
+def test_all_arms_are_compared_with_one_that_is_named(ten, group, tmp_path):
+    write(results.read(ten), tmp_path, against="fillmask-static")
     text = (tmp_path / "report.md").read_text()
     parts = text.split("### Against ")
     assert [part.split("\n")[0] for part in parts[1:]] == [
@@ -234,7 +246,6 @@ def test_all_arms_are_compared_with_one_that_is_named(ten, tmp_path):
         "crt, the best arm without new rows, chosen on validation rows",
         "fillmask-static",
     ]
-    (group,) = groups(found)
     arm, other = group.arm("fillmask-cure"), group.arm("fillmask-static")
     statistics, overfitting, elsewhere = (
         part.split("\n") for part in re.split("Overfitting:|Macro-F1 on other", parts[3].split("\n### ")[0])
@@ -371,6 +382,7 @@ def test_the_papers_numbers_stand_beside_those_of_its_grid(tmp_path):
     assert "the paper: 81.43" in (folder / "report.html").read_text()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_results_without_the_base_arm_are_shown_and_not_compared(tmp_path):
     folder = made(tmp_path, seeds=2, arms=("crt", "fillmask-cure"))
     write(results.read(folder), folder)
