@@ -218,7 +218,7 @@ def test_a_classifier_of_an_earlier_version_is_cut_where_its_record_says(linear,
 @pytest.mark.parametrize(
     "lines",
     [
-        "import classifiers; from transformers import pipeline",
+        pytest.param("import classifiers; from transformers import pipeline", marks=pytest.mark.slow),
         "from transformers import pipeline; import classifiers",
         "import transformers, classifiers, transformers.modeling_utils; from transformers import pipeline",
     ],
