@@ -5,5 +5,5 @@ from .checkpoints import load_masked_lm as load_masked_lm
 from .encoder import Encoders as Encoders
 from .encoder import TextEncoder as TextEncoder
 from .masked_lm import MaskedLM as MaskedLM
-from .places import BUNDLED as BUNDLED
+from .named_models import BUNDLED as BUNDLED
 from .scorer import TextScorer as TextScorer
