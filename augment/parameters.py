@@ -199,8 +199,8 @@ def faults(cls: type, values: Mapping[str, Any], *, sentence: str = SENTENCE) ->
 
 def _more(constraint: Any, value: Any) -> str:
     """Return a hint on a value that is not allowed: the closest choice, or the reason."""
-    if isinstance(constraint, Patterns):
-        return constraint.why(value)
+    if hasattr(constraint, "why"):
+        return str(constraint.why(value))
     return (
         did_you_mean(value, constraint.options) if isinstance(constraint, StrOptions) and isinstance(value, str) else ""
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import accumulate
 
+from augment import word_lists
 from augment.words import APOSTROPHE, APOSTROPHES, MARKS, Span, word_spans
-from augment.writing_systems import SPACELESS
+from augment.writing_systems import SPACELESS, is_spaceless
 
 _UNSPELT = rf"\d{SPACELESS}"
 """Digits, and letters of scripts without spaces: a run that has any of them is not a word."""
@@ -49,6 +51,9 @@ DATE = re.compile(
 )
 """The words of dates and times of day that spaces part, as in "3rd Feb"."""
 _UNSPELT_RUN = re.compile(rf"[{_UNSPELT}]+")
+_SPACELESS_RUN = re.compile(rf"[{SPACELESS}{MARKS}]+")
+_AMONG_SPACELESS = re.compile(rf"[@＠][\w-]+|[#＃][^#＃\s]+[#＃]?|[{SPACELESS}]?\d+[{SPACELESS}]?")
+"""User names, hashtags, and numbers with the word that touches them, where no space ends them."""
 _HELD = re.compile(
     rf"{APOSTROPHE}(?:(?:(?<=[^\W_].)|(?<=[^\W_]\s.))(?:(?P<s>s)|d|m|ll|re|ve)\b"  # "I'm", "I 'm"
     r"|(?<=[^\W_]\sn.)(?P<negation>t)\b"  # "ca n't"
@@ -86,18 +91,52 @@ FRAGMENTS = frozenset(
 )
 """Entries of vocabularies that are pieces of English words or signs, in lower case. No mask is filled by them."""
 
-NEGATIONS = (
-    rf"\b(?:{'|'.join(_BEFORE_NT)})\s?n{APOSTROPHE}?t\b",
-    r"\b(?:no|not|never|none|nobody|nothing|nowhere|neither|nor|cannot|without|hardly|barely|scarcely)\b",
-    r"\bno\s+one\b",
-    r"\bcan\s+not\b",
-    rf"\bn{APOSTROPHE}t\b",
-)
-"""English negations and their contractions, also as the Penn Treebank writes them ("ca n't")."""
+_CONTRACTIONS = (rf"\b(?:{'|'.join(_BEFORE_NT)})\s?n{APOSTROPHE}?t\b", rf"\bn{APOSTROPHE}t\b")
+"""English negations as parts of words, also as the Penn Treebank writes them ("ca n't")."""
+_ELISIONS = dict.fromkeys(("fr", "it"), rf"(?<!\w)\w++{APOSTROPHE}(?=\w)")
+"""What stands before a vowel alone ("l'hôtel"): nothing else fits the whole, so it is left alone."""
+
+
+@cache
+def negations_of(language: str = "en") -> tuple[str, ...]:
+    """Return the negations of a language as regular expressions.
+
+    Parameters
+    ----------
+    language : str, default="en"
+        One of `augment.word_lists.LANGUAGES`.
+
+    Returns
+    -------
+    tuple of str
+        One for all single words, one for each phrase; for English, two for contractions.
+
+    Examples
+    --------
+    >>> [bool(re.fullmatch(negations_of("de")[0], word)) for word in ("keine", "eine")]
+    [True, False]
+    """
+    patterns = list(_CONTRACTIONS) if language == "en" else []
+    entries = word_lists.entries(language, "negations")
+    words = [re.escape(entry) for entry in entries if entry.isalpha() and not is_spaceless(entry)]
+    if words:
+        patterns.append(rf"\b(?:{'|'.join(words)})\b")
+    inside = [entry for entry in entries if is_spaceless(entry)]  # no boundary parts them from their neighbours
+    if inside:
+        patterns.append("|".join(inside))
+    for entry in entries:
+        if entry.endswith("'"):
+            patterns.append(rf"\b{entry[:-1]}{APOSTROPHE}")
+        elif " " in entry:
+            patterns.append(r"\b" + r"\s+".join(map(re.escape, entry.split())) + r"\b")
+    return tuple(patterns)
+
+
+NEGATIONS = negations_of("en")
 
 
 def protection(
-    phrases: Iterable[str] = (), patterns: Iterable[str] = (), *, negations: bool = True
+    phrases: Iterable[str] = (), patterns: Iterable[str] = (), *, negations: bool = True, language: str = "en"
 ) -> list[re.Pattern[str]]:
     """Compile patterns of what may never be replaced; case is ignored.
 
@@ -108,7 +147,9 @@ def protection(
     patterns : iterable of str
         Regular expressions.
     negations : bool, default=True
-        Protect `NEGATIONS` as well.
+        Protect the negations of the language as well; see `negations_of`.
+    language : str, default="en"
+        One of `augment.word_lists.LANGUAGES`. In French and Italian, words with an elision ("l'hôtel") are protected.
 
     Returns
     -------
@@ -120,7 +161,7 @@ def protection(
     re.error
         If a pattern is not a regular expression.
     """
-    parts = list(NEGATIONS) if negations else []
+    parts = [*(negations_of(language) if negations else ()), *([_ELISIONS[language]] if language in _ELISIONS else ())]
     parts += [
         r"(?<!\w)" + r"\s+".join(map(re.escape, phrase.split())) + r"(?!\w)" for phrase in phrases if phrase.strip()
     ]
@@ -185,7 +226,13 @@ def is_possessive(text: str, word: Span) -> bool:
     return _POSSESSIVE.match(text, word.end) is not None
 
 
-def replaceable(text: str, protected: Iterable[re.Pattern[str]], spans: Sequence[Span] | None = None) -> list[Span]:
+def replaceable(
+    text: str,
+    protected: Iterable[re.Pattern[str]],
+    spans: Sequence[Span] | None = None,
+    *,
+    segmented: bool = False,
+) -> list[Span]:
     """Find the words that may be replaced.
 
     They touch no protected span and none of the `literals`, and no clitic depends on them ("I'm", "they'll"). A noun
@@ -199,6 +246,8 @@ def replaceable(text: str, protected: Iterable[re.Pattern[str]], spans: Sequence
         From `protection`.
     spans : sequence of Span, optional
         The text's words, if they are known already.
+    segmented : bool, default=False
+        Whether `spans` are words also in scripts without spaces. Otherwise nothing is replaced in such a script.
 
     Returns
     -------
@@ -211,8 +260,11 @@ def replaceable(text: str, protected: Iterable[re.Pattern[str]], spans: Sequence
     >>> [text[start:end] for start, end in replaceable(text, protection(["LIKE"]))]
     ['I', 'the', 'cast', 'but', 'Bob']
     """
-    patterns = (_UNSPELT_RUN, *protected)
-    kept = [*literals(text), *(match.span() for pattern in patterns for match in pattern.finditer(text) if match[0])]
+    spaced, patterns = text, (_UNSPELT_RUN, *protected)
+    if segmented:
+        spaced = _SPACELESS_RUN.sub(lambda run: " " * len(run[0]), text)
+        patterns = (_AMONG_SPACELESS, *protected)
+    kept = [*literals(spaced), *(match.span() for pattern in patterns for match in pattern.finditer(text) if match[0])]
     if APOSTROPHES.intersection(text):
         kept += _held(text)
     kept.sort()

@@ -1,4 +1,4 @@
-"""Strategies and guards by name: those of this package, and those that other installed packages register."""
+"""Strategies, guards and segmenters by name: those of this package, and those of other installed packages."""
 
 from __future__ import annotations
 
@@ -275,6 +275,8 @@ class Registry:
             return self.to_config(value)
         if isinstance(value, (tuple, list)):
             return [self._plain(item) for item in value]
+        if callable(value):  # named, though it cannot be read back
+            return f"function {value.__module__}.{getattr(value, '__qualname__', type(value).__qualname__)}"
         return value.tolist() if hasattr(value, "tolist") else value  # numpy's numbers and arrays
 
 
@@ -327,11 +329,19 @@ GUARDS = Registry(
 """Guards: subclasses of `augment.guards.base.Guard`, in the order in which they judge."""
 
 
-def _loaded(path: str) -> type:
-    """Import ``module:Class``."""
+SEGMENTERS = Registry(
+    "segmenter",
+    "counterpoise.segmenters",
+    "collections.abc:Callable",
+    {"icu": "augment.segmenters:icu"},
+)
+"""Segmenters: functions that find the words of a text; see `augment.segmenters`."""
+
+
+def _loaded(path: str) -> Any:
+    """Import ``module:name``."""
     module, _, attribute = path.partition(":")
-    loaded: type = getattr(importlib.import_module(module), attribute)
-    return loaded
+    return getattr(importlib.import_module(module), attribute)
 
 
 def _read(value: Any, hint: Any) -> Any:

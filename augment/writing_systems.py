@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -21,6 +22,19 @@ SPACELESS = "".join(
     )
 )
 """The letters of scripts without spaces between words, as a part of a character class. A run of them is not a word."""
+
+_SPACELESS = re.compile(f"[{SPACELESS}]")
+
+
+def is_spaceless(word: str) -> bool:
+    """Return whether a word begins with a letter of a script without spaces.
+
+    Examples
+    --------
+    >>> is_spaceless("书"), is_spaceless("book")
+    (True, False)
+    """
+    return _SPACELESS.match(word) is not None
 
 
 def script(word: str) -> str:

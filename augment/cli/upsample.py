@@ -28,6 +28,7 @@ from augment.cli.options import (
 )
 from augment.errors import counted, did_you_mean
 from augment.name_lists import split
+from augment.word_lists import LANGUAGES
 
 
 @command(
@@ -68,6 +69,12 @@ from augment.name_lists import split
 @section(
     "How to make it",
     parameters_option,
+    option(
+        "--language",
+        type=click.Choice(list(LANGUAGES)),
+        show_default="en",
+        help="Language of the texts: its negations are protected, and its words of praise and blame guarded.",
+    ),
     option(
         "--model",
         metavar="NAME",

@@ -29,6 +29,8 @@ class Originals(NamedTuple):
     """The seed of the run."""
     is_synthetic: np.ndarray | None = None
     """For every row, whether an earlier run has made it; bool. None if no row is synthetic."""
+    language: str | None = None
+    """The language of the strategy's word lists; None if it has none."""
 
     def is_real(self, row: int) -> bool:
         """Return whether a row was not made by an earlier run."""
@@ -55,6 +57,9 @@ class Guard:
     """Columns that it adds to the output, and their Arrow types."""
     by_default: bool = False
     """Whether it was chosen by default, and is left out if `why_unfit` says why. `select` sets it."""
+
+    language: str | None = None
+    """The language of its word lists; None for that of the strategy."""
 
     from_rows: ClassVar[tuple[str, ...]] = ()
     """Keys of the identity that follow from the rows and the seed. They may differ when a run is repeated on others."""
@@ -92,6 +97,10 @@ class Guard:
             raise InputError(f"The configuration is of {guard.name!r}, which is not a {cls.__name__}: call Guard's.")
         return guard
 
+    def in_language(self) -> tuple[str, ...]:
+        """Return what it knows of one language alone, in the plural, such as ``"negations"``. Empty if nothing."""
+        return ()
+
     def suits(self, budget: Mapping[Any, int], rows: int) -> bool:
         """Return whether a run should use this guard by default. Called only for the default guards.
 
@@ -125,6 +134,10 @@ class Guard:
     def identity(self) -> dict[str, Any]:
         """Return what determines the verdicts besides the parameters, for the manifest. Called after `fit`."""
         return {}
+
+    def language_of(self, originals: Originals) -> str:
+        """Return the language of its word lists: its own, else that of the strategy, else English."""
+        return self.language or originals.language or "en"
 
     def fit(self, originals: Originals) -> None:
         """Learn from the originals and the held-out texts before any row is made."""

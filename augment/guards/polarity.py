@@ -6,15 +6,18 @@ import json
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
-from importlib.resources import files
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from sklearn.utils._param_validation import StrOptions
 
 from augment.errors import InputError, did_you_mean
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard, Originals
 from augment.parameters import Rule, TextTuple
-from augment.words import folded_words, key
+from augment.word_lists import LANGUAGES, entries, has_list
+from augment.words import folded, folded_words, key
 
 if TYPE_CHECKING:
     from augment.models.encoder import Encoders
@@ -48,9 +51,11 @@ class Polarity(Guard):
         Classes of neither, likewise: neutral or neu, and 3 stars.
     positive_words : str, optional
         A UTF-8 file of words that praise: one word a line, with all inflections, without regard to case; ``#`` starts
-        a comment. It replaces the English list that comes with the package.
+        a comment. It replaces the list that comes with the package.
     negative_words : str, optional
         The same for words that blame.
+    language : str, optional
+        The language of the lists, one of `augment.word_lists.LANGUAGES`. None for that of the strategy, or English.
 
     Notes
     -----
@@ -67,6 +72,7 @@ class Polarity(Guard):
         **{pole: [TextTuple("classes"), None] for pole in NAMES},
         "positive_words": [str, None],
         "negative_words": [str, None],
+        "language": [StrOptions(set(LANGUAGES)), None],
     }
     _parameter_rules: ClassVar[tuple[Rule, ...]] = (
         Rule(tuple(NAMES), lambda *classes: _are_apart(classes), "of other classes than the other poles"),
@@ -80,32 +86,43 @@ class Polarity(Guard):
         neutral: tuple[str, ...] | None = None,
         positive_words: str | None = None,
         negative_words: str | None = None,
+        language: str | None = None,
     ) -> None:
         self.positive = positive
         self.negative = negative
         self.neutral = neutral
         self.positive_words = positive_words
         self.negative_words = negative_words
+        self.language = language
+
+    def in_language(self) -> tuple[str, ...]:
+        """Return the words for the lists of the package, if they are used."""
+        return ("words of praise and blame",) if None in (self.positive_words, self.negative_words) else ()
 
     def suits(self, budget: Mapping[Any, int], rows: int) -> bool:
         """Return whether rows of a polar class are to be made."""
         return any(n_rows and self.pole(label) for label, n_rows in budget.items())
 
     def prepare(self, encoders: Encoders) -> None:
-        """Read the words.
+        """Read the files of words.
 
         Raises
         ------
         InputError
             If a file cannot be read or holds no word, or a line holds several.
         """
-        self._words = {pole: read_words(pole, getattr(self, f"{pole}_words")) for pole in ("positive", "negative")}
+        self._own_words = {
+            pole: read_words(pole, path)
+            for pole in ("positive", "negative")
+            if (path := getattr(self, f"{pole}_words"))
+        }
 
     def identity(self) -> dict[str, Any]:
         """Return the pole of each polar class of the data, and the number of words and their hash."""
-        lists = [sorted(words) for words in self._words.values()]
+        lists = [sorted(self.words(pole)) for pole in ("positive", "negative")]
         return {
             "poles": self.poles_,
+            "language": self.language_,
             "words": sum(map(len, lists)),
             "words_hash": f"{key(json.dumps(lists, ensure_ascii=False)):016x}",
         }
@@ -116,8 +133,11 @@ class Polarity(Guard):
         Raises
         ------
         InputError
-            If the data has none, or lacks a class that a parameter names.
+            If the data has none, or lacks a class that a parameter names, or no words come for the language.
         """
+        self.language_ = self.language_of(originals)
+        if not self.by_default and (why := self.why_unfit()):
+            raise InputError(f"The polarity guard cannot be asked: {why}")
         classes = {str(label): None for label in originals.labels}
         self.poles_ = {label: pole for label in sorted(classes) if (pole := self.pole(label))}
         present = {label.casefold() for label in classes}
@@ -133,6 +153,20 @@ class Polarity(Guard):
                 f"The polarity guard knows none of the classes {', '.join(map(repr, classes))}. Say which are of which"
                 " pole, e.g. polarity:positive=praise,negative=complaint, or leave the guard out."
             )
+
+    def why_unfit(self) -> str | None:
+        """Return that no words come for the language, if it needs them."""
+        lacking = [pole for pole in ("positive", "negative") if not getattr(self, f"{pole}_words")]
+        if not lacking or has_list(self.language_, "positive"):
+            return None
+        return (
+            f"there is no list of {self.in_language()[0]} for {LANGUAGES[self.language_]}. Give your own as"
+            f" {' and '.join(f'polarity:{pole}_words=FILE' for pole in lacking)}, or leave it out."
+        )
+
+    def words(self, pole: str) -> frozenset[str]:
+        """Return the words of a pole, ``"positive"`` or ``"negative"``, folded: those of a file, or of the language."""
+        return self._own_words[pole] if pole in self._own_words else shipped_words(pole, self.language_)
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Look up the words that came in and those that got lost."""
@@ -169,10 +203,10 @@ class Polarity(Guard):
         pole = self.pole(draw.label)
         if pole is None:
             return True
-        other = [self._words[of] for of in self._words if of != pole]
+        other = [self.words(of) for of in ("positive", "negative") if of != pole]
         if not all(words.isdisjoint(inserted(draw, candidate)) for words in other):
             return False
-        return pole == "neutral" or not loses(draw, candidate, self._words[pole])
+        return pole == "neutral" or not loses(draw, candidate, self.words(pole))
 
 
 def _are_apart(poles: Iterable[Sequence[str] | None]) -> bool:
@@ -241,14 +275,32 @@ def _count(found: Iterable[str], words: Container[str]) -> int:
     return sum(word in words for word in found)
 
 
-def read_words(pole: str, path: str | None = None) -> frozenset[str]:
-    """Read the words of a pole, folded.
+@cache
+def shipped_words(pole: str, language: str = "en") -> frozenset[str]:
+    """Return the words of a pole that come with the package, folded.
 
     Parameters
     ----------
     pole : {"positive", "negative"}
-    path : str, optional
-        See `Polarity`; None for the list that comes with the package.
+    language : str, default="en"
+        One of `augment.word_lists.LANGUAGES`.
+
+    Returns
+    -------
+    frozenset of str
+        Empty if none come for the language.
+    """
+    return frozenset(folded(word) for word in entries(language, "positive" if pole == "positive" else "negative"))
+
+
+def read_words(pole: str, path: str) -> frozenset[str]:
+    """Read the words of a pole from a file, folded.
+
+    Parameters
+    ----------
+    pole : {"positive", "negative"}
+    path : str
+        See `Polarity`.
 
     Returns
     -------
@@ -260,9 +312,8 @@ def read_words(pole: str, path: str | None = None) -> frozenset[str]:
     InputError
         If the file cannot be read or holds no word, or a line holds several.
     """
-    source = files("augment.guards") / f"{pole}_words.txt" if path is None else Path(path)
     try:
-        lines = source.read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The list of {pole} words {path!r} must be a UTF-8 file with one word a line: {error}."

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from typing import Any, ClassVar
+
+from sklearn.utils._param_validation import StrOptions
 
 from augment import words
 from augment.generation.candidates import Candidate, Draw, Judgement
-from augment.guards.base import Guard
+from augment.guards.base import Guard, Originals
 from augment.parameters import Patterns, TextTuple
 from augment.protection import protection
+from augment.word_lists import LANGUAGES
 
 
 class ProtectedSpan(Guard):
@@ -26,7 +28,9 @@ class ProtectedSpan(Guard):
     protect_patterns : tuple of str, default=()
         Regular expressions, likewise.
     protect_negations : bool, default=True
-        English negations and their contractions (`augment.protection.NEGATIONS`).
+        The negations of the language (`augment.protection.negations_of`).
+    language : str, optional
+        The language of the negations, one of `augment.word_lists.LANGUAGES`. None for that of the strategy, or English.
     """
 
     name: ClassVar[str] = "protected_span"
@@ -36,6 +40,7 @@ class ProtectedSpan(Guard):
         "protect": [TextTuple("words and phrases")],
         "protect_patterns": [Patterns()],
         "protect_negations": ["boolean"],
+        "language": [StrOptions(set(LANGUAGES)), None],
     }
 
     def __init__(
@@ -44,21 +49,31 @@ class ProtectedSpan(Guard):
         protect: tuple[str, ...] = (),
         protect_patterns: tuple[str, ...] = (),
         protect_negations: bool = True,
+        language: str | None = None,
     ) -> None:
         self.protect = protect
         self.protect_patterns = protect_patterns
         self.protect_negations = protect_negations
+        self.language = language
 
-    @cached_property
-    def compiled(self) -> list[re.Pattern[str]]:
-        """What is protected, as regular expressions."""
-        return protection(self.protect, self.protect_patterns, negations=self.protect_negations)
+    def in_language(self) -> tuple[str, ...]:
+        """Return the word for negations, if they are protected."""
+        return ("negations",) if self.protect_negations else ()
+
+    def fit(self, originals: Originals) -> None:
+        """Compile what is protected in the language."""
+        self.patterns_ = protection(
+            self.protect,
+            self.protect_patterns,
+            negations=self.protect_negations,
+            language=self.language_of(originals),
+        )
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Compare the protected spans without case, punctuation and spacing."""
         return Judgement(
             [
-                protected_spans(c.text, self.compiled) == protected_spans(d.text, self.compiled)
+                protected_spans(c.text, self.patterns_) == protected_spans(d.text, self.patterns_)
                 for d, c in zip(draws, candidates, strict=True)
             ]
         )

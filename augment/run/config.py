@@ -116,6 +116,8 @@ STRATEGY = "fillmask"
 """The default strategy."""
 MODEL_OPTIONS = ("model", "revision", "device", "dtype", "batch_size")
 """Options for the model of a text strategy."""
+TEXT_OPTIONS = (*MODEL_OPTIONS, "language")
+"""Options that are parameters of a text strategy."""
 ENCODER_OPTIONS = ("encoder", "pooling", "normalize", "decode")
 """Options for vector strategies only."""
 OUTCOME = {"schema", *(field.name for field in dataclasses.fields(Manifest))} - {*RunConfig.model_fields}
@@ -313,7 +315,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     options : mapping
         The options by name: ``source``, ``strategy`` (a name, or a strategy), ``parameters`` (those
         of the strategy, as texts), ``sampling_strategy``, ``seed``, ``against``, ``guards``, ``max_per_source``,
-        ``only_synthetic``, ``keep_columns``, ``singletons``, the fields of `Layout`, `MODEL_OPTIONS` and
+        ``only_synthetic``, ``keep_columns``, ``singletons``, the fields of `Layout`, `TEXT_OPTIONS` and
         `ENCODER_OPTIONS`. ``encoder`` is the name of a model, or a `TextEncoder`. None counts as not given.
 
     Returns
@@ -447,7 +449,7 @@ def _strategy(
         part = None
     name = (name or STRATEGY) if part is None else part.name
     if STRATEGIES.find(name).kind == "text":
-        values = {**values, **_of(options, MODEL_OPTIONS)}
+        values = {**values, **_of(options, TEXT_OPTIONS)}
     if part is None:
         return STRATEGIES.create(name, values), None
     strategy: TextStrategy | VectorSampler = STRATEGIES.from_config(part.config(), values)
@@ -469,6 +471,10 @@ def _encoder(
 
     if "model" in options:
         raise InputError(f"The strategy {strategy.name!r} has no `model`: name what makes the vectors as `encoder`.")
+    if "language" in options:
+        raise InputError(
+            f"`language` is for strategies that make texts, and {strategy.name!r} makes vectors. Leave it out."
+        )
     if isinstance(options.get("encoder"), TextEncoder):
         encoder = options["encoder"]
         encoder.check()

@@ -21,7 +21,7 @@ from augment.guards.base import Guard
 from augment.guards.selection import select
 from augment.run.other_columns import KeepColumns, OtherColumns, other_columns
 from augment.seeding import seed_of
-from augment.text.base import TextStrategy, check_guards_apply
+from augment.text.base import TextStrategy, check_guards_apply, examine
 from augment.text.duplication import Random
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def plan_job(
     if isinstance(strategy, TextStrategy):
         whole = len(corpus.table) + sum(budget.values())
         chosen = tuple(select(guards, strategy.own_guards(), budget=budget, rows=whole))
-        strategy.examine(corpus.texts, {label: sources[label] for label, rows in budget.items() if rows})
+        examine(strategy, chosen, corpus.texts, {label: sources[label] for label, rows in budget.items() if rows})
     return Job(
         corpus=corpus,
         strategy=strategy,

@@ -61,6 +61,7 @@ class Run:
                 [text for file in job.held_out for text in file.texts],
                 job.seed,
                 job.corpus.is_synthetic,
+                job.strategy.language,
             ),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import logging
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, Self
@@ -25,6 +26,7 @@ from augment.parameters import Rule, check_parameters
 from augment.registry import STRATEGIES
 from augment.seed_names import SeededByRandomState
 from augment.seeding import seed_of
+from augment.text.languages import language_warning
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +55,9 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
     kind: ClassVar[str] = "text"
     copies: bool = False
     """Whether its new rows are copies by design, and exempt from the guards against them."""
+
+    language: str | None = None
+    """The language of its word lists, one of `augment.word_lists.LANGUAGES`; None if it has none."""
 
     speed_only: ClassVar[tuple[str, ...]] = ()
     """Parameters that change the speed and not the rows: a run may be resumed with other values."""
@@ -127,6 +132,10 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         """
         return
 
+    def in_language(self) -> tuple[str, ...]:
+        """Return what it knows of one language alone, in the plural, such as ``"negations"``. Empty if nothing."""
+        return ()
+
     def prepare(self) -> None:
         """Open models and files. Called once before any draw, after `check`.
 
@@ -195,12 +204,12 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         sources = usable_sources(usable, np.array([place[label] for label in labels], dtype=np.int32), list(counts))
         budget = rows_to_make(self.sampling_strategy, counts)
         single_rows(None, self, rows, sources, budget)
-        self.examine(rows, {label: sources[label] for label, wanted in budget.items() if wanted})
         check_guards_apply(self, self.guards)
         chosen = select(self.guards, self.own_guards(), budget=budget, rows=len(rows) + sum(budget.values()))
+        examine(self, chosen, rows, {label: sources[label] for label, wanted in budget.items() if wanted})
         self.random_state_ = seed_of(self.random_state)
         self.prepare()
-        guards, _ = fitted_guards(self, chosen, Originals(rows, labels, [], self.random_state_))
+        guards, _ = fitted_guards(self, chosen, Originals(rows, labels, [], self.random_state_, language=self.language))
         tally = Tally()
         new_rows: list[Row] = []
         for outcome in generate(
@@ -263,6 +272,38 @@ def check_guards_apply(strategy: TextStrategy, guards: Sequence[str | Guard] | N
                 f"The guard {guard.name!r} does not judge copies, and {strategy.name!r} copies rows by design. Leave it"
                 " out."
             )
+
+
+def examine(
+    strategy: TextStrategy,
+    guards: Sequence[Guard],
+    texts: Sequence[str | None],
+    sources: Mapping[Any, Sequence[int] | np.ndarray],
+) -> None:
+    """Let a strategy look at its sources, and warn of those in another language than the word lists that are used.
+
+    Parameters
+    ----------
+    strategy : TextStrategy
+    guards : sequence of Guard
+        Those of the run.
+    texts, sources
+        See `TextStrategy.examine`.
+
+    Warns
+    -----
+    UserWarning
+        See `TextStrategy.examine` and `augment.text.languages.language_warning`.
+    """
+    strategy.examine(texts, sources)
+    used: dict[str, dict[str, None]] = {}
+    users: list[TextStrategy | Guard] = [strategy, *binding(guards, copies=strategy.copies)]
+    for user in users:
+        for what in user.in_language():
+            used.setdefault(user.language or strategy.language or "en", {})[what] = None
+    for language, lists in used.items():
+        if line := language_warning(language, list(lists), texts, sources):
+            warnings.warn(line, stacklevel=3)
 
 
 class FittedGuards(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Options
 
-from augment.errors import InputError
+from augment.errors import InputError, listed
 from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
@@ -76,6 +76,11 @@ class Composition(TextStrategy):
         return all(part.copies for part in self.parts)
 
     @property
+    def language(self) -> str | None:  # type: ignore[override]
+        """The language of the parts' word lists."""
+        return next((part.language for part in self.parts if part.language), None)
+
+    @property
     def fewest_rows(self) -> int:
         """The largest `fewest_rows` of the parts."""
         return max(part.fewest_rows for part in self.parts)
@@ -125,7 +130,17 @@ class Composition(TextStrategy):
                 part.check()
             except InputError as error:
                 wrong.append(f"In {where}: {error}")
+        parts = [] if wrong or not isinstance(self.parts, (list, tuple)) else self.parts
+        languages = list(dict.fromkeys(part.language for part in parts if part.language))
+        if len(languages) > 1:
+            wrong.append(
+                f"The `{self.holds}` of {type(self).__name__} must have one `language`. Got {listed(languages)}."
+            )
         check_parameters(self, also=wrong)
+
+    def in_language(self) -> tuple[str, ...]:
+        """Return what the parts know of one language alone."""
+        return tuple(dict.fromkeys(what for part in self.parts for what in part.in_language()))
 
     def examine(self, texts: Sequence[str | None], sources: Mapping[Any, Sequence[int] | np.ndarray]) -> None:
         """Let the parts look at the sources."""

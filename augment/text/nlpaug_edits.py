@@ -22,7 +22,9 @@ from augment.guards.protected import ProtectedSpan
 from augment.parameters import Patterns, Rule, TextTuple
 from augment.protection import protection, replaceable
 from augment.seeding import global_generators
+from augment.segmenters import Segmenter, Segmenters, segmenter_identity, word_finder
 from augment.text.base import TextStrategy
+from augment.word_lists import LANGUAGES
 from augment.words import Replacement, Span
 
 TRIES = 8
@@ -54,7 +56,12 @@ class NlpAugEdit(TextStrategy):
     protect_patterns : tuple of str, default=()
         Regular expressions of what is never edited, likewise.
     protect_negations : bool, default=True
-        Protect English negations and their contractions (`augment.protection.NEGATIONS`).
+        Protect the negations of the language (`augment.protection.negations_of`).
+    language : str, default="en"
+        The language of the texts, one of `augment.word_lists.LANGUAGES`.
+    segmenter : str or callable, optional
+        What finds the words: a registered name, such as ``"icu"``, or a function from a text to pairs (start, end).
+        None for ``"icu"`` in Chinese, Japanese and Thai, and for runs of letters elsewhere.
     sampling_strategy, random_state, guards
         See `TextStrategy`.
 
@@ -74,6 +81,8 @@ class NlpAugEdit(TextStrategy):
         "protect": [TextTuple("words and phrases")],
         "protect_patterns": [Patterns()],
         "protect_negations": ["boolean"],
+        "language": [StrOptions(set(LANGUAGES))],
+        "segmenter": [Segmenters()],
     }
     _parameter_rules: ClassVar[tuple[Rule, ...]] = (
         Rule(("aug_max", "aug_min"), lambda most, least: most is None or most >= least, "`aug_min` or more, or None"),
@@ -88,6 +97,8 @@ class NlpAugEdit(TextStrategy):
         protect: tuple[str, ...] = (),
         protect_patterns: tuple[str, ...] = (),
         protect_negations: bool = True,
+        language: str = "en",
+        segmenter: str | Segmenter | None = None,
         sampling_strategy: SamplingStrategy = "auto",
         random_state: Any = None,
         guards: Sequence[str | Guard] | None = None,
@@ -99,6 +110,12 @@ class NlpAugEdit(TextStrategy):
         self.protect = protect
         self.protect_patterns = protect_patterns
         self.protect_negations = protect_negations
+        self.language: str = language
+        self.segmenter = segmenter
+
+    def in_language(self) -> tuple[str, ...]:
+        """Return the word for negations, if they are protected."""
+        return ("negations",) if self.protect_negations else ()
 
     def prepare(self) -> None:
         """Build nlpaug's augmenter.
@@ -116,7 +133,10 @@ class NlpAugEdit(TextStrategy):
                 f"The strategy {self.name!r} needs the package nlpaug, which cannot be imported: {error}."
                 " Run: pip install 'nlpaug>=1.1.11,<2'"
             ) from error
-        self._protected = protection(self.protect, self.protect_patterns, negations=self.protect_negations)
+        self._words_of = word_finder(self.segmenter, self.language)
+        self._protected = protection(
+            self.protect, self.protect_patterns, negations=self.protect_negations, language=self.language
+        )
         prefix, most = ("aug_word_", {"aug_char_p": 1.0, "aug_char_max": None}) if module == "char" else ("aug_", {})
         fixed = {"tokenizer": str.splitlines, "reverse_tokenizer": "\n".join, **self._options()}
         limits = {prefix + "p": self.aug_p, prefix + "min": self.aug_min, prefix + "max": self.aug_max}
@@ -125,7 +145,7 @@ class NlpAugEdit(TextStrategy):
 
     def identity(self) -> dict[str, Any]:
         """Return the version of nlpaug, whose lists and rules make the edits."""
-        return {"nlpaug": version("nlpaug")}
+        return {"nlpaug": version("nlpaug"), **segmenter_identity(self.segmenter, self.language)}
 
     def own_guards(self) -> list[Guard]:
         """Return the guard that rejects edits which remove or create a protected span."""
@@ -134,6 +154,7 @@ class NlpAugEdit(TextStrategy):
                 protect=self.protect,
                 protect_patterns=self.protect_patterns,
                 protect_negations=self.protect_negations,
+                language=self.language,
             )
         ]
 
@@ -145,7 +166,12 @@ class NlpAugEdit(TextStrategy):
 
     def _candidate(self, draw: Draw) -> Candidate | None:
         """Edit until more than case and punctuation changes; return the text as it is if no edit did so by chance."""
-        spans = replaceable(draw.text, self._protected)
+        spans = replaceable(
+            draw.text,
+            self._protected,
+            self._words_of(draw.text),
+            segmented=self._words_of is not words.word_spans,
+        )
         if not spans:
             return None
         numbers = draw.generator()
@@ -205,7 +231,9 @@ class RandomCharEdit(NlpAugEdit):
     ----------
     action : {"substitute", "insert", "swap", "delete"}, default="substitute"
         What is done to a character.
-    aug_p, aug_min, aug_max, protect, protect_patterns, protect_negations, sampling_strategy, random_state, guards
+    aug_p, aug_min, aug_max, protect, protect_patterns, protect_negations, language, segmenter
+        See `NlpAugEdit`.
+    sampling_strategy, random_state, guards
         See `NlpAugEdit`.
     """
 
@@ -228,6 +256,8 @@ class RandomCharEdit(NlpAugEdit):
         protect: tuple[str, ...] = (),
         protect_patterns: tuple[str, ...] = (),
         protect_negations: bool = True,
+        language: str = "en",
+        segmenter: str | Segmenter | None = None,
         sampling_strategy: SamplingStrategy = "auto",
         random_state: Any = None,
         guards: Sequence[str | Guard] | None = None,
@@ -239,6 +269,8 @@ class RandomCharEdit(NlpAugEdit):
             protect=protect,
             protect_patterns=protect_patterns,
             protect_negations=protect_negations,
+            language=language,
+            segmenter=segmenter,
             sampling_strategy=sampling_strategy,
             random_state=random_state,
             guards=guards,
@@ -252,13 +284,22 @@ class RandomCharEdit(NlpAugEdit):
 class SpellingEdit(NlpAugEdit):
     """Misspell words as people do. See `NlpAugEdit` for the parameters.
 
-    The list of misspellings is Belinkov and Bisk's, as nlpaug ships it; it also maps misspellings to words, so that
-    "like" may become "luck".
+    The list of misspellings is Belinkov and Bisk's, for English, as nlpaug ships it; it also maps misspellings to
+    words, so that "like" may become "luck".
     """
 
     name: ClassVar[str] = "nlpaug:spelling"
     summary: ClassVar[str] = "misspell words as people do"
     augmenter: ClassVar[str] = "word.SpellingAug"
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **NlpAugEdit._parameter_constraints,
+        "language": [StrOptions({"en"})],
+    }
+
+    def in_language(self) -> tuple[str, ...]:
+        """Return the word for the misspellings, and for negations, if they are protected."""
+        return ("misspellings", *super().in_language())
 
     def prepare(self) -> None:
         """Build nlpaug's augmenter, with its misspellings in sorted order."""
@@ -275,7 +316,9 @@ class RandomWordEdit(NlpAugEdit):
     ----------
     action : {"delete", "swap"}, default="delete"
         What is done to a word. A swap is with the next or the previous editable word.
-    aug_p, aug_min, aug_max, protect, protect_patterns, protect_negations, sampling_strategy, random_state, guards
+    aug_p, aug_min, aug_max, protect, protect_patterns, protect_negations, language, segmenter
+        See `NlpAugEdit`.
+    sampling_strategy, random_state, guards
         See `NlpAugEdit`.
     """
 
@@ -298,6 +341,8 @@ class RandomWordEdit(NlpAugEdit):
         protect: tuple[str, ...] = (),
         protect_patterns: tuple[str, ...] = (),
         protect_negations: bool = True,
+        language: str = "en",
+        segmenter: str | Segmenter | None = None,
         sampling_strategy: SamplingStrategy = "auto",
         random_state: Any = None,
         guards: Sequence[str | Guard] | None = None,
@@ -309,6 +354,8 @@ class RandomWordEdit(NlpAugEdit):
             protect=protect,
             protect_patterns=protect_patterns,
             protect_negations=protect_negations,
+            language=language,
+            segmenter=segmenter,
             sampling_strategy=sampling_strategy,
             random_state=random_state,
             guards=guards,
@@ -348,7 +395,7 @@ class SplitEdit(NlpAugEdit):
 
 
 class SynonymEdit(NlpAugEdit):
-    """Replace words by synonyms from WordNet. See `NlpAugEdit` for the parameters.
+    """Replace English words by synonyms from WordNet. See `NlpAugEdit` for the parameters.
 
     Needs nltk and two of its data packages, which are not fetched by themselves:
     ``pip install nltk`` and ``python -m nltk.downloader wordnet averaged_perceptron_tagger_eng``.
@@ -357,6 +404,15 @@ class SynonymEdit(NlpAugEdit):
     name: ClassVar[str] = "nlpaug:synonym"
     summary: ClassVar[str] = "replace words by synonyms, where WordNet is installed"
     augmenter: ClassVar[str] = "word.SynonymAug"
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **NlpAugEdit._parameter_constraints,
+        "language": [StrOptions({"en"})],
+    }
+
+    def in_language(self) -> tuple[str, ...]:
+        """Return the word for the synonyms, and for negations, if they are protected."""
+        return ("synonyms", *super().in_language())
 
     def prepare(self) -> None:
         """Build nlpaug's augmenter, after a check of the data that it would otherwise download.

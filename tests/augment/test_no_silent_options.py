@@ -22,11 +22,14 @@ from augment.guards import Agreement
 from augment.models.checkpoints import load_encoder
 from augment.parameters import Patterns, TextTuple, constraints
 from augment.registry import GUARDS, STRATEGIES, Registry
+from augment.segmenters import Segmenters
 from augment.text.nlpaug_edits import KeyboardEdit
 
 ROWS = (["one two", "three four", "five", "six", "seven"], ["rare", "rare", "often", "often", "often"])
 REQUIRED: dict[str, dict[str, Any]] = {"sequential": {"steps": [Random()]}, "one_of": {"choices": [Random()]}}
 """Parameters without a default."""
+ENGLISH_ALONE = {("nlpaug:spelling", "language"), ("nlpaug:synonym", "language")}
+"""Parameters with a single value."""
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("one_of", "weights"): {"choices": [Random()]},
     ("agreement", "teacher"): {},
@@ -42,6 +45,8 @@ def others(allowed: Any, default: Any) -> Iterator[Any]:
             yield from (around + step, around - step, around * 2, around / 2)
         elif isinstance(constraint, StrOptions):
             yield from sorted(constraint.options)
+        elif isinstance(constraint, Segmenters):
+            yield "icu"
         elif isinstance(constraint, (TextTuple, Patterns)):
             yield ("other",)
         elif constraint is str:
@@ -60,6 +65,8 @@ def every_parameter() -> Iterator[Any]:
     for registry in (STRATEGIES, GUARDS):
         for name in registry.own:
             for parameter in registry.parameters(registry.find(name)):
+                if (name, parameter) in ENGLISH_ALONE:
+                    continue
                 yield pytest.param(registry, name, parameter, id=f"{name}-{parameter}")
 
 
@@ -202,6 +209,7 @@ PASSED = {
     "seed": "3",
     "against": "other.csv",
     "model": "other",
+    "language": "de",
     "encoder": "other",
     "pooling": "max",
     "normalize": None,

@@ -11,14 +11,14 @@ import pytest
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Originals
-from augment.guards.polarity import Polarity, read_words
+from augment.guards.polarity import Polarity, read_words, shipped_words
 from augment.models.encoder import Encoders
-from augment.protection import NEGATIONS, protection
+from augment.protection import negations_of, protection
 from augment.registry import GUARDS
 from augment.text.fill_mask import FillMask
 from augment.words import Replacement, folded_words, splice
 
-GUARDS_FOLDER = Path(__file__).parents[3] / "augment" / "guards"
+LISTS = Path(__file__).parents[3] / "augment" / "language_data"
 SOURCE = "The film is good, the seats are red."
 # Words that hold a sentence together, and hedges and degrees that neutral texts are full of.
 FUNCTION_WORDS = folded_words(
@@ -37,6 +37,8 @@ FUNCTION_WORDS = folded_words(
 def prepared(**parameters: Any) -> Polarity:
     guard = Polarity(**parameters)
     guard.prepare(Encoders())
+    named = [name for pole in ("positive", "negative", "neutral") for name in parameters.get(pole) or ()]
+    guard.fit(Originals([], ["neutral", *named], [], 0))
     return guard
 
 
@@ -276,7 +278,7 @@ def test_the_command_line_can_name_classes_for_each_pole():
 def test_the_shipped_lists_are_sorted_and_share_only_the_words_of_both_poles():
     lists = {}
     for pole in ("positive", "negative"):
-        text = (GUARDS_FOLDER / f"{pole}_words.txt").read_text(encoding="utf-8")
+        text = (LISTS / f"en.{pole}.txt").read_text(encoding="utf-8")
         own, both = ([line for line in part.splitlines() if line] for part in text.split("\n\n", 1)[1].split("\n# "))
         assert both.pop(0).startswith("Words of both poles")
         for words in (own, both):
@@ -284,17 +286,17 @@ def test_the_shipped_lists_are_sorted_and_share_only_the_words_of_both_poles():
             assert all(folded_words(word) == [word] for word in words)
         assert 600 <= len(own) <= 900
         assert not set(own) & set(both)
-        assert read_words(pole) == {*own, *both}
+        assert shipped_words(pole) == {*own, *both}
         lists[pole] = own, both
     assert lists["positive"][1] == lists["negative"][1]
     assert not set(lists["positive"][0]) & set(lists["negative"][0])
 
 
 def test_the_shipped_lists_hold_no_function_word_and_no_negation():
-    words = read_words("positive") | read_words("negative")
+    words = shipped_words("positive") | shipped_words("negative")
     assert words.isdisjoint(FUNCTION_WORDS)
     negations = protection()
-    assert len(negations) == len(NEGATIONS)
+    assert len(negations) == len(negations_of())
     assert not [word for word in words for pattern in negations if pattern.fullmatch(word)]
 
 
@@ -308,7 +310,7 @@ def test_of_a_real_strategy_it_rejects_what_changes_the_pole_and_nothing_else(la
     candidates = [candidate for candidate in strategy.candidates(draws) if candidate]
     passed = prepared().judge(draws, candidates).passed
     assert 0.1 < sum(passed) / len(passed) < 1
-    lists = {pole: read_words(pole) for pole in ("positive", "negative")}
+    lists = {pole: shipped_words(pole) for pole in ("positive", "negative")}
     for draw, candidate, passing in zip(draws, candidates, passed, strict=True):
         new = {word for replacement in candidate.replacements for word in folded_words(replacement.new)}
         clean = all(new.isdisjoint(words) for pole, words in lists.items() if pole != label)

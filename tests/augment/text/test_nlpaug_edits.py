@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from augment import checks, registry, words
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw
+from augment.guards.base import Originals
 from augment.guards.protected import ProtectedSpan, protected_spans
 from augment.protection import protection, replaceable
 from augment.text.duplication import Random
@@ -301,7 +302,9 @@ def test_an_edit_that_makes_a_negation_is_rejected_and_counted():
 
 
 def test_the_guard_compares_spans_in_order_blind_to_case_and_spacing():
+    nothing = Originals([], [], [], 0)
     guard = ProtectedSpan(protect=("New York",))
+    guard.fit(nothing)
     for source, candidate, passes in (
         ("I do n't like New York", "I DON'T love new  york", True),
         ("not here, never there", "never here, not there", False),
@@ -313,6 +316,7 @@ def test_the_guard_compares_spans_in_order_blind_to_case_and_spacing():
         judged = guard.judge(draws(source), [Candidate(candidate)])
         assert list(judged.passed) == [passes], (source, candidate)
     free = ProtectedSpan(protect_negations=False)
+    free.fit(nothing)
     assert list(free.judge(draws("not here"), [Candidate("here")]).passed) == [True]
     with pytest.raises(InputError, match=r"must be a tuple of regular expressions.* '\(' is not one: missing \)"):
         ProtectedSpan(protect_patterns=("(",)).check()
