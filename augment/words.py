@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from augment.writing_systems import SPACELESS
+
 MARKS = "".join(c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c).startswith("M"))
 """Accents and vowel signs that are separate characters. They belong to the word, though `\\w` does not match them."""
 RUN = rf"(?:[^\W_][{MARKS}]*)+"
@@ -21,6 +23,7 @@ FOLLOWING_CLITIC = re.compile(rf"{_CLITIC}\b", re.IGNORECASE)
 """A clitic right after a word, such as ``'s``."""
 SENTENCE_START = re.compile(r"(?:^|[.!?…][\"'”’)\]]*\s)[\"'“‘(\[\s]*$")
 ALPHANUMERIC = re.compile(RUN)
+_FOLDED = re.compile(rf"(?=[^\W_])[{SPACELESS}][{MARKS}]*|(?:[^\W_{SPACELESS}][{MARKS}]*)+")
 CONTRACTED = re.compile(rf"(?<!\s)\s*(?:(n){APOSTROPHE}(t)|{APOSTROPHE}(s|d|m|ll|re|ve))\b", re.IGNORECASE)
 
 
@@ -153,12 +156,13 @@ def folded_words(text: str) -> list[str]:
     Returns
     -------
     list of str
-        Runs of letters and digits after NFKC and case folding; a contraction is one word, however it is spaced.
+        Runs of letters and digits after NFKC and case folding; a contraction is one word, however it is spaced. In
+        scripts without spaces each letter is one, so that texts with some equal words have something in common.
 
     Examples
     --------
-    >>> folded_words("Don't STOP!"), folded_words("it 's fine")
-    (['dont', 'stop'], ['its', 'fine'])
+    >>> folded_words("Don't STOP!"), folded_words("it 's fine"), folded_words("很好 ok")
+    (['dont', 'stop'], ['its', 'fine'], ['很', '好', 'ok'])
     """
     return list(_folded_words(text))
 
@@ -166,7 +170,7 @@ def folded_words(text: str) -> list[str]:
 @lru_cache(maxsize=2_048)  # every guard folds the same candidates, of one chunk
 def _folded_words(text: str) -> tuple[str, ...]:
     joined = CONTRACTED.sub(lambda match: "".join(filter(None, match.groups())), unicodedata.normalize("NFKC", text))
-    return tuple(ALPHANUMERIC.findall(joined.casefold()))
+    return tuple((ALPHANUMERIC if joined.isascii() else _FOLDED).findall(joined.casefold()))
 
 
 def folded(text: str, between: str = "") -> str:

@@ -18,6 +18,7 @@ from augment.guards.base import Guard, Originals
 from augment.parameters import Rule, TextTuple
 from augment.word_lists import LANGUAGES, entries, has_list
 from augment.words import folded, folded_words, key
+from augment.writing_systems import is_spaceless
 
 if TYPE_CHECKING:
     from augment.models.encoder import Encoders
@@ -236,7 +237,7 @@ def inserted(draw: Draw, candidate: Candidate) -> Iterable[str]:
     ['fine']
     """
     if candidate.replacements:
-        return [word for replacement in candidate.replacements for word in folded_words(replacement.new)]
+        return [word for replacement in candidate.replacements for word in _forms(replacement.new)]
     return Counter(folded_words(candidate.text)) - Counter(folded_words(draw.text))
 
 
@@ -264,10 +265,15 @@ def loses(draw: Draw, candidate: Candidate, words: Container[str]) -> bool:
     """
     if candidate.replacements:
         return any(
-            _count(folded_words(draw.text[start:end]), words) and not _count(folded_words(new), words)
+            _count(_forms(draw.text[start:end]), words) and not _count(_forms(new), words)
             for start, end, new in candidate.replacements
         )
     return _count(folded_words(candidate.text), words) < _count(folded_words(draw.text), words)
+
+
+def _forms(replaced: str) -> list[str]:
+    """Return the folded words of what was replaced; where no spaces part words, also the whole."""
+    return folded_words(replaced) + [folded(replaced)] * is_spaceless(replaced)
 
 
 def _count(found: Iterable[str], words: Container[str]) -> int:
@@ -320,7 +326,8 @@ def read_words(pole: str, path: str) -> frozenset[str]:
         ) from error
     words = set()
     for number, line in enumerate(lines, 1):
-        line_words = folded_words(line.partition("#")[0])
+        entry = line.partition("#")[0].strip()
+        line_words = [folded(entry)] if is_spaceless(entry) and entry.isalpha() else folded_words(entry)
         if len(line_words) > 1:
             raise InputError(
                 f"Line {number} of {path!r} must hold one word. Got {line.strip()!r}. Put each on its own."
