@@ -85,7 +85,7 @@ def test_among_letters_without_spaces_names_tags_numbers_and_negations_stay():
 
 def test_whole_words_are_swapped_in_chinese():
     texts = ["我们坐在门口点了热面", "店在车站旁边早上开门", "菜很好吃服务也很快", "汤太咸了"]
-    strategy = RandomWordEdit(action="swap", segmenter=halves, random_state=0, guards=["none"])
+    strategy = RandomWordEdit(action="swap", language="zh", segmenter=halves, random_state=0, guards=["none"])
     new, _ = strategy.fit_resample(texts, ["a", "b", "b", "b"])
     assert len(new) == 6
     for row in new[4:]:

@@ -325,7 +325,12 @@ def test_the_guard_compares_spans_in_order_blind_to_case_and_spacing():
 def test_a_run_asks_the_guard_with_the_parameters_of_the_strategy():
     (texts, _), manifest = upsample((TEXTS, LABELS), strategy=OcrEdit(protect=("shop",), protect_negations=False))
     (guard,) = [guard for guard in manifest.guards if guard["name"] == "protected_span"]
-    assert guard["parameters"] == {"protect": ["shop"], "protect_patterns": [], "protect_negations": False}
+    assert guard["parameters"] == {
+        "protect": ["shop"],
+        "protect_patterns": [],
+        "protect_negations": False,
+        "language": "en",
+    }
     assert manifest.strategy["identity"] == {"nlpaug": "1.1.11"}
     assert len(texts) == 80
 
