@@ -322,6 +322,7 @@ GUARDS = Registry(
         "duplicate": "augment.guards.duplicate:Duplicate",
         "near_duplicate": "augment.guards.near_duplicate:NearDuplicate",
         "polarity": "augment.guards.polarity:Polarity",
+        "fluency": "augment.guards.fluency:Fluency",
         "similarity": "augment.guards.similarity:Similarity",
         "agreement": "augment.guards.agreement:Agreement",
     },

@@ -20,8 +20,9 @@ ODD = (
 
 
 def strategy(folder, **parameters):
-    """A prepared strategy on the CPU in float32, each variant with masks of its own, unless told otherwise."""
-    made = FillMask(**{"model": str(folder), "device": "cpu", "dtype": "float32", "share_masks": 1, **parameters})
+    """A prepared strategy on the CPU in float32 that draws one filling of any words, unless told otherwise."""
+    plain = {"mask_ratio": 0.15, "where": "any", "likeness": 0, "choose": 1, "share_masks": 1}
+    made = FillMask(**{"model": str(folder), "device": "cpu", "dtype": "float32", **plain, **parameters})
     made.check()
     made.prepare()
     return made

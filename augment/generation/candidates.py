@@ -39,6 +39,8 @@ class Candidate:
 
     text: str
     replacements: tuple[Replacement, ...] = ()
+    steadiness: float | None = None
+    """What `augment.models.steadiness.Steadiness` says of it, if the strategy has measured it."""
 
 
 class Judgement(NamedTuple):

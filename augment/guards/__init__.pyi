@@ -3,6 +3,7 @@ from .base import Guard as Guard
 from .base import Originals as Originals
 from .changed import Changed as Changed
 from .duplicate import Duplicate as Duplicate
+from .fluency import Fluency as Fluency
 from .held_out import HeldOut as HeldOut
 from .length_ratio import LengthRatio as LengthRatio
 from .near_duplicate import NearDuplicate as NearDuplicate

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import bisect
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -13,8 +12,8 @@ import numpy as np
 from augment import words
 from augment.models.inference import Inference
 from augment.models.length_batches import LengthBatch, length_batches, padded
+from augment.models.word_pieces import WordPieces
 from augment.protection import is_ordinary
-from augment.words import Span
 from augment.writing_systems import script
 
 if TYPE_CHECKING:
@@ -85,23 +84,6 @@ class HeadStates:
             return None
         kept.append(inputs[0])
         return (inputs[0][:, :0], *inputs[1:])
-
-
-class TokenizedText(NamedTuple):
-    """A text in word pieces, without special tokens."""
-
-    ids: list[int]
-    starts: list[int]
-    """Where each piece begins in the text, white space before it left out."""
-    ends: list[int]
-
-    def cover(self, span: Span) -> Span | None:
-        """Return the range of pieces that make up exactly these characters, or None if none does."""
-        first = bisect.bisect_right(self.ends, span.start)
-        last = bisect.bisect_left(self.starts, span.end)
-        if first >= last or self.starts[first] != span.start or self.ends[last - 1] != span.end:
-            return None
-        return Span(first, last)
 
 
 class Passage(NamedTuple):
@@ -224,7 +206,6 @@ class MaskedLM:
 
     def __init__(self, checkpoint: Checkpoint, batch_size: int) -> None:
         import torch
-        from tokenizers import Tokenizer
 
         tokenizer = checkpoint.tokenizer
         self.checkpoint = checkpoint
@@ -234,15 +215,7 @@ class MaskedLM:
         self._head_states = HeadStates(checkpoint.model)
         self.mask_id: int = tokenizer.mask_token_id
         self.vocabulary = WordVocabulary(tokenizer, self.projection.weight.shape[0])
-        self._backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-        self._backend.no_truncation()
-        self._backend.no_padding()
-        around = self._backend.encode("the")
-        first = around.special_tokens_mask.index(0)
-        last = len(around.ids) - around.special_tokens_mask[::-1].index(0)
-        self._prefix, self._suffix = around.ids[:first], around.ids[last:]
-        self._backend.encode_special_tokens = True  # a "[MASK]" in a text is text
-        self.window = checkpoint.longest() - len(self._prefix) - len(self._suffix)
+        self.pieces = WordPieces(checkpoint)
         allowed = torch.tensor([word is not None for word in self.vocabulary.words])
         self._bias = torch.zeros(len(allowed)).masked_fill(~allowed, -torch.inf).to(checkpoint.device)
 
@@ -252,21 +225,6 @@ class MaskedLM:
 
         left_out = torch.from_numpy(np.isin(self.vocabulary.families, families)).to(self._bias.device)
         self._bias = self._bias.masked_fill(left_out, -torch.inf)
-
-    def tokenize(self, texts: Sequence[str]) -> list[TokenizedText]:
-        """Split texts into word pieces; special tokens spelt out in a text are text."""
-        tokenized = []
-        for text, encoding in zip(
-            texts, self._backend.encode_batch(list(texts), add_special_tokens=False), strict=True
-        ):
-            starts, ends = [], []
-            for start, end in encoding.offsets:
-                while start < end and text[start].isspace():
-                    start += 1
-                starts.append(start)
-                ends.append(end)
-            tokenized.append(TokenizedText(encoding.ids, starts, ends))
-        return tokenized
 
     def likeliest(
         self, rows: Sequence[tuple[Sequence[int], Sequence[int]]], count: int | None
@@ -289,47 +247,65 @@ class MaskedLM:
         logits : ndarray of float32, of the same shape
             -inf where there are fewer whole words than `count`.
         """
+        import torch
+
         count = len(self._bias) if count is None else min(count, len(self._bias))
+
+        def best(states: Tensor, _: Sequence[tuple[int, int]]) -> list[Tensor]:
+            found = [torch.topk(self._logits(part) + self._bias, count) for part in states.split(PROJECTED)]
+            return [torch.cat([f.indices for f in found]), torch.cat([f.values for f in found])]
+
+        for row, (ids, logits) in self._at_positions(rows, best):
+            yield row, ids, logits
+
+    def _at_positions(
+        self,
+        rows: Sequence[tuple[Sequence[int], Sequence[int]]],
+        work: Callable[[Tensor, Sequence[tuple[int, int]]], list[Tensor]],
+    ) -> Iterator[tuple[int, list[np.ndarray]]]:
+        """Yield, for each row, what `work` makes of the head's states at the row's positions.
+
+        `work` is called with states (m, d) and with the row and the position of each. Its tensors have m rows.
+        """
         windows = [
             passage
             for row, (ids, positions) in enumerate(rows)
-            for passage in passages(row, len(ids), positions, self.window)
+            for passage in passages(row, len(ids), positions, self.pieces.window)
         ]
-        around = len(self._prefix) + len(self._suffix)
+        around = self.pieces.around
         lengths = [passage.end - passage.start + around for passage in windows]
-        batches = length_batches(lengths, self.window + around, self.batch_size)
+        batches = length_batches(lengths, self.pieces.window + around, self.batch_size)
 
-        def read(batch: LengthBatch) -> tuple[np.ndarray, np.ndarray]:
-            return self._read([(windows[i], rows[windows[i].row][0]) for i in batch.rows], batch.length, count)
+        def read(batch: LengthBatch) -> list[np.ndarray]:
+            chosen = [windows[i] for i in batch.rows]
+            at = [(passage.row, position) for passage in chosen for position in passage.positions]
+            states = self._states([(passage, rows[passage.row][0]) for passage in chosen], batch.length)
+            return [values.cpu().numpy() for values in work(states, at)]
 
-        parts: defaultdict[int, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)  # of rows of several passages
-        for batch, (ids, logits) in zip(batches, self._inference.map(read, batches), strict=True):
+        parts: defaultdict[int, list[list[np.ndarray]]] = defaultdict(list)  # of rows of several passages
+        for batch, values in zip(batches, self._inference.map(read, batches), strict=True):
             end = 0
             for passage in (windows[i] for i in batch.rows):
                 start, end = end, end + len(passage.positions)
-                parts[passage.row].append((ids[start:end], logits[start:end]))
+                parts[passage.row].append([array[start:end] for array in values])
                 if passage.positions[-1] == rows[passage.row][1][-1]:
-                    row_parts = parts.pop(passage.row)
-                    yield (
-                        passage.row,
-                        np.concatenate([i for i, _ in row_parts]),
-                        np.concatenate([v for _, v in row_parts]),
-                    )
+                    own = parts.pop(passage.row)
+                    yield passage.row, [np.concatenate(arrays) for arrays in zip(*own, strict=True)]
 
-    def _read(
-        self, batch: Sequence[tuple[Passage, Sequence[int]]], length: int, count: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Run the encoder over passages, and find the likeliest words at their positions, in order."""
-        import torch
-
-        rows = [[*self._prefix, *ids[passage.start : passage.end], *self._suffix] for passage, ids in batch]
+    def _states(self, batch: Sequence[tuple[Passage, Sequence[int]]], length: int) -> Tensor:
+        """Run the encoder over passages, and return the head's states at their positions, in order: (m, d)."""
+        rows = [self.pieces.framed(ids[passage.start : passage.end]) for passage, ids in batch]
         pad = self.checkpoint.tokenizer.pad_token_id
         head = self._head_states(*padded(rows, length, pad, self.checkpoint.device)).head
         at = [
-            (i, len(self._prefix) + position - passage.start)
+            (i, self.pieces.first + position - passage.start)
             for i, (passage, _) in enumerate(batch)
             for position in passage.positions
         ]
-        states = head[[i for i, _ in at], [position for _, position in at]]
-        best = [torch.topk(self.projection(part).float() + self._bias, count) for part in states.split(PROJECTED)]
-        return torch.cat([b.indices for b in best]).cpu().numpy(), torch.cat([b.values for b in best]).cpu().numpy()
+        states: Tensor = head[[i for i, _ in at], [position for _, position in at]]
+        return states
+
+    def _logits(self, states: Tensor) -> Tensor:
+        """Project states onto the vocabulary: (m, d) to (m, size), float32."""
+        logits: Tensor = self.projection(states)
+        return logits.float()

@@ -6,9 +6,11 @@ import re
 import warnings
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from numbers import Integral, Real
+from operator import itemgetter
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -19,19 +21,33 @@ from augment.errors import counted
 from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
+from augment.guards.fluency import Fluency
 from augment.models.checkpoints import DTYPES, load_masked_lm
 from augment.models.label_prefix import RECORD, conditioned
-from augment.models.masked_lm import MaskedLM, TokenizedText
+from augment.models.masked_lm import MaskedLM
+from augment.models.steadiness import Change, Steadiness
+from augment.models.word_likeness import WordLikeness
+from augment.models.word_pieces import TokenizedText
 from augment.parameters import Patterns, TextTuple
 from augment.seeding import generator
 from augment.text.base import TextStrategy
+from augment.text.content_words import FUNCTION_WORDS, NUMBERS, is_content
+from augment.text.inflection import article, ending, is_form_of
 from augment.text.languages import LOOKED_AT, is_english, unlike_english
 from augment.words import Replacement, Span
 
 _MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks, and the positions to read
 
+FILLINGS = 4
+"""How many of the fillings to choose from have the same masks, and so come from one forward pass."""
+JUDGED = 4
+"""How many of the fillings, the best ones, are compared by their steadiness too."""
+STEADINESS = 36.0
+"""How much a cosine of 1 weighs against the logarithm of a probability, fitted to the judgements of readers."""
 NEVER_FILLS = 3
 """How many words may not fill a mask: the old word and its two neighbours."""
+STANDING = 48
+"""How many words of a text that may not come again are expected among the likeliest ones."""
 
 
 class FillMask(TextStrategy):
@@ -46,13 +62,23 @@ class FillMask(TextStrategy):
         A bundled name, a folder, or a hub id of any masked LM with a fast tokenizer.
     revision : str, optional
         Branch, tag or commit of a hub id.
-    mask_ratio : float, default=0.15
+    mask_ratio : float, default=0.08
         Share of a text's words that are replaced, in (0, 1]; at least one word is.
     fill : {"parallel", "sequential"}, default="parallel"
         Fill all masks from one forward pass, or one after the other, each seeing the last.
+    likeness : float, default=1.0
+        How much a word like the old one is preferred (`augment.models.word_likeness.WordLikeness`), 0 or more: what one
+        standard deviation of likeness adds to a word's logit. 0 leaves the model's probabilities as they are.
+    choose : int, default=8
+        Fillings that are drawn and scored for a new row, 1 or more; the best is taken. A filling's score is the mean,
+        over its words, of log-probability and likeness. Every `FILLINGS` of them have the same masks.
+    where : {"content", "any"}, default="content"
+        Which words are masked: only content words, so no function words, numbers or names, unless a text has no others;
+        or any.
     share_masks : int, default=4
-        Number of variants of one source, and of tries at each, that mask the same words and so share a forward pass.
-        Their fills are drawn independently. 1 draws new masks for each.
+        Number of variants of one source that share their forward passes. With `choose` above 1 they take the fillings
+        one after another, the most fluent first. With 1 filling they and the tries at each have the same masks, and
+        their fills are drawn independently. 1 draws new masks for each.
     condition : {"none", "prefix"}, default="none"
         Whether the model sees the label's words before the text (`augment.models.label_prefix`). They are never masked.
         The model must be trained for it, by ``classifiers pretrain --condition label``. If a text is longer than the
@@ -103,6 +129,9 @@ class FillMask(TextStrategy):
         "revision": [str, None],
         "mask_ratio": [Interval(Real, 0, 1, closed="right")],
         "fill": [StrOptions({"parallel", "sequential"})],
+        "likeness": [Interval(Real, 0, None, closed="left")],
+        "choose": [Interval(Integral, 1, None, closed="left")],
+        "where": [StrOptions({"content", "any"})],
         "share_masks": [Interval(Integral, 1, None, closed="left")],
         "condition": [StrOptions({"none", "prefix"})],
         "top_k": [Interval(Integral, 1, None, closed="left"), None],
@@ -121,8 +150,11 @@ class FillMask(TextStrategy):
         *,
         model: str = "mini",
         revision: str | None = None,
-        mask_ratio: float = 0.15,
+        mask_ratio: float = 0.08,
         fill: Literal["parallel", "sequential"] = "parallel",
+        likeness: float = 1.0,
+        choose: int = 8,
+        where: Literal["content", "any"] = "content",
         share_masks: int = 4,
         condition: Literal["none", "prefix"] = "none",
         top_k: int | None = 50,
@@ -143,6 +175,9 @@ class FillMask(TextStrategy):
         self.revision = revision
         self.mask_ratio = mask_ratio
         self.fill = fill
+        self.likeness = likeness
+        self.choose = choose
+        self.where = where
         self.share_masks = share_masks
         self.condition = condition
         self.top_k = top_k
@@ -194,6 +229,18 @@ class FillMask(TextStrategy):
         )
         pronouns = [vocabulary.family(word) for word in protection.PRONOUNS]
         self._is_pronoun = np.isin(vocabulary.families, pronouns)
+        others = [vocabulary.family(word) for word in (*FUNCTION_WORDS, *NUMBERS)]
+        self._steadiness = Steadiness(checkpoint)
+        self._is_content = ~np.isin(vocabulary.families, others)
+        self._endings = np.array([word and ending(word) for word in vocabulary.words], dtype=object)
+        self._articles = np.array([word and article(word) for word in vocabulary.words], dtype=object)
+        entries = [entry for entry, word in enumerate(vocabulary.words) if word is not None]
+        weights: Any = checkpoint.model.get_input_embeddings().weight
+        self._word_likeness = WordLikeness(weights, entries)
+
+    def own_guards(self) -> list[Guard]:
+        """Return the guard `fluency`, unless a single filling is drawn: the best of several may still not fit."""
+        return [] if self.choose == 1 else [Fluency()]
 
     def identity(self) -> dict[str, Any]:
         """Return the model's name, what identifies its weights, and where it ran."""
@@ -204,10 +251,14 @@ class FillMask(TextStrategy):
         items = dict.fromkeys((draw.text, draw.label) for draw in draws)
         new = [item for item in items if item not in self._wordings]
         seen = [conditioned(*item) if self.condition == "prefix" else (item[0], 0) for item in new]
-        tokenized = self._engine.tokenize([text for text, _ in seen])
+        tokenized = self._engine.pieces.tokenize([text for text, _ in seen])
         self._wordings = {item: self._wordings[item] for item in items if item in self._wordings}
         for item, (_, start), tokens in zip(new, seen, tokenized, strict=True):
             self._wordings[item] = self._worded(item[0], start, tokens)
+        return self._drawn(draws) if self.choose == 1 else self._chosen(draws)
+
+    def _drawn(self, draws: Sequence[Draw]) -> list[Candidate | None]:
+        """Fill one text for each draw."""
         maskings: dict[tuple[Any, ...], _Masking | None] = {}
         tasks = []
         for draw in draws:
@@ -217,19 +268,71 @@ class FillMask(TextStrategy):
                 chooser = generator(draw.seed, "positions", *masked_alike)
                 maskings[key] = self._masking(draw.text, self._wordings[draw.text, draw.label], chooser)
             masking = maskings[key]
-            tasks.append(None if masking is None else _Task(draw.text, masking, list(masking.ids), draw.generator()))
-        live = [task for task in tasks if task is not None]
-        if self.fill == "parallel":
-            self._fill([(task, range(len(task.masking.masks))) for task in live])
-        else:
-            for turn in range(max((len(task.masking.masks) for task in live), default=0)):
-                self._fill([(task, range(turn, turn + 1)) for task in live if turn < len(task.masking.masks)])
+            tasks.append(None if masking is None else _Task(draw.text, masking, draw.generator().random))
+        self._fill_all([task for task in tasks if task is not None])
         return [None if task is None else task.candidate() for task in tasks]
+
+    def _chosen(self, draws: Sequence[Draw]) -> list[Candidate | None]:
+        """Fill each text in several ways, and return the most fluent one; to variants that share, one after another."""
+        pools: dict[tuple[Any, ...], list[_Task]] = {}
+        keys = []
+        for draw in draws:
+            shared = (draw.source, draw.variant // self.share_masks, draw.attempt)
+            keys.append((draw.text, draw.label, draw.seed, *shared))
+            if keys[-1] not in pools:
+                pools[keys[-1]] = self._pool(draw, generator(draw.seed, "fillings", *shared))
+        self._fill_all([task for pool in pools.values() for task in pool])
+        best = [(key, made, score) for key, pool in pools.items() for made, score in self._best(pool)]
+        least = self._steadiness.least([Change(key[0], made.text, made.replacements) for key, made, _ in best])
+        ranked: defaultdict[tuple[Any, ...], list[tuple[float, Candidate]]] = defaultdict(list)
+        for (key, made, score), steadiness in zip(best, least.tolist(), strict=True):
+            ranked[key].append((score + STEADINESS * steadiness, replace(made, steadiness=steadiness)))
+        for pool_key in ranked:
+            ranked[pool_key].sort(key=itemgetter(0), reverse=True)
+        turns = [draw.variant % self.share_masks for draw in draws]
+        return [
+            ranked[key][turn % len(ranked[key])][1] if key in ranked else None
+            for turn, key in zip(turns, keys, strict=True)
+        ]
+
+    def _best(self, pool: Sequence[_Task]) -> list[tuple[Candidate, float]]:
+        """Return the different fillings of a pool that fit best by their words alone, with their scores."""
+        scores: dict[Candidate, float] = {}
+        for task in sorted(pool, key=_Task.score, reverse=True):
+            scores.setdefault(task.candidate(), task.score())
+        return list(islice(scores.items(), max(JUDGED, self.share_masks)))
+
+    def _pool(self, draw: Draw, rng: np.random.Generator) -> list[_Task]:
+        """Mask a text in several ways, each of which is to be filled several times.
+
+        Each further try chooses among half as many fillings: the best of many would often be the rejected one again.
+        """
+        wording = self._wordings[draw.text, draw.label]
+        size = max(self.choose >> draw.attempt, self.share_masks)
+        tasks = []
+        for start in range(0, size, FILLINGS):
+            masking = self._masking(draw.text, wording, rng)
+            if masking is None:
+                return []
+            for _ in range(min(FILLINGS, size - start)):
+                numbers = rng.random(len(masking.masks)).tolist()
+                tasks.append(_Task(draw.text, masking, iter(numbers).__next__, everywhere=True))
+        return tasks
+
+    def _fill_all(self, tasks: Sequence[_Task]) -> None:
+        """Fill every mask of texts."""
+        if self.fill == "parallel":
+            self._fill([(task, range(len(task.masking.masks))) for task in tasks])
+        else:
+            for turn in range(max((len(task.masking.masks) for task in tasks), default=0)):
+                self._fill([(task, range(turn, turn + 1)) for task in tasks if turn < len(task.masking.masks)])
 
     def _worded(self, text: str, start: int, tokens: TokenizedText) -> _Wording:
         """Find the words of a text that begins at `start` of what was tokenized."""
         spans = words.word_spans(text)
         free = protection.replaceable(text, self._protected, spans)
+        if self.where == "content":
+            free = [span for span in free if is_content(text, span)] or free
         return _Wording(tokens, start, spans, free if text.isascii() else self._in_known_scripts(text, spans, free))
 
     def _in_known_scripts(self, text: str, spans: Sequence[Span], free: list[Span]) -> list[Span]:
@@ -264,7 +367,9 @@ class FillMask(TextStrategy):
             end = pieces[mask].end
         places = [bisect_left(wording.spans, mask) for mask in masks]
         possessive = [protection.is_possessive(text, mask) for mask in masks]
-        return _Masking(wording.spans, masks, (*ids, *old[end:]), positions, places, possessive)
+        content = [self.where == "content" and is_content(text, mask) for mask in masks]
+        old_pieces = [old[slice(*pieces[mask])] for mask in masks]
+        return _Masking(wording.spans, masks, (*ids, *old[end:]), positions, places, possessive, content, old_pieces)
 
     def _fill(self, turns: Sequence[tuple[_Task, range]]) -> None:
         """Fill these masks of each text, left to right; texts that are masked alike share one forward pass."""
@@ -275,7 +380,7 @@ class FillMask(TextStrategy):
         new = [masked for masked in waiting if masked not in self._likely]
         for masked in list(self._likely):
             self._draw(waiting[masked], *self._likely[masked])
-        spare = NEVER_FILLS * self._engine.vocabulary.largest_family
+        spare = (NEVER_FILLS if self.choose == 1 else STANDING) * self._engine.vocabulary.largest_family
         for row, ids, logits in self._engine.likeliest(new, None if self.top_k is None else self.top_k + spare):
             self._likely[new[row]] = ids, logits
             self._draw(waiting[new[row]], ids, logits)
@@ -283,23 +388,48 @@ class FillMask(TextStrategy):
     def _draw(self, turns: Sequence[tuple[_Task, range]], ids: np.ndarray, logits: np.ndarray) -> None:
         """Draw the fills of texts that are masked alike."""
         vocabulary = self._engine.vocabulary
-        cuts: dict[tuple[int, bool, str, tuple[str, ...]], tuple[np.ndarray, np.ndarray]] = {}
+        cuts: dict[tuple[Any, ...], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
         for task, turn in turns:
             for row, i in enumerate(turn):
-                key = row, task.masking.possessive[i], task.old(i), task.around(i)
+                key = (
+                    row,
+                    task.masking.possessive[i],
+                    task.old(i),
+                    task.around(i),
+                    task.masking.content[i],
+                    task.article(i),
+                )
                 if key not in cuts:
                     able, families = np.isfinite(logits[row]), vocabulary.families[ids[row]]
                     able &= vocabulary.scripts[ids[row]] == vocabulary.script(key[2])
                     if key[1]:
                         able &= ~self._is_pronoun[ids[row]]
+                    if key[4]:
+                        able &= self._is_content[ids[row]] & (self._endings[ids[row]] == ending(key[2]))
+                        able &= [not is_form_of(vocabulary.words[entry] or "", key[2]) for entry in ids[row]]
+                        if key[5]:
+                            able &= self._articles[ids[row]] == key[5]
                     for word in key[3]:
                         able &= families != vocabulary.family(word)
-                    cuts[key] = ids[row][able], nucleus(logits[row][able], self.top_k, self.top_p, self.temperature)
-                able_ids, cumulative = cuts[key]
+                    log_shares = logits[row] - np.logaddexp.reduce(logits[row])
+                    cuts[key] = self._cut(task.masking.old_pieces[i], ids[row][able], log_shares[able])
+                able_ids, values, cumulative = cuts[key]
                 if len(able_ids):
-                    chosen = int(able_ids[pick(cumulative, task.rng.random())])
-                    task.fills[i] = str(vocabulary.words[chosen])
-                    task.ids[task.masking.positions[i]] = chosen
+                    place = pick(cumulative, task.number())
+                    task.fills[i] = str(vocabulary.words[able_ids[place]])
+                    task.ids[task.masking.positions[i]] = int(able_ids[place])
+                    task.scores.append(float(values[place]))
+
+    def _cut(
+        self, old_pieces: Sequence[int], ids: np.ndarray, logits: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the words to draw from, best first, with their scores and the cumulative probabilities."""
+        if not self.likeness:
+            return ids, logits, nucleus(logits, self.top_k, self.top_p, self.temperature)
+        ids, logits = ids[: self.top_k], logits[: self.top_k].astype(np.float64)
+        values = logits + self.likeness * self._word_likeness.likeness(old_pieces, ids)
+        order = np.argsort(-values, kind="stable")
+        return ids[order], values[order], nucleus(values[order], None, self.top_p, self.temperature)
 
 
 def _listed(found: Sequence[str], most: int = 5) -> str:
@@ -336,6 +466,10 @@ class _Masking(NamedTuple):
     """Where the masked words stand in `spans`."""
     possessive: list[bool]
     """Whether an ``'s`` follows."""
+    content: list[bool]
+    """Whether a content word must be filled in."""
+    old_pieces: list[list[int]]
+    """The word pieces of the masked words."""
 
 
 @dataclass
@@ -344,23 +478,43 @@ class _Task:
 
     text: str
     masking: _Masking
-    ids: list[int]
-    """Those of the masking; fills are put in as they come."""
-    rng: np.random.Generator
+    number: Callable[[], float]
+    """Returns random numbers in [0, 1)."""
+    everywhere: bool = False
+    """Whether no word of the text may come again, rather than only those beside the mask."""
     fills: dict[int, str] = field(default_factory=dict)
     """Mask number to word."""
+    scores: list[float] = field(default_factory=list)
+    """How well each fill fits, the larger the better."""
+    ids: list[int] = field(init=False)
+    """Those of the masking; fills are put in as they come."""
+
+    def __post_init__(self) -> None:
+        self.ids = list(self.masking.ids)
+
+    def score(self) -> float:
+        """Return how well the fills fit, on average; a text without any is the worst."""
+        return sum(self.scores) / len(self.scores) if self.scores else -np.inf
 
     def old(self, i: int) -> str:
         """Return the word that mask `i` replaces."""
         return self.text[slice(*self.masking.masks[i])]
 
     def around(self, i: int) -> tuple[str, ...]:
-        """Return the words that may not fill mask `i`: the old word and its neighbours."""
+        """Return the words that may not fill mask `i`: the old word and its neighbours, or all of the text's."""
         spans, places, at = self.masking.spans, self.masking.places, self.masking.places[i]
+        if self.everywhere:
+            return tuple({self.text[slice(*span)]: None for span in spans} | dict.fromkeys(self.fills.values()))
         old = [self.text[slice(*span)] for span in spans[max(at - 1, 0) : at + 2]]
         if i and places[i - 1] == at - 1:
             old[0] = self.fills.get(i - 1, old[0])
         return tuple(old)
+
+    def article(self, i: int) -> str:
+        """Return the indefinite article that stands before mask `i`, in lower case; an empty string if none does."""
+        at = self.masking.places[i]
+        before = self.text[slice(*self.masking.spans[at - 1])].casefold() if at else ""
+        return before if before in ("a", "an") else ""
 
     def candidate(self) -> Candidate:
         """Put the fills into the text, each with the capitalisation of the word that it replaces."""

@@ -28,8 +28,8 @@ CONTROLS = {
     "duplication": "random",
     "random_word": "nlpaug:random_word",
     "fillmask-drawn": (
-        "fillmask:model=mini,mask_ratio=0.15,fill=parallel,share_masks=4,condition=none,top_k=50,top_p=0.95,"
-        "temperature=1.0,protect_negations=true"
+        "fillmask:model=mini,mask_ratio=0.15,where=any,likeness=0,choose=1,fill=parallel,share_masks=4,condition=none,"
+        "top_k=50,top_p=0.95,temperature=1.0,protect_negations=true"
     ),
 }
 """The arms that are always measured: real rows as they are, which nothing should tell apart; words deleted at random;

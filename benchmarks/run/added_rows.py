@@ -48,7 +48,8 @@ def _filled(texts: list[str], seed: int, device: str) -> list[str]:
     from augment.generation.candidates import Draw
     from augment.text.fill_mask import FillMask
 
-    strategy = FillMask(device=device, random_state=seed)
+    # as in the published results: one filling of any words
+    strategy = FillMask(mask_ratio=0.15, where="any", likeness=0, choose=1, device=device, random_state=seed)
     strategy.prepare()
     draws = [Draw(text, "", i, 0, 0, seed) for i, text in enumerate(texts)]
     made = strategy.candidates(draws)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,8 @@ from benchmarks.speed.contest import Competitor, Contest, ContestOptions, Measur
 
 NLPAUG = Path(__file__).parent / "nlpaug_peer.py"
 """The script for the interpreter that has nlpaug."""
+DRAWN = {"mask_ratio": 0.15, "where": "any", "likeness": 0, "choose": 1}
+"""Fill-mask as it was before it chose among fillings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +101,8 @@ def competitors(batch_sizes: Sequence[int] = (64,), peer_python: str | None = No
         Competitor("fillmask, float32", partial(fill_mask, dtype="float32")),
         Competitor("fillmask, guards none", partial(fill_mask, guards=("none",))),
         Competitor("fillmask, guards agreement + similarity", partial(fill_mask, guards=("agreement", "similarity"))),
-        Competitor("fillmask, every variant masked anew", partial(fill_mask, share_masks=1)),
+        Competitor("fillmask, every variant masked anew", partial(fill_mask, parameters={"share_masks": 1})),
+        Competitor("fillmask, one filling of any words", partial(fill_mask, parameters=DRAWN)),
         Competitor("pipeline, 1 mask, float32", partial(pipeline, dtype="float32", masks="one")),
         Competitor("pipeline, 15 % masks, float32", partial(pipeline, dtype="float32", masks="share")),
     ]
@@ -114,7 +117,7 @@ def fill_mask(
     setting: FillMaskSetting,
     *,
     guards: Sequence[str] | None = None,
-    share_masks: int = 4,
+    parameters: Mapping[str, Any] | None = None,
     batch_size: int = 64,
     dtype: str = "auto",
     workers: int = 1,
@@ -124,7 +127,7 @@ def fill_mask(
         _fill_mask,
         setting,
         guards=guards,
-        share_masks=share_masks,
+        parameters=dict(parameters or {}),
         batch_size=batch_size,
         dtype=dtype,
         workers=workers,
@@ -155,7 +158,12 @@ def nlpaug(setting: FillMaskSetting, *, python: str) -> Measured:
 
 
 def _fill_mask(
-    setting: FillMaskSetting, guards: Sequence[str] | None, share_masks: int, batch_size: int, dtype: str, workers: int
+    setting: FillMaskSetting,
+    guards: Sequence[str] | None,
+    parameters: dict[str, Any],
+    batch_size: int,
+    dtype: str,
+    workers: int,
 ) -> tuple[int, float, float]:
     from augment.generation.loop import Tally, generate, try_draws
     from augment.guards.base import Originals
@@ -165,7 +173,7 @@ def _fill_mask(
     from augment.text.fill_mask import FillMask
 
     start = time.perf_counter()
-    strategy = FillMask(model=setting.model, device="cpu", dtype=dtype, share_masks=share_masks, batch_size=batch_size)
+    strategy = FillMask(model=setting.model, device="cpu", dtype=dtype, batch_size=batch_size, **parameters)
     strategy.prepare()
     texts = [text for text, _ in setting.labelled]
     labels = [label for _, label in setting.labelled]

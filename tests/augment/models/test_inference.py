@@ -97,7 +97,7 @@ digest = hashlib.sha256()
 for dtype in ("float32", "bfloat16", *["int8"] * torch.cpu._is_vnni_supported()):
     digest.update(TextEncoder(model=sys.argv[1], device="cpu", dtype=dtype, batch_size=batch).encode(texts).tobytes())
     engine = MaskedLM(load_masked_lm(sys.argv[1], device="cpu", dtype=dtype), batch)
-    rows = [(tokens.ids, [1]) for tokens in engine.tokenize(texts)]
+    rows = [(tokens.ids, [1]) for tokens in engine.pieces.tokenize(texts)]
     for _, ids, logits in sorted(engine.likeliest(rows, 9), key=lambda found: found[0]):
         digest.update(ids.tobytes() + logits.tobytes())
 assert torch.get_num_threads() == threads

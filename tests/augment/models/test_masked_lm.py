@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_models import in_order
 
-from augment.models.masked_lm import HeadStates, MaskedLM, TokenizedText, passages
+from augment.models.masked_lm import HeadStates, MaskedLM, passages
+from augment.models.word_pieces import TokenizedText
 from augment.words import Span, folded, word_spans
 
 pytestmark = pytest.mark.numeric
@@ -42,7 +43,7 @@ def engine(masked_lm):
 def masked_rows(engine, texts):
     """Word pieces of each text with two of them masked."""
     rows = []
-    for tokens in engine.tokenize(texts):
+    for tokens in engine.pieces.tokenize(texts):
         ids, positions = list(tokens.ids), sorted({1, len(tokens.ids) - 2})
         for position in positions:
             ids[position] = engine.mask_id
@@ -116,7 +117,7 @@ def test_no_rows_and_too_high_a_count(engine, sentences):
 
 
 def test_each_row_comes_once_and_whole_also_one_of_several_windows(engine, sentences):
-    long = engine.tokenize([" ".join(sentences)])[0].ids
+    long = engine.pieces.tokenize([" ".join(sentences)])[0].ids
     rows = masked_rows(engine, sentences[:4])
     rows.insert(2, (long, list(range(0, len(long), 7))))
     found = list(engine.likeliest(rows, 5))
@@ -202,7 +203,7 @@ def test_families_join_what_differs_in_case_alone(tiny):
 
 def test_the_first_word_of_a_text_is_covered_like_a_later_one(engine, architecture):
     text = "Good people know the shop and the good people"
-    tokens = engine.tokenize([text])[0]
+    tokens = engine.pieces.tokenize([text])[0]
     covered = [tokens.cover(span) for span in word_spans(text)]
     assert None not in covered, architecture
     assert covered[0].start == 0
@@ -220,7 +221,7 @@ def pieces_of(tokens: TokenizedText, span: Span) -> list[int]:
 
 @pytest.mark.parametrize("text", [*ODD, *(f"a {literal} b" for literal in LITERALS)])
 def test_cover_is_exactly_the_pieces_of_a_word_or_none(engine, text):
-    tokens = engine.tokenize([text])[0]
+    tokens = engine.pieces.tokenize([text])[0]
     assert len(tokens.ids) == len(tokens.starts) == len(tokens.ends)
     for span in word_spans(text):
         inside = pieces_of(tokens, span)
@@ -241,7 +242,7 @@ def test_cover_refuses_a_span_that_cuts_a_piece():
 @given(text=st.lists(st.sampled_from(ODD) | st.text(max_size=6), max_size=4).map(" ".join))
 def test_offsets_ascend_and_cover_agrees_with_the_slow_way_on_any_text(text, any_engine):
     for engine in any_engine:
-        tokens = engine.tokenize([text])[0]
+        tokens = engine.pieces.tokenize([text])[0]
         assert tokens.starts == sorted(tokens.starts)
         assert tokens.ends == sorted(tokens.ends)
         for span in word_spans(text):
@@ -266,7 +267,7 @@ def test_special_tokens_spelt_out_in_a_text_are_text(engine, masked_lm, literal,
         reason = "a special token that is also a piece of a Unigram vocabulary is found by the model itself"
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     special = set(masked_lm.tokenizer.all_special_ids) - {masked_lm.tokenizer.unk_token_id}
-    tokens = engine.tokenize([f"The film {literal} and {literal}"])[0]
+    tokens = engine.pieces.tokenize([f"The film {literal} and {literal}"])[0]
     assert not special & set(tokens.ids)
 
 
@@ -326,13 +327,13 @@ def test_the_window_is_what_the_model_takes_and_no_more(engine, masked_lm):
     import torch
     from tiny_models import POSITIONS
 
-    assert engine.window == POSITIONS - 2
-    word = engine.tokenize(["the"])[0].ids[0]
-    ids = [word] * (3 * engine.window)
+    assert engine.pieces.window == POSITIONS - 2
+    word = engine.pieces.tokenize(["the"])[0].ids[0]
+    ids = [word] * (3 * engine.pieces.window)
     ids[-1] = engine.mask_id
     [(_, found, logits)] = engine.likeliest([(ids, [len(ids) - 1])], 5)
     around = masked_lm.tokenizer("the")["input_ids"]
-    whole = torch.tensor([[around[0], *ids[-engine.window :], around[-1]]])
+    whole = torch.tensor([[around[0], *ids[-engine.pieces.window :], around[-1]]])
     with torch.no_grad():
         plain = masked_lm.model(input_ids=whole).logits[0, -2].numpy()
     assert np.allclose(plain[found[0]], logits[0], atol=1e-4)

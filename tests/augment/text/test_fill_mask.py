@@ -259,8 +259,8 @@ def test_masks_are_drawn_anew_for_every_variant_attempt_source_and_seed(bert):
 def test_a_long_text_is_filled_everywhere_and_keeps_its_length(folder, sentences, fill):
     made = strategy(folder, mask_ratio=0.2, fill=fill)
     text = " ".join(sentences)
-    pieces = len(made._engine.tokenize([text])[0].ids)
-    assert pieces > 3 * made._engine.window
+    pieces = len(made._engine.pieces.tokenize([text])[0].ids)
+    assert pieces > 3 * made._engine.pieces.window
     spans = word_spans(text)
     hit = set()
     for draw, candidate in candidates(made, [text], times=4):
@@ -274,9 +274,9 @@ def test_a_long_text_is_filled_everywhere_and_keeps_its_length(folder, sentences
 def test_a_mask_in_a_long_text_sees_its_surroundings(bert, sentences):
     """Two words before the mask are changed, deep in the text: the likeliest fills change with them."""
     engine = strategy(bert)._engine
-    ids = engine.tokenize([" ".join(sentences)])[0].ids
+    ids = engine.pieces.tokenize([" ".join(sentences)])[0].ids
     at = len(ids) - 40
-    assert at > 2 * engine.window
+    assert at > 2 * engine.pieces.window
     row = [*ids[:at], engine.mask_id, *ids[at + 1 :]]
     near, far = list(row), list(row)
     near[at - 2 : at] = [ids[0], ids[0]]
@@ -295,7 +295,7 @@ def test_sequential_fills_every_mask_each_seeing_the_last(bert):
 
     text = "we sat by the river"
     made = strategy(bert, mask_ratio=0.6, fill="sequential")
-    tokens = made._engine.tokenize([text])[0]
+    tokens = made._engine.pieces.tokenize([text])[0]
     seen: list[torch.Tensor] = []
     model = made._engine.checkpoint.model
     hook = model.register_forward_pre_hook(lambda _, __, kwargs: seen.append(kwargs["input_ids"][0]), with_kwargs=True)

@@ -175,7 +175,7 @@ def test_logits_are_bit_identical_over_batch_sizes_and_threads(tiny, sentences, 
         torch.set_num_threads(threads)
         for size in sizes:
             engine = strategy(tiny(name), batch_size=size, dtype=dtype)._engine
-            rows = [([*t.ids[:1], engine.mask_id, *t.ids[2:]], [1]) for t in engine.tokenize(sentences[:16])]
+            rows = [([*t.ids[:1], engine.mask_id, *t.ids[2:]], [1]) for t in engine.pieces.tokenize(sentences[:16])]
             found.append(in_order(engine.likeliest(rows, 30)))
     for ids, logits in found[1:]:
         assert np.array_equal(ids, found[0][0])
@@ -203,7 +203,7 @@ def test_batch_size_does_not_change_a_bit_of_a_model_wide_enough_for_kernels_to_
     found = []
     for batch_size in (1, 7, 64):
         engine = strategy(path, batch_size=batch_size, dtype=dtype)._engine
-        rows = [([*t.ids[:1], engine.mask_id, *t.ids[2:]], [1]) for t in engine.tokenize(sentences)]
+        rows = [([*t.ids[:1], engine.mask_id, *t.ids[2:]], [1]) for t in engine.pieces.tokenize(sentences)]
         found.append(in_order(engine.likeliest(rows, 30)))
     for ids, logits in found[1:]:
         assert np.array_equal(ids, found[0][0])

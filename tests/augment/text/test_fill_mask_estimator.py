@@ -122,11 +122,20 @@ def test_containers_come_back(bert, sentences, container):
 
 
 def test_variants_of_one_source_all_differ(bert, sentences):
-    made = FillMask(model=str(bert), device="cpu", random_state=0, sampling_strategy={"few": 90, "many": 14})
-    texts, y = made.fit_resample(*small(sentences))
-    assert Counter(y) == {"few": 90, "many": 14}
-    assert len({folded(text) for text in texts}) == len(texts)
-    assert Counter(made.source_indices_.tolist()) == dict.fromkeys(range(14, 20), 14)
+    wanted = {"few": 90, "many": 14}
+    for choose in (1, 8):
+        made = FillMask(
+            model=str(bert),
+            device="cpu",
+            random_state=0,
+            sampling_strategy=wanted,
+            choose=choose,
+            guards=["fluency:least=-1"],
+        )
+        texts, y = made.fit_resample(*small(sentences))
+        assert Counter(y) == wanted
+        assert len({folded(text) for text in texts}) == len(texts)
+    assert Counter(made.source_indices_.tolist()).keys() == set(range(14, 20))
 
 
 def test_a_text_with_nothing_to_replace_is_no_source_and_others_take_over(bert, sentences):

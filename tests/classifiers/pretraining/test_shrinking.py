@@ -175,5 +175,5 @@ def test_a_shrunken_model_fills_masks(checkpoint, sentences, tmp_path):
     small.tokenizer.save_pretrained(tmp_path)
     made = FillMask(model=str(tmp_path), device="cpu")
     made.prepare()
-    assert made._engine.window == 22
+    assert made._engine.pieces.window == 22
     assert made.candidates([Draw(TEXT * 9, "x", 0, 0, 0, 0)])[0].replacements

@@ -1,0 +1,175 @@
+"""How much a change of some words disturbs the others, in the states of a language model."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from augment.models.inference import Inference
+from augment.models.length_batches import LengthBatch, length_batches, padded
+from augment.models.word_pieces import TokenizedText, WordPieces
+from augment.words import Replacement
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from augment.models.checkpoints import Checkpoint
+
+
+class Change(NamedTuple):
+    """A text that was made from another one."""
+
+    old: str
+    new: str
+    replacements: Sequence[Replacement]
+    """What was replaced in the old text: disjoint, ascending."""
+
+
+class _Pieces(NamedTuple):
+    """The part of a text that the model reads, and its pieces that the change has left alone."""
+
+    ids: tuple[int, ...]
+    kept: dict[int, int]
+    """Where each begins in the old text, and its number among `ids`."""
+
+
+class Steadiness:
+    """Compares the states of the words that a change has left alone, before it and after it.
+
+    A word that fits leaves the words around it as they were. One that does not turns at least one of them into
+    something else: "the second on a *cargo* roll". So the least similar word counts. The states are those of a middle
+    layer, where words know their neighbours but are not yet turned into predictions.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Any encoder or masked language model.
+
+    References
+    ----------
+    Zhou et al. 2019, "BERT-based lexical substitution", section 3.2, compares the same states, but takes their mean.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._pieces = WordPieces(checkpoint)
+        self._middle = _Middle(checkpoint)
+
+    def least(self, changes: Sequence[Change]) -> np.ndarray:
+        """Return how like its old self the most disturbed of the other words is.
+
+        Parameters
+        ----------
+        changes : sequence of Change
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Cosines, up to 1. 1 if no piece is left alone.
+        """
+        texts = dict.fromkeys(text for change in changes for text in (change.old, change.new))
+        tokens = dict(zip(texts, self._pieces.tokenize(list(texts)), strict=True))
+        pairs = [self._both(change, tokens[change.old], tokens[change.new]) for change in changes]
+        inputs = dict.fromkeys(pieces.ids for pair in pairs for pieces in pair)
+        states = dict(zip(inputs, self._middle.states([self._pieces.framed(ids) for ids in inputs]), strict=True))
+        return np.array([_least(pair, states, self._pieces.first) for pair in pairs])
+
+    def _both(self, change: Change, old: TokenizedText, new: TokenizedText) -> tuple[_Pieces, _Pieces]:
+        """Find the pieces before and after a change; of long texts those around its first word."""
+        old_spans = [(r.start, r.end) for r in change.replacements]
+        new_spans, shifts, shift = [], [0], 0
+        for r in change.replacements:
+            new_spans.append((r.start + shift, r.start + shift + len(r.new)))
+            shift += len(r.new) - (r.end - r.start)
+            shifts.append(shift)
+        begin = min((start for start, _ in old_spans), default=0)
+        return (
+            self._kept(old, old_spans, [0] * len(shifts), begin),
+            self._kept(new, new_spans, shifts, begin),
+        )
+
+    def _kept(
+        self, tokens: TokenizedText, spans: Sequence[tuple[int, int]], shifts: Sequence[int], begin: int
+    ) -> _Pieces:
+        window = self._pieces.window
+        at = int(np.searchsorted(tokens.starts, begin))
+        low = max(0, min(at - window // 2, len(tokens.ids) - window))
+        kept = {}
+        within = slice(low, low + window)
+        for number, (start, end) in enumerate(zip(tokens.starts[within], tokens.ends[within], strict=True)):
+            passed = sum(span_end <= start for _, span_end in spans)
+            if passed == len(spans) or end <= spans[passed][0]:
+                kept[start - shifts[passed]] = number
+        return _Pieces(tuple(tokens.ids[low : low + window]), kept)
+
+
+def _least(pair: tuple[_Pieces, _Pieces], states: dict[tuple[int, ...], np.ndarray], first: int) -> float:
+    """Return the smallest cosine of pieces that both texts have."""
+    old, new = pair
+    common = [start for start in old.kept if start in new.kept]
+    if not common:
+        return 1.0
+    before = states[old.ids][[first + old.kept[start] for start in common]]
+    after = states[new.ids][[first + new.kept[start] for start in common]]
+    return float((before * after).sum(axis=1, dtype=np.float64).min())
+
+
+class _Middle:
+    """The states of the middle layer. If the model keeps its layers in one list, those above it are not computed."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        from torch import nn
+
+        self._checkpoint = checkpoint
+        self._inference = Inference(checkpoint)
+        self._base = checkpoint.model.base_model
+        n_layers: int = checkpoint.model.config.num_hidden_layers
+        self._layer = (n_layers + 1) // 2
+        self._stopping = threading.local()
+        blocks = [m for m in self._base.modules() if isinstance(m, nn.ModuleList) and len(m) == n_layers]
+        self._stops = len(blocks) == 1
+        if self._stops:
+            blocks[0][self._layer - 1].register_forward_hook(self._stop)
+
+    def states(self, rows: Sequence[Sequence[int]]) -> list[np.ndarray]:
+        """Return the states of each row of token ids: (length, d) float32, each of length 1."""
+        import torch
+
+        batches = length_batches([len(row) for row in rows], self._checkpoint.longest(), 64)
+        pad_id = self._checkpoint.tokenizer.pad_token_id
+        found: list[Any] = [None] * len(rows)
+
+        def read(batch: LengthBatch) -> Any:
+            own = [rows[i] for i in batch.rows]
+            states = self._read(*padded(own, batch.length, pad_id, self._checkpoint.device)).float()
+            return torch.nn.functional.normalize(states, dim=-1).cpu().numpy()
+
+        for batch, states in zip(batches, self._inference.map(read, batches), strict=True):
+            for row, own in zip(batch.rows, states, strict=True):
+                found[row] = own[: len(rows[row])]
+        return found
+
+    def _read(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        self._stopping.here = self._stops
+        try:
+            output = self._base(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
+        except _Reached as reached:
+            return reached.states
+        finally:
+            self._stopping.here = False
+        states: Tensor = output.hidden_states[self._layer]
+        return states
+
+    def _stop(self, block: object, inputs: object, output: Any) -> None:
+        if getattr(self._stopping, "here", False):
+            raise _Reached(output[0] if isinstance(output, tuple) else output)
+
+
+class _Reached(Exception):
+    """Ends a forward pass at the middle layer."""
+
+    def __init__(self, states: Tensor) -> None:
+        super().__init__()
+        self.states = states

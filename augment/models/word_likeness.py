@@ -1,0 +1,71 @@
+"""How alike two words of a vocabulary are, by a language model's own word embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MOST = 20_000
+"""Words of the vocabulary that the mean and the common direction are computed from."""
+
+
+class WordLikeness:
+    """Compares words by the cosine of their input embeddings, without what all words share.
+
+    The mean of all words and the direction in which they differ most say how frequent a word is, and little about its
+    meaning. Both are taken out (Mu and Viswanath 2018, "All-but-the-top", with one direction). No forward pass is
+    needed.
+
+    Parameters
+    ----------
+    weights : Tensor
+        Input embeddings, (size, d).
+    entries : sequence of int
+        Entries that are whole words, likeliest the more frequent first; at least two.
+    """
+
+    def __init__(self, weights: Tensor, entries: Sequence[int]) -> None:
+        self._weights = weights
+        chosen = np.asarray(entries[:MOST])
+        vectors = self._rows(chosen)
+        self._mean = vectors.mean(axis=0)
+        vectors -= self._mean
+        self._common = np.linalg.eigh(vectors.T @ vectors)[1][:, -1]
+        vectors = self._without_common(vectors)
+        unlike = (vectors[:-1] * vectors[1:]).sum(axis=1)  # words that follow each other have nothing to do with it
+        self._spread = float(np.sqrt(np.mean(unlike**2))) or 1.0
+
+    def likeness(self, pieces: Sequence[int], entries: np.ndarray) -> np.ndarray:
+        """Return how alike entries are to a word.
+
+        Parameters
+        ----------
+        pieces : sequence of int
+            The entries that spell the word.
+        entries : ndarray of int64, shape (n,)
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            Cosines, in standard deviations of the cosines of unlike words: 0 for an unlike word.
+        """
+        word = self._without_common((self._rows(np.asarray(pieces)) - self._mean).mean(axis=0, keepdims=True))
+        others = self._without_common(self._rows(entries) - self._mean)
+        cosines: np.ndarray = others @ word[0]
+        return cosines / self._spread
+
+    def _rows(self, entries: np.ndarray) -> np.ndarray:
+        """Return embeddings, (n, d) float64."""
+        rows: np.ndarray = self._weights[entries].detach().cpu().double().numpy()
+        return rows
+
+    def _without_common(self, vectors: np.ndarray) -> np.ndarray:
+        """Take the common direction out of centred vectors, and give them length 1."""
+        rest: np.ndarray = vectors - np.outer(vectors @ self._common, self._common)
+        rest /= np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), np.finfo(float).tiny)
+        return rest

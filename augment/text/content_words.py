@@ -1,0 +1,72 @@
+"""Tell the content words of English texts from function words, numbers and names."""
+
+from __future__ import annotations
+
+from augment.words import SENTENCE_START, Span
+
+# fmt: off
+FUNCTION_WORDS = frozenset((
+    # articles and other determiners
+    "a", "an", "the", "this", "that", "these", "those", "each", "every", "either", "some", "any", "all", "both", "half",
+    "such", "another", "other", "others", "same", "own", "much", "many", "more", "most", "few", "fewer", "less",
+    "least", "several", "enough",
+    # pronouns
+    "i", "me", "my", "mine", "myself", "you", "your", "yours", "yourself", "yourselves", "he", "him", "his", "himself",
+    "she", "her", "hers", "herself", "it", "its", "itself", "we", "us", "our", "ours", "ourselves", "they", "them",
+    "their", "theirs", "themselves", "one", "ones", "oneself", "someone", "somebody", "something", "anyone", "anybody",
+    "anything", "everyone", "everybody", "everything", "who", "whom", "whose", "which", "what", "whoever", "whatever",
+    # prepositions and particles
+    "about", "above", "across", "after", "against", "along", "among", "around", "as", "at", "away", "back", "before",
+    "behind", "below", "beneath", "beside", "besides", "between", "beyond", "by", "despite", "down", "during", "except",
+    "for", "from", "in", "inside", "into", "like", "near", "of", "off", "on", "onto", "out", "outside", "over", "per",
+    "past", "since", "than", "through", "throughout", "till", "to", "toward", "towards", "under", "until", "up", "upon",
+    "via", "with", "within",
+    # conjunctions
+    "and", "but", "or", "so", "yet", "if", "unless", "though", "although", "because", "while", "whereas", "whether",
+    "when", "whenever", "where", "wherever", "why", "how", "however", "once",
+    # auxiliaries and modals
+    "am", "is", "are", "was", "were", "be", "been", "being", "do", "does", "did", "done", "doing", "have", "has", "had",
+    "having", "can", "could", "may", "might", "must", "shall", "should", "will", "would", "ought", "let", "lets",
+    "gonna", "wanna", "gotta",
+    # adverbs that hold a sentence together
+    "also", "too", "very", "just", "only", "even", "still", "then", "there", "here", "now", "again", "ever", "already",
+    "almost", "quite", "rather", "else", "instead", "otherwise", "thus", "therefore", "yes", "please",
+))
+NUMBERS = frozenset((
+    "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
+    "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty", "fifty", "sixty", "seventy",
+    "eighty", "ninety", "hundred", "hundreds", "thousand", "thousands", "million", "millions", "billion", "billions",
+    "dozen", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "twice",
+))
+# fmt: on
+
+
+def is_content(text: str, span: Span) -> bool:
+    """Return whether a word of a text is no function word, no number and no name.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    span : Span
+        One of its words.
+
+    Returns
+    -------
+    bool
+        A word with a capital is a name, unless it begins a sentence. So is a word in capitals, unless most of the text
+        is.
+
+    Examples
+    --------
+    >>> from augment import words
+    >>> text = "Then Bob sold two old bikes from the USA to a shop."
+    >>> [text[start:end] for start, end in words.word_spans(text) if is_content(text, Span(start, end))]
+    ['sold', 'old', 'bikes', 'shop']
+    """
+    word = text[slice(*span)]
+    if word.casefold() in FUNCTION_WORDS or word.casefold() in NUMBERS:
+        return False
+    if word.isupper() and len(word) > 1:
+        return 2 * sum(map(str.isupper, text)) > sum(map(str.isalpha, text))
+    return not word[0].isupper() or SENTENCE_START.search(text, 0, span.start) is not None

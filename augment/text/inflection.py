@@ -1,0 +1,114 @@
+"""How English words are inflected, and which article they take, as far as their spelling tells."""
+
+from __future__ import annotations
+
+# fmt: off
+IRREGULAR_PAST = frozenset((
+    "ate", "became", "began", "bent", "bit", "blew", "bought", "broke", "brought", "built", "burnt", "came", "caught",
+    "chose", "dealt", "drank", "drew", "drove", "fell", "felt", "flew", "forgot", "fought", "found", "froze", "gave",
+    "got", "grew", "heard", "held", "hid", "kept", "knew", "laid", "led", "left", "lost",
+    "made", "meant", "met", "paid", "ran", "rang", "rode", "rose", "said", "sang", "sat", "saw", "sent",
+    "shook", "shot", "slept", "sold", "spent", "spoke", "stole", "stood", "stuck", "swam", "swept",
+    "taught", "threw", "thought", "told", "took", "understood", "went", "woke", "won", "wore",
+    "wrote",
+))
+IRREGULAR_PARTICIPLE = frozenset((
+    "beaten", "bitten", "broken", "chosen", "driven", "drunk", "eaten", "fallen", "flown", "forgotten", "frozen",
+    "given", "gone", "gotten", "grown", "hidden", "known", "ridden", "risen", "seen", "shaken", "shown", "spoken",
+    "stolen", "sung", "taken", "thrown", "woken", "worn", "written",
+))
+IRREGULAR_PLURAL = frozenset((
+    "children", "feet", "geese", "men", "mice", "people", "police", "teeth", "women",
+))
+_NO_PLURAL = frozenset((
+    "always", "perhaps", "besides", "news", "species", "series", "means", "yes", "lots", "towards", "afterwards",
+    "nowadays", "sometimes", "upstairs", "downstairs", "overseas", "indoors", "outdoors", "gas", "canvas",
+))
+_NO_PARTICIPLE = frozenset(("anything", "during", "evening", "everything", "morning", "nothing", "something"))
+# fmt: on
+_SUFFIX = 3
+"""Letters of the longest ending that makes another form of a word."""
+
+
+def ending(word: str) -> str:
+    """Return the inflection that the spelling of an English word shows.
+
+    Parameters
+    ----------
+    word : str
+        One word, in any case.
+
+    Returns
+    -------
+    str
+        ``"s"`` for a plural or a third person, ``"ed"`` for a past form, ``"en"`` for a participle that differs from
+        it, ``"ing"``, ``"ly"``, ``"est"``, or an empty string. Words such as "bus" or "thing" have none.
+
+    Examples
+    --------
+    >>> [ending(word) for word in ("Soups", "told", "closing", "thing", "glass", "fully", "people")]
+    ['s', 'ed', 'ing', '', '', 'ly', 's']
+    """
+    word = word.casefold()
+    if word in IRREGULAR_PAST or (word.endswith("ed") and not word.endswith("eed") and len(word) > 4):
+        return "ed"
+    if word in IRREGULAR_PARTICIPLE:
+        return "en"
+    if word in IRREGULAR_PLURAL:
+        return "s"
+    if word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is", "ous")):
+        return "" if word in _NO_PLURAL else "s"
+    if word.endswith("ing") and len(word) > 5:
+        return (
+            "" if word in ("everything", "something", "anything", "nothing", "during", "evening", "morning") else "ing"
+        )
+    if word.endswith("ly") and len(word) > 4:
+        return "ly"
+    return "est" if word in ("best", "worst") or (word.endswith("est") and len(word) > 5) else ""
+
+
+def is_form_of(word: str, other: str) -> bool:
+    """Return whether two words differ only in their last few letters, as forms of one word do.
+
+    Parameters
+    ----------
+    word, other : str
+        Words, in any case.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_form_of("long", "longer"), is_form_of("menus", "menu"), is_form_of("tea", "coffee")
+    (True, True, False)
+    """
+    short, long = sorted((word.casefold(), other.casefold()), key=len)
+    return long.startswith(short.removesuffix("e")) and len(long) - len(short) <= _SUFFIX
+
+
+def article(word: str) -> str:
+    """Return the indefinite article that an English word takes.
+
+    Parameters
+    ----------
+    word : str
+        One word, in any case.
+
+    Returns
+    -------
+    str
+        ``"a"`` or ``"an"``, by the first letter and a few exceptions.
+
+    Examples
+    --------
+    >>> [article(word) for word in ("Egg", "shop", "hour", "user", "one")]
+    ['an', 'a', 'an', 'a', 'a']
+    """
+    word = word.casefold()
+    if word.startswith(("hour", "honest", "honor", "honour", "heir")):
+        return "an"
+    if word.startswith(("eu", "one", "once", "uni", "use", "usu", "uti", "ubi")) and not word.startswith("unin"):
+        return "a"
+    return "an" if word[:1] in tuple("aeiou") else "a"

@@ -1,0 +1,93 @@
+"""A change must leave the words around it as they were: measured by the guard's model, or by the strategy's own."""
+
+from __future__ import annotations
+
+import pickle
+
+import pandas as pd
+import pytest
+
+from augment import FillMask, upsample
+from augment.data.corpus import read
+from augment.errors import InputError
+from augment.generation.candidates import Candidate, Draw
+from augment.guards.fluency import Fluency
+from augment.models.encoder import Encoders
+from augment.models.steadiness import Change, Steadiness
+from augment.registry import GUARDS
+from augment.words import Replacement
+
+pytestmark = pytest.mark.numeric
+
+SOURCE = "Lunch was a bowl of noodles with spring onions and a boiled egg."
+
+
+def replaced(old, new):
+    at = SOURCE.index(old)
+    return Candidate(SOURCE.replace(old, new, 1), (Replacement(at, at + len(old), new),))
+
+
+CANDIDATES = [replaced("bowl", "plate"), replaced("bowl", "airport"), replaced("egg", "potato")]
+DRAWS = [Draw(SOURCE, "neutral", i, 0, 0, 0) for i in range(len(CANDIDATES))]
+
+
+@pytest.fixture(scope="module")
+def encoders():
+    return Encoders(device="cpu")
+
+
+def ready(encoders, **options):
+    guard = Fluency(**options)
+    guard.prepare(encoders)
+    return guard
+
+
+def test_the_score_is_that_of_the_changes_and_decides(encoders):
+    guard = ready(encoders, column=True)
+    plain = Steadiness(encoders.get("mini").prepare())
+    scores = plain.least([Change(SOURCE, c.text, c.replacements) for c in CANDIDATES]).tolist()
+    assert guard.judge(DRAWS, CANDIDATES).columns == {"fluency": scores}
+    assert scores[1] < min(scores[0], scores[2]), "an airport of noodles"
+    for least in scores:
+        passed = ready(encoders, least=least).judge(DRAWS, CANDIDATES).passed
+        assert passed == [score >= least for score in scores]
+
+
+def test_a_score_of_the_strategy_is_taken_and_a_change_without_record_passes(encoders):
+    guard = ready(encoders, column=True, least=0.5)
+    candidates = [
+        Candidate("a", (Replacement(0, 1, "a"),), steadiness=0.4),
+        Candidate("Something else."),
+        CANDIDATES[0],
+    ]
+    judgement = guard.judge(DRAWS, candidates)
+    assert judgement.passed == [False, True, True]
+    assert judgement.columns["fluency"][:2] == [0.4, None]
+
+
+def test_words_deleted_at_random_are_scored(encoders):
+    deleted = Candidate("Lunch was a bowl of with spring onions and a boiled egg.", (Replacement(20, 28, ""),))
+    [score] = ready(encoders, column=True).judge(DRAWS[:1], [deleted]).columns["fluency"]
+    assert 0 < score < 1
+
+
+def test_it_goes_to_another_process_without_its_model(encoders):
+    sent = pickle.loads(pickle.dumps(ready(encoders, least=0.7)))
+    assert vars(sent) == {"least": 0.7, "column": False, "model": "mini"}
+
+
+def test_a_threshold_out_of_range_is_refused():
+    with pytest.raises(InputError, match="least"):
+        Fluency(least=1.5).check()
+
+
+def test_fillmask_brings_it_and_writes_its_score_on_request():
+    assert [guard.name for guard in FillMask().own_guards()] == ["fluency"]
+    assert FillMask(choose=1).own_guards() == []
+    corpus = read("sample")
+    rows = pd.DataFrame({"text": list(corpus.texts), "label": list(corpus.named_labels())})
+    made, _ = upsample(rows, guards=["fluency:column=true,least=.95"], seed=0)
+    scores = [score for score, synthetic in zip(made["fluency"], made["is_synthetic"], strict=True) if synthetic]
+    assert scores
+    assert all(0.95 <= score <= 1 for score in scores)
+    assert GUARDS.find("fluency") is Fluency

@@ -1,0 +1,141 @@
+"""Among several fillings the best is taken: content words, inflected alike, that disturb their neighbours least."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from filled_masks import ODD, draws, strategy
+
+from augment.data.corpus import read
+from augment.generation.candidates import Draw
+from augment.text.content_words import is_content
+from augment.text.fill_mask import FILLINGS, FillMask
+from augment.text.inflection import article, ending, is_form_of
+from augment.words import Span, folded, word_spans
+
+pytestmark = pytest.mark.numeric
+
+CHOOSING = {"mask_ratio": 0.2, "where": "content", "likeness": 1.0, "choose": 8}
+
+
+@pytest.fixture(scope="module")
+def mini():
+    made = FillMask(device="cpu", dtype="float32", mask_ratio=0.15)
+    made.check()
+    made.prepare()
+    return made
+
+
+@pytest.fixture(scope="module")
+def made_by_mini(mini):
+    """Pairs of draw and candidate on the bundled sample."""
+    texts = [text for text in read("sample").texts if text][::3]
+    asked = draws(texts)
+    return list(zip(asked, mini.candidates(asked), strict=True))
+
+
+@pytest.mark.parametrize("share", [1, 4])
+@pytest.mark.parametrize("fill", ["parallel", "sequential"])
+def test_a_candidate_alone_is_the_same_as_among_others(bert, sentences, share, fill):
+    asked = [Draw(text, "a", i, v, n, 0) for i, text in enumerate(sentences[:6]) for v in range(5) for n in range(2)]
+    together = strategy(bert, **CHOOSING, share_masks=share, fill=fill, batch_size=7).candidates(asked)
+    alone = strategy(bert, **CHOOSING, share_masks=share, fill=fill)
+    assert [alone.candidates([draw])[0] for draw in asked] == together
+    assert len({candidate.text for candidate in together}) > len(asked) // 2
+
+
+def test_the_filling_that_disturbs_least_is_taken(bert, sentences, monkeypatch):
+    made = strategy(bert, **CHOOSING)
+    asked = draws(sentences)
+    seen = []
+    least = made._steadiness.least
+    monkeypatch.setattr(made._steadiness, "least", lambda changes: seen.extend(changes) or least(changes))
+    made.candidates(asked)
+    favoured = {change.old: change.new for change in seen}  # the last one of each, the worst by its words alone
+
+    def rigged(changes):
+        return np.array([float(favoured[change.old] == change.new) for change in changes])
+
+    monkeypatch.setattr(made._steadiness, "least", rigged)
+    assert [candidate.text for candidate in made.candidates(asked)] == [favoured[draw.text] for draw in asked]
+
+
+def test_variants_that_share_take_one_filling_after_another_and_their_passes(bert, sentences, monkeypatch):
+    made = strategy(bert, **CHOOSING, share_masks=4)
+    passed = []
+    likeliest = made._engine.likeliest
+    monkeypatch.setattr(made._engine, "likeliest", lambda rows, n: passed.extend(rows) or likeliest(rows, n))
+    found = made.candidates([Draw(sentences[0], "a", 0, variant, 0, 0) for variant in range(4)])
+    assert len({candidate.text for candidate in found}) == 4
+    assert len(passed) <= CHOOSING["choose"] // FILLINGS
+
+
+def test_a_try_again_is_made_of_new_fillings(bert, sentences):
+    made = strategy(bert, **CHOOSING)
+    tries = [made.candidates(draws(sentences[:1]))[0], made.candidates([Draw(sentences[0], "x", 0, 0, 1, 0)])[0]]
+    assert tries[0] != tries[1]
+
+
+def test_one_filling_is_drawn_without_a_look_at_the_states(bert, monkeypatch):
+    made = strategy(bert, choose=1)
+    monkeypatch.setattr(made._steadiness, "least", pytest.fail)
+    assert all(made.candidates(draws(["the film was good", "a day in the shop"])))
+
+
+def test_content_words_alone_are_replaced_by_content_words(made_by_mini):
+    for draw, candidate in made_by_mini:
+        for start, end, new in candidate.replacements:
+            assert is_content(draw.text, Span(start, end))
+            assert is_content(new.lower(), Span(0, len(new)))
+
+
+def test_where_there_are_function_words_alone_they_are_replaced(mini):
+    assert mini.candidates(draws(["So it is then."]))[0].replacements
+
+
+def test_fills_are_inflected_like_the_old_word_and_fit_the_article(made_by_mini):
+    after_article = 0
+    for draw, candidate in made_by_mini:
+        for start, end, new in candidate.replacements:
+            old = draw.text[start:end]
+            assert ending(new) == ending(old), (old, new)
+            assert not is_form_of(new, old), (old, new)
+            before = draw.text[:start].lower().split()[-1:]
+            if before in (["a"], ["an"]):
+                after_article += 1
+                assert article(new) == before[0]
+    assert after_article
+
+
+def test_no_word_of_the_text_comes_again(made_by_mini):
+    for draw, candidate in made_by_mini:
+        standing = {folded(draw.text[slice(*span)]) for span in word_spans(draw.text)}
+        new = [folded(replacement.new) for replacement in candidate.replacements]
+        assert not standing.intersection(new)
+        assert len(set(new)) == len(new)
+
+
+def test_odd_texts_are_filled_too(bert):
+    for draw, candidate in zip(asked := draws(ODD), strategy(bert, **CHOOSING).candidates(asked), strict=True):
+        assert candidate is None or folded(candidate.text) != folded(draw.text) or not candidate.replacements
+
+
+def test_words_like_the_old_one_are_preferred(bert, sentences):
+    """With a large weight the likest words win whatever the model finds likely."""
+    plain = strategy(bert, top_k=None)
+    by_likeness = strategy(bert, top_k=None, likeness=1000.0)
+    likeness = plain._word_likeness
+    vocabulary = plain._engine.vocabulary.words
+
+    def mean_rank(made):
+        ranks = []
+        for draw, candidate in zip(asked := draws(sentences), made.candidates(asked), strict=True):
+            for start, end, new in candidate.replacements:
+                pieces = made._engine.pieces.tokenize([draw.text[start:end]])[0].ids
+                entries = [i for i, word in enumerate(vocabulary) if word]
+                found = dict(zip((vocabulary[i] for i in entries), likeness.likeness(pieces, entries), strict=True))
+                own = found.get(new, found.get(new.lower()))
+                ranks.append(sum(value > own for value in found.values()))
+        return sum(ranks) / len(ranks)
+
+    assert mean_rank(by_likeness) < mean_rank(plain) / 3
