@@ -233,7 +233,7 @@ def _interval(share: Any) -> str:
     return f"{share.low:.1%} to {share.high:.1%}"
 
 
-def _with_error(told: dict[str, float], name: str) -> str:
+def _with_error(told: dict[str, Any], name: str) -> str:
     return f"{_number(told[name])} ± {_number(told[f'{name}_error'])}"
 
 

@@ -147,7 +147,7 @@ class FluencyResults:
         if not sound:
             raise InputError(f"{path}: does not hold results of `benchmarks fluency`. Give another file.")
 
-    def told_apart(self, key: str) -> dict[str, float] | None:
+    def told_apart(self, key: str) -> dict[str, Any] | None:
         """Return what a classifier has shown on exactly these rows, if it has been asked."""
         found = (record["told_apart"] for record in self.records if record["key"] == key)
         return next((one for one in found if one is not None), None)
@@ -210,8 +210,7 @@ def measure(
             shown = results.told_apart(key)
             if shown is None:
                 told = None if log is None else _named(log, f"{made.name}: {arm.name}")
-                shown = asdict(told_apart(pairs, config, folds=folds, log=told))
-        figures = {name: value if math.isfinite(value) else None for name, value in asdict(distance(pairs)).items()}
+                shown = _plain(told_apart(pairs, config, folds=folds, log=told))
         found.append(
             {
                 "set": made.name,
@@ -221,7 +220,7 @@ def measure(
                 "seed": made.seed,
                 "rows": len(pairs),
                 "equal_changes": equal_changes,
-                "distance": figures,
+                "distance": _plain(distance(pairs)),
                 "told_apart": shown,
                 "encoder": encoder,
                 "folds": folds,
@@ -230,6 +229,11 @@ def measure(
         )
         results.add(found[-1])
     return found
+
+
+def _plain(figures: Any) -> dict[str, Any]:
+    """Return the figures of a dataclass for JSON; those that cannot be computed are null."""
+    return {name: value if math.isfinite(value) else None for name, value in asdict(figures).items()}
 
 
 def _digest(content: Any) -> str:
