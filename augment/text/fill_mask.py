@@ -40,7 +40,7 @@ _MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks, 
 
 FILLINGS = 4
 """How many of the fillings to choose from have the same masks, and so come from one forward pass."""
-JUDGED = 4
+JUDGED = 3
 """How many of the fillings, the best ones, are compared by their steadiness too."""
 STEADINESS = 36.0
 """How much a cosine of 1 weighs against the logarithm of a probability, fitted to the judgements of readers."""
@@ -406,9 +406,9 @@ class FillMask(TextStrategy):
                         able &= ~self._is_pronoun[ids[row]]
                     if key[4]:
                         able &= self._is_content[ids[row]] & (self._endings[ids[row]] == ending(key[2]))
-                        able &= [not is_form_of(vocabulary.words[entry] or "", key[2]) for entry in ids[row]]
                         if key[5]:
                             able &= self._articles[ids[row]] == key[5]
+                        able[able] = [not is_form_of(str(vocabulary.words[i]), key[2]) for i in ids[row][able]]
                     for word in key[3]:
                         able &= families != vocabulary.family(word)
                     log_shares = logits[row] - np.logaddexp.reduce(logits[row])
