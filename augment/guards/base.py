@@ -56,7 +56,7 @@ class Guard:
     columns: Mapping[str, str] = {}
     """Columns that it adds to the output, and their Arrow types."""
     by_default: bool = False
-    """Whether it was chosen by default, and is left out if `why_unfit` says why. `select` sets it."""
+    """Whether it was chosen by default, and is left out if `why_unfit` says why. `select` sets it, or a strategy."""
 
     language: str | None = None
     """The language of its word lists; None for that of the strategy."""

@@ -86,7 +86,7 @@ def select(
         `ONLY` stands before one of them, or ``"none"`` is among them, those of `DEFAULT` that are not named are left
         out: ``["only:similarity"]``, ``["none"]``, ``["none", Similarity(low=0.7)]``.
     own : sequence of Guard, default=()
-        Guards that the strategy needs.
+        Guards that the strategy brings. Those with `Guard.by_default` are left out like those of `DEFAULT`.
     budget : mapping of label to int, optional
         Rows to make of each class.
     rows : int, default=0
@@ -111,7 +111,7 @@ def select(
         guards += suiting(guards, budget, rows)
     names = {guard.name for guard in guards}
     guards += [GUARDS.create(name, {}) for name in ALWAYS if name not in names]
-    guards += [guard for guard in own if guard.name not in names]
+    guards += [guard for guard in own if guard.name not in names and not (alone and guard.by_default)]
     order = {name: place for place, name in enumerate(GUARDS.own)}
     return sorted(guards, key=lambda guard: order.get(guard.name, len(order)))
 

@@ -171,7 +171,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         return strategy
 
     def own_guards(self) -> list[Guard]:
-        """Return guards that this strategy needs besides the chosen ones."""
+        """Return guards that this strategy needs besides the chosen ones; with `Guard.by_default`, that suit it."""
         return []
 
     def fit_resample(self, texts: Any, y: Any) -> tuple[Any, Any]:

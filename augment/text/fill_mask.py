@@ -240,7 +240,11 @@ class FillMask(TextStrategy):
 
     def own_guards(self) -> list[Guard]:
         """Return the guard `fluency`, unless a single filling is drawn: the best of several may still not fit."""
-        return [] if self.choose == 1 else [Fluency()]
+        if self.choose == 1:
+            return []
+        guard = Fluency()
+        guard.by_default = True
+        return [guard]
 
     def identity(self) -> dict[str, Any]:
         """Return the model's name, what identifies its weights, and where it ran."""

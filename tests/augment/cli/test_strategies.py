@@ -77,8 +77,8 @@ def test_the_example_is_a_command_that_works(which, name):
 
 def test_a_range_and_a_default_are_told_in_words():
     said = flat(augment("strategies fillmask").stdout)
-    assert "mask_ratio a number in (0, 1] [default: 0.15] Share of a text's words that are replaced" in said
-    assert said.endswith("augment upsample sample -o new.csv --strategy fillmask --param \\ mask_ratio=0.15")
+    assert "mask_ratio a number in (0, 1] [default: 0.08] Share of a text's words that are replaced" in said
+    assert said.endswith("augment upsample sample -o new.csv --strategy fillmask --param \\ mask_ratio=0.08")
 
 
 def test_a_plugin_without_a_docstring_is_shown_with_its_defaults():

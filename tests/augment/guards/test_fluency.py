@@ -12,6 +12,7 @@ from augment.data.corpus import read
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.fluency import Fluency
+from augment.guards.selection import select
 from augment.models.encoder import Encoders
 from augment.models.steadiness import Change, Steadiness
 from augment.registry import GUARDS
@@ -84,6 +85,9 @@ def test_a_threshold_out_of_range_is_refused():
 def test_fillmask_brings_it_and_writes_its_score_on_request():
     assert [guard.name for guard in FillMask().own_guards()] == ["fluency"]
     assert FillMask(choose=1).own_guards() == []
+    assert "fluency" in [guard.name for guard in select(["similarity"], FillMask().own_guards())]
+    for alone in (["none"], ["only:similarity"]):
+        assert "fluency" not in [guard.name for guard in select(alone, FillMask().own_guards())]
     corpus = read("sample")
     rows = pd.DataFrame({"text": list(corpus.texts), "label": list(corpus.named_labels())})
     made, _ = upsample(rows, guards=["fluency:column=true,least=.95"], seed=0)

@@ -107,7 +107,7 @@ def test_python_warns_of_what_the_command_notes(tmp_path, monkeypatch):
     noted = [line for line in invoke(line).stdout.splitlines() if line.startswith(("few.csv", "Classes"))]
     left_out, empty, single = noted
     assert left_out == "few.csv: 1 of 7 rows is left out: 1 without a usable label."
-    assert empty == "few.csv: 1 of 6 rows have no text. They are kept, and nothing is made from them."
+    assert empty == "few.csv: 1 of 6 rows has no text. They are kept, and nothing is made from them."
     assert single.startswith("Classes with a single row: 'rare'.")
     options = {"strategy": KeyboardEdit(), "guards": ["none"]}
     with pytest.warns(UserWarning, match="is left out") as told:
@@ -115,11 +115,11 @@ def test_python_warns_of_what_the_command_notes(tmp_path, monkeypatch):
     words = [str(one.message).replace("`singletons='skip'`", "--singletons skip") for one in told]
     assert words == noted
     pair = ([*TEXTS[:4], "", "One text."], ["often"] * 5 + ["rare"])
-    with pytest.warns(UserWarning, match="have no text") as told:
+    with pytest.warns(UserWarning, match="has no text") as told:
         upsample(pair, **options)
     assert str(told[0].message).replace("the data", "few.csv") == empty
     assert str(told[1].message).startswith("Classes with a single row: 'rare'.")
-    with pytest.warns(UserWarning, match="have no text") as told:
+    with pytest.warns(UserWarning, match="has no text") as told:
         upsample(pair, singletons="skip", **options)
     assert len(told) == 1, "what was asked for is no warning"
 
