@@ -322,6 +322,8 @@ def _show_result(result: Any, output: Path, seconds: float) -> None:
     if manifest.encoder is None:
         rejected = ", ".join(f"{count:,} {name}" for name, count in manifest.rejected.items()) or "none"
         click.echo(f"\n{counted(total, 'row')} made in {seconds:,.1f} s; candidates rejected: {rejected}.")
+        if total and (line := result.job.strategy.advice()):
+            note(line)
     else:
         click.echo(f"\n{counted(total, 'vector')} made in {seconds:,.1f} s.")
         longest = manifest.encoder["max_length"]

@@ -174,6 +174,10 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         """Return guards that this strategy needs besides the chosen ones; with `Guard.by_default`, that suit it."""
         return []
 
+    def advice(self) -> str:
+        """Return a line for the end of a run, on how its rows could be better; an empty string if there is none."""
+        return ""
+
     def fit_resample(self, texts: Any, y: Any) -> tuple[Any, Any]:
         """Balance a data set: originals first, in order and untouched, new rows after them.
 

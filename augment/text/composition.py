@@ -156,6 +156,10 @@ class Composition(TextStrategy):
         """Return what determines the rows of each part beside its parameters."""
         return {"parts": [part.identity() for part in self.parts]}
 
+    def advice(self) -> str:
+        """Return the advice of the parts, each once."""
+        return " ".join(dict.fromkeys(line for part in self.parts if (line := part.advice())))
+
     def own_guards(self) -> list[Guard]:
         """Return the guards of all parts, each once. Guards with other parameters count as different."""
         guards: list[Guard] = []

@@ -196,3 +196,9 @@ def test_in_a_pipeline_only_training_folds_are_resampled(bert, sentences):
     assert pipeline.named_steps["counting"].sampling_strategy_ == {"few": 8}
     assert len(pipeline.predict(texts)) == len(pipeline.predict_proba(texts)) == 20
     assert Counting.calls == [10, 10, 20]
+
+
+def test_a_run_with_mini_names_a_larger_model_and_its_cost():
+    assert "answerdotai/ModernBERT-base" in FillMask().advice()
+    assert "600 MB" in FillMask().advice()
+    assert FillMask(model="google-bert/bert-base-uncased").advice() == ""

@@ -30,8 +30,8 @@ def laid_out(suite: Suite, *tasks: TaskData, arms=None, own_arms=None, device="a
 ASKED_FOR = (
     *("none", "random", "undersampling", "balanced-sampler", "class-weights", "focal", "logit-adjustment", "r-drop"),
     *("label-smoothing", "keyboard", "random-word", "fillmask-static", "fillmask-guarded", "fillmask-redraw"),
-    *("fillmask-cure", "fillmask-adjusted", "smote", "borderline-smote", "adasyn", "gaussian", "gan-smote", "crt"),
-    *("wrong-label", "real", "tfidf-svm"),
+    *("fillmask-cure", "fillmask-adjusted", "fillmask-chosen", "smote", "borderline-smote", "adasyn", "gaussian"),
+    *("gan-smote", "crt", "wrong-label", "real", "tfidf-svm"),
 )
 
 
