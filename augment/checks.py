@@ -33,6 +33,45 @@ TEXTS = (
     "The new app is fast and simple and does exactly what I wanted it to do.",
     "Fresh bread, friendly people, and the finest view over the old harbour.",
 )
+TEXTS_OF = {
+    "de": (
+        "Der Laden an der Ecke öffnet um neun und schließt an den meisten Tagen um sechs.",
+        "Wir saßen oben am Fenster und bestellten zwei Kaffee und ein Stück Kuchen.",
+        "Das „alte“ Café – im Haus gegenüber – zog letztes Jahr auf die andere Seite der Straße.",
+        "Mir war nicht klar, wann der zweite Teil der Geschichte spielt .",
+        "   Das Paket kam am Montag, die Anleitung am Dienstag; beides in einer großen Kiste.\t",
+        "Meine Schwester kaufte das blaue Heft, und ich nahm das grüne mit nach Hause. 😀",
+        "",
+        "Ein wunderbarer Abend mit gutem Essen und den nettesten Leuten der ganzen Stadt!",
+        "Ich mochte jede Minute dieses Films und würde ihn morgen gern wieder sehen.",
+        "Sie haben die alte Maschine in einer Stunde zu einem fairen Preis repariert.",
+        "Das beste Hotel der ganzen Reise, mit ruhigem Zimmer und schönem Garten.",
+        "Alles geht so, wie es soll, und der Akku hält mehrere Tage.",
+        "Was für ein reizendes kleines Buch, lustig und klug auf jeder einzelnen Seite.",
+        "Unser Führer kannte jeden Stein der Stadt und erzählte die besten Geschichten.",
+        "Das neue Programm ist schnell und einfach und macht genau, was ich wollte.",
+        "Frisches Brot, freundliche Leute und der schönste Blick über den alten Hafen.",
+    ),
+    "zh": (
+        "街角的商店早上开门晚上关门。",
+        "我们坐在楼上的窗户旁边，点了咖啡和蛋糕。",
+        "那家“老”咖啡馆——去年搬到了马路对面。",
+        "我不清楚故事的后半部分发生在什么时候 。",
+        "   包裹星期天到了，说明书后来才到；都在大箱子里。\t",
+        "姐姐买了蓝色的本子，我把绿色的带回家了。😀",
+        "",
+        "美好的夜晚，菜很好吃，服务员也非常热情！",
+        "这部电影的每分钟我都喜欢，明天还想再看。",
+        "他们很快修好了旧机器，价钱也很公道。",
+        "整个旅行中最好的酒店，房间安静，花园漂亮。",
+        "所有功能都很正常，电池可以用好几天。",
+        "多么可爱的小书，有趣又聪明。",
+        "导游熟悉城市的每块石头，故事讲得最好。",
+        "新的软件又快又简单，正是我想要的。",
+        "新鲜的面包，友好的人们，还有老港口最美的风景。",
+    ),
+}
+"""The texts for strategies whose `language` is another than English; likewise 7 and 9."""
 LABELS = ("neutral",) * 7 + ("positive",) * 9
 WANTED = {"neutral": 9, "positive": 12}
 
@@ -52,7 +91,7 @@ def check_parameters_round_trip(strategy: TextStrategy) -> None:
 def check_one_candidate_for_each_draw(strategy: TextStrategy) -> None:
     """`candidates` gives one Candidate or None for each draw, also for no draws and for an empty text."""
     strategy.prepare()
-    for draws in ([], _draws(), [Draw("", "neutral", 0, 0, 0, 0), Draw("…", "neutral", 1, 0, 0, 0)]):
+    for draws in ([], _draws(strategy), [Draw("", "neutral", 0, 0, 0, 0), Draw("…", "neutral", 1, 0, 0, 0)]):
         candidates = strategy.candidates(draws)
         assert len(candidates) == len(draws), f"{len(draws)} draws gave {len(candidates)} candidates."
         for candidate in candidates:
@@ -64,7 +103,7 @@ def check_one_candidate_for_each_draw(strategy: TextStrategy) -> None:
 def check_candidates_depend_on_their_draw_alone(strategy: TextStrategy) -> None:
     """A candidate does not depend on batches, order or repetition: all its randomness comes from its draw."""
     strategy.prepare()
-    draws = _draws()
+    draws = _draws(strategy)
     together = strategy.candidates(draws)
     alone = [strategy.candidates([draw])[0] for draw in draws]
     backwards = strategy.candidates(draws[::-1])[::-1]
@@ -78,7 +117,7 @@ def check_draws_differ(strategy: TextStrategy) -> None:
     if strategy.copies:
         return
     strategy.prepare()
-    first = Draw(TEXTS[0], "neutral", 0, 0, 0, 0)._asdict()
+    first = Draw(_texts(strategy)[0], "neutral", 0, 0, 0, 0)._asdict()
     for name in ("variant", "attempt", "source", "seed"):
         texts = {_text(c) for c in strategy.candidates([Draw(**first | {name: i}) for i in range(12)])}
         assert len(texts) > 1, f"Twelve draws that differ in their {name} all gave {texts.pop()!r}."
@@ -89,7 +128,7 @@ def check_output_changes(strategy: TextStrategy) -> None:
     if strategy.copies:
         return
     strategy.prepare()
-    for draw, candidate in zip(_draws(), strategy.candidates(_draws()), strict=True):
+    for draw, candidate in zip(_draws(strategy), strategy.candidates(_draws(strategy)), strict=True):
         if candidate is not None:
             assert folded(candidate.text, " ") != folded(draw.text, " "), f"{draw.text!r} came back as it was."
 
@@ -97,7 +136,7 @@ def check_output_changes(strategy: TextStrategy) -> None:
 def check_replacements_explain_the_text(strategy: TextStrategy) -> None:
     """Where replacements are recorded, they turn the source into the candidate, byte for byte."""
     strategy.prepare()
-    for draw, candidate in zip(_draws(), strategy.candidates(_draws()), strict=True):
+    for draw, candidate in zip(_draws(strategy), strategy.candidates(_draws(strategy)), strict=True):
         if candidate is not None and candidate.replacements:
             explained = splice(draw.text, candidate.replacements)
             assert explained == candidate.text, (
@@ -115,14 +154,15 @@ def check_budget_is_met_or_the_shortfall_reported(strategy: TextStrategy) -> Non
             f"{requested} rows of {label!r} were asked for, {made[label]} made, and"
             f" {fitted.shortfall_.get(label, 0)} reported missing."
         )
-        assert made[label], f"Not one row of {label!r} was made from {len(TEXTS)} ordinary sentences."
+        assert made[label], f"Not one row of {label!r} was made from {len(LABELS)} ordinary sentences."
 
 
 def check_originals_come_first(strategy: TextStrategy) -> None:
     """The originals stand first, in order and untouched, and the caller's containers are not changed."""
-    texts, labels = list(TEXTS), list(LABELS)
+    originals = list(_texts(strategy))
+    texts, labels = list(originals), list(LABELS)
     _, new_texts, new_labels = _resampled(strategy, texts, labels)
-    assert texts == list(TEXTS), "The list of texts that was given was changed."
+    assert texts == originals, "The list of texts that was given was changed."
     assert labels == list(LABELS), "The list of labels that was given was changed."
     assert new_texts[: len(texts)] == texts, "The originals do not stand first, in order and untouched."
     assert new_labels[: len(labels)] == labels, "The labels of the originals do not stand first and untouched."
@@ -132,18 +172,19 @@ def check_sources_are_true(strategy: TextStrategy) -> None:
     """`source_indices_` names a source of the row's own class that is not empty."""
     fitted, texts, labels = _resampled(strategy)
     sources = fitted.source_indices_
-    assert len(sources) == len(texts) - len(TEXTS), "There is not one source for each new row."
+    assert len(sources) == len(texts) - len(LABELS), "There is not one source for each new row."
     for source, label in zip(sources, labels[len(LABELS) :], strict=True):
         assert LABELS[source] == label, f"A new row of {label!r} has a source of {LABELS[source]!r}."
-        assert TEXTS[source].strip(), "A new row was made from an empty text."
+        assert _texts(strategy)[source].strip(), "A new row was made from an empty text."
 
 
 def check_the_fewest_rows_suffice(strategy: TextStrategy) -> None:
     """A class with as few texts as `fewest_rows` says gets new rows."""
-    own = [i for i, text in enumerate(TEXTS) if text and LABELS[i] == "neutral"][: strategy.fewest_rows]
+    every = _texts(strategy)
+    own = [i for i, text in enumerate(every) if text and LABELS[i] == "neutral"][: strategy.fewest_rows]
     rows = [*own, *(i for i, label in enumerate(LABELS) if label == "positive")]
     fitted = clone(strategy).set_params(random_state=0, sampling_strategy={"neutral": len(own) + 3})
-    _, y = fitted.fit_resample([TEXTS[i] for i in rows], [LABELS[i] for i in rows])
+    _, y = fitted.fit_resample([every[i] for i in rows], [LABELS[i] for i in rows])
     assert len(y) > len(rows), f"No row was made of a class with {len(own)} texts, which `fewest_rows` calls enough."
 
 
@@ -159,8 +200,8 @@ def check_containers_come_back(strategy: TextStrategy) -> None:
     import pandas as pd
 
     for container in (list, np.array, pd.Series):
-        _, texts, labels = _resampled(strategy, container(list(TEXTS)), container(list(LABELS)))
-        expected = type(container(list(TEXTS)))
+        _, texts, labels = _resampled(strategy, container(list(_texts(strategy))), container(list(LABELS)))
+        expected = type(container([""]))
         assert type(texts) is expected, f"Texts given as {expected.__name__} came back as {type(texts).__name__}."
         assert type(labels) is expected, f"Labels given as {expected.__name__} came back as {type(labels).__name__}."
 
@@ -229,8 +270,14 @@ def parametrize_with_checks(strategies: Sequence[TextStrategy]) -> Callable[...,
     return pytest.mark.parametrize(("strategy", "check"), cases)
 
 
-def _draws() -> list[Draw]:
-    return [Draw(text, label, i, 0, 0, 0) for i, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True)) if text]
+def _draws(strategy: TextStrategy) -> list[Draw]:
+    rows = zip(_texts(strategy), LABELS, strict=True)
+    return [Draw(text, label, i, 0, 0, 0) for i, (text, label) in enumerate(rows) if text]
+
+
+def _texts(strategy: TextStrategy) -> tuple[str, ...]:
+    """Return the texts in the language of a strategy."""
+    return TEXTS_OF.get(strategy.language or "en", TEXTS)
 
 
 def _resampled(
@@ -239,7 +286,7 @@ def _resampled(
     """Fit a clone to a small data set; by default to lists."""
     fitted = clone(strategy).set_params(random_state=seed, sampling_strategy=WANTED)
     return fitted, *fitted.fit_resample(
-        list(TEXTS) if texts is None else texts, list(LABELS) if labels is None else labels
+        list(_texts(strategy)) if texts is None else texts, list(LABELS) if labels is None else labels
     )
 
 

@@ -9,8 +9,8 @@ from functools import cache
 from itertools import accumulate
 
 from augment import word_lists
-from augment.words import APOSTROPHE, APOSTROPHES, MARKS, Span, word_spans
-from augment.writing_systems import SPACELESS, is_spaceless
+from augment.words import APOSTROPHE, APOSTROPHES, Span, word_spans
+from augment.writing_systems import MARKS, SPACELESS, is_spaceless
 
 _UNSPELT = rf"\d{SPACELESS}"
 """Digits, and letters of scripts without spaces: a run that has any of them is not a word."""
@@ -130,9 +130,6 @@ def negations_of(language: str = "en") -> tuple[str, ...]:
         elif " " in entry:
             patterns.append(r"\b" + r"\s+".join(map(re.escape, entry.split())) + r"\b")
     return tuple(patterns)
-
-
-NEGATIONS = negations_of("en")
 
 
 def protection(

@@ -12,8 +12,8 @@ from sklearn.utils._param_validation import Options
 
 from augment.errors import InputError, did_you_mean
 from augment.registry import SEGMENTERS
-from augment.words import MARKS, Span, word_spans
-from augment.writing_systems import SPACELESS
+from augment.words import Span, word_spans
+from augment.writing_systems import MARKS, SPACELESS
 
 Segmenter = Callable[[str], Sequence[tuple[int, int]]]
 """Takes a text and returns where its words start and end, disjoint and ascending."""

@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from augment.writing_systems import SPACELESS
+from augment.writing_systems import MARKS, SPACELESS
 
-MARKS = "".join(c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c).startswith("M"))
-"""Accents and vowel signs that are separate characters. They belong to the word, though `\\w` does not match them."""
 RUN = rf"(?:[^\W_][{MARKS}]*)+"
 APOSTROPHES = frozenset("'’ʼ")
 APOSTROPHE = "['’ʼ]"

@@ -23,18 +23,31 @@ SPACELESS = "".join(
 )
 """The letters of scripts without spaces between words, as a part of a character class. A run of them is not a word."""
 
-_SPACELESS = re.compile(f"[{SPACELESS}]")
+MARKS = "".join(c for c in map(chr, range(0x300, 0x3100)) if unicodedata.category(c).startswith("M"))
+"""Accents and vowel signs that are separate characters. They belong to the word, though `\\w` does not match them."""
+_SPACELESS = re.compile(rf"(?:(?=[^\W\d_])[{SPACELESS}][{MARKS}]*)+")
 
 
-def is_spaceless(word: str) -> bool:
+def is_spaceless(word: str, *, whole: bool = False) -> bool:
     """Return whether a word begins with a letter of a script without spaces.
+
+    Parameters
+    ----------
+    word : str
+        Any text.
+    whole : bool, default=False
+        Whether it must be made of such letters alone.
+
+    Returns
+    -------
+    bool
 
     Examples
     --------
-    >>> is_spaceless("书"), is_spaceless("book")
-    (True, False)
+    >>> is_spaceless("书"), is_spaceless("book"), is_spaceless("书 2"), is_spaceless("书 2", whole=True)
+    (True, False, True, False)
     """
-    return _SPACELESS.match(word) is not None
+    return (_SPACELESS.fullmatch(word) if whole else _SPACELESS.match(word)) is not None
 
 
 def script(word: str) -> str:

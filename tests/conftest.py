@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_models import ARCHITECTURES, FAVOURITES, POSITIONS, SENTENCES
+from tiny_models import ARCHITECTURES, FAVOURITES, OF_OTHER_LANGUAGES, POSITIONS, SENTENCES
 
 
 @pytest.hookimpl(wrapper=True)
@@ -49,7 +49,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     def folder(name: str) -> Path:
         if name not in made:
-            tokenizer_of, model_of = ARCHITECTURES[name]
+            tokenizer_of, model_of = (ARCHITECTURES | OF_OTHER_LANGUAGES)[name]
             path = tmp_path_factory.mktemp("models") / name
             tokenizer = tokenizer_of()
             tokenizer.model_max_length = POSITIONS

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from augment.checks import TEXTS_OF
+
 DTYPES = ["float32", "bfloat16", *["int8"] * torch.cpu._is_vnni_supported()]
 """What linear maps can be computed in on this CPU."""
 POSITIONS = 64
@@ -224,6 +226,31 @@ ARCHITECTURES: dict[str, tuple[Callable[[], Any], Callable[[int], Any]]] = {
     "albert": (_albert_tokenizer, _albert),
     "electra": (_bert_tokenizer, _electra),
     "mpnet": (_mpnet_tokenizer, _mpnet),
+}
+
+
+def _chinese_tokenizer() -> Any:
+    from transformers import BertTokenizer
+
+    letters = sorted({letter for text in TEXTS_OF["zh"] for letter in text if not letter.isspace()})
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    return BertTokenizer(vocab={piece: i for i, piece in enumerate(pieces)})
+
+
+def _german_tokenizer() -> Any:
+    from transformers import DistilBertTokenizer
+
+    words = sorted({word for text in TEXTS_OF["de"] for word in re.findall(r"[^\W\d_]{2,9}\b", text)})
+    letters = sorted({*LETTERS, *(letter for word in words for letter in word)})
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters), *words]
+    return DistilBertTokenizer(
+        vocab={piece: i for i, piece in enumerate(dict.fromkeys(pieces))}, do_lower_case=False, strip_accents=False
+    )
+
+
+OF_OTHER_LANGUAGES: dict[str, tuple[Callable[[], Any], Callable[[int], Any]]] = {
+    "german": (_german_tokenizer, _distilbert),
+    "chinese": (_chinese_tokenizer, _bert),
 }
 
 

@@ -14,7 +14,7 @@ from augment.models.inference import Inference
 from augment.models.length_batches import LengthBatch, length_batches, padded
 from augment.models.word_pieces import WordPieces
 from augment.protection import is_ordinary
-from augment.writing_systems import script
+from augment.writing_systems import is_spaceless, script
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PROJECTED = 256
 """Masks whose logits are in memory together, for each core."""
+SPELT_SHARE = 20
+"""A vocabulary knows a script without spaces if one entry in so many is a letter of it."""
 KNOWN_SHARE = 1_000
 """A vocabulary knows a script if one word in so many is in it, single letters left out. BERT's English vocabulary has
 letters of twenty scripts, and hardly a word in them."""
@@ -135,7 +137,8 @@ class WordVocabulary:
     An entry is a whole word if, after another word, it decodes to a space and an ordinary word
     (`augment.protection.is_ordinary`): this is so for WordPiece, byte-level BPE and SentencePiece alike. Continuations,
     punctuation, numbers, special tokens, stray bytes, pieces of contractions ("doesn") and single letters other than
-    "a" and "I" are not.
+    "a" and "I" are not. In scripts without spaces an entry of letters is taken as it is, with a space or without: words
+    are spelt by one or more of them.
 
     Parameters
     ----------
@@ -165,21 +168,39 @@ class WordVocabulary:
         decoded = backend.decode_batch([[*before, i] for i in range(known)], skip_special_tokens=False)
         special = set(tokenizer.all_special_ids)
         self.words: list[str | None] = [None] * size
+        spelling = {}
         for i, text in enumerate(decoded):
             word = text.removeprefix(lead)
             if word != text and i not in special and is_ordinary(word):
                 self.words[i] = word
+            elif is_spaceless(letters := text.removeprefix(lead[:-1]).lstrip(), whole=True):
+                spelling[i] = letters
+        used = backend.encode_batch(list(spelling.values()), add_special_tokens=False)
+        for (i, letters), encoding in zip(spelling.items(), used, strict=True):
+            if i in encoding.ids:  # not those that stand inside of words alone, such as "##书"
+                self.words[i] = letters
+        known_scripts = self._known_scripts()
+        for i, letters in spelling.items():
+            if script(letters) not in known_scripts:
+                self.words[i] = None
+        self._scripts = {name: i for i, name in enumerate(known_scripts)}
         self._number: dict[str, int] = {}
         self.families = np.full(size, -1, dtype=np.int64)
         for i, entry in enumerate(self.words):
             if entry is not None:
                 self.families[i] = self._number.setdefault(words.folded(entry), len(self._number))
         self.largest_family = max(Counter(self.families[self.families >= 0].tolist()).values(), default=1)
-        written_in = [None if entry is None else script(entry) for entry in self.words]
-        counts = Counter(name for name, word in zip(written_in, self.words, strict=True) if word and len(word) > 1)
-        least = counts.total() / KNOWN_SHARE
-        self._scripts = {name: i for i, (name, count) in enumerate(counts.items()) if name and count >= least}
-        self.scripts = np.array([self._scripts.get(name or "", -1) for name in written_in], dtype=np.int64)
+        written_in = ["" if entry is None else script(entry) for entry in self.words]
+        self.scripts = np.array([self._scripts.get(name, -1) for name in written_in], dtype=np.int64)
+
+    def _known_scripts(self) -> list[str]:
+        """Return the scripts that the vocabulary has words in, or letters to spell them where no spaces stand."""
+        entries = [entry for entry in self.words if entry]
+        counts = Counter(script(entry) for entry in entries if len(entry) > 1)
+        letters = Counter(script(entry) for entry in entries if len(entry) == 1 and is_spaceless(entry))
+        names = [name for name, count in counts.items() if name and count * KNOWN_SHARE >= counts.total()]
+        names += [name for name, count in letters.items() if count * SPELT_SHARE >= counts.total() + count]
+        return list(dict.fromkeys(names))
 
     def family(self, word: str) -> int:
         """Return the number of a word's family, or -1 if no entry is that word in any case."""

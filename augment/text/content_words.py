@@ -1,8 +1,12 @@
-"""Tell the content words of English texts from function words, numbers and names."""
+"""Tell the content words of texts from function words, numbers and names."""
 
 from __future__ import annotations
 
+from functools import cache
+
+from augment.word_lists import entries
 from augment.words import SENTENCE_START, Span
+from augment.writing_systems import is_spaceless
 
 # fmt: off
 FUNCTION_WORDS = frozenset((
@@ -41,7 +45,29 @@ NUMBERS = frozenset((
 # fmt: on
 
 
-def is_content(text: str, span: Span) -> bool:
+@cache
+def other_words(language: str = "en") -> frozenset[str]:
+    """Return the function words and the numbers of a language, in lower case.
+
+    Parameters
+    ----------
+    language : str, default="en"
+        One of `augment.word_lists.LANGUAGES`.
+
+    Returns
+    -------
+    frozenset of str
+        Outside of English the common words of the language; empty where no spaces stand between words.
+
+    Examples
+    --------
+    >>> sorted({"und", "haus"} & other_words("de"))
+    ['und']
+    """
+    return FUNCTION_WORDS | NUMBERS if language == "en" else frozenset(entries(language, "common"))
+
+
+def is_content(text: str, span: Span, language: str = "en") -> bool:
     """Return whether a word of a text is no function word, no number and no name.
 
     Parameters
@@ -50,12 +76,14 @@ def is_content(text: str, span: Span) -> bool:
         Any text.
     span : Span
         One of its words.
+    language : str, default="en"
+        One of `augment.word_lists.LANGUAGES`.
 
     Returns
     -------
     bool
-        A word with a capital is a name, unless it begins a sentence. So is a word in capitals, unless most of the text
-        is.
+        A word with a capital is a name, unless it begins a sentence or the language is German. So is a word in
+        capitals, unless most of the text is. Where no spaces stand between words, those of a letter are function words.
 
     Examples
     --------
@@ -65,8 +93,8 @@ def is_content(text: str, span: Span) -> bool:
     ['sold', 'old', 'bikes', 'shop']
     """
     word = text[slice(*span)]
-    if word.casefold() in FUNCTION_WORDS or word.casefold() in NUMBERS:
+    if word.casefold() in other_words(language) or (len(word) == 1 and is_spaceless(word)):
         return False
     if word.isupper() and len(word) > 1:
         return 2 * sum(map(str.isupper, text)) > sum(map(str.isalpha, text))
-    return not word[0].isupper() or SENTENCE_START.search(text, 0, span.start) is not None
+    return language == "de" or not word[0].isupper() or SENTENCE_START.search(text, 0, span.start) is not None

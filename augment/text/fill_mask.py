@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import groupby, islice
 from numbers import Integral, Real
 from operator import itemgetter
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -30,11 +30,14 @@ from augment.models.word_likeness import WordLikeness
 from augment.models.word_pieces import TokenizedText
 from augment.parameters import Patterns, TextTuple
 from augment.seeding import generator
+from augment.segmenters import Segmenter, Segmenters, segmenter_identity, word_finder
 from augment.text.base import TextStrategy
-from augment.text.content_words import FUNCTION_WORDS, NUMBERS, is_content
+from augment.text.content_words import is_content, other_words
 from augment.text.inflection import article, ending, is_form_of
 from augment.text.languages import LOOKED_AT, is_english, unlike_english
+from augment.word_lists import LANGUAGES
 from augment.words import Replacement, Span
+from augment.writing_systems import is_spaceless
 
 _MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks, and the positions to read
 
@@ -98,7 +101,13 @@ class FillMask(TextStrategy):
     protect_patterns : tuple of str, default=()
         Regular expressions of what is never replaced, likewise.
     protect_negations : bool, default=True
-        Neither replace nor insert English negations and their contractions (`augment.protection.NEGATIONS`).
+        Neither replace nor insert negations of the language (`augment.protection.negations_of`).
+    language : str, default="en"
+        The language of the texts, one of `augment.word_lists.LANGUAGES`.
+    segmenter : str or callable, optional
+        What finds the words: a registered name, such as ``"icu"``, or a function from a text to pairs (start, end).
+        None for ``"icu"`` in Chinese, Japanese and Thai, and for runs of letters elsewhere. Where no spaces stand
+        between words, a word of several pieces of the vocabulary is filled piece by piece, and must be one word again.
     batch_size : int, default=64
         Rows of a forward pass. Changes memory and speed, not the result.
     device : str, default="auto"
@@ -144,6 +153,8 @@ class FillMask(TextStrategy):
         "protect": [TextTuple("words and phrases")],
         "protect_patterns": [Patterns()],
         "protect_negations": ["boolean"],
+        "language": [StrOptions(set(LANGUAGES))],
+        "segmenter": [Segmenters()],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "device": [str],
         "dtype": [StrOptions(set(DTYPES))],
@@ -167,6 +178,8 @@ class FillMask(TextStrategy):
         protect: tuple[str, ...] = (),
         protect_patterns: tuple[str, ...] = (),
         protect_negations: bool = True,
+        language: str = "en",
+        segmenter: str | Segmenter | None = None,
         batch_size: int = 64,
         device: str = "auto",
         dtype: str = "auto",
@@ -190,9 +203,15 @@ class FillMask(TextStrategy):
         self.protect = protect
         self.protect_patterns = protect_patterns
         self.protect_negations = protect_negations
+        self.language: str = language
+        self.segmenter = segmenter
         self.batch_size = batch_size
         self.device = device
         self.dtype = dtype
+
+    def in_language(self) -> tuple[str, ...]:
+        """Return the words for negations, if they are protected, and for function words, if they are left alone."""
+        return ("negations",) * self.protect_negations + ("function words",) * (self.where == "content")
 
     def examine(self, texts: Sequence[str | None], sources: Mapping[Any, Sequence[int] | np.ndarray]) -> None:
         """Warn of texts that are not English, if the model is known to be one of English alone."""
@@ -214,7 +233,10 @@ class FillMask(TextStrategy):
 
     def prepare(self) -> None:
         """Open the model."""
-        self._protected = protection.protection(self.protect, self.protect_patterns, negations=self.protect_negations)
+        self._words_of = word_finder(self.segmenter, self.language)
+        self._protected = protection.protection(
+            self.protect, self.protect_patterns, negations=self.protect_negations, language=self.language
+        )
         checkpoint = load_masked_lm(self.model, revision=self.revision, device=self.device, dtype=self.dtype)
         if self.condition == "prefix" and getattr(checkpoint.model.config, RECORD, None) != "prefix":
             warnings.warn(
@@ -227,13 +249,14 @@ class FillMask(TextStrategy):
         self._wordings: dict[tuple[str, Any], _Wording] = {}
         self._likely: dict[_MaskedIds, tuple[np.ndarray, np.ndarray]] = {}
         vocabulary = self._engine.vocabulary
-        negations = [re.compile(pattern, re.IGNORECASE) for pattern in protection.NEGATIONS if self.protect_negations]
-        self._engine.leave_out(
-            [vocabulary.family(word) for word in vocabulary.words if word and any(n.fullmatch(word) for n in negations)]
-        )
+        if self.protect_negations:
+            negations = [re.compile(pattern, re.IGNORECASE) for pattern in protection.negations_of(self.language)]
+            self._engine.leave_out(
+                [vocabulary.family(word) for word in vocabulary.words if word and _has_any(word, negations)]
+            )
         pronouns = [vocabulary.family(word) for word in protection.PRONOUNS]
         self._is_pronoun = np.isin(vocabulary.families, pronouns)
-        others = [vocabulary.family(word) for word in (*FUNCTION_WORDS, *NUMBERS)]
+        others = [vocabulary.family(word) for word in other_words(self.language)]
         self._steadiness = Steadiness(checkpoint)
         self._is_content = ~np.isin(vocabulary.families, others)
         self._endings = np.array([word and ending(word) for word in vocabulary.words], dtype=object)
@@ -256,7 +279,7 @@ class FillMask(TextStrategy):
 
     def identity(self) -> dict[str, Any]:
         """Return the model's name, what identifies its weights, and where it ran."""
-        return self._engine.checkpoint.identity()
+        return {**self._engine.checkpoint.identity(), **segmenter_identity(self.segmenter, self.language)}
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Mask and fill one text for each draw; None if no word may be replaced."""
@@ -282,7 +305,7 @@ class FillMask(TextStrategy):
             masking = maskings[key]
             tasks.append(None if masking is None else _Task(draw.text, masking, draw.generator().random))
         self._fill_all([task for task in tasks if task is not None])
-        return [None if task is None else task.candidate() for task in tasks]
+        return [None if task is None else task.candidate(self._words_of) for task in tasks]
 
     def _chosen(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Fill each text in several ways, and return the most fluent one; to variants that share, one after another."""
@@ -311,8 +334,9 @@ class FillMask(TextStrategy):
         """Return the different fillings of a pool that fit best by their words alone, with their scores."""
         scores: dict[Candidate, float] = {}
         for task in sorted(pool, key=_Task.score, reverse=True):
-            scores.setdefault(task.candidate(), task.score())
-        return list(islice(scores.items(), max(JUDGED, self.share_masks)))
+            scores.setdefault(task.candidate(self._words_of), task.score())
+        changed = {made: score for made, score in scores.items() if made.replacements} or scores
+        return list(islice(changed.items(), max(JUDGED, self.share_masks)))
 
     def _pool(self, draw: Draw, rng: np.random.Generator) -> list[_Task]:
         """Mask a text in several ways, each of which is to be filled several times.
@@ -334,17 +358,20 @@ class FillMask(TextStrategy):
     def _fill_all(self, tasks: Sequence[_Task]) -> None:
         """Fill every mask of texts."""
         if self.fill == "parallel":
-            self._fill([(task, range(len(task.masking.masks))) for task in tasks])
+            for part in range(max((max(task.masking.parts) + 1 for task in tasks), default=0)):
+                turns = [(task, [i for i, own in enumerate(task.masking.parts) if own == part]) for task in tasks]
+                self._fill([(task, masks) for task, masks in turns if masks])
         else:
             for turn in range(max((len(task.masking.masks) for task in tasks), default=0)):
-                self._fill([(task, range(turn, turn + 1)) for task in tasks if turn < len(task.masking.masks)])
+                self._fill([(task, [turn]) for task in tasks if turn < len(task.masking.masks)])
 
     def _worded(self, text: str, start: int, tokens: TokenizedText) -> _Wording:
         """Find the words of a text that begins at `start` of what was tokenized."""
-        spans = words.word_spans(text)
-        free = protection.replaceable(text, self._protected, spans)
+        spans = self._words_of(text)
+        segmented = self._words_of is not words.word_spans
+        free = protection.replaceable(text, self._protected, spans, segmented=segmented)
         if self.where == "content":
-            free = [span for span in free if is_content(text, span)] or free
+            free = [span for span in free if is_content(text, span, self.language)] or free
         return _Wording(tokens, start, spans, free if text.isascii() else self._in_known_scripts(text, spans, free))
 
     def _in_known_scripts(self, text: str, spans: Sequence[Span], free: list[Span]) -> list[Span]:
@@ -370,22 +397,29 @@ class FillMask(TextStrategy):
                     break
         if not pieces:
             return None
-        masks = sorted(pieces)
+        masks: list[Span] = []
+        parts: list[int] = []
         old, ids, positions, end = wording.tokens.ids, [], [], 0
-        for mask in masks:
-            ids += old[end : pieces[mask].start]
-            positions.append(len(ids))
-            ids.append(self._engine.mask_id)
-            end = pieces[mask].end
+        for mask in sorted(pieces):
+            cover = pieces[mask]
+            ids += old[end : cover.start]
+            n_parts = cover.end - cover.start if is_spaceless(text[slice(*mask)]) else 1
+            for part in range(n_parts):
+                masks.append(mask)
+                parts.append(part)
+                positions.append(len(ids))
+                ids.append(self._engine.mask_id)
+            end = cover.end
         places = [bisect_left(wording.spans, mask) for mask in masks]
         possessive = [protection.is_possessive(text, mask) for mask in masks]
-        content = [self.where == "content" and is_content(text, mask) for mask in masks]
+        content = [self.where == "content" and is_content(text, mask, self.language) for mask in masks]
         old_pieces = [old[slice(*pieces[mask])] for mask in masks]
-        return _Masking(wording.spans, masks, (*ids, *old[end:]), positions, places, possessive, content, old_pieces)
+        ids += old[end:]
+        return _Masking(wording.spans, masks, parts, tuple(ids), positions, places, possessive, content, old_pieces)
 
-    def _fill(self, turns: Sequence[tuple[_Task, range]]) -> None:
+    def _fill(self, turns: Sequence[tuple[_Task, Sequence[int]]]) -> None:
         """Fill these masks of each text, left to right; texts that are masked alike share one forward pass."""
-        waiting: defaultdict[_MaskedIds, list[tuple[_Task, range]]] = defaultdict(list)
+        waiting: defaultdict[_MaskedIds, list[tuple[_Task, Sequence[int]]]] = defaultdict(list)
         for task, turn in turns:
             waiting[tuple(task.ids), tuple(task.masking.positions[i] for i in turn)].append((task, turn))
         self._likely = {masked: self._likely[masked] for masked in waiting if masked in self._likely}
@@ -397,7 +431,7 @@ class FillMask(TextStrategy):
             self._likely[new[row]] = ids, logits
             self._draw(waiting[new[row]], ids, logits)
 
-    def _draw(self, turns: Sequence[tuple[_Task, range]], ids: np.ndarray, logits: np.ndarray) -> None:
+    def _draw(self, turns: Sequence[tuple[_Task, Sequence[int]]], ids: np.ndarray, logits: np.ndarray) -> None:
         """Draw the fills of texts that are masked alike."""
         vocabulary = self._engine.vocabulary
         cuts: dict[tuple[Any, ...], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
@@ -417,10 +451,13 @@ class FillMask(TextStrategy):
                     if key[1]:
                         able &= ~self._is_pronoun[ids[row]]
                     if key[4]:
-                        able &= self._is_content[ids[row]] & (self._endings[ids[row]] == ending(key[2]))
-                        if key[5]:
-                            able &= self._articles[ids[row]] == key[5]
-                        able[able] = [not is_form_of(str(vocabulary.words[i]), key[2]) for i in ids[row][able]]
+                        able &= self._is_content[ids[row]]
+                        if self.language == "en":
+                            able &= self._endings[ids[row]] == ending(key[2])
+                            if key[5]:
+                                able &= self._articles[ids[row]] == key[5]
+                        if not is_spaceless(key[2]):
+                            able[able] = [not is_form_of(str(vocabulary.words[i]), key[2]) for i in ids[row][able]]
                     for word in key[3]:
                         able &= families != vocabulary.family(word)
                     log_shares = logits[row] - np.logaddexp.reduce(logits[row])
@@ -442,6 +479,12 @@ class FillMask(TextStrategy):
         values = logits + self.likeness * self._word_likeness.likeness(old_pieces, ids)
         order = np.argsort(-values, kind="stable")
         return ids[order], values[order], nucleus(values[order], None, self.top_p, self.temperature)
+
+
+def _has_any(word: str, negations: Sequence[re.Pattern[str]]) -> bool:
+    """Return whether a word is a negation, or, where no spaces stand between words, holds one."""
+    whole = not is_spaceless(word)
+    return any((negation.fullmatch if whole else negation.search)(word) for negation in negations)
 
 
 def _listed(found: Sequence[str], most: int = 5) -> str:
@@ -469,9 +512,11 @@ class _Masking(NamedTuple):
     spans: list[Span]
     """Every word of the text."""
     masks: list[Span]
-    """The words that are masked, ascending."""
+    """The words that are masked, ascending; a word stands once for each of its masks."""
+    parts: list[int]
+    """Which of its word's masks each is, from 0."""
     ids: tuple[int, ...]
-    """The text in word pieces, one mask for each masked word."""
+    """The text in word pieces: a mask for each masked word, in scripts without spaces for each of its pieces."""
     positions: list[int]
     """Where the masks stand in `ids`."""
     places: list[int]
@@ -515,6 +560,8 @@ class _Task:
     def around(self, i: int) -> tuple[str, ...]:
         """Return the words that may not fill mask `i`: the old word and its neighbours, or all of the text's."""
         spans, places, at = self.masking.spans, self.masking.places, self.masking.places[i]
+        if self.masking.masks.count(self.masking.masks[i]) > 1:  # a part of a word may be a part of another
+            return ()
         if self.everywhere:
             return tuple({self.text[slice(*span)]: None for span in spans} | dict.fromkeys(self.fills.values()))
         old = [self.text[slice(*span)] for span in spans[max(at - 1, 0) : at + 2]]
@@ -528,14 +575,26 @@ class _Task:
         before = self.text[slice(*self.masking.spans[at - 1])].casefold() if at else ""
         return before if before in ("a", "an") else ""
 
-    def candidate(self) -> Candidate:
-        """Put the fills into the text, each with the capitalisation of the word that it replaces."""
-        replacements = tuple(
-            Replacement(*mask, words.match_case(self.fills[i], self.text, mask))
-            for i, mask in enumerate(self.masking.masks)
-            if i in self.fills
-        )
-        return Candidate(words.splice(self.text, replacements), replacements)
+    def candidate(self, words_of: Callable[[str], list[Span]]) -> Candidate:
+        """Put the fills into the text, each with the capitalisation of the word that it replaces.
+
+        Where no spaces stand between words, a word stays unless its fills are another word by `words_of`.
+        """
+        replacements = []
+        for mask, group in groupby(range(len(self.masking.masks)), self.masking.masks.__getitem__):
+            fills = [self.fills.get(i) for i in group]
+            if None in fills:
+                continue
+            new = Replacement(*mask, words.match_case("".join(map(str, fills)), self.text, mask))
+            if not is_spaceless(self.text[slice(*mask)]) or self._is_word(new, words_of):
+                replacements.append(new)
+        return Candidate(words.splice(self.text, replacements), tuple(replacements))
+
+    def _is_word(self, new: Replacement, words_of: Callable[[str], list[Span]]) -> bool:
+        """Return whether a replacement by itself is one word of the text, and not the old one."""
+        if new.new == self.text[new.start : new.end]:
+            return False
+        return Span(new.start, new.start + len(new.new)) in words_of(words.splice(self.text, [new]))
 
 
 def nucleus(logits: np.ndarray, top_k: int | None, top_p: float, temperature: float) -> np.ndarray:
