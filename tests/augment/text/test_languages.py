@@ -113,7 +113,7 @@ def warned(call) -> list[str]:
     with warnings.catch_warnings(record=True) as found:
         warnings.simplefilter("always")
         call()
-    return [str(warning.message) for warning in found if "English" in str(warning.message)]
+    return [str(warning.message) for warning in found if "English model" in str(warning.message)]
 
 
 RARE = OTHERS["de"] * 4
