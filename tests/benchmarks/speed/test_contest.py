@@ -129,7 +129,7 @@ def test_sources_are_of_the_class_and_guards_see_the_whole_input(setting):
 @pytest.mark.parametrize("guards", [None, ("none",), ("similarity:low=-1,high=1",)])
 def test_ours_makes_the_rows_it_is_timed_for(setting, guards):
     begun = time.perf_counter()
-    made, seconds, before = fill_mask._fill_mask(setting, guards, 4, 16, "auto", 1)
+    made, seconds, before = fill_mask._fill_mask(setting, guards, {}, 16, "auto", 1)
     assert made == setting.rows
     assert 0 < seconds < time.perf_counter() - begun
     assert before > 0
