@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval
 
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard
-from augment.models.steadiness import Change, Steadiness
+from augment.models.steadiness import ChangedText, Steadiness
 
 if TYPE_CHECKING:
     from augment.models.encoder import Encoders
@@ -67,7 +67,7 @@ class Fluency(Guard):
         """Score each candidate against its source."""
         scores = [candidate.steadiness for candidate in candidates]
         new = [i for i, candidate in enumerate(candidates) if scores[i] is None and candidate.replacements]
-        changes = [Change(draws[i].text, candidates[i].text, candidates[i].replacements) for i in new]
+        changes = [ChangedText(draws[i].text, candidates[i].text, candidates[i].replacements) for i in new]
         for i, score in zip(new, self._steadiness.least(changes).tolist(), strict=True):
             scores[i] = score
         passed = [score is None or score >= self.least for score in scores]

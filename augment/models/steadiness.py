@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from augment.models.checkpoints import Checkpoint
 
 
-class Change(NamedTuple):
+class ChangedText(NamedTuple):
     """A text that was made from another one."""
 
     old: str
@@ -57,12 +57,12 @@ class Steadiness:
         self._pieces = WordPieces(checkpoint)
         self._middle = _Middle(checkpoint)
 
-    def least(self, changes: Sequence[Change]) -> np.ndarray:
+    def least(self, changes: Sequence[ChangedText]) -> np.ndarray:
         """Return how like its old self the most disturbed of the other words is.
 
         Parameters
         ----------
-        changes : sequence of Change
+        changes : sequence of ChangedText
 
         Returns
         -------
@@ -76,7 +76,7 @@ class Steadiness:
         states = dict(zip(inputs, self._middle.states([self._pieces.framed(ids) for ids in inputs]), strict=True))
         return np.array([_least(pair, states, self._pieces.first) for pair in pairs])
 
-    def _both(self, change: Change, old: TokenizedText, new: TokenizedText) -> tuple[_Pieces, _Pieces]:
+    def _both(self, change: ChangedText, old: TokenizedText, new: TokenizedText) -> tuple[_Pieces, _Pieces]:
         """Find the pieces before and after a change; of long texts those around its first word."""
         old_spans = [(r.start, r.end) for r in change.replacements]
         new_spans, shifts, shift = [], [0], 0

@@ -420,9 +420,10 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
 
 
 def _brought(part: _Part | None) -> list[dict[str, Any]]:
-    """Return the guards that the strategy of a file brings itself. Another strategy brings its own."""
+    """Return the guards that the strategy of a file needs and brings itself. Another strategy brings its own."""
     strategy = STRATEGIES.from_config(_Part(name=STRATEGY).config() if part is None else part.config())
-    return [guard.to_config() for guard in strategy.own_guards()] if isinstance(strategy, TextStrategy) else []
+    own = strategy.own_guards() if isinstance(strategy, TextStrategy) else []
+    return [guard.to_config() for guard in own if not guard.by_default]
 
 
 def _check_sections(recorded: RunConfig, strategy: TextStrategy | VectorSampler) -> None:

@@ -25,7 +25,7 @@ from augment.guards.fluency import Fluency
 from augment.models.checkpoints import DTYPES, load_masked_lm
 from augment.models.label_prefix import RECORD, conditioned
 from augment.models.masked_lm import MaskedLM
-from augment.models.steadiness import Change, Steadiness
+from augment.models.steadiness import ChangedText, Steadiness
 from augment.models.word_likeness import WordLikeness
 from augment.models.word_pieces import TokenizedText
 from augment.parameters import Patterns, TextTuple
@@ -318,7 +318,7 @@ class FillMask(TextStrategy):
                 pools[keys[-1]] = self._pool(draw, generator(draw.seed, "fillings", *shared))
         self._fill_all([task for pool in pools.values() for task in pool])
         best = [(key, made, score) for key, pool in pools.items() for made, score in self._best(pool)]
-        least = self._steadiness.least([Change(key[0], made.text, made.replacements) for key, made, _ in best])
+        least = self._steadiness.least([ChangedText(key[0], made.text, made.replacements) for key, made, _ in best])
         ranked: defaultdict[tuple[Any, ...], list[tuple[float, Candidate]]] = defaultdict(list)
         for (key, made, score), steadiness in zip(best, least.tolist(), strict=True):
             ranked[key].append((score + STEADINESS * steadiness, replace(made, steadiness=steadiness)))

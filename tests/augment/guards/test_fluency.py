@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import pickle
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from augment import FillMask, upsample
+from augment.cli.entry import main
 from augment.data.corpus import read
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.fluency import Fluency
 from augment.guards.selection import select
 from augment.models.encoder import Encoders
-from augment.models.steadiness import Change, Steadiness
+from augment.models.steadiness import ChangedText, Steadiness
 from augment.registry import GUARDS
 from augment.words import Replacement
 
@@ -46,7 +50,7 @@ def ready(encoders, **options):
 def test_the_score_is_that_of_the_changes_and_decides(encoders):
     guard = ready(encoders, column=True)
     plain = Steadiness(encoders.get("mini").prepare())
-    scores = plain.least([Change(SOURCE, c.text, c.replacements) for c in CANDIDATES]).tolist()
+    scores = plain.least([ChangedText(SOURCE, c.text, c.replacements) for c in CANDIDATES]).tolist()
     assert guard.judge(DRAWS, CANDIDATES).columns == {"fluency": scores}
     assert scores[1] < min(scores[0], scores[2]), "an airport of noodles"
     for least in scores:
@@ -95,3 +99,16 @@ def test_fillmask_brings_it_and_writes_its_score_on_request():
     assert scores
     assert all(0.95 <= score <= 1 for score in scores)
     assert GUARDS.find("fluency") is Fluency
+
+
+def test_a_repeated_run_asks_it_again(tmp_path):
+    rows = pd.DataFrame({"text": list(read("sample").texts), "label": list(read("sample").named_labels())})
+    rows.to_csv(tmp_path / "in.csv", index=False)
+    for arguments in (["upsample", "in.csv", "-o", "one.csv", "--sampling-strategy", "neutral=+12"],
+                      ["upsample", "-o", "two.csv", "--config", "one.csv.manifest.json"]):  # fmt: skip
+        with contextlib.chdir(tmp_path):
+            result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+    guards = [guard["name"] for guard in json.loads((tmp_path / "two.csv.manifest.json").read_text())["guards"]]
+    assert "fluency" in guards
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from augment.models.checkpoints import load_masked_lm
-from augment.models.steadiness import Change, Steadiness
+from augment.models.steadiness import ChangedText, Steadiness
 from augment.words import Replacement, splice
 
 pytestmark = pytest.mark.numeric
@@ -20,7 +20,7 @@ def bert_lm(bert):
 
 def changed(text, *replacements):
     made = [Replacement(*replacement) for replacement in replacements]
-    return Change(text, splice(text, made), made)
+    return ChangedText(text, splice(text, made), made)
 
 
 def middle(checkpoint, text):
@@ -91,7 +91,7 @@ def test_long_texts_are_read_around_the_change(bert_lm, sentences):
 
 
 def test_nothing_left_alone_and_nothing_changed_are_steady(bert_lm):
-    same = Change("the film", "the film", [])
+    same = ChangedText("the film", "the film", [])
     assert Steadiness(bert_lm).least([changed("film", (0, 4, "day")), same]).tolist() == [1, pytest.approx(1)]
 
 

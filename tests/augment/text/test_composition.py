@@ -253,6 +253,8 @@ VALID = {
     "protect_patterns": st.lists(st.sampled_from([r"\d+", "a|b", r"\bx\b"]), max_size=2).map(tuple),
     "weights": st.none(),
     "dtype": st.sampled_from(["auto", "float32", "int8"]),
+    "language": st.sampled_from(["en", "de", "fr"]),
+    "segmenter": st.sampled_from([None, "icu"]),
 }
 """What a type alone does not say."""
 
@@ -286,7 +288,7 @@ def configured(draw: Any, registry: Any, name: str) -> Any:
     cls = registry.find(name)
     known = registry.parameters(cls)
     hints = typing.get_type_hints(cls.__init__) if known else {}
-    given = {key: draw(VALID.get(key, values(hints[key]))) for key in known}
+    given = {key: draw(VALID[key] if key in VALID else values(hints[key])) for key in known}
     made = cls(**given)
     try:
         made.check()
