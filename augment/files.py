@@ -16,6 +16,23 @@ from augment.errors import InputError, OutputError, did_you_mean
 _RANDOM = "[0-9a-f]" * 8  # the random part of a temporary name
 
 
+def user_cache(kind: str) -> Path:
+    """Return a folder for what can be computed again. Nothing in it is ever deleted.
+
+    Parameters
+    ----------
+    kind : str
+        What is kept there.
+
+    Returns
+    -------
+    Path
+        ``counterpoise/KIND`` under ``$XDG_CACHE_HOME``, or under ``~/.cache`` if that is not set.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "counterpoise" / kind
+
+
 def check_exists(path: Path) -> None:
     """Check that a file or folder that is read is there.
 
@@ -133,12 +150,14 @@ def staged_text(text: str, path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, mend: str = "choose another output") -> Iterator[Path]:
     """Provide a temporary path beside `path`, and move what is written there to `path` afterwards.
 
     Parameters
     ----------
     path : Path
+    mend : str, default="choose another output"
+        What the message tells the user to do otherwise if it cannot be written.
 
     Yields
     ------
@@ -165,7 +184,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except (OSError, pa.ArrowException) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise OutputError(
-            f"{path}: cannot be written ({reason}); free the disk or change its rights, or choose another output."
+            f"{path}: cannot be written ({reason}); free the disk or change its rights, or {mend}."
         ) from None
     finally:
         if os.path.isdir(temporary):

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from augment.models.checkpoints import load_masked_lm
-from classifiers.pretraining.sentences import Sentences, WordMasks
+from augment.models.word_masks import Sentences, WordMasks
 
 WHO = ("the doctor", "my sister", "the waiter", "our guide", "the old man")
 DID = ("opens", "closes", "knew", "asked for", "loved")

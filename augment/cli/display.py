@@ -79,7 +79,7 @@ def progress(total: int, what: str, *, quiet: bool, done: int = 0) -> Iterator[C
 
 @contextlib.contextmanager
 def bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
-    """Show the progress of a job that tells its total itself, in the first call.
+    """Show the progress of a job that tells its totals itself, in the first call for each kind of items.
 
     Parameters
     ----------
@@ -92,13 +92,15 @@ def bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
         See `augment.run.file_run.Progress`.
     """
     with contextlib.ExitStack() as stack:
-        shown: list[Callable[[int], None]] = []
+        shown: dict[str, Callable[[int], None]] = {}
 
         def advance(number: int, total: int, what: str) -> None:
-            if shown:
-                shown[0](number)
+            if what in shown:
+                shown[what](number)
             else:
-                shown.append(stack.enter_context(progress(total, what, quiet=quiet, done=number)))
+                stack.close()
+                shown.clear()
+                shown[what] = stack.enter_context(progress(total, what, quiet=quiet, done=number))
 
         yield advance
 

@@ -82,6 +82,12 @@ from augment.word_lists import LANGUAGES
         show_default="mini",
         help="Masked LM: bundled name, folder or hub id.",
     ),
+    option("--adapt", is_flag=True, help="Train the masked LM on the texts of INPUT first, for some minutes."),
+    option(
+        "--adapt-on",
+        metavar="FILE",
+        help="Train it on the texts of this file, too, as FILE or FILE:column=NAME:split=NAME.",
+    ),
     option(
         "--encoder",
         metavar="NAME",

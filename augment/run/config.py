@@ -116,7 +116,9 @@ STRATEGY = "fillmask"
 """The default strategy."""
 MODEL_OPTIONS = ("model", "revision", "device", "dtype", "batch_size")
 """Options for the model of a text strategy."""
-TEXT_OPTIONS = (*MODEL_OPTIONS, "language")
+ADAPT_OPTIONS = ("adapt", "adapt_on")
+"""Options for what the model of a text strategy learns first."""
+TEXT_OPTIONS = (*MODEL_OPTIONS, *ADAPT_OPTIONS, "language")
 """Options that are parameters of a text strategy."""
 ENCODER_OPTIONS = ("encoder", "pooling", "normalize", "decode")
 """Options for vector strategies only."""
@@ -470,6 +472,10 @@ def _encoder(
         return None, None
     from augment.models.encoder import TextEncoder
 
+    for name in _of(options, ADAPT_OPTIONS):
+        raise InputError(
+            f"`{name}` is for strategies that fill masks, and {strategy.name!r} makes vectors. Leave it out."
+        )
     if "model" in options:
         raise InputError(f"The strategy {strategy.name!r} has no `model`: name what makes the vectors as `encoder`.")
     if "language" in options:

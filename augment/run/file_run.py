@@ -283,7 +283,7 @@ def _make_texts(
     examples: int,
 ) -> FileResult:
     """Carry out the job of a text strategy."""
-    run = Run(job, workers=workers)
+    run = Run(job, workers=workers, progress=progress)
     request.check_models(run.guards)
     if log is not None:
         log(job)

@@ -13,6 +13,7 @@ from augment.data.notes import other_splits
 from augment.guards.base import Guard
 from augment.identity import digest, installed_versions
 from augment.run.job import Job
+from augment.text.base import TextStrategy
 
 SCHEMA = 1
 
@@ -52,6 +53,8 @@ class Manifest:
     """Guard → candidates rejected."""
     guard_notes: dict[str, str] = field(default_factory=dict)
     """Default guard → what its fit found, or why it was not asked."""
+    learnt: list[dict[str, Any]] = field(default_factory=list)
+    """For each model that learnt from the texts first: how many texts and steps, seconds, the loss before and after."""
     seconds: float
     """Wall time of making the rows, including the opening of models."""
     encoder: dict[str, Any] | None = None
@@ -157,6 +160,7 @@ def recorded(
         made=made,
         missing=missing or {},
         rejected=rejected or {},
+        learnt=job.strategy.learnt() if isinstance(job.strategy, TextStrategy) else [],
         guard_notes=guard_notes or {},
         seconds=round(seconds, 3),
     )

@@ -18,7 +18,7 @@ from augment.run.job import Job, check_count
 from augment.run.journal import Journal
 from augment.run.manifest import Manifest, recorded
 from augment.run.workers import Workers
-from augment.text.base import fitted_guards
+from augment.text.base import TextStrategy, fitted_guards
 from augment.text.duplication import Random
 
 
@@ -39,6 +39,8 @@ class Run:
         From `plan_job`.
     workers : int, default=1
         Processes that make candidates; 1 uses only this process. Changes the speed, not the result.
+    progress : callable, optional
+        For what the strategy learns first: see `augment.text.base.TextStrategy.learn`.
 
     Raises
     ------
@@ -46,24 +48,23 @@ class Run:
         If a model cannot be opened, or a guard cannot be fitted.
     """
 
-    def __init__(self, job: Job, *, workers: int = 1) -> None:
+    def __init__(self, job: Job, *, workers: int = 1, progress: Callable[[int, int, str], None] | None = None) -> None:
         check_count("workers", workers)
         self.job = job
         self.workers = workers
         self.start = time.perf_counter()
-        job.strategy.prepare()
-        self.guards, self.notes = fitted_guards(
-            job.strategy,
-            job.guards,
-            Originals(
-                job.corpus.texts,
-                job.corpus.named_labels(),
-                [text for file in job.held_out for text in file.texts],
-                job.seed,
-                job.corpus.is_synthetic,
-                job.strategy.language,
-            ),
+        assert isinstance(job.strategy, TextStrategy)
+        originals = Originals(
+            job.corpus.texts,
+            job.corpus.named_labels(),
+            [text for file in job.held_out for text in file.texts],
+            job.seed,
+            job.corpus.is_synthetic,
+            job.strategy.language,
         )
+        job.strategy.learn(originals, layout=job.corpus.layout, progress=progress)
+        job.strategy.prepare()
+        self.guards, self.notes = fitted_guards(job.strategy, job.guards, originals)
 
     def columns(self) -> dict[str, str]:
         """Return the columns that the guards add to the output, and their Arrow types."""
@@ -84,6 +85,7 @@ class Run:
                 "name": strategy.name,
                 **{name: value for name, value in parameters.items() if name not in strategy.speed_only},
                 **strategy.identity(),
+                **({"learnt": [record["weights"] for record in learnt]} if (learnt := strategy.learnt()) else {}),
             },
             "guards": [{**registry.GUARDS.to_config(guard), **guard.identity()} for guard in self.guards],
             "budget": job.budget,

@@ -41,7 +41,9 @@ class Workers:
         for number in range(count):
             numbers.put(number)
         self.count = count
-        self._processes = Processes(count, _start, clone(strategy), list(guards), numbers, count)
+        unopened = clone(strategy)
+        unopened.take_over(strategy)
+        self._processes = Processes(count, _start, unopened, list(guards), numbers, count)
 
     def __enter__(self) -> Workers:
         return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from augment.data.containers import class_counts, columns, extended, has_text
+from augment.data.layout import Layout
 from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy, rows_to_make
 from augment.generation.candidates import Candidate, Draw
@@ -36,7 +37,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
 
     A subclass sets `name` and `summary`, lists its parameters in a keyword-only constructor that only stores
     them, says in `_parameter_constraints` what each may be, and writes `candidates`. It may override `prepare`, to open
-    models, and `identity`, to say which. `augment.checks` judges it.
+    models, `identity`, to say which, and `learn`, to learn from the rows first. `augment.checks` judges it.
 
     Parameters
     ----------
@@ -61,6 +62,9 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
 
     speed_only: ClassVar[tuple[str, ...]] = ()
     """Parameters that change the speed and not the rows: a run may be resumed with other values."""
+
+    learnt_: Any = None
+    """What `learn` has learnt, as plain data; other processes get it, too. None if nothing."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
     """Parameter → what it may be, in scikit-learn's form; see `augment.parameters`. Those of this base are checked
@@ -136,8 +140,41 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         """Return what it knows of one language alone, in the plural, such as ``"negations"``. Empty if nothing."""
         return ()
 
+    def learn(
+        self,
+        originals: Originals,
+        *,
+        layout: Layout | None = None,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> None:
+        """Learn from the rows of the input, into `learnt_`. Called once in the main process, before `prepare`.
+
+        Parameters
+        ----------
+        originals : Originals
+            The rows, and the held-out texts, which must not be learnt from.
+        layout : Layout, optional
+            How the input is laid out, for other files of the same form. None if it is no file.
+        progress : callable, optional
+            Called with the number of items just done, the total, and the word for them. The first call has 0 done.
+
+        Raises
+        ------
+        CounterpoiseError
+            If a model or a file cannot be opened, or what is learnt cannot be kept.
+        """
+        return
+
+    def learnt(self) -> list[dict[str, Any]]:
+        """Return a record of what was learnt, for the manifest: for each model ``weights``, a hash, and other keys."""
+        return []
+
+    def take_over(self, other: TextStrategy) -> None:
+        """Take over what another strategy with the same parameters has learnt."""
+        self.learnt_ = other.learnt_
+
     def prepare(self) -> None:
-        """Open models and files. Called once before any draw, after `check`.
+        """Open models and files. Called once in each process before any draw, after `check` and `learn`.
 
         Raises
         ------
@@ -212,8 +249,10 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         chosen = select(self.guards, self.own_guards(), budget=budget, rows=len(rows) + sum(budget.values()))
         examine(self, chosen, rows, {label: sources[label] for label, wanted in budget.items() if wanted})
         self.random_state_ = seed_of(self.random_state)
+        originals = Originals(rows, labels, [], self.random_state_, language=self.language)
+        self.learn(originals)
         self.prepare()
-        guards, _ = fitted_guards(self, chosen, Originals(rows, labels, [], self.random_state_, language=self.language))
+        guards, _ = fitted_guards(self, chosen, originals)
         tally = Tally()
         new_rows: list[Row] = []
         for outcome in generate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, ClassVar
@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Options
 
+from augment.data.layout import Layout
 from augment.errors import InputError, listed
 from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
-from augment.guards.base import Guard
+from augment.guards.base import Guard, Originals
 from augment.parameters import Rule, check_parameters
 from augment.registry import GUARDS
 from augment.seeding import generator
@@ -146,6 +147,27 @@ class Composition(TextStrategy):
         """Let the parts look at the sources."""
         for part in self.parts:
             part.examine(texts, sources)
+
+    def learn(
+        self,
+        originals: Originals,
+        *,
+        layout: Layout | None = None,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> None:
+        """Let the parts learn."""
+        for part in self.parts:
+            part.learn(originals, layout=layout, progress=progress)
+
+    def learnt(self) -> list[dict[str, Any]]:
+        """Return the records of all parts."""
+        return [record for part in self.parts for record in part.learnt()]
+
+    def take_over(self, other: TextStrategy) -> None:
+        """Let the parts take over what those of another strategy have learnt."""
+        assert isinstance(other, Composition)
+        for part, its in zip(self.parts, other.parts, strict=True):
+            part.take_over(its)
 
     def prepare(self) -> None:
         """Prepare the parts."""

@@ -17,24 +17,29 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from augment import protection, words
-from augment.errors import counted
+from augment.data.layout import Layout
+from augment.data.named_files import NamedFile
+from augment.errors import InputError, counted
 from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
-from augment.guards.base import Guard
+from augment.guards.base import Guard, Originals
 from augment.guards.fluency import Fluency
-from augment.models.checkpoints import DTYPES, load_masked_lm
+from augment.identity import digest
+from augment.models.adapted_weights import load_adapted
+from augment.models.checkpoints import DTYPES, Checkpoint, load_masked_lm
 from augment.models.label_prefix import RECORD, conditioned
 from augment.models.masked_lm import MaskedLM
 from augment.models.steadiness import ChangedText, Steadiness
 from augment.models.word_likeness import WordLikeness
 from augment.models.word_pieces import TokenizedText
-from augment.parameters import Patterns, TextTuple
+from augment.parameters import Patterns, Rule, TextTuple
 from augment.seeding import generator
 from augment.segmenters import Segmenter, Segmenters, segmenter_identity, word_finder
 from augment.text.base import TextStrategy
 from augment.text.content_words import is_content, other_words
 from augment.text.inflection import article, ending, is_form_of
 from augment.text.languages import LOOKED_AT, is_english, unlike_english
+from augment.text.lessons import learnt_weights
 from augment.word_lists import LANGUAGES
 from augment.words import Replacement, Span
 from augment.writing_systems import is_spaceless
@@ -86,10 +91,16 @@ class FillMask(TextStrategy):
         Number of variants of one source that share their forward passes. With `choose` above 1 they take the fillings
         one after another, the most fluent first. With 1 filling they and the tries at each have the same masks, and
         their fills are drawn independently. 1 draws new masks for each.
+    adapt : bool or int, default=False
+        Whether the model is first trained on the texts of the input, of all classes, and for how many epochs; True for
+        a number that depends on how many texts there are (`augment.text.lessons.epochs_for`). No text that equals or
+        nearly equals a held-out one is learnt from. The weights are kept in the user's cache, for the next time.
+    adapt_on : str, optional
+        A file of other texts to learn from, too, as ``FILE`` or ``FILE:column=NAME:split=NAME``.
     condition : {"none", "prefix"}, default="none"
         Whether the model sees the label's words before the text (`augment.models.label_prefix`). They are never masked.
-        The model must be trained for it, by ``classifiers pretrain --condition label``. If a text is longer than the
-        model's window, only its first window has them.
+        The model must be trained for it, by `adapt` or by ``classifiers pretrain --condition label``. If a text is
+        longer than the model's window, only its first window has them.
     top_k : int or None, default=50
         Draw among this many likeliest words, 1 or more; None for all.
     top_p : float, default=0.95
@@ -146,6 +157,8 @@ class FillMask(TextStrategy):
         "choose": [Interval(Integral, 1, None, closed="left")],
         "where": [StrOptions({"content", "any"})],
         "share_masks": [Interval(Integral, 1, None, closed="left")],
+        "adapt": ["boolean", Interval(Integral, 1, None, closed="left")],
+        "adapt_on": [str, None],
         "condition": [StrOptions({"none", "prefix"})],
         "top_k": [Interval(Integral, 1, None, closed="left"), None],
         "top_p": [Interval(Real, 0, 1, closed="right")],
@@ -159,6 +172,18 @@ class FillMask(TextStrategy):
         "device": [str],
         "dtype": [StrOptions(set(DTYPES))],
     }
+    _parameter_rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            ("adapt_on", "adapt"),
+            lambda file, adapt: file is None or adapt is not False,
+            "None where `adapt` is False",
+        ),
+        Rule(
+            ("adapt_on", "condition"),
+            lambda file, condition: file is None or condition == "none",
+            "None where `condition` is 'prefix', since its texts have no labels",
+        ),
+    )
 
     def __init__(
         self,
@@ -171,6 +196,8 @@ class FillMask(TextStrategy):
         choose: int = 8,
         where: Literal["content", "any"] = "content",
         share_masks: int = 4,
+        adapt: int | bool = False,
+        adapt_on: str | None = None,
         condition: Literal["none", "prefix"] = "none",
         top_k: int | None = 50,
         top_p: float = 0.95,
@@ -196,6 +223,8 @@ class FillMask(TextStrategy):
         self.choose = choose
         self.where = where
         self.share_masks = share_masks
+        self.adapt = adapt
+        self.adapt_on = adapt_on
         self.condition = condition
         self.top_k = top_k
         self.top_p = top_p
@@ -231,14 +260,44 @@ class FillMask(TextStrategy):
                 stacklevel=2,
             )
 
+    def learn(
+        self,
+        originals: Originals,
+        *,
+        layout: Layout | None = None,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> None:
+        """Train the model on the texts, or find in the cache what it has learnt from them before."""
+        self.learnt_ = None
+        if self.adapt is False:
+            return
+        pool = [] if self.adapt_on is None else NamedFile.parsed(self.adapt_on).texts(layout or Layout())
+        labelled = self.condition == "prefix"
+        self.learnt_ = learnt_weights(
+            self._opened(), originals, adapt=self.adapt, pool=pool, labelled=labelled, progress=progress
+        )
+        if self.adapt_on is not None:
+            self.learnt_["pool"] = digest(pool)
+
+    def learnt(self) -> list[dict[str, Any]]:
+        """Return how the model was trained; empty if it was not."""
+        return [] if self.learnt_ is None else [self.learnt_["record"]]
+
+    def _opened(self) -> Checkpoint:
+        return load_masked_lm(self.model, revision=self.revision, device=self.device, dtype=self.dtype)
+
     def prepare(self) -> None:
-        """Open the model."""
+        """Open the model, with the weights that `learn` has found."""
+        if self.adapt is not False and self.learnt_ is None:
+            raise InputError("`adapt` needs the rows of a run: call `learn` with them first, or `upsample`.")
         self._words_of = word_finder(self.segmenter, self.language)
         self._protected = protection.protection(
             self.protect, self.protect_patterns, negations=self.protect_negations, language=self.language
         )
-        checkpoint = load_masked_lm(self.model, revision=self.revision, device=self.device, dtype=self.dtype)
-        if self.condition == "prefix" and getattr(checkpoint.model.config, RECORD, None) != "prefix":
+        checkpoint = self._opened()
+        if self.learnt_ is not None:
+            load_adapted(checkpoint, self.learnt_["path"])
+        elif self.condition == "prefix" and getattr(checkpoint.model.config, RECORD, None) != "prefix":
             warnings.warn(
                 f"The model {self.model!r} was not trained with labels before its texts, so they will hardly guide it."
                 " Train it first: `classifiers pretrain --condition label`.",
@@ -279,7 +338,12 @@ class FillMask(TextStrategy):
 
     def identity(self) -> dict[str, Any]:
         """Return the model's name, what identifies its weights, and where it ran."""
-        return {**self._engine.checkpoint.identity(), **segmenter_identity(self.segmenter, self.language)}
+        pool = {} if self.learnt_ is None or self.adapt_on is None else {"pool": self.learnt_["pool"]}
+        return {
+            **self._engine.checkpoint.identity(),
+            **segmenter_identity(self.segmenter, self.language),
+            **pool,
+        }
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Mask and fill one text for each draw; None if no word may be replaced."""

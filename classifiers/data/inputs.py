@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from augment.files import replacing
+from augment.files import replacing, user_cache
 from augment.models.checkpoints import Checkpoint
 from augment.models.inference import Inference
 from classifiers.data.batching import Padded, vectors
@@ -117,5 +116,4 @@ def features_cache(folder: str | None) -> Path:
     """
     if folder is not None:
         return Path(folder).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "counterpoise" / "features"
+    return user_cache("features")

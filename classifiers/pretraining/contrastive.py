@@ -20,6 +20,7 @@ from augment.identity import digest
 from augment.models.checkpoints import Checkpoint, load_encoder, load_masked_lm
 from augment.models.masked_lm import HeadStates
 from augment.models.pooling import POOLERS
+from augment.models.word_masks import WordMasks, masked_loss
 from augment.seeding import generator, global_generators
 from classifiers.pretraining.contrastive_losses import NegativeQueue, alignment, follow, info_nce, same_text, uniformity
 from classifiers.pretraining.loop import (
@@ -37,8 +38,7 @@ from classifiers.pretraining.loop import (
     save,
     sizes,
 )
-from classifiers.pretraining.masked_lm import masked_loss
-from classifiers.pretraining.sentences import Tuples, Views, WordMasks
+from classifiers.pretraining.sentences import Tuples, Views
 from classifiers.training.resuming import last_checkpoint, note, refuse_another
 
 Objective = Literal["simcse", "esimcse", "supervised-simcse"]

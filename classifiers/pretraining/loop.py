@@ -17,8 +17,8 @@ from transformers import Trainer, TrainingArguments
 from augment.models import pooling
 from augment.models.checkpoints import Checkpoint
 from augment.models.length_batches import LENGTH_STEP
+from augment.models.word_masks import LengthGroups, use_fast_backward
 from augment.settings import Configuration
-from classifiers.pretraining.sentences import LengthGroups
 from classifiers.training.resuming import writing
 from classifiers.training.trainer import on_one_device
 
@@ -101,10 +101,8 @@ def arguments(checkpoint: Checkpoint, training: Path, config: LoopConfig, **more
 
 def make_ready(checkpoint: Checkpoint, config: LoopConfig) -> None:
     """Put a model into training mode, in place, with the dropout of the configuration."""
-    model = checkpoint.model.train()
-    if checkpoint.device.type == "cpu":
-        model.set_attn_implementation("eager")  # on CPUs the backward of torch's fused attention is 2.5 times slower
-    for module in model.modules():
+    use_fast_backward(checkpoint)
+    for module in checkpoint.model.train().modules():
         if isinstance(module, nn.Dropout):
             module.p = config.dropout
 

@@ -16,7 +16,8 @@ from augment.files import replacing
 from augment.identity import digest
 from augment.models import label_prefix, pooling
 from augment.models.checkpoints import Checkpoint
-from augment.models.masked_lm import HeadStates, States
+from augment.models.masked_lm import HeadStates
+from augment.models.word_masks import IGNORED, Sentences, WordMasks, masked_loss
 from augment.seeding import global_generators
 from classifiers.pretraining.loop import (
     InnerShare,
@@ -32,12 +33,8 @@ from classifiers.pretraining.loop import (
     save,
     sizes,
 )
-from classifiers.pretraining.sentences import IGNORED, Sentences, WordMasks
 from classifiers.training.resuming import last_checkpoint, note, refuse_another
 
-MASKS_STEP = 64
-"""Batches are padded to few lengths and few numbers of masks. On CPUs a kernel is compiled for every new shape of a
-matrix product. With more shapes than the kernel cache holds, a step takes two to three times as long."""
 SIMILARITY_WEIGHT = 10.0
 """Weight of the squared error of pairwise cosines, beside the cosine distance: at .1 of error the two weigh alike."""
 
@@ -78,33 +75,6 @@ class PretrainTrainer(SentenceTrainer):
             own = pooling.mean(states.tokens[whole], inputs["attention_mask"][whole])
             loss = loss + self.distillation_weight * vector_distance(own, target)
         return loss
-
-
-def masked_loss(head_states: HeadStates, batch: dict[str, Tensor]) -> tuple[Tensor, States]:
-    """Return the loss of a masked LM on the words that `WordMasks` masked (Devlin et al. 2019, section 3.1).
-
-    Parameters
-    ----------
-    head_states : HeadStates
-        The masked LM.
-    batch : dict of Tensor
-        What `WordMasks` returns.
-
-    Returns
-    -------
-    loss : Tensor
-        A scalar, float32: the mean cross-entropy over the masked word pieces; 0 if there are none.
-    states : States
-        The hidden states of the batch.
-    """
-    labels = batch["labels"].flatten()
-    masked = (labels != IGNORED).nonzero().squeeze(1)
-    spare = (labels == IGNORED).nonzero().squeeze(1)[: -len(masked) % MASKS_STEP]
-    positions = torch.cat([masked, spare])
-    states = head_states(batch["input_ids"], batch["attention_mask"])
-    logits = head_states.model.get_output_embeddings()(states.head.flatten(0, 1)[positions])
-    loss = nn.functional.cross_entropy(logits.float(), labels[positions], ignore_index=IGNORED, reduction="sum")
-    return loss / max(len(masked), 1), states
 
 
 def vector_distance(own: Tensor, target: Tensor) -> Tensor:

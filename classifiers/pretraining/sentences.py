@@ -1,15 +1,13 @@
-"""Data of pretraining: sentences are read from tables, tokenized, masked or paired, and put into batches."""
+"""Data of contrastive pretraining: triples are read from tables, and sentences are paired and put into batches."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
-from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from augment.data.corpus import Texts
 from augment.data.layout import Layout
@@ -17,15 +15,13 @@ from augment.data.notes import NOT_USED
 from augment.data.reading import load
 from augment.errors import InputError, counted_of
 from augment.models.length_batches import LENGTH_STEP, padded
+from augment.models.word_masks import Sentences, WordMasks
 from augment.seeding import generator
 from classifiers.pretraining.contrastive_losses import repeated
 
 if TYPE_CHECKING:
-    from tokenizers import Encoding
     from transformers import PreTrainedTokenizerFast
 
-IGNORED = -100
-"""The label of a word piece that is not masked."""
 TRIPLE_COLUMNS = (("premise", "entailment", "contradiction"), ("sent0", "sent1", "hard_neg"))
 """The usual names of the three columns. The first match is taken; the second names are those of SimCSE's own file."""
 
@@ -86,105 +82,6 @@ def read_triples(
             " Give a table with a premise, an entailment and a contradiction in at least one."
         )
     return triples
-
-
-@dataclass
-class WordMasks:
-    """Collator: pads sentences to one length and masks whole words of them.
-
-    The masks depend only on the seed, the row and the epoch. So a resumed training has the same masks as an
-    uninterrupted one.
-    """
-
-    mask_id: int
-    pad_id: int
-    mask_ratio: float
-    whole_share: float
-    seed: int
-
-    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-        """Return input_ids, attention_mask and labels (batch, length), and row numbers (batch,)."""
-        length = -(-max(len(row["input_ids"]) for row in rows) // LENGTH_STEP) * LENGTH_STEP
-        input_ids = torch.full((len(rows), length), self.pad_id)
-        masked = torch.zeros((len(rows), length), dtype=torch.bool)
-        for i, row in enumerate(rows):
-            input_ids[i, : len(row["input_ids"])] = torch.as_tensor(row["input_ids"])
-            masked[i, : len(row["words"])] = torch.as_tensor(self._choose(row))
-        return {
-            "labels": input_ids.masked_fill(~masked, IGNORED),
-            "input_ids": input_ids.masked_fill(masked, self.mask_id),
-            "attention_mask": (torch.arange(length) < torch.tensor([[len(r["input_ids"])] for r in rows])).long(),
-            "rows": torch.tensor([row["row"] for row in rows]),
-        }
-
-    def _choose(self, row: dict[str, Any]) -> np.ndarray:
-        """Choose the pieces of a row to mask: bool, (length,)."""
-        rng = generator(self.seed, "mask", row["row"], row["epoch"])
-        count = row["words"].max() + 1
-        wanted = max(1, int(count * self.mask_ratio + rng.random()))
-        if rng.random() < self.whole_share:
-            wanted = 0
-        return np.isin(row["words"], rng.permutation(count)[:wanted])
-
-
-class LengthGroups(torch.utils.data.Sampler[tuple[int, int]]):
-    """Sampler: yields (row, epoch), with rows of similar length together. The order depends only on seed and epoch."""
-
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        self.lengths = list(lengths)
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Set the epoch. The trainer calls this before each epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        order = torch.Generator().manual_seed(int(generator(self.seed, "order", self.epoch).integers(2**63)))
-        for row in get_length_grouped_indices(self.lengths, self.batch_size, generator=order):
-            yield row, self.epoch
-
-
-class Sentences(torch.utils.data.Dataset[dict[str, Any]]):
-    """Sentences as word pieces, with the number of the word that each piece belongs to."""
-
-    def __init__(
-        self, tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], starts: Sequence[int], max_length: int
-    ) -> None:
-        encoded = tokenizer(list(texts), truncation=True, max_length=max_length)
-        self.rows: list[dict[str, Any]] = [
-            {
-                "input_ids": np.array(ids, dtype=np.int64),
-                "words": _word_numbers(encoded[i], texts[i][: starts[i]]),
-                "row": i,
-                "epoch": 0,
-            }
-            for i, ids in enumerate(encoded["input_ids"])
-        ]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
-        row, epoch = key
-        return self.rows[row] | {"epoch": epoch}
-
-    def lengths(self) -> list[int]:
-        """Return the number of word pieces of each sentence."""
-        return [len(row["input_ids"]) for row in self.rows]
-
-
-def _word_numbers(encoding: Encoding, before: str) -> np.ndarray:
-    """Number the words from 0 on, (length,). Special tokens and words of `before` have -1; they are never masked."""
-    numbers = np.array([-1 if word is None else word for word in encoding.word_ids], dtype=np.int64)
-    begins = np.array([begin for begin, _ in encoding.offsets])
-    # For some tokenizers the space before a word is part of it. The first word still is not in `before`.
-    first = numbers[begins < len(before.rstrip())].max(initial=-1) + 1
-    return np.where(numbers >= first, numbers - first, -1)
 
 
 class Tuples(torch.utils.data.Dataset[list[dict[str, Any]]]):

@@ -31,6 +31,7 @@ REQUIRED: dict[str, dict[str, Any]] = {"sequential": {"steps": [Random()]}, "one
 ENGLISH_ALONE = {("nlpaug:spelling", "language"), ("nlpaug:synonym", "language")}
 """Parameters with a single value."""
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
+    ("fillmask", "adapt_on"): {"adapt": True},
     ("one_of", "weights"): {"choices": [Random()]},
     ("agreement", "teacher"): {},
 }
@@ -73,7 +74,7 @@ def every_parameter() -> Iterator[Any]:
 @pytest.mark.parametrize(("registry", "name", "parameter"), every_parameter())
 def test_every_parameter_is_checked_and_told_in_the_manifest(registry: Registry, name: str, parameter: str):
     cls = registry.find(name)
-    required = REQUIRED.get(name, {})
+    required = {**REQUIRED.get(name, {}), **BESIDE.get((name, parameter), {})}
     plain = registry.to_config(cls(**required))["parameters"]
     default = registry.parameters(cls)[parameter].default
     for value in others(constraints(cls)[parameter], default):
@@ -209,6 +210,8 @@ PASSED = {
     "seed": "3",
     "against": "other.csv",
     "model": "other",
+    "adapt": None,
+    "adapt_on": "pool.csv",
     "language": "de",
     "encoder": "other",
     "pooling": "max",

@@ -14,9 +14,9 @@ from transformers import AutoModelForMaskedLM
 from augment.errors import InputError
 from augment.models.checkpoints import load_encoder, load_masked_lm
 from augment.models.label_prefix import RECORD, SEPARATOR, conditioned, prefix
+from augment.models.word_masks import IGNORED, Sentences, WordMasks
 from classifiers.cli.entry import main as classifiers
 from classifiers.pretraining.masked_lm import PretrainConfig, pretrain
-from classifiers.pretraining.sentences import IGNORED, Sentences, WordMasks
 
 pytestmark = pytest.mark.numeric
 

@@ -13,6 +13,7 @@ from small_pretrainings import ROWS, TRIPLES, encoder_without_head, generator_st
 from augment.errors import InputError, ModelError
 from augment.models.checkpoints import load_encoder, load_masked_lm
 from augment.models.pooling import POOLERS
+from augment.models.word_masks import IGNORED, WordMasks
 from classifiers.pretraining import contrastive
 from classifiers.pretraining.contrastive import (
     MOMENTUM,
@@ -25,7 +26,7 @@ from classifiers.pretraining.contrastive import (
 )
 from classifiers.pretraining.contrastive_losses import info_nce
 from classifiers.pretraining.loop import make_ready
-from classifiers.pretraining.sentences import IGNORED, Tuples, Views, WordMasks
+from classifiers.pretraining.sentences import Tuples, Views
 from classifiers.training.resuming import last_checkpoint
 
 pytestmark = pytest.mark.numeric

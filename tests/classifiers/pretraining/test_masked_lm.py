@@ -15,9 +15,9 @@ from small_pretrainings import TEXTS, generator_states, in_pieces, opened, with_
 
 from augment.errors import InputError, OutputError
 from augment.models.checkpoints import load_encoder
+from augment.models.word_masks import IGNORED
 from classifiers.pretraining.loop import pooled_vectors
 from classifiers.pretraining.masked_lm import PretrainConfig, PretrainTrainer, pretrain, vector_distance
-from classifiers.pretraining.sentences import IGNORED
 
 pytestmark = pytest.mark.numeric
 

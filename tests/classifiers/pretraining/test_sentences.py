@@ -11,7 +11,8 @@ from small_pretrainings import ROWS, in_pieces, opened, with_masks
 
 from augment.data.layout import Layout
 from augment.errors import InputError
-from classifiers.pretraining.sentences import IGNORED, Tuples, Views, read_triples
+from augment.models.word_masks import IGNORED
+from classifiers.pretraining.sentences import Tuples, Views, read_triples
 
 pytestmark = pytest.mark.numeric
 
