@@ -29,7 +29,7 @@ CONTROLS = {
     "random_word": "nlpaug:random_word",
     "fillmask-drawn": (
         "fillmask:model=mini,mask_ratio=0.15,where=any,likeness=0,choose=1,fill=parallel,share_masks=4,condition=none,"
-        "top_k=50,top_p=0.95,temperature=1.0,protect_negations=true"
+        "top_k=50,top_p=0.95,temperature=1.0,protect_negations=true,language=en,adapt=false"
     ),
 }
 """The arms that are always measured: real rows as they are, which nothing should tell apart; words deleted at random;
