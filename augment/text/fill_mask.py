@@ -53,8 +53,8 @@ JUDGED = 3
 STEADINESS = 36.0
 """How much a cosine of 1 weighs against the logarithm of a probability, fitted to the judgements of readers."""
 LARGER = (
-    "mini is a small model. A larger one writes more natural rows: --model answerdotai/ModernBERT-base (150 million"
-    " parameters, a download of 600 MB, about ten times the time)."
+    "mini is a small model. A larger one writes more natural rows: `model='answerdotai/ModernBERT-base'`"
+    " (150 million parameters, a download of 600 MB, about ten times the time)."
 )
 NEVER_FILLS = 3
 """How many words may not fill a mask: the old word and its two neighbours."""
