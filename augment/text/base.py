@@ -154,7 +154,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         originals : Originals
             The rows, and the held-out texts, which must not be learnt from.
         layout : Layout, optional
-            How the input is laid out, for other files of the same form. None if it is no file.
+            How the input is laid out, for other files of the same form. None if it is not a file.
         progress : callable, optional
             Called with the number of items just done, the total, and the word for them. The first call has 0 done.
 
