@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +41,11 @@ class Candidate:
     replacements: tuple[Replacement, ...] = ()
     steadiness: float | None = None
     """What `augment.models.steadiness.Steadiness` says of it, if the strategy has measured it."""
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    """What the strategy writes beside the row, by the names in `TextStrategy.columns`."""
+    unusable: str | None = None
+    """Why this is not a text to judge, such as ``"refusal"``. It is counted as rejected under this name, and the row is
+    tried again. None for a text."""
 
 
 class Judgement(NamedTuple):

@@ -53,9 +53,9 @@ class Trial(NamedTuple):
     candidate: Candidate | None
     """None if the source cannot give any."""
     against: str | None = None
-    """The first guard that rejects the candidate independently of other rows."""
+    """The first guard that rejects the candidate independently of other rows, or why it is no text to judge."""
     columns: Mapping[str, Any] = {}
-    """What guards measured."""
+    """What the strategy and the guards say of it."""
 
 
 Try = Callable[[Sequence[Draw]], Sequence[Trial]]
@@ -70,7 +70,7 @@ class Row(NamedTuple):
     source: int
     variant: int
     columns: Mapping[str, Any] = {}
-    """What guards measured, by the names of the output's columns."""
+    """What the strategy and the guards say of it, by the names of the output's columns."""
 
 
 class Outcome(NamedTuple):
@@ -82,7 +82,7 @@ class Outcome(NamedTuple):
     rows: list[Row]
     """The rows of the filled slots, in the order of the plan."""
     rejected: Mapping[str, int]
-    """Candidates rejected, by guard."""
+    """Candidates rejected, by guard, or by why they are no text to judge."""
     barren: list[int]
     """Sources that cannot give a candidate."""
 
@@ -142,7 +142,7 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequenc
     list of Trial
         One for each draw, in order. Each depends only on its own draw.
     """
-    trials = [Trial(candidate) for candidate in strategy.candidates(draws)]
+    trials = [_untried(candidate) for candidate in strategy.candidates(draws)]
     if len(trials) != len(draws):
         raise ValueError(f"{len(draws)} draws gave {len(trials)} candidates; a strategy gives one for each.")
     for guard in guards:
@@ -153,6 +153,11 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequenc
             measured = {name: values[n] for name, values in judgement.columns.items()}
             trials[i] = Trial(trials[i].candidate, None if passed else guard.name, {**trials[i].columns, **measured})
     return trials
+
+
+def _untried(candidate: Candidate | None) -> Trial:
+    """Return the trial of a candidate that no guard has seen."""
+    return Trial(None) if candidate is None else Trial(candidate, candidate.unusable, dict(candidate.columns))
 
 
 def binding(guards: Sequence[JudgeType], *, copies: bool) -> list[JudgeType]:

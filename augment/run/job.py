@@ -14,14 +14,13 @@ import numpy as np
 from augment.data.corpus import PROVENANCE, Corpus
 from augment.errors import InputError, counted
 from augment.generation.budget import SamplingStrategy, rows_to_make
-from augment.generation.loop import binding
 from augment.generation.plan import usable_sources
 from augment.generation.singletons import SingleRows, Singletons, single_rows
 from augment.guards.base import Guard
 from augment.guards.selection import select
 from augment.run.other_columns import KeepColumns, OtherColumns, other_columns
 from augment.seeding import seed_of
-from augment.text.base import TextStrategy, check_guards_apply, examine
+from augment.text.base import TextStrategy, added_columns, check_guards_apply, examine
 from augment.text.duplication import Random
 
 if TYPE_CHECKING:
@@ -280,9 +279,7 @@ def plan_job(
             corpus,
             keep_columns,
             of_texts=texts_made,
-            written={
-                name for guard in binding(chosen, copies=getattr(strategy, "copies", False)) for name in guard.columns
-            },
+            written=set(added_columns(strategy, chosen)) if isinstance(strategy, TextStrategy) else set(),
         ),
     )
 

@@ -18,7 +18,7 @@ from augment.run.job import Job, check_count
 from augment.run.journal import Journal
 from augment.run.manifest import Manifest, recorded
 from augment.run.workers import Workers
-from augment.text.base import TextStrategy, fitted_guards
+from augment.text.base import TextStrategy, added_columns, fitted_guards
 from augment.text.duplication import Random
 
 
@@ -67,8 +67,9 @@ class Run:
         self.guards, self.notes = fitted_guards(job.strategy, job.guards, originals)
 
     def columns(self) -> dict[str, str]:
-        """Return the columns that the guards add to the output, and their Arrow types."""
-        return {name: dtype for guard in self.guards for name, dtype in guard.columns.items()}
+        """Return the columns that the strategy and the guards add to the output, and their Arrow types."""
+        assert isinstance(self.job.strategy, TextStrategy)
+        return added_columns(self.job.strategy, self.guards)
 
     def identity(self) -> dict[str, Any]:
         """Return everything that determines the rows, as plain data. A resumed run must have the same."""

@@ -60,6 +60,10 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
     language: str | None = None
     """The language of its word lists, one of `augment.word_lists.LANGUAGES`; None if it has none."""
 
+    columns: Mapping[str, str] = {}
+    """Columns that it adds to the output, and their Arrow types, such as ``"double"``. `Candidate.columns` has the
+    values."""
+
     speed_only: ClassVar[tuple[str, ...]] = ()
     """Parameters that change the speed and not the rows: a run may be resumed with other values."""
 
@@ -347,6 +351,12 @@ def examine(
     for language, lists in used.items():
         if line := language_warning(language, list(lists), texts, sources):
             warnings.warn(line, stacklevel=3)
+
+
+def added_columns(strategy: TextStrategy, guards: Sequence[Guard]) -> dict[str, str]:
+    """Return the columns that a strategy and the guards that apply to it add to the output, and their Arrow types."""
+    active = binding(guards, copies=strategy.copies)
+    return {**strategy.columns, **{name: dtype for guard in active for name, dtype in guard.columns.items()}}
 
 
 class FittedGuards(NamedTuple):

@@ -139,6 +139,11 @@ class Composition(TextStrategy):
             )
         check_parameters(self, also=wrong)
 
+    @property
+    def columns(self) -> Mapping[str, str]:  # type: ignore[override]
+        """The columns of all parts."""
+        return {name: dtype for part in self.parts for name, dtype in part.columns.items()}
+
     def in_language(self) -> tuple[str, ...]:
         """Return what the parts know of one language alone."""
         return tuple(dict.fromkeys(what for part in self.parts for what in part.in_language()))
@@ -243,9 +248,9 @@ class Sequential(Composition):
         texts = [draw.text for draw in draws]
         for i, step in enumerate(self.steps):
             for n, candidate in enumerate(self._of_part(i, draws, texts)):
-                if candidate is None or (step.copies and not self.copies):
-                    continue
                 before = results[n]
+                if candidate is None or (step.copies and not self.copies) or (before and before.unusable):
+                    continue
                 results[n] = candidate if before is None else _joined(draws[n].text, before, candidate)
                 texts[n] = candidate.text
         return results
@@ -398,10 +403,11 @@ class _Meeting:
 
 def _joined(text: str, before: Candidate, after: Candidate) -> Candidate:
     """Combine the candidates of two steps; without replacements if one step did not record them."""
-    if after.text == before.text:
-        return before
+    if after.unusable or after.text == before.text:
+        return after if after.unusable else before
     recorded = (before.replacements or before.text == text) and after.replacements
-    return Candidate(after.text, composed(text, before.replacements, after.replacements) if recorded else ())
+    replacements = composed(text, before.replacements, after.replacements) if recorded else ()
+    return Candidate(after.text, replacements, columns={**before.columns, **after.columns})
 
 
 def _seed(seed: int, i: int) -> int:

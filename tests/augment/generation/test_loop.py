@@ -354,6 +354,21 @@ def test_a_rejection_counts_under_the_first_guard_that_makes_it():
     )
 
 
+def test_an_unusable_candidate_counts_under_its_reason_and_its_row_is_tried_again():
+    class Model:
+        copies = False
+
+        def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
+            refused = Candidate("I cannot do that.", unusable="refusal")
+            return [refused if draw.attempt < 2 else Candidate(numbered(draw), columns={"n": 7}) for draw in draws]
+
+    rows, tally = run(Model(), {"neutral": 12})  # type: ignore[arg-type]
+    assert len(rows) == 12
+    assert tally.rejections() == {"refusal": 24}
+    assert not any(tally.barren.values())
+    assert all(row.columns["n"] == 7 and "cannot" not in row.text for row in rows)
+
+
 def test_copies_meet_only_the_guards_that_bind_copies():
     held_out = [TEXTS[3], TEXTS[6].upper()]
     guards = seen([Changed(), HeldOut(near_words=50), Duplicate()], held_out)
