@@ -46,7 +46,7 @@ class Key(NamedTuple):
     arm: str
 
 
-class Answer(NamedTuple):
+class SheetAnswer(NamedTuple):
     """What a reader says about a row."""
 
     natural: bool
@@ -213,7 +213,7 @@ def read_key(path: Path) -> dict[str, Key]:
     return {row["id"]: Key(row["set"], row["kind"], row["arm"]) for row in rows}
 
 
-def read_answers(path: Path, key: Mapping[str, Key]) -> dict[str, Answer]:
+def read_answers(path: Path, key: Mapping[str, Key]) -> dict[str, SheetAnswer]:
     """Read the answers of a reader: a table with the columns `id`, `natural` and, if it was asked, `label`.
 
     Parameters
@@ -225,7 +225,7 @@ def read_answers(path: Path, key: Mapping[str, Key]) -> dict[str, Answer]:
 
     Returns
     -------
-    dict of str to Answer
+    dict of str to SheetAnswer
 
     Raises
     ------
@@ -239,16 +239,18 @@ def read_answers(path: Path, key: Mapping[str, Key]) -> dict[str, Answer]:
         what = f"has the ids {listed(unknown)}, which the key lacks" if unknown else f"lacks the ids {listed(missing)}"
         raise InputError(f"{path}: {what}. Give one answer for each row of the sheet.")
     asked = "label" in rows[0] and any(row["label"].strip() for row in rows)
-    return {row["id"]: Answer(_yes(path, row, "natural"), _yes(path, row, "label") if asked else None) for row in rows}
+    return {
+        row["id"]: SheetAnswer(_yes(path, row, "natural"), _yes(path, row, "label") if asked else None) for row in rows
+    }
 
 
-def readings(key: Mapping[str, Key], answers: Sequence[Mapping[str, Answer]]) -> list[Reading]:
+def readings(key: Mapping[str, Key], answers: Sequence[Mapping[str, SheetAnswer]]) -> list[Reading]:
     """Return the share of natural rows, and of rows whose class is right, for each set and arm.
 
     Parameters
     ----------
     key : mapping of str to Key
-    answers : sequence of mappings of str to Answer
+    answers : sequence of mappings of str to SheetAnswer
         One for each reader.
 
     Returns
@@ -269,14 +271,14 @@ def readings(key: Mapping[str, Key], answers: Sequence[Mapping[str, Answer]]) ->
 
 
 def agreement(
-    question: Literal["natural", "label"], one: Mapping[str, Answer], other: Mapping[str, Answer]
+    question: Literal["natural", "label"], one: Mapping[str, SheetAnswer], other: Mapping[str, SheetAnswer]
 ) -> ReaderAgreement:
     """Return how often two readers give the same answer to a question.
 
     Parameters
     ----------
     question : {"natural", "label"}
-    one, other : mapping of str to Answer
+    one, other : mapping of str to SheetAnswer
 
     Returns
     -------

@@ -23,8 +23,8 @@ from benchmarks.quality.compared_rows import CONTROLS, ClassOfFile, NamedStrateg
 from benchmarks.quality.distance import changed_shares, distance, equally_changed
 from benchmarks.quality.fluency import MadeSet, arms_of
 from benchmarks.quality.reading_sheet import (
-    Answer,
     Key,
+    SheetAnswer,
     agreement,
     drawn_rows,
     key_of,
@@ -249,8 +249,8 @@ def test_the_sheet_gives_nothing_away_and_the_key_all(made, table, tmp_path):
 
 def test_scores_are_what_one_counts_by_hand():
     key = {str(i): Key("s", "new" if i < 4 else "real", "fill" if i < 4 else "") for i in range(8)}
-    one = {str(i): Answer(i >= 2, True) for i in range(8)}  # natural: 2 of 4 new rows, 4 of 4 real rows
-    two = {str(i): Answer(i >= 1, i != 3) for i in range(8)}  # 3 of 4 new rows, 4 of 4 real rows
+    one = {str(i): SheetAnswer(i >= 2, True) for i in range(8)}  # natural: 2 of 4 new rows, 4 of 4 real rows
+    two = {str(i): SheetAnswer(i >= 1, i != 3) for i in range(8)}  # 3 of 4 new rows, 4 of 4 real rows
     real, new = readings(key, [one, two])
     assert (real.arm, real.natural.rows, real.natural.share) == ("real", 4, 1.0)
     assert (new.arm, new.natural.rows, new.natural.share) == ("fill", 4, 5 / 8)
