@@ -41,7 +41,7 @@ class Candidate:
     replacements: tuple[Replacement, ...] = ()
     steadiness: float | None = None
     """What `augment.models.steadiness.Steadiness` says of it, if the strategy has measured it."""
-    columns: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What the strategy writes beside the row, by the names in `TextStrategy.columns`."""
     unusable: str | None = None
     """Why this is not a text to judge, such as ``"refusal"``. It is counted as rejected under this name, and the row is
