@@ -53,6 +53,9 @@ class Guard:
     """One line for lists of guards."""
     binds_copies: ClassVar[bool] = False
     """Whether it also judges strategies whose new rows are copies by design."""
+    of_edits: ClassVar[bool] = False
+    """Whether it compares a candidate with the source that it was edited from. If the rows of a strategy are no edits
+    (`TextStrategy.edits`), it is asked only if it is named."""
     columns: Mapping[str, str] = {}
     """Columns that it adds to the output, and their Arrow types."""
     by_default: bool = False

@@ -15,6 +15,7 @@ class Changed(Guard):
 
     name: ClassVar[str] = "changed"
     summary: ClassVar[str] = "differs from its source in more than case and punctuation"
+    of_edits: ClassVar[bool] = True
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Compare folded texts."""

@@ -37,6 +37,7 @@ class Fluency(Guard):
 
     name: ClassVar[str] = "fluency"
     summary: ClassVar[str] = "leaves the words around its changes as they were"
+    of_edits: ClassVar[bool] = True
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "least": [Interval(Real, -1, 1, closed="both")],

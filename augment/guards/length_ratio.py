@@ -25,6 +25,7 @@ class LengthRatio(Guard):
 
     name: ClassVar[str] = "length_ratio"
     summary: ClassVar[str] = "is neither much shorter nor much longer than its source"
+    of_edits: ClassVar[bool] = True
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "low": [Interval(Real, 0, 1, closed="right")],

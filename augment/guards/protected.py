@@ -35,6 +35,7 @@ class ProtectedSpan(Guard):
 
     name: ClassVar[str] = "protected_span"
     summary: ClassVar[str] = "holds the negations and other protected spans of its source, and no others"
+    of_edits: ClassVar[bool] = True
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "protect": [TextTuple("words and phrases")],

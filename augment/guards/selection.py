@@ -75,6 +75,7 @@ def select(
     *,
     budget: Mapping[Any, int] | None = None,
     rows: int = 0,
+    edits: bool = True,
 ) -> list[Guard]:
     """Return fresh guards in the order in which they judge.
 
@@ -86,11 +87,15 @@ def select(
         `ONLY` stands before one of them, or ``"none"`` is among them, those of `DEFAULT` that are not named are left
         out: ``["only:similarity"]``, ``["none"]``, ``["none", Similarity(low=0.7)]``.
     own : sequence of Guard, default=()
-        Guards that the strategy brings. Those with `Guard.by_default` are left out like those of `DEFAULT`.
+        Guards that the strategy brings. They take the place of those of `DEFAULT` with their names. Those with
+        `Guard.by_default` are left out like those of `DEFAULT`.
     budget : mapping of label to int, optional
         Rows to make of each class.
     rows : int, default=0
         Rows of the output. With `budget` it decides which of the default guards suit. Without `budget` all of them do.
+    edits : bool, default=True
+        Whether the new rows are edits of their sources. If not, guards with `Guard.of_edits` are asked only if they
+        are named.
 
     Returns
     -------
@@ -107,16 +112,17 @@ def select(
     ['changed', 'length_ratio', 'held_out', 'duplicate', 'near_duplicate', 'similarity', 'agreement']
     """
     guards, alone = choice(named)
-    if not alone:
-        guards += suiting(guards, budget, rows)
     names = {guard.name for guard in guards}
-    guards += [GUARDS.create(name, {}) for name in ALWAYS if name not in names]
     guards += [guard for guard in own if guard.name not in names and not (alone and guard.by_default)]
+    added = [] if alone else suiting(guards, budget, rows, edits=edits)
+    names = {guard.name for guard in (*guards, *added)}
+    added += [GUARDS.create(name, {}) for name in ALWAYS if name not in names]
+    guards += [guard for guard in added if edits or not guard.of_edits]
     order = {name: place for place, name in enumerate(GUARDS.own)}
     return sorted(guards, key=lambda guard: order.get(guard.name, len(order)))
 
 
-def asked_by_default(guards: Sequence[Guard], notes: Container[str]) -> list[Guard]:
+def asked_by_default(guards: Sequence[Guard], notes: Container[str], own: Sequence[Guard] = ()) -> list[Guard]:
     """Mark those guards of an earlier run that were default ones, so that their fit says again what it finds.
 
     Parameters
@@ -125,6 +131,8 @@ def asked_by_default(guards: Sequence[Guard], notes: Container[str]) -> list[Gua
         All that the run asked. Those among the notes get `Guard.by_default`.
     notes : container of str
         The names of the default guards that had something to say; see `augment.text.base.FittedGuards`.
+    own : sequence of Guard, default=()
+        Those that the strategy brings.
 
     Returns
     -------
@@ -134,13 +142,14 @@ def asked_by_default(guards: Sequence[Guard], notes: Container[str]) -> list[Gua
     for guard in guards:
         guard.by_default = guard.name in notes
     names = {guard.name for guard in guards}
-    left_out = [guard for guard in map(GUARDS.parse, DEFAULT) if guard.name in notes and guard.name not in names]
+    default = {guard.name: guard for guard in (*map(GUARDS.parse, DEFAULT), *own)}
+    left_out = [guard for name, guard in default.items() if name in notes and name not in names]
     for guard in left_out:
         guard.by_default = True
     return left_out
 
 
-def suiting(named: Sequence[Guard], budget: Mapping[Any, int] | None, rows: int) -> list[Guard]:
+def suiting(named: Sequence[Guard], budget: Mapping[Any, int] | None, rows: int, *, edits: bool = True) -> list[Guard]:
     """Return the default guards that suit the data and are not named.
 
     `near_duplicate` suits if there are not too many rows, `polarity` if rows of a polar class are made, and `agreement`
@@ -150,7 +159,7 @@ def suiting(named: Sequence[Guard], budget: Mapping[Any, int] | None, rows: int)
     Parameters
     ----------
     named : sequence of Guard
-    budget, rows
+    budget, rows, edits
         See `select`.
 
     Returns
@@ -160,6 +169,7 @@ def suiting(named: Sequence[Guard], budget: Mapping[Any, int] | None, rows: int)
     """
     names = {guard.name for guard in named}
     default = [guard for guard in map(GUARDS.parse, DEFAULT) if guard.name not in names]
+    default = [guard for guard in default if edits or not guard.of_edits]
     if budget is not None:
         default = [guard for guard in default if guard.suits(budget, rows)]
         if "polarity" in {*names, *(guard.name for guard in default)}:

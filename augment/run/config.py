@@ -359,7 +359,7 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         encoder, encoder_identity = _encoder(recorded.encoder, options, strategy)
         brought = _brought(recorded.strategy) if parts else []
         built = None if parts is None else [GUARDS.from_config(part.config()) for part in parts]
-        left_out = asked_by_default(built or (), recorded.guard_notes or {})
+        left_out = asked_by_default(built or (), recorded.guard_notes or {}, _own_guards(recorded.strategy))
         if recorded.output_encoding is not None:
             checked_encoding(recorded.output_encoding)
         if "strategy" not in options:
@@ -423,9 +423,13 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
 
 def _brought(part: _Part | None) -> list[dict[str, Any]]:
     """Return the guards that the strategy of a file needs and brings itself. Another strategy brings its own."""
+    return [guard.to_config() for guard in _own_guards(part) if not guard.by_default]
+
+
+def _own_guards(part: _Part | None) -> list[Guard]:
+    """Return the guards that the strategy of a file brings."""
     strategy = STRATEGIES.from_config(_Part(name=STRATEGY).config() if part is None else part.config())
-    own = strategy.own_guards() if isinstance(strategy, TextStrategy) else []
-    return [guard.to_config() for guard in own if not guard.by_default]
+    return strategy.own_guards() if isinstance(strategy, TextStrategy) else []
 
 
 def _check_sections(recorded: RunConfig, strategy: TextStrategy | VectorSampler) -> None:

@@ -259,7 +259,7 @@ def plan_job(
     chosen: tuple[Guard, ...] = ()
     if isinstance(strategy, TextStrategy):
         whole = len(corpus.table) + sum(budget.values())
-        chosen = tuple(select(guards, strategy.own_guards(), budget=budget, rows=whole))
+        chosen = tuple(select(guards, strategy.own_guards(), budget=budget, rows=whole, edits=strategy.edits))
         examine(strategy, chosen, corpus.texts, {label: sources[label] for label, rows in budget.items() if rows})
     return Job(
         corpus=corpus,

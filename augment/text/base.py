@@ -57,6 +57,10 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
     copies: bool = False
     """Whether its new rows are copies by design, and exempt from the guards against them."""
 
+    edits: bool = True
+    """Whether its new rows are edits of their sources. Guards that compare the two, such as `length_ratio` and
+    `polarity`, are asked by default only then."""
+
     language: str | None = None
     """The language of its word lists, one of `augment.word_lists.LANGUAGES`; None if it has none."""
 
@@ -250,7 +254,8 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         budget = rows_to_make(self.sampling_strategy, counts)
         single_rows(None, self, rows, sources, budget)
         check_guards_apply(self, self.guards)
-        chosen = select(self.guards, self.own_guards(), budget=budget, rows=len(rows) + sum(budget.values()))
+        whole = len(rows) + sum(budget.values())
+        chosen = select(self.guards, self.own_guards(), budget=budget, rows=whole, edits=self.edits)
         examine(self, chosen, rows, {label: sources[label] for label, wanted in budget.items() if wanted})
         self.random_state_ = seed_of(self.random_state)
         originals = Originals(rows, labels, [], self.random_state_, language=self.language)

@@ -77,6 +77,11 @@ class Composition(TextStrategy):
         return all(part.copies for part in self.parts)
 
     @property
+    def edits(self) -> bool:  # type: ignore[override]
+        """Whether all parts edit their sources."""
+        return all(part.edits for part in self.parts)
+
+    @property
     def language(self) -> str | None:  # type: ignore[override]
         """The language of the parts' word lists."""
         return next((part.language for part in self.parts if part.language), None)

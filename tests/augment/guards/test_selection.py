@@ -113,6 +113,21 @@ def test_guards_of_the_strategy_join_in_unless_they_are_chosen_with_other_parame
     assert "protected_span" in names(["none"], own=[own])
 
 
+def test_a_guard_of_the_strategy_takes_the_place_of_the_default_one_with_its_name():
+    own = Agreement(model="mini", least=None)
+    own.by_default = True
+    assert own in select(None, [own])
+    assert names(None, own=[own]).count("agreement") == 1
+    assert "agreement" not in names(["none"], own=[own])
+
+
+def test_guards_that_compare_with_the_source_are_asked_of_rows_that_are_no_edits_only_if_they_are_named():
+    chosen = names(None, edits=False, budget={"positive": 3}, rows=9)
+    assert set(chosen) == {"held_out", "duplicate", "near_duplicate", "agreement"}
+    assert "length_ratio" in names(["length_ratio"], edits=False)
+    assert "protected_span" in names(None, own=[ProtectedSpan()], edits=False)
+
+
 def test_a_guard_that_the_registry_does_not_know_stands_last():
     assert names([Own(), "agreement", Changed()])[-2:] == ["agreement", "own"]
 
