@@ -207,17 +207,21 @@ def upsample_command(
     from augment.run.config import settle
     from augment.run.file_run import Destination, make_file, plan_file
     from augment.run.notes import on_job
+    from augment.run.text_run import forecast
     from augment.upsampling import check_paths, report_on
 
     destination = None if output is None else Destination(output, overwrite, resume, output_encoding)
     if destination is not None:
         check_paths(destination, report)
     request = settle(config, _chosen_options(context, parameters, others))
-    check_there(models=[others["model"], others["encoder"]])
+    if not getattr(request.strategy, "asks", False):  # what a service calls its model, it knows alone
+        check_there(models=[others["model"], others["encoder"]])
     if dry_run or destination is None:
         job = plan_file(request, destination, workers=workers, strict=strict)
         if not quiet:
             _show_plan(job)
+            if line := forecast(job):
+                note(line, err=False)
             for line in on_job(job):
                 note(line, err=False)
         return

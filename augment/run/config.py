@@ -74,6 +74,7 @@ class _Part(Settings):
     name: str
     parameters: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
     identity: dict[str, Any] | None = None
+    record: dict[str, Any] | None = None
 
     def config(self) -> dict[str, Any]:
         """Return the configuration for a registry."""

@@ -18,11 +18,12 @@ from augment.errors import FormatError, InputError, Interrupted, OutputError, Sh
 from augment.files import check_writable, clear_leftovers, staged_text
 from augment.generation.loop import Row
 from augment.run.config import RunRequest
-from augment.run.job import Job, check_count, plan_job
+from augment.run.job import Job, check_workers, plan_job
 from augment.run.journal import Journal, check_no_journal, journal_path
 from augment.run.manifest import Manifest, manifest_path
 from augment.run.text_run import Run
 from augment.run.text_table import extended_batches
+from augment.text.base import TextStrategy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,7 +194,7 @@ def plan_file(
     OutputError
         If the output is one of the files that are read.
     """
-    check_count("workers", workers)
+    check_workers(workers, request.strategy)
     if request.encoder is not None:
         _check_for_vectors(request, destination, workers)
     if destination is not None:
@@ -283,6 +284,8 @@ def _make_texts(
     examples: int,
 ) -> FileResult:
     """Carry out the job of a text strategy."""
+    assert isinstance(job.strategy, TextStrategy)
+    job.strategy.keep_beside(destination.output)
     run = Run(job, workers=workers, progress=progress)
     request.check_models(run.guards)
     if log is not None:

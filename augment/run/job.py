@@ -82,6 +82,22 @@ def check_count(name: str, value: Any) -> None:
         raise InputError(f"`{name}` must be a whole number, 1 or more. Got {value!r:.60}.")
 
 
+def check_workers(workers: Any, strategy: TextStrategy | VectorSampler) -> None:
+    """Refuse a number of processes that is none, and several for a strategy that asks a service.
+
+    Raises
+    ------
+    InputError
+        Naming the parameter.
+    """
+    check_count("workers", workers)
+    if workers > 1 and getattr(strategy, "asks", False):
+        raise InputError(
+            f"`workers` is for strategies that compute, and {strategy.name!r} asks several requests at a time in one"
+            " process. Leave it out."
+        )
+
+
 def check_strategy(strategy: Any) -> None:
     """Refuse what is not a strategy of ours: another class, the class itself, a sampler of another library.
 

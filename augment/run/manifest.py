@@ -27,7 +27,7 @@ class Manifest:
     against: list[dict[str, Any]]
     """Name and rows of each held-out file."""
     strategy: dict[str, Any]
-    """Name, parameters, and the identity of its model."""
+    """Name, parameters, the identity of its model, and what became known while rows were made, if anything did."""
     guards: list[dict[str, Any]]
     """Name and parameters, in the order in which they judged."""
     sampling_strategy: Any
@@ -122,6 +122,9 @@ def recorded(
     -------
     Manifest
     """
+    strategy = {**registry.STRATEGIES.to_config(job.strategy), "identity": job.strategy.identity()}
+    if isinstance(job.strategy, TextStrategy) and (record := job.strategy.record()):
+        strategy["record"] = record
     return Manifest(
         input={
             "name": job.corpus.name,
@@ -144,7 +147,7 @@ def recorded(
             }
             for file in job.held_out
         ],
-        strategy={**registry.STRATEGIES.to_config(job.strategy), "identity": job.strategy.identity()},
+        strategy=strategy,
         guards=[{**registry.GUARDS.to_config(guard), "identity": guard.identity()} for guard in guards],
         sampling_strategy=_repeatable(job),
         seed=job.seed,

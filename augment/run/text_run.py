@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from augment import registry
 from augment._version import __version__
+from augment.generation.candidates import Draw
 from augment.generation.loop import Row, Tally, Try, binding, generate, try_draws
+from augment.generation.plan import slots
 from augment.guards.base import Originals
 from augment.identity import digest, installed_versions
-from augment.run.job import Job, check_count
+from augment.run.job import Job, check_workers
 from augment.run.journal import Journal
 from augment.run.manifest import Manifest, recorded
 from augment.run.workers import Workers
@@ -49,19 +51,12 @@ class Run:
     """
 
     def __init__(self, job: Job, *, workers: int = 1, progress: Callable[[int, int, str], None] | None = None) -> None:
-        check_count("workers", workers)
+        check_workers(workers, job.strategy)
         self.job = job
         self.workers = workers
         self.start = time.perf_counter()
         assert isinstance(job.strategy, TextStrategy)
-        originals = Originals(
-            job.corpus.texts,
-            job.corpus.named_labels(),
-            [text for file in job.held_out for text in file.texts],
-            job.seed,
-            job.corpus.is_synthetic,
-            job.strategy.language,
-        )
+        originals = _originals(job)
         job.strategy.learn(originals, layout=job.corpus.layout, progress=progress)
         job.strategy.prepare()
         self.guards, self.notes = fitted_guards(job.strategy, job.guards, originals)
@@ -164,3 +159,46 @@ class Run:
             rejected=dict(tally.rejections()),
         )
         return MadeRows(rows if journal is None else journal, manifest)
+
+
+def forecast(job: Job) -> str:
+    """Return in a line what a job will cost besides time; an empty string if nothing. No model is opened.
+
+    Parameters
+    ----------
+    job : Job
+        From `plan_job`.
+
+    Returns
+    -------
+    str
+        See `augment.text.base.TextStrategy.forecast`.
+    """
+    if not isinstance(job.strategy, TextStrategy):
+        return ""
+    return job.strategy.forecast(_originals(job), _first_draws(job))
+
+
+def _originals(job: Job) -> Originals:
+    """Return what strategies and guards learn from."""
+    assert isinstance(job.strategy, TextStrategy)
+    return Originals(
+        job.corpus.texts,
+        job.corpus.named_labels(),
+        [text for file in job.held_out for text in file.texts],
+        job.seed,
+        job.corpus.is_synthetic,
+        job.strategy.language,
+    )
+
+
+def _first_draws(job: Job) -> Iterator[Draw]:
+    """Yield the first try at each row of the plan, but for rows that are copies."""
+    budget = job.budget | dict.fromkeys(job.single_rows.copied, 0)
+    for stream, (label, wanted) in enumerate(budget.items()):
+        first = job.first_variants.get(label, 0)
+        plan = slots(
+            job.sources[label], seed=job.seed, stream=stream, wanted=wanted, first=first, limit=job.max_per_source
+        )
+        for slot in islice(plan, wanted):
+            yield Draw(job.corpus.texts[slot.source] or "", label, slot.source, slot.variant, 0, job.seed)

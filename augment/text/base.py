@@ -5,8 +5,9 @@ from __future__ import annotations
 import abc
 import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -71,6 +72,10 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
     speed_only: ClassVar[tuple[str, ...]] = ()
     """Parameters that change the speed and not the rows: a run may be resumed with other values."""
 
+    asks: bool = False
+    """Whether it asks a service, several requests at a time. Then a run has one process, and its `model` may be a name
+    that only the service knows."""
+
     learnt_: Any = None
     """What `learn` has learnt, as plain data; other processes get it, too. None if nothing."""
 
@@ -128,7 +133,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         check_parameters(self)
 
     def examine(self, texts: Sequence[str | None], sources: Mapping[Any, Sequence[int] | np.ndarray]) -> None:
-        """Warn of sources that this strategy is not made for. Called once before a run, after `check`.
+        """Look at the sources: warn of those that it is not made for. Called once before a run, after `check`.
 
         Parameters
         ----------
@@ -136,6 +141,11 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
             All texts.
         sources : mapping of label to sequence of int
             The places of the sources of each class that gets new rows.
+
+        Raises
+        ------
+        InputError
+            If a small file that it needs cannot be used. Models are opened later, in `prepare`.
 
         Warns
         -----
@@ -214,6 +224,37 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
                 f"The configuration is of {strategy.name!r}, which is not a {cls.__name__}: call TextStrategy's."
             )
         return strategy
+
+    def keep_beside(self, output: Path) -> None:
+        """Note where the output will stand, for files of its own beside it. Called before `learn`, if there is a file.
+
+        Parameters
+        ----------
+        output : Path
+            The output.
+        """
+        return
+
+    def forecast(self, originals: Originals, draws: Iterable[Draw]) -> str:
+        """Return in a line what a run will cost, for a look at its plan. Called after `check` and `examine`.
+
+        Parameters
+        ----------
+        originals : Originals
+            As for `learn`.
+        draws : iterable of Draw
+            The first try at each row of the plan.
+
+        Returns
+        -------
+        str
+            Empty if it costs nothing but time.
+        """
+        return ""
+
+    def record(self) -> dict[str, Any]:
+        """Return what has become known while the rows were made, such as tokens to be paid for, for the manifest."""
+        return {}
 
     def own_guards(self) -> list[Guard]:
         """Return guards that this strategy needs besides the chosen ones; with `Guard.by_default`, that suit it."""

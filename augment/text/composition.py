@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -149,6 +150,11 @@ class Composition(TextStrategy):
         """The columns of all parts."""
         return {name: dtype for part in self.parts for name, dtype in part.columns.items()}
 
+    @property
+    def asks(self) -> bool:  # type: ignore[override]
+        """Whether a part asks a service."""
+        return any(part.asks for part in self.parts)
+
     def in_language(self) -> tuple[str, ...]:
         """Return what the parts know of one language alone."""
         return tuple(dict.fromkeys(what for part in self.parts for what in part.in_language()))
@@ -187,6 +193,15 @@ class Composition(TextStrategy):
     def identity(self) -> dict[str, Any]:
         """Return what determines the rows of each part beside its parameters."""
         return {"parts": [part.identity() for part in self.parts]}
+
+    def keep_beside(self, output: Path) -> None:
+        """Tell the parts where the output will stand."""
+        for part in self.parts:
+            part.keep_beside(output)
+
+    def record(self) -> dict[str, Any]:
+        """Return the records of the parts that have one, by their places."""
+        return {f"{self.holds}[{i}]": record for i, part in enumerate(self.parts) if (record := part.record())}
 
     def advice(self) -> str:
         """Return the advice of the parts, each once."""
