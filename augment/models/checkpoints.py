@@ -25,6 +25,7 @@ MODEL_TYPES = "counterpoise.model_types"
 """Entry-point group: a `model_type` of transformers, and the module whose import makes it known."""
 SAFE = {"use_safetensors": True, "trust_remote_code": False}
 """Load no pickles, and run no code that comes with a model."""
+_CAUSAL = "Give one that writes texts, e.g. 'Qwen/Qwen2.5-0.5B-Instruct'."
 DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 
 
@@ -264,6 +265,49 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
     return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in)
 
 
+def load_causal_lm(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
+    """Open a causal language model, one that writes a text from left to right.
+
+    Parameters
+    ----------
+    name, revision, device, dtype
+        As in `load_masked_lm`, but that ``"auto"`` never takes int8, which such a model cannot be computed in.
+
+    Returns
+    -------
+    Checkpoint
+        In eval mode. Unlike those of other models its weights are of the type `dtype`: there are billions of them.
+
+    Raises
+    ------
+    ModelError
+        If the model does not exist, is not a causal LM, has no fast tokenizer, or its weights are not safetensors.
+    InputError
+        If the device or the dtype cannot be used.
+    """
+    source = place_of(name, revision)  # before heavy imports
+    from transformers import AutoModelForCausalLM
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    kind: Any = AutoModelForCausalLM  # its types know no report
+    place = _device(device)
+    if dtype == "int8":
+        raise InputError(f"The causal language model {name!r} cannot be computed in int8. Give the dtype 'auto'.")
+    computed_in = _dtype(dtype, place)
+    with quiet(), _one_line(name), _asked_once(source):
+        model, report = kind.from_pretrained(
+            source, revision=revision, dtype=computed_in, **SAFE, output_loading_info=True
+        )
+        tokenizer = _fast_tokenizer(source, revision)
+    missing = sorted(report["missing_keys"])
+    masked = model.config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    if missing or (masked and not getattr(model.config, "is_decoder", False)):
+        reason = f"its checkpoint lacks {_and_more(missing)}" if missing else "it fills masks"
+        raise ModelError(f"The model {name!r} is not a causal language model: {reason}. {_CAUSAL}")
+    model.eval().to(place)
+    return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in)
+
+
 def _agree_on_padding(name: str, model: Any, tokenizer: PreTrainedTokenizerFast) -> None:
     """Give a model and its tokenizer the same padding token, if one of them has none.
 
@@ -442,6 +486,8 @@ def _one_line(name: str) -> Iterator[None]:
                 f"The model {name!r} is not a masked language model. Give one, e.g. 'mini' or"
                 " 'google-bert/bert-base-uncased'."
             ) from error
+        if "AutoModelForCausalLM" in reason:
+            raise ModelError(f"The model {name!r} is not a causal language model. {_CAUSAL}") from error
         raise ModelError(
             f"The model {name!r} cannot be loaded: it is neither bundled ({', '.join(BUNDLED)}) nor a folder with"
             f" config.json, safetensors weights and a tokenizer, nor reachable on the hub. {reason}"
