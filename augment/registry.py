@@ -286,6 +286,7 @@ STRATEGIES = Registry(
     "augment.text.base:TextStrategy",
     {
         "fillmask": "augment.text.fill_mask:FillMask",
+        "seq2seq": "augment.text.seq2seq:Seq2Seq",
         "random": "augment.text.duplication:Random",
         "nlpaug:keyboard": "augment.text.nlpaug_edits:KeyboardEdit",
         "nlpaug:ocr": "augment.text.nlpaug_edits:OcrEdit",

@@ -18,7 +18,7 @@ STREAMS = (
     *("vectors", "surplus", "network"),
     *("epoch", "sample", "redraw", "balance"),
     *("repetition", "dropout", "held_out"),
-    *("subset", "fillings"),
+    *("subset", "fillings", "beams"),
 )
 """The purposes that random numbers are drawn for. Each has its own generators. Add new ones at the end only."""
 

@@ -2,6 +2,7 @@ from .checkpoints import Checkpoint as Checkpoint
 from .checkpoints import load_classifier as load_classifier
 from .checkpoints import load_encoder as load_encoder
 from .checkpoints import load_masked_lm as load_masked_lm
+from .checkpoints import load_seq2seq as load_seq2seq
 from .encoder import Encoders as Encoders
 from .encoder import TextEncoder as TextEncoder
 from .masked_lm import MaskedLM as MaskedLM

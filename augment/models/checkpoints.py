@@ -7,9 +7,11 @@ import hashlib
 import logging
 import os
 import textwrap
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -308,6 +310,48 @@ def load_causal_lm(name: str, *, revision: str | None = None, device: str = "aut
     return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in)
 
 
+def load_seq2seq(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
+    """Open a sequence-to-sequence model: a translator or a paraphraser.
+
+    Parameters
+    ----------
+    name, revision, device, dtype
+        As in `load_masked_lm`, but that ``"auto"`` never takes int8.
+
+    Returns
+    -------
+    Checkpoint
+        With float32 weights, in eval mode. Its tokenizer need not be a fast one.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, it is not a sequence-to-sequence model, its checkpoint lacks weights, its weights are
+        not safetensors, or its tokenizer needs a package that is not installed.
+    InputError
+        If the device or the dtype cannot be used.
+    """
+    source = place_of(name, revision)  # before heavy imports
+    from transformers import AutoModelForSeq2SeqLM
+
+    place = _device(device)
+    computed_in = _dtype(dtype, place)
+    with quiet(), _one_line(name), _asked_once(source), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Recommended: pip install sacremoses")  # for other punctuation than ours
+        model, report = AutoModelForSeq2SeqLM.from_pretrained(
+            source, revision=revision, dtype="float32", **SAFE, output_loading_info=True
+        )
+        tokenizer = _tokenizer(source, revision)
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"The model {name!r} is not a trained sequence-to-sequence model: its checkpoint lacks"
+            f" {_and_more(missing)}. Give a checkpoint saved from a ...ForConditionalGeneration class."
+        )
+    model.eval().to(place)
+    return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in)
+
+
 def _agree_on_padding(name: str, model: Any, tokenizer: PreTrainedTokenizerFast) -> None:
     """Give a model and its tokenizer the same padding token, if one of them has none.
 
@@ -353,15 +397,20 @@ def _and_more(missing: list[str]) -> str:
 
 
 def _fast_tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFast:
+    tokenizer = _tokenizer(source, revision)
+    if not tokenizer.is_fast:
+        raise ModelError(f"The tokenizer of {source!r} gives no character offsets. A fast tokenizer is needed.")
+    return tokenizer
+
+
+def _tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFast:
     from transformers import AutoTokenizer
 
     tokenizer: Any = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
-    if not tokenizer.is_fast:
-        raise ModelError(f"The tokenizer of {source!r} gives no character offsets. A fast tokenizer is needed.")
     if set(tokenizer.get_vocab()) <= set(tokenizer.all_special_tokens):
         raise ModelError(f"There is no tokenizer in {source!r}, or it is empty. Save the model's tokenizer beside it.")
-    fast: PreTrainedTokenizerFast = tokenizer
-    return fast
+    opened: PreTrainedTokenizerFast = tokenizer
+    return opened
 
 
 def _identity(source: str, revision: str | None) -> str:
@@ -488,6 +537,16 @@ def _one_line(name: str) -> Iterator[None]:
             ) from error
         if "AutoModelForCausalLM" in reason:
             raise ModelError(f"The model {name!r} is not a causal language model. {_CAUSAL}") from error
+        if "AutoModelForSeq2SeqLM" in reason:
+            raise ModelError(
+                f"The model {name!r} is not a sequence-to-sequence model. Give a translator or a paraphraser, e.g."
+                " 'Helsinki-NLP/opus-mt-en-de' and 'Helsinki-NLP/opus-mt-de-en', or a T5 model."
+            ) from error
+        if "sentencepiece" in str(error).lower() and find_spec("sentencepiece") is None:
+            raise ModelError(
+                f"The tokenizer of {name!r} needs the package sentencepiece, which is not installed. Install it: pip"
+                " install 'counterpoise[seq2seq]'."
+            ) from error
         raise ModelError(
             f"The model {name!r} cannot be loaded: it is neither bundled ({', '.join(BUNDLED)}) nor a folder with"
             f" config.json, safetensors weights and a tokenizer, nor reachable on the hub. {reason}"

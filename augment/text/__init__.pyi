@@ -11,3 +11,4 @@ from .nlpaug_edits import RandomWordEdit as RandomWordEdit
 from .nlpaug_edits import SpellingEdit as SpellingEdit
 from .nlpaug_edits import SplitEdit as SplitEdit
 from .nlpaug_edits import SynonymEdit as SynonymEdit
+from .seq2seq import Seq2Seq as Seq2Seq

@@ -27,11 +27,14 @@ from augment.text.nlpaug_edits import KeyboardEdit
 
 ROWS = (["one two", "three four", "five", "six", "seven"], ["rare", "rare", "often", "often", "often"])
 REQUIRED: dict[str, dict[str, Any]] = {"sequential": {"steps": [Random()]}, "one_of": {"choices": [Random()]}}
+REQUIRED["seq2seq"] = {"models": ("some/model",)}
 """Parameters without a default."""
 ENGLISH_ALONE = {("nlpaug:spelling", "language"), ("nlpaug:synonym", "language")}
 """Parameters with a single value."""
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("fillmask", "adapt_on"): {"adapt": True},
+    ("seq2seq", "src_lang"): {"tgt_lang": ("other",)},
+    ("seq2seq", "tgt_lang"): {"src_lang": ("other",)},
     ("one_of", "weights"): {"choices": [Random()]},
     ("agreement", "teacher"): {},
 }
@@ -99,7 +102,7 @@ def test_every_parameter_is_checked_and_told_in_the_manifest(registry: Registry,
 def test_parameters_of_speed_alone_reach_the_object(name: str):
     cls = STRATEGIES.find(name)
     for parameter in cls.speed_only:
-        assert getattr(cls(**{parameter: 3}), parameter) == 3
+        assert getattr(cls(**REQUIRED.get(name, {}), **{parameter: 3}), parameter) == 3
 
 
 @pytest.mark.parametrize("name", list(STRATEGIES.own))
