@@ -62,7 +62,7 @@ def described(registry: Registry, name: str, example: str) -> str:
         formatter.write_dl(rows)
     telling = [p for p in parameters.values() if p.default not in (None, (), "", p.empty)]
     shown = next((p for p in telling if isinstance(p.default, float)), telling[0] if telling else None)
-    if shown is not None:
+    if shown is not None and all(p.default is not p.empty for p in parameters.values()):
         with formatter.section("Example"):
             write_line(formatter, example.format(name=shown.name, value=_plain(shown.default)))
     return formatter.getvalue().rstrip("\n")

@@ -141,7 +141,7 @@ class SequenceToSequence:
 
     def _texts(self, output: np.ndarray) -> list[str | None]:
         """Decode answers; None for one without an end."""
-        ended = np.isin(output[:, 1:], self._ends).any(axis=1)
+        ended = np.any(np.isin(output[:, 1:], self._ends), axis=1)
         texts = self.checkpoint.tokenizer.batch_decode(output, skip_special_tokens=True)
         return [text.strip() if end else None for text, end in zip(texts, ended.tolist(), strict=True)]
 

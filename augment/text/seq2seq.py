@@ -73,7 +73,7 @@ class Seq2Seq(TextStrategy):
     device : str, default="auto"
         See `augment.models.checkpoints.load_masked_lm`.
     dtype : {"auto", "float32", "bfloat16", "float16", "int8"}, default="auto"
-        See `augment.models.checkpoints.load_masked_lm`; ``"auto"`` never takes int8.
+        The type of the linear maps. ``"auto"`` takes bfloat16 if the device computes in it natively, otherwise float32.
     sampling_strategy, random_state, guards
         See `TextStrategy`.
 
@@ -257,7 +257,7 @@ class Seq2Seq(TextStrategy):
         """Return what the model at a place of the chain reads; None for a text longer than its window, or none."""
         link = self._chain[place]
         if self.src_lang:
-            link.checkpoint.tokenizer.src_lang = self.src_lang[place]  # type: ignore[attr-defined]
+            link.checkpoint.tokenizer.src_lang = self.src_lang[place]
         prefix = f"{self.prefixes[place].strip()} " if self.prefixes else ""
         rows = link.tokens([prefix + text for text in texts])
         return [row if text.strip() else None for row, text in zip(rows, texts, strict=True)]
