@@ -42,6 +42,7 @@ LONGEST_PAUSE = 120.0
 _PASSING = {408, 409, 425, 429}
 _FILTERED = {"content_filter", "content_policy_violation"}
 _NO_CREDIT = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
+_ALWAYS = ("model", "messages", "response_format")
 _SCHEMA_WORDS = ("response_format", "json_schema", "schema", "guided", "grammar", "structured")
 _REFUSED_LIMIT = re.compile(r"max_completion_tokens|max_tokens.*(support|recogni|unknown|unexpected|extra)")
 _KEY_LIKE = re.compile(r"\bsk-[\w*.…-]+|(?<=Bearer )\S+", re.IGNORECASE)
@@ -269,7 +270,8 @@ class Endpoint:
             change = "max_tokens", "max_completion_tokens"
         elif "seed" in body and re.search(r"\bseed\b", words):
             change = "seed", None
-        elif "response_format" in body:  # what servers newly learn is the likeliest
+        elif "response_format" in body and not any(name in words for name in body if name not in _ALWAYS):
+            # Nothing is named, and this is what most servers lack.
             change = "response_format", None
         else:
             return False

@@ -26,7 +26,8 @@ class LocalModel:
     Of a request's body it heeds ``messages``, ``temperature``, ``top_p``, ``max_tokens`` and ``chat_template_kwargs``.
     It cannot hold an answer to a ``response_format``. The tokenizer's chat template makes the prompt. If that takes no
     system message, its content is put before the user's. Without a template the prompt is the contents of the messages
-    in their order, with a blank line after each.
+    in their order, with a blank line after each. A special token within a message, such as the one that ends a message,
+    gets a space after its first letter, so that a text of the data cannot end its message.
 
     Tokens are drawn with random numbers that depend on the request's key alone, a number for each token of the
     vocabulary, so the other requests of a batch do not change an answer. There is one exception: sums of floats
@@ -113,7 +114,7 @@ class LocalModel:
     def _asked(self, request: Request) -> _Asked:
         body = request.body
         tokenizer: Any = self.checkpoint.tokenizer
-        messages = [dict(message) for message in body["messages"]]
+        messages = [dict(message) | {"content": self._harmless(message["content"])} for message in body["messages"]]
         if tokenizer.chat_template:
             ids = self._by_template(messages, body.get("chat_template_kwargs") or {})
         else:
@@ -129,6 +130,14 @@ class LocalModel:
         return _Asked(
             request, ids or [self._first], min(body.get("max_tokens") or MOST_TOKENS, most - max(1, len(ids)))
         )
+
+    def _harmless(self, text: str) -> str:
+        """Break special tokens in a text."""
+        for added in self.checkpoint.tokenizer.added_tokens_decoder.values():
+            token = added.content
+            if added.special and len(token) > 1:
+                text = text.replace(token, f"{token[0]} {token[1:]}")
+        return text
 
     def _by_template(self, messages: list[dict[str, Any]], more: Mapping[str, Any]) -> list[int]:
         import jinja2

@@ -211,6 +211,14 @@ def test_a_parameter_that_an_endpoint_refuses_is_changed_once_for_all(name, mess
     assert all(name not in body and (sent is None or body[sent] == 9) for body in stub.bodies[1:])
 
 
+def test_a_parameter_that_matters_is_not_left_out():
+    said = "Unsupported value: 'temperature' does not take 0.9 with this model."
+    with served(lambda body, n: refusal(400, said) if "temperature" in body else echo(body, n)) as stub:
+        line = error(stub, requests=requests_of(1, temperature=0.9, response_format=SCHEMA))
+    assert line == f"The endpoint {stub.url} refuses a request (status 400): {said}"
+    assert len(stub.bodies) == 1
+
+
 # Faults that stay
 
 
