@@ -10,6 +10,7 @@ from .text.composition import OneOf as OneOf
 from .text.composition import Sequential as Sequential
 from .text.duplication import Random as Random
 from .text.fill_mask import FillMask as FillMask
+from .text.llm import LLM as LLM
 from .text.nlpaug_edits import KeyboardEdit as KeyboardEdit
 from .text.nlpaug_edits import OcrEdit as OcrEdit
 from .text.nlpaug_edits import RandomCharEdit as RandomCharEdit

@@ -287,6 +287,7 @@ STRATEGIES = Registry(
     {
         "fillmask": "augment.text.fill_mask:FillMask",
         "seq2seq": "augment.text.seq2seq:Seq2Seq",
+        "llm": "augment.text.llm:LLM",
         "random": "augment.text.duplication:Random",
         "nlpaug:keyboard": "augment.text.nlpaug_edits:KeyboardEdit",
         "nlpaug:ocr": "augment.text.nlpaug_edits:OcrEdit",
@@ -347,13 +348,15 @@ def _loaded(path: str) -> Any:
 
 
 def _read(value: Any, hint: Any) -> Any:
-    """Parse a string from a command line: ``none``, or a list; see `augment.name_lists`."""
+    """Parse a string from a command line: ``none``, a mapping as JSON, or a list; see `augment.name_lists`."""
     if not isinstance(value, str):
         return value
     kinds = (hint, *typing.get_args(hint))
     if value.lower() == "none" and type(None) in kinds:
         return None
     for kind in kinds:
+        if typing.get_origin(kind) is dict:
+            return json.loads(value)
         if typing.get_origin(kind) in (tuple, list):
             numbers = value.startswith("[") and str not in typing.get_args(kind)
             return json.loads(value) if numbers else read_list(value)

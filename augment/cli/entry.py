@@ -14,6 +14,7 @@ from augment.cli.display import bar, show_table
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
 from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
+from augment.cli.requests import requests_command
 from augment.cli.split import split_command
 from augment.cli.upsample import upsample_command
 from augment.errors import counted
@@ -154,7 +155,7 @@ def guards_command(name: str | None) -> None:
 
 
 for one in (
-    *(upsample_command, inspect_command, split_command, report_command),
+    *(upsample_command, requests_command, inspect_command, split_command, report_command),
     *(strategies_command, guards_command),
 ):
     main.add_command(one)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from augment.cli import completion
 from augment.cli.help import option, section
-from augment.errors import InputError
-from augment.name_lists import read_list
+from augment.errors import InputError, did_you_mean
+from augment.name_lists import read_list, split
+from augment.word_lists import LANGUAGES
 
 if TYPE_CHECKING:
     from augment.data.layout import Layout
@@ -174,3 +176,81 @@ def values_of(params: tuple[str, ...]) -> dict[str, str]:
             raise InputError(f"A parameter is written NAME=VALUE, e.g. --param mask_ratio=.2. Got {param!r}.")
         values[name.replace("-", "_")] = value
     return values
+
+
+AMOUNT = (
+    option(
+        "--sampling-strategy",
+        default="auto",
+        metavar="WHICH",
+        shell_complete=completion.AMOUNTS,
+        help="Which classes grow, and how far: auto (all to the size of the largest), minority, 'not minority',"
+        " 'not majority', all, a share of the largest such as 0.5, 1.5x, +500, or class=ROWS,… with ROWS 90, +50 or"
+        " 2x. 'a, b'=90 for a class with a comma.",
+    ),
+    option(
+        "--singletons",
+        type=click.Choice(["skip", "copy", "error"]),
+        show_default="refuse them if the strategy needs two",
+        help="Classes with a single text: leave them as they are, repeat their row, or refuse the data.",
+    ),
+    option("--max-per-source", type=int, help="Maximum number of new rows from one source row."),
+    seed_option("Seed of all random draws. The same seed gives the same rows.", default=(0,)),
+)
+"""The options that say which rows are made."""
+LANGUAGE = option(
+    "--language",
+    type=click.Choice(list(LANGUAGES)),
+    show_default="en",
+    help="Language of the texts: its negations are protected, and its words of praise and blame guarded.",
+)
+CONFIG = option(
+    "--config",
+    type=Path,
+    metavar="FILE",
+    help="Repeat the run of a manifest, or carry out a file like it; INPUT and options override it.",
+)
+GUARDED = (
+    guards_option,
+    option(
+        "--polarity",
+        metavar="POLE=CLASS,…",
+        help="Which classes are of which pole, as positive=praise,neutral=info. Short for --guard polarity:….",
+    ),
+    option(
+        "--against",
+        multiple=True,
+        metavar="FILE",
+        help="Held-out file that no new row may equal, as FILE or FILE:column=NAME:split=NAME. Repeatable.",
+    ),
+)
+"""The options that say what rows must pass."""
+
+
+def chosen_options(context: click.Context, parameters: tuple[str, ...], others: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that the user gave, by the names that `augment.run.config.settle` takes."""
+    named = {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
+    layout = layout_of(**others)
+    options = {name: others[name] for name in others if name in named and name not in LAYOUT}
+    options |= {name: getattr(layout, name) for name in LAYOUT if name in named}
+    if "keep_columns" in options:
+        options["keep_columns"] = kept_columns(options["keep_columns"])
+    if (poles := options.pop("polarity", None)) is not None:
+        options["guards"] = (*options.get("guards", ()), _polarity_guard(poles))
+    if options.pop("no_header", False):
+        options["header"] = False
+    return {**options, "parameters": values_of(parameters)}
+
+
+def _polarity_guard(poles: str) -> str:
+    """Return the guard that `--polarity` is short for."""
+    from augment.guards.polarity import NAMES
+
+    named = [part.partition("=") for part in split(poles)]
+    wrong = [pole.strip() for pole, equals, _ in named if equals and pole.strip() not in NAMES]
+    if not named[0][1] or wrong:
+        raise click.UsageError(
+            f"--polarity is written POLE=CLASS,… with the poles {', '.join(NAMES)}, e.g. positive=praise. Got"
+            f" {poles!r}.{did_you_mean(wrong or poles, NAMES)}"
+        )
+    return f"polarity:{poles}"

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from augment.cli import completion
 from augment.cli.console import note, waited
@@ -15,20 +14,17 @@ from augment.cli.display import bar, show_table
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
 from augment.cli.options import (
-    LAYOUT,
+    AMOUNT,
+    CONFIG,
+    GUARDED,
+    LANGUAGE,
+    chosen_options,
     device_option,
-    guards_option,
-    kept_columns,
-    layout_of,
     layout_options,
     parameters_option,
-    seed_option,
-    values_of,
     with_file_name,
 )
-from augment.errors import counted, did_you_mean
-from augment.name_lists import split
-from augment.word_lists import LANGUAGES
+from augment.errors import counted
 
 
 @command(
@@ -48,33 +44,12 @@ from augment.word_lists import LANGUAGES
         shell_complete=completion.strategy_names(),
         help="How rows are made. See `augment strategies`.",
     ),
-    option(
-        "--sampling-strategy",
-        default="auto",
-        metavar="WHICH",
-        shell_complete=completion.AMOUNTS,
-        help="Which classes grow, and how far: auto (all to the size of the largest), minority, 'not minority',"
-        " 'not majority', all, a share of the largest such as 0.5, 1.5x, +500, or class=ROWS,… with ROWS 90, +50 or"
-        " 2x. 'a, b'=90 for a class with a comma.",
-    ),
-    option(
-        "--singletons",
-        type=click.Choice(["skip", "copy", "error"]),
-        show_default="refuse them if the strategy needs two",
-        help="Classes with a single text: leave them as they are, repeat their row, or refuse the data.",
-    ),
-    option("--max-per-source", type=int, help="Maximum number of new rows from one source row."),
-    seed_option("Seed of all random draws. The same seed gives the same rows.", default=(0,)),
+    *AMOUNT,
 )
 @section(
     "How to make it",
     parameters_option,
-    option(
-        "--language",
-        type=click.Choice(list(LANGUAGES)),
-        show_default="en",
-        help="Language of the texts: its negations are protected, and its words of praise and blame guarded.",
-    ),
+    LANGUAGE,
     option(
         "--model",
         metavar="NAME",
@@ -107,18 +82,7 @@ from augment.word_lists import LANGUAGES
 )
 @section(
     "Guards",
-    guards_option,
-    option(
-        "--polarity",
-        metavar="POLE=CLASS,…",
-        help="Which classes are of which pole, as positive=praise,neutral=info. Short for --guard polarity:….",
-    ),
-    option(
-        "--against",
-        multiple=True,
-        metavar="FILE",
-        help="Held-out file that no new row may equal, as FILE or FILE:column=NAME:split=NAME. Repeatable.",
-    ),
+    *GUARDED,
 )
 @section(
     "Output",
@@ -154,12 +118,7 @@ from augment.word_lists import LANGUAGES
 @layout_options
 @section(
     "Running",
-    option(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="Repeat the run of a manifest, or carry out a file like it; INPUT and options override it.",
-    ),
+    CONFIG,
     option("--dry-run", is_flag=True, help="Check everything, print the plan, and stop."),
     option("--resume", is_flag=True, help="Continue an interrupted run of the same command."),
     option("--strict", is_flag=True, help="Fail on empty texts, and (exit 1) on rows that could not be made."),
@@ -213,14 +172,14 @@ def upsample_command(
     destination = None if output is None else Destination(output, overwrite, resume, output_encoding)
     if destination is not None:
         check_paths(destination, report)
-    request = settle(config, _chosen_options(context, parameters, others))
+    request = settle(config, chosen_options(context, parameters, others))
     if not getattr(request.strategy, "asks", False):  # what a service calls its model, it knows alone
         check_there(models=[others["model"], others["encoder"]])
     if dry_run or destination is None:
         job = plan_file(request, destination, workers=workers, strict=strict)
         if not quiet:
             _show_plan(job)
-            if line := forecast(job):
+            if line := forecast(job, output):
                 note(line, err=False)
             for line in on_job(job):
                 note(line, err=False)
@@ -274,35 +233,6 @@ def _model_options(strategy: str) -> tuple[str, ...]:
     if STRATEGIES.own.get(strategy, "").startswith("augment.vectors."):
         return ("encoder",)
     return ("model",) if strategy == "fillmask" else ()
-
-
-def _chosen_options(context: click.Context, parameters: tuple[str, ...], others: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that the user gave, by the names that `augment.run.config.settle` takes."""
-    named = {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
-    layout = layout_of(**others)
-    options = {name: others[name] for name in others if name in named and name not in LAYOUT}
-    options |= {name: getattr(layout, name) for name in LAYOUT if name in named}
-    if "keep_columns" in options:
-        options["keep_columns"] = kept_columns(options["keep_columns"])
-    if (poles := options.pop("polarity", None)) is not None:
-        options["guards"] = (*options.get("guards", ()), _polarity_guard(poles))
-    if options.pop("no_header", False):
-        options["header"] = False
-    return {**options, "parameters": values_of(parameters)}
-
-
-def _polarity_guard(poles: str) -> str:
-    """Return the guard that `--polarity` is short for."""
-    from augment.guards.polarity import NAMES
-
-    named = [part.partition("=") for part in split(poles)]
-    wrong = [pole.strip() for pole, equals, _ in named if equals and pole.strip() not in NAMES]
-    if not named[0][1] or wrong:
-        raise click.UsageError(
-            f"--polarity is written POLE=CLASS,… with the poles {', '.join(NAMES)}, e.g. positive=praise. Got"
-            f" {poles!r}.{did_you_mean(wrong or poles, NAMES)}"
-        )
-    return f"polarity:{poles}"
 
 
 def _say_notes(job: Any) -> None:

@@ -14,16 +14,17 @@ from augment.data.formats.dialect import output_dialect
 from augment.data.formats.encodings import checked_encoding, to_write
 from augment.data.layout import TEXT_FORMATS
 from augment.data.writing import check_output, check_storable, write_batches
-from augment.errors import FormatError, InputError, Interrupted, OutputError, ShortfallError
+from augment.errors import FormatError, InputError, Interrupted, OutputError, ShortfallError, counted
 from augment.files import check_writable, clear_leftovers, staged_text
 from augment.generation.loop import Row
 from augment.run.config import RunRequest
 from augment.run.job import Job, check_workers, plan_job
 from augment.run.journal import Journal, check_no_journal, journal_path
 from augment.run.manifest import Manifest, manifest_path
-from augment.run.text_run import Run
+from augment.run.text_run import Run, unanswered_requests
 from augment.run.text_table import extended_batches
 from augment.text.base import TextStrategy
+from augment.text.llm import LLM, Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -317,6 +318,8 @@ def _make_texts(
             if not journal.chunks:
                 raise
             raise FormatError(f"{error} {_kept(journal.path)}") from None
+        except Unanswered as error:
+            raise InputError(f"{_missing(job)}{f' {_kept(journal.path)}' if journal.chunks else ''}") from error
         except KeyboardInterrupt:
             if not journal.chunks:
                 raise
@@ -327,6 +330,21 @@ def _make_texts(
         shown = list(islice(result.rows, 0, max(0, examples) * step, step))
         journal.remove()
     return FileResult(manifest=result.manifest, job=job, examples=shown)
+
+
+def _missing(job: Job) -> str:
+    """Return, in a line, how many requests have no answer, and how to get one."""
+    if not isinstance(job.strategy, LLM):
+        return "Requests of this run have no answer in `answers`."
+    missing = len(unanswered_requests(job))
+    there, used, failed = job.strategy.answers_used()
+    none = f", and the {counted(there, 'answer')} there {'is' if there == 1 else 'are'} of other requests"
+    lost = f" ({counted(failed, 'request of the batch has', 'requests of the batch have')} failed)" if failed else ""
+    return (
+        f"{counted(missing, 'request of this run has', 'requests of this run have')} no answer in `answers`"
+        f"{none if there and not used else ''}{lost}. Write"
+        " what is missing with `augment requests` and the same options, have it answered, and name that file, too."
+    )
 
 
 def _kept(journal: Path) -> str:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from augment import registry
 from augment._version import __version__
+from augment.errors import InputError
 from augment.generation.candidates import Draw
-from augment.generation.loop import Row, Tally, Try, binding, generate, try_draws
+from augment.generation.loop import Row, Tally, Trial, Try, binding, generate, try_draws
 from augment.generation.plan import slots
 from augment.guards.base import Originals
 from augment.identity import digest, installed_versions
+from augment.llm.requests import Request
 from augment.run.job import Job, check_workers
 from augment.run.journal import Journal
 from augment.run.manifest import Manifest, recorded
 from augment.run.workers import Workers
 from augment.text.base import TextStrategy, added_columns, fitted_guards
 from augment.text.duplication import Random
+from augment.text.llm import LLM, UNANSWERED
 
 
 class MadeRows(NamedTuple):
@@ -97,6 +101,7 @@ class Run:
         journal: Journal | None = None,
         only_synthetic: bool = False,
         progress: Callable[[int], None] | None = None,
+        seen: Callable[[Trial], Trial] | None = None,
     ) -> MadeRows:
         """Make the rows.
 
@@ -109,6 +114,8 @@ class Run:
             Recorded in the manifest.
         progress : callable, optional
             Called with the number of rows just made.
+        seen : callable, optional
+            Takes each trial, and returns the one to go on with; for a run that is only played.
 
         Returns
         -------
@@ -126,6 +133,8 @@ class Run:
             attempt: Try = partial(try_draws, job.strategy, self.guards)
             if self.workers > 1:
                 attempt = stack.enter_context(Workers(job.strategy, self.guards, self.workers))
+            if seen is not None:
+                attempt = partial(_seen, attempt, seen)
             done = iter(journal.outcomes() if journal else ())
             copied = {label: job.budget[label] for label in job.single_rows.copied}
             common: dict[str, Any] = {
@@ -161,13 +170,15 @@ class Run:
         return MadeRows(rows if journal is None else journal, manifest)
 
 
-def forecast(job: Job) -> str:
+def forecast(job: Job, output: Path | None = None) -> str:
     """Return in a line what a job will cost besides time; an empty string if nothing. No model is opened.
 
     Parameters
     ----------
     job : Job
         From `plan_job`.
+    output : Path, optional
+        Where its rows will be written.
 
     Returns
     -------
@@ -176,7 +187,46 @@ def forecast(job: Job) -> str:
     """
     if not isinstance(job.strategy, TextStrategy):
         return ""
+    if output is not None:
+        job.strategy.keep_beside(output)
     return job.strategy.forecast(_originals(job), _first_draws(job))
+
+
+def unanswered_requests(job: Job) -> list[Request]:
+    """Return the requests to a language model that a job needs and that have no answer yet. None is asked.
+
+    The job is played with the answers that there are. A row without an answer counts as made, so the requests are those
+    that are needed next: tries after it follow only if its answer turns out to be no row.
+
+    Parameters
+    ----------
+    job : Job
+        From `plan_job`.
+
+    Returns
+    -------
+    list of Request
+        In the order of the plan.
+
+    Raises
+    ------
+    InputError
+        If the strategy asks no language model, or something cannot be used.
+    """
+    strategy = job.strategy
+    if not isinstance(strategy, LLM):
+        raise InputError(f"The strategy {strategy.name!r} asks no language model. Give `strategy='llm'`.")
+    with strategy.gathering() as found:
+        Run(job).make(seen=_as_if_answered)
+    return list(found.values())
+
+
+def _as_if_answered(trial: Trial) -> Trial:
+    return Trial(trial.candidate) if trial.against == UNANSWERED else trial
+
+
+def _seen(attempt: Try, seen: Callable[[Trial], Trial], draws: Sequence[Draw]) -> list[Trial]:
+    return [seen(trial) for trial in attempt(draws)]
 
 
 def _originals(job: Job) -> Originals:

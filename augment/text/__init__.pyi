@@ -3,6 +3,7 @@ from .composition import OneOf as OneOf
 from .composition import Sequential as Sequential
 from .duplication import Random as Random
 from .fill_mask import FillMask as FillMask
+from .llm import LLM as LLM
 from .nlpaug_edits import KeyboardEdit as KeyboardEdit
 from .nlpaug_edits import NlpAugEdit as NlpAugEdit
 from .nlpaug_edits import OcrEdit as OcrEdit

@@ -1,0 +1,259 @@
+"""Keep answers under the keys of their requests: in memory, in an answers file, and from the results of batches."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from augment.errors import InputError, OutputError
+from augment.files import check_exists
+from augment.llm.requests import Answer, Request, canonical
+
+
+def answers_path(output: Path) -> Path:
+    """Return where the answers file of an output stands.
+
+    Examples
+    --------
+    >>> answers_path(Path("out/balanced.csv")).as_posix()
+    'out/balanced.csv.answers.jsonl'
+    """
+    return output.with_name(output.name + ".answers.jsonl")
+
+
+class KeptAnswers:
+    """Answers by the keys of their requests.
+
+    An answers file has one JSON object a line: ``key``, ``text``, ``finish``, ``prompt_tokens``, ``completion_tokens``.
+    A line is appended as a whole when its answer comes. A last line that a crash has cut is dropped. If two lines have
+    one key, the first counts.
+
+    Parameters
+    ----------
+    sources : iterable of Path, default=()
+        Files that are read: answers files, or the results of a batch.
+    file : Path, optional
+        The answers file that is read, too, if it is there, and that gets the answers that are used. None to keep them
+        in memory alone.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, or holds something else.
+    """
+
+    def __init__(self, sources: Iterable[Path] = (), file: Path | None = None) -> None:
+        self.file = file
+        self._sources = list(sources)
+        self._answers: dict[str, Answer] = {}
+        self._written: set[str] = set()
+        self.failed = 0
+        """Requests of batches that have failed, and so have no answer."""
+        self.used: set[str] = set()
+        """The keys of the answers that were used."""
+        if file is not None and file.exists():
+            self._read(file)
+            self._written = set(self._answers)
+        for source in self._sources:
+            check_exists(source)
+            self._read(source)
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._answers
+
+    def __getitem__(self, key: str) -> Answer:
+        return self._answers[key]
+
+    def add(self, request: Request, answer: Answer) -> None:
+        """Keep a new answer, in the file before anything else happens.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        if request.key not in self._answers:
+            self._answers[request.key] = answer
+        self.use([request.key])
+
+    def use(self, keys: Iterable[str]) -> None:
+        """Note which answers are used, and write those of other files into the answers file, too: it holds all of them.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        keys = list(dict.fromkeys(keys))
+        self.used.update(keys)
+        if self.file is None:
+            return
+        new = [key for key in keys if key not in self._written]
+        if new:
+            self._append(b"".join(_line(key, self._answers[key]) for key in new))
+            self._written.update(new)
+
+    def record(self) -> dict[str, Any]:
+        """Return, for the manifest, the files with their hashes, and how many answers and tokens they hold."""
+        files = [path for path in (self.file, *self._sources) if path is not None and path.exists()]
+        return {
+            "files": [{"name": str(path), "hash": _hash_of(path)} for path in files],
+            "answers": len(self._answers),
+            "prompt_tokens": sum(answer.prompt_tokens or 0 for answer in self._answers.values()),
+            "completion_tokens": sum(answer.completion_tokens or 0 for answer in self._answers.values()),
+        }
+
+    def _read(self, path: Path) -> None:
+        """Read a file; of several answers to one request, the first counts."""
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); `answers` takes files of answers.") from None
+        lines = content.split(b"\n")
+        cut = lines.pop()  # empty, if the last line is whole
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                self._take(path, number, line)
+        if cut.strip():
+            try:
+                self._take(path, len(lines) + 1, cut)
+            except InputError:
+                if not lines:
+                    raise
+
+    def _take(self, path: Path, number: int, line: bytes) -> None:
+        try:
+            record = json.loads(line)
+            key, answer = _answered(record)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+            raise InputError(
+                f"{path}: line {number} is no answer. Expected an answers file, whose lines have a 'key' and a 'text',"
+                " or the results of a batch, whose lines have a 'custom_id' and a 'response'."
+            ) from None
+        if answer is None:
+            self.failed += 1
+        else:
+            self._answers.setdefault(key, answer)
+
+    def _append(self, lines: bytes) -> None:
+        assert self.file is not None
+        try:
+            _drop_cut_line(self.file)
+            handle = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            try:
+                left = memoryview(lines)
+                while left:
+                    left = left[os.write(handle, left) :]
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise OutputError(
+                f"{self.file}: cannot be written ({error.strerror}); free the disk or change its rights, and run again:"
+                " no answer is asked for twice."
+            ) from None
+
+
+class _Usage(NamedTuple):
+    prompt: int | None
+    completion: int | None
+
+
+def _answered(record: Mapping[str, Any]) -> tuple[str, Answer | None]:
+    """Read a line: the key and the answer, or None for a request of a batch that has failed."""
+    if "key" in record:
+        text, finish = record["text"], record.get("finish", "stop")
+        usage = _Usage(_count(record.get("prompt_tokens")), _count(record.get("completion_tokens")))
+        if not all(isinstance(one, str) for one in (record["key"], text, finish)):
+            raise ValueError
+        return record["key"], Answer(text, finish, *usage)
+    key, response = record["custom_id"], record.get("response")
+    if not isinstance(key, str) or ("response" not in record and "error" not in record):
+        raise ValueError
+    if record.get("error") or response is None or response.get("status_code", 200) != 200:
+        return key, None
+    return key, answer_of(response["body"])
+
+
+def answer_of(body: Mapping[str, Any]) -> Answer:
+    """Return the answer in the body of a chat completion.
+
+    Parameters
+    ----------
+    body : mapping of str to object
+        As an OpenAI-compatible service gives it.
+
+    Returns
+    -------
+    Answer
+
+    Raises
+    ------
+    KeyError, IndexError, TypeError, AttributeError
+        If it is no chat completion.
+
+    Examples
+    --------
+    >>> answer_of({"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]})
+    Answer(text='Yes.', finish='stop', prompt_tokens=None, completion_tokens=None)
+    """
+    choice = body["choices"][0]
+    message, usage = choice["message"], body.get("usage") or {}
+    finish = "refusal" if message.get("refusal") else choice.get("finish_reason") or "stop"
+    tokens = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    return Answer(_content(message.get("content")), str(finish), *tokens)
+
+
+def _content(content: Any) -> str:
+    """Return the text of a message; some services give it in parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content)
+    return content if isinstance(content, str) else ""
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _line(key: str, answer: Answer) -> bytes:
+    return json.dumps({"key": key, **answer._asdict()}).encode() + b"\n"
+
+
+def _drop_cut_line(path: Path) -> None:
+    """Cut off what a crash has left of a line."""
+    if not path.exists():
+        return
+    with open(path, "r+b") as file:
+        end = place = file.seek(0, os.SEEK_END)
+        while place:
+            start = max(0, place - 65536)
+            file.seek(start)
+            found = file.read(place - start).rfind(b"\n")
+            if found >= 0:
+                place = start + found + 1
+                break
+            place = start
+        if place < end:
+            file.truncate(place)
+
+
+def _hash_of(path: Path) -> str:
+    with open(path, "rb") as file:
+        return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def batch_line(request: Request) -> str:
+    """Return a request as a line of an OpenAI Batch API file.
+
+    Examples
+    --------
+    >>> batch_line(Request("abc", {"model": "m"}))
+    '{"body":{"model":"m"},"custom_id":"abc","method":"POST","url":"/v1/chat/completions"}'
+    """
+    return canonical({"custom_id": request.key, "method": "POST", "url": "/v1/chat/completions", "body": request.body})

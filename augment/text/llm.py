@@ -1,0 +1,678 @@
+"""The strategy that asks a large language model for new rows: an endpoint, a local model, or answers that are there."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from augment.data.layout import Layout
+from augment.errors import InputError, Interrupted, ShortfallError, counted, did_you_mean, listed
+from augment.generation.budget import SamplingStrategy
+from augment.generation.candidates import Candidate, Draw
+from augment.guards.base import Guard, Originals
+from augment.guards.held_out import HeldOut
+from augment.llm.answers import KeptAnswers, answers_path
+from augment.llm.parsing import Parsed, rows_of
+from augment.llm.prompts import Prompt
+from augment.llm.requests import Answer, Engine, Request, request_of
+from augment.llm.spending import AROUND, PER_ROW, Spending, Tokens, in_words, prompt_tokens, tokens_of
+from augment.models.checkpoints import DTYPES
+from augment.parameters import Rule, check_parameters, only_with
+from augment.seeding import generator
+from augment.text.base import TextStrategy
+from augment.text.languages import LOOKED_AT, likely_language
+from augment.word_lists import LANGUAGES
+from augment.words import folded, key
+
+UNANSWERED = "unanswered"
+"""Why a row of a request without an answer is unusable, while requests are gathered."""
+MOST_OTHERS = 20
+"""The other classes are named in a prompt if there are no more of them."""
+MOST_RENDERED = 5_000
+"""So many prompts are written to estimate the tokens of a run; more of them are taken to be like these."""
+OF_ENDPOINTS = ("base_url", "key_file", "concurrency", "timeout", "retries")
+OF_LOCAL_MODELS = ("revision", "device", "dtype", "batch_size")
+SCHEMA = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "rows",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {"rows": {"type": "array", "items": {"type": "string"}}},
+            "required": ["rows"],
+            "additionalProperties": False,
+        },
+    },
+}
+"""The form that an answer is asked for in."""
+
+
+class Unanswered(InputError):
+    """Requests have no answer, and there is no engine to ask."""
+
+
+class _Mapping(Options):
+    """A constraint: a mapping of names, written as JSON in a command."""
+
+    def __init__(self, what: str, example: dict[str, Any], fits: Callable[[Any], bool]) -> None:
+        super().__init__(type=dict, options=set())
+        self.what, self.example, self.fits = what, example, fits
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value is such a mapping."""
+        return (
+            isinstance(val, Mapping)
+            and len(val) > 0
+            and all(isinstance(name, str) and name.strip() and self.fits(value) for name, value in val.items())
+        )
+
+    def __str__(self) -> str:
+        return f"{self.what}, such as {self.example} (JSON in a command)"
+
+
+class _Price(Options):
+    """A constraint: two prices."""
+
+    example = (0.15, 0.6)
+
+    def __init__(self) -> None:
+        super().__init__(type=tuple, options=set())
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value is a pair of numbers of 0 or more."""
+        return (
+            isinstance(val, (tuple, list))
+            and len(val) == 2
+            and all(isinstance(one, Real) and not isinstance(one, bool) and 0 <= float(one) < math.inf for one in val)
+        )
+
+    def __str__(self) -> str:
+        return "two numbers of 0 or more, the price of a million prompt tokens and of a million completion tokens"
+
+
+class _Files(Options):
+    """A constraint: the names of files, at least one."""
+
+    example = ("other.jsonl",)
+
+    def __init__(self) -> None:
+        super().__init__(type=tuple, options=set())
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value is a list of names."""
+        return isinstance(val, (tuple, list)) and len(val) > 0 and all(isinstance(one, str) and one for one in val)
+
+    def __str__(self) -> str:
+        return "a list of file names"
+
+
+def _are_values(value: Any) -> bool:
+    return isinstance(value, (tuple, list)) and len(value) > 0 and all(isinstance(v, str) and v.strip() for v in value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+class _Asked(NamedTuple):
+    """A request, and what its answer is judged by."""
+
+    request: Request
+    count: int
+    """Rows that are asked for."""
+    exemplars: tuple[str, ...]
+    """The texts that the prompt shows."""
+
+
+class LLM(TextStrategy):
+    """Ask a large language model for new rows of a class, shown some of its texts.
+
+    A request asks for `rows_per_request` rows. It belongs to a source row: it is drawn from the seed, the source, the
+    number of its rows and the number of the try alone, so a row does not depend on the others. Later tries ask for
+    half as many rows each time. Each answer is kept under the hash of its request: a command keeps them in
+    ``OUTPUT.answers.jsonl``. With this file the same command gives the same rows without asking, and a run that was
+    killed asks only what has no answer yet.
+
+    What is no row is rejected under its own name, and the row is asked for again: ``refusal``, ``empty``,
+    ``broken_json``, ``too_few``, ``truncated``, ``preamble`` ("Here is…"), ``repeats_exemplar``, ``other_language``.
+
+    Parameters
+    ----------
+    model : str
+        The model: a name that the endpoint knows, a folder, or a hub id of a causal language model.
+    engine : {"auto", "endpoint", "local", "replay"}, default="auto"
+        What answers. "auto" is an endpoint if `base_url` is given, else the replay of `answers` if they are given, else
+        a local model if `model` is a folder or has a slash, else the endpoint of OpenAI. "replay" asks nobody.
+    base_url : str, optional
+        The endpoint, up to ``/v1``, e.g. ``http://localhost:8000/v1`` of vLLM or ``http://localhost:11434/v1`` of
+        Ollama.
+    answers : str or tuple of str, optional
+        Files with answers: answers files, or the results of a batch (`augment requests` writes its requests). Without
+        an output to keep new answers beside, such as in `fit_resample`, an engine adds them to the first of the files.
+    recipe : {"new", "paraphrase"}, default="new"
+        Write new rows like the exemplars of the class, or say the source row in other words.
+    exemplars : int, default=5
+        Texts of the class that a prompt shows, 1 or more. One of them is the source row, the others are drawn at
+        random. Texts that equal or nearly equal a held-out one, and rows of an earlier run, are never shown.
+    rows_per_request : int, default=1
+        Rows that a request asks for, 1 or more. All of them have the same source, so no more than new rows for each
+        source: what a request brings beyond them is not used.
+    attributes : dict of str to tuple of str, optional
+        What each new row is to be like: values of each attribute, one of which is drawn for each row, such as
+        ``{"length": ["one short sentence", "three sentences"]}``.
+    instructions : str, optional
+        What else the model is told, in your words.
+    class_descriptions : dict of str to str, optional
+        What classes mean.
+    language : str, optional
+        The language of the new rows, one of `augment.word_lists.LANGUAGES`. None for that of the texts.
+    template : str, optional
+        A file with a Jinja template in the place of that of the recipe; see docs/llm.md.
+    temperature : float or None, default=1.0
+        From 0 to 2. None leaves it to the model.
+    top_p : float, optional
+        In (0, 1]. None leaves it to the model.
+    max_tokens : int or None, default=2048
+        The most tokens of an answer, including those that a model thinks with. None leaves it to the model.
+    schema : bool, default=True
+        Whether answers are asked for as JSON by schema. An endpoint that cannot do this is asked without it. False is
+        for batch files of a service that cannot.
+    price : tuple of float, optional
+        The price of a million prompt tokens and of a million completion tokens: says what a run costs.
+    max_requests : int, optional
+        The most requests that are asked in one run. The run then stops, and can be gone on with.
+    max_tokens_total : int, optional
+        The same in tokens of requests and answers; those under way may exceed it.
+    key_file : str, optional
+        A file that holds the key of the endpoint. None for the environment variable OPENAI_API_KEY.
+    concurrency : int, default=16
+        Requests to an endpoint under way at a time, 1 to 1000.
+    timeout : float, default=60.0
+        Seconds that an endpoint may take for a request, above 0.
+    retries : int, default=5
+        New tries of a request that an endpoint fails to answer, 0 or more.
+    revision : str, optional
+        Branch, tag or commit of the hub id of a local model.
+    device : str, default="auto"
+        Where a local model runs.
+    dtype : {"auto", "float32", "bfloat16", "float16"}, default="auto"
+        The type of the weights of a local model.
+    batch_size : int, default=16
+        Requests that a local model answers together, 1 or more.
+    sampling_strategy, random_state, guards
+        See `TextStrategy`.
+
+    References
+    ----------
+    Yu et al. 2023, "Large language model as attributed training data generator" (attributes). Sahu et al. 2023,
+    "PromptMix" (descriptions of classes). Cegin et al. 2025, EMNLP Findings (exemplars at random).
+
+    Examples
+    --------
+    A run that asks nobody needs the answers:
+
+    >>> from augment import LLM
+    >>> texts, y = ["It opens at nine.", "A lovely meal.", "I loved it."], ["neutral", "positive", "positive"]
+    >>> LLM(model="gpt-5-mini", engine="replay", random_state=0).fit_resample(texts, y)
+    Traceback (most recent call last):
+        ...
+    augment.errors.InputError: `engine='replay'` needs `answers`: files with the answers.
+    """
+
+    name: ClassVar[str] = "llm"
+    summary: ClassVar[str] = "ask a large language model for new rows; needs an endpoint, a local model or batch files"
+    edits = False
+    asks = True
+    columns: Mapping[str, str] = {"llm_request": "string"}
+    speed_only: ClassVar[tuple[str, ...]] = (
+        *("engine", "answers", "price", "max_requests", "max_tokens_total"),
+        *OF_ENDPOINTS,
+        *("revision", "device", "dtype", "batch_size"),
+    )
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "model": [str],
+        "engine": [StrOptions({"auto", "endpoint", "local", "replay"})],
+        "base_url": [str, None],
+        "answers": [str, _Files(), None],
+        "recipe": [StrOptions({"new", "paraphrase"})],
+        "exemplars": [Interval(Integral, 1, None, closed="left")],
+        "rows_per_request": [Interval(Integral, 1, None, closed="left")],
+        "attributes": [
+            _Mapping("a mapping of attributes to lists of values", {"length": ["short", "long"]}, _are_values),
+            None,
+        ],
+        "instructions": [str, None],
+        "class_descriptions": [_Mapping("a mapping of classes to texts", {"neutral": "states facts"}, _is_text), None],
+        "language": [StrOptions(set(LANGUAGES)), None],
+        "template": [str, None],
+        "temperature": [Interval(Real, 0, 2, closed="both"), None],
+        "top_p": [Interval(Real, 0, 1, closed="right"), None],
+        "max_tokens": [Interval(Integral, 1, None, closed="left"), None],
+        "schema": ["boolean"],
+        "price": [_Price(), None],
+        "max_requests": [Interval(Integral, 1, None, closed="left"), None],
+        "max_tokens_total": [Interval(Integral, 1, None, closed="left"), None],
+        "key_file": [str, None],
+        "concurrency": [Interval(Integral, 1, 1000, closed="both")],
+        "timeout": [Interval(Real, 0, None, closed="neither")],
+        "retries": [Interval(Integral, 0, None, closed="left")],
+        "revision": [str, None],
+        "device": [str],
+        "dtype": [StrOptions(set(DTYPES) - {"int8"})],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+    }
+    _parameter_rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(("model",), lambda model: bool(model.strip()), "the name of a model"),
+        only_with("exemplars", 5, "recipe", "new"),
+    )
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        engine: Literal["auto", "endpoint", "local", "replay"] = "auto",
+        base_url: str | None = None,
+        answers: str | tuple[str, ...] | None = None,
+        recipe: Literal["new", "paraphrase"] = "new",
+        exemplars: int = 5,
+        rows_per_request: int = 1,
+        attributes: dict[str, tuple[str, ...]] | None = None,
+        instructions: str | None = None,
+        class_descriptions: dict[str, str] | None = None,
+        language: str | None = None,
+        template: str | None = None,
+        temperature: float | None = 1.0,
+        top_p: float | None = None,
+        max_tokens: int | None = 2048,
+        schema: bool = True,
+        price: tuple[float, float] | None = None,
+        max_requests: int | None = None,
+        max_tokens_total: int | None = None,
+        key_file: str | None = None,
+        concurrency: int = 16,
+        timeout: float = 60.0,
+        retries: int = 5,
+        revision: str | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int = 16,
+        sampling_strategy: SamplingStrategy = "auto",
+        random_state: Any = None,
+        guards: Sequence[str | Guard] | None = None,
+    ) -> None:
+        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state, guards=guards)
+        self.model = model
+        self.engine = engine
+        self.base_url = base_url
+        self.answers = answers
+        self.recipe = recipe
+        self.exemplars = exemplars
+        self.rows_per_request = rows_per_request
+        self.attributes = attributes
+        self.instructions = instructions
+        self.class_descriptions = class_descriptions
+        self.language: str | None = language
+        self.template = template
+        self.temperature = temperature
+        self.top_p = top_p
+        self.max_tokens = max_tokens
+        self.schema = schema
+        self.price = price
+        self.max_requests = max_requests
+        self.max_tokens_total = max_tokens_total
+        self.key_file = key_file
+        self.concurrency = concurrency
+        self.timeout = timeout
+        self.retries = retries
+        self.revision = revision
+        self.device = device
+        self.dtype = dtype
+        self.batch_size = batch_size
+
+    _beside: Path | None = None
+    _engine: Engine | None = None
+    _gathered: dict[str, Request] | None = None
+
+    def check(self) -> None:
+        """Check the parameters, and that none is given that the engine has no use for."""
+        kind = self._kind() if isinstance(self.model, str) and isinstance(self.base_url, (str, type(None))) else "auto"
+        idle = {"endpoint": OF_LOCAL_MODELS, "local": OF_ENDPOINTS}.get(kind, ())
+        defaults = type(self)(model="").get_params(deep=False)
+        of = {"endpoint": "a local model, and an endpoint", "local": "an endpoint, and a local model"}
+        also = [
+            f"`{name}` is for {of[kind]} answers here (`engine`). Leave it out."
+            for name in idle
+            if getattr(self, name) != defaults[name]
+        ]
+        if self.engine == "replay" and self.answers is None:
+            also.append("`engine='replay'` needs `answers`: files with the answers.")
+        check_parameters(self, also=also)
+
+    def examine(self, texts: Sequence[str | None], sources: Mapping[Any, Sequence[int] | np.ndarray]) -> None:
+        """Read the template, so that what is wrong with it is told before anything else."""
+        self._template()
+
+    def in_language(self) -> tuple[str, ...]:
+        """Return nothing: a prompt is in English, and says which language the rows are to be in."""
+        return ()
+
+    def keep_beside(self, output: Path) -> None:
+        """Keep answers in a file beside the output."""
+        self._beside = answers_path(output)
+
+    def learn(
+        self,
+        originals: Originals,
+        *,
+        layout: Layout | None = None,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> None:
+        """Note the texts that prompts may show: real rows that neither equal nor nearly equal a held-out text."""
+        classes = list(dict.fromkeys(map(str, originals.labels)))
+        for name in self.class_descriptions or ():
+            if name not in classes:
+                raise InputError(
+                    f"`class_descriptions` describes the class {name!r}, and the data has {listed(classes)}."
+                    f"{did_you_mean(name, classes)}"
+                )
+        rows = [
+            (row, text.strip(), str(label))
+            for row, (text, label) in enumerate(zip(originals.texts, originals.labels, strict=True))
+            if text and text.strip() and originals.is_real(row)
+        ]
+        guard = HeldOut()
+        guard.fit(originals)
+        free = guard.judge([], [Candidate(text) for _, text, _ in rows]).passed
+        shown: dict[str, dict[str, None]] = {label: {} for label in classes}
+        for (_, text, label), is_free in zip(rows, free, strict=True):
+            if is_free:
+                shown[label][text] = None
+        left_out = [row for (row, _, _), is_free in zip(rows, free, strict=True) if not is_free]
+        self.learnt_ = {"texts": {label: [*texts] for label, texts in shown.items()}, "left_out": left_out}
+
+    def prepare(self) -> None:
+        """Read the template and the answers. What answers requests is opened when there is one to ask."""
+        self._prompt = self._template()
+        learnt = self.learnt_ or {"texts": {}, "left_out": []}
+        self._texts: dict[str, list[str]] = learnt["texts"]
+        self._left_out = frozenset(learnt["left_out"])
+        self._languages: dict[str, str | None] = {}
+        paths = [Path(self.answers)] if isinstance(self.answers, str) else [*map(Path, self.answers or ())]
+        file = None if self._gathered is not None or self._kind() == "replay" else self._beside
+        if file is None and paths and self._kind() != "replay" and self._gathered is None:
+            file = paths.pop(0)
+        beside = [self._beside] if file is None and self._beside is not None and self._beside.exists() else []
+        self._kept = KeptAnswers([*paths, *beside], file)
+        self._spending = Spending(self.max_requests, self.max_tokens_total)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the template."""
+        return {"template": self._template().source}
+
+    def forecast(self, originals: Originals, draws: Iterable[Draw]) -> str:
+        """Estimate the requests of the first tries, their tokens and their cost."""
+        self.learn(originals)
+        self.prepare()
+        seen: set[tuple[int, int]] = set()
+        rendered = answered = 0
+        tokens = Tokens()
+        for draw in draws:
+            group = (draw.source, draw.variant // self.rows_per_request)
+            if group in seen or not self._is_source(draw):
+                continue
+            seen.add(group)
+            if rendered < MOST_RENDERED:
+                rendered += 1
+                asked = self._asked(draw)
+                if asked.request.key in self._kept:
+                    answered += 1
+                    continue
+                row = sum(map(tokens_of, asked.exemplars)) / len(asked.exemplars) + PER_ROW
+                tokens = Tokens(
+                    tokens.prompt + prompt_tokens(asked.request.body), tokens.completion + AROUND + asked.count * row
+                )
+        share = len(seen) / max(1, rendered)
+        left = round((rendered - answered) * share)
+        words = in_words(left, Tokens(tokens.prompt * share, tokens.completion * share), self.price)
+        line = f"Estimated for the first tries, with a token for four bytes: {words}."
+        return line if not answered else f"{line} {counted(answered, 'request has', 'requests have')} an answer."
+
+    def record(self) -> dict[str, Any]:
+        """Return the answers files with their hashes and tokens, and what was asked in this run."""
+        asked = self._spending
+        record: dict[str, Any] = {
+            "engine": self._kind(),
+            "answers": self._kept.record(),
+            "asked": {
+                "requests": asked.requests,
+                "prompt_tokens": int(asked.tokens.prompt),
+                "completion_tokens": int(asked.tokens.completion),
+            },
+        }
+        if self.price is not None:
+            record["asked"]["cost"] = round(asked.tokens.cost(self.price), 6)
+        if self._engine is not None and hasattr(self._engine, "identity"):
+            record["engine_identity"] = self._engine.identity()
+        return record
+
+    def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
+        """Ask what has no answer yet, and take each draw's row out of the answer to its request."""
+        requests: dict[tuple[Any, ...], _Asked] = {}
+        own: list[_Asked | None] = []
+        for draw in draws:
+            place = (draw.seed, draw.label, draw.source, draw.text, self._group(draw), draw.attempt)
+            if self._is_source(draw) and place not in requests:
+                requests[place] = self._asked(draw)
+            own.append(requests.get(place))
+        self._ask({asked.request.key: asked.request for asked in requests.values()})
+        rows: dict[str, list[Parsed]] = {}
+        for asked in requests.values():
+            if asked.request.key in self._kept:
+                rows[asked.request.key] = rows_of(self._kept[asked.request.key], asked.count)
+        self._kept.use(rows)
+        return [
+            None if asked is None else self._candidate(draw, asked, rows.get(asked.request.key))
+            for draw, asked in zip(draws, own, strict=True)
+        ]
+
+    def answers_used(self) -> tuple[int, int, int]:
+        """Return how many answers there are, how many of them were used, and how many requests of batches failed."""
+        return len(self._kept), len(self._kept.used), self._kept.failed
+
+    @contextlib.contextmanager
+    def gathering(self) -> Iterator[dict[str, Request]]:
+        """Gather the requests without an answer, for a block, and ask nobody.
+
+        Yields
+        ------
+        dict of str to Request
+            By their keys; filled as candidates are made. The candidates of their rows are unusable as `UNANSWERED`.
+        """
+        self._gathered = {}
+        try:
+            yield self._gathered
+        finally:
+            self._gathered = None
+
+    def _kind(self) -> str:
+        """Return what answers."""
+        if self.engine != "auto":
+            return self.engine
+        if self.base_url is not None:
+            return "endpoint"
+        if self.answers is not None:
+            return "replay"
+        return "local" if "/" in self.model or os.path.isdir(os.path.expanduser(self.model)) else "endpoint"
+
+    def _opened(self) -> Engine:
+        """Return what answers, opened once, and closed when the strategy is gone."""
+        if self._engine is None:
+            self._engine = open_engine(self)
+            weakref.finalize(self, self._engine.close)
+        return self._engine
+
+    def _template(self) -> Prompt:
+        return Prompt.named(self.recipe) if self.template is None else Prompt.read(Path(self.template))
+
+    def _is_source(self, draw: Draw) -> bool:
+        """Return whether a prompt may show the text of a draw, and there is one."""
+        return bool(draw.text.strip()) and draw.source not in self._left_out
+
+    def _count(self, draw: Draw) -> int:
+        """Return how many rows the request of a draw asks for: half as many at each further try."""
+        return max(1, self.rows_per_request >> draw.attempt)
+
+    def _group(self, draw: Draw) -> int:
+        """Return which request of its source a draw belongs to."""
+        return draw.variant // self._count(draw)
+
+    def _asked(self, draw: Draw) -> _Asked:
+        """Draw the request of a draw: the exemplars, the attributes of each row, and a seed for the model."""
+        count, label = self._count(draw), str(draw.label)
+        rng = generator(draw.seed, "draw", draw.source, self._group(draw), draw.attempt)
+        source = draw.text.strip()
+        shown = [source]
+        if self.recipe == "new":
+            others = [text for text in self._texts.get(label, ()) if text != source]
+            chosen = rng.permutation(len(others))[: self.exemplars - 1]
+            shown = [others[i] for i in chosen]
+            shown.insert(int(rng.integers(len(shown) + 1)), source)
+        wishes = [
+            {name: values[int(rng.integers(len(values)))] for name, values in (self.attributes or {}).items()}
+            for _ in range(count)
+        ]
+        classes = [other for other in self._texts if other != label]
+        values = {
+            "label": label,
+            "description": (self.class_descriptions or {}).get(label, ""),
+            "others": classes if len(classes) <= MOST_OTHERS else [],
+            "exemplars": shown,
+            "source": source,
+            "count": count,
+            "attributes": wishes if self.attributes else [],
+            "instructions": self.instructions or "",
+            "language": LANGUAGES[self.language] if self.language else "",
+        }
+        body: dict[str, Any] = {"model": self.model, "messages": self._prompt.messages(values)}
+        for name in ("temperature", "top_p", "max_tokens"):
+            if (value := getattr(self, name)) is not None:
+                body[name] = value
+        body["seed"] = int(rng.integers(2**31))
+        if self.schema:
+            body["response_format"] = SCHEMA
+        return _Asked(request_of(body), count, tuple(shown))
+
+    def _candidate(self, draw: Draw, asked: _Asked, rows: Sequence[Parsed] | None) -> Candidate:
+        """Return the row of a draw in the rows of its request."""
+        columns = {"llm_request": asked.request.key[:16]}
+        if rows is None:
+            return Candidate(f"{key(f'{draw.source} {draw.variant} {draw.attempt}'):x}", unusable=UNANSWERED)
+        text, unusable = rows[draw.variant % asked.count]
+        if unusable is None:
+            unusable = self._why_not(draw, text, asked, rows)
+        return Candidate(text if unusable is None else "", columns=columns, unusable=unusable)
+
+    def _why_not(self, draw: Draw, text: str, asked: _Asked, rows: Sequence[Parsed]) -> str | None:
+        """Return why a text is not a new row of its class, if that can be told without a guard."""
+        if folded(text, " ") in {folded(one, " ") for one in asked.exemplars}:
+            return "repeats_exemplar"
+        expected = self._language_of(str(draw.label), asked.exemplars)
+        found = likely_language([text]) or likely_language(row.text for row in rows)
+        return "other_language" if expected and found and found != expected else None
+
+    def _language_of(self, label: str, exemplars: Sequence[str]) -> str | None:
+        """Return the language that rows of a class should have; None if it is not known."""
+        if self.language is not None:
+            return self.language
+        texts = self._texts.get(label)
+        if not texts:
+            return likely_language(exemplars)
+        if label not in self._languages:
+            self._languages[label] = likely_language(texts[:: max(1, len(texts) // LOOKED_AT)][:LOOKED_AT])
+        return self._languages[label]
+
+    def _ask(self, requests: Mapping[str, Request]) -> None:
+        """Ask the requests that have no answer, up to the limits."""
+        left = [request for name, request in requests.items() if name not in self._kept]
+        if self._gathered is not None:
+            self._gathered.update({request.key: request for request in left})
+            return
+        if left and self._kind() == "replay":
+            raise Unanswered(
+                f"{counted(len(left), 'request of this run has', 'requests of this run have')} no answer in `answers`."
+            )
+        while left:
+            if limit := self._spending.reached():
+                raise self._stopped(limit)
+            most = len(left) if self.max_requests is None else self.max_requests - self._spending.requests
+            share, left = left[:most], left[most:]
+            try:
+                self._opened().answer(share, self._keep)
+            except _LimitReached as reached:
+                raise self._stopped(str(reached)) from None
+            except KeyboardInterrupt:
+                if self._kept.file is None or not self._spending.requests:
+                    raise
+                raise Interrupted(
+                    f"Interrupted: the answers are kept in {self._kept.file}; repeat the run with `resume=True` to go"
+                    " on. No request is asked twice."
+                ) from None
+
+    def _keep(self, request: Request, answer: Answer) -> None:
+        """Keep an answer, and stop if that was the last that may be asked for."""
+        self._kept.add(request, answer)
+        self._spending.add(request.body, answer)
+        if self.max_tokens_total is not None and sum(self._spending.tokens) >= self.max_tokens_total:
+            raise _LimitReached(self._spending.reached())
+
+    def _stopped(self, limit: str) -> ShortfallError:
+        """Return the error of a limit, with how to go on."""
+        spent = in_words(self._spending.requests, self._spending.tokens, self.price)
+        kept = "Nothing is kept, since no file was given for the answers."
+        if self._kept.file is not None:
+            kept = (
+                f"The answers are kept in {self._kept.file}; repeat the run with `resume=True` to go on. No request is"
+                " asked twice."
+            )
+        return ShortfallError(f"The limit {limit} is reached: {spent}. {kept}")
+
+
+class _LimitReached(Exception):
+    """The most tokens are spent."""
+
+
+def open_engine(strategy: LLM) -> Engine:
+    """Open what answers the requests of a strategy.
+
+    Parameters
+    ----------
+    strategy : LLM
+        Its engine is an endpoint or a local model.
+
+    Returns
+    -------
+    Engine
+
+    Raises
+    ------
+    CounterpoiseError
+        If there is no key, no model, or a parameter cannot be used.
+    """
+    if strategy._kind() == "local":
+        from augment.llm.local_model import LocalModel
+
+        return LocalModel(strategy.model, **{name: getattr(strategy, name) for name in OF_LOCAL_MODELS})
+    from augment.llm.endpoint import Endpoint
+
+    return Endpoint(strategy.model, **{name: getattr(strategy, name) for name in OF_ENDPOINTS})
