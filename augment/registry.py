@@ -275,6 +275,8 @@ class Registry:
             return self.to_config(value)
         if isinstance(value, (tuple, list)):
             return [self._plain(item) for item in value]
+        if isinstance(value, Mapping):
+            return {name: self._plain(item) for name, item in value.items()}
         if callable(value):  # named, though it cannot be read back
             return f"function {value.__module__}.{getattr(value, '__qualname__', type(value).__qualname__)}"
         return value.tolist() if hasattr(value, "tolist") else value  # numpy's numbers and arrays

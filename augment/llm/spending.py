@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from augment.errors import counted
@@ -63,20 +62,20 @@ def in_words(requests: int, tokens: Tokens, price: tuple[float, float] | None = 
     return f"{line}, {tokens.cost(price):,.2f} at the price {price[0]:g},{price[1]:g}"
 
 
-@dataclass
 class Spending:
     """What was asked so far, and how much may be.
 
     Parameters
     ----------
-    max_requests, max_tokens : int, optional
+    max_requests, max_tokens : int or None
         The most requests, and the most tokens of requests and answers together.
     """
 
-    max_requests: int | None = None
-    max_tokens: int | None = None
-    requests: int = 0
-    tokens: Tokens = field(default_factory=Tokens)
+    def __init__(self, max_requests: int | None, max_tokens: int | None) -> None:
+        self.max_requests = max_requests
+        self.max_tokens = max_tokens
+        self.requests = 0
+        self.tokens = Tokens()
 
     def add(self, body: Mapping[str, Any], answer: Answer) -> None:
         """Count an answer. Tokens that the service does not count are estimated."""

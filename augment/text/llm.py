@@ -128,7 +128,7 @@ class _Asked(NamedTuple):
     """A request, and what its answer is judged by."""
 
     request: Request
-    count: int
+    wanted: int
     """Rows that are asked for."""
     exemplars: tuple[str, ...]
     """The texts that the prompt shows."""
@@ -173,7 +173,7 @@ class LLM(TextStrategy):
     instructions : str, optional
         What else the model is told, in your words.
     class_descriptions : dict of str to str, optional
-        What classes mean.
+        What classes mean, in your words, by their names.
     language : str, optional
         The language of the new rows, one of `augment.word_lists.LANGUAGES`. None for that of the texts.
     template : str, optional
@@ -237,7 +237,7 @@ class LLM(TextStrategy):
     speed_only: ClassVar[tuple[str, ...]] = (
         *("engine", "answers", "price", "max_requests", "max_tokens_total"),
         *OF_ENDPOINTS,
-        *("revision", "device", "dtype", "batch_size"),
+        *("device", "batch_size"),
     )
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -440,7 +440,7 @@ class LLM(TextStrategy):
                     continue
                 row = sum(map(tokens_of, asked.exemplars)) / len(asked.exemplars) + PER_ROW
                 tokens = Tokens(
-                    tokens.prompt + prompt_tokens(asked.request.body), tokens.completion + AROUND + asked.count * row
+                    tokens.prompt + prompt_tokens(asked.request.body), tokens.completion + AROUND + asked.wanted * row
                 )
         share = len(seen) / max(1, rendered)
         left = round((rendered - answered) * share)
@@ -479,7 +479,7 @@ class LLM(TextStrategy):
         rows: dict[str, list[Parsed]] = {}
         for asked in requests.values():
             if asked.request.key in self._kept:
-                rows[asked.request.key] = rows_of(self._kept[asked.request.key], asked.count)
+                rows[asked.request.key] = rows_of(self._kept[asked.request.key], asked.wanted)
         self._kept.use(rows)
         return [
             None if asked is None else self._candidate(draw, asked, rows.get(asked.request.key))
@@ -578,7 +578,7 @@ class LLM(TextStrategy):
         columns = {"llm_request": asked.request.key[:16]}
         if rows is None:
             return Candidate(f"{key(f'{draw.source} {draw.variant} {draw.attempt}'):x}", unusable=UNANSWERED)
-        text, unusable = rows[draw.variant % asked.count]
+        text, unusable = rows[draw.variant % asked.wanted]
         if unusable is None:
             unusable = self._why_not(draw, text, asked, rows)
         return Candidate(text if unusable is None else "", columns=columns, unusable=unusable)

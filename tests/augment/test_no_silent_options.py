@@ -27,6 +27,7 @@ from augment.text.nlpaug_edits import KeyboardEdit
 
 ROWS = (["one two", "three four", "five", "six", "seven"], ["rare", "rare", "often", "often", "often"])
 REQUIRED: dict[str, dict[str, Any]] = {"sequential": {"steps": [Random()]}, "one_of": {"choices": [Random()]}}
+REQUIRED["llm"] = {"model": "m"}
 REQUIRED["seq2seq"] = {"models": ("some/model",)}
 """Parameters without a default."""
 ENGLISH_ALONE = {("nlpaug:spelling", "language"), ("nlpaug:synonym", "language")}
@@ -37,6 +38,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("seq2seq", "tgt_lang"): {"src_lang": ("other",)},
     ("one_of", "weights"): {"choices": [Random()]},
     ("agreement", "teacher"): {},
+    **{("llm", name): {"engine": "local"} for name in ("revision", "device", "dtype", "batch_size")},
 }
 
 
@@ -51,6 +53,8 @@ def others(allowed: Any, default: Any) -> Iterator[Any]:
             yield from sorted(constraint.options)
         elif isinstance(constraint, Segmenters):
             yield "icu"
+        elif hasattr(constraint, "example"):
+            yield constraint.example
         elif isinstance(constraint, (TextTuple, Patterns)):
             yield ("other",)
         elif constraint is str:
