@@ -317,7 +317,7 @@ def list_command() -> None:
     from augment.cli.display import show_table
     from benchmarks.grid import suite as suites
     from benchmarks.grid.arms import built_in
-    from benchmarks.grid.tasks import SOURCES
+    from benchmarks.grid.sources import SOURCES
 
     rows = []
     for name in suites.names():

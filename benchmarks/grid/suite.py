@@ -21,7 +21,8 @@ from augment.models.checkpoints import folder_hash
 from augment.registry import STRATEGIES
 from augment.settings import Settings, problems
 from benchmarks.grid.arms import Arm, load_mapping
-from benchmarks.grid.tasks import LabelledRows, Task, TaskData, check_name, load
+from benchmarks.grid.sources import OWN, LabelledRows, check_name
+from benchmarks.grid.tasks import LEFT_OUT, Task, TaskData, load
 from classifiers.config import Features, Static, TrainConfig
 from classifiers.data.feature_vectors import vector_sampler
 
@@ -81,13 +82,32 @@ class Suite(Settings):
         return self.model_dump(mode="json", exclude={"description", "arms", "seeds", "encoders", "heads", "losses"})
 
     def changed(self, tasks: Sequence[str], encoders: Sequence[str]) -> Suite:
-        """Return the suite with other tasks, at the same imbalance, or other encoders, if any are given."""
-        ratios = dict.fromkeys(task.ratio for task in self.tasks)
+        """Return the suite with other tasks, drawn in the same way, or other encoders, if any are given."""
+        draws = list({repr(draw): draw for draw in map(_draw, self.tasks)}.values())
         changes: dict[str, Any] = {}
         if tasks:
-            changes = {"tasks": [{"name": name, "ratio": ratio} for name in tasks for ratio in ratios], "tests": None}
+            changes = {"tasks": [{"name": name, **draw} for name in tasks for draw in draws], "tests": None}
         changes |= {"encoders": list(encoders)} if encoders else {}
         return Suite(**(self.model_dump() | changes)) if changes else self
+
+
+def _draw(task: Task) -> dict[str, Any]:
+    """Return the settings of a draw that fit other tasks: none that names classes, rows or files of this one."""
+    draw = {"ratio": task.ratio, "tail": task.tail, "per_class": task.per_class}
+    drawn = task.ratio is not None or task.per_class is not None
+    return draw | ({"pool": LEFT_OUT} if task.pool == LEFT_OUT and drawn else {})
+
+
+def check_layout(layout: Layout | None, tasks: Sequence[Task]) -> None:
+    """Refuse a layout if no task is the user's own file.
+
+    Raises
+    ------
+    InputError
+        If the layout has no effect.
+    """
+    if layout not in (None, Layout()) and not any(task.name.startswith(OWN) for task in tasks):
+        raise InputError("Options on columns, labels and splits are of a task csv:FILE, and no task is such a file.")
 
 
 def load_tasks(suite: Suite, data_dir: Path | None, layout: Layout | None = None) -> list[TaskData]:
@@ -96,8 +116,10 @@ def load_tasks(suite: Suite, data_dir: Path | None, layout: Layout | None = None
     Raises
     ------
     InputError
-        If two tasks have the same title, or a task cannot be read: see `benchmarks.grid.tasks.load`.
+        If two tasks have the same title, `layout` describes none of them, or a task cannot be read: see
+        `benchmarks.grid.tasks.load`.
     """
+    check_layout(layout, suite.tasks)
     data = [load(task, data_dir, suite.tests, layout) for task in suite.tasks]
     titles = [task.title for task in data]
     for title in titles:

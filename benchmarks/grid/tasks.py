@@ -1,34 +1,32 @@
-"""Tasks, the data sets of a benchmark: where their splits are, what is trained on, and near copies between splits."""
+"""Tasks, the data sets of a benchmark: what is trained on, what each seed draws, and near copies between splits."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-import tempfile
-import zipfile
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_serializer, model_validator
 
-from augment.data.layout import FORMATS, Layout
-from augment.data.splitting import PARTS, Part, split_rows
-from augment.errors import InputError, did_you_mean
+from augment.data.layout import Layout
+from augment.errors import InputError, counted, did_you_mean
 from augment.seeding import generator
 from augment.settings import Settings
+from benchmarks.grid.sources import LabelledRows, at_hand, digest, has_test_rows, read_split
 from classifiers.data.splits import near_copies
 
-LEAST = 10
-"""The smallest number of different texts of a class in the user's own file, which is split here."""
-OWN = "csv:"
-"""The prefix of the path of the user's own file."""
+LEFT_OUT = "left-out"
+"""The value of `Task.pool` for the rows that the draw leaves out."""
+LATER = ("per_class", "classes", "classes_seed", "tail", "pool")
+"""Settings of a task that came after the first results. They are not written where they are not set, so that the keys
+of older cells stay."""
+MOST_CLASSES = 256
+"""The largest number of classes of a task, since predictions are kept as bytes."""
+MOST_NAMES = 5
+"""The largest number of classes that a title or a line names."""
 
 
 class Task(Settings):
@@ -36,221 +34,83 @@ class Task(Settings):
 
     Examples
     --------
-    >>> Task(name="sst3", ratio=0.05).title("neutral")
+    >>> Task(name="sst3", ratio=0.05).title(["neutral"])
     'sst3, neutral at .05'
+    >>> Task(name="banking77", classes=20, per_class=10).title(["card_acceptance"])
+    'banking77, 20 classes, 10 a class'
     """
 
     name: str
-    """One of `SOURCES`, ``sample``, or ``csv:`` and the path of the user's own file."""
+    """One of `benchmarks.grid.sources.SOURCES`, ``sample``, or ``csv:`` and the path of the user's own file."""
     train_from: Literal["train", "dev"] = "train"
     """dev: train on four fifths of the dev rows and validate on the others, if there is no training file."""
     train_rows: Annotated[int, Field(ge=10)] | None = None
     """The largest number of training rows. They are drawn by seed, each class at its share."""
     ratio: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Rows of `label` divided by rows of the largest class, in training. They are drawn by seed."""
-    label: str | None = None
-    """The rare class; by default the class with the fewest training rows."""
+    """Rows of each rare class divided by rows of the largest other class, in training. They are drawn by seed."""
+    label: str | list[str] | None = None
+    """The rare class or classes; by default the class with the fewest training rows."""
+    per_class: Annotated[int, Field(ge=2)] | None = None
+    """The number of training rows of each class. They are drawn by seed. A class with fewer gives all."""
+    classes: Annotated[int, Field(ge=2)] | None = None
+    """The number of classes. They are drawn by `classes_seed`, and are the same for all cells. Rows of other classes
+    are left out of training, validation and tests."""
+    classes_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """The seed of the draw of `classes`."""
+    tail: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """The share of the classes that are rare, in place of `label`: those with the fewest training rows. At least one
+    class is rare, and at least one is not."""
+    pool: Annotated[str, Field(min_length=1)] | None = None
+    """Texts without labels, for arms that use such: ``left-out`` for the training rows of these classes that the draw
+    of a seed leaves out, or a file, in the data folder or elsewhere."""
 
-    def title(self, rare: str) -> str:
-        """Name the task in tables."""
-        notes = [f"{self.train_rows:,} rows"] if self.train_rows is not None else []
-        notes += [f"{rare} at {f'{self.ratio:g}'.removeprefix('0')}"] if self.ratio is not None else []
+    @model_validator(mode="after")
+    def _settings_fit(self) -> Task:
+        who = f"The task {self.name!r}"
+        if self.per_class is not None and self.train_rows is not None:
+            raise InputError(f"{who} has 'per_class' and 'train_rows', which draw the same rows. Give one of them.")
+        if self.tail is not None and self.label is not None:
+            raise InputError(f"{who} has 'tail' and 'label', which both choose the rare classes. Give one of them.")
+        if self.tail is not None and self.ratio is None:
+            raise InputError(f"{who} has 'tail' without 'ratio', which says how many rows are left. Give both.")
+        if "classes_seed" in self.model_fields_set and self.classes is None:
+            raise InputError(f"{who} has 'classes_seed' without 'classes', so no class is drawn. Give both.")
+        if isinstance(self.label, list) and len(set(self.label)) != max(1, len(self.label)):
+            raise InputError(f"{who}: 'label' must name one class or more, each once. Got {self.label!r:.60}.")
+        if self.pool == LEFT_OUT and (self.per_class, self.train_rows, self.ratio) == (None, None, None):
+            raise InputError(
+                f"{who} draws no rows, so that none are left for the pool. Give 'per_class', 'train_rows' or 'ratio',"
+                " or a file as 'pool'."
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: Callable[[Task], dict[str, Any]]) -> dict[str, Any]:
+        """Leave out the settings of `LATER` that are not set."""
+        defaults = {name: Task.model_fields[name].default for name in LATER}
+        return {name: value for name, value in handler(self).items() if name not in LATER or value != defaults[name]}
+
+    def title(self, rare: Sequence[str]) -> str:
+        """Name the task in tables. `rare` are the names of its rare classes."""
+        notes = [f"{self.classes} classes"] if self.classes is not None else []
+        notes += [f"draw {self.classes_seed}"] if self.classes_seed else []
+        notes += [f"{self.train_rows:,} rows"] if self.train_rows is not None else []
+        notes += [f"{self.per_class} a class"] if self.per_class is not None else []
+        if self.ratio is not None:
+            who = _listed(rare) if self.tail is None else f"tail of {_share(self.tail)}"
+            notes += [f"{who} at {_share(self.ratio)}"]
         notes += ["trained on dev"] if self.train_from == "dev" else []
         return ", ".join([self.name, *notes])
 
 
-MOST_CLASSES = 256
-"""The largest number of classes of a task, since predictions are kept as bytes."""
+def _share(value: float) -> str:
+    return f"{value:g}".removeprefix("0")
 
 
-@dataclass(frozen=True)
-class LabelledRows:
-    """Labelled texts."""
-
-    texts: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=(), compare=False)
-    """A line for each kind of rows that were left out when the rows were read."""
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """The number of rows of each class, in sorted order of the names."""
-        return dict(sorted(Counter(self.labels).items()))
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """A hash of the content: the first 16 digits of the SHA-256 of texts and labels."""
-        content = json.dumps([self.texts, self.labels], ensure_ascii=False).encode("utf-8", "surrogatepass")
-        return hashlib.sha256(content).hexdigest()[:16]
-
-    def taken(self, rows: Sequence[int] | np.ndarray) -> LabelledRows:
-        """Return some of the rows, in the order given."""
-        return LabelledRows(tuple(self.texts[i] for i in rows), tuple(self.labels[i] for i in rows), self.notes)
-
-    def joined(self, other: LabelledRows) -> LabelledRows:
-        """Return these rows followed by the other rows."""
-        return LabelledRows(self.texts + other.texts, self.labels + other.labels, self.notes + other.notes)
-
-
-@dataclass(frozen=True)
-class Source:
-    """The places of the splits of a known data set, in a folder and on the hub."""
-
-    files: Mapping[Part, tuple[str, ...]]
-    """Files in the data folder. The rows of several files are joined."""
-    hub: tuple[str, ...]
-    """Hub ids, with a configuration if needed. The rows of several ids are joined."""
-    hub_splits: Mapping[Part, str]
-    layout: Layout = field(default_factory=Layout)
-    label_names: Mapping[str, str] = field(default_factory=dict)
-    """Our names of the labels of the hub's rows. Other labels keep their names."""
-    hub_label: str | None = None
-    """The label column of the hub's rows, if it has another name."""
-    origin: str = ""
-    """Where users can get the files."""
-
-
-_DYNASENT = {
-    1: {split: f"dynasent-v1.1/dynasent-v1.1-round01-yelp-{split}.jsonl" for split in PARTS},
-    2: {split: f"dynasent-v1.1/dynasent-v1.1-round02-dynabench-{split}.jsonl" for split in PARTS},
-}
-_DYNASENT_ZIP = "dynasent-v1.1.zip"
-_AT_GITHUB = "https://github.com/cgpotts/dynasent (dynasent-v1.1.zip, which may be given as it is)"
-_WITH_DEV: Mapping[Part, str] = {"train": "train", "dev": "validation", "test": "test"}
-
-
-def _dynasent(*rounds: int) -> Source:
-    return Source(
-        files={split: tuple(_DYNASENT[number][split] for number in rounds) for split in PARTS},
-        hub=tuple(f"tasksource/dynasent:r{number}" for number in rounds),
-        hub_splits=_WITH_DEV,
-        layout=Layout(text_column="sentence", label_column="gold_label", labels=("negative", "neutral", "positive")),
-        origin=_AT_GITHUB,
-    )
-
-
-SOURCES: Mapping[str, Source] = {
-    "sst3": Source(
-        files={split: (f"sst3/{split}.csv",) for split in PARTS},
-        hub=("SetFit/sst5",),
-        hub_splits=_WITH_DEV,
-        hub_label="label_text",
-        label_names={"very negative": "negative", "very positive": "positive"},
-        origin="https://nlp.stanford.edu/sentiment (text,label; root labels 0, 1 negative, 2 neutral, 3, 4 positive)",
-    ),
-    "dynasent-r1": _dynasent(1),
-    "dynasent-r2": _dynasent(2),
-    "dynasent": _dynasent(1, 2),
-    "yelp": Source(
-        files={"test": ("yelp_review_full/test.csv",)},
-        hub=("Yelp/yelp_review_full",),
-        hub_splits={"test": "test"},
-        layout=Layout(header=False, columns=("stars", "text"), text_column="text", label_map="stars"),
-        origin="the yelp_review_full of Zhang et al. 2015",
-    ),
-    "amazon": Source(
-        files={"test": ("amazon_review_full/test.csv",)},
-        hub=(),
-        hub_splits={},
-        layout=Layout(header=False, columns=("stars", "title", "text"), text_column="text", label_map="stars"),
-        origin="the amazon_review_full of Zhang et al. 2015",
-    ),
-}
-"""The known data sets. Yelp and Amazon are only for tests."""
-CROSS_DOMAIN = ("sst3", "dynasent-r1", "dynasent-r2", "yelp", "amazon")
-"""The test sets that known tasks are also tested on, in the order of tables."""
-
-
-def read_split(name: str, split: Part, data_dir: Path | None, layout: Layout | None = None) -> LabelledRows:
-    """Read one split of a task.
-
-    Parameters
-    ----------
-    name : str
-        See `Task.name`.
-    split : {"train", "dev", "test"}
-    data_dir : Path or None
-        Where the known data sets lie; None for the hub.
-    layout : Layout, optional
-        The layout of the user's own file.
-
-    Returns
-    -------
-    LabelledRows
-        The rows that have a text and one of the labels.
-
-    Raises
-    ------
-    InputError
-        If the task is unknown, it does not have the split, or its files are missing. The message names the files and
-        where to get them.
-    """
-    check_name(name)
-    if name not in SOURCES:
-        return _own_split(name, split, layout or Layout())
-    source = SOURCES[name]
-    if split not in source.files:
-        raise InputError(f"The task {name!r} is only for tests: it has no {split} rows. Train on another task.")
-    if data_dir is None:
-        return _from_hub(name, source, split)
-    rows = LabelledRows()
-    for file in source.files[split]:
-        with _opened(data_dir, file) as path:
-            if path is None:
-                missing = [one for files in source.files.values() for one in files if not _is_there(data_dir, one)]
-                raise InputError(
-                    f"{data_dir}: lacks {', '.join(missing)} of the task {name!r}. Get the missing files from"
-                    f" {source.origin}, or leave `data_dir` out for the hub."
-                )
-            rows = rows.joined(_read(str(path), source.layout, file))
-    return rows
-
-
-def check_name(name: str) -> None:
-    """Check that a task exists.
-
-    Raises
-    ------
-    InputError
-        If it does not exist. The message suggests a similar name.
-    """
-    if name.strip() == OWN:
-        raise InputError("The task 'csv:' needs a file. Give its path after the colon, e.g. csv:reviews.csv.")
-    if name != "sample" and not name.startswith(OWN) and name not in SOURCES:
-        known = (*SOURCES, "sample")
-        raise InputError(
-            f"There is no task {name!r}. There is {', '.join(known)}, and csv:FILE for a file of your own."
-            f"{did_you_mean(name, known)}"
-        )
-
-
-def at_hand(name: str, data_dir: Path | None) -> list[str]:
-    """Return the tasks whose test rows a model is tested on: its own task first, then the others that are available.
-
-    Parameters
-    ----------
-    name : str
-        See `Task.name`.
-    data_dir : Path or None
-
-    Returns
-    -------
-    list of str
-    """
-    if name not in SOURCES:
-        return [name]
-    return [name, *(other for other in CROSS_DOMAIN if other != name and has_test_rows(other, data_dir))]
-
-
-def has_test_rows(name: str, data_dir: Path | None) -> bool:
-    """Tell whether the test rows of a task are in the data folder or, without one, on the hub."""
-    if name not in SOURCES:
-        return True
-    source = SOURCES[name]
-    return bool(source.hub) if data_dir is None else all(_is_there(data_dir, file) for file in source.files["test"])
+def _listed(names: Sequence[str]) -> str:
+    """List names, and count those that are too many."""
+    more = len(names) - MOST_NAMES
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:MOST_NAMES])} and {more} more"
 
 
 @dataclass(frozen=True)
@@ -258,8 +118,8 @@ class TaskData:
     """The rows of a task, before any are drawn by seed."""
 
     task: Task
-    rare: str
-    """The rare class, whose share is to be raised."""
+    rare: tuple[str, ...]
+    """The rare classes, whose share is to be raised."""
     train: LabelledRows
     """Training rows, without those that equal or nearly equal a validation or test row."""
     validation: LabelledRows
@@ -269,6 +129,12 @@ class TaskData:
     """The number of training rows that were removed as near copies of a row of "dev" or of a test set."""
     absent: Sequence[str] = ()
     """Test sets that were named but are not available."""
+    pool_file: tuple[str, ...] = ()
+    """The texts of the file `Task.pool`, without those that equal or nearly equal a validation or test row."""
+    pool_shared: int = 0
+    """The number of texts that were removed from it."""
+    all_classes: int = 0
+    """The number of classes before `Task.classes` of them were drawn; 0 if none were drawn."""
 
     @property
     def title(self) -> str:
@@ -280,6 +146,46 @@ class TaskData:
         """The names of the classes, sorted."""
         return sorted(self.train.counts)
 
+    @cached_property
+    def kept(self) -> dict[str, int]:
+        """The number of training rows of each class in a draw. It is the same for each seed.
+
+        Raises
+        ------
+        InputError
+            If the ratio leaves fewer than two rows, or takes more rows than any rare class has.
+        """
+        counts, limit = self.train.counts, self.task.train_rows
+        keep = counts
+        if self.task.per_class is not None:
+            keep = {name: min(n, self.task.per_class) for name, n in counts.items()}
+        elif limit is not None and limit < len(self.train):
+            keep = {name: max(2, round(n * limit / len(self.train))) for name, n in counts.items()}
+        if self.task.ratio is None:
+            return keep
+        most = max(n for name, n in keep.items() if name not in self.rare)
+        wanted = round(self.task.ratio * most)
+        largest = max(self.rare, key=lambda name: keep[name])
+        if wanted < 2:
+            raise InputError(
+                f"The task {self.task.name!r} has {most:,} training rows of its largest class, and a ratio of"
+                f" {self.task.ratio:g} would leave {wanted} of {largest!r}; 2 are needed. Give a larger ratio."
+            )
+        if wanted > keep[largest]:
+            raise InputError(
+                f"The task {self.task.name!r} has {keep[largest]:,} training rows of {largest!r}, and a ratio"
+                f" of {self.task.ratio:g} takes {wanted:,}. Give a smaller ratio."
+            )
+        return keep | {name: min(wanted, keep[name]) for name in self.rare}
+
+    @property
+    def fewer(self) -> dict[str, int]:
+        """Classes that have fewer training rows than the draw takes of a class, with the number of their rows."""
+        limits = dict.fromkeys(self.train.counts, self.task.per_class or 0)
+        if self.task.ratio is not None:
+            limits |= dict.fromkeys(self.rare, max(self.kept[name] for name in self.rare))
+        return {name: n for name, n in self.train.counts.items() if n < limits[name]}
+
     def drawn(self, seed: int) -> tuple[LabelledRows, LabelledRows]:
         """Draw the training rows of one seed.
 
@@ -290,35 +196,71 @@ class TaskData:
         Returns
         -------
         train : LabelledRows
-            At most `Task.train_rows`, each class at its share. `Task.ratio` sets the number of rows of the rare class.
-            In the order of the file.
+            Of each class as many rows as `kept` says, in the order of the file. A draw of fewer rows of a class is a
+            part of a draw of more rows with the same seed.
         reserve : LabelledRows
             The other rows. They are real rows that an arm may add.
         """
         labels = np.array(self.train.labels)
-        rows = {name: np.flatnonzero(labels == name) for name in self.classes}
-        keep = {name: len(places) for name, places in rows.items()}
-        limit = self.task.train_rows
-        if limit is not None and limit < len(labels):
-            keep = {name: max(2, round(n * limit / len(labels))) for name, n in keep.items()}
-        if self.task.ratio is not None:
-            most = max(n for name, n in keep.items() if name != self.rare)
-            wanted = round(self.task.ratio * most)
-            if wanted < 2:
-                raise InputError(
-                    f"The task {self.task.name!r} has {most:,} training rows of its largest class, and a ratio of"
-                    f" {self.task.ratio:g} would leave {wanted} of {self.rare!r}; 2 are needed. Give a larger ratio."
-                )
-            if wanted > keep[self.rare]:
-                raise InputError(
-                    f"The task {self.task.name!r} has {keep[self.rare]:,} training rows of {self.rare!r}, and a ratio"
-                    f" of {self.task.ratio:g} takes {wanted:,}. Give a smaller ratio."
-                )
-            keep[self.rare] = wanted
         chosen = np.zeros(len(labels), dtype=bool)
-        for number, (name, places) in enumerate(rows.items()):
-            chosen[generator(seed, "subset", number).permutation(places)[: keep[name]]] = True
+        for number, (name, count) in enumerate(self.kept.items()):
+            places = np.flatnonzero(labels == name)
+            chosen[generator(seed, "subset", number).permutation(places)[:count]] = True
         return self.train.taken(np.flatnonzero(chosen)), self.train.taken(np.flatnonzero(~chosen))
+
+    def pool(self, seed: int) -> tuple[str, ...]:
+        """Return the texts without labels that an arm may use with one seed.
+
+        Parameters
+        ----------
+        seed : int
+
+        Returns
+        -------
+        tuple of str
+            Those of the file in its order. Rows that the draw leaves out are shuffled, since files are often sorted by
+            class. Empty if the task has no pool.
+        """
+        if self.task.pool != LEFT_OUT:
+            return self.pool_file
+        texts = self.drawn(seed)[1].texts
+        return tuple(texts[i] for i in generator(seed, "subset", 0, 5).permutation(len(texts)))
+
+    def draw_record(self, seed: int) -> dict[str, Any]:
+        """Return what was drawn with one seed, as plain data.
+
+        Parameters
+        ----------
+        seed : int
+
+        Returns
+        -------
+        dict
+            ``task``: its settings. ``fewer``: see `fewer`. ``left_out``: the number of rows that the draw has left
+            out. ``pool``: the number of its texts, and their hash.
+        """
+        pool = self.pool(seed)
+        return {
+            "task": self.task.model_dump(mode="json"),
+            "fewer": self.fewer,
+            "left_out": len(self.train) - sum(self.kept.values()),
+            "pool": {"texts": len(pool), "fingerprint": digest(pool)} if self.task.pool is not None else None,
+        }
+
+    @property
+    def draw_notes(self) -> list[str]:
+        """What a reader should know of the draws, one line each."""
+        lines = []
+        if self.all_classes:
+            lines.append(f"{self.title}: drawn of {self.all_classes} classes: {', '.join(self.classes)}.")
+        if self.fewer:
+            counts = [f"{name} {n:,}" for name, n in sorted(self.fewer.items(), key=lambda pair: (pair[1], pair[0]))]
+            what = counted(len(counts), "class has fewer rows and gives", "classes have fewer rows and give")
+            lines.append(f"{self.title}: {what} all: {_listed(counts)}.")
+        if self.pool_shared:
+            what = counted(self.pool_shared, "text", "texts")
+            lines.append(f"{self.title}: {what} of the pool nearly equal validation or test rows and are taken out.")
+        return lines
 
     @property
     def notes(self) -> list[str]:
@@ -335,7 +277,8 @@ class TaskData:
     def fingerprints(self) -> dict[str, Any]:
         """Return a hash of the content of each part."""
         tests = {name: rows.fingerprint for name, rows in self.tests.items()}
-        return {"train": self.train.fingerprint, "validation": self.validation.fingerprint, "tests": tests}
+        parts = {"train": self.train.fingerprint, "validation": self.validation.fingerprint, "tests": tests}
+        return parts | ({"pool": digest(self.pool_file)} if self.pool_file else {})
 
 
 def load(
@@ -360,7 +303,7 @@ def load(
     Raises
     ------
     InputError
-        If a part cannot be read, or the task does not have the rare class.
+        If a part cannot be read, or the task does not have the rare classes or enough classes.
     """
     names = at_hand(task.name, data_dir) if tests is None else [task.name, *(n for n in tests if n != task.name)]
     there = [name for name in names if name == task.name or has_test_rows(name, data_dir)]
@@ -369,6 +312,11 @@ def load(
         train, validation = _halves(read_split(task.name, "dev", data_dir, layout))
     else:
         train, validation = (read_split(task.name, split, data_dir, layout) for split in ("train", "dev"))
+    all_classes = 0
+    if task.classes is not None:
+        all_classes, drawn = len(train.counts), _drawn_classes(task, train)
+        train, validation = _of_classes(train, drawn), _of_classes(validation, drawn)
+        test_rows = {name: _of_classes(rows, drawn) for name, rows in test_rows.items()}
     held_out = {"dev": validation, **test_rows}
     near = {part: near_copies(train.texts, rows.texts) for part, rows in held_out.items()}
     train = train.taken(np.flatnonzero(~np.any([*near.values()], axis=0)))
@@ -377,100 +325,87 @@ def load(
         raise InputError(f"The task {task.name!r} has training rows of {len(counts)} class; it takes two or more.")
     if len(counts) > MOST_CLASSES:
         raise InputError(f"The task {task.name!r} has {len(counts)} classes; a benchmark takes {MOST_CLASSES} at most.")
-    rare = task.label or min(counts, key=lambda name: (counts[name], name))
-    if rare not in counts:
-        raise InputError(
-            f"The task {task.name!r} has no training rows of the class {rare!r}. Its classes are {', '.join(counts)}."
-            f"{did_you_mean(rare, counts)}"
-        )
+    rare = _rare(task, counts)
     for name, rows in held_out.items():
         unknown = sorted(set(rows.labels) - set(counts))
         if unknown or not len(rows):
             what = f"has the class {unknown[0]!r}, which is not in the training rows" if unknown else "has no rows"
             raise InputError(f"The task {task.name!r}: its part {name!r} {what}.")
-    shared = {part: int(copies.sum()) for part, copies in near.items() if copies.any()}
-    return TaskData(task, rare, train, validation, test_rows, shared, [name for name in names if name not in there])
-
-
-def _read(source: str, layout: Layout, name: str | None = None) -> LabelledRows:
-    """Read the rows of a table that have a text. Another name than that of the source may be used in notes."""
-    from augment.data.corpus import read
-    from augment.data.notes import NOT_USED, on_reading
-
-    corpus = replace(read(source, layout), name=name or source)
-    pairs = [
-        (text, label)
-        for text, label in zip(corpus.texts, corpus.named_labels(), strict=True)
-        if text is not None and text.strip()
-    ]
-    notes = tuple(on_reading(corpus, NOT_USED))
-    return LabelledRows(tuple(text for text, _ in pairs), tuple(label for _, label in pairs), notes)
-
-
-def _from_hub(name: str, source: Source, split: Part) -> LabelledRows:
-    """Download a split from the hub."""
-    if not source.hub:
+    texts, pool_shared = _read_pool(task, data_dir, [text for rows in held_out.values() for text in rows.texts])
+    data = TaskData(
+        task,
+        rare,
+        train,
+        validation,
+        test_rows,
+        shared={part: int(copies.sum()) for part, copies in near.items() if copies.any()},
+        absent=[name for name in names if name not in there],
+        pool_file=texts,
+        pool_shared=pool_shared,
+        all_classes=all_classes,
+    )
+    if task.pool == LEFT_OUT and sum(data.kept.values()) == len(train):
         raise InputError(
-            f"The task {name!r} is not on the hub. Give `data_dir`, a folder with {source.files[split][0]}, from"
-            f" {source.origin}."
+            f"The task {task.name!r} leaves no row out of its draw, so that the pool is empty. Draw fewer rows, or give"
+            " a file as 'pool'."
         )
-    layout = replace(source.layout, header=True, columns=None, split=source.hub_splits[split])
-    if source.hub_label is not None:
-        layout = replace(layout, label_column=source.hub_label)
-    rows = LabelledRows()
-    for hub_id in source.hub:
-        try:
-            rows = rows.joined(_read(hub_id, layout))
-        except InputError as error:
+    return data
+
+
+def _drawn_classes(task: Task, train: LabelledRows) -> set[str]:
+    """Draw the classes of a task."""
+    names = [*train.counts]
+    assert task.classes is not None
+    if task.classes >= len(names):
+        raise InputError(
+            f"The task {task.name!r} has {len(names)} classes, and 'classes' draws {task.classes} of them. Give a"
+            " smaller number, or leave it out."
+        )
+    order = generator(task.classes_seed, "subset", 0, 4).permutation(len(names))
+    return {names[i] for i in order[: task.classes]}
+
+
+def _of_classes(rows: LabelledRows, classes: set[str]) -> LabelledRows:
+    """Return the rows of some classes."""
+    return rows.taken([i for i, label in enumerate(rows.labels) if label in classes])
+
+
+def _rare(task: Task, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the rare classes of a task. Those that it does not name are in order of their training rows."""
+    by_count = sorted(counts, key=lambda name: (counts[name], name))
+    if task.label is None:
+        number = 1 if task.tail is None else round(task.tail * len(counts))
+        return tuple(by_count[: min(max(1, number), len(counts) - 1)])
+    named = (task.label,) if isinstance(task.label, str) else tuple(task.label)
+    for name in named:
+        if name not in counts:
             raise InputError(
-                f"The task {name!r} cannot be read from the hub: {error} Or give `data_dir`, a folder with"
-                f" {source.files[split][0]}."
-            ) from error
-    names = tuple(source.label_names.get(label, label) for label in rows.labels)
-    return LabelledRows(rows.texts, names, rows.notes)
+                f"The task {task.name!r} has no training rows of the class {name!r}. Its classes are"
+                f" {', '.join(counts)}.{did_you_mean(name, counts)}"
+            )
+    if len(named) == len(counts):
+        raise InputError(f"The task {task.name!r} names all of its classes as rare. Leave one or more out of 'label'.")
+    return named
 
 
-def _is_there(data_dir: Path, file: str) -> bool:
-    """Tell whether a file is in the data folder, or in its published archive there."""
-    with _opened(data_dir, file, read=False) as path:
-        return path is not None
+def _read_pool(task: Task, data_dir: Path | None, held_out: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """Read the file of a pool. Return its texts without near copies of held-out texts, and the number of these."""
+    if task.pool in (None, LEFT_OUT):
+        return (), 0
+    from augment.data.corpus import read_texts
 
-
-@contextmanager
-def _opened(data_dir: Path, file: str, *, read: bool = True) -> Iterator[Path | None]:
-    """Yield the path of a file of the data folder, extracted from its published archive if needed, or None."""
-    archive = data_dir / _DYNASENT_ZIP
-    if (data_dir / file).is_file():
-        yield data_dir / file
-    elif file.startswith("dynasent") and archive.is_file():
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, Path(file).name)
-            try:
-                with zipfile.ZipFile(archive) as packed:
-                    if file not in packed.namelist():
-                        yield None
-                        return
-                    if read:
-                        with packed.open(file) as inside, path.open("wb") as outside:
-                            shutil.copyfileobj(inside, outside)
-            except zipfile.BadZipFile as error:
-                raise InputError(f"{archive}: is not a complete zip file ({error}). Download it again.") from None
-            yield path
-    else:
-        yield None
-
-
-def _own_split(name: str, split: Part, layout: Layout) -> LabelledRows:
-    """Read a split of the user's own data: a folder with a file for each split, or one file that is split here."""
-    source = name.removeprefix(OWN)
-    folder = Path(source)
-    if folder.is_dir() and any((folder / f"{part}{suffix}").is_file() for part in PARTS for suffix in FORMATS):
-        for suffix in FORMATS:
-            if (folder / f"{split}{suffix}").is_file():
-                return _read(str(folder / f"{split}{suffix}"), layout)
-        raise InputError(f"{folder}: has no file for the {split} rows. Expected {split}.csv beside the others.")
-    rows = _read(source, layout)
-    return rows.taken(split_rows(rows.texts, rows.labels, source, least=LEAST)[split])
+    assert task.pool is not None
+    in_folder = Path() if data_dir is None else data_dir / task.pool
+    source = in_folder if in_folder.is_file() else Path(task.pool)
+    if not source.is_file():
+        where = "" if data_dir is None else f", neither in {data_dir} nor elsewhere"
+        raise InputError(
+            f"The task {task.name!r}: there is no file {task.pool!r} for its pool{where}. Give a file, or"
+            f" 'pool: {LEFT_OUT}'.{did_you_mean(task.pool, [LEFT_OUT])}"
+        )
+    texts = [text for text in read_texts(source) if text.strip()]
+    near = near_copies(texts, held_out)
+    return tuple(text for text, copy in zip(texts, near, strict=True) if not copy), int(near.sum())
 
 
 def _halves(dev: LabelledRows) -> tuple[LabelledRows, LabelledRows]:

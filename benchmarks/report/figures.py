@@ -15,7 +15,7 @@ from augment.files import replacing
 from augment.report.charts import NEW, ORIGINAL, OTHER, svg
 from benchmarks.report.paper_numbers import of_the_paper
 from benchmarks.report.significance import Interval, paired_interval
-from benchmarks.report.summary import BASE, ArmResults, GroupResults, own_test
+from benchmarks.report.summary import BASE, ArmResults, GroupResults, own_test, rare_classes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,8 +151,8 @@ def class_bars(group: GroupResults, number: int) -> Figure:
     def draw(axes: Axes) -> None:
         height = 0.8 / len(classes)
         colours = cycle((OTHER, ORIGINAL, GOOD, *FURTHER))
-        rare = group.arms[0].any["rare"]
-        order = [*(name for name in classes if name != rare), rare]
+        rare = rare_classes(group.arms[0].any)
+        order = [*(name for name in classes if name not in rare), *rare]
         for place, name in enumerate(order):
             means, errors = [], []
             for arm in group.arms:
@@ -161,7 +161,7 @@ def class_bars(group: GroupResults, number: int) -> Figure:
                 interval = paired_interval(values, [0.0] * len(values)) if len(values) > 1 else Interval(0, 0, 0, 1)
                 errors.append(interval.high - interval.mean)
             rows = np.arange(len(group.arms)) + (place - (len(classes) - 1) / 2) * height
-            colour = NEW if name == rare else next(colours)
+            colour = NEW if name in rare else next(colours)
             axes.barh(rows, means, height=height, xerr=errors, color=colour, label=name, error_kw={"linewidth": 0.7})
         axes.set_yticks(range(len(group.arms)), [arm.name for arm in group.arms])
         axes.invert_yaxis()

@@ -21,6 +21,7 @@ from benchmarks.report.summary import (
     last_train_f1,
     mean_gap,
     own_test,
+    rare_classes,
     rare_f1,
     train_f1,
     validation_f1,
@@ -83,7 +84,6 @@ def overview(group: GroupResults) -> Table:
                 len(arm.seeds),
             ]
         )
-    rare = group.arms[0].any["rare"]
     headings = [
         "arm",
         "verdict",
@@ -92,10 +92,16 @@ def overview(group: GroupResults) -> Table:
         "gap",
         f"gap less {BASE}",
         "train F1",
-        f"F1 {rare}",
+        _rare_heading(group),
         "seeds",
     ]
     return headings, rows
+
+
+def _rare_heading(group: GroupResults) -> str:
+    """Return the heading of the F1 of the rare classes."""
+    rare = rare_classes(group.arms[0].any)
+    return f"F1 {rare[0]}" if len(rare) == 1 else f"F1 of {len(rare)} rare classes"
 
 
 def brief(group: GroupResults) -> Table:
@@ -168,7 +174,7 @@ def _statistics(group: GroupResults, base: str, against: Mapping[str, Comparison
         for name, comparison in against.items()
     ]
     headings = ["arm", "seeds", "macro-F1", "bootstrap", "p", "p, Holm", "p, Wilcoxon", "gap, at most"]
-    return [*headings, f"F1 {group.arms[0].any['rare']}", "verdict"], rows
+    return [*headings, _rare_heading(group), "verdict"], rows
 
 
 def _overfitting(group: GroupResults, base: str, arms: Iterable[str]) -> Table:

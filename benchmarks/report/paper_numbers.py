@@ -24,7 +24,7 @@ def of_the_paper(group: tuple[str, str, str, str], test: str) -> float | None:
     group : tuple of str
         Task, encoder (a hub id, or a folder of that name), head, loss.
     test : str
-        A test set of `benchmarks.grid.tasks.SOURCES`.
+        A test set of `benchmarks.grid.sources.SOURCES`.
 
     Examples
     --------

@@ -9,8 +9,9 @@ import numpy as np
 from augment.errors import InputError
 from augment.generation.budget import rows_to_make
 from augment.seeding import generator
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.suite import Cell
-from benchmarks.grid.tasks import LabelledRows, TaskData
+from benchmarks.grid.tasks import TaskData
 from classifiers.data.splits import near_copies
 
 

@@ -6,8 +6,9 @@ import time
 
 import numpy as np
 
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.suite import Cell
-from benchmarks.grid.tasks import LabelledRows, TaskData
+from benchmarks.grid.tasks import TaskData
 from benchmarks.run.outcome import Trained, class_codes, new_row_counts
 from classifiers.metrics import scores
 

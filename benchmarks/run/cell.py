@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from augment.generation.budget import rows_to_make
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.suite import Cell
-from benchmarks.grid.tasks import LabelledRows, TaskData
+from benchmarks.grid.tasks import TaskData
 from benchmarks.peak_memory import peak_mb
 from benchmarks.results import Record, packed
 from benchmarks.run.added_rows import added_rows
@@ -79,9 +80,10 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
         "makes_rows": cell.arm.makes_rows,
         "seed": cell.seed,
         "classes": classes,
-        "rare": data.rare,
+        "rare": data.rare[0] if len(data.rare) == 1 else list(data.rare),
         "config": cell.config.model_dump(mode="json"),
         "rows": {"train": train.counts, "validation": data.validation.counts},
+        "drawn": data.draw_record(cell.seed),
         "shared_rows": dict(data.shared),
         "data": data.fingerprints() | {"drawn": train.fingerprint},
         "tests": {name: _rounded(test_scores.to_dict()) for name, test_scores in tests.items()},

@@ -11,8 +11,9 @@ from typing import Any
 
 from augment.generation.budget import rows_to_make
 from benchmarks.grid.arms import Arm
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.suite import Cell
-from benchmarks.grid.tasks import LabelledRows, TaskData
+from benchmarks.grid.tasks import TaskData
 from benchmarks.results import Record, Results
 from classifiers.config import Redraw, Static, TrainConfig
 

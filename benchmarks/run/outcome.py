@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.grid.tasks import LabelledRows
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.results import Record
 
 

@@ -15,7 +15,7 @@ from augment.errors import InputError
 from benchmarks.grid import suite as suites
 from benchmarks.grid.arms import BUILT_IN, Arm, load_mapping, resolve
 from benchmarks.grid.suite import Cell, Suite
-from benchmarks.grid.tasks import OWN, TaskData
+from benchmarks.grid.tasks import TaskData
 from benchmarks.results import FILE, Record, Results, RunRecord, appending, read
 from benchmarks.run.runner import run
 
@@ -59,9 +59,12 @@ class SuiteRun:
         """Return what a reader of the results should know of the tasks, one line each."""
         lines = []
         for number, task in enumerate(self.data):
+            lines += task.draw_notes
             present = {cell.arm.name for cell in self.cells if cell.task == number}
             if absent := [arm.name for arm in self.arms if arm.name not in present]:
-                lines.append(f"{task.title}: without {', '.join(absent)}, since no row was left out of the draw.")
+                lines.append(
+                    f"{task.title}: without {', '.join(absent)}, since no row of a class that lacks rows was left out."
+                )
         return lines
 
 
@@ -119,9 +122,6 @@ def plan_suite(
         raise InputError(f"{data_dir}: there is no such folder. Give the one that holds sst3, dynasent-v1.1, ….")
     suite = suites.read(name).changed(tasks, encoders)
     chosen = resolve(arms or suite.arms, {} if arm_file is None else load_mapping(arm_file))
-    layout = layout or Layout()
-    if layout != Layout() and not any(task.name.startswith(OWN) for task in suite.tasks):
-        raise InputError("Options on columns, labels and splits are of a task csv:FILE, and no task is such a file.")
     data = suites.load_tasks(suite, data_dir, layout)
     cells = list(suites.cells(suite, data, chosen, seeds=seeds or suite.seeds, device=device))
     if not cells:

@@ -29,6 +29,8 @@ COMMANDS = [
     "benchmarks run --task csv:nosuch.csv",
     "benchmarks run --encoder nosuch",
     "benchmarks run --suite nosuch.yaml",
+    "benchmarks draw csv:nosuch.csv -o rows.csv",
+    "benchmarks draw nosuch.yaml -o rows.csv",
     "benchmarks report nosuch",
     "benchmarks compare nosuch nosuch",
     "benchmarks vectors sample --held-out nosuch.csv",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from augment.errors import InputError
 from augment.registry import STRATEGIES
 from benchmarks.grid import suite as suites
 from benchmarks.grid.arms import Arm, built_in, resolve
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.suite import Suite, cells
-from benchmarks.grid.tasks import LabelledRows, Task, TaskData
+from benchmarks.grid.tasks import Task, TaskData
 from classifiers.config import TrainConfig
 
 
@@ -19,7 +21,7 @@ def data(rows: int = 100, task: Task | None = None) -> TaskData:
     """Three classes, the second rare; nothing of it is read from a disk."""
     labels = tuple(("no", "so", "yes")[min(i % 5, 2)] for i in range(rows))
     own = LabelledRows(tuple(f"text {i}" for i in range(rows)), labels)
-    return TaskData(task or Task(name="sst3"), "so", own, own.taken(range(20)), {"sst3": own.taken(range(30))}, {})
+    return TaskData(task or Task(name="sst3"), ("so",), own, own.taken(range(20)), {"sst3": own.taken(range(30))}, {})
 
 
 def laid_out(suite: Suite, *tasks: TaskData, arms=None, own_arms=None, device="auto"):
@@ -137,6 +139,15 @@ def test_ones_own_arms_and_the_strategies_of_plugins_are_found(monkeypatch):
     [
         ({"tasks": ["sst4"]}, "There is no task 'sst4'.*Did you mean 'sst3'"),
         ({"tests": ["yelpp"]}, "There is no task 'yelpp'.*Did you mean 'yelp'"),
+        ({"tasks": [{"name": "sst3", "per_clas": 5}]}, "has no key 'per_clas'.*Did you mean 'per_class'"),
+        ({"tasks": [{"name": "sst3", "per_class": 1}]}, "'tasks.0.per_class' must be 2 or more"),
+        ({"tasks": [{"name": "sst3", "per_class": 5, "train_rows": 50}]}, "'per_class' and 'train_rows', which draw"),
+        ({"tasks": [{"name": "sst3", "tail": 0.3}]}, "'tail' without 'ratio'"),
+        ({"tasks": [{"name": "sst3", "tail": 0.3, "ratio": 0.1, "label": "so"}]}, "'tail' and 'label', which both"),
+        ({"tasks": [{"name": "sst3", "classes_seed": 0}]}, "'classes_seed' without 'classes'"),
+        ({"tasks": [{"name": "sst3", "label": ["so", "so"]}]}, "must name one class or more, each once"),
+        ({"tasks": [{"name": "sst3", "label": []}]}, "must name one class or more, each once"),
+        ({"tasks": [{"name": "sst3", "pool": "left-out"}]}, "draws no rows, so that none are left for the pool"),
         ({"sedes": 3}, "has no key 'sedes'.*Did you mean 'seeds'"),
         ({"seeds": 0}, "'seeds' must be 1 or more"),
         ({"arms": ["fil-mask"]}, "There is no arm 'fil-mask'"),
@@ -176,6 +187,25 @@ def test_what_is_wrong_in_a_suite_is_one_sentence(values, message):
         laid_out(Suite(**({"name": "own", "tasks": ["sst3"], "arms": ["none"], "seeds": 1} | values)))
 
 
+RESULTS = Path(__file__).parents[3] / "docs" / "results"
+
+
+@pytest.mark.parametrize("name", ["imbalance", "neutral"])
+def test_the_published_results_are_results_of_the_suite_as_it_is(name):
+    """A setting that is added to tasks or suites must not change those that do not set it: their keys would change."""
+    with (RESULTS / name / "results.jsonl").open(encoding="utf-8") as file:
+        recorded = json.loads(next(file))["suite"]
+    assert {key: value for key, value in recorded.items() if key != "data"} == suites.read(name).identity
+
+
+def test_settings_of_a_task_are_written_where_they_are_set():
+    plain = {"name": "sst3", "train_from": "train", "train_rows": None, "ratio": None, "label": None}
+    assert Task(name="sst3").model_dump(mode="json") == plain
+    few = {"per_class": 5, "classes": 2, "pool": "texts.csv"}
+    assert Task(name="sst3", **few).model_dump(mode="json") == plain | few
+    assert Suite(name="own", tasks=[Task(name="sst3", **few)], arms=["none"]).identity["tasks"] == [plain | few]
+
+
 def test_a_key_that_yaml_reads_as_something_else_is_said(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text("tasks: [sst3]\narms: [none]\non: 3\n")
@@ -190,6 +220,16 @@ def test_other_tasks_keep_the_imbalance_and_lose_what_belongs_to_the_suites_own(
         ("csv:own.csv", 0.1, None, None),
     ]
     assert (changed.tests, changed.encoders) == (None, ["another"])
+
+
+def test_other_tasks_are_drawn_alike_without_what_names_classes_or_files():
+    own = {"name": "banking77", "per_class": 5, "classes": 20, "pool": "left-out"}
+    long = {"name": "sst3", "ratio": 0.1, "tail": 0.3, "pool": "texts.csv"}
+    changed = Suite(name="own", tasks=[own, own | {"classes": 10}, long], arms=["none"]).changed(["csv:own.csv"], ())
+    assert changed.tasks == [
+        Task(name="csv:own.csv", per_class=5, pool="left-out"),
+        Task(name="csv:own.csv", ratio=0.1, tail=0.3),
+    ]
 
 
 def test_real_rows_are_left_out_where_there_are_none():

@@ -14,7 +14,8 @@ from datasets import ClassLabel, Dataset, Features, Value
 from augment.data.layout import Layout
 from augment.errors import InputError
 from augment.words import folded
-from benchmarks.grid.tasks import CROSS_DOMAIN, LabelledRows, Task, at_hand, load, read_split
+from benchmarks.grid.sources import CROSS_DOMAIN, LabelledRows, at_hand, read_split
+from benchmarks.grid.tasks import Task, load
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 with_data = pytest.mark.skipif(not DATA.is_dir(), reason="the data sets are not beside the project")
@@ -67,17 +68,97 @@ def test_the_rows_of_a_seed_are_its_own_and_every_class_keeps_its_share(sst3):
 def test_a_controlled_imbalance_is_the_share_of_the_largest_class(sst3):
     data = load(Task(name="sst3", ratio=0.1), sst3)
     drawn, reserve = data.drawn(3)
-    assert data.rare == "neutral"
+    assert data.rare == ("neutral",)
     assert drawn.counts == {"negative": 60, "neutral": 8, "positive": 80}
     assert reserve.counts == {"neutral": 32}
     assert data.title == "sst3, neutral at .1"
-    assert Task(name="own", ratio=0.05).title("10.0") == "own, 10.0 at .05"
+    assert Task(name="own", ratio=0.05).title(["10.0"]) == "own, 10.0 at .05"
     other = load(Task(name="sst3", ratio=0.05, label="positive"), sst3)
     assert other.drawn(3)[0].counts == {"negative": 60, "neutral": 40, "positive": 3}
     with pytest.raises(InputError, match=r"40 training rows of 'neutral', and a ratio of 0\.9 takes 72"):
         load(Task(name="sst3", ratio=0.9), sst3).drawn(0)
     with pytest.raises(InputError, match=r"would leave 1 of 'neutral'; 2 are needed"):
         load(Task(name="sst3", ratio=0.01), sst3).drawn(0)
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> str:
+    """A folder with six classes: 40, 30, 30, 20, 12 and 4 training rows, and 5 in each other part."""
+    sizes = {"f": 40, "e": 30, "d": 30, "c": 20, "b": 12, "a": 4}
+    put(tmp_path / "many/train.csv", [row for name, size in sizes.items() for row in sentences(name, size)])
+    for split, start in (("dev", 500), ("test", 700)):
+        put(tmp_path / f"many/{split}.csv", [row for name in sizes for row in sentences(name, 5, start)])
+    return f"csv:{tmp_path / 'many'}"
+
+
+def test_a_few_shot_draw_has_equally_many_rows_of_each_class_or_all_that_there_are(many):
+    few, more = (load(Task(name=many, per_class=n), None) for n in (10, 20))
+    assert few.drawn(0)[0].counts == {"a": 4, "b": 10, "c": 10, "d": 10, "e": 10, "f": 10}
+    assert more.drawn(0)[0].counts == {"a": 4, "b": 12, "c": 20, "d": 20, "e": 20, "f": 20}
+    assert set(few.drawn(0)[0].texts) < set(more.drawn(0)[0].texts)
+    assert few.drawn(0)[0] != few.drawn(1)[0]
+    train, reserve = few.drawn(0)
+    assert sorted(train.texts + reserve.texts) == sorted(few.train.texts)
+    assert few.draw_notes == [f"{many}, 10 a class: 1 class has fewer rows and gives all: a 4."]
+    assert more.draw_notes == [f"{many}, 20 a class: 2 classes have fewer rows and give all: a 4, b 12."]
+
+
+def test_some_of_many_classes_are_drawn_once_and_the_others_are_in_no_part(many):
+    data = load(Task(name=many, classes=3, per_class=4), None)
+    assert len(data.classes) == 3
+    for rows in (data.train, data.drawn(0)[0], data.drawn(7)[0], data.validation, data.tests[many]):
+        assert sorted(rows.counts) == data.classes
+    assert data.drawn(0)[0] != data.drawn(7)[0]
+    assert data.draw_notes[0] == f"{many}, 3 classes, 4 a class: drawn of 6 classes: {', '.join(data.classes)}."
+    others = [load(Task(name=many, classes=3, classes_seed=seed), None) for seed in (1, 2, 3)]
+    assert len({tuple(other.classes) for other in others}) > 1
+    assert others[0].title == f"{many}, 3 classes, draw 1"
+    with pytest.raises(InputError, match="has 6 classes, and 'classes' draws 6 of them"):
+        load(Task(name=many, classes=6), None)
+
+
+def test_a_long_tail_is_cut_to_a_share_of_the_largest_class(many):
+    data = load(Task(name=many, ratio=0.25, tail=0.5), None)
+    assert data.rare == ("a", "b", "c")
+    assert data.drawn(0)[0].counts == {"a": 4, "b": 10, "c": 10, "d": 30, "e": 30, "f": 40}
+    assert data.title == f"{many}, tail of .5 at .25"
+    assert data.fewer == {"a": 4}
+    named = load(Task(name=many, ratio=0.25, label=["f", "e"], per_class=12), None)
+    assert named.drawn(0)[0].counts == {"a": 4, "b": 12, "c": 12, "d": 12, "e": 3, "f": 3}
+    assert named.title == f"{many}, 12 a class, f, e at .25"
+    for share, rare in ((0.01, 1), (0.99, 5)):
+        assert len(load(Task(name=many, ratio=0.1, tail=share), None).rare) == rare
+    with pytest.raises(InputError, match=r"no training rows of the class 'g'"):
+        load(Task(name=many, label=["a", "g"]), None)
+    with pytest.raises(InputError, match="names all of its classes as rare"):
+        load(Task(name=many, label=list("abcdef")), None)
+
+
+def test_the_pool_of_left_out_rows_has_their_texts_in_no_order_of_classes(many):
+    data = load(Task(name=many, classes=3, per_class=4, pool="left-out"), None)
+    pools = [data.pool(seed) for seed in (0, 1)]
+    for seed, pool in enumerate(pools):
+        reserve = data.drawn(seed)[1]
+        assert sorted(pool) == sorted(reserve.texts)
+        assert pool != reserve.texts
+    assert set(pools[0]) != set(pools[1])
+    assert load(Task(name=many, per_class=4), None).pool(0) == ()
+    with pytest.raises(InputError, match="leaves no row out of its draw"):
+        load(Task(name=many, per_class=40, pool="left-out"), None)
+
+
+def test_the_pool_of_a_file_has_no_text_of_another_part(many, tmp_path):
+    texts = [text for text, _ in sentences("unlabelled", 8) + sentences("f", 2, 500) + sentences("e", 1, 700)]
+    for folder in ("data", "elsewhere"):
+        put(tmp_path / folder / "texts.csv", [(text,) for text in texts], ("text",))
+    inside = load(Task(name=many, pool="texts.csv"), tmp_path / "data")
+    outside = load(Task(name=many, pool=str(tmp_path / "elsewhere/texts.csv")), None)
+    assert inside.pool(0) == outside.pool(3) == tuple(texts[:8])
+    assert inside.draw_notes == [f"{many}: 3 texts of the pool nearly equal validation or test rows and are taken out."]
+    plain = load(Task(name=many), None).fingerprints()
+    assert inside.fingerprints() == outside.fingerprints() == plain | {"pool": inside.fingerprints()["pool"]}
+    with pytest.raises(InputError, match=r"no file 'left_out' for its pool.* Did you mean 'left-out'"):
+        load(Task(name=many, pool="left_out"), None)
 
 
 def test_training_rows_that_stand_in_another_split_are_taken_out_and_counted(sst3):
@@ -230,6 +311,13 @@ def test_the_hub_is_asked_for_each_part_under_its_published_name(monkeypatch):
         if names[0] == "SetFit/sst5":
             words = ["very negative", "negative", "neutral", "positive", "very positive"]
             return Dataset.from_dict({"text": list("abcde"), "label": [0, 1, 2, 3, 4], "label_text": words})
+        if names[0] == "mteb/banking77":
+            rows = [row for name in ("card_arrival", "pin_blocked") for row in sentences(f"{name} {split}", 16)]
+            texts, labels = zip(*((text, label.removesuffix(f" {split}")) for text, label in rows), strict=True)
+            return Dataset.from_dict({"text": texts, "label": [0] * 32, "label_text": labels})
+        if names[0] == "clinc/clinc_oos":
+            features = Features({"text": Value("string"), "intent": ClassLabel(names=["translate", "oos", "cancel"])})
+            return Dataset.from_dict({"text": list("uvw"), "intent": [2, 1, 0]}, features=features)
         if names[0] == "Yelp/yelp_review_full":
             stars = ClassLabel(names=["1 star", *(f"{n} stars" for n in (2, 3, 4, 5))])
             features = Features({"label": stars, "text": Value("string")})
@@ -251,8 +339,16 @@ def test_the_hub_is_asked_for_each_part_under_its_published_name(monkeypatch):
         ("tasksource/dynasent", "r1", "train"),
         ("tasksource/dynasent", "r2", "train"),
     ]
-    with pytest.raises(InputError, match=r"'amazon' is not on the hub\. Give `data_dir`"):
-        read_split("amazon", "test", None)
+    for name in ("amazon", "airline"):
+        with pytest.raises(InputError, match=rf"'{name}' is not on the hub\. Give `data_dir`"):
+            read_split(name, "test", None)
+    asked.clear()
+    assert read_split("clinc150", "dev", None) == LabelledRows(("u", "w"), ("cancel", "translate"))
+    train, dev = (read_split("banking77", part, None) for part in ("train", "dev"))
+    assert train.counts == {"card_arrival": 14, "pin_blocked": 14}
+    assert dev.counts == {"card_arrival": 2, "pin_blocked": 2}
+    assert set(train.texts).isdisjoint(dev.texts)
+    assert asked == [("clinc/clinc_oos", "imbalanced", "validation"), *[("mteb/banking77", "train")] * 2]
 
 
 @with_data
@@ -266,6 +362,25 @@ def test_the_published_test_sets_have_the_published_counts(name):
         "amazon": {"negative": 199, "neutral": 355, "positive": 4494},
     }
     assert read_split(name, "test", DATA).counts == counts[name]
+
+
+@with_data
+@pytest.mark.parametrize(
+    ("name", "draw", "rows", "left_out"),
+    [
+        ("airline", {}, 30, 9886),
+        ("banking77", {"classes": 20}, 200, 1648),
+        ("clinc150", {"classes": 20}, 200, 973),
+        ("sst3", {}, 30, 8503),
+    ],
+)
+def test_ten_rows_a_class_are_drawn_of_the_published_data(name, draw, rows, left_out):
+    data = load(Task(name=name, per_class=10, pool="left-out", **draw), DATA, tests=[])
+    train, _ = data.drawn(0)
+    assert len(train) == rows
+    assert set(train.counts.values()) == {10}
+    assert len(data.pool(0)) == left_out
+    assert not data.fewer
 
 
 @pytest.mark.slow

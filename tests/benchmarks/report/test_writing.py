@@ -17,7 +17,7 @@ from benchmarks import results
 from benchmarks.cli.entry import main
 from benchmarks.report.comparison import compare
 from benchmarks.report.figures import curves, plane
-from benchmarks.report.findings import about_rows, conclusions, opponents
+from benchmarks.report.findings import about_rows, conclusions, opponents, overview
 from benchmarks.report.summary import f1_on_test, gap, groups, last_gap, rare_f1
 from benchmarks.report.writing import write
 from benchmarks.results import RunRecord, appending, packed
@@ -86,6 +86,20 @@ def cell(arm: str, seed: int, *, tests=("sst3", "yelp"), shift: float = 0.0, dra
         "versions": {"python": "3.11", "torch": "2.13.0"},
         "hardware": {"device": "x86_64", "threads": 1},
     }
+
+
+def test_the_f1_of_several_rare_classes_is_their_mean(tmp_path):
+    record = cell("none", 0)
+    f1 = record["tests"]["sst3"]["f1"]
+    assert rare_f1(record) == 100 * f1["neutral"]
+    assert rare_f1(record | {"rare": ["neutral", "positive"]}) == pytest.approx(50 * (f1["neutral"] + f1["positive"]))
+    with appending(tmp_path) as (_, appender):
+        appender.begin(RunRecord({"name": "own", "training": {}}, {"own.yaml": "0123"}, {}))
+        for test in ("sst3", "yelp"):
+            appender.add_test(test, test, tuple(CLASSES[code] for code in truths(test)))
+        appender.add_cell(record | {"rare": ["neutral", "positive"]})
+    (group,) = groups(results.read(tmp_path))
+    assert "F1 of 2 rare classes" in overview(group)[0]
 
 
 def on_yelp(record: dict) -> float:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.grid.arms import resolve
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.suite import Cell, Suite, cells
-from benchmarks.grid.tasks import LabelledRows, Task, TaskData
+from benchmarks.grid.tasks import Task, TaskData
 from benchmarks.results import Results
 from benchmarks.run import forecast
 from benchmarks.run.forecast import EACH_CELL, MADE, MADE_GUARDED, START, Pace, estimated, seconds, work
@@ -24,7 +25,7 @@ TRAINED = 3 * STEPS * 16 + EVALUATED + 30
 def task() -> TaskData:
     labels = tuple(label for label, count in TASK["train"].items() for _ in range(count))
     rows = LabelledRows(tuple(f"text {i}" for i in range(len(labels))), labels)
-    return TaskData(Task(name="sample"), "no", rows, rows.taken(range(20)), {"sample": rows.taken(range(30))}, {})
+    return TaskData(Task(name="sample"), ("no",), rows, rows.taken(range(20)), {"sample": rows.taken(range(30))}, {})
 
 
 def laid_out(*arms: str, own: dict | None = None, encoder: str = "large", seeds: int = 1) -> list[Cell]:

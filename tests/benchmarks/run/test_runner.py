@@ -27,8 +27,9 @@ from benchmarks import results
 from benchmarks.cli import live
 from benchmarks.cli.entry import main
 from benchmarks.grid.arms import BUILT_IN, resolve
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.suite import Suite, cells
-from benchmarks.grid.tasks import LabelledRows, load
+from benchmarks.grid.tasks import load
 from benchmarks.results import unpacked
 from benchmarks.run.added_rows import added_rows
 from benchmarks.run.cell import failure, measure
@@ -320,6 +321,23 @@ def test_added_rows_are_none_of_the_validation_rows(suite_file):
             assert sum(any(v in text for words in verbs.values() for v in words) for text in own) > len(own) / 2
 
 
+def test_a_record_tells_what_was_drawn(data, tmp_path):
+    settings = {"per_class": 80, "classes": 2, "pool": "left-out"}
+    task = {"name": f"csv:{data}", **settings}
+    suite = Suite(name="own", tasks=[task], arms=["tfidf-svm"], tests=[])
+    found = load(suite.tasks[0], None)
+    cell = next(cells(suite, [found], resolve(["tfidf-svm"], {}), seeds=1))
+    record = measure(cell, found, tmp_path, keep=False)
+    drawn = record["drawn"]
+    assert drawn["task"] == suite.tasks[0].model_dump(mode="json")
+    assert settings.items() <= drawn["task"].items()
+    assert record["classes"] == found.classes == sorted(record["rows"]["train"])
+    assert set(record["rows"]["train"].values()) == {80}
+    assert drawn["left_out"] == drawn["pool"]["texts"] == len(found.train) - 160 > 10
+    assert drawn["fewer"] == {}
+    assert json.loads(json.dumps(record)) == record
+
+
 def test_a_dry_run_shows_the_grid_and_writes_nothing(suite_file, tmp_path):
     ended = run(suite_file, tmp_path / "out", "--dry-run", "--seeds", "3")
     assert ended.exit_code == 0, ended.output
@@ -386,7 +404,7 @@ def test_an_arm_that_needs_rows_which_are_not_there_is_said_to_be_left_out(tmp_p
     monkeypatch.chdir(tmp_path)
     ended = CliRunner().invoke(main, ["run", "--arms", "none,real", "--seeds", "1", "--dry-run"])
     assert ended.exit_code == 0, ended.output
-    assert ended.stderr == "sample: without real, since no row was left out of the draw.\n"
+    assert ended.stderr == "sample: without real, since no row of a class that lacks rows was left out.\n"
     assert "1 cell:" in ended.stdout
 
 
