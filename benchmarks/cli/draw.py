@@ -103,12 +103,11 @@ def draw_command(
         except yaml.YAMLError:
             raise InputError(f"--param {key}={value} is not YAML. Correct it.") from None
     data = find_task(name, given, task, data_dir, layout_of(**columns))
-    for line in data.draw_notes:
-        if not quiet:
-            note(line)
     write_draw(data, seed, output, pool, overwrite=overwrite)
     if quiet:
         return
+    for line in data.draw_notes:
+        note(line)
     rows = data.drawn(seed)[0]
     show_table(f"{data.title}, seed {seed}", ["class", "rows"], [[*pair] for pair in rows.counts.items()])
     click.echo(f"{counted(len(rows), 'row')} of {counted(len(rows.counts), 'class', 'classes')}: {output}")
