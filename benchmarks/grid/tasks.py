@@ -62,7 +62,7 @@ class Task(Settings):
     class is rare, and at least one is not."""
     pool: Annotated[str, Field(min_length=1)] | None = None
     """Texts without labels, for arms that use such: ``left-out`` for the training rows of these classes that the draw
-    of a seed leaves out, or a file, in the data folder or elsewhere."""
+    of a seed leaves out, or a file: a table, or ``.txt`` with a text a line, in the data folder or elsewhere."""
 
     @model_validator(mode="after")
     def _settings_fit(self) -> Task:
@@ -393,6 +393,7 @@ def _read_pool(task: Task, data_dir: Path | None, held_out: Sequence[str]) -> tu
     if task.pool in (None, LEFT_OUT):
         return (), 0
     from augment.data.corpus import read_texts
+    from classifiers.data.text_lines import text_lines
 
     assert task.pool is not None
     in_folder = Path() if data_dir is None else data_dir / task.pool
@@ -403,7 +404,8 @@ def _read_pool(task: Task, data_dir: Path | None, held_out: Sequence[str]) -> tu
             f"The task {task.name!r}: there is no file {task.pool!r} for its pool{where}. Give a file, or"
             f" 'pool: {LEFT_OUT}'.{did_you_mean(task.pool, [LEFT_OUT])}"
         )
-    texts = [text for text in read_texts(source) if text.strip()]
+    lines = text_lines(str(source)) if source.suffix == ".txt" else read_texts(source)
+    texts = [text for text in lines if text.strip()]
     near = near_copies(texts, held_out)
     return tuple(text for text, copy in zip(texts, near, strict=True) if not copy), int(near.sum())
 

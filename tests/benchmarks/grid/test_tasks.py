@@ -149,10 +149,10 @@ def test_the_pool_of_left_out_rows_has_their_texts_in_no_order_of_classes(many):
 
 def test_the_pool_of_a_file_has_no_text_of_another_part(many, tmp_path):
     texts = [text for text, _ in sentences("unlabelled", 8) + sentences("f", 2, 500) + sentences("e", 1, 700)]
-    for folder in ("data", "elsewhere"):
-        put(tmp_path / folder / "texts.csv", [(text,) for text in texts], ("text",))
+    put(tmp_path / "data/texts.csv", [(text,) for text in texts], ("text",))
+    (tmp_path / "texts.txt").write_text("\n".join(texts))
     inside = load(Task(name=many, pool="texts.csv"), tmp_path / "data")
-    outside = load(Task(name=many, pool=str(tmp_path / "elsewhere/texts.csv")), None)
+    outside = load(Task(name=many, pool=str(tmp_path / "texts.txt")), None)
     assert inside.pool(0) == outside.pool(3) == tuple(texts[:8])
     assert inside.draw_notes == [f"{many}: 3 texts of the pool nearly equal validation or test rows and are taken out."]
     plain = load(Task(name=many), None).fingerprints()
