@@ -25,7 +25,7 @@ def _names() -> list[str]:
 @command(
     "draw",
     examples={
-        "Write ten rows of each of 20 classes, and the texts of the others:": (
+        "Write ten rows of each of 20 classes, and a pool:": (
             "benchmarks draw banking77 --param per_class=10 --param classes=20 --param pool=left-out -o train.csv"
             " --pool pool.csv"
         ),
