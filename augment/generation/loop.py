@@ -179,6 +179,7 @@ def generate(
     first_variants: Mapping[Any, int] | None = None,
     done: Iterable[Outcome] = (),
     progress: Callable[[int], None] | None = None,
+    together: int = 1,
 ) -> Iterator[Outcome]:
     """Make the rows of a budget, chunk by chunk.
 
@@ -212,6 +213,8 @@ def generate(
         The first chunks, made by an earlier run with the same arguments: they are not made again.
     progress : callable, optional
         Called with the number of rows just made, several times in a chunk; not for rows of `done`.
+    together : int, default=1
+        Draws that `attempt` works on at the same time, 1 or more. Fewer are not tried together if there are more.
 
     Yields
     ------
@@ -223,7 +226,7 @@ def generate(
     ValueError
         If `done` belongs to another plan.
     """
-    earlier, shares = iter(done), Shares()
+    earlier, shares = iter(done), Shares(smallest=together)
     for stream, (label, n_rows) in enumerate(budget.items()):
         first = (first_variants or {}).get(label, 0)
         own = sources[label]

@@ -23,6 +23,8 @@ class Shares:
     ----------
     clock : callable, default=time.perf_counter
         Returns seconds.
+    smallest : int, default=`SMALLEST`
+        Draws that are worth being tried together, up to `LARGEST`.
 
     Examples
     --------
@@ -31,9 +33,10 @@ class Shares:
     [256, 512, 256]
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter, smallest: int = SMALLEST) -> None:
         self._clock = clock
-        self._size = 2 * SMALLEST
+        self._smallest = min(max(SMALLEST, smallest), LARGEST)
+        self._size = max(2 * SMALLEST, self._smallest)
 
     def of(self, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         """Yield the items, share by share. What the caller does with a share counts as its time."""
@@ -49,4 +52,4 @@ class Shares:
         if seconds < SHORT:
             self._size = min(LARGEST, 2 * self._size)
         elif seconds > LONG:
-            self._size = max(SMALLEST, self._size // 2)
+            self._size = max(self._smallest, self._size // 2)

@@ -146,6 +146,7 @@ class Run:
                 "first_variants": job.first_variants,
                 "done": done,
                 "progress": progress,
+                "together": job.strategy.together if isinstance(job.strategy, TextStrategy) else 1,
             }
             made = generate(attempt, budget=job.budget | dict.fromkeys(copied, 0), guards=self.guards, **common)
             guards = binding(self.guards, copies=True)

@@ -76,6 +76,9 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
     """Whether it asks a service, several requests at a time. Then a run has one process, and its `model` may be a name
     that only the service knows."""
 
+    together: int = 1
+    """How many draws it works on at the same time."""
+
     learnt_: Any = None
     """What `learn` has learnt, as plain data; other processes get it, too. None if nothing."""
 
@@ -313,6 +316,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
             guards=guards,
             seed=self.random_state_,
             tally=tally,
+            together=self.together,
         ):
             new_rows += outcome.rows
         self.sampling_strategy_ = budget

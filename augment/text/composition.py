@@ -155,6 +155,11 @@ class Composition(TextStrategy):
         """Whether a part asks a service."""
         return any(part.asks for part in self.parts)
 
+    @property
+    def together(self) -> int:  # type: ignore[override]
+        """The most draws that a part works on at the same time."""
+        return max(part.together for part in self.parts)
+
     def in_language(self) -> tuple[str, ...]:
         """Return what the parts know of one language alone."""
         return tuple(dict.fromkeys(what for part in self.parts for what in part.in_language()))

@@ -39,6 +39,8 @@ MOST_OTHERS = 20
 """The other classes are named in a prompt if there are no more of them."""
 MOST_RENDERED = 5_000
 """So many prompts are written to estimate the tokens of a run; more of them are taken to be like these."""
+SHARED = 4
+"""Requests for each slot in a share of draws, which ends when its last request is answered."""
 OF_ENDPOINTS = ("base_url", "key_file", "concurrency", "timeout", "retries")
 OF_LOCAL_MODELS = ("revision", "device", "dtype", "batch_size")
 SCHEMA = {
@@ -339,6 +341,11 @@ class LLM(TextStrategy):
         self.device = device
         self.dtype = dtype
         self.batch_size = batch_size
+
+    @property
+    def together(self) -> int:  # type: ignore[override]
+        """The rows of so many requests that slots seldom wait for the last ones of a share."""
+        return self.concurrency * self.rows_per_request * SHARED
 
     _beside: Path | None = None
     _engine: Engine | None = None
