@@ -18,6 +18,7 @@ from .text.nlpaug_edits import RandomWordEdit as RandomWordEdit
 from .text.nlpaug_edits import SpellingEdit as SpellingEdit
 from .text.nlpaug_edits import SplitEdit as SplitEdit
 from .text.nlpaug_edits import SynonymEdit as SynonymEdit
+from .text.retrieve import Retrieve as Retrieve
 from .text.seq2seq import Seq2Seq as Seq2Seq
 from .upsampling import upsample as upsample
 from .upsampling import upsample_file as upsample_file

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import clone
 
 from augment.generation.candidates import Candidate, Draw
+from augment.guards.base import Originals
 from augment.text.base import TextStrategy
 from augment.words import folded, splice
 
@@ -90,7 +91,7 @@ def check_parameters_round_trip(strategy: TextStrategy) -> None:
 
 def check_one_candidate_for_each_draw(strategy: TextStrategy) -> None:
     """`candidates` gives one Candidate or None for each draw, also for no draws and for an empty text."""
-    strategy.prepare()
+    _prepare(strategy)
     for draws in ([], _draws(strategy), [Draw("", "neutral", 0, 0, 0, 0), Draw("…", "neutral", 1, 0, 0, 0)]):
         candidates = strategy.candidates(draws)
         assert len(candidates) == len(draws), f"{len(draws)} draws gave {len(candidates)} candidates."
@@ -102,7 +103,7 @@ def check_one_candidate_for_each_draw(strategy: TextStrategy) -> None:
 
 def check_candidates_depend_on_their_draw_alone(strategy: TextStrategy) -> None:
     """A candidate does not depend on batches, order or repetition: all its randomness comes from its draw."""
-    strategy.prepare()
+    _prepare(strategy)
     draws = _draws(strategy)
     together = strategy.candidates(draws)
     alone = [strategy.candidates([draw])[0] for draw in draws]
@@ -113,12 +114,15 @@ def check_candidates_depend_on_their_draw_alone(strategy: TextStrategy) -> None:
 
 
 def check_draws_differ(strategy: TextStrategy) -> None:
-    """Other variants, attempts, sources and seeds give other candidates; strategies that copy are exempt."""
+    """Other variants, attempts, sources and seeds give other candidates.
+
+    Strategies that copy are exempt; those whose variants are lists (`TextStrategy.ranked`) take no notice of seeds.
+    """
     if strategy.copies:
         return
-    strategy.prepare()
+    _prepare(strategy)
     first = Draw(_texts(strategy)[0], "neutral", 0, 0, 0, 0)._asdict()
-    for name in ("variant", "attempt", "source", "seed"):
+    for name in ("variant", "attempt", "source", *(() if strategy.ranked else ("seed",))):
         texts = {_text(c) for c in strategy.candidates([Draw(**first | {name: i}) for i in range(12)])}
         assert len(texts) > 1, f"Twelve draws that differ in their {name} all gave {texts.pop()!r}."
 
@@ -127,7 +131,7 @@ def check_output_changes(strategy: TextStrategy) -> None:
     """A candidate differs from its source, in more than case and punctuation; strategies that copy are exempt."""
     if strategy.copies:
         return
-    strategy.prepare()
+    _prepare(strategy)
     for draw, candidate in zip(_draws(strategy), strategy.candidates(_draws(strategy)), strict=True):
         if candidate is not None:
             assert folded(candidate.text, " ") != folded(draw.text, " "), f"{draw.text!r} came back as it was."
@@ -135,7 +139,7 @@ def check_output_changes(strategy: TextStrategy) -> None:
 
 def check_replacements_explain_the_text(strategy: TextStrategy) -> None:
     """Where replacements are recorded, they turn the source into the candidate, byte for byte."""
-    strategy.prepare()
+    _prepare(strategy)
     for draw, candidate in zip(_draws(strategy), strategy.candidates(_draws(strategy)), strict=True):
         if candidate is not None and candidate.replacements:
             explained = splice(draw.text, candidate.replacements)
@@ -268,6 +272,12 @@ def parametrize_with_checks(strategies: Sequence[TextStrategy]) -> Callable[...,
         for check in CHECKS
     ]
     return pytest.mark.parametrize(("strategy", "check"), cases)
+
+
+def _prepare(strategy: TextStrategy) -> None:
+    """Let a strategy learn from the texts, and open what it needs, as a run does."""
+    strategy.learn(Originals(list(_texts(strategy)), list(LABELS), [], 0, language=strategy.language))
+    strategy.prepare()
 
 
 def _draws(strategy: TextStrategy) -> list[Draw]:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from itertools import zip_longest
 from typing import Any
 
 
-def digest(texts: Sequence[str]) -> str:
-    """Return a hash of a list of texts."""
-    return "sha256:" + hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
+def digest(texts: Iterable[str | None]) -> str:
+    """Return a hash of texts, that of a JSON list of them; they are read one by one."""
+    whole = hashlib.sha256(b"[")
+    for place, text in enumerate(texts):
+        whole.update(f"{', ' if place else ''}{json.dumps(text)}".encode())
+    whole.update(b"]")
+    return f"sha256:{whole.hexdigest()}"
 
 
 def difference(before: Any, now: Any, name: str = "") -> str:

@@ -288,6 +288,7 @@ STRATEGIES = Registry(
     "augment.text.base:TextStrategy",
     {
         "fillmask": "augment.text.fill_mask:FillMask",
+        "retrieve": "augment.text.retrieve:Retrieve",
         "seq2seq": "augment.text.seq2seq:Seq2Seq",
         "llm": "augment.text.llm:LLM",
         "random": "augment.text.duplication:Random",

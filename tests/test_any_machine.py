@@ -265,7 +265,7 @@ def test_line_ends_of_windows_are_no_part_of_the_texts(suffix, tmp_path):
 
 
 def test_line_ends_of_windows_are_no_part_of_words_and_sentences(tmp_path):
-    from classifiers.data.text_lines import text_lines
+    from augment.data.formats.text_lines import text_lines
 
     words = tmp_path / "words.txt"
     words.write_bytes(b"lovely\r\nawful # a note\r\n")

@@ -21,11 +21,12 @@ from augment.data.column_names import (
 from augment.data.fingerprint import fingerprint
 from augment.data.formats.dialect import Dialect
 from augment.data.formats.headers import seems_row, without_header
+from augment.data.formats.text_lines import line_batches
 from augment.data.labels import label_namer, usable_rows, with_mapped_labels
 from augment.data.layout import Layout
-from augment.data.mapped_tables import release
+from augment.data.mapped_tables import release, spooled
 from augment.data.other_splits import other_splits
-from augment.data.reading import load, load_spelled
+from augment.data.reading import from_arrow, load, load_spelled
 from augment.data.several_labels import LOOKED_AT, check_columns, check_labels
 from augment.data.table_columns import BATCH, batches, encoded, selected, table_column, with_column
 from augment.data.text_pairs import pair_of
@@ -228,8 +229,9 @@ def open_texts(
     *,
     text_column: str | None = None,
     mend: str = "give one as `text_column`",
+    unlabelled: bool = False,
 ) -> Texts:
-    """Open only the text column; no label is needed.
+    """Open only the text column; no label is needed. A ``.txt`` file has one text a line.
 
     Even if `layout` says that files have no header, this file may have one: if a field of its first line equals
     `layout.text_column` or one of `TEXT_COLUMNS`, that line names the columns and is not a row. (In both cases it must
@@ -243,6 +245,8 @@ def open_texts(
         The text column of this source, whatever the layout says.
     mend : str, optional
         How to name another column, for messages.
+    unlabelled : bool, default=False
+        Refuse a table with a column of labels.
 
     Returns
     -------
@@ -254,12 +258,25 @@ def open_texts(
     InputError
         If the source is missing or broken, or has no column of texts.
     """
+    if str(source).endswith(".txt"):
+        if text_column is not None:
+            raise InputError(f"{source}: a text file has one text a line and no columns; leave {text_column!r} out.")
+        lines = spooled(line_batches(str(source), layout.encoding))
+        if not len(lines):
+            raise InputError(f"{source}: the file is empty; expected at least one line.")
+        return Texts(from_arrow(lines, str(source)), "text")
     table = load(source, layout)
     if not layout.header and _starts_with_names(table, text_column or layout.text_column):
         table = load(source, replace(layout, header=True, columns=None))
     if text_column is None and layout.text_column in table.column_names:
         text_column = layout.text_column
-    return Texts(table, find_text(table, str(source), text_column, mend))
+    text_column = find_text(table, str(source), text_column, mend)
+    if unlabelled and (label := known_label(table)) not in (None, text_column):
+        raise InputError(
+            f"{source}: has labels, in the column {label!r}, and unlabelled texts are expected. Add rows that have the"
+            " input's classes to the input itself; if the labels are of another task, remove or rename that column."
+        )
+    return Texts(table, text_column)
 
 
 def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:

@@ -12,7 +12,7 @@ from augment.data.reading import load
 from augment.errors import InputError, listed
 
 if TYPE_CHECKING:
-    from augment.data.corpus import Corpus
+    from augment.data.corpus import Corpus, Texts
 
 _MARKS = {"text_column": ":column=", "split": ":split="}
 """What may stand after the name of a file, each with the name of the field behind it."""
@@ -103,11 +103,33 @@ class NamedFile(NamedTuple):
         InputError
             See `augment.data.corpus.open_texts`.
         """
+        return [text for text in self.rows(layout) if text is not None]
+
+    def rows(self, layout: Layout, *, unlabelled: bool = False) -> Texts:
+        """Open the texts of all rows, each of which is read when it is looked at.
+
+        Parameters
+        ----------
+        layout : Layout
+            That of the input.
+        unlabelled : bool, default=False
+            Refuse a table with a column of labels.
+
+        Returns
+        -------
+        Texts
+            A null is None.
+
+        Raises
+        ------
+        InputError
+            See `augment.data.corpus.open_texts`.
+        """
         from augment.data.corpus import open_texts  # numpy, which names do without
 
         mend = f"name one with the file, as in {self.name}{_MARKS['text_column']}NAME"
-        texts = open_texts(self.name, self.layout(layout), text_column=self.text_column, mend=mend)
-        return [text for text in texts if text is not None]
+        layout = self.layout(layout)
+        return open_texts(self.name, layout, text_column=self.text_column, mend=mend, unlabelled=unlabelled)
 
     def labelled(self, layout: Layout) -> Corpus:
         """Read the texts and their labels.

@@ -57,7 +57,7 @@ def find_source(source: str | Path) -> Path | None:
     if there:
         return path
     suffix = path.suffix.lower()
-    if not isinstance(source, str) or suffix in FORMATS or not _HUB_ID.fullmatch(source):
+    if not isinstance(source, str) or suffix in (*FORMATS, ".txt") or not _HUB_ID.fullmatch(source):
         check_exists(path)
     if did_you_mean(suffix, FORMATS):
         raise unknown_format(path)

@@ -108,13 +108,13 @@ class Tally:
         self.rejected[outcome.label].update(outcome.rejected)
         self.barren[outcome.label] += len(outcome.barren)
 
-    def why_missing(self, label: Any) -> str:
-        """Return, in one clause, why rows of a class are missing."""
+    def why_missing(self, label: Any, barren: str = "without anything to replace") -> str:
+        """Return, in one clause, why rows of a class are missing; `barren` says what barren sources are."""
         reasons = [
             f"{counted(count, 'candidate')} rejected as {name}" for name, count in self.rejected[label].most_common()
         ]
         if self.barren[label]:
-            reasons.insert(0, f"{counted(self.barren[label], 'source')} without anything to replace")
+            reasons.insert(0, f"{counted(self.barren[label], 'source')} {barren}")
         if label in self.used_up:
             reasons.append("no more new rows are allowed of each source")
         return ", ".join(reasons)
@@ -176,6 +176,7 @@ def generate(
     tally: Tally,
     max_per_source: int | None = None,
     max_attempts: int = 8,
+    ranked: bool = False,
     first_variants: Mapping[Any, int] | None = None,
     done: Iterable[Outcome] = (),
     progress: Callable[[int], None] | None = None,
@@ -207,6 +208,9 @@ def generate(
         Most variants of one source.
     max_attempts : int, default=8
         Tries at one slot, 1 or more.
+    ranked : bool, default=False
+        Whether the variants of a source are a list (see `augment.text.base.TextStrategy.ranked`). Then each slot is
+        tried once, and a class ends after `max_attempts` times as many empty slots.
     first_variants : mapping of label to int, optional
         Number of the first variant of each class's sources; 0 by default.
     done : iterable of Outcome, default=()
@@ -232,8 +236,8 @@ def generate(
         own = sources[label]
         plan = slots(own, seed=seed, stream=stream, wanted=n_rows, first=first, limit=max_per_source)
         barren: set[int] = set()
-        empty_run = 0
-        while tally.made[label] < n_rows and empty_run < TOGETHER * len(own) and len(barren) < len(own):
+        empty_run, patience = 0, TOGETHER * len(own) * (max_attempts if ranked else 1)
+        while tally.made[label] < n_rows and empty_run < patience and len(barren) < len(own):
             fertile = (slot for slot in plan if slot.source not in barren)
             chunk = list(islice(fertile, min(CHUNK, n_rows - tally.made[label])))
             if not chunk:
@@ -241,7 +245,8 @@ def generate(
                 break
             outcome = next(earlier, None)
             if outcome is None:
-                outcome = _fill_chunk(attempt, chunk, texts, label, guards, seed, max_attempts, shares, progress)
+                tries = 1 if ranked else max_attempts
+                outcome = _fill_chunk(attempt, chunk, texts, label, guards, seed, tries, shares, progress)
             elif (outcome.label, outcome.slots) != (label, len(chunk)):
                 raise ValueError(f"A chunk of {outcome.slots} slots of {outcome.label!r} belongs to another plan.")
             else:

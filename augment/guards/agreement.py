@@ -129,6 +129,7 @@ class Agreement(Guard):
 
     def fit(self, originals: Originals) -> None:
         """Fit one teacher for each fold, and measure their recall on rows that they have not seen."""
+        self.unfit_ = ""
         self.classes_ = sorted(set(originals.labels), key=str)
         if self._teacher is not None:
             self._teacher.places(self.classes_)
@@ -141,7 +142,17 @@ class Agreement(Guard):
             self.words_ = WordTeacher(texts, labels, folds, len(self.classes_), self.folds)
             scores = self.words_.probabilities(texts, folds)
         else:
+            lacking = self._lacking(labels, folds)
+            if lacking and self.by_default:
+                self.bounds_, self.unfit_ = {}, f"{lacking}."
+                return
+            if lacking:
+                raise InputError(
+                    f"The agreement guard cannot be fitted: {lacking}. Give more rows, fewer folds, a teacher, or leave"
+                    " the guard out."
+                )
             scores = self._fit_on_vectors(self._encoders.encode(self.model, texts), labels, folds)
+            self.temperature_ = temperature(scores, labels)
         correct = scores.argmax(axis=1) == labels
         self.recall_ = {
             str(label): round(float(correct[labels == i].mean()), 3) if (labels == i).any() else 0.0
@@ -156,6 +167,8 @@ class Agreement(Guard):
         """Return, in a sentence, why it cannot judge, or None."""
         if self.least is not None or self.bounds_:
             return None
+        if self.unfit_:
+            return self.unfit_
         return f"its teacher recognises no class of {MIN_ROWS} rows or more better than chance does."
 
     def finding(self) -> str | None:
@@ -175,22 +188,41 @@ class Agreement(Guard):
         shape = (self.folds, len(self.classes_))
         self.weights_ = np.zeros((*shape, vectors.shape[1]), dtype=np.float32)
         self.biases_ = np.zeros(shape, dtype=np.float32)
-        missing: set[int] = set()
-        for fold in range(self.folds):
-            kept = folds != fold
-            missing |= set(range(len(self.classes_))) - set(labels[kept].tolist())
-        if missing:
-            raise InputError(
-                f"The agreement guard cannot be fitted: without one of its {self.folds} folds no row is left of"
-                f" {listed([self.classes_[i] for i in sorted(missing)], 20)}. Give more rows, fewer folds, a teacher,"
-                " or leave the guard out."
-            )
         for fold in range(self.folds):
             kept = folds != fold
             self.weights_[fold], self.biases_[fold] = _logistic_regression(
                 vectors[kept], labels[kept], len(self.classes_)
             )
         return self._scores(vectors, folds)
+
+    def _lacking(self, labels: np.ndarray, folds: np.ndarray) -> str:
+        """Return, in a clause, which classes have no row left without one of the folds; empty if all have some."""
+        missing: set[int] = set()
+        for fold in range(self.folds):
+            missing |= set(range(len(self.classes_))) - set(labels[folds != fold].tolist())
+        names = listed([self.classes_[i] for i in sorted(missing)], 20) if missing else ""
+        return f"without one of its {self.folds} folds no row is left of {names}" if names else ""
+
+    def calibrated(self, vectors: np.ndarray, texts: Sequence[str] | None = None) -> np.ndarray:
+        """Return calibrated probabilities of unit vectors, from the default teacher on an encoder.
+
+        Parameters
+        ----------
+        vectors : ndarray of float, shape (n, d)
+        texts : sequence of str, optional
+            For each vector, a text that its teacher must not have seen. None for the mean over all teachers.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, classes)
+            In the order of `classes_`, as if all classes were equally frequent.
+        """
+        if texts is not None:
+            folds = np.array([self._fold(text) for text in texts], dtype=np.int64)
+            return tempered(self._scores(vectors, folds), self.temperature_)
+        each = [self._scores(vectors, np.full(len(vectors), fold)) for fold in range(self.folds)]
+        mean: np.ndarray = np.mean([tempered(scores, self.temperature_) for scores in each], axis=0)
+        return mean
 
     def identity(self) -> dict[str, Any]:
         """Return the classes in order, the teacher's revision, and its recall on rows that it has not seen."""
@@ -248,6 +280,67 @@ class Agreement(Guard):
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares: np.ndarray = odds / odds.sum(axis=1, keepdims=True)
         return shares
+
+
+def tempered(scores: np.ndarray, temperature: float) -> np.ndarray:
+    """Return probabilities whose logarithms are divided by a temperature.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (n, classes)
+        Probabilities.
+    temperature : float
+        Above 0; above 1 makes them more even.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, classes)
+
+    Examples
+    --------
+    >>> tempered(np.array([[0.8, 0.2]]), 2.0).round(3).tolist()
+    [[0.667, 0.333]]
+    """
+    logits = np.log(np.maximum(scores.astype(np.float64), 1e-12)) / temperature
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: np.ndarray = odds / odds.sum(axis=1, keepdims=True)
+    return shares
+
+
+def temperature(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Find the temperature that makes probabilities of unseen rows as good as it can, every class weighing the same.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (n, classes)
+        Probabilities of rows that the teacher has not seen.
+    labels : ndarray of int, shape (n,)
+        Their classes, from 0.
+
+    Returns
+    -------
+    float
+        In [0.05, 20]: that of the smallest mean of negative logarithms of the own class's probability.
+
+    References
+    ----------
+    Guo et al. 2017, "On calibration of modern neural networks", section 4.2.
+
+    Examples
+    --------
+    >>> scores = np.array([[0.99, 0.01]] * 4 + [[0.01, 0.99]] * 4)
+    >>> temperature(scores, np.array([0, 0, 0, 1, 1, 1, 1, 0])) > 2  # one in four is wrong, however sure
+    True
+    """
+    from scipy.optimize import minimize_scalar
+
+    weights = 1 / np.bincount(labels, minlength=scores.shape[1])[labels]
+
+    def loss(logarithm: float) -> float:
+        own = tempered(scores, np.exp(logarithm))[np.arange(len(labels)), labels]
+        return float(-(weights * np.log(np.maximum(own, 1e-12))).sum())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
 
 
 def bounds(scores: np.ndarray, labels: np.ndarray) -> dict[int, float]:

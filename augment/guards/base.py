@@ -31,6 +31,8 @@ class Originals(NamedTuple):
     """For every row, whether an earlier run has made it; bool. None if no row is synthetic."""
     language: str | None = None
     """The language of the strategy's word lists; None if it has none."""
+    wanted: Mapping[Any, int] | None = None
+    """Class to the number of rows that the strategy makes of it; None if that is not known."""
 
     def is_real(self, row: int) -> bool:
         """Return whether a row was not made by an earlier run."""

@@ -456,8 +456,11 @@ def _strategy(
     if part is not None and name not in (None, part.name):
         part = None
     name = (name or STRATEGY) if part is None else part.name
-    if STRATEGIES.find(name).kind == "text":
+    cls = STRATEGIES.find(name)
+    if cls.kind == "text":
         values = {**values, **_of(options, TEXT_OPTIONS)}
+        if "encoder" in STRATEGIES.parameters(cls):
+            values |= _of(options, ("encoder",))
     if part is None:
         return STRATEGIES.create(name, values), None
     strategy: TextStrategy | VectorSampler = STRATEGIES.from_config(part.config(), values)
@@ -469,7 +472,7 @@ def _encoder(
 ) -> tuple[TextEncoder | None, Mapping[str, Any] | None]:
     """Build the encoder of a vector strategy, and return the identity that it must have."""
     if isinstance(strategy, TextStrategy):
-        for name in _of(options, ENCODER_OPTIONS):
+        for name in _of(options, [name for name in ENCODER_OPTIONS if not hasattr(strategy, name)]):
             raise InputError(
                 f"`{name}` is for strategies that make vectors, and {strategy.name!r} makes texts. Leave it out, or"
                 " give another strategy: see `augment strategies`."

@@ -127,6 +127,7 @@ class Run:
             If the journal cannot be written.
         """
         job, tally = self.job, Tally()
+        assert isinstance(job.strategy, TextStrategy)
         rows: list[Row] = []
         earlier = journal.chunks if journal else 0
         with contextlib.ExitStack() as stack:
@@ -148,7 +149,7 @@ class Run:
                 "progress": progress,
                 "together": job.strategy.together if isinstance(job.strategy, TextStrategy) else 1,
             }
-            made = generate(attempt, budget=job.budget | dict.fromkeys(copied, 0), guards=self.guards, **common)
+            made = generate(attempt, budget=_budget(job), guards=self.guards, ranked=job.strategy.ranked, **common)
             guards = binding(self.guards, copies=True)
             copies = generate(partial(try_draws, Random(), guards), budget=copied, guards=guards, **common)
             for number, outcome in enumerate(chain(made, copies)):
@@ -165,7 +166,10 @@ class Run:
             seconds=seconds,
             guards=self.guards,
             guard_notes=self.notes,
-            missing={label: {"rows": rows, "why": tally.why_missing(label)} for label, rows in tally.missing.items()},
+            missing={
+                label: {"rows": rows, "why": tally.why_missing(label, job.strategy.barren)}
+                for label, rows in tally.missing.items()
+            },
             rejected=dict(tally.rejections()),
         )
         return MadeRows(rows if journal is None else journal, manifest)
@@ -240,13 +244,18 @@ def _originals(job: Job) -> Originals:
         job.seed,
         job.corpus.is_synthetic,
         job.strategy.language,
+        _budget(job),
     )
+
+
+def _budget(job: Job) -> dict[str, int]:
+    """Return the rows to make of each class, without those that are copies."""
+    return job.budget | dict.fromkeys(job.single_rows.copied, 0)
 
 
 def _first_draws(job: Job) -> Iterator[Draw]:
     """Yield the first try at each row of the plan, but for rows that are copies."""
-    budget = job.budget | dict.fromkeys(job.single_rows.copied, 0)
-    for stream, (label, wanted) in enumerate(budget.items()):
+    for stream, (label, wanted) in enumerate(_budget(job).items()):
         first = job.first_variants.get(label, 0)
         plan = slots(
             job.sources[label], seed=job.seed, stream=stream, wanted=wanted, first=first, limit=job.max_per_source

@@ -12,4 +12,5 @@ from .nlpaug_edits import RandomWordEdit as RandomWordEdit
 from .nlpaug_edits import SpellingEdit as SpellingEdit
 from .nlpaug_edits import SplitEdit as SplitEdit
 from .nlpaug_edits import SynonymEdit as SynonymEdit
+from .retrieve import Retrieve as Retrieve
 from .seq2seq import Seq2Seq as Seq2Seq

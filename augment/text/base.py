@@ -58,6 +58,12 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
     copies: bool = False
     """Whether its new rows are copies by design, and exempt from the guards against them."""
 
+    barren: str = "without anything to replace"
+    """What is said of sources that cannot give any candidate, after their number."""
+    ranked: bool = False
+    """Whether the variants of a source are a list that is fixed before the first draw: variant n is its n-th entry,
+    whatever the seed of the draw. A rejected one is not tried again, since the next variant takes its place."""
+
     edits: bool = True
     """Whether its new rows are edits of their sources. Guards that compare the two, such as `length_ratio` and
     `polarity`, are asked by default only then."""
@@ -302,7 +308,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         chosen = select(self.guards, self.own_guards(), budget=budget, rows=whole, edits=self.edits)
         examine(self, chosen, rows, {label: sources[label] for label, wanted in budget.items() if wanted})
         self.random_state_ = seed_of(self.random_state)
-        originals = Originals(rows, labels, [], self.random_state_, language=self.language)
+        originals = Originals(rows, labels, [], self.random_state_, language=self.language, wanted=budget)
         self.learn(originals)
         self.prepare()
         guards, _ = fitted_guards(self, chosen, originals)
@@ -317,6 +323,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
             seed=self.random_state_,
             tally=tally,
             together=self.together,
+            ranked=self.ranked,
         ):
             new_rows += outcome.rows
         self.sampling_strategy_ = budget

@@ -83,6 +83,11 @@ class Composition(TextStrategy):
         return all(part.edits for part in self.parts)
 
     @property
+    def ranked(self) -> bool:  # type: ignore[override]
+        """Whether the variants of all parts are lists."""
+        return all(part.ranked for part in self.parts)
+
+    @property
     def language(self) -> str | None:  # type: ignore[override]
         """The language of the parts' word lists."""
         return next((part.language for part in self.parts if part.language), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -393,7 +393,6 @@ def _read_pool(task: Task, data_dir: Path | None, held_out: Sequence[str]) -> tu
     if task.pool in (None, LEFT_OUT):
         return (), 0
     from augment.data.corpus import read_texts
-    from classifiers.data.text_lines import text_lines
 
     assert task.pool is not None
     in_folder = Path() if data_dir is None else data_dir / task.pool
@@ -404,8 +403,7 @@ def _read_pool(task: Task, data_dir: Path | None, held_out: Sequence[str]) -> tu
             f"The task {task.name!r}: there is no file {task.pool!r} for its pool{where}. Give a file, or"
             f" 'pool: {LEFT_OUT}'.{did_you_mean(task.pool, [LEFT_OUT])}"
         )
-    lines: Iterable[str] = text_lines(str(source)) if source.suffix == ".txt" else read_texts(source)
-    texts = [text for text in lines if text.strip()]
+    texts = [text for text in read_texts(source) if text.strip()]
     near = near_copies(texts, held_out)
     return tuple(text for text, copy in zip(texts, near, strict=True) if not copy), int(near.sum())
 

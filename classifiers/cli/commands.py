@@ -227,7 +227,7 @@ def line_layout(**others: Any) -> Layout:
 def _texts(source: str, layout: Any) -> Iterator[str]:
     """Yield the texts of a file or of the standard input. A wrong table is an error at once."""
     if source == "-" or source.endswith(".txt"):
-        from classifiers.data.text_lines import text_lines
+        from augment.data.formats.text_lines import text_lines
 
         return text_lines(source, layout.encoding)
     from augment.data.corpus import open_texts

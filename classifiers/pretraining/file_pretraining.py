@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from augment.data.corpus import open_texts, read
+from augment.data.formats.text_lines import text_lines
 from augment.data.layout import Layout
 from augment.data.notes import NOT_USED, on_reading, without_text
 from augment.errors import InputError, ModelError, OutputError, counted, counted_of, did_you_mean
-from classifiers.data.text_lines import text_lines
 
 if TYPE_CHECKING:
     from augment.models.checkpoints import Checkpoint

@@ -14,7 +14,7 @@ from augment.text.base import TextStrategy
 from augment.words import Replacement
 
 FILLS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
-NEEDS_MORE = {"nlpaug:synonym", "one_of", "sequential"}
+NEEDS_MORE = {"llm", "nlpaug:synonym", "one_of", "retrieve", "seq2seq", "sequential"}
 """Strategies that need data from elsewhere, or others to work on: their own tests run the contract over them."""
 HERE = sorted({*registry.STRATEGIES.names("text")} - NEEDS_MORE)
 

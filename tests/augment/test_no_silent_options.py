@@ -29,6 +29,7 @@ ROWS = (["one two", "three four", "five", "six", "seven"], ["rare", "rare", "oft
 REQUIRED: dict[str, dict[str, Any]] = {"sequential": {"steps": [Random()]}, "one_of": {"choices": [Random()]}}
 REQUIRED["llm"] = {"model": "m"}
 REQUIRED["seq2seq"] = {"models": ("some/model",)}
+REQUIRED["retrieve"] = {"pool": "pool.txt"}
 """Parameters without a default."""
 ENGLISH_ALONE = {("nlpaug:spelling", "language"), ("nlpaug:synonym", "language")}
 """Parameters with a single value."""

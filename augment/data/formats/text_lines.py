@@ -5,11 +5,16 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from augment.data.formats.encodings import UTF_8, Encoding, checked_encoding, mark_of, shown_encoding
+from augment.data.mapped_tables import in_parts
 from augment.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def text_lines(source: str, encoding: str | None = None) -> Iterator[str]:
@@ -39,6 +44,30 @@ def text_lines(source: str, encoding: str | None = None) -> Iterator[str]:
     if not path.is_file():
         raise InputError(f"There is no file {source!r}. Give a text file with one sentence per line, or a table.")
     return _lines(path.open("rb"), source, named)
+
+
+def line_batches(source: str, encoding: str | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the lines of a text file as a table of one column, ``text``.
+
+    Parameters
+    ----------
+    source, encoding
+        See `text_lines`.
+
+    Yields
+    ------
+    pyarrow.RecordBatch
+        At least one, which may be empty.
+
+    Raises
+    ------
+    InputError
+        See `text_lines`.
+    """
+    import pyarrow as pa
+
+    for part in chain(in_parts(text_lines(source, encoding)), [[]]):
+        yield pa.record_batch({"text": pa.array(part, pa.string())})
 
 
 def _lines(file: IO[bytes], name: str, named: Encoding) -> Iterator[str]:
