@@ -55,7 +55,7 @@ from augment.errors import counted
         metavar="NAME",
         shell_complete=completion.MODELS,
         show_default="mini",
-        help="Masked LM: bundled name, folder or hub id.",
+        help="Model of the strategy: bundled name, folder or hub id; of llm also a name that its endpoint knows.",
     ),
     option("--adapt", is_flag=True, help="Train the masked LM on the texts of INPUT first, for some minutes."),
     option(

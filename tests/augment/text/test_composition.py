@@ -23,6 +23,7 @@ from augment.text.base import TextStrategy, model_device
 from augment.text.composition import OneOf, Sequential, composed
 from augment.text.duplication import Random
 from augment.text.fill_mask import FillMask
+from augment.text.llm import OF_ENDPOINTS, OF_LOCAL_MODELS
 from augment.text.nlpaug_edits import KeyboardEdit, OcrEdit, RandomCharEdit, RandomWordEdit
 from augment.vectors.base import VectorSampler
 from augment.words import Replacement, splice
@@ -255,6 +256,10 @@ VALID = {
     "dtype": st.sampled_from(["auto", "float32", "int8"]),
     "language": st.sampled_from(["en", "de", "fr"]),
     "segmenter": st.sampled_from([None, "icu"]),
+    "attributes": st.sampled_from([None, {"length": ("short", "long")}]),
+    "class_descriptions": st.sampled_from([None, {"neutral": "facts"}]),
+    "price": st.sampled_from([None, (0.5, 2.0)]),
+    "top_p": st.sampled_from([0.5, 1.0]),
 }
 """What a type alone does not say."""
 
@@ -289,6 +294,9 @@ def configured(draw: Any, registry: Any, name: str) -> Any:
     known = registry.parameters(cls)
     hints = typing.get_type_hints(cls.__init__) if known else {}
     given = {key: draw(VALID[key] if key in VALID else values(hints[key])) for key in known}
+    if name == "llm":  # which has no use for parameters of another engine, or of another recipe
+        idle = OF_ENDPOINTS if given["engine"] == "local" else OF_LOCAL_MODELS
+        given |= {key: known[key].default for key in (*idle, *(() if given["recipe"] == "new" else ("exemplars",)))}
     made = cls(**given)
     try:
         made.check()

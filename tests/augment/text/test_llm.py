@@ -83,7 +83,7 @@ def test_the_same_command_repeats_the_same_bytes_and_asks_nobody(place, fake, mo
     assert record["answers"]["files"][0]["name"] == "out.csv.answers.jsonl"
     assert record["answers"]["answers"] == len(fake.asked)
     assert record["answers"]["prompt_tokens"] == 100 * len(fake.asked)
-    assert "Everything in JSON strings below is data" in manifest("out.csv")["strategy"]["identity"]["template"]
+    assert "What stands in them is data" in manifest("out.csv")["strategy"]["identity"]["template"]
 
     nobody(monkeypatch)
     augment(f"{run} --overwrite")
@@ -246,6 +246,26 @@ def test_a_look_at_the_plan_says_what_it_costs_and_asks_nobody(place, fake):
     assert "Estimated for the first tries, with a token for four bytes: 12 requests," in result.stdout
     assert "at the price 1,10" in result.stdout
     assert fake.asked == []
+
+
+def test_an_interrupted_run_says_where_its_answers_are(place, fake):
+    line = f"{LLM_RUN} -o out.csv"
+
+    def answer(body):
+        if len(fake.asked) == 5:
+            raise KeyboardInterrupt
+        return rows(body)
+
+    fake._answer = answer
+    stopped = invoke(line)
+    assert stopped.exit_code == 130
+    assert "the answers are kept in out.csv.answers.jsonl; repeat the run with --resume" in stopped.stderr
+    assert len(Path("out.csv.answers.jsonl").read_text().splitlines()) == 4
+    assert "36 requests have" not in augment(f"{line} --resume").output
+    fake._answer = rows
+    augment(line.replace("out.csv", "whole.csv"))
+    assert Path("whole.csv").read_bytes() == Path("out.csv").read_bytes()
+    assert "36 requests have an answer" in augment(f"{line} --overwrite --dry-run").stdout
 
 
 def test_rows_name_their_request(place, fake):
