@@ -432,11 +432,14 @@ class LLM(TextStrategy):
         self.learn(originals)
         self.prepare()
         seen: set[tuple[int, int]] = set()
-        rendered = answered = 0
+        rendered = answered = needed = 0
         tokens = Tokens()
         for draw in draws:
+            if not self._is_source(draw):
+                continue
+            needed += 1
             group = (draw.source, draw.variant // self.rows_per_request)
-            if group in seen or not self._is_source(draw):
+            if group in seen:
                 continue
             seen.add(group)
             if rendered < MOST_RENDERED:
@@ -452,8 +455,12 @@ class LLM(TextStrategy):
         share = len(seen) / max(1, rendered)
         left = round((rendered - answered) * share)
         words = in_words(left, Tokens(tokens.prompt * share, tokens.completion * share), self.price)
-        line = f"Estimated for the first tries, with a token for four bytes: {words}."
-        return line if not answered else f"{line} {counted(answered, 'request has', 'requests have')} an answer."
+        lines = [f"Estimated for the first tries, with a token for four bytes: {words}."]
+        if (rows := len(seen) * self.rows_per_request) > needed:
+            lines.append(f"They ask for {rows:,} rows, and {needed:,} are needed. Fewer `rows_per_request` cost less.")
+        if answered:
+            lines.append(f"{counted(answered, 'request has', 'requests have')} an answer.")
+        return " ".join(lines)
 
     def record(self) -> dict[str, Any]:
         """Return the answers files with their hashes and tokens, and what was asked in this run."""

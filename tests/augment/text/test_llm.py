@@ -242,9 +242,9 @@ def test_batch_files_go_round_until_nothing_is_missing(place, fake, monkeypatch)
 
 
 def test_a_look_at_the_plan_says_what_it_costs_and_asks_nobody(place, fake):
-    result = augment(f"{LLM_RUN} --dry-run --param rows_per_request=3 --param price=1,10")
-    assert "Estimated for the first tries, with a token for four bytes: 12 requests," in result.stdout
-    assert "at the price 1,10" in result.stdout
+    result = augment(f"{LLM_RUN} --dry-run --param rows_per_request=5 --param price=1,10")
+    assert "Estimated for the first tries, with a token for four bytes: 8 requests," in result.stdout
+    assert "at the price 1,10. They ask for 40 rows, and 36 are needed" in result.stdout
     assert fake.asked == []
 
 
