@@ -326,6 +326,7 @@ GUARDS = Registry(
         "held_out": "augment.guards.held_out:HeldOut",
         "duplicate": "augment.guards.duplicate:Duplicate",
         "near_duplicate": "augment.guards.near_duplicate:NearDuplicate",
+        "relabel": "augment.guards.relabel:Relabel",
         "polarity": "augment.guards.polarity:Polarity",
         "fluency": "augment.guards.fluency:Fluency",
         "similarity": "augment.guards.similarity:Similarity",

@@ -26,7 +26,7 @@ from augment.run.manifest import Manifest
 from augment.run.notes import unasked
 from augment.run.other_columns import KeepColumns, checked
 from augment.run.text_run import Run
-from augment.run.text_table import extended_frame, extended_table
+from augment.run.text_table import extended_frame, extended_table, label_rows
 from augment.seed_names import one_seed
 from augment.text.base import TextStrategy
 
@@ -150,7 +150,7 @@ def upsample(
         originals = ([], []) if only_synthetic else (texts, labels)
         return (
             [*originals[0], *(row.text for row in rows)],
-            [*originals[1], *(labels[row.source] for row in rows)],
+            [*originals[1], *(labels[place] for place in label_rows(corpus, rows))],
         ), result.manifest
     shape: dict[str, Any] = {
         "only_synthetic": only_synthetic,

@@ -54,3 +54,6 @@ class Judgement(NamedTuple):
     passed: Sequence[bool]
     columns: Mapping[str, Sequence[Any]] = {}
     """Measurements that are written beside the rows, by the names in `Guard.columns`."""
+    labels: Sequence[Any] | None = None
+    """The class under which each candidate may be kept; None for those of the draws. The guards after this one judge
+    the candidate as one of that class."""

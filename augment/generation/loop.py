@@ -47,6 +47,14 @@ class Judge(Protocol):
 JudgeType = TypeVar("JudgeType", bound=Judge)
 
 
+class Moved(NamedTuple):
+    """A candidate's move to another class than its source's."""
+
+    label: Any
+    by: str
+    """The guard that has found the class. The candidate is counted as rejected by it if the class needs no row."""
+
+
 class Trial(NamedTuple):
     """The result of one draw, before rows are compared in the order of the plan."""
 
@@ -56,6 +64,8 @@ class Trial(NamedTuple):
     """The first guard that rejects the candidate independently of other rows, or why it is no text to judge."""
     columns: Mapping[str, Any] = {}
     """What the strategy and the guards say of it."""
+    moved: Moved | None = None
+    """The other class that the candidate may be kept under; None for that of its draw."""
 
 
 Try = Callable[[Sequence[Draw]], Sequence[Trial]]
@@ -67,6 +77,7 @@ class Row(NamedTuple):
 
     text: str
     label: Any
+    """Its class: that of its source, unless a guard has moved it."""
     source: int
     variant: int
     columns: Mapping[str, Any] = {}
@@ -77,10 +88,11 @@ class Outcome(NamedTuple):
     """The result of one chunk of slots."""
 
     label: Any
+    """The class of the slots."""
     slots: int
     """How many slots there were."""
     rows: list[Row]
-    """The rows of the filled slots, in the order of the plan."""
+    """The rows of the filled slots, in the order of the plan; then those that were kept under other classes."""
     rejected: Mapping[str, int]
     """Candidates rejected, by guard, or by why they are no text to judge."""
     barren: list[int]
@@ -104,7 +116,7 @@ class Tally:
 
     def add(self, outcome: Outcome) -> None:
         """Add the counts of a chunk."""
-        self.made[outcome.label] += len(outcome.rows)
+        self.made.update(row.label for row in outcome.rows)
         self.rejected[outcome.label].update(outcome.rejected)
         self.barren[outcome.label] += len(outcome.barren)
 
@@ -127,7 +139,8 @@ class Tally:
 def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequence[Draw]) -> list[Trial]:
     """Make a candidate for each draw, and let the guards judge it.
 
-    A guard sees only candidates that passed the guards before it, so costly guards come last.
+    A guard sees only candidates that passed the guards before it, so costly guards come last. Once a guard has moved a
+    candidate to another class, the guards after it judge it as one of that class.
 
     Parameters
     ----------
@@ -142,6 +155,7 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequenc
     list of Trial
         One for each draw, in order. Each depends only on its own draw.
     """
+    draws = list(draws)
     trials = [_untried(candidate) for candidate in strategy.candidates(draws)]
     if len(trials) != len(draws):
         raise ValueError(f"{len(draws)} draws gave {len(trials)} candidates; a strategy gives one for each.")
@@ -151,7 +165,12 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequenc
         judgement = guard.judge([draws[i] for i in alive], candidates)
         for n, (i, passed) in enumerate(zip(alive, judgement.passed, strict=True)):
             measured = {name: values[n] for name, values in judgement.columns.items()}
-            trials[i] = Trial(trials[i].candidate, None if passed else guard.name, {**trials[i].columns, **measured})
+            moved = trials[i].moved
+            if passed and judgement.labels is not None and judgement.labels[n] != draws[i].label:
+                moved = Moved(judgement.labels[n], guard.name)
+                draws[i] = draws[i]._replace(label=moved.label)
+            columns = {**trials[i].columns, **measured}
+            trials[i] = Trial(trials[i].candidate, None if passed else guard.name, columns, moved)
     return trials
 
 
@@ -187,6 +206,10 @@ def generate(
     Each slot of the plan is tried up to `max_attempts` times. A slot that stays empty is given up, and the next slot of
     the plan takes its place: the next source, or the next variant. A class ends with too few rows if its plan runs out,
     or if so many slots in a row have stayed empty that every source was among them.
+
+    A candidate that a guard has moved to another class is kept under that class if it still lacks rows, in the order of
+    the plan; otherwise it is rejected. Either way its slot is tried again. A class that is made later then gets fewer
+    slots, and one that ended with too few rows may still be filled.
 
     Parameters
     ----------
@@ -234,7 +257,8 @@ def generate(
     for stream, (label, n_rows) in enumerate(budget.items()):
         first = (first_variants or {}).get(label, 0)
         own = sources[label]
-        plan = slots(own, seed=seed, stream=stream, wanted=n_rows, first=first, limit=max_per_source)
+        wanted = max(n_rows - tally.made[label], 0)
+        plan = slots(own, seed=seed, stream=stream, wanted=wanted, first=first, limit=max_per_source)
         barren: set[int] = set()
         empty_run, patience = 0, TOGETHER * len(own) * (max_attempts if ranked else 1)
         while tally.made[label] < n_rows and empty_run < patience and len(barren) < len(own):
@@ -246,17 +270,17 @@ def generate(
             outcome = next(earlier, None)
             if outcome is None:
                 tries = 1 if ranked else max_attempts
-                outcome = _fill_chunk(attempt, chunk, texts, label, guards, seed, tries, shares, progress)
+                room = Counter({other: rows - tally.made[other] for other, rows in budget.items() if other != label})
+                outcome = _fill_chunk(attempt, chunk, texts, label, room, guards, seed, tries, shares, progress)
             elif (outcome.label, outcome.slots) != (label, len(chunk)):
                 raise ValueError(f"A chunk of {outcome.slots} slots of {outcome.label!r} belongs to another plan.")
             else:
                 _remember(guards, outcome.rows)
             tally.add(outcome)
             barren.update(outcome.barren)
-            empty_run = 0 if outcome.rows else empty_run + len(chunk)
+            empty_run = 0 if any(row.label == label for row in outcome.rows) else empty_run + len(chunk)
             yield outcome
-        if tally.made[label] < n_rows:
-            tally.missing[label] = n_rows - tally.made[label]
+    tally.missing |= {label: rows - tally.made[label] for label, rows in budget.items() if tally.made[label] < rows}
 
 
 def _fill_chunk(
@@ -264,40 +288,50 @@ def _fill_chunk(
     chunk: Sequence[Slot],
     texts: Any,
     label: Any,
+    room: Counter[Any],
     guards: Sequence[Judge],
     seed: int,
     max_attempts: int,
     shares: Shares,
     progress: Callable[[int], None] | None,
 ) -> Outcome:
-    """Try the slots of a chunk until each is filled or given up."""
+    """Try the slots of a chunk until each is filled or given up; `room` has the rows that other classes lack."""
     filled: dict[Slot, Row] = {}
+    elsewhere: list[Row] = []
     rejected: Counter[str] = Counter()
     barren: dict[int, None] = {}
     pending = list(chunk)
     for number in range(max_attempts):
         again = []
         for share in shares.of(pending):
-            before = len(filled)
+            before = len(filled) + len(elsewhere)
             draws = [Draw(texts[slot.source], label, slot.source, slot.variant, number, seed) for slot in share]
             for slot, trial in zip(share, attempt(draws), strict=True):
                 if trial.candidate is None:
                     barren[slot.source] = None
                     continue
-                against = trial.against or next((g.name for g in guards if not g.admits(trial.candidate)), None)
+                own, by = (label, None) if trial.moved is None else trial.moved
+                against = trial.against or (by if by is not None and room[own] < 1 else None)
+                against = against or next((g.name for g in guards if not g.admits(trial.candidate)), None)
+                if against is not None or by is not None:
+                    again.append(slot)
                 if against is not None:
                     rejected[against] += 1
-                    again.append(slot)
                     continue
-                row = filled[slot] = Row(trial.candidate.text, label, slot.source, slot.variant, trial.columns)
+                row = Row(trial.candidate.text, own, slot.source, slot.variant, trial.columns)
+                if by is None:
+                    filled[slot] = row
+                else:
+                    elsewhere.append(row)
+                    room[own] -= 1
                 _remember(guards, [row])
-            if progress and len(filled) > before:
-                progress(len(filled) - before)
+            if progress and (now := len(filled) + len(elsewhere)) > before:
+                progress(now - before)
         pending = again
         if not pending:
             break
     rows = [filled[slot] for slot in chunk if slot in filled]
-    return Outcome(label, len(chunk), rows, dict(rejected), list(barren))
+    return Outcome(label, len(chunk), rows + elsewhere, dict(rejected), list(barren))
 
 
 def _remember(guards: Sequence[Judge], rows: Iterable[Row]) -> None:

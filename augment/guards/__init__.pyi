@@ -9,5 +9,6 @@ from .length_ratio import LengthRatio as LengthRatio
 from .near_duplicate import NearDuplicate as NearDuplicate
 from .polarity import Polarity as Polarity
 from .protected import ProtectedSpan as ProtectedSpan
+from .relabel import Relabel as Relabel
 from .selection import select as select
 from .similarity import Similarity as Similarity

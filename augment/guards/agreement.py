@@ -237,22 +237,35 @@ class Agreement(Guard):
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Score the candidates."""
-        texts = [candidate.text for candidate in candidates]
-        if self._teacher is not None:
-            scores = self._teacher.probabilities(texts)[:, self._teacher.places(self.classes_)]
-        else:
-            folds = np.array([self._fold(draw.text) for draw in draws], dtype=np.int64)
-            if self.model == WORDS:
-                scores = self.words_.probabilities(texts, folds)
-            else:
-                scores = self._scores(self._encoders.encode(self.model, texts), folds)
-        own = scores[np.arange(len(texts)), [self.classes_.index(draw.label) for draw in draws]]
+        scores = self.probabilities(draws, candidates)
+        own = scores[np.arange(len(draws)), [self.classes_.index(draw.label) for draw in draws]]
         least = [self.bounds_.get(draw.label, 0.0) if self.least is None else self.least for draw in draws]
         passed = [bool(p >= bound) for p, bound in zip(own, least, strict=True)]
         if not self.soft_labels:
             return Judgement(passed)
         shares = scores / np.maximum(scores.sum(axis=1, keepdims=True), 1e-12)  # a teacher may know further labels
         return Judgement(passed, {"label_probs": [[round(float(p), 6) for p in row] for row in shares]})
+
+    def probabilities(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> np.ndarray:
+        """Return what the teacher that saw neither a candidate's source nor a copy of it says of the candidate.
+
+        Parameters
+        ----------
+        draws : sequence of Draw, length n
+        candidates : sequence of Candidate, length n
+
+        Returns
+        -------
+        ndarray of float, shape (n, classes)
+            The probability of each of `classes_`. Each row is computed by itself.
+        """
+        texts = [candidate.text for candidate in candidates]
+        if self._teacher is not None:
+            return self._teacher.probabilities(texts)[:, self._teacher.places(self.classes_)]
+        folds = np.array([self._fold(draw.text) for draw in draws], dtype=np.int64)
+        if self.model == WORDS:
+            return self.words_.probabilities(texts, folds)
+        return self._scores(self._encoders.encode(self.model, texts), folds)
 
     def _chosen(self, originals: Originals) -> list[int]:
         """Draw the rows to fit on: the same number of each class, or all rows of a smaller class."""

@@ -153,8 +153,8 @@ def suiting(named: Sequence[Guard], budget: Mapping[Any, int] | None, rows: int,
     """Return the default guards that suit the data and are not named.
 
     `near_duplicate` suits if there are not too many rows, `polarity` if rows of a polar class are made, and `agreement`
-    if no guard looks at the poles, since it costs good rows. After its fit, `agreement` is left out again if its
-    teacher is no better than chance (`Guard.why_unfit`).
+    if neither `polarity` nor `relabel` is asked, since it costs good rows. After its fit, `agreement` is left out again
+    if its teacher is no better than chance (`Guard.why_unfit`).
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def suiting(named: Sequence[Guard], budget: Mapping[Any, int] | None, rows: int,
     default = [guard for guard in default if edits or not guard.of_edits]
     if budget is not None:
         default = [guard for guard in default if guard.suits(budget, rows)]
-        if "polarity" in {*names, *(guard.name for guard in default)}:
+        if not {"polarity", "relabel"}.isdisjoint({*names, *(guard.name for guard in default)}):
             default = [guard for guard in default if guard.name != "agreement"]
     for guard in default:
         guard.by_default = True

@@ -14,7 +14,7 @@ from augment.files import lock
 from augment.generation.loop import Outcome, Row
 from augment.identity import difference
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def journal_path(output: Path) -> Path:
@@ -119,7 +119,7 @@ class Journal:
                 {
                     "label": outcome.label,
                     "slots": outcome.slots,
-                    "rows": [[row.source, row.variant, row.text, dict(row.columns)] for row in outcome.rows],
+                    "rows": [[row.source, row.variant, row.label, row.text, dict(row.columns)] for row in outcome.rows],
                     "rejected": dict(outcome.rejected),
                     "barren": outcome.barren,
                 }
@@ -137,9 +137,8 @@ class Journal:
             entry = _parsed(self._file.read(length))
             if entry is None:
                 raise InputError(f"{self.path}: has been changed while it was read; begin anew with `overwrite=True`.")
-            label = entry["label"]
-            rows = [Row(text, label, source, variant, columns) for source, variant, text, columns in entry["rows"]]
-            yield Outcome(label, entry["slots"], rows, entry["rejected"], entry["barren"])
+            rows = [Row(text, label, source, variant, said) for source, variant, label, text, said in entry["rows"]]
+            yield Outcome(entry["label"], entry["slots"], rows, entry["rejected"], entry["barren"])
 
     def __iter__(self) -> Iterator[Row]:
         """Read the rows of all finished chunks, in order; this may be repeated."""

@@ -35,6 +35,26 @@ def _arrow_type(name: str) -> pa.DataType:
     return pa.type_for_alias(name)
 
 
+def label_rows(corpus: Corpus, rows: Sequence[Row]) -> np.ndarray:
+    """Return for each new row a row of the corpus that has its class: its source, unless a guard has moved it.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    rows : sequence of Row, length m
+
+    Returns
+    -------
+    ndarray of int64, shape (m,)
+    """
+    found = np.array([row.source for row in rows], dtype=np.int64)
+    places = {label: i for i, label in enumerate(corpus.classes)}
+    codes = np.array([places[row.label] for row in rows], dtype=np.int64)
+    for code in np.unique(codes[corpus.codes[found] != codes]):
+        found[(codes == code) & (corpus.codes[found] != code)] = np.argmax(corpus.codes == code)
+    return found
+
+
 def extended_batches(
     corpus: Corpus,
     rows: Iterable[Row],
@@ -66,10 +86,9 @@ def extended_batches(
     features : Features
         The columns of the corpus, then those of `PROVENANCE` and of `extra` that it lacked.
     batches : iterator of pyarrow.RecordBatch
-        Originals have nulls in the added columns. New rows have the label value of their source, its values in
-        the columns of `kept`, and nulls in all others, also in a column of `extra` that the corpus has with another
-        type. `source_row` is the parent's
-        row number in the input.
+        Originals have nulls in the added columns. New rows have the label value of their class, the values of their
+        source in the columns of `kept`, and nulls in all others, also in a column of `extra` that the corpus has with
+        another type. `source_row` is the parent's row number in the input.
     """
     import datasets
     import pyarrow as pa
@@ -96,7 +115,7 @@ def extended_batches(
             sources = np.array([row.source for row in chunk], dtype=np.int64)
             written = {
                 corpus.text_column: pa.array([row.text for row in chunk], schema.field(corpus.text_column).type),
-                corpus.label_column: labels.take(pa.array(corpus.codes[sources])),
+                corpus.label_column: labels.take(pa.array(corpus.codes[label_rows(corpus, chunk)])),
                 "is_synthetic": pa.array(np.ones(len(chunk), bool)),
                 "source_row": pa.array(corpus.rows[sources]),
                 "strategy": pa.array([strategy(row.label) for row in chunk], schema.field("strategy").type),
@@ -150,7 +169,7 @@ def extended_frame(
     new = pd.DataFrame(
         {
             corpus.text_column: [row.text for row in rows],
-            corpus.label_column: frame[corpus.label_column].iloc[sources].array,
+            corpus.label_column: frame[corpus.label_column].iloc[corpus.rows[label_rows(corpus, rows)]].array,
             **{name: frame[name].iloc[sources].array for name in kept},
             "is_synthetic": True,
             "source_row": pd.array(sources, dtype="Int64"),

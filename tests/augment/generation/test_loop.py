@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augment.generation.candidates import Candidate, Draw
+from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.generation.loop import CHUNK, Outcome, Row, Tally, binding, generate, try_draws
 from augment.generation.plan import Slot, slots
 from augment.guards.base import Guard, Originals
@@ -378,6 +378,77 @@ def test_copies_meet_only_the_guards_that_bind_copies():
     assert set(tally.rejections()) == {"held_out"}
     rows, tally = run(Scripted(same, copies=False), {"neutral": 40}, guards=guards, max_attempts=2)
     assert rows == []
+
+
+# Rows that belong to another class
+
+
+class Mover(Guard):
+    """A teacher that a function of one text defines; it keeps a row under the class that it says."""
+
+    name = "mover"
+
+    def __init__(self, says: Callable[[str], Any]) -> None:
+        self.says = says
+
+    def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
+        return Judgement([True] * len(draws), {}, [self.says(candidate.text) for candidate in candidates])
+
+
+class Seen(Guard):
+    """Notes the classes under which it is asked to judge."""
+
+    name = "seen"
+
+    def __init__(self) -> None:
+        self.pairs: set[tuple[Any, str]] = set()
+
+    def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
+        self.pairs |= {(draw.label, candidate.text) for draw, candidate in zip(draws, candidates, strict=True)}
+        return super().judge(draws, candidates)
+
+
+@THOROUGHLY
+@given(
+    st.lists(st.sampled_from("abcx"), min_size=7, max_size=7),
+    st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(0, 40)),
+    st.sampled_from([None, 3]),
+    st.integers(0, 2**32),
+    st.integers(0, 9),
+)
+def test_any_teacher_and_any_budget_give_exact_counts_and_no_row_twice(says, wanted, limit, seed, first):
+    def once(done: Sequence[Outcome] = ()) -> tuple[list[Outcome], Tally]:
+        tally = Tally()
+        strategy = Scripted(lambda draw: f"{draw.text} {draw.generator().integers(60)}")
+        guards = [*fitted(), Mover(lambda text: says[int(text.split()[-1]) % 7]), seen_by]
+        options: dict[str, Any] = {"seed": seed, "max_per_source": limit, "max_attempts": 3, "done": done}
+        sources = {"a": range(4), "b": range(4, 7), "c": range(7, 8)}
+        return list(
+            made(strategy, texts=TEXTS, sources=sources, budget=budget, guards=guards, tally=tally, **options)
+        ), tally
+
+    budget, seen_by = dict(zip("abc", wanted, strict=True)), Seen()
+    outcomes, tally = once()
+    rows = [row for outcome in outcomes for row in outcome.rows]
+    assert Counter(row.label for row in rows) == +tally.made
+    assert {label: tally.made[label] + tally.missing.get(label, 0) for label in budget} == budget
+    assert len({row.text for row in rows}) == len(rows)
+    assert {row.label for row in rows} <= set(says)
+    assert {(row.label, row.text) for row in rows} <= seen_by.pairs
+    assert all(says[int(row.text.split()[-1]) % 7] == row.label for row in rows)
+    assert once(outcomes[: first % (len(outcomes) + 1)]) == (outcomes, tally)
+
+
+def test_a_class_that_ended_short_is_filled_by_rows_of_others_and_a_later_class_gets_fewer_slots():
+    strategy = Scripted(lambda draw: None if draw.source == 0 else numbered(draw))
+    turns = iter(["a", "c", "b", "x"] * 99)
+    guards = [*fitted(), Mover(lambda text: next(turns))]
+    rows, tally = run(strategy, {"a": 3, "b": 8, "c": 5}, sources={"a": [0], "b": [1, 2], "c": [3]}, guards=guards)
+    assert (tally.made, tally.missing) == (Counter(a=3, b=8, c=5), {})
+    assert {row.source for row in rows if row.label == "a"} <= {1, 2}
+    assert {row.source for row in rows if row.label == "c"} <= {1, 2}
+    assert not any(draw.source == 3 for draw in strategy.asked), "c was full before its turn"
+    assert tally.rejected["b"]["mover"] > 0, "rows of a class that needs none"
 
 
 # Progress

@@ -38,7 +38,7 @@ IDENTITY = {
 STRANGE = ["", "\n\r\0\x85\u2028", "é😀", "\ud83d alone \udc00", "\ud83d\udc00", "00000000 {}\n", '"\\', " x "]
 OUTCOMES = [
     Outcome("neutral", 8, [Row(t, "neutral", i, i % 3, {}) for i, t in enumerate(STRANGE)], {"changed": 3}, [4, 2**40]),
-    Outcome("neutral", 2, [], {}, []),
+    Outcome("neutral", 2, [Row("another class", "négatif", 5, 1, {"source_label": "neutral"})], {}, []),
     Outcome("négatif", 1, [Row("a", "négatif", 9, 0, {"label_probs": [0.1, 1e-6, 0.899999], "odd": None})], {}, [0]),
 ]
 
@@ -233,8 +233,8 @@ def test_tuples_and_the_order_of_keys_are_no_difference(path):
 
 def test_a_journal_of_another_schema_is_refused(path, monkeypatch):
     kept(path)
-    monkeypatch.setattr("augment.run.journal.SCHEMA", 2)
-    with pytest.raises(InputError, match="schema was 1 and is 2 now"):
+    monkeypatch.setattr("augment.run.journal.SCHEMA", 3)
+    with pytest.raises(InputError, match="schema was 2 and is 3 now"):
         opened(path)
 
 

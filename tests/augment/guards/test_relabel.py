@@ -1,0 +1,138 @@
+"""A teacher says the class of each candidate: others are rejected, or kept under the class that they are of."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from augment_command import PROVENANCE, augment, cells, refused, table
+
+from augment import Candidate, TextStrategy, upsample
+from augment.errors import Interrupted
+from augment.guards.agreement import Agreement
+from augment.guards.relabel import Relabel
+from augment.upsampling import upsample_file
+
+FOOD = ("soup", "bread", "cake", "pasta", "cheese", "salad", "pie", "stew")
+ROADS = ("train", "bus", "tram", "ferry", "taxi", "plane", "car", "bike")
+TOOLS = ("hammer", "drill", "saw", "wrench", "screw", "nail", "ladder", "paint")
+WORDS = {"food": FOOD, "road": ROADS, "tool": TOOLS}
+PLACES = ("at home", "in town", "by the sea", "near the old mill")
+ROWS = {
+    label: [f"He took the {w} and the {v} {p}." for w in own for v in own[:3] if w != v for p in PLACES]
+    for label, own in WORDS.items()
+}
+WANTED = {"food": 130, "road": 120, "tool": 100}
+NUMBER = {"food": 84, "road": 84, "tool": 42}
+
+
+class Wander(TextStrategy):
+    """Write about the things of one of the classes, whatever the class of the source is."""
+
+    name = "wander"
+    summary = "write about something else"
+
+    def candidates(self, draws):
+        return [self._one(draw) for draw in draws]
+
+    def _one(self, draw):
+        rng = draw.generator()
+        own = WORDS[("food", "road", "tool")[rng.integers(3)]]
+        one, two = rng.choice(own, 2)
+        return Candidate(f"She took {rng.integers(90)} times the {one} and the {two} {rng.choice(PLACES)}.")
+
+
+def rows() -> tuple[list[str], list[str]]:
+    pairs = [(text, label) for label, texts in ROWS.items() for text in texts[:: 84 // NUMBER[label]]]
+    return [text for text, _ in pairs], [label for _, label in pairs]
+
+
+def made(guards: list[Any], **options: Any) -> pd.DataFrame:
+    texts, labels = rows()
+    frame = pd.DataFrame({"text": texts, "label": pd.Categorical(labels)})
+    new, manifest = upsample(
+        frame, strategy=Wander(), sampling_strategy=WANTED, guards=guards, only_synthetic=True, **options
+    )
+    assert dict(Counter(new["label"])) == {label: manifest.made[label] for label in WANTED}
+    assert manifest.missing == {}
+    return new
+
+
+def about(text: str) -> set[str]:
+    return {label for label, own in WORDS.items() for word in own if f" {word} " in text}
+
+
+def test_rows_of_another_class_are_rejected_or_kept_under_it_within_the_budget():
+    rejecting, keeping = Relabel(model="words"), Relabel(model="words", keep=True)
+    strict, kept = made(["none", rejecting]), made(["none", keeping])
+    for new in (strict, kept):
+        assert all(row.label in about(row.text) for row in new.itertuples())
+        assert {label: NUMBER[label] + n for label, n in Counter(new["label"]).items()} == WANTED
+        assert new["text"].is_unique
+    _, labels = rows()
+    source = [labels[i] for i in strict["source_row"]]
+    assert source == list(strict["label"])
+    assert list(kept["source_label"]) == [labels[i] for i in kept["source_row"]]
+    assert (kept["source_label"] != kept["label"]).sum() > 5
+    assert kept["label_prob"].between(0.5, 1).all()
+    assert str(kept["label"].dtype) == "category"
+    assert "source_label" not in strict
+
+
+def test_guards_after_it_judge_a_row_under_the_class_that_it_is_kept_under():
+    new = made(["none", Relabel(model="words", keep=True), Agreement(model="words", soft_labels=True, least=0.3)])
+    classes = sorted(WANTED)
+    assert (new["source_label"] != new["label"]).any()
+    assert all(row.label_probs[classes.index(row.label)] >= 0.3 for row in new.itertuples())
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    texts, labels = rows()
+    table("in.csv", [{"text": text, "label": label} for text, label in zip(texts, labels, strict=True)])
+    return tmp_path
+
+
+def test_workers_and_a_run_that_was_killed_give_the_same_bytes(place, monkeypatch):
+    from augment.run import journal
+
+    options: dict[str, Any] = {
+        "strategy": Wander(),
+        "sampling_strategy": WANTED,
+        "guards": ["none", "relabel:model=words,keep=true"],
+    }
+    upsample_file("in.csv", "whole.csv", **options)
+    append, calls = journal.Journal.append, []
+
+    def killed(self: Any, outcome: Any) -> None:
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(outcome)
+        append(self, outcome)
+
+    monkeypatch.setattr(journal.Journal, "append", killed)
+    with pytest.raises((KeyboardInterrupt, Interrupted)):
+        upsample_file("in.csv", "killed.csv", **options)
+    monkeypatch.setattr(journal.Journal, "append", append)
+    assert any(row.label != calls[0].label for row in calls[0].rows), "rows of other classes are in the first chunk"
+    upsample_file("in.csv", "killed.csv", resume=True, **options)
+    upsample_file("in.csv", "shared.csv", workers=2, **options)
+    whole = Path("whole.csv").read_bytes()
+    assert Path("killed.csv").read_bytes() == whole
+    assert Path("shared.csv").read_bytes() == whole
+    head = next(csv.reader([whole.decode().splitlines()[0]]))
+    assert head == ["text", "label", *PROVENANCE, "source_label", "label_prob"]
+
+
+def test_the_command_takes_it_and_refuses_a_threshold_without_keep(place):
+    augment("upsample in.csv -o out.csv --strategy nlpaug:keyboard --guard relabel:model=words -q")
+    assert Counter(row["label"] for row in cells("out.csv")) == {"food": 84, "road": 84, "tool": 84}
+    refused(
+        "upsample in.csv -o no.csv --strategy nlpaug:keyboard --guard relabel:least=.7",
+        "`least` of Relabel must be left at 0.5 unless `keep` is True",
+    )
