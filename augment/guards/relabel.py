@@ -112,7 +112,7 @@ class Relabel(Guard):
         if not self.keep:
             return Judgement(same)
         best = scores.max(axis=1) if len(draws) else np.zeros(0)
-        columns = {
+        columns: dict[str, list[Any]] = {
             "source_label": [str(draw.label) for draw in draws],
             "label_prob": [round(float(p), 6) for p in best],
         }
