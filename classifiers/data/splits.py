@@ -247,16 +247,22 @@ def _parents(training: Corpus, originals: np.ndarray, synthetic: np.ndarray) -> 
     """Tell which originals synthetic rows were made of: bool, one for each of `originals`.
 
     `source_row` is a row number of the file that was upsampled. This file has the same rows unless some were left out.
-    If the number leads to no row, or to a row of another class, every row of the class may be the parent.
+    If the number leads to no row, or to a row of another class, every row of the class may be the parent. The class of
+    the parent is that of the row, unless `source_label` names another one (the guard `relabel`).
     """
     is_parent = np.zeros(len(training.table), dtype=bool)
     if len(synthetic) and "source_row" in training.table.column_names:
         numbers = training.column("source_row").fill_null(-1).to_numpy()[synthetic]
         rows = np.searchsorted(training.rows, numbers).clip(max=len(training.rows) - 1)
         own = (training.rows[rows] == numbers) & np.isin(rows, originals)
-        own[own] = training.codes[rows[own]] == training.codes[synthetic[own]]
+        codes = training.codes[synthetic]
+        if "source_label" in training.table.column_names:
+            places = {name: place for place, name in enumerate(training.classes)}
+            named = [str(name) for name in training.column("source_label").take(synthetic).to_pylist()]
+            codes = np.array([places.get(name, code) for name, code in zip(named, codes.tolist(), strict=True)])
+        own[own] = training.codes[rows[own]] == codes[own]
         is_parent[rows[own]] = True
-        for code in np.unique(training.codes[synthetic[~own]]):
+        for code in np.unique(codes[~own]):
             is_parent |= training.codes == code
     parents: np.ndarray = is_parent[originals]
     return parents

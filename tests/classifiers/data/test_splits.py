@@ -51,7 +51,8 @@ def test_a_file_whose_synthetic_rows_themselves_stand_in_validation_is_refused(u
         prepared(upsampled, ([*APART[0], made], [*APART[1], "neutral"]))
 
 
-def test_parents_are_found_by_their_numbers_in_the_file_also_where_rows_are_kept_out():
+@pytest.mark.parametrize(("label", "said"), [("neutral", {}), ("positive", {"source_label": [None] * 4 + ["neutral"]})])
+def test_parents_are_found_by_their_numbers_in_the_file_also_where_rows_are_kept_out(label, said):
     from augment.data.corpus import from_table
     from augment.data.layout import Layout
 
@@ -65,9 +66,10 @@ def test_parents_are_found_by_their_numbers_in_the_file_also_where_rows_are_kept
     table = Dataset.from_dict(
         {
             "text": texts + made,
-            "label": [None, "neutral", "neutral", "positive", "neutral"],
+            "label": [None, "neutral", "neutral", "positive", label],
             "is_synthetic": [False] * 4 + [True],
             "source_row": [None] * 4 + [1],
+            **said,
         }
     )
     corpus = from_table(table, "rows", Layout(drop_unlabelled=True))
