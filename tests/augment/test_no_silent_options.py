@@ -40,6 +40,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("one_of", "weights"): {"choices": [Random()]},
     ("agreement", "teacher"): {},
     **{("llm", name): {"engine": "local"} for name in ("revision", "device", "dtype", "batch_size")},
+    ("relabel", "least"): {"keep": True},
 }
 
 
