@@ -30,7 +30,7 @@ class Relabel(Guard):
     ----------
     keep : bool, default=False
         Keep candidates of another class under that class. Each new row then has the class of its source beside it, in
-        the column `source_label`, and the teacher's probability of the row's own class, in `teacher_prob`.
+        the column `source_label`, and the teacher's probability of the row's own class, in `relabel_probability`.
     least : float, default=0.5
         The least probability of another class with which a candidate is kept under it, in (0, 1).
     teacher : str, optional
@@ -88,7 +88,7 @@ class Relabel(Guard):
     @property
     def columns(self) -> Mapping[str, str]:  # type: ignore[override]
         """The class of the source, and the teacher's probability, if rows are kept under other classes."""
-        return {"source_label": "string", "teacher_prob": "double"} if self.keep else {}
+        return {"source_label": "string", "relabel_probability": "double"} if self.keep else {}
 
     def prepare(self, encoders: Encoders) -> None:
         """Open the teacher, or the encoder under it."""
@@ -114,7 +114,7 @@ class Relabel(Guard):
         best = scores.max(axis=1) if len(draws) else np.zeros(0)
         columns: dict[str, list[Any]] = {
             "source_label": [str(draw.label) for draw in draws],
-            "teacher_prob": [round(float(p), 6) for p in best],
+            "relabel_probability": [round(float(p), 6) for p in best],
         }
         passed = [own or bool(p >= self.least) for own, p in zip(same, best, strict=True)]
         return Judgement(passed, columns, labels)

@@ -78,7 +78,7 @@ def test_rows_of_another_class_are_rejected_or_kept_under_it_within_the_budget()
     assert source == list(strict["label"])
     assert list(kept["source_label"]) == [labels[i] for i in kept["source_row"]]
     assert (kept["source_label"] != kept["label"]).sum() > 5
-    assert kept["teacher_prob"].between(0.5, 1).all()
+    assert kept["relabel_probability"].between(0.5, 1).all()
     assert str(kept["label"].dtype) == "category"
     assert "source_label" not in strict
 
@@ -126,7 +126,7 @@ def test_workers_and_a_run_that_was_killed_give_the_same_bytes(place, monkeypatc
     assert Path("killed.csv").read_bytes() == whole
     assert Path("shared.csv").read_bytes() == whole
     head = next(csv.reader([whole.decode().splitlines()[0]]))
-    assert head == ["text", "label", *PROVENANCE, "source_label", "teacher_prob"]
+    assert head == ["text", "label", *PROVENANCE, "source_label", "relabel_probability"]
 
 
 def test_the_command_takes_it_and_refuses_a_threshold_without_keep(place):
