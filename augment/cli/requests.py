@@ -99,6 +99,7 @@ def requests_command(
         for line in on_job(job):
             note(line)
     requests = unanswered_requests(job)
+    request.check_models(())
     if not requests:
         if not quiet:
             click.echo("Nothing is missing: every request of this run has an answer.")

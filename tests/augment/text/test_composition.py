@@ -297,6 +297,11 @@ def configured(draw: Any, registry: Any, name: str) -> Any:
     if name == "llm":  # which has no use for parameters of another engine, or of another recipe
         idle = OF_ENDPOINTS if given["engine"] == "local" else OF_LOCAL_MODELS
         given |= {key: known[key].default for key in (*idle, *(() if given["recipe"] == "new" else ("exemplars",)))}
+    if name == "seq2seq":  # whose languages form a chain, and which does not sample with beams
+        given |= {key: known[key].default for key in ("src_lang", "tgt_lang", "temperature", "top_k", "top_p")}
+        given |= {
+            key: given[key] if len(given[key]) == len(given["models"]) else () for key in ("revisions", "prefixes")
+        }
     made = cls(**given)
     try:
         made.check()

@@ -339,6 +339,18 @@ def test_requests_are_refused_for_strategies_without_any_and_where_they_would_re
     refused("requests in.csv -o there.jsonl --model m", "exists already; give --overwrite")
 
 
+def test_requests_of_a_manifest_are_those_of_its_run(place, fake):
+    Path("own.jinja").write_text("Like {{ source | data }}, but new.")
+    augment(f"{LLM_RUN} -o out.csv --param template=own.jinja")
+    line = "requests --config out.csv.manifest.json -o more.jsonl"
+    assert "Nothing is missing" in augment(f"{line} --param answers=out.csv.answers.jsonl").stdout
+    augment(line)
+    asked = {json.loads(line)["custom_id"] for line in Path("more.jsonl").read_text().splitlines()}
+    assert asked <= {request_of(body).key for body in fake.asked}
+    Path("own.jinja").write_text("Like {{ source | data }}, but other.")
+    refused(f"{line} --overwrite -q", "is not what it was when out.csv.manifest.json was made: template was")
+
+
 def test_a_template_of_ones_own_takes_the_place_of_ours(place, fake):
     Path("own.jinja").write_text("{% for text in exemplars %}{{ text | data }}\n{% endfor %}Write {{ count }} new.")
     augment(f"{LLM_RUN} -o out.csv --param template=own.jinja --param rows_per_request=2")
