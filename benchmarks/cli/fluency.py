@@ -72,7 +72,7 @@ OF_THE_CLASSIFIER = ("encoder", "folds")
         default="mini",
         metavar="NAME",
         shell_complete=completion.MODELS,
-        help="Encoder that is fine-tuned to tell new rows from real ones.",
+        help="Encoder through which a judge tells new rows from real ones.",
     ),
     option("--folds", type=click.IntRange(2), default=5, help="Folds of the cross-validation."),
     option("--no-classifier", is_flag=True, help="Measure distances only; nothing is trained."),
@@ -188,12 +188,14 @@ def _show(found: list[Result]) -> None:
         first, second = [], []
         for result in own:
             told, far = result["told_apart"], result["distance"]
-            judged = [] if told is None else [_with_error(told, "accuracy"), _with_error(told, "auc")]
+            judged = (
+                [] if told is None else [_number(told["auc"]), f"{_number(told['low'])} to {_number(told['high'])}"]
+            )
             shares = [f"{far[key]:.1%}" for key in ("changed", "one_word", "near_source", "near_each_other")]
             numbers = [_number(far[key]) for key in ("distinct_1", "distinct_2", "distinct_3", "self_bleu")]
             first.append([result["arm"], result["rows"], *judged, *shares])
             second.append([result["arm"], *numbers])
-        judged = ["accuracy", "AUC"] if own[0]["told_apart"] else []
+        judged = ["AUC", "95 %"] if own[0]["told_apart"] else []
         show_table(name, ["", "rows", *judged, "changed", "one word", "near source", "near others"], first)
         click.echo()
         show_table(name, ["", "distinct-1", "distinct-2", "distinct-3", "self-BLEU"], second)
@@ -231,10 +233,6 @@ def _score(files: list[Path], key_file: Path | None, json_file: Path | None) -> 
 
 def _interval(share: Any) -> str:
     return f"{share.low:.1%} to {share.high:.1%}"
-
-
-def _with_error(told: dict[str, Any], name: str) -> str:
-    return f"{_number(told[name])} ± {_number(told[f'{name}_error'])}"
 
 
 def _number(value: float | None) -> str:

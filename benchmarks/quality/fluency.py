@@ -1,4 +1,4 @@
-"""Measure whether new rows read like real ones: told apart by a classifier, and their distance from the sources."""
+"""Measure whether new rows read like real ones: told apart by a judge, and their distance from the sources."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from augment.models.checkpoints import folder_hash
 from augment.registry import STRATEGIES
 from benchmarks.quality.compared_rows import CONTROLS, ClassOfFile, NamedStrategy, Pair, halves, made_pairs
 from benchmarks.quality.distance import distance, equally_changed
-from benchmarks.quality.told_apart import FOLDS, judge, told_apart
+from benchmarks.quality.told_apart import FOLDS, SETTINGS, told_apart
 
 KEYS = ("set", "arm", "strategy", "guards", "seed", "rows", "equal_changes", "distance", "told_apart")
 """What a result has besides what identifies it."""
@@ -148,7 +148,7 @@ class FluencyResults:
             raise InputError(f"{path}: does not hold results of `benchmarks fluency`. Give another file.")
 
     def told_apart(self, key: str) -> dict[str, Any] | None:
-        """Return what a classifier has shown on exactly these rows, if it has been asked."""
+        """Return what a judge has shown on exactly these rows, if it has been asked."""
         found = (record["told_apart"] for record in self.records if record["key"] == key)
         return next((one for one in found if one is not None), None)
 
@@ -181,7 +181,7 @@ def measure(
         Those of `made`.
     results : FluencyResults
     encoder : str, optional
-        The encoder of the classifier. None leaves the classifier out.
+        The encoder of the judge. None leaves the judge out.
     folds : int, default=5
     guards, equal_changes
         Recorded.
@@ -196,21 +196,19 @@ def measure(
     Raises
     ------
     CounterpoiseError
-        If the classifier cannot be trained, or the file cannot be written.
+        If the encoder cannot be opened, or the file cannot be written.
     """
     found = []
     for arm in arms:
         pairs = made.pairs[arm.name]
         key, shown = "-", None
         if encoder is not None:
-            config = judge(encoder, seed=made.seed)
             rows = [[pair.new, pair.source_row, pair.real, pair.real_row] for pair in pairs]
-            settings = config.model_dump(mode="json")
-            key = _digest([__version__, rows, settings, folder_hash(encoder), folds])
+            key = _digest([__version__, rows, SETTINGS, encoder, folder_hash(encoder), folds, made.seed])
             shown = results.told_apart(key)
             if shown is None:
                 told = None if log is None else _named(log, f"{made.name}: {arm.name}")
-                shown = _plain(told_apart(pairs, config, folds=folds, log=told))
+                shown = _plain(told_apart(pairs, encoder, folds=folds, seed=made.seed, log=told))
         found.append(
             {
                 "set": made.name,
