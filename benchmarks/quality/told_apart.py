@@ -258,7 +258,7 @@ def _judged(
             nn.Linear(SETTINGS["hidden"], 1),
         )
 
-        def scored(rows: Sequence[int]) -> tuple[Tensor, Tensor]:
+        def scored(rows: np.ndarray) -> tuple[Tensor, Tensor]:
             """Return the scores of all tokens of some rows, and those of the rows."""
             tokens = network((torch.cat([states[i] for i in rows]).float() - mean) / spread)[:, 0]
             lengths = [len(states[i]) for i in rows]
