@@ -81,6 +81,36 @@ class TextTuple(Options):
         return f"a tuple of {self.what}"
 
 
+class Names(Options):
+    """A constraint: a mapping of names, at least one. In a command it is JSON.
+
+    Parameters
+    ----------
+    what : str
+        The words for it, after "must be".
+    example : dict
+        One such mapping, for the message.
+    fits : callable, optional
+        Whether a value may stand in it. By default a text that is not empty.
+    """
+
+    def __init__(self, what: str, example: dict[str, Any], fits: Callable[[Any], bool] | None = None) -> None:
+        super().__init__(type=dict, options=set())
+        self.what, self.example, self.fits = what, example, fits or _is_text
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value is such a mapping."""
+        named = isinstance(val, Mapping) and len(val) > 0
+        return named and all(_is_text(name) and self.fits(value) for name, value in val.items())
+
+    def __str__(self) -> str:
+        return f"{self.what}, such as {self.example} (JSON in a command)"
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
 class Patterns(TextTuple):
     """A constraint: a tuple or list of regular expressions."""
 

@@ -58,6 +58,8 @@ class Guard:
     of_edits: ClassVar[bool] = False
     """Whether it compares a candidate with the source that it was edited from. If the rows of a strategy are no edits
     (`TextStrategy.edits`), it is asked only if it is named."""
+    asks: bool = False
+    """Whether it asks a language model, many requests at a time. Such a guard runs in one process."""
     columns: Mapping[str, str] = {}
     """Columns that it adds to the output, and their Arrow types."""
     by_default: bool = False

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import numpy as np
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 
+from augment.errors import InputError, did_you_mean, listed
 from augment.generation.candidates import Candidate, Draw, Judgement
-from augment.guards.agreement import Agreement
+from augment.guards.agreement import WORDS, Agreement
 from augment.guards.base import Guard, Originals
-from augment.parameters import Rule, only_with
+from augment.parameters import Names, Rule, only_with
 
 if TYPE_CHECKING:
+    from augment.llm.requests import Engine
     from augment.models.encoder import Encoders
+
+
+_OF_THE_TEACHER = {"least": 0.5, "teacher": None, "folds": 5, "max_rows": 6000}
 
 
 class Relabel(Guard):
     """A candidate must be of its source's class in the eyes of a teacher, or it is kept under the class that it is of.
 
     The teacher is that of the guard `agreement`: it has seen neither the candidate's source nor a copy of it. It says
-    the likeliest class. A candidate of another class than its source's is rejected. With `keep` it becomes a row of
+    the likeliest class. With ``by="llm"`` a language model is asked instead. It is told the classes and the text, and
+    not what the text was made as. Each text is asked for once, in one process. An answer that names no class is a
+    rejection. A candidate of another class than its source's is rejected. With `keep` it becomes a row of
     that other class, if the class still lacks rows in this run and the teacher is sure enough. The guards that come
     after this one judge it as a row of that class. No class gets more rows than were asked for.
 
@@ -33,16 +42,28 @@ class Relabel(Guard):
         the column `source_label`, and the teacher's probability of the row's own class, in `relabel_probability`.
     least : float, default=0.5
         The least probability of another class with which a candidate is kept under it, in (0, 1).
+    by : {"teacher", "llm"}, default="teacher"
+        Who says the class: the teacher, or a language model.
     teacher : str, optional
         A text-classification model, folder or hub id, in place of the default teacher. Its labels must be the classes,
         case aside. It must not have been trained on held-out data.
     model : str, default="mini"
-        Encoder of the default teacher, or ``"words"`` for naive Bayes on words.
+        Encoder of the default teacher, or ``"words"`` for naive Bayes on words. With ``by="llm"`` the language model: a
+        name that the endpoint knows, or a folder or hub id of a causal language model, which is opened here.
     folds : int, default=5
         Number of parts of the input, each scored by a teacher of the other parts; 2 or more.
     max_rows : int, default=6000
         Maximum number of rows that the default teacher is fitted on, shared evenly among the classes, drawn by the
         seed.
+    base_url : str, optional
+        The endpoint of the language model, up to ``/v1``. None for a local model, or for that of OpenAI.
+    key_file : str, optional
+        A file that holds the key of the endpoint. None for the environment variable OPENAI_API_KEY.
+    answers : str, optional
+        A file in which the answers of the language model are kept. Texts that have an answer there are not asked for
+        again. None keeps them in memory.
+    class_descriptions : dict of str to str, optional
+        What classes mean, for the language model.
 
     References
     ----------
@@ -58,13 +79,25 @@ class Relabel(Guard):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "keep": ["boolean"],
         "least": [Interval(Real, 0, 1, closed="neither")],
+        "by": [StrOptions({"teacher", "llm"})],
         "teacher": [str, None],
         "model": [str],
         "folds": [Interval(Integral, 2, None, closed="left")],
         "max_rows": [Interval(Integral, 1, None, closed="left")],
+        "base_url": [str, None],
+        "key_file": [str, None],
+        "answers": [str, None],
+        "class_descriptions": [Names("a mapping of classes to texts", {"neutral": "states facts"}), None],
     }
     _parameter_rules: ClassVar[tuple[Rule, ...]] = (
         only_with("least", 0.5, "keep", True),
+        Rule(
+            ("model", "by"),
+            lambda model, by: by != "llm" or (model.strip() != "" and model not in ("mini", WORDS)),
+            "the name of a language model",
+        ),
+        *(only_with(name, value, "by", "teacher") for name, value in _OF_THE_TEACHER.items()),
+        *(only_with(name, None, "by", "llm") for name in ("base_url", "key_file", "answers", "class_descriptions")),
         *(rule for rule in Agreement._parameter_rules if "least" not in rule.names),
     )
 
@@ -73,17 +106,32 @@ class Relabel(Guard):
         *,
         keep: bool = False,
         least: float = 0.5,
+        by: Literal["teacher", "llm"] = "teacher",
         teacher: str | None = None,
         model: str = "mini",
         folds: int = 5,
         max_rows: int = 6000,
+        base_url: str | None = None,
+        key_file: str | None = None,
+        answers: str | None = None,
+        class_descriptions: dict[str, str] | None = None,
     ) -> None:
         self.keep = keep
         self.least = least
+        self.by = by
         self.teacher = teacher
         self.model = model
         self.folds = folds
         self.max_rows = max_rows
+        self.base_url = base_url
+        self.key_file = key_file
+        self.answers = answers
+        self.class_descriptions = class_descriptions
+
+    @property
+    def asks(self) -> bool:  # type: ignore[override]
+        """Whether a language model is asked."""
+        return self.by == "llm"
 
     @property
     def columns(self) -> Mapping[str, str]:  # type: ignore[override]
@@ -91,30 +139,67 @@ class Relabel(Guard):
         return {"source_label": "string", "relabel_probability": "double"} if self.keep else {}
 
     def prepare(self, encoders: Encoders) -> None:
-        """Open the teacher, or the encoder under it."""
+        """Open the teacher, or the encoder under it. A language model is opened when there is a text to ask for."""
+        if self.by == "llm":
+            self._device = encoders.device
+            return
         if not hasattr(self, "teacher_"):
             self.teacher_ = Agreement(teacher=self.teacher, model=self.model, folds=self.folds, max_rows=self.max_rows)
         self.teacher_.prepare(encoders)
 
     def fit(self, originals: Originals) -> None:
-        """Fit the teacher."""
-        self.teacher_.fit(originals)
+        """Fit the teacher; or read the answers of the language model."""
+        if self.by == "teacher":
+            self.teacher_.fit(originals)
+            return
+        from augment.llm.answers import KeptAnswers
+        from augment.llm.asked_class import AskedClass
+
+        self._classes = {str(label): label for label in sorted(set(originals.labels), key=str)}
+        for name in self.class_descriptions or ():
+            if name not in self._classes:
+                raise InputError(
+                    f"`class_descriptions` describes the class {name!r}, and the data has {listed([*self._classes])}."
+                    f"{did_you_mean(name, [*self._classes])}"
+                )
+        kept = KeptAnswers((), None if self.answers is None else Path(self.answers))
+        self._asked = AskedClass(self.model, [*self._classes], self.class_descriptions or {}, kept, self._engine())
+
+    def _engine(self) -> Callable[[], Engine]:
+        """Return what opens the language model."""
+        if self.base_url is None and ("/" in self.model or os.path.isdir(os.path.expanduser(self.model))):
+            from augment.llm.local_model import LocalModel
+
+            return partial(LocalModel, self.model, device=self._device)
+        from augment.llm.endpoint import Endpoint
+
+        return partial(Endpoint, self.model, base_url=self.base_url, key_file=self.key_file)
 
     def identity(self) -> dict[str, Any]:
-        """Return the identity of the teacher."""
-        return self.teacher_.identity()
+        """Return the identity of the teacher; or the classes and the prompt that the language model is shown."""
+        return self.teacher_.identity() if self.by == "teacher" else self._asked.identity()
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Find the class of each candidate."""
-        scores, classes = self.teacher_.probabilities(draws, candidates), self.teacher_.classes_
-        labels = [classes[place] for place in scores.argmax(axis=1)] if len(draws) else []
-        same = [label == draw.label for label, draw in zip(labels, draws, strict=True)]
+        found = [] if not draws else self._found(draws, candidates)
+        same = [label == draw.label for (label, _), draw in zip(found, draws, strict=True)]
         if not self.keep:
             return Judgement(same)
-        best = scores.max(axis=1) if len(draws) else np.zeros(0)
         columns: dict[str, list[Any]] = {
             "source_label": [str(draw.label) for draw in draws],
-            "relabel_probability": [round(float(p), 6) for p in best],
+            "relabel_probability": [None if p is None else round(p, 6) for _, p in found],
         }
-        passed = [own or bool(p >= self.least) for own, p in zip(same, best, strict=True)]
-        return Judgement(passed, columns, labels)
+        passed = [
+            own or (label is not None and (p is None or p >= self.least))
+            for own, (label, p) in zip(same, found, strict=True)
+        ]
+        return Judgement(passed, columns, [label for label, _ in found])
+
+    def _found(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> list[tuple[Any, float | None]]:
+        """Return the class of each candidate, None if there is none, and its probability, if it is known."""
+        if self.by == "llm":
+            names = self._asked([candidate.text for candidate in candidates])
+            return [(None if name is None else self._classes[name], None) for name in names]
+        scores, classes = self.teacher_.probabilities(draws, candidates), self.teacher_.classes_
+        best = scores.argmax(axis=1).tolist()
+        return [(classes[place], float(row[place])) for place, row in zip(best, scores, strict=True)]

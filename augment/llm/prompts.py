@@ -12,11 +12,6 @@ from typing import Any
 from augment.errors import InputError, did_you_mean, listed
 from augment.files import check_exists
 
-KNOWN = (
-    *("label", "description", "others", "exemplars", "source"),
-    *("count", "attributes", "instructions", "language"),
-)
-"""The variables of a template."""
 _TRIAL: dict[str, Any] = {
     "label": "a",
     "description": "",
@@ -28,6 +23,7 @@ _TRIAL: dict[str, Any] = {
     "instructions": "",
     "language": "",
 }
+"""The variables of a template for new rows, with values to try it with."""
 
 
 class Prompt:
@@ -43,6 +39,8 @@ class Prompt:
         The template.
     name : str
         Of the template, for messages.
+    trial : mapping of str to object, optional
+        The variables that it may have, with values to try it with; None for those of a template for new rows.
 
     Raises
     ------
@@ -55,18 +53,19 @@ class Prompt:
     [{'role': 'user', 'content': 'Like "a \\"b\\""'}]
     """
 
-    def __init__(self, source: str, name: str) -> None:
+    def __init__(self, source: str, name: str, trial: Mapping[str, Any] | None = None) -> None:
         try:
             from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
             from jinja2.sandbox import ImmutableSandboxedEnvironment
         except ImportError:
             raise InputError('Prompts need jinja2, which is not installed: pip install "counterpoise[llm]".') from None
         self.source, self.name = source, name
+        trial = _TRIAL if trial is None else trial
         environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         environment.filters["data"] = as_data
         self._errors: tuple[type[Exception], ...] = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError)
         try:
-            unknown = sorted(meta.find_undeclared_variables(environment.parse(source)) - set(KNOWN))
+            unknown = sorted(meta.find_undeclared_variables(environment.parse(source)) - set(trial))
             self._template = environment.from_string(source)
         except TemplateSyntaxError as error:
             raise InputError(f"{name}: is not a template of Jinja: line {error.lineno}: {error.message}") from None
@@ -75,15 +74,15 @@ class Prompt:
         if unknown:
             raise InputError(
                 f"{name}: has the unknown {'variables' if len(unknown) > 1 else 'variable'} {listed(unknown)}. A"
-                f" template may use {', '.join(KNOWN)}.{did_you_mean(unknown, KNOWN)}"
+                f" template may use {', '.join(trial)}.{did_you_mean(unknown, [*trial])}"
             )
-        self.messages(_TRIAL)
+        self.messages(trial)
 
     @classmethod
-    def named(cls, recipe: str) -> Prompt:
+    def named(cls, recipe: str, trial: Mapping[str, Any] | None = None) -> Prompt:
         """Return the template of a recipe that comes with the package."""
         name = f"{recipe}.jinja"
-        return cls((files("augment.llm") / "templates" / name).read_text(encoding="utf-8"), name)
+        return cls((files("augment.llm") / "templates" / name).read_text(encoding="utf-8"), name, trial)
 
     @classmethod
     def read(cls, path: Path) -> Prompt:
@@ -113,7 +112,7 @@ class Prompt:
         Parameters
         ----------
         values : mapping of str to object
-            A value for each of `KNOWN`.
+            A value for each variable that the template may have.
 
         Returns
         -------

@@ -82,8 +82,8 @@ def check_count(name: str, value: Any) -> None:
         raise InputError(f"`{name}` must be a whole number, 1 or more. Got {value!r:.60}.")
 
 
-def check_workers(workers: Any, strategy: TextStrategy | VectorSampler) -> None:
-    """Refuse a number of processes that is none, and several for a strategy that asks a service.
+def check_workers(workers: Any, strategy: TextStrategy | VectorSampler, guards: Sequence[Guard] = ()) -> None:
+    """Refuse a number of processes that is none, and several for a strategy or a guard that asks a service.
 
     Raises
     ------
@@ -91,11 +91,12 @@ def check_workers(workers: Any, strategy: TextStrategy | VectorSampler) -> None:
         Naming the parameter.
     """
     check_count("workers", workers)
-    if workers > 1 and getattr(strategy, "asks", False):
-        raise InputError(
-            f"`workers` is for strategies that compute, and {strategy.name!r} asks several requests at a time in one"
-            " process. Leave it out."
-        )
+    for one, what in ((strategy, "strategies"), *((guard, "guards") for guard in guards)):
+        if workers > 1 and getattr(one, "asks", False):
+            raise InputError(
+                f"`workers` is for {what} that compute, and {one.name!r} asks several requests at a time in one"
+                " process. Leave it out."
+            )
 
 
 def check_strategy(strategy: Any) -> None:

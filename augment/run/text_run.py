@@ -55,7 +55,7 @@ class Run:
     """
 
     def __init__(self, job: Job, *, workers: int = 1, progress: Callable[[int, int, str], None] | None = None) -> None:
-        check_workers(workers, job.strategy)
+        check_workers(workers, job.strategy, job.guards)
         self.job = job
         self.workers = workers
         self.start = time.perf_counter()

@@ -26,7 +26,7 @@ from augment.llm.prompts import Prompt
 from augment.llm.requests import Answer, Engine, Request, request_of
 from augment.llm.spending import AROUND, PER_ROW, Spending, Tokens, in_words, prompt_tokens, tokens_of
 from augment.models.checkpoints import DTYPES
-from augment.parameters import Rule, check_parameters, only_with
+from augment.parameters import Names, Rule, check_parameters, only_with
 from augment.seeding import generator
 from augment.text.base import TextStrategy
 from augment.text.languages import LOOKED_AT, likely_language
@@ -61,25 +61,6 @@ SCHEMA = {
 
 class Unanswered(InputError):
     """Requests have no answer, and there is no engine to ask."""
-
-
-class _Mapping(Options):
-    """A constraint: a mapping of names, written as JSON in a command."""
-
-    def __init__(self, what: str, example: dict[str, Any], fits: Callable[[Any], bool]) -> None:
-        super().__init__(type=dict, options=set())
-        self.what, self.example, self.fits = what, example, fits
-
-    def is_satisfied_by(self, val: Any) -> bool:
-        """Return whether a value is such a mapping."""
-        return (
-            isinstance(val, Mapping)
-            and len(val) > 0
-            and all(isinstance(name, str) and name.strip() and self.fits(value) for name, value in val.items())
-        )
-
-    def __str__(self) -> str:
-        return f"{self.what}, such as {self.example} (JSON in a command)"
 
 
 class _Price(Options):
@@ -120,10 +101,6 @@ class _Files(Options):
 
 def _are_values(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and len(value) > 0 and all(isinstance(v, str) and v.strip() for v in value)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
 
 
 class _Asked(NamedTuple):
@@ -251,11 +228,11 @@ class LLM(TextStrategy):
         "exemplars": [Interval(Integral, 1, None, closed="left")],
         "rows_per_request": [Interval(Integral, 1, None, closed="left")],
         "attributes": [
-            _Mapping("a mapping of attributes to lists of values", {"length": ["short", "long"]}, _are_values),
+            Names("a mapping of attributes to lists of values", {"length": ["short", "long"]}, _are_values),
             None,
         ],
         "instructions": [str, None],
-        "class_descriptions": [_Mapping("a mapping of classes to texts", {"neutral": "states facts"}, _is_text), None],
+        "class_descriptions": [Names("a mapping of classes to texts", {"neutral": "states facts"}), None],
         "language": [StrOptions(set(LANGUAGES)), None],
         "template": [str, None],
         "temperature": [Interval(Real, 0, 2, closed="both"), None],

@@ -41,6 +41,9 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("agreement", "teacher"): {},
     **{("llm", name): {"engine": "local"} for name in ("revision", "device", "dtype", "batch_size")},
     ("relabel", "least"): {"keep": True},
+    ("relabel", "by"): {"model": "m"},
+    **{("relabel", name): {"by": "llm", "model": "m"} for name in ("base_url", "key_file", "answers")},
+    ("relabel", "class_descriptions"): {"by": "llm", "model": "m"},
 }
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 import pytest
 from augment_command import PROVENANCE, augment, cells, refused, table
 
 from augment import Candidate, TextStrategy, upsample
-from augment.errors import Interrupted
+from augment.errors import InputError, Interrupted
 from augment.guards.agreement import Agreement
 from augment.guards.relabel import Relabel
+from augment.llm.requests import Answer
 from augment.upsampling import upsample_file
 
 FOOD = ("soup", "bread", "cake", "pasta", "cheese", "salad", "pie", "stew")
@@ -136,3 +138,59 @@ def test_the_command_takes_it_and_refuses_a_threshold_without_keep(place):
         "upsample in.csv -o no.csv --strategy nlpaug:keyboard --guard relabel:least=.7",
         "`least` of Relabel must be left at 0.5 unless `keep` is True",
     )
+
+
+# A language model
+
+
+class Reader:
+    """Answers as a language model would that reads the texts; some of its answers are no class."""
+
+    asked: ClassVar[list[str]] = []
+
+    def __init__(self, model: str, **options: Any) -> None:
+        assert (model, options["base_url"]) == ("reader", "http://localhost:1/v1")
+
+    def answer(self, requests: Any, keep: Any) -> None:
+        for request in reversed(requests):
+            said = request.body["messages"][1]["content"]
+            assert '"food": things to eat' in said
+            text = json.loads(said.partition("The text:\n")[2].splitlines()[0])
+            Reader.asked.append(text)
+            (found, *more) = sorted(about(text))
+            words = ["I cannot say.", f'Sure: {{"class": "{found.upper()}"}}.', found, f'{{"class": "{found}"}}']
+            keep(request, Answer("" if more else words[len(Reader.asked) % 4]))
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_language_model_is_asked_blind_and_once_for_each_text_and_its_answers_can_be_replayed(monkeypatch, tmp_path):
+    monkeypatch.setattr("augment.llm.endpoint.Endpoint", Reader)
+    monkeypatch.setattr(Reader, "asked", [])
+    guard = {"keep": True, "by": "llm", "model": "reader", "base_url": "http://localhost:1/v1"}
+    guard |= {"answers": str(tmp_path / "classes.jsonl"), "class_descriptions": {"food": "things to eat"}}
+    first = made(["none", Relabel(**guard)])
+    assert all(about(row.text) == {row.label} for row in first.itertuples())
+    assert (first["source_label"] != first["label"]).sum() > 5
+    assert first["relabel_probability"].isna().all()
+    count = len(Reader.asked)
+    assert count == len(set(Reader.asked)) > len(first)
+    assert made(["none", Relabel(**guard)]).equals(first)
+    assert len(Reader.asked) == count, "nothing is asked again"
+    with pytest.raises(InputError, match="`workers` is for guards that compute, and 'relabel' asks"):
+        made(["none", Relabel(**guard)], workers=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"by": "llm"}, "`model` of Relabel must be the name of a language model"),
+        ({"by": "llm", "model": "m", "folds": 3}, "`folds` of Relabel must be left at 5 unless `by` is 'teacher'"),
+        ({"answers": "a.jsonl"}, "`answers` of Relabel must be left at None unless `by` is 'llm'"),
+        ({"by": "llm", "model": "m", "class_descriptions": {"foot": "x"}}, "describes the class 'foot'.*mean 'food'"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(options, says):
+    with pytest.raises(InputError, match=says):
+        made(["none", Relabel(**options)])
