@@ -239,7 +239,11 @@ def chosen_options(context: click.Context, parameters: tuple[str, ...], others: 
         options["guards"] = (*options.get("guards", ()), _polarity_guard(poles))
     if options.pop("no_header", False):
         options["header"] = False
-    return {**options, "parameters": values_of(parameters)}
+    values = values_of(parameters)
+    if both := sorted(named.intersection(others, values)):
+        flag = f"--{both[0].replace('_', '-')}"
+        raise click.UsageError(f"{flag} and --param {both[0]}={values[both[0]]} set the same parameter. Leave one out.")
+    return {**options, "parameters": values}
 
 
 def _polarity_guard(poles: str) -> str:

@@ -6,11 +6,12 @@ import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
 
-from augment.errors import CounterpoiseError
+from augment.errors import CounterpoiseError, InputError
 from augment.generation.candidates import Draw
 from augment.generation.loop import Trial, try_draws
 from augment.guards.base import Guard
@@ -43,6 +44,7 @@ class Workers:
         self.count = count
         unopened = clone(strategy)
         unopened.take_over(strategy)
+        _check_can_be_sent(unopened)
         self._processes = Processes(count, _start, unopened, list(guards), numbers, count)
 
     def __enter__(self) -> Workers:
@@ -75,6 +77,18 @@ class Workers:
                 "A worker process has died, perhaps because memory ran out. Run with fewer `workers`; what is finished"
                 " is kept for `resume=True`."
             ) from error
+
+
+def _check_can_be_sent(strategy: TextStrategy) -> None:
+    """Refuse a strategy that other processes cannot be given."""
+    try:
+        ForkingPickler.dumps(strategy)
+    except Exception as error:  # pickling raises errors of several kinds, and those of the objects
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise InputError(
+            f"The strategy cannot be given to other processes: {reason}. A function among its parameters, such as"
+            " `segmenter=`, must be defined at the top of a module. Or run with `workers=1`."
+        ) from error
 
 
 class _InThisProcess:

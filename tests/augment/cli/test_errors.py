@@ -178,6 +178,7 @@ def test_a_value_that_begins_with_a_dash_can_be_meant():
         ("--param fill=both", ("`fill`", "'parallel' or 'sequential'", "'both'")),
         ("--param protect_patterns=(", ("`protect_patterns`", "'('", "regular expression")),
         ("--dtype float64", ("dtype", "bfloat16", "'float64'")),
+        ("--adapt --param adapt=3", ("--adapt and --param adapt=3", "Leave one")),
         ("--device gpu", ("device", "'gpu'", "this machine has cpu")),
         ("--model ./absent", ("'./absent'", "no model folder", "save_pretrained")),
         ("--model in.csv", ("'in.csv'", "no model folder")),

@@ -213,3 +213,9 @@ def test_sources_are_shared_out_evenly_whatever_order_the_classes_of_a_file_stan
             assert set(shares) == set(range(count)), (step, count)
             assert max(shares.values()) < 1.3 * min(shares.values()), (step, count)
     assert len({share_of(5, 4) for _ in range(3)}) == 1
+
+
+def test_a_strategy_that_cannot_be_sent_is_refused_in_one_line():
+    with pytest.raises(InputError, match=r"other processes: .*`segmenter=`.*`workers=1`\.") as raised:
+        Workers(FillMask(segmenter=lambda text: []), [], 2)
+    assert "\n" not in str(raised.value)
