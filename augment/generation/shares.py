@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 
 SMALLEST = 128
 LARGEST = 1024
-SHORT, LONG = 2.0, 10.0
+SHORT, LONG = 4.0, 10.0
 """Seconds. After a shorter share the next one is twice as large, after a longer one half as large."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,12 +11,19 @@ import numpy as np
 from augment.models.inference import Inference
 from augment.models.length_batches import LengthBatch, length_batches, padded
 from augment.models.word_pieces import TokenizedText, WordPieces
+from augment.recently_used import RecentlyUsed
 from augment.words import Replacement
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from augment.models.checkpoints import Checkpoint
+
+
+TEXTS = 4_096
+"""Texts whose word pieces are kept for later calls."""
+STATES_BYTES = 64 * 2**20
+"""Memory for the states of sources, kept for later calls."""
 
 
 class ChangedText(NamedTuple):
@@ -56,6 +63,9 @@ class Steadiness:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._pieces = WordPieces(checkpoint)
         self._middle = _Middle(checkpoint)
+        # Texts come back: other changes of the same source, and rejected ones.
+        self._tokens: RecentlyUsed[str, TokenizedText] = RecentlyUsed(TEXTS)
+        self._source_states: RecentlyUsed[tuple[int, ...], np.ndarray] = RecentlyUsed(STATES_BYTES)
 
     def least(self, changes: Sequence[ChangedText]) -> np.ndarray:
         """Return how like its old self the most disturbed of the other words is.
@@ -69,12 +79,26 @@ class Steadiness:
         ndarray of float64, shape (n,)
             Cosines, up to 1. 1 if no piece is left alone.
         """
-        texts = dict.fromkeys(text for change in changes for text in (change.old, change.new))
-        tokens = dict(zip(texts, self._pieces.tokenize(list(texts)), strict=True))
+        tokens = self._tokenized(dict.fromkeys(text for change in changes for text in (change.old, change.new)))
         pairs = [self._both(change, tokens[change.old], tokens[change.new]) for change in changes]
-        inputs = dict.fromkeys(pieces.ids for pair in pairs for pieces in pair)
-        states = dict(zip(inputs, self._middle.states([self._pieces.framed(ids) for ids in inputs]), strict=True))
+        sources = dict.fromkeys(old.ids for old, _ in pairs)
+        states = {ids: kept for ids in sources if (kept := self._source_states.get(ids)) is not None}
+        inputs = [ids for ids in dict.fromkeys(pieces.ids for pair in pairs for pieces in pair) if ids not in states]
+        made = self._middle.states([self._pieces.framed(ids) for ids in inputs])
+        for ids, own in zip(inputs, made, strict=True):
+            states[ids] = own
+            if ids in sources:
+                self._source_states.keep(ids, own, own.nbytes)
         return np.array([_least(pair, states, self._pieces.first) for pair in pairs])
+
+    def _tokenized(self, texts: Iterable[str]) -> dict[str, TokenizedText]:
+        """Split texts into word pieces."""
+        known = {text: self._tokens.get(text) for text in texts}
+        new = [text for text, tokens in known.items() if tokens is None]
+        for text, tokens in zip(new, self._pieces.tokenize(new), strict=True):
+            known[text] = tokens
+            self._tokens.keep(text, tokens)
+        return {text: tokens for text, tokens in known.items() if tokens is not None}
 
     def _both(self, change: ChangedText, old: TokenizedText, new: TokenizedText) -> tuple[_Pieces, _Pieces]:
         """Find the pieces before and after a change; of long texts those around its first word."""
@@ -98,8 +122,10 @@ class Steadiness:
         low = max(0, min(at - window // 2, len(tokens.ids) - window))
         kept = {}
         within = slice(low, low + window)
+        passed = 0
         for number, (start, end) in enumerate(zip(tokens.starts[within], tokens.ends[within], strict=True)):
-            passed = sum(span_end <= start for _, span_end in spans)
+            while passed < len(spans) and spans[passed][1] <= start:
+                passed += 1
             if passed == len(spans) or end <= spans[passed][0]:
                 kept[start - shifts[passed]] = number
         return _Pieces(tuple(tokens.ids[low : low + window]), kept)

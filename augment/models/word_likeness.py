@@ -31,6 +31,8 @@ class WordLikeness:
 
     def __init__(self, weights: Tensor, entries: Sequence[int]) -> None:
         self._weights = weights
+        self._directions = np.zeros(weights.shape, dtype=np.float32)  # the memory is taken as words come
+        self._known = np.zeros(len(weights), dtype=bool)
         chosen = np.asarray(entries[:MOST])
         vectors = self._rows(chosen)
         self._mean = vectors.mean(axis=0)
@@ -54,10 +56,14 @@ class WordLikeness:
         ndarray of float64, shape (n,)
             Cosines, in standard deviations of the cosines of unlike words: 0 for an unlike word.
         """
-        word = self._without_common((self._rows(np.asarray(pieces)) - self._mean).mean(axis=0, keepdims=True))
-        others = self._without_common(self._rows(entries) - self._mean)
-        cosines: np.ndarray = others @ word[0]
-        return cosines / self._spread
+        word = self._without_common((self._rows(np.asarray(pieces)) - self._mean).mean(axis=0, keepdims=True))[0]
+        new = entries[~self._known[entries]]
+        if len(new):
+            self._directions[new] = self._without_common(self._rows(new) - self._mean)
+            self._known[new] = True
+        # einsum adds in one order, however many threads the products of matrices may use.
+        cosines: np.ndarray = np.einsum("nd,d->n", self._directions[entries], word.astype(np.float32))
+        return cosines.astype(np.float64) / self._spread
 
     def _rows(self, entries: np.ndarray) -> np.ndarray:
         """Return embeddings, (n, d) float64."""

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 import warnings
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import groupby, islice
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from operator import itemgetter
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -29,19 +25,22 @@ from augment.models.adapted_weights import load_adapted
 from augment.models.checkpoints import DTYPES, Checkpoint, load_masked_lm
 from augment.models.label_prefix import RECORD, conditioned
 from augment.models.masked_lm import MaskedLM
-from augment.models.steadiness import ChangedText, Steadiness
+from augment.models.steadiness import Steadiness
 from augment.models.word_likeness import WordLikeness
 from augment.models.word_pieces import TokenizedText
 from augment.parameters import Patterns, Rule, TextTuple
+from augment.recently_used import RecentlyUsed
 from augment.seeding import generator
 from augment.segmenters import Segmenter, Segmenters, segmenter_identity, word_finder
 from augment.text.base import TextStrategy
-from augment.text.content_words import is_content, other_words
-from augment.text.inflection import article, ending, is_form_of
+from augment.text.content_words import is_content
+from augment.text.finalists import Finalists, judge
+from augment.text.fitting_words import FittingWords, WordFilter, pick
 from augment.text.languages import LOOKED_AT, is_english, unlike_english
 from augment.text.lessons import learnt_weights
+from augment.text.masked_text import Filling, Masking, Wording, different, masked
 from augment.word_lists import LANGUAGES
-from augment.words import Replacement, Span
+from augment.words import Span
 from augment.writing_systems import is_spaceless
 
 _MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks, and the positions to read
@@ -49,9 +48,7 @@ _MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks, 
 FILLINGS = 4
 """How many of the fillings to choose from have the same masks, and so come from one forward pass."""
 JUDGED = 3
-"""How many of the fillings, the best ones, are compared by their steadiness too."""
-STEADINESS = 36.0
-"""How much a cosine of 1 weighs against the logarithm of a probability, fitted to the judgements of readers."""
+"""How many of the fillings, the best ones, are compared by their steadiness too; `share_masks` if it is more."""
 LARGER = (
     "mini is a small model. A larger one writes more natural rows: `model='answerdotai/ModernBERT-base'`"
     " (150 million parameters, a download of 600 MB, about ten times the time)."
@@ -60,6 +57,10 @@ NEVER_FILLS = 3
 """How many words may not fill a mask: the old word and its two neighbours."""
 STANDING = 48
 """How many words of a text that may not come again are expected among the likeliest ones."""
+WORDINGS = 2_048
+"""Texts whose words are kept for later calls: those of two chunks."""
+LIKELY_BYTES = 32 * 2**20
+"""Memory for the likeliest words of masks, kept for later calls."""
 
 
 class FillMask(TextStrategy):
@@ -83,7 +84,8 @@ class FillMask(TextStrategy):
         standard deviation of likeness adds to a word's logit. 0 leaves the model's probabilities as they are.
     choose : int, default=8
         Fillings that are drawn and scored for a new row, 1 or more; the best is taken. A filling's score is the mean,
-        over its words, of log-probability and likeness. Every `FILLINGS` of them have the same masks.
+        over its words, of log-probability and likeness. Every `FILLINGS` of them have the same masks. If it is above 1
+        there are at least `share_masks`, since as many variants take one each.
     where : {"content", "any"}, default="content"
         Which words are masked: only content words, so no function words, numbers or names, unless a text has no others;
         or any.
@@ -304,25 +306,27 @@ class FillMask(TextStrategy):
                 stacklevel=2,
             )
         self._engine = MaskedLM(checkpoint, self.batch_size)
-        # Kept from the last call, since rejected draws come back in the next call.
-        self._wordings: dict[tuple[str, Any], _Wording] = {}
-        self._likely: dict[_MaskedIds, tuple[np.ndarray, np.ndarray]] = {}
+        # Rejected draws, and other variants of a source, come back in later calls.
+        self._known_wordings: RecentlyUsed[tuple[str, Any], Wording] = RecentlyUsed(WORDINGS)
+        self._likely: RecentlyUsed[_MaskedIds, tuple[np.ndarray, np.ndarray]] = RecentlyUsed(LIKELY_BYTES)
         vocabulary = self._engine.vocabulary
         if self.protect_negations:
             negations = [re.compile(pattern, re.IGNORECASE) for pattern in protection.negations_of(self.language)]
             self._engine.leave_out(
                 [vocabulary.family(word) for word in vocabulary.words if word and _has_any(word, negations)]
             )
-        pronouns = [vocabulary.family(word) for word in protection.PRONOUNS]
-        self._is_pronoun = np.isin(vocabulary.families, pronouns)
-        others = [vocabulary.family(word) for word in other_words(self.language)]
         self._steadiness = Steadiness(checkpoint)
-        self._is_content = ~np.isin(vocabulary.families, others)
-        self._endings = np.array([word and ending(word) for word in vocabulary.words], dtype=object)
-        self._articles = np.array([word and article(word) for word in vocabulary.words], dtype=object)
         entries = [entry for entry, word in enumerate(vocabulary.words) if word is not None]
         weights: Any = checkpoint.model.get_input_embeddings().weight
-        self._word_likeness = WordLikeness(weights, entries)
+        self._filter = WordFilter(
+            vocabulary,
+            WordLikeness(weights, entries),
+            language=self.language,
+            likeness=self.likeness,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            temperature=self.temperature,
+        )
 
     def advice(self) -> str:
         """Name a larger model of English, if the small one that comes with the package was used."""
@@ -347,96 +351,107 @@ class FillMask(TextStrategy):
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Mask and fill one text for each draw; None if no word may be replaced."""
-        items = dict.fromkeys((draw.text, draw.label) for draw in draws)
-        new = [item for item in items if item not in self._wordings]
+        self._wordings = self._worded_all(dict.fromkeys((draw.text, draw.label) for draw in draws))
+        return self._drawn(draws) if self.choose == 1 else self._chosen(draws)
+
+    def _worded_all(self, items: Iterable[tuple[str, Any]]) -> dict[tuple[str, Any], Wording]:
+        """Find the word pieces and the words of texts with their labels."""
+        known = {item: self._known_wordings.get(item) for item in items}
+        new = [item for item, wording in known.items() if wording is None]
         seen = [conditioned(*item) if self.condition == "prefix" else (item[0], 0) for item in new]
         tokenized = self._engine.pieces.tokenize([text for text, _ in seen])
-        self._wordings = {item: self._wordings[item] for item in items if item in self._wordings}
         for item, (_, start), tokens in zip(new, seen, tokenized, strict=True):
-            self._wordings[item] = self._worded(item[0], start, tokens)
-        return self._drawn(draws) if self.choose == 1 else self._chosen(draws)
+            known[item] = wording = self._worded(item[0], start, tokens)
+            self._known_wordings.keep(item, wording)
+        return {item: wording for item, wording in known.items() if wording is not None}
 
     def _drawn(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Fill one text for each draw."""
-        maskings: dict[tuple[Any, ...], _Masking | None] = {}
-        tasks = []
+        maskings: dict[tuple[Any, ...], Masking | None] = {}
+        fillings = []
         for draw in draws:
             masked_alike = (draw.source, draw.variant // self.share_masks, draw.attempt // self.share_masks)
             key = (draw.text, draw.label, draw.seed, *masked_alike)
             if key not in maskings:
-                chooser = generator(draw.seed, "positions", *masked_alike)
-                maskings[key] = self._masking(draw.text, self._wordings[draw.text, draw.label], chooser)
+                maskings[key] = self._masking(draw, generator(draw.seed, "positions", *masked_alike))
             masking = maskings[key]
-            tasks.append(None if masking is None else _Task(draw.text, masking, draw.generator().random))
-        self._fill_all([task for task in tasks if task is not None])
-        return [None if task is None else task.candidate(self._words_of) for task in tasks]
+            fillings.append(None if masking is None else Filling(masking, draw.generator().random))
+        self._fill_all([filling for filling in fillings if filling is not None])
+        return [None if filling is None else filling.candidate(self._words_of) for filling in fillings]
 
     def _chosen(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Fill each text in several ways, and return the most fluent one; to variants that share, one after another."""
-        pools: dict[tuple[Any, ...], list[_Task]] = {}
+        pools: dict[tuple[Any, ...], list[Filling]] = {}
         keys = []
         for draw in draws:
             shared = (draw.source, draw.variant // self.share_masks, draw.attempt)
             keys.append((draw.text, draw.label, draw.seed, *shared))
             if keys[-1] not in pools:
                 pools[keys[-1]] = self._pool(draw, generator(draw.seed, "fillings", *shared))
-        self._fill_all([task for pool in pools.values() for task in pool])
-        best = [(key, made, score) for key, pool in pools.items() for made, score in self._best(pool)]
-        least = self._steadiness.least([ChangedText(key[0], made.text, made.replacements) for key, made, _ in best])
-        ranked: defaultdict[tuple[Any, ...], list[tuple[float, Candidate]]] = defaultdict(list)
-        for (key, made, score), steadiness in zip(best, least.tolist(), strict=True):
-            ranked[key].append((score + STEADINESS * steadiness, replace(made, steadiness=steadiness)))
-        for pool_key in ranked:
-            ranked[pool_key].sort(key=itemgetter(0), reverse=True)
-        turns = [draw.variant % self.share_masks for draw in draws]
-        return [
-            ranked[key][turn % len(ranked[key])][1] if key in ranked else None
-            for turn, key in zip(turns, keys, strict=True)
-        ]
+        self._fill_all([filling for pool in pools.values() for filling in pool])
+        most = max(JUDGED, self.share_masks)
+        contests = {
+            key: Finalists(key[0], different(pool, self._words_of), most) for key, pool in pools.items() if pool
+        }
+        asked = [(contests.get(key), draw.variant % self.share_masks) for draw, key in zip(draws, keys, strict=True)]
+        for contest, turn in asked:
+            if contest is not None:
+                contest.ask(turn)
+        judge(list(contests.values()), self._steadiness.least)
+        return [None if contest is None else contest.place(turn) for contest, turn in asked]
 
-    def _best(self, pool: Sequence[_Task]) -> list[tuple[Candidate, float]]:
-        """Return the different fillings of a pool that fit best by their words alone, with their scores."""
-        scores: dict[Candidate, float] = {}
-        for task in sorted(pool, key=_Task.score, reverse=True):
-            scores.setdefault(task.candidate(self._words_of), task.score())
-        changed = {made: score for made, score in scores.items() if made.replacements} or scores
-        return list(islice(changed.items(), max(JUDGED, self.share_masks)))
-
-    def _pool(self, draw: Draw, rng: np.random.Generator) -> list[_Task]:
+    def _pool(self, draw: Draw, rng: np.random.Generator) -> list[Filling]:
         """Mask a text in several ways, each of which is to be filled several times.
 
         Each further try chooses among half as many fillings: the best of many would often be the rejected one again.
         """
-        wording = self._wordings[draw.text, draw.label]
         size = max(self.choose >> draw.attempt, self.share_masks)
-        tasks = []
+        pool = []
         for start in range(0, size, FILLINGS):
-            masking = self._masking(draw.text, wording, rng)
+            masking = self._masking(draw, rng)
             if masking is None:
                 return []
             for _ in range(min(FILLINGS, size - start)):
                 numbers = rng.random(len(masking.masks)).tolist()
-                tasks.append(_Task(draw.text, masking, iter(numbers).__next__, everywhere=True))
-        return tasks
+                pool.append(Filling(masking, iter(numbers).__next__, everywhere=True))
+        return pool
 
-    def _fill_all(self, tasks: Sequence[_Task]) -> None:
+    def _masking(self, draw: Draw, chooser: np.random.Generator) -> Masking | None:
+        """Choose the words of a text to mask, and put a mask for each; None if no word may be replaced."""
+        wording = self._wordings[draw.text, draw.label]
+        n_masks = max(1, int(self.mask_ratio * len(wording.spans) + 0.5))
+        return masked(
+            wording,
+            n_masks,
+            chooser,
+            mask_id=self._engine.mask_id,
+            language=self.language,
+            content=self.where == "content",
+        )
+
+    def _fill_all(self, fillings: Sequence[Filling]) -> None:
         """Fill every mask of texts."""
         if self.fill == "parallel":
-            for part in range(max((max(task.masking.parts) + 1 for task in tasks), default=0)):
-                turns = [(task, [i for i, own in enumerate(task.masking.parts) if own == part]) for task in tasks]
-                self._fill([(task, masks) for task, masks in turns if masks])
+            for part in range(max((max(filling.masking.parts) + 1 for filling in fillings), default=0)):
+                turns = [
+                    (filling, [i for i, own in enumerate(filling.masking.parts) if own == part]) for filling in fillings
+                ]
+                self._fill([(filling, masks) for filling, masks in turns if masks])
         else:
-            for turn in range(max((len(task.masking.masks) for task in tasks), default=0)):
-                self._fill([(task, [turn]) for task in tasks if turn < len(task.masking.masks)])
+            for turn in range(max((len(filling.masking.masks) for filling in fillings), default=0)):
+                self._fill([(filling, [turn]) for filling in fillings if turn < len(filling.masking.masks)])
 
-    def _worded(self, text: str, start: int, tokens: TokenizedText) -> _Wording:
+    def _worded(self, text: str, start: int, tokens: TokenizedText) -> Wording:
         """Find the words of a text that begins at `start` of what was tokenized."""
         spans = self._words_of(text)
         segmented = self._words_of is not words.word_spans
         free = protection.replaceable(text, self._protected, spans, segmented=segmented)
         if self.where == "content":
             free = [span for span in free if is_content(text, span, self.language)] or free
-        return _Wording(tokens, start, spans, free if text.isascii() else self._in_known_scripts(text, spans, free))
+        if not text.isascii():
+            free = self._in_known_scripts(text, spans, free)
+        families = [self._engine.vocabulary.family(text[slice(*span)]) for span in spans]
+        return Wording(text, tokens, start, spans, free, families)
 
     def _in_known_scripts(self, text: str, spans: Sequence[Span], free: list[Span]) -> list[Span]:
         """Leave out words in scripts that the model hardly knows; all words, if most of the text is in them."""
@@ -448,101 +463,40 @@ class FillMask(TextStrategy):
             return []
         return [span for span in free if span not in unknown]
 
-    def _masking(self, text: str, wording: _Wording, chooser: np.random.Generator) -> _Masking | None:
-        """Choose the words to mask, and put a mask for each; None if no word may be replaced."""
-        n_masks = max(1, int(self.mask_ratio * len(wording.spans) + 0.5))
-        pieces: dict[Span, Span] = {}
-        for i in chooser.permutation(len(wording.replaceable)):
-            span = wording.replaceable[i]
-            cover = wording.tokens.cover(Span(wording.start + span.start, wording.start + span.end))
-            if cover is not None:
-                pieces[span] = cover
-                if len(pieces) == n_masks:
-                    break
-        if not pieces:
-            return None
-        masks: list[Span] = []
-        parts: list[int] = []
-        old, ids, positions, end = wording.tokens.ids, [], [], 0
-        for mask in sorted(pieces):
-            cover = pieces[mask]
-            ids += old[end : cover.start]
-            n_parts = cover.end - cover.start if is_spaceless(text[slice(*mask)]) else 1
-            for part in range(n_parts):
-                masks.append(mask)
-                parts.append(part)
-                positions.append(len(ids))
-                ids.append(self._engine.mask_id)
-            end = cover.end
-        places = [bisect_left(wording.spans, mask) for mask in masks]
-        possessive = [protection.is_possessive(text, mask) for mask in masks]
-        content = [self.where == "content" and is_content(text, mask, self.language) for mask in masks]
-        old_pieces = [old[slice(*pieces[mask])] for mask in masks]
-        ids += old[end:]
-        return _Masking(wording.spans, masks, parts, tuple(ids), positions, places, possessive, content, old_pieces)
-
-    def _fill(self, turns: Sequence[tuple[_Task, Sequence[int]]]) -> None:
+    def _fill(self, turns: Sequence[tuple[Filling, Sequence[int]]]) -> None:
         """Fill these masks of each text, left to right; texts that are masked alike share one forward pass."""
-        waiting: defaultdict[_MaskedIds, list[tuple[_Task, Sequence[int]]]] = defaultdict(list)
-        for task, turn in turns:
-            waiting[tuple(task.ids), tuple(task.masking.positions[i] for i in turn)].append((task, turn))
-        self._likely = {masked: self._likely[masked] for masked in waiting if masked in self._likely}
-        new = [masked for masked in waiting if masked not in self._likely]
-        for masked in list(self._likely):
-            self._draw(waiting[masked], *self._likely[masked])
+        waiting: defaultdict[_MaskedIds, list[tuple[Filling, Sequence[int]]]] = defaultdict(list)
+        for filling, turn in turns:
+            positions = filling.masking.positions
+            waiting[tuple(filling.ids), tuple(positions[i] for i in turn)].append((filling, turn))
+        new = []
+        for masked_ids, alike in waiting.items():
+            known = self._likely.get(masked_ids)
+            if known is None:
+                new.append(masked_ids)
+            else:
+                self._draw(alike, *known)
         spare = (NEVER_FILLS if self.choose == 1 else STANDING) * self._engine.vocabulary.largest_family
         for row, ids, logits in self._engine.likeliest(new, None if self.top_k is None else self.top_k + spare):
-            self._likely[new[row]] = ids, logits
+            self._likely.keep(new[row], (ids, logits), ids.nbytes + logits.nbytes)
             self._draw(waiting[new[row]], ids, logits)
 
-    def _draw(self, turns: Sequence[tuple[_Task, Sequence[int]]], ids: np.ndarray, logits: np.ndarray) -> None:
+    def _draw(self, turns: Sequence[tuple[Filling, Sequence[int]]], ids: np.ndarray, logits: np.ndarray) -> None:
         """Draw the fills of texts that are masked alike."""
         vocabulary = self._engine.vocabulary
-        cuts: dict[tuple[Any, ...], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
-        for task, turn in turns:
+        fitting: dict[tuple[Any, ...], FittingWords] = {}
+        for filling, turn in turns:
             for row, i in enumerate(turn):
-                key = (
-                    row,
-                    task.masking.possessive[i],
-                    task.old(i),
-                    task.around(i),
-                    task.masking.content[i],
-                    task.article(i),
-                )
-                if key not in cuts:
-                    able, families = np.isfinite(logits[row]), vocabulary.families[ids[row]]
-                    able &= vocabulary.scripts[ids[row]] == vocabulary.script(key[2])
-                    if key[1]:
-                        able &= ~self._is_pronoun[ids[row]]
-                    if key[4]:
-                        able &= self._is_content[ids[row]]
-                        if self.language == "en":
-                            able &= self._endings[ids[row]] == ending(key[2])
-                            if key[5]:
-                                able &= self._articles[ids[row]] == key[5]
-                        if not is_spaceless(key[2]):
-                            able[able] = [not is_form_of(str(vocabulary.words[i]), key[2]) for i in ids[row][able]]
-                    for word in key[3]:
-                        able &= families != vocabulary.family(word)
-                    log_shares = logits[row] - np.logaddexp.reduce(logits[row])
-                    cuts[key] = self._cut(task.masking.old_pieces[i], ids[row][able], log_shares[able])
-                able_ids, values, cumulative = cuts[key]
-                if len(able_ids):
-                    place = pick(cumulative, task.number())
-                    task.fills[i] = str(vocabulary.words[able_ids[place]])
-                    task.ids[task.masking.positions[i]] = int(able_ids[place])
-                    task.scores.append(float(values[place]))
-
-    def _cut(
-        self, old_pieces: Sequence[int], ids: np.ndarray, logits: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the words to draw from, best first, with their scores and the cumulative probabilities."""
-        if not self.likeness:
-            return ids, logits, nucleus(logits, self.top_k, self.top_p, self.temperature)
-        ids, logits = ids[: self.top_k], logits[: self.top_k].astype(np.float64)
-        values = logits + self.likeness * self._word_likeness.likeness(old_pieces, ids)
-        order = np.argsort(-values, kind="stable")
-        return ids[order], values[order], nucleus(values[order], None, self.top_p, self.temperature)
+                standing = filling.standing(i)
+                key = (id(filling.masking), i, standing)
+                if key not in fitting:
+                    fitting[key] = self._filter.fitting(filling.masking, i, standing, ids[row], logits[row])
+                able = fitting[key]
+                if len(able.ids):
+                    place = pick(able.cumulative, filling.number())
+                    entry = int(able.ids[place])
+                    word, family = str(vocabulary.words[entry]), int(vocabulary.families[entry])
+                    filling.fill(i, word, entry, family, float(able.values[place]))
 
 
 def _has_any(word: str, negations: Sequence[re.Pattern[str]]) -> bool:
@@ -555,162 +509,3 @@ def _listed(found: Sequence[str], most: int = 5) -> str:
     """List classes; of many the first few."""
     more = len(found) - most
     return ", ".join(found[:most]) + (f" and {counted(more, 'more class', 'more classes')}" if more > 0 else "")
-
-
-class _Wording(NamedTuple):
-    """The word pieces and the words of a text."""
-
-    tokens: TokenizedText
-    """Its word pieces, with those of the label before them where the text is conditioned on it."""
-    start: int
-    """Where the text begins in what was tokenized."""
-    spans: list[Span]
-    """Its words."""
-    replaceable: list[Span]
-    """Those that may be replaced."""
-
-
-class _Masking(NamedTuple):
-    """A text with some of its words masked."""
-
-    spans: list[Span]
-    """Every word of the text."""
-    masks: list[Span]
-    """The words that are masked, ascending; a word stands once for each of its masks."""
-    parts: list[int]
-    """Which of its word's masks each is, from 0."""
-    ids: tuple[int, ...]
-    """The text in word pieces: a mask for each masked word, in scripts without spaces for each of its pieces."""
-    positions: list[int]
-    """Where the masks stand in `ids`."""
-    places: list[int]
-    """Where the masked words stand in `spans`."""
-    possessive: list[bool]
-    """Whether an ``'s`` follows."""
-    content: list[bool]
-    """Whether a content word must be filled in."""
-    old_pieces: list[list[int]]
-    """The word pieces of the masked words."""
-
-
-@dataclass
-class _Task:
-    """A masked text, and its fills so far."""
-
-    text: str
-    masking: _Masking
-    number: Callable[[], float]
-    """Returns random numbers in [0, 1)."""
-    everywhere: bool = False
-    """Whether no word of the text may come again, rather than only those beside the mask."""
-    fills: dict[int, str] = field(default_factory=dict)
-    """Mask number to word."""
-    scores: list[float] = field(default_factory=list)
-    """How well each fill fits, the larger the better."""
-    ids: list[int] = field(init=False)
-    """Those of the masking; fills are put in as they come."""
-
-    def __post_init__(self) -> None:
-        self.ids = list(self.masking.ids)
-
-    def score(self) -> float:
-        """Return how well the fills fit, on average; a text without any is the worst."""
-        return sum(self.scores) / len(self.scores) if self.scores else -np.inf
-
-    def old(self, i: int) -> str:
-        """Return the word that mask `i` replaces."""
-        return self.text[slice(*self.masking.masks[i])]
-
-    def around(self, i: int) -> tuple[str, ...]:
-        """Return the words that may not fill mask `i`: the old word and its neighbours, or all of the text's."""
-        spans, places, at = self.masking.spans, self.masking.places, self.masking.places[i]
-        if self.masking.masks.count(self.masking.masks[i]) > 1:  # a part of a word may be a part of another
-            return ()
-        if self.everywhere:
-            return tuple({self.text[slice(*span)]: None for span in spans} | dict.fromkeys(self.fills.values()))
-        old = [self.text[slice(*span)] for span in spans[max(at - 1, 0) : at + 2]]
-        if i and places[i - 1] == at - 1:
-            old[0] = self.fills.get(i - 1, old[0])
-        return tuple(old)
-
-    def article(self, i: int) -> str:
-        """Return the indefinite article that stands before mask `i`, in lower case; an empty string if none does."""
-        at = self.masking.places[i]
-        before = self.text[slice(*self.masking.spans[at - 1])].casefold() if at else ""
-        return before if before in ("a", "an") else ""
-
-    def candidate(self, words_of: Callable[[str], list[Span]]) -> Candidate:
-        """Put the fills into the text, each with the capitalisation of the word that it replaces.
-
-        Where no spaces stand between words, a word stays unless its fills are another word by `words_of`.
-        """
-        replacements = []
-        for mask, group in groupby(range(len(self.masking.masks)), self.masking.masks.__getitem__):
-            fills = [self.fills.get(i) for i in group]
-            if None in fills:
-                continue
-            new = Replacement(*mask, words.match_case("".join(map(str, fills)), self.text, mask))
-            if not is_spaceless(self.text[slice(*mask)]) or self._is_word(new, words_of):
-                replacements.append(new)
-        return Candidate(words.splice(self.text, replacements), tuple(replacements))
-
-    def _is_word(self, new: Replacement, words_of: Callable[[str], list[Span]]) -> bool:
-        """Return whether a replacement by itself is one word of the text, and not the old one."""
-        if new.new == self.text[new.start : new.end]:
-            return False
-        return Span(new.start, new.start + len(new.new)) in words_of(words.splice(self.text, [new]))
-
-
-def nucleus(logits: np.ndarray, top_k: int | None, top_p: float, temperature: float) -> np.ndarray:
-    """Apply top-k and top-p to logits, and return the cumulative probabilities.
-
-    Parameters
-    ----------
-    logits : ndarray of float, shape (n,)
-        Finite, descending.
-    top_k : int or None
-        Keep this many; None keeps all.
-    top_p : float
-        Of those, keep the fewest that together reach this probability, in (0, 1].
-    temperature : float
-        Divides the logits, above 0.
-
-    Returns
-    -------
-    ndarray of float64, shape (kept,)
-        Ascending. The last value is the probability that is kept, 1 if `top_p` is 1. Empty if `logits` is empty.
-
-    Examples
-    --------
-    >>> nucleus(np.log([0.5, 0.3, 0.2]), None, 0.6, 1.0).round(6)
-    array([0.5, 0.8])
-    """
-    kept = logits[:top_k].astype(np.float64)
-    if not len(kept):
-        return kept
-    shares = np.exp((kept - kept[0]) / temperature)
-    cumulative = np.cumsum(shares / shares.sum())
-    return cumulative[: int(np.searchsorted(cumulative, top_p * cumulative[-1])) + 1]
-
-
-def pick(cumulative: np.ndarray, u: float) -> int:
-    """Draw one of the entries that `nucleus` kept, with a given random number.
-
-    Parameters
-    ----------
-    cumulative : ndarray of float, shape (n,)
-        From `nucleus`, n at least 1.
-    u : float
-        In [0, 1).
-
-    Returns
-    -------
-    int
-        A position.
-
-    Examples
-    --------
-    >>> pick(np.array([0.5, 0.8]), 0.6), pick(np.array([0.5, 0.8]), 0.7)
-    (0, 1)
-    """
-    return min(int(np.searchsorted(cumulative, u * cumulative[-1], side="right")), len(cumulative) - 1)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Sequence
+
 # fmt: off
 IRREGULAR_PAST = frozenset((
     "ate", "became", "began", "bent", "bit", "blew", "bought", "broke", "brought", "built", "burnt", "came", "caught",
@@ -86,6 +90,48 @@ def is_form_of(word: str, other: str) -> bool:
     """
     short, long = sorted((word.casefold(), other.casefold()), key=len)
     return long.startswith(short.removesuffix("e")) and len(long) - len(short) <= _SUFFIX
+
+
+class WordForms:
+    """Finds the forms of a word in a list of words, without a look at each: those that `is_form_of` tells.
+
+    Parameters
+    ----------
+    words : sequence of (str or None)
+        In any case. None is no form of any word.
+
+    Examples
+    --------
+    >>> WordForms(["long", None, "Longer", "tea", "along"]).of("LONG")
+    [0, 2]
+    """
+
+    def __init__(self, words: Sequence[str | None]) -> None:
+        self._places: defaultdict[str, list[int]] = defaultdict(list)
+        for i, word in enumerate(words):
+            if word is not None:
+                self._places[word.casefold()].append(i)
+        self._sorted = sorted(self._places)
+        self._found: dict[str, list[int]] = {}
+
+    def of(self, word: str) -> list[int]:
+        """Return the places of the forms of a word, ascending."""
+        word = word.casefold()
+        if word not in self._found:
+            self._found[word] = sorted(i for form in self._forms(word) for i in self._places.get(form, ()))
+        return self._found[word]
+
+    def _forms(self, word: str) -> set[str]:
+        """Return what may be a form of a word in lower case, the longer ones from the list."""
+        shorter = range(max(len(word) - _SUFFIX, 0), len(word) + 1)
+        forms = {word[:n] for n in shorter} | {word[: n - 1] + "e" for n in shorter if n}
+        stem = word.removesuffix("e")
+        for form in self._sorted[bisect_left(self._sorted, stem) :]:
+            if not form.startswith(stem):
+                break
+            if 0 < len(form) - len(word) <= _SUFFIX:
+                forms.add(form)
+        return forms
 
 
 def article(word: str) -> str:

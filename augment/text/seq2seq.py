@@ -20,7 +20,7 @@ from augment.models.sequence_to_sequence import Choose, SequenceToSequence
 from augment.parameters import Rule, TextTuple, check_parameters, only_with
 from augment.seeding import generator
 from augment.text.base import TextStrategy
-from augment.text.fill_mask import nucleus, pick
+from augment.text.fitting_words import nucleus, pick
 from augment.words import folded
 
 KEPT = 50_000

@@ -7,10 +7,11 @@ import pytest
 from filled_masks import ODD, draws, strategy
 
 from augment.data.corpus import read
-from augment.generation.candidates import Draw
+from augment.generation.candidates import Candidate, Draw
 from augment.text.content_words import is_content
 from augment.text.fill_mask import FILLINGS, FillMask
-from augment.text.inflection import article, ending, is_form_of
+from augment.text.finalists import STEADINESS, Finalists, judge
+from augment.text.inflection import WordForms, article, ending, is_form_of
 from augment.words import Span, folded, word_spans
 
 pytestmark = pytest.mark.numeric
@@ -124,7 +125,7 @@ def test_words_like_the_old_one_are_preferred(bert, sentences):
     """With a large weight the likest words win whatever the model finds likely."""
     plain = strategy(bert, top_k=None)
     by_likeness = strategy(bert, top_k=None, likeness=1000.0)
-    likeness = plain._word_likeness
+    likeness = plain._filter.word_likeness
     vocabulary = plain._engine.vocabulary.words
 
     def mean_rank(made):
@@ -132,10 +133,40 @@ def test_words_like_the_old_one_are_preferred(bert, sentences):
         for draw, candidate in zip(asked := draws(sentences), made.candidates(asked), strict=True):
             for start, end, new in candidate.replacements:
                 pieces = made._engine.pieces.tokenize([draw.text[start:end]])[0].ids
-                entries = [i for i, word in enumerate(vocabulary) if word]
+                entries = np.flatnonzero([bool(word) for word in vocabulary])
                 found = dict(zip((vocabulary[i] for i in entries), likeness.likeness(pieces, entries), strict=True))
                 own = found.get(new, found.get(new.lower()))
                 ranks.append(sum(value > own for value in found.values()))
         return sum(ranks) / len(ranks)
 
     assert mean_rank(by_likeness) < mean_rank(plain) / 3
+
+
+@pytest.mark.parametrize("turns", [(0,), (1,), (0, 3), (0, 1, 2, 3, 4)])
+def test_places_are_those_of_measuring_all_and_fewer_are_measured(turns):
+    rng = np.random.default_rng(0)
+    measured = possible = 0
+    for _ in range(50):
+        scores = dict(zip(map(Candidate, "abcd"), sorted(rng.normal(0, 1, 4), reverse=True), strict=True))
+        steady = dict(zip("abcd", rng.uniform(0.9, 1, 4).round(2), strict=True))
+        contest = Finalists("source", scores, 4)
+        for turn in turns:
+            contest.ask(turn)
+        seen = []
+        judge(
+            [contest],
+            lambda changes, seen=seen, steady=steady: (
+                seen.extend(changes) or np.array([steady[c.new] for c in changes])
+            ),
+        )
+        ranked = sorted(scores, key=lambda made: scores[made] + STEADINESS * steady[made.text], reverse=True)
+        assert [contest.place(turn).text for turn in turns] == [ranked[turn % 4].text for turn in turns]
+        measured, possible = measured + len(seen), possible + 4
+    assert measured < possible or max(turns) >= 3
+
+
+def test_forms_are_found_as_words_are_compared(mini):
+    words = [*mini._engine.vocabulary.words[::7], "be", "bee", "e", "Straße", ""]
+    forms = WordForms(words)
+    for word in ["be", "Long", "make", "making", "e", "tea", "strasse", "menu", "menus", ""]:
+        assert forms.of(word) == [i for i, other in enumerate(words) if other is not None and is_form_of(other, word)]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tiny_models import ARCHITECTURES, DTYPES, in_order
 
 from augment.generation.candidates import Draw
-from augment.text.fill_mask import nucleus, pick
+from augment.text.fitting_words import nucleus, pick
 
 LOGITS = np.log([0.5, 0.25, 0.15, 0.1])
 

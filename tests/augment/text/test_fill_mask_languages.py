@@ -15,7 +15,7 @@ from augment.generation.candidates import Draw
 from augment.guards.selection import select
 from augment.protection import protection
 from augment.text.nlpaug_edits import KeyboardEdit, SpellingEdit, SynonymEdit
-from augment.words import word_spans
+from augment.words import SENTENCE_START, word_spans
 
 
 def pairs(text: str) -> list[tuple[int, int]]:
@@ -149,3 +149,20 @@ def test_the_command_takes_a_language_and_names_it_in_the_warning(tmp_path):
 def test_a_guard_may_have_a_language_of_its_own():
     (polarity,) = [guard for guard in select(["polarity:language=fr"]) if guard.name == "polarity"]
     assert polarity.language == "fr"
+
+
+def test_german_fills_are_written_as_the_vocabulary_has_them(tiny):
+    """A noun is not written small, whatever it takes the place of."""
+    strategy = FillMask(model=str(tiny("german")), language="de", where="any", mask_ratio=0.5, device="cpu")
+    strategy.prepare()
+    texts = list(filter(None, TEXTS_OF["de"]))
+    found = strategy.candidates([Draw(text, "neutral", i, 0, 0, 0) for i, text in enumerate(texts)])
+    within = [
+        new
+        for text, made in zip(texts, found, strict=True)
+        for start, end, new in (made.replacements if made else ())
+        if not SENTENCE_START.search(text, 0, start) and not text[start:end].isupper()
+    ]
+    assert set(within) <= set(strategy._engine.vocabulary.words)
+    assert any(new[0].isupper() for new in within)
+    assert any(new[0].islower() for new in within)

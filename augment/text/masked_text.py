@@ -1,0 +1,222 @@
+"""A text with some of its words masked, and its fills."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+
+from augment import protection, words
+from augment.generation.candidates import Candidate
+from augment.models.word_pieces import TokenizedText
+from augment.text.content_words import is_content
+from augment.words import Replacement, Span
+from augment.writing_systems import is_spaceless
+
+
+class Wording(NamedTuple):
+    """The word pieces and the words of a text."""
+
+    text: str
+    tokens: TokenizedText
+    """Its word pieces, with those of the label before them where the text is conditioned on it."""
+    start: int
+    """Where the text begins in what was tokenized."""
+    spans: list[Span]
+    """Its words."""
+    replaceable: list[Span]
+    """Those that may be replaced."""
+    families: list[int]
+    """The family of each of its words in the model's vocabulary (`augment.models.masked_lm.WordVocabulary`)."""
+
+
+class Masking(NamedTuple):
+    """A text with some of its words masked. The lists below have an entry for each mask."""
+
+    wording: Wording
+    ids: tuple[int, ...]
+    """The text in word pieces: a mask for each masked word, in scripts without spaces for each of its pieces."""
+    masks: list[Span]
+    """The word that is masked, ascending; a word stands once for each of its masks."""
+    parts: list[int]
+    """Which of its word's masks it is, from 0."""
+    positions: list[int]
+    """Where it stands in `ids`."""
+    places: list[int]
+    """Where its word stands among those of the text."""
+    possessive: list[bool]
+    """Whether an ``'s`` follows."""
+    content: list[bool]
+    """Whether a content word must be filled in."""
+    old_pieces: list[tuple[int, ...]]
+    """The word pieces of its word."""
+
+    def old(self, i: int) -> str:
+        """Return the word that mask `i` replaces."""
+        return self.wording.text[slice(*self.masks[i])]
+
+    def article(self, i: int) -> str:
+        """Return the indefinite article that stands before mask `i`, in lower case; an empty string if none does."""
+        at = self.places[i]
+        before = self.wording.text[slice(*self.wording.spans[at - 1])].casefold() if at else ""
+        return before if before in ("a", "an") else ""
+
+
+def masked(
+    wording: Wording, n_masks: int, chooser: np.random.Generator, *, mask_id: int, language: str, content: bool
+) -> Masking | None:
+    """Choose words of a text at random, and put a mask for each.
+
+    Parameters
+    ----------
+    wording : Wording
+    n_masks : int
+        How many words, 1 or more; fewer if fewer can be replaced.
+    chooser : numpy.random.Generator
+    mask_id : int
+        The mask in the model's vocabulary.
+    language : str
+        One of `augment.word_lists.LANGUAGES`.
+    content : bool
+        Whether a content word must be replaced by a content word.
+
+    Returns
+    -------
+    Masking or None
+        None if no word can be replaced.
+    """
+    pieces: dict[Span, Span] = {}
+    for i in chooser.permutation(len(wording.replaceable)):
+        span = wording.replaceable[i]
+        cover = wording.tokens.cover(Span(wording.start + span.start, wording.start + span.end))
+        if cover is not None:
+            pieces[span] = cover
+            if len(pieces) == n_masks:
+                break
+    if not pieces:
+        return None
+    text, old = wording.text, wording.tokens.ids
+    masks: list[Span] = []
+    parts: list[int] = []
+    ids: list[int] = []
+    positions, end = [], 0
+    for mask in sorted(pieces):
+        cover = pieces[mask]
+        ids += old[end : cover.start]
+        n_parts = cover.end - cover.start if is_spaceless(text[slice(*mask)]) else 1
+        for part in range(n_parts):
+            masks.append(mask)
+            parts.append(part)
+            positions.append(len(ids))
+            ids.append(mask_id)
+        end = cover.end
+    return Masking(
+        wording=wording,
+        ids=(*ids, *old[end:]),
+        masks=masks,
+        parts=parts,
+        positions=positions,
+        places=[bisect_left(wording.spans, mask) for mask in masks],
+        possessive=[protection.is_possessive(text, mask) for mask in masks],
+        content=[content and is_content(text, mask, language) for mask in masks],
+        old_pieces=[tuple(old[slice(*pieces[mask])]) for mask in masks],
+    )
+
+
+@dataclass
+class Filling:
+    """A masked text, and its fills so far."""
+
+    masking: Masking
+    number: Callable[[], float]
+    """Returns random numbers in [0, 1)."""
+    everywhere: bool = False
+    """Whether no word of the text may come again, rather than only those beside the mask."""
+    fills: dict[int, str] = field(default_factory=dict)
+    """Mask number to word."""
+    families: dict[int, int] = field(default_factory=dict)
+    """Mask number to the word's family."""
+    scores: list[float] = field(default_factory=list)
+    """How well each fill fits, the larger the better."""
+    ids: list[int] = field(init=False)
+    """Those of the masking; fills are put in as they come."""
+
+    def __post_init__(self) -> None:
+        self.ids = list(self.masking.ids)
+
+    def fill(self, i: int, word: str, entry: int, family: int, score: float) -> None:
+        """Put a word of the vocabulary in place of mask `i`."""
+        self.fills[i], self.families[i] = word, family
+        self.ids[self.masking.positions[i]] = entry
+        self.scores.append(score)
+
+    def score(self) -> float:
+        """Return how well the fills fit, on average; a text without any is the worst."""
+        return sum(self.scores) / len(self.scores) if self.scores else -np.inf
+
+    def standing(self, i: int) -> tuple[int, ...]:
+        """Return the families of the words that may not fill mask `i`.
+
+        These are the old word and its neighbours, or all words of the text and of the fills.
+        """
+        masking, at = self.masking, self.masking.places[i]
+        families = masking.wording.families
+        if masking.masks.count(masking.masks[i]) > 1:  # a part of a word may be a part of another
+            return ()
+        if self.everywhere:
+            return (*families, *self.families.values())
+        old = families[max(at - 1, 0) : at + 2]
+        if i and masking.places[i - 1] == at - 1:
+            old[0] = self.families.get(i - 1, old[0])
+        return tuple(old)
+
+    def candidate(self, words_of: Callable[[str], list[Span]]) -> Candidate:
+        """Put the fills into the text, each with the capitalisation of the word that it replaces.
+
+        Where no spaces stand between words, a word stays unless its fills are another word by `words_of`.
+        """
+        text, masks = self.masking.wording.text, self.masking.masks
+        replacements = []
+        for mask, group in groupby(range(len(masks)), masks.__getitem__):
+            fills = [self.fills.get(i) for i in group]
+            if None in fills:
+                continue
+            new = Replacement(*mask, words.match_case("".join(map(str, fills)), text, mask))
+            if not is_spaceless(text[slice(*mask)]) or self._is_word(new, words_of):
+                replacements.append(new)
+        return Candidate(words.splice(text, replacements), tuple(replacements))
+
+    def _is_word(self, new: Replacement, words_of: Callable[[str], list[Span]]) -> bool:
+        """Return whether a replacement by itself is one word of the text, and not the old one."""
+        text = self.masking.wording.text
+        if new.new == text[new.start : new.end]:
+            return False
+        return Span(new.start, new.start + len(new.new)) in words_of(words.splice(text, [new]))
+
+
+def different(fillings: Sequence[Filling], words_of: Callable[[str], list[Span]]) -> dict[Candidate, float]:
+    """Return the different texts of some fillings with their scores, the best first.
+
+    Parameters
+    ----------
+    fillings : sequence of Filling
+    words_of : callable
+        See `Filling.candidate`.
+
+    Returns
+    -------
+    dict of Candidate to float
+        If any text differs from its source, only those that do.
+    """
+    scores: dict[Candidate, float] = {}
+    seen = set()
+    for filling in sorted(fillings, key=Filling.score, reverse=True):
+        alike = (id(filling.masking), *sorted(filling.fills.items()))
+        if alike not in seen:
+            seen.add(alike)
+            scores.setdefault(filling.candidate(words_of), filling.score())
+    return {made: score for made, score in scores.items() if made.replacements} or scores
