@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from augment.errors import InputError, did_you_mean, listed
@@ -29,11 +30,12 @@ class Relabel(Guard):
     """A candidate must be of its source's class in the eyes of a teacher, or it is kept under the class that it is of.
 
     The teacher is that of the guard `agreement`: it has seen neither the candidate's source nor a copy of it. It says
-    the likeliest class. With ``by="llm"`` a language model is asked instead. It is told the classes and the text, and
-    not what the text was made as. Each text is asked for once, in one process. An answer that names no class is a
-    rejection. A candidate of another class than its source's is rejected. With `keep` it becomes a row of
-    that other class, if the class still lacks rows in this run and the teacher is sure enough. The guards that come
-    after this one judge it as a row of that class. No class gets more rows than were asked for.
+    the likeliest of the classes that it recognises better than chance does (see `agreement`). Candidates of the other
+    classes pass as they are: it cannot tell what they are. With ``by="llm"`` a language model is asked instead. It is
+    told the classes and the text, and not what the text was made as. Each text is asked for once, in one process. An
+    answer that names no class is a rejection. A candidate of another class than its source's is rejected. With `keep`
+    it becomes a row of that other class, if the class still lacks rows in this run and the teacher is sure enough. The
+    guards that come after this one judge it as a row of that class. No class gets more rows than were asked for.
 
     Parameters
     ----------
@@ -144,13 +146,21 @@ class Relabel(Guard):
             self._device = encoders.device
             return
         if not hasattr(self, "teacher_"):
-            self.teacher_ = Agreement(teacher=self.teacher, model=self.model, folds=self.folds, max_rows=self.max_rows)
+            own: dict[str, Any] = {"model": self.model, "folds": self.folds, "max_rows": self.max_rows}
+            self.teacher_ = Agreement(teacher=self.teacher) if self.teacher else Agreement(least=None, **own)
+            self.teacher_.by_default = True  # so that it says why it is unfit
         self.teacher_.prepare(encoders)
 
     def fit(self, originals: Originals) -> None:
         """Fit the teacher; or read the answers of the language model."""
         if self.by == "teacher":
             self.teacher_.fit(originals)
+            if why := self.teacher_.why_unfit():
+                raise InputError(
+                    f"The guard 'relabel' cannot be fitted: {why} Give a `teacher`, or leave the guard out."
+                )
+            known = self.teacher_.classes_ if self.teacher else self.teacher_.bounds_
+            self.known_ = np.array([label in known for label in self.teacher_.classes_])
             return
         from augment.llm.answers import KeptAnswers
         from augment.llm.asked_class import AskedClass
@@ -201,5 +211,6 @@ class Relabel(Guard):
             names = self._asked([candidate.text for candidate in candidates])
             return [(None if name is None else self._classes[name], None) for name in names]
         scores, classes = self.teacher_.probabilities(draws, candidates), self.teacher_.classes_
-        best = scores.argmax(axis=1).tolist()
+        own = np.array([classes.index(draw.label) for draw in draws])
+        best = np.where(self.known_[own], np.where(self.known_, scores, -1.0).argmax(axis=1), own).tolist()
         return [(classes[place], float(row[place])) for place, row in zip(best, scores, strict=True)]

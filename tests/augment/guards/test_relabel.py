@@ -194,3 +194,17 @@ def test_a_language_model_is_asked_blind_and_once_for_each_text_and_its_answers_
 def test_what_does_not_go_together_is_refused(options, says):
     with pytest.raises(InputError, match=says):
         made(["none", Relabel(**options)])
+
+
+def test_a_class_that_the_teacher_does_not_recognise_is_left_as_it_is():
+    texts, labels = rows()
+    mixed = ["odd" if i % 6 == 0 else label for i, label in enumerate(labels)]
+    frame = pd.DataFrame({"text": texts, "label": mixed})
+    wanted = {"food": 100, "odd": 70}
+    guards = ["none", Relabel(model="words", keep=True)]
+    new, manifest = upsample(frame, strategy=Wander(), sampling_strategy=wanted, guards=guards, only_synthetic=True)
+    assert set(new["source_label"][new["label"] == "odd"]) == {"odd"}
+    assert set(new["source_label"][new["label"] == "food"]) == {"food"}
+    assert manifest.rejected["relabel"] > 0
+    with pytest.raises(InputError, match="The guard 'relabel' cannot be fitted: its teacher recognises no class"):
+        upsample(frame.head(30).assign(label=["a"] * 18 + ["b"] * 12), strategy=Wander(), guards=guards)
