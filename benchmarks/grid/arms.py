@@ -12,6 +12,7 @@ from pydantic import ValidationError, model_validator
 from augment.errors import InputError, did_you_mean
 from augment.registry import STRATEGIES
 from augment.settings import Settings, problems
+from benchmarks.grid.kept_answers import Recipe
 
 BUILT_IN = Path(__file__).parent / "arms.yaml"
 ALIKE = (
@@ -30,9 +31,10 @@ class Arm(Settings):
     """One line for tables."""
     training: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
     """Settings of `classifiers.TrainConfig` that differ from the suite's."""
-    rows: Literal["given", "wrong-label", "real"] = "given"
+    rows: Literal["given", "wrong-label", "real", "llm-new", "llm-paraphrase"] = "given"
     """Rows that are added. wrong-label: fill-mask rows of other classes with the label of a rare class. real: rows of
-    the data set that the task has left out."""
+    the data set that the task has left out. llm-new, llm-paraphrase: rows that a large language model has written; its
+    answers are replayed."""
     model: Literal["encoder", "tfidf-svm"] = "encoder"
 
     def __init__(self, **values: Any) -> None:
@@ -64,6 +66,11 @@ class Arm(Settings):
         if self.rows != "given" and self.training.get("augmentation"):
             raise InputError(f"The arm {self.name!r} adds rows in two ways. Leave `rows` or its augmentation out.")
         return self
+
+    @property
+    def replays(self) -> Recipe | None:
+        """The recipe of the answers that it replays, if it does."""
+        return {"llm-new": "new", "llm-paraphrase": "paraphrase"}.get(self.rows)  # type: ignore[return-value]
 
     @property
     def augmentation(self) -> Mapping[str, Any]:

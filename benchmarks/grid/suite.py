@@ -21,6 +21,7 @@ from augment.models.checkpoints import folder_hash
 from augment.registry import STRATEGIES
 from augment.settings import Settings, problems
 from benchmarks.grid.arms import Arm, load_mapping
+from benchmarks.grid.kept_answers import kept_draws
 from benchmarks.grid.sources import OWN, LabelledRows, check_name
 from benchmarks.grid.tasks import LEFT_OUT, Task, TaskData, load
 from classifiers.config import Features, Static, TrainConfig
@@ -258,7 +259,7 @@ def cells(
     ------
     Cell
         Arms that share an encoder come after the others of their group and seed. An arm that needs rows left out of the
-        draw is skipped if there are none.
+        draw, or answers of a large language model, is skipped if there are none.
 
     Raises
     ------
@@ -275,7 +276,7 @@ def cells(
                 for head in suite.heads:
                     for loss in suite.losses:
                         for arm in chosen:
-                            if arm.rows == "real" and not real_rows(drawn, reserve):
+                            if not _has_rows(arm, drawn, reserve):
                                 continue
                             config = _config(suite, arm, encoder, head, loss, seed, rows, device)
                             content = hashes.get(encoder, "")
@@ -291,6 +292,13 @@ def cells(
                                 key=_key(task, config, content, arm.rows, arm.model),
                                 base_key=_key(task, _without_new_rows(config), content),
                             )
+
+
+def _has_rows(arm: Arm, drawn: LabelledRows, reserve: LabelledRows) -> bool:
+    """Return whether the rows that an arm adds are there."""
+    if arm.replays is not None:
+        return drawn.fingerprint in kept_draws()
+    return arm.rows != "real" or bool(real_rows(drawn, reserve))
 
 
 def _check_augmentation(ways: Any) -> None:

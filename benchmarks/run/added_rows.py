@@ -9,6 +9,7 @@ import numpy as np
 from augment.errors import InputError
 from augment.generation.budget import rows_to_make
 from augment.seeding import generator
+from benchmarks.grid.kept_answers import Recipe, kept_draws, template
 from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.suite import Cell
 from benchmarks.grid.tasks import TaskData
@@ -19,6 +20,8 @@ def added_rows(cell: Cell, data: TaskData, train: LabelledRows, reserve: Labelle
     """Return the rows that an arm adds to the training rows. None of them is a near copy of a held-out row."""
     if cell.arm.rows == "given":
         return LabelledRows()
+    if cell.arm.replays is not None:
+        return _clear(replayed_rows(train, cell.arm.replays), data)
     counts: dict[Any, int] = dict(train.counts)
     budget = rows_to_make("auto", counts)
     labels = np.array(reserve.labels if cell.arm.rows == "real" else train.labels)
@@ -40,8 +43,49 @@ def added_rows(cell: Cell, data: TaskData, train: LabelledRows, reserve: Labelle
         names += [str(name)] * len(own)
     if not texts:
         raise InputError("No class lacks rows, so there are none to add. Give the task a ratio.")
-    clear = np.flatnonzero(~near_copies(texts, [*data.validation.texts, *data.test_texts]))
-    return LabelledRows(tuple(texts), tuple(names)).taken(clear)
+    return _clear(LabelledRows(tuple(texts), tuple(names)), data)
+
+
+def _clear(rows: LabelledRows, data: TaskData) -> LabelledRows:
+    """Leave near copies of held-out rows out."""
+    return rows.taken(np.flatnonzero(~near_copies(list(rows.texts), [*data.validation.texts, *data.test_texts])))
+
+
+def replayed_rows(train: LabelledRows, recipe: Recipe) -> LabelledRows:
+    """Make the rows that a large language model has written for training rows, from the answers that are kept.
+
+    Parameters
+    ----------
+    train : LabelledRows
+        A draw of `benchmarks.grid.kept_answers.kept_draws`.
+    recipe : {"new", "paraphrase"}
+
+    Returns
+    -------
+    LabelledRows
+
+    Raises
+    ------
+    InputError
+        If a request of these rows has no answer.
+    """
+    from augment import LLM, upsample
+
+    draw = kept_draws()[train.fingerprint]
+    strategy = LLM(
+        model="large-language-model",
+        engine="replay",
+        recipe=recipe,
+        rows_per_request=draw.rows_per_request,
+        template=str(template(recipe)),
+        answers=str(draw.answers(recipe)),
+    )
+    rows = (list(train.texts), list(train.labels))
+    (texts, labels), _ = upsample(
+        rows, strategy=strategy, sampling_strategy=draw.sampling_strategy, seed=0, only_synthetic=True
+    )
+    return LabelledRows(tuple(texts), tuple(labels))
+
 
 
 def _filled(texts: list[str], seed: int, device: str) -> list[str]:

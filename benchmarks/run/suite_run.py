@@ -60,11 +60,23 @@ class SuiteRun:
         lines = []
         for number, task in enumerate(self.data):
             lines += task.draw_notes
-            present = {cell.arm.name for cell in self.cells if cell.task == number}
-            if absent := [arm.name for arm in self.arms if arm.name not in present]:
+            present: dict[str, set[int]] = {}
+            for cell in self.cells:
+                if cell.task == number:
+                    present.setdefault(cell.arm.name, set()).add(cell.seed)
+            seeds = set().union(*present.values())
+            absent = [arm.name for arm in self.arms if arm.name not in present and arm.replays is None]
+            if absent:
                 lines.append(
                     f"{task.title}: without {', '.join(absent)}, since no row of a class that lacks rows was left out."
                 )
+            for arm in self.arms:
+                missing = sorted(seeds - present.get(arm.name, set())) if arm.replays else []
+                if missing:
+                    lines.append(
+                        f"{task.title}: without {arm.name} of {'seed' if len(missing) == 1 else 'seeds'}"
+                        f" {', '.join(map(str, missing))}, since no answers to requests of these rows are kept."
+                    )
         return lines
 
 

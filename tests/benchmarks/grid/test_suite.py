@@ -33,7 +33,7 @@ ASKED_FOR = (
     *("none", "random", "undersampling", "balanced-sampler", "class-weights", "focal", "logit-adjustment", "r-drop"),
     *("label-smoothing", "keyboard", "random-word", "fillmask-static", "fillmask-guarded", "fillmask-redraw"),
     *("fillmask-cure", "fillmask-adjusted", "fillmask-chosen", "smote", "borderline-smote", "adasyn", "gaussian"),
-    *("gan-smote", "crt", "wrong-label", "real", "tfidf-svm"),
+    *("gan-smote", "crt", "llm-new", "llm-paraphrase", "wrong-label", "real", "tfidf-svm"),
 )
 
 
@@ -68,7 +68,8 @@ def test_the_suites_are_those_that_were_asked_for():
     assert suites.names() == ["imbalance", "neutral", "paper", "smoke"]
     neutral, paper = suites.read("neutral"), suites.read("paper")
     assert neutral.seeds >= 10
-    assert set(neutral.arms) == {*ASKED_FOR} - {"fillmask-chosen"}  # it came after the results
+    later = {"fillmask-chosen", "llm-new", "llm-paraphrase"}  # they came after the results
+    assert set(neutral.arms) == {*ASKED_FOR} - later
     assert (len(paper.encoders), len(paper.heads), len(paper.losses)) == (4, 3, 2)
     table_3 = TrainConfig(**paper.training)
     assert table_3 == TrainConfig()

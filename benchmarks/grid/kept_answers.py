@@ -1,0 +1,40 @@
+"""The answers of a large language model that are kept with the project, and the draws that they belong to."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from augment.settings import Settings
+
+FOLDER = Path(__file__).parents[1] / "answers"
+Recipe = Literal["new", "paraphrase"]
+
+
+class KeptDraw(Settings):
+    """Training rows for which a large language model was asked for more."""
+
+    name: str
+    """The beginning of the names of its files."""
+    rows_per_request: int
+    sampling_strategy: str | dict[str, int | str]
+    """The rows that were asked for: see `augment.generation.budget.rows_to_make`."""
+
+    def answers(self, recipe: Recipe) -> Path:
+        """Return the file with the answers to the requests of a recipe."""
+        return FOLDER / f"{self.name}.{recipe}.jsonl"
+
+
+def template(recipe: Recipe) -> Path:
+    """Return the prompt that was answered. That of the package may have changed since."""
+    return FOLDER / f"{recipe}.jinja"
+
+
+@cache
+def kept_draws() -> dict[str, KeptDraw]:
+    """Return the draws with answers, by the fingerprint of their training rows."""
+    entries: dict[str, Any] = yaml.safe_load((FOLDER / "draws.yaml").read_text(encoding="utf-8"))
+    return {fingerprint: KeptDraw(**entry) for fingerprint, entry in entries.items()}
