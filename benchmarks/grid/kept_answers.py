@@ -20,7 +20,7 @@ class KeptDraw(Settings):
     name: str
     """The beginning of the names of its files."""
     rows_per_request: int
-    sampling_strategy: str | dict[str, int | str]
+    sampling_strategy: Any
     """The rows that were asked for: see `augment.generation.budget.rows_to_make`."""
 
     def answers(self, recipe: Recipe) -> Path:

@@ -87,7 +87,6 @@ def replayed_rows(train: LabelledRows, recipe: Recipe) -> LabelledRows:
     return LabelledRows(tuple(texts), tuple(labels))
 
 
-
 def _filled(texts: list[str], seed: int, device: str) -> list[str]:
     """Return each text with words replaced by the fill-mask strategy. Texts without a replacement stay as they are."""
     from augment.generation.candidates import Draw
