@@ -20,7 +20,7 @@ BAD_FILES = {
     "latin.csv": b"text,label\ngood,x\ncaf\xe9,y\n",
     "nul.csv": b"text,label\ngood,x\nca\0fe,y\n",
     "broken.parquet": b"PAR1 is not enough",
-    "words.txt": b"one\n",
+    "words.doc": b"one\n",
 }
 
 pytestmark = pytest.mark.usefixtures("place")
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("place")
         ("latin.csv", ("latin.csv, line 3", "not UTF-8", "--encoding windows-1252")),
         ("nul.csv", ("nul.csv, line 3", "NUL")),
         ("broken.parquet", ("broken.parquet", "not a readable parquet file")),
-        ("words.txt", ("words.txt", "unknown format '.txt'", ".csv, .tsv, .jsonl, .json, .parquet, .xlsx")),
+        ("words.doc", ("words.doc", "unknown format '.doc'", ".csv, .tsv, .jsonl, .json, .parquet, .xlsx")),
         (".", ("is not a folder saved by `datasets`",)),
         ("someone/no-such-data", ("someone/no-such-data", "data set of that name", "check the name")),
     ],
