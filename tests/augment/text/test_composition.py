@@ -302,6 +302,11 @@ def configured(draw: Any, registry: Any, name: str) -> Any:
         given |= {
             key: given[key] if len(given[key]) == len(given["models"]) else () for key in ("revisions", "prefixes")
         }
+    if name == "relabel":  # which has no use for parameters of another judge
+        idle = ("base_url", "key_file", "answers", "class_descriptions")
+        if given["by"] == "llm":
+            idle, given["model"] = ("teacher", "folds", "max_rows"), "gpt-5-mini"
+        given |= {key: known[key].default for key in (*idle, *(() if given["keep"] else ("least",)))}
     made = cls(**given)
     try:
         made.check()
