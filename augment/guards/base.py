@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from augment.errors import InputError
@@ -123,6 +124,15 @@ class Guard:
         bool
         """
         return True
+
+    def keep_beside(self, output: Path) -> None:
+        """Keep what is paid for beside this output. Called by runs that write a file, before `prepare`.
+
+        Parameters
+        ----------
+        output : Path
+        """
+        return
 
     def prepare(self, encoders: Encoders) -> None:
         """Open models. Called before `fit` and, in every other process, before `judge`.

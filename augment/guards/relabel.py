@@ -63,7 +63,7 @@ class Relabel(Guard):
         A file that holds the key of the endpoint. None for the environment variable OPENAI_API_KEY.
     answers : str, optional
         A file in which the answers of the language model are kept. Texts that have an answer there are not asked for
-        again. None keeps them in memory.
+        again. None for the answers file of the output (``OUTPUT.answers.jsonl``), or for the memory if there is none.
     class_descriptions : dict of str to str, optional
         What classes mean, for the language model.
 
@@ -140,6 +140,12 @@ class Relabel(Guard):
         """The class of the source, and the teacher's probability, if rows are kept under other classes."""
         return {"source_label": "string", "relabel_probability": "double"} if self.keep else {}
 
+    def keep_beside(self, output: Path) -> None:
+        """Keep the answers of the language model in the answers file of the output."""
+        from augment.llm.answers import answers_path
+
+        self._beside = answers_path(output)
+
     def prepare(self, encoders: Encoders) -> None:
         """Open the teacher, or the encoder under it. A language model is opened when there is a text to ask for."""
         if self.by == "llm":
@@ -172,7 +178,8 @@ class Relabel(Guard):
                     f"`class_descriptions` describes the class {name!r}, and the data has {listed([*self._classes])}."
                     f"{did_you_mean(name, [*self._classes])}"
                 )
-        kept = KeptAnswers((), None if self.answers is None else Path(self.answers))
+        beside = getattr(self, "_beside", None)
+        kept = KeptAnswers((), beside if self.answers is None else Path(self.answers))
         self._asked = AskedClass(self.model, [*self._classes], self.class_descriptions or {}, kept, self._engine())
 
     def _engine(self) -> Callable[[], Engine]:

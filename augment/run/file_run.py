@@ -286,7 +286,8 @@ def _make_texts(
 ) -> FileResult:
     """Carry out the job of a text strategy."""
     assert isinstance(job.strategy, TextStrategy)
-    job.strategy.keep_beside(destination.output)
+    for part in (job.strategy, *job.guards):
+        part.keep_beside(destination.output)
     run = Run(job, workers=workers, progress=progress)
     request.check_models(run.guards)
     if log is not None:

@@ -178,6 +178,15 @@ def test_a_language_model_is_asked_blind_and_once_for_each_text_and_its_answers_
     assert count == len(set(Reader.asked)) > len(first)
     assert made(["none", Relabel(**guard)]).equals(first)
     assert len(Reader.asked) == count, "nothing is asked again"
+    del guard["answers"]
+    texts, labels = rows()
+    source, output = tmp_path / "in.csv", tmp_path / "out.csv"
+    pd.DataFrame({"text": texts, "label": labels}).to_csv(source, index=False)
+    options = {"strategy": Wander(), "sampling_strategy": WANTED, "guards": ["none", Relabel(**guard)]}
+    upsample_file(source, output, seed=0, **options)
+    count = len(Reader.asked)
+    upsample_file(source, output, overwrite=True, seed=0, **options)
+    assert len(Reader.asked) == count, "the answers of the first run are beside the output"
     with pytest.raises(InputError, match="`workers` is for guards that compute, and 'relabel' asks"):
         made(["none", Relabel(**guard)], workers=2)
 
