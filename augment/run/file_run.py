@@ -286,8 +286,9 @@ def _make_texts(
 ) -> FileResult:
     """Carry out the job of a text strategy."""
     assert isinstance(job.strategy, TextStrategy)
-    for part in (job.strategy, *job.guards):
-        part.keep_beside(destination.output)
+    job.strategy.keep_beside(destination.output)
+    for guard in job.guards:
+        guard.keep_beside(destination.output)
     run = Run(job, workers=workers, progress=progress)
     request.check_models(run.guards)
     if log is not None:
