@@ -87,7 +87,7 @@ def requests_command(
     from augment.files import replacing
     from augment.llm.answers import batch_line
     from augment.run.config import settle
-    from augment.run.file_run import plan_file
+    from augment.run.file_run import plan_file, rejected_answers
     from augment.run.notes import on_job
     from augment.run.text_run import unanswered_requests
 
@@ -109,6 +109,8 @@ def requests_command(
     if quiet:
         return
     click.echo(f"{output}: {counted(len(requests), 'request')} without an answer.")
+    if sentence := rejected_answers(job.strategy).strip():
+        note(sentence)
     if len(requests) > MOST_IN_A_BATCH:
         note(f"The Batch API of OpenAI takes {MOST_IN_A_BATCH:,} requests in a file: split it by lines.", err=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 from augment.errors import InputError, OutputError
 from augment.files import check_exists
 from augment.llm.requests import Answer, Request, canonical
+
+_log = logging.getLogger(__name__)
 
 
 def answers_path(output: Path) -> Path:
@@ -53,6 +56,8 @@ class KeptAnswers:
         self._written: set[str] = set()
         self.failed = 0
         """Requests of batches that have failed, and so have no answer."""
+        self.failure = ""
+        """What the service says of the first of them."""
         self.used: set[str] = set()
         """The keys of the answers that were used."""
         if file is not None and file.exists():
@@ -127,6 +132,8 @@ class KeptAnswers:
             except InputError:
                 if not lines:
                     raise
+                if path != self.file:  # whose last line is cut by a kill, and is asked for again
+                    _log.info(f"{path}: the last line is cut short. It is left out.")
 
     def _take(self, path: Path, number: int, line: bytes) -> None:
         try:
@@ -139,6 +146,7 @@ class KeptAnswers:
             ) from None
         if answer is None:
             self.failed += 1
+            self.failure = self.failure or _failure(record)
         else:
             self._answers.setdefault(key, answer)
 
@@ -179,6 +187,14 @@ def _answered(record: Mapping[str, Any]) -> tuple[str, Answer | None]:
     if record.get("error") or response is None or response.get("status_code", 200) != 200:
         return key, None
     return key, answer_of(response["body"])
+
+
+def _failure(record: Mapping[str, Any]) -> str:
+    """Return what a service says of a failed request, shortened; empty if it says nothing that can be read."""
+    body = (record.get("response") or {}).get("body")
+    error = record.get("error") or (body.get("error", body) if isinstance(body, Mapping) else body)
+    said = error.get("message") or error.get("code") if isinstance(error, Mapping) else error
+    return " ".join(str(said or "").split())[:200]
 
 
 def answer_of(body: Mapping[str, Any]) -> Answer:
@@ -251,9 +267,13 @@ def _hash_of(path: Path) -> str:
 def batch_line(request: Request) -> str:
     """Return a request as a line of an OpenAI Batch API file.
 
+    The limit of an answer has its present name, ``max_completion_tokens``. A batch cannot be told that a model refuses
+    the former one, ``max_tokens``, as a server can that is asked.
+
     Examples
     --------
     >>> batch_line(Request("abc", {"model": "m"}))
     '{"body":{"model":"m"},"custom_id":"abc","method":"POST","url":"/v1/chat/completions"}'
     """
-    return canonical({"custom_id": request.key, "method": "POST", "url": "/v1/chat/completions", "body": request.body})
+    body = {"max_completion_tokens" if name == "max_tokens" else name: value for name, value in request.body.items()}
+    return canonical({"custom_id": request.key, "method": "POST", "url": "/v1/chat/completions", "body": body})

@@ -59,7 +59,9 @@ def in_words(requests: int, tokens: Tokens, price: tuple[float, float] | None = 
     )
     if price is None:
         return line
-    return f"{line}, {tokens.cost(price):,.2f} at the price {price[0]:g},{price[1]:g}"
+    cost = tokens.cost(price)
+    amount = f"{cost:.2g}" if 0 < cost < 0.01 else f"{cost:,.2f}"
+    return f"{line}, {amount} at the price {price[0]:g},{price[1]:g}"
 
 
 class Spending:

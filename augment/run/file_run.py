@@ -321,7 +321,9 @@ def _make_texts(
                 raise
             raise FormatError(f"{error} {_kept(journal.path)}") from None
         except Unanswered as error:
-            raise InputError(f"{_missing(job)}{f' {_kept(journal.path)}' if journal.chunks else ''}") from error
+            if not destination.resume:
+                journal.remove()  # it has cost nothing: the answers are there
+            raise InputError(_missing(job)) from error
         except KeyboardInterrupt:
             if not journal.chunks:
                 raise
@@ -341,12 +343,24 @@ def _missing(job: Job) -> str:
     missing = len(unanswered_requests(job))
     there, used, failed = job.strategy.answers_used()
     none = f", and the {counted(there, 'answer')} there {'is' if there == 1 else 'are'} of other requests"
-    lost = f" ({counted(failed, 'request of the batch has', 'requests of the batch have')} failed)" if failed else ""
+    lost = ""
+    if failed:
+        said = f": {job.strategy.failure()}" if job.strategy.failure() else ""
+        lost = f" ({counted(failed, 'request of the batch has', 'requests of the batch have')} failed{said})"
     return (
         f"{counted(missing, 'request of this run has', 'requests of this run have')} no answer in `answers`"
-        f"{none if there and not used else ''}{lost}. Write"
+        f"{none if there and not used else ''}{lost}.{rejected_answers(job.strategy)} Write"
         " what is missing with `augment requests` and the same options, have it answered, and name that file, too."
     )
+
+
+def rejected_answers(strategy: LLM) -> str:
+    """Return a sentence on the rows of the answers that could not be used; empty if there is none."""
+    rejected = strategy.rejected()
+    if not rejected:
+        return ""
+    reasons = ", ".join(f"{count} {reason}" for reason, count in rejected.items())
+    return f" Rows of the answers that cannot be used, and are asked for anew: {reasons}."
 
 
 def _kept(journal: Path) -> str:

@@ -6,7 +6,9 @@ import contextlib
 import math
 import os
 import weakref
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -37,6 +39,8 @@ UNANSWERED = "unanswered"
 """Why a row of a request without an answer is unusable, while requests are gathered."""
 MOST_OTHERS = 20
 """The other classes are named in a prompt if there are no more of them."""
+MOST_USELESS = 20
+"""A run stops if none of so many first answers holds a row."""
 MOST_RENDERED = 5_000
 """So many prompts are written to estimate the tokens of a run; more of them are taken to be like these."""
 SHARED = 4
@@ -399,6 +403,8 @@ class LLM(TextStrategy):
         beside = [self._beside] if file is None and self._beside is not None and self._beside.exists() else []
         self._kept = KeptAnswers([*paths, *beside], file)
         self._spending = Spending(self.max_requests, self.max_tokens_total)
+        self._rejected: Counter[str] = Counter()
+        self._useless: list[str] | None = []
 
     def identity(self) -> dict[str, Any]:
         """Return the template."""
@@ -466,16 +472,27 @@ class LLM(TextStrategy):
             if self._is_source(draw) and place not in requests:
                 requests[place] = self._asked(draw)
             own.append(requests.get(place))
-        self._ask({asked.request.key: asked.request for asked in requests.values()})
+        self._ask({asked.request.key: asked for asked in requests.values()})
         rows: dict[str, list[Parsed]] = {}
         for asked in requests.values():
             if asked.request.key in self._kept:
                 rows[asked.request.key] = rows_of(self._kept[asked.request.key], asked.wanted)
         self._kept.use(rows)
-        return [
+        candidates = [
             None if asked is None else self._candidate(draw, asked, rows.get(asked.request.key))
             for draw, asked in zip(draws, own, strict=True)
         ]
+        reasons = (candidate.unusable for candidate in candidates if candidate is not None)
+        self._rejected.update(reason for reason in reasons if reason not in (None, UNANSWERED))
+        return candidates
+
+    def rejected(self) -> dict[str, int]:
+        """Return how many rows of the answers could not be used, by the reason, the most frequent first."""
+        return dict(self._rejected.most_common())
+
+    def failure(self) -> str:
+        """Return what a service says of the first request of a batch that has failed; empty if none has."""
+        return self._kept.failure
 
     def answers_used(self) -> tuple[int, int, int]:
         """Return how many answers there are, how many of them were used, and how many requests of batches failed."""
@@ -593,9 +610,10 @@ class LLM(TextStrategy):
             self._languages[label] = likely_language(texts[:: max(1, len(texts) // LOOKED_AT)][:LOOKED_AT])
         return self._languages[label]
 
-    def _ask(self, requests: Mapping[str, Request]) -> None:
+    def _ask(self, requests: Mapping[str, _Asked]) -> None:
         """Ask the requests that have no answer, up to the limits."""
-        left = [request for name, request in requests.items() if name not in self._kept]
+        left = [asked.request for name, asked in requests.items() if name not in self._kept]
+        keep = partial(self._keep, requests)
         if self._gathered is not None:
             self._gathered.update({request.key: request for request in left})
             return
@@ -609,7 +627,7 @@ class LLM(TextStrategy):
             most = len(left) if self.max_requests is None else self.max_requests - self._spending.requests
             share, left = left[:most], left[most:]
             try:
-                self._opened().answer(share, self._keep)
+                self._opened().answer(share, keep)
             except _LimitReached as reached:
                 raise self._stopped(str(reached)) from None
             except KeyboardInterrupt:
@@ -620,12 +638,30 @@ class LLM(TextStrategy):
                     " on. No request is asked twice."
                 ) from None
 
-    def _keep(self, request: Request, answer: Answer) -> None:
-        """Keep an answer, and stop if that was the last that may be asked for."""
+    def _keep(self, requests: Mapping[str, _Asked], request: Request, answer: Answer) -> None:
+        """Keep an answer, and stop if that was the last that may be asked for, or if no answer is of use."""
         self._kept.add(request, answer)
         self._spending.add(request.body, answer)
+        if self._useless is not None:
+            self._stop_if_useless(answer, rows_of(answer, requests[request.key].wanted))
         if self.max_tokens_total is not None and sum(self._spending.tokens) >= self.max_tokens_total:
             raise _LimitReached(self._spending.reached())
+
+    def _stop_if_useless(self, answer: Answer, rows: Sequence[Parsed]) -> None:
+        """Stop before more is paid for, if a model has given no row so far."""
+        assert self._useless is not None
+        reasons = [row.unusable for row in rows if row.unusable is not None]
+        if len(reasons) < len(rows):
+            self._useless = None
+            return
+        self._useless.append(reasons[0])
+        if len(self._useless) >= MOST_USELESS:
+            found = ", ".join(f"{count} {reason}" for reason, count in Counter(self._useless).most_common())
+            said = " ".join(answer.text.split())
+            raise InputError(
+                f"None of the first {MOST_USELESS} answers of {self.model!r} holds a row ({found}). No more are asked"
+                f" for. The last one is {said[:80]!r}. Give another `model`, or change `instructions` or `template`."
+            )
 
     def _stopped(self, limit: str) -> ShortfallError:
         """Return the error of a limit, with how to go on."""

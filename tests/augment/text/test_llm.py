@@ -157,6 +157,20 @@ def test_what_is_no_row_is_counted_by_name_and_asked_again_with_fewer_rows(place
     assert len(new_rows("out.csv")) == 36
 
 
+def test_a_model_that_gives_no_row_is_not_asked_for_all_of_them(place, fake):
+    fake._answer = lambda body: "I'm sorry, but I can't help with that."
+    result = invoke(f"{LLM_RUN} -o out.csv")
+    assert result.exit_code == 2
+    most = llm.MOST_USELESS
+    assert f"None of the first {most} answers of 'm' holds a row ({most} refusal)" in result.stderr
+    assert "I'm sorry, but" in result.stderr
+    assert not Path("out.csv").exists()
+    assert len(fake.asked) == llm.MOST_USELESS
+    fake._answer = lambda body: rows(body) if len(fake.asked) % 30 == 1 else "{"
+    augment(f"{LLM_RUN} -o out.csv --overwrite")
+    assert Counter(row["label"] for row in cells("out.csv"))["neutral"] > len(NEUTRAL), "one row shows that it can"
+
+
 def test_limits_stop_with_what_is_paid_for_and_the_run_goes_on(place, fake):
     line = f"{LLM_RUN} -o out.csv --param price=1,2"
     result = invoke(f"{line} --param max_requests=10")
@@ -220,7 +234,8 @@ def test_batch_files_go_round_until_nothing_is_missing(place, fake, monkeypatch)
     assert f"one.jsonl: {len(first)} requests without an answer" in result.stdout
     line = json.loads(Path("one.jsonl").read_text().splitlines()[0])
     assert (line["method"], line["url"]) == ("POST", "/v1/chat/completions")
-    assert request_of(line["body"]).key == line["custom_id"]
+    limit = line["body"].pop("max_completion_tokens")
+    assert request_of({**line["body"], "max_tokens": limit}).key == line["custom_id"]
     write_lines("got.jsonl", [*first[1:], {**first[0], "response": None, "error": {"code": "expired"}}])
     for n in range(12):
         files = ",".join(["got.jsonl", *(f"got{i}.jsonl" for i in range(n))])
@@ -231,9 +246,13 @@ def test_batch_files_go_round_until_nothing_is_missing(place, fake, monkeypatch)
             missing = len(Path("more0.jsonl").read_text().splitlines())
             refused(
                 f"upsample {options} -o out.csv --param answers={files} -q",
-                f"{missing} requests of this run have no answer in `answers` (1 request of the batch has failed)",
+                f"{missing} requests of this run have no answer in `answers`",
+                "(1 request of the batch has failed: expired)",
+                "Rows of the answers that cannot be used, and are asked for anew: ",
+                " broken_json",
                 "`augment requests`",
             )
+            assert not Path("out.csv.journal").exists()
         write_lines(f"got{n}.jsonl", batch(f"more{n}.jsonl"))
     assert n >= 1
     assert not Path(f"more{n}.jsonl").exists()
