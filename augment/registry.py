@@ -360,11 +360,23 @@ def _read(value: Any, hint: Any) -> Any:
         return None
     for kind in kinds:
         if typing.get_origin(kind) is dict:
-            return json.loads(value)
+            return _mapping(value)
         if typing.get_origin(kind) in (tuple, list):
             numbers = value.startswith("[") and str not in typing.get_args(kind)
             return json.loads(value) if numbers else read_list(value)
     return value
+
+
+def _mapping(value: str) -> Any:
+    """Parse a mapping that is written as JSON; any other text is returned to be refused as such."""
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as error:
+        if not value.lstrip().startswith("{"):
+            raise
+        raise InputError(
+            f"It is broken JSON: {error.msg.lower()} at character {error.pos + 1} of {value!r:.80}."
+        ) from None
 
 
 def _validated(value: Any, hint: Any) -> Any:

@@ -96,7 +96,7 @@ class Relabel(Guard):
         Rule(
             ("model", "by"),
             lambda model, by: by != "llm" or (model.strip() != "" and model not in ("mini", WORDS)),
-            "the name of a language model",
+            "the name of a language model if a language model is asked, as in relabel:by=llm,model=gpt-5-mini",
         ),
         *(only_with(name, value, "by", "teacher") for name, value in _OF_THE_TEACHER.items()),
         *(only_with(name, None, "by", "llm") for name in ("base_url", "key_file", "answers", "class_descriptions")),

@@ -320,6 +320,10 @@ BAD = {
     "no template": ("--strategy llm --model m --param template=none.jinja", "no such file"),
     "no jinja": ("--strategy llm --model m --param template=syntax.jinja", "is not a template of Jinja: line 1"),
     "an empty attribute": ("""--strategy llm --model m --param 'attributes={"length": []}'""", "lists of values"),
+    "broken JSON": (
+        """--strategy llm --model m --param 'attributes={"length": ["short"'""",
+        "It is broken JSON: expecting ',' delimiter at character 20",
+    ),
     "no JSON": ("--strategy llm --model m --param attributes=short", "JSON in a command"),
     "another class": (
         """--strategy llm --model m --param 'class_descriptions={"neutrl": "facts"}'""",
