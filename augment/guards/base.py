@@ -69,6 +69,9 @@ class Guard:
     language: str | None = None
     """The language of its word lists; None for that of the strategy."""
 
+    speed_only: ClassVar[tuple[str, ...]] = ()
+    """Parameters that do not change the verdicts: a run may be resumed with other values."""
+
     from_rows: ClassVar[tuple[str, ...]] = ()
     """Keys of the identity that follow from the rows and the seed. They may differ when a run is repeated on others."""
 

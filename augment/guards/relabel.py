@@ -16,7 +16,8 @@ from augment.errors import InputError, did_you_mean, listed
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.agreement import WORDS, Agreement
 from augment.guards.base import Guard, Originals
-from augment.parameters import Names, Rule, only_with
+from augment.llm.addresses import address_faults
+from augment.parameters import Names, Rule, check_parameters, only_with
 
 if TYPE_CHECKING:
     from augment.llm.requests import Engine
@@ -27,7 +28,7 @@ _OF_THE_TEACHER = {"least": 0.5, "teacher": None, "folds": 5, "max_rows": 6000}
 
 
 class Relabel(Guard):
-    """A candidate must be of its source's class in the eyes of a teacher, or it is kept under the class that it is of.
+    """A candidate is of its source's class, according to a teacher, or is kept under the class that the teacher names.
 
     The teacher is that of the guard `agreement`: it has seen neither the candidate's source nor a copy of it. It says
     the likeliest of the classes that it recognises better than chance does (see `agreement`). Candidates of the other
@@ -77,6 +78,7 @@ class Relabel(Guard):
     name: ClassVar[str] = "relabel"
     summary: ClassVar[str] = "is of its class, according to a teacher, or is kept under the class that it is of"
     from_rows: ClassVar[tuple[str, ...]] = Agreement.from_rows
+    speed_only: ClassVar[tuple[str, ...]] = ("base_url", "key_file", "answers")
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "keep": ["boolean"],
@@ -140,6 +142,10 @@ class Relabel(Guard):
         """The class of the source, and the teacher's probability, if rows are kept under other classes."""
         return {"source_label": "string", "relabel_probability": "double"} if self.keep else {}
 
+    def check(self) -> None:
+        """Check the parameters, and the address before it is recorded anywhere."""
+        check_parameters(self, also=address_faults(self.base_url) if isinstance(self.base_url, str) else [])
+
     def keep_beside(self, output: Path) -> None:
         """Keep the answers of the language model in the answers file of the output."""
         from augment.llm.answers import answers_path
@@ -193,7 +199,7 @@ class Relabel(Guard):
         return partial(Endpoint, self.model, base_url=self.base_url, key_file=self.key_file)
 
     def identity(self) -> dict[str, Any]:
-        """Return the identity of the teacher; or the classes and the prompt that the language model is shown."""
+        """Return the identity of the teacher; or the model and the hash of the prompt that it is shown."""
         return self.teacher_.identity() if self.by == "teacher" else self._asked.identity()
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:

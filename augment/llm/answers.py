@@ -14,6 +14,9 @@ from augment.errors import InputError, OutputError
 from augment.files import check_exists
 from augment.llm.requests import Answer, Request, canonical
 
+FILTERED = {"content_filter", "content_policy_violation"}
+"""Codes of errors by which a service says that it will not answer: an answer without a text."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -54,10 +57,7 @@ class KeptAnswers:
         self._sources = list(sources)
         self._answers: dict[str, Answer] = {}
         self._written: set[str] = set()
-        self.failed = 0
-        """Requests of batches that have failed, and so have no answer."""
-        self.failure = ""
-        """What the service says of the first of them."""
+        self._failures: dict[str, str] = {}
         self.used: set[str] = set()
         """The keys of the answers that were used."""
         if file is not None and file.exists():
@@ -66,6 +66,10 @@ class KeptAnswers:
         for source in self._sources:
             check_exists(source)
             self._read(source)
+
+    def failures(self) -> list[str]:
+        """Return what a service says of each request of a batch that has failed, and so has no answer."""
+        return [said for key, said in self._failures.items() if key not in self._answers]
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -130,7 +134,7 @@ class KeptAnswers:
             try:
                 self._take(path, len(lines) + 1, cut)
             except InputError:
-                if not lines:
+                if not lines and not (path == self.file and cut.startswith(b'{"key"')):
                     raise
                 if path != self.file:  # whose last line is cut by a kill, and is asked for again
                     _log.info(f"{path}: the last line is cut short. It is left out.")
@@ -145,8 +149,7 @@ class KeptAnswers:
                 " or the results of a batch, whose lines have a 'custom_id' and a 'response'."
             ) from None
         if answer is None:
-            self.failed += 1
-            self.failure = self.failure or _failure(record)
+            self._failures.setdefault(key, _failure(record))
         else:
             self._answers.setdefault(key, answer)
 
@@ -185,14 +188,24 @@ def _answered(record: Mapping[str, Any]) -> tuple[str, Answer | None]:
     if not isinstance(key, str) or ("response" not in record and "error" not in record):
         raise ValueError
     if record.get("error") or response is None or response.get("status_code", 200) != 200:
-        return key, None
+        return key, Answer("", "content_filter", None, None) if _code(record) in FILTERED else None
     return key, answer_of(response["body"])
+
+
+def _error(record: Mapping[str, Any]) -> Any:
+    """Return the error in a line of a failed request."""
+    body = (record.get("response") or {}).get("body")
+    return record.get("error") or (body.get("error", body) if isinstance(body, Mapping) else body)
+
+
+def _code(record: Mapping[str, Any]) -> str:
+    error = _error(record)
+    return str(error.get("code") or "") if isinstance(error, Mapping) else ""
 
 
 def _failure(record: Mapping[str, Any]) -> str:
     """Return what a service says of a failed request, shortened; empty if it says nothing that can be read."""
-    body = (record.get("response") or {}).get("body")
-    error = record.get("error") or (body.get("error", body) if isinstance(body, Mapping) else body)
+    error = _error(record)
     said = error.get("message") or error.get("code") if isinstance(error, Mapping) else error
     return " ".join(str(said or "").split())[:200]
 
@@ -219,8 +232,11 @@ def answer_of(body: Mapping[str, Any]) -> Answer:
     >>> answer_of({"choices": [{"message": {"content": "Yes."}, "finish_reason": "stop"}]})
     Answer(text='Yes.', finish='stop', prompt_tokens=None, completion_tokens=None)
     """
+    usage = body.get("usage") or {}
+    if body["choices"] == []:
+        return Answer("", "empty", _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
     choice = body["choices"][0]
-    message, usage = choice["message"], body.get("usage") or {}
+    message = choice["message"]
     finish = "refusal" if message.get("refusal") else choice.get("finish_reason") or "stop"
     tokens = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
     return Answer(_content(message.get("content")), str(finish), *tokens)
@@ -256,7 +272,19 @@ def _drop_cut_line(path: Path) -> None:
                 break
             place = start
         if place < end:
-            file.truncate(place)
+            file.seek(place)
+            if _is_whole(file.read()):  # only its end is missing
+                file.write(b"\n")
+            else:
+                file.truncate(place)
+
+
+def _is_whole(line: bytes) -> bool:
+    """Return whether a line holds a whole record."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def _hash_of(path: Path) -> str:

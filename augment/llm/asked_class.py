@@ -103,10 +103,15 @@ class AskedClass:
 
     def _class_in(self, answer: Answer) -> str | None:
         """Read the class out of an answer: JSON that may stand between other words, or the name alone."""
-        names = {name.strip().casefold(): name for name in self.classes}
+        names = {_bare(name): name for name in self.classes}
         said = answer.text
         for found in reversed(_OBJECT.findall(answer.text)):
             with contextlib.suppress(ValueError):
                 said = str(json.loads(found).get("class", ""))
                 break
-        return names.get(said.strip().strip("\"'.`").casefold())
+        return said if said in self.classes else names.get(_bare(said))
+
+
+def _bare(name: str) -> str:
+    """Return a name as models repeat it: without quotes and a full stop, in lower case."""
+    return name.strip().strip("\"'.`").casefold()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import json
 import logging
 import math
@@ -20,9 +19,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 from augment.errors import CounterpoiseError, InputError, ModelError, did_you_mean, listed
+from augment.llm.addresses import KEY_VARIABLE, checked_address, is_loopback
+from augment.llm.answers import FILTERED
 from augment.llm.requests import Answer, Request
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 HOSTED = "https://api.openai.com/v1"
 """The endpoint that is asked if none is given."""
-KEY_VARIABLE, ADDRESS_VARIABLE = "OPENAI_API_KEY", "OPENAI_BASE_URL"
+ADDRESS_VARIABLE = "OPENAI_BASE_URL"
 MOST_SLOTS = 1000
 """Connections that the client holds at most."""
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
@@ -40,7 +40,6 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 LONGEST_PAUSE = 120.0
 """Seconds that a server may have us wait by Retry-After."""
 _PASSING = {408, 409, 425, 429}
-_FILTERED = {"content_filter", "content_policy_violation"}
 _NO_CREDIT = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 _ALWAYS = ("model", "messages", "response_format")
 _SCHEMA_WORDS = ("response_format", "json_schema", "schema", "guided", "grammar", "structured")
@@ -113,7 +112,7 @@ class Endpoint:
         if retries < 0:
             raise InputError(f"`retries=` must be 0 or more. Got {retries}.")
         self.model, self.concurrency, self.timeout, self.retries = model, concurrency, timeout, retries
-        self.base_url = _address(base_url or os.environ.get(ADDRESS_VARIABLE) or HOSTED)
+        self.base_url = checked_address(base_url or os.environ.get(ADDRESS_VARIABLE) or HOSTED)
         self.changes: dict[str, str | None] = {}
         self._key_place = f"the file {str(key_file)!r}" if key_file else f"the environment variable {KEY_VARIABLE}"
         self._client, self._has_key = self._opened(key_file)
@@ -121,7 +120,7 @@ class Endpoint:
         self._answered = 0
         self._reached = False
         self._free_at = 0.0
-        if self.base_url.startswith("http:") and not _is_loopback(self.base_url):
+        if self.base_url.startswith("http:") and not is_loopback(self.base_url):
             what = "the texts and the key go" if self._has_key else "the texts go"
             warnings.warn(
                 f"{self.base_url} is not https: {what} through the network unencrypted. Give an https `base_url=`.",
@@ -146,14 +145,12 @@ class Endpoint:
         try:
             for request, answer in _arrivals(came):
                 keep(request, answer)
-        except KeyboardInterrupt:
-            work.cancel()
-            while not came.empty():
-                if one := came.get():
-                    keep(*one)
-            raise
         except BaseException:
             work.cancel()
+            while not came.empty():  # what has come is paid for
+                if one := came.get():
+                    with contextlib.suppress(Exception):  # the first error counts
+                        keep(*one)
             raise
         failure = work.exception()
         if failure is not None:
@@ -214,7 +211,7 @@ class Endpoint:
             body = self._changed(request.body)
             reply = await self._ask("post", "/chat/completions", body)
             result = _answer_of(reply) if isinstance(reply, str) else reply
-            if isinstance(result, _Fault) and result.code in _FILTERED:
+            if isinstance(result, _Fault) and result.code in FILTERED:
                 result = Answer("", "content_filter")
             if isinstance(result, Answer):
                 self._answered += 1
@@ -270,6 +267,8 @@ class Endpoint:
             change = "max_tokens", "max_completion_tokens"
         elif "seed" in body and re.search(r"\bseed\b", words):
             change = "seed", None
+        elif body.get("temperature") == 0 and "temperature" in words:  # a model that knows its own alone
+            change = "temperature", None
         elif "response_format" in body and not any(name in words for name in body if name not in _ALWAYS):
             # Nothing is named, and this is what most servers lack.
             change = "response_format", None
@@ -288,7 +287,7 @@ class Endpoint:
 
     async def _wait(self, tries: int, pause: float | None) -> None:
         """Wait before a new try: all slots if the server says for how long, else this one."""
-        if pause is None:
+        if not pause:  # none, or 0: a server that says so is asked too soon again
             await asyncio.sleep(min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT) * random.uniform(0.5, 1.0))
         else:
             self._free_at = max(self._free_at, time.monotonic() + min(pause, LONGEST_PAUSE))
@@ -370,7 +369,7 @@ class Endpoint:
             )
         if not (key.isascii() and key.isprintable()) or " " in key:
             raise InputError(f"The key of {self._key_place} has spaces or other letters than ASCII. Correct it.")
-        loopback = _is_loopback(self.base_url)
+        loopback = is_loopback(self.base_url)
         limit = openai.Timeout(self.timeout, connect=min(self.timeout, 10.0))
         http = openai.DefaultAsyncHttpxClient(follow_redirects=False, trust_env=not loopback, timeout=limit)
         client = openai.AsyncOpenAI(
@@ -460,7 +459,7 @@ def _fault_of(status: int, text: str, headers: Mapping[str, str]) -> _Fault:
         if isinstance(error, dict):
             said = error.get("message") or error.get("detail") or text
             own = str(error.get("code") or "")
-            code = own if own in _FILTERED | _NO_CREDIT else str(error.get("type") or "")
+            code = own if own in FILTERED | _NO_CREDIT else str(error.get("type") or "")
         else:
             said = error
     if "<html" in text[:1000].lower():
@@ -484,30 +483,6 @@ def _pause_in(value: str) -> float | None:
 def _in_one_line(said: str) -> str:
     """Put what a server said into one line that can be printed."""
     return " ".join("".join(c if c.isprintable() else " " for c in said[:10_000]).split())
-
-
-def _address(base_url: str) -> str:
-    """Check an address, and return it without a slash at the end."""
-    try:
-        parts = urlsplit(base_url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        parts, host = urlsplit(""), None
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise InputError(
-            f"`base_url=` must be an address alone, without a name, a password or a query, which may be secret. Got"
-            f" more than {parts.scheme}://{host}{parts.path}. Give a key by the environment variable {KEY_VARIABLE}."
-        )
-    if parts.scheme not in ("http", "https") or not host:
-        raise InputError(f"`base_url=` must be an address such as http://localhost:8000/v1. Got {base_url!r}.")
-    return base_url.rstrip("/")
-
-
-def _is_loopback(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost" or host.endswith(".localhost")
 
 
 def _key_in(key_file: str | Path) -> str:

@@ -231,4 +231,5 @@ class _Draws:
             scores = scores.masked_fill(outside.scatter(1, order, outside), -torch.inf)
         # The logarithm of an exponential number, negated, is Gumbel noise.
         noise = np.stack([one.standard_exponential(scores.shape[1], dtype=np.float32) for one in self.generators])
+        noise = np.maximum(noise, np.float32(2**-24))  # a drawn number may be 0, whose logarithm is infinite
         return scores - torch.from_numpy(noise).to(scores.device).log() * drawn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -16,7 +17,7 @@ from augment.errors import InputError
 from augment.generation.candidates import Draw
 from augment.generation.loop import Row, Tally, Trial, Try, binding, generate, try_draws
 from augment.generation.plan import slots
-from augment.guards.base import Originals
+from augment.guards.base import Guard, Originals
 from augment.identity import digest, installed_versions
 from augment.llm.requests import Request
 from augment.run.job import Job, check_workers
@@ -87,7 +88,7 @@ class Run:
                 **strategy.identity(),
                 **({"learnt": [record["weights"] for record in learnt]} if (learnt := strategy.learnt()) else {}),
             },
-            "guards": [{**registry.GUARDS.to_config(guard), **guard.identity()} for guard in self.guards],
+            "guards": [{**_determining(guard), **guard.identity()} for guard in self.guards],
             "budget": job.budget,
             "copied": list(job.single_rows.copied),
             "first_variants": job.first_variants,
@@ -200,8 +201,9 @@ def forecast(job: Job, output: Path | None = None) -> str:
 def unanswered_requests(job: Job) -> list[Request]:
     """Return the requests to a language model that a job needs and that have no answer yet. None is asked.
 
-    The job is played with the answers that there are. A row without an answer counts as made, so the requests are those
-    that are needed next: tries after it follow only if its answer turns out to be no row.
+    The job is played with the answers that there are, without guards that ask a language model. A row without an
+    answer counts as made, so the requests are those that are needed next: tries after it follow only if its answer
+    turns out to be no row.
 
     Parameters
     ----------
@@ -221,9 +223,17 @@ def unanswered_requests(job: Job) -> list[Request]:
     strategy = job.strategy
     if not isinstance(strategy, LLM):
         raise InputError(f"The strategy {strategy.name!r} asks no language model. Give `strategy='llm'`.")
+    computing = tuple(guard for guard in job.guards if not guard.asks)
     with strategy.gathering() as found:
-        Run(job).make(seen=_as_if_answered)
+        Run(dataclasses.replace(job, guards=computing)).make(seen=_as_if_answered)
     return list(found.values())
+
+
+def _determining(guard: Guard) -> dict[str, Any]:
+    """Return the name of a guard, and the parameters that determine its verdicts."""
+    config = registry.GUARDS.to_config(guard)
+    parameters = {name: value for name, value in config["parameters"].items() if name not in guard.speed_only}
+    return {**config, "parameters": parameters}
 
 
 def _as_if_answered(trial: Trial) -> Trial:

@@ -22,6 +22,7 @@ from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard, Originals
 from augment.guards.held_out import HeldOut
+from augment.llm.addresses import address_faults
 from augment.llm.answers import KeptAnswers, answers_path
 from augment.llm.parsing import Parsed, rows_of
 from augment.llm.prompts import Prompt
@@ -42,7 +43,7 @@ MOST_OTHERS = 20
 MOST_USELESS = 20
 """A run stops if none of so many first answers holds a row."""
 MOST_RENDERED = 5_000
-"""So many prompts are written to estimate the tokens of a run; more of them are taken to be like these."""
+"""The most prompts that are written for an estimate of the tokens of a run; the others are taken to be like them."""
 SHARED = 4
 """Requests for each slot in a share of draws, which ends when its last request is answered."""
 OF_ENDPOINTS = ("base_url", "key_file", "concurrency", "timeout", "retries")
@@ -126,7 +127,7 @@ class LLM(TextStrategy):
     ``OUTPUT.answers.jsonl``. With this file the same command gives the same rows without asking, and a run that was
     killed asks only what has no answer yet.
 
-    What is no row is rejected under its own name, and the row is asked for again: ``refusal``, ``empty``,
+    An answer that is not a row is rejected, with its reason, and the row is asked for again: ``refusal``, ``empty``,
     ``broken_json``, ``too_few``, ``truncated``, ``preamble`` ("Here is…"), ``repeats_exemplar``, ``other_language``.
 
     Parameters
@@ -173,7 +174,7 @@ class LLM(TextStrategy):
     price : tuple of float, optional
         The price of a million prompt tokens and of a million completion tokens: says what a run costs.
     max_requests : int, optional
-        The most requests that are asked in one run. The run then stops, and can be gone on with.
+        The most requests that are asked in one run. The run then stops, and can be resumed.
     max_tokens_total : int, optional
         The same in tokens of requests and answers; those under way may exceed it.
     key_file : str, optional
@@ -330,6 +331,7 @@ class LLM(TextStrategy):
 
     _beside: Path | None = None
     _engine: Engine | None = None
+    _opened_for: tuple[Any, ...] = ()
     _gathered: dict[str, Request] | None = None
 
     def check(self) -> None:
@@ -345,6 +347,8 @@ class LLM(TextStrategy):
         ]
         if self.engine == "replay" and self.answers is None:
             also.append("`engine='replay'` needs `answers`: files with the answers.")
+        if isinstance(self.base_url, str):
+            also += address_faults(self.base_url)
         check_parameters(self, also=also)
 
     def examine(self, texts: Sequence[str | None], sources: Mapping[Any, Sequence[int] | np.ndarray]) -> None:
@@ -404,7 +408,8 @@ class LLM(TextStrategy):
         self._kept = KeptAnswers([*paths, *beside], file)
         self._spending = Spending(self.max_requests, self.max_tokens_total)
         self._rejected: Counter[str] = Counter()
-        self._useless: list[str] | None = []
+        # A run that goes on asks only what is hard.
+        self._useless: list[str] | None = None if len(self._kept) else []
 
     def identity(self) -> dict[str, Any]:
         """Return the template."""
@@ -492,11 +497,11 @@ class LLM(TextStrategy):
 
     def failure(self) -> str:
         """Return what a service says of the first request of a batch that has failed; empty if none has."""
-        return self._kept.failure
+        return next(iter(self._kept.failures()), "")
 
     def answers_used(self) -> tuple[int, int, int]:
         """Return how many answers there are, how many of them were used, and how many requests of batches failed."""
-        return len(self._kept), len(self._kept.used), self._kept.failed
+        return len(self._kept), len(self._kept.used), len(self._kept.failures())
 
     @contextlib.contextmanager
     def gathering(self) -> Iterator[dict[str, Request]]:
@@ -524,9 +529,10 @@ class LLM(TextStrategy):
         return "local" if "/" in self.model or os.path.isdir(os.path.expanduser(self.model)) else "endpoint"
 
     def _opened(self) -> Engine:
-        """Return what answers, opened once, and closed when the strategy is gone."""
-        if self._engine is None:
-            self._engine = open_engine(self)
+        """Return what answers, opened once for these parameters, and closed when the strategy is gone."""
+        wanted = (self._kind(), self.model, *(getattr(self, name) for name in (*OF_ENDPOINTS, *OF_LOCAL_MODELS)))
+        if self._engine is None or wanted != self._opened_for:
+            self._engine, self._opened_for = open_engine(self), wanted
             weakref.finalize(self, self._engine.close)
         return self._engine
 
@@ -577,6 +583,8 @@ class LLM(TextStrategy):
             if (value := getattr(self, name)) is not None:
                 body[name] = value
         body["seed"] = int(rng.integers(2**31))
+        if self.revision is not None:  # a local model of another revision gives other answers
+            body["revision"] = self.revision
         if self.schema:
             body["response_format"] = SCHEMA
         return _Asked(request_of(body), count, tuple(shown))

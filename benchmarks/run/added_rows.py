@@ -81,9 +81,11 @@ def replayed_rows(train: LabelledRows, recipe: Recipe) -> LabelledRows:
         answers=str(draw.answers(recipe)),
     )
     rows = (list(train.texts), list(train.labels))
-    (texts, labels), _ = upsample(
+    (texts, labels), manifest = upsample(
         rows, strategy=strategy, sampling_strategy=draw.sampling_strategy, seed=0, only_synthetic=True
     )
+    if manifest.missing:
+        raise InputError(f"The answers that are kept no longer suffice: {manifest.shortfall()}")
     return LabelledRows(tuple(texts), tuple(labels))
 
 

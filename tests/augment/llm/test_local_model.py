@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from augment.errors import CounterpoiseError, InputError, ModelError
-from augment.llm.local_model import LocalModel
+from augment.llm.local_model import LocalModel, _Draws
 from augment.llm.requests import Answer, Request, request_of
 
 
@@ -79,6 +80,23 @@ def test_draws_have_the_probabilities_of_the_model(model):
 def test_without_temperature_the_likeliest_token_is_taken(model):
     one, other = answers(model, [request(temperature=0, seed=seed) for seed in (1, 2)])
     assert one == other
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_drawn_zero_chooses_no_token(temperature):
+    """numpy draws an exact 0 once in some million numbers, and its logarithm is infinite."""
+    import torch
+
+    class Zero:
+        def standard_exponential(self, size: int, dtype: Any) -> Any:
+            noise = np.ones(size, dtype)
+            noise[3] = 0.0
+            return noise
+
+    draws = _Draws([request(temperature=temperature)], torch.device("cpu"))
+    draws.generators = [Zero()]  # type: ignore[list-item]
+    scores = torch.tensor([[0.0, 40.0, 0.0, 0.0, 0.0]])
+    assert draws(torch.tensor([[0]]), scores).argmax().item() == 1
 
 
 def test_the_model_of_a_folder_brings_no_rules_of_its_own(model, causal_lm, tmp_path):

@@ -333,6 +333,10 @@ BAD = {
         "--strategy llm --model m --param answers=other.jsonl -q",
         "36 requests of this run have no answer in `answers`, and the 1 answer there is of other requests.",
     ),
+    "a password": (
+        "--strategy llm --model m --param base_url=https://me:secret@host:port/v1",
+        "may hold a secret and is not shown",
+    ),
     "no answers": ("--strategy llm --model m --param answers=none.jsonl", "no such file"),
     "another file": ("--strategy llm --model m --param answers=in.csv", "in.csv: line 1 is no answer"),
     "an idle option": ("--strategy llm --model m --device cpu", "is for a local model, and an endpoint answers here"),
@@ -390,6 +394,38 @@ def test_the_first_of_two_answers_counts_and_lines_are_appended_whole(tmp_path):
     kept.add(request, Answer("é\n", "stop", 3, 4))
     assert KeptAnswers([path])[request.key] == Answer("é\n", "stop", 3, 4)
     assert len(path.read_bytes().splitlines()) == 3
+
+
+def test_a_last_answer_without_its_line_feed_is_kept_when_more_are_added(tmp_path):
+    path = tmp_path / "answers.jsonl"
+    path.write_text('{"key": "a", "text": "one", "finish": "stop"}')
+    kept = KeptAnswers((), path)
+    kept.add(request_of({"model": "m"}), Answer("two", "stop", 1, 1))
+    assert [json.loads(line)["text"] for line in path.read_text().splitlines()] == ["one", "two"]
+    path.write_text('{"key": "a", "te')
+    assert len(KeptAnswers((), path)) == 0, "a kill in the first line"
+
+
+def test_a_filtered_and_an_empty_answer_of_a_batch_are_answers_that_cannot_be_used(tmp_path):
+    filtered = {"custom_id": "a", "response": {"status_code": 400, "body": {"error": {"code": "content_filter"}}}}
+    empty = {"custom_id": "b", "response": {"status_code": 200, "body": {"choices": []}}}
+    failed = {"custom_id": "c", "response": None, "error": {"message": "too late"}}
+    write_lines(str(tmp_path / "one.jsonl"), [filtered, empty, failed])
+    kept = KeptAnswers([tmp_path / "one.jsonl"])
+    assert (kept["a"].finish, kept["b"].finish) == ("content_filter", "empty")
+    assert kept.failures() == ["too late"]
+    write_lines(str(tmp_path / "two.jsonl"), [{"key": "c", "text": "three"}])
+    assert KeptAnswers([tmp_path / "one.jsonl", tmp_path / "two.jsonl"]).failures() == []
+
+
+def test_another_model_is_opened_after_its_parameter_has_changed(monkeypatch):
+    opened = []
+    monkeypatch.setattr(llm, "open_engine", lambda strategy: opened.append(strategy.model) or Fake())
+    strategy = LLM(model="a", engine="endpoint", random_state=0, guards=["none"])
+    texts, labels = [row["text"] for row in ROWS], [row["label"] for row in ROWS]
+    for model in ("a", "a", "b"):
+        strategy.set_params(model=model).fit_resample(texts, labels)
+    assert opened == ["a", "b"]
 
 
 def test_the_engine_is_told_from_what_is_given(tmp_path):
