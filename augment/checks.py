@@ -116,13 +116,14 @@ def check_candidates_depend_on_their_draw_alone(strategy: TextStrategy) -> None:
 def check_draws_differ(strategy: TextStrategy) -> None:
     """Other variants, attempts, sources and seeds give other candidates.
 
-    Strategies that copy are exempt; those whose variants are lists (`TextStrategy.ranked`) take no notice of seeds.
+    Strategies that copy are exempt. Those whose variants are lists (`TextStrategy.ranked`) take no notice of seeds, nor
+    of the number of a source.
     """
     if strategy.copies:
         return
     _prepare(strategy)
     first = Draw(_texts(strategy)[0], "neutral", 0, 0, 0, 0)._asdict()
-    for name in ("variant", "attempt", "source", *(() if strategy.ranked else ("seed",))):
+    for name in ("variant", "attempt", *(() if strategy.ranked else ("source", "seed"))):
         texts = {_text(c) for c in strategy.candidates([Draw(**first | {name: i}) for i in range(12)])}
         assert len(texts) > 1, f"Twelve draws that differ in their {name} all gave {texts.pop()!r}."
 

@@ -52,7 +52,7 @@ def _shape(size: int) -> dict[str, Any]:
     for side in ("encoder", "decoder"):
         shape |= {f"{side}_layers": 2, f"{side}_attention_heads": 4, f"{side}_ffn_dim": 48}
     special = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2}
-    return {**shape, **special, "dropout": 0.0, "forced_eos_token_id": None}
+    return {**shape, **special, "dropout": 0.0}
 
 
 def _taught(kind: Any, config: Any, tokenizer: Any, folder: Path) -> Path:

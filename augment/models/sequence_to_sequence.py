@@ -46,6 +46,7 @@ class SequenceToSequence:
         self.longest = checkpoint.longest()
         self._inference = Inference(checkpoint)
         model: Any = checkpoint.model
+        model.generation_config.forced_eos_token_id = None  # would end a cut answer; `generate` asks the model
         self._config = copy.deepcopy(model.generation_config)
         self._config.update(
             do_sample=False, temperature=None, top_k=None, top_p=None, max_length=None, return_dict_in_generate=False

@@ -88,7 +88,7 @@ class Steadiness:
         for ids, own in zip(inputs, made, strict=True):
             states[ids] = own
             if ids in sources:
-                self._source_states.keep(ids, own, own.nbytes)
+                self._source_states.keep(ids, own.copy(), own.nbytes)  # a view would keep its whole batch
         return np.array([_least(pair, states, self._pieces.first) for pair in pairs])
 
     def _tokenized(self, texts: Iterable[str]) -> dict[str, TokenizedText]:

@@ -48,7 +48,7 @@ _MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks, 
 FILLINGS = 4
 """How many of the fillings to choose from have the same masks, and so come from one forward pass."""
 JUDGED = 3
-"""How many of the fillings, the best ones, are compared by their steadiness too; `share_masks` if it is more."""
+"""The number of best fillings that are also compared by steadiness. `share_masks` replaces it if larger."""
 LARGER = (
     "mini is a small model. A larger one writes more natural rows: `model='answerdotai/ModernBERT-base'`"
     " (150 million parameters, a download of 600 MB, about ten times the time)."

@@ -29,8 +29,9 @@ BLOCK = 4096
 """Texts of the pool that are encoded and compared together. Fixed, so that no option can change the rows."""
 ACROSS = 2048
 """Rows of the input that a block is compared with at a time."""
-SPARE = 0.25
-"""Self-training takes so many more texts than are wanted, as a share, for those that guards reject."""
+SPARE = 1.0
+"""Texts that self-training takes from the pool beyond those that are wanted, as a share of these: guards may reject as
+many."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Retrieve(TextStrategy):
     encoder : str, default="mini"
         What makes the vectors: a bundled name, a folder, or a hub id.
     neighbours : int or None, default=None
-        Most sentences that belong to one row, the nearest ones; None for no limit.
+        The largest number of sentences for one row, the nearest ones; None for no limit.
     least : float or None, default=None
         Smallest cosine of a sentence and its row, in [-1, 1]; None for no limit.
     batch_size : int, default=64
@@ -94,7 +95,7 @@ class Retrieve(TextStrategy):
     speed_only: ClassVar[tuple[str, ...]] = ("batch_size",)
     edits = False
     ranked = True
-    barren = "without another sentence in the pool"
+    barren = "without another sentence that was taken from the pool"
     columns: Mapping[str, str] = {
         "pool": "string",
         "pool_line": "int64",
@@ -165,7 +166,7 @@ class Retrieve(TextStrategy):
         encoders = Encoders(device=self.device)
         encoder = encoders.get(self.encoder)
         encoder.batch_size = self.batch_size
-        rows = Rows.encoded(originals, encoder.encode)
+        rows = EncodedRows.encoded(originals, encoder.encode)
         teacher = self._teacher(originals, encoders)
         _log.info("%s: %s.", pool.name, new)
         search = _by_teacher if self.recipe == "self-training" else _nearest
@@ -199,8 +200,8 @@ class Retrieve(TextStrategy):
             unknown = [label for label in grow if label not in teacher.bounds_]
             if unknown:
                 warnings.warn(
-                    f"The teacher does not recognise {listed(unknown, 5)} better than chance does, or has fewer than"
-                    f" {MIN_ROWS} rows to tell. Its texts may well be of other classes: read some of them.",
+                    f"The teacher does not recognise {listed(unknown, 5)} better than chance, or these classes have"
+                    f" fewer than {MIN_ROWS} rows. New texts of these classes may belong to others: read some of them.",
                     stacklevel=2,
                 )
         return None if teacher.unfit_ else teacher
@@ -280,7 +281,7 @@ class Found(NamedTuple):
     """The larger the sooner it is taken."""
 
 
-class Rows(NamedTuple):
+class EncodedRows(NamedTuple):
     """The real rows of the input, as vectors."""
 
     numbers: np.ndarray
@@ -291,16 +292,26 @@ class Rows(NamedTuple):
     """Of length 1; float32, shape (n, d)."""
     grows: np.ndarray
     """Whether new rows of the row's class are wanted; bool, shape (n,)."""
+    growing: dict[Any, np.ndarray]
+    """Each class of which new rows are wanted → the places of its rows; int64, ascending."""
 
     @classmethod
-    def encoded(cls, originals: Originals, encode: Callable[[list[str]], np.ndarray]) -> Rows:
+    def encoded(cls, originals: Originals, encode: Callable[[list[str]], np.ndarray]) -> EncodedRows:
         """Encode the rows that have a text and that no earlier run has made."""
         texts = real_texts(originals)
         labels = [originals.labels[row] for row in texts]
         wanted = originals.wanted
         grows = np.array([wanted is None or wanted.get(label, 0) > 0 for label in labels], dtype=bool)
+        growing: defaultdict[Any, list[int]] = defaultdict(list)
+        for place in np.flatnonzero(grows).tolist():
+            growing[labels[place]].append(place)
         return cls(
-            np.array(list(texts), dtype=np.int64), list(texts.values()), labels, encode([*texts.values()]), grows
+            np.array(list(texts), dtype=np.int64),
+            list(texts.values()),
+            labels,
+            encode([*texts.values()]),
+            grows,
+            {label: np.array(places, dtype=np.int64) for label, places in growing.items()},
         )
 
 
@@ -337,7 +348,7 @@ def nearest(vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _nearest(
-    rows: Rows, teacher: Agreement | None, places: Sequence[int], texts: Sequence[str], vectors: np.ndarray
+    rows: EncodedRows, teacher: Agreement | None, places: Sequence[int], texts: Sequence[str], vectors: np.ndarray
 ) -> list[Found]:
     """Give each text of a block to the row that it is nearest to; texts of classes that do not grow are dropped."""
     owners = nearest(vectors, rows.vectors)
@@ -347,7 +358,8 @@ def _nearest(
     probabilities: list[float | None] = [None] * len(kept)
     if teacher is not None and len(kept):
         shares = teacher.calibrated(vectors, [rows.texts[owner] for owner in owners])
-        codes = [teacher.classes_.index(rows.labels[owner]) for owner in owners]
+        code = {label: number for number, label in enumerate(teacher.classes_)}
+        codes = [code[rows.labels[owner]] for owner in owners]
         probabilities = [round(float(p), 6) for p in shares[np.arange(len(kept)), codes]]
     return [
         Found(
@@ -360,18 +372,19 @@ def _nearest(
 
 
 def _by_teacher(
-    rows: Rows, teacher: Agreement | None, places: Sequence[int], texts: Sequence[str], vectors: np.ndarray
+    rows: EncodedRows, teacher: Agreement | None, places: Sequence[int], texts: Sequence[str], vectors: np.ndarray
 ) -> list[Found]:
     """Give each text of a block to the likeliest class, and in it to the nearest row."""
     assert teacher is not None
     shares = teacher.calibrated(vectors)
+    likeliest = shares.argmax(axis=1)
     found: list[Found] = []
     for code, label in enumerate(teacher.classes_):
-        own = np.array([other == label for other in rows.labels], dtype=bool) & rows.grows
-        kept = np.flatnonzero(shares.argmax(axis=1) == code)
-        if not own.any() or not len(kept):
+        own = rows.growing.get(label)
+        kept = np.flatnonzero(likeliest == code)
+        if own is None or not len(kept):
             continue
-        owners = np.flatnonzero(own)[nearest(vectors[kept], rows.vectors[own])]
+        owners = own[nearest(vectors[kept], rows.vectors[own])]
         similarities = (vectors[kept] * rows.vectors[owners]).sum(axis=1)
         found += [
             Found(texts[i], places[i], int(rows.numbers[owner]), round(float(cosine), 6), round(float(p), 6), float(p))

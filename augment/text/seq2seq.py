@@ -18,7 +18,7 @@ from augment.guards.changed import Changed
 from augment.models.checkpoints import DTYPES, load_seq2seq
 from augment.models.sequence_to_sequence import Choose, SequenceToSequence
 from augment.parameters import Rule, TextTuple, check_parameters, only_with
-from augment.seeding import generator
+from augment.recently_used import RecentlyUsed
 from augment.text.base import TextStrategy
 from augment.text.fitting_words import nucleus, pick
 from augment.words import folded
@@ -26,9 +26,7 @@ from augment.words import folded
 KEPT = 50_000
 """How many texts' beams are kept at most."""
 UNFINISHED = "unfinished"
-"""Why an answer is no text: it has not ended within its longest length, or is too long for the next model."""
-USED_UP = "beams_used_up"
-"""Why there is no answer: the source's other variants have all of its beams."""
+"""The reason an answer is rejected: it has not ended within its longest length, or is too long for the next model."""
 _OPUS = re.compile(r"(?:^|[/\\])opus-mt(?:-tc)?(?:-big|-base)?-([a-zA-Z_]+)-([a-zA-Z_]+)/?$")
 _SEQUENCE = 1 << 40
 """More random numbers than a model needs for one text."""
@@ -40,7 +38,7 @@ class Seq2Seq(TextStrategy):
     The models form a chain: each reads what the one before has written. The last one must write in the language of the
     texts. With sampling (``num_beams=1``) every model draws its tokens by the draw's own random numbers. With beam
     search the models before the last write their best answer, once for each source, and the last one gives
-    `num_beams` answers. The new rows of a source take these in an order that is drawn by the seed; there are no more.
+    `num_beams` answers. The new rows of a source take these one after another, the likeliest first; there are no more.
     A source that is longer than the window of the first model gives no rows: it is never cut.
 
     Parameters
@@ -162,6 +160,16 @@ class Seq2Seq(TextStrategy):
         self.device = device
         self.dtype = dtype
 
+    @property
+    def ranked(self) -> bool:  # type: ignore[override]
+        """Whether there are beams, which are a list."""
+        return self.num_beams > 1
+
+    @property
+    def barren(self) -> str:  # type: ignore[override]
+        """What is said of sources that cannot give any candidate."""
+        return "without another answer of the beam search" if self.ranked else "too long for the first model"
+
     def check(self) -> None:
         """Check the parameters, and that translators with known languages form a chain. Nothing is opened."""
         named = isinstance(self.models, (tuple, list)) and all(isinstance(name, str) for name in self.models)
@@ -187,14 +195,14 @@ class Seq2Seq(TextStrategy):
             self._chain.append(
                 SequenceToSequence(checkpoint, self.batch_size, max_length=self.max_length, target=target)
             )
-        self._beams: dict[str, list[str]] = {}
+        self._beams: RecentlyUsed[str, list[str]] = RecentlyUsed(KEPT)
 
     def identity(self) -> dict[str, Any]:
         """Return what identifies the weights of each model, and where it ran."""
         return {"opened": [link.checkpoint.identity() for link in self._chain]}
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
-        """Write one text for each draw; None if its source is too long for the first model."""
+        """Write one text for each draw; None if its source is too long for the first model, or has no more beams."""
         return self._drawn(draws) if self.num_beams == 1 else self._chosen(draws)
 
     def _drawn(self, draws: Sequence[Draw]) -> list[Candidate | None]:
@@ -223,24 +231,17 @@ class Seq2Seq(TextStrategy):
         return lambda logits: pick(nucleus(logits, None, self.top_p, self.temperature), numbers.random())
 
     def _chosen(self, draws: Sequence[Draw]) -> list[Candidate | None]:
-        """Give the draws of a source its beams, one after another, in an order that is drawn by the seed."""
-        self._search([text for text in dict.fromkeys(draw.text for draw in draws) if text not in self._beams])
+        """Give the draws of a source its beams, one after another, the likeliest first."""
+        known = {text: self._beams.get(text) for text in dict.fromkeys(draw.text for draw in draws)}
+        found = self._search([text for text, beams in known.items() if beams is None])
         results: list[Candidate | None] = []
         for draw in draws:
-            beams = self._beams[draw.text]
-            if not beams:
-                results.append(None)
-                continue
-            order = generator(draw.seed, "beams", draw.source).permutation(len(beams))
-            turn = draw.variant + draw.attempt
-            usable = turn < len(beams)
-            results.append(Candidate(beams[order[turn]]) if usable else Candidate("", unusable=USED_UP))
+            beams, place = known[draw.text] or found.get(draw.text, []), draw.variant + draw.attempt
+            results.append(Candidate(beams[place]) if place < len(beams) else None)
         return results
 
-    def _search(self, texts: Sequence[str]) -> None:
-        """Find the beams of texts: different ones, which are not the text itself."""
-        if len(self._beams) + len(texts) > KEPT:
-            self._beams = {text: self._beams[text] for text in self._beams if text in texts}
+    def _search(self, texts: Sequence[str]) -> dict[str, list[str]]:
+        """Find the beams of texts, and keep them: different ones, which are not the text itself."""
         now: dict[str, list[str]] = {text: [text] for text in texts}
         for place, link in enumerate(self._chain):
             waiting = [text for text, answers in now.items() if answers]
@@ -249,9 +250,15 @@ class Seq2Seq(TextStrategy):
             count = self.num_beams if link is self._chain[-1] else 1
             answers = link.best([row for _, row in able], self.num_beams, count)
             now = dict(zip((text for text, _ in able), answers, strict=True))
+        found: dict[str, list[str]] = {}
         for text in texts:
-            different = {folded(answer, " "): answer for answer in now.get(text, []) if not _alike(answer, text)}
-            self._beams[text] = list(different.values())
+            different: dict[str, str] = {}
+            for answer in now.get(text, []):
+                if not _alike(answer, text):
+                    different.setdefault(folded(answer, " "), answer)
+            found[text] = list(different.values())
+            self._beams.keep(text, found[text])
+        return found
 
     def _tokens(self, place: int, texts: Sequence[str]) -> list[list[int] | None]:
         """Return what the model at a place of the chain reads; None for a text longer than its window, or none."""

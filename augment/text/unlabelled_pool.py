@@ -56,7 +56,7 @@ class UnlabelledPool:
         Parameters
         ----------
         originals : Originals
-            Rows that an earlier run has made do not count, so that a run which goes on from it finds the same.
+            Rows made by an earlier run are ignored, so a run that continues it finds the same texts.
 
         Returns
         -------
@@ -86,9 +86,9 @@ class UnlabelledPool:
             if code not in own and code not in held_out:
                 new.append(row)
         if not new and equal + equal_held_out:
-            which = "the input" if equal >= equal_held_out else "the held-out texts"
             raise InputError(
-                f"{self.name}: all its texts are among {which}, so there is nothing new in it. Give other texts."
+                f"{self.name}: all its texts equal a row of the input or a held-out text, so nothing in it is new. Give"
+                " other texts."
             )
         if not new:
             raise InputError(f"{self.name}: has no text but empty ones. Give a file with one text a line, or a table.")

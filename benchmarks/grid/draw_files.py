@@ -12,7 +12,7 @@ from augment.data.layout import Layout
 from augment.errors import InputError, did_you_mean
 from augment.settings import problems
 from benchmarks.grid import suite as suites
-from benchmarks.grid.sources import OWN, SOURCES
+from benchmarks.grid.sources import check_name
 from benchmarks.grid.tasks import Task, TaskData, load
 
 
@@ -53,12 +53,7 @@ def find_task(
         return _of_suite(suites.read(name), title, data_dir, layout)
     if title is not None:
         raise InputError(f"{name!r} is not a suite, so `task` has no effect. Leave it out.")
-    if name != "sample" and not name.startswith(OWN) and name not in SOURCES:
-        known = [*SOURCES, "sample", *suites.names()]
-        raise InputError(
-            f"There is no task or suite {name!r}. There is {', '.join(known)}, and csv:FILE for a file of your own."
-            f"{did_you_mean(name, known)}"
-        )
+    check_name(name, suites.names())
     try:
         task = Task(**{**parameters, "name": name})
     except ValidationError as error:
@@ -112,7 +107,7 @@ def write_draw(data: TaskData, seed: int, output: Path, pool: Path | None = None
 
     if pool is not None and data.task.pool is None:
         raise InputError(f"The task {data.title!r} has no pool. Give it one by the setting 'pool', e.g. left-out.")
-    if pool is not None and pool.absolute() == output.absolute():
+    if pool is not None and pool.resolve() == output.resolve():
         raise InputError(f"{output}: is named for the rows and for the pool. Give two files.")
     for path in filter(None, (output, pool)):
         check_output(path, overwrite=overwrite)

@@ -207,8 +207,15 @@ def read_split(name: str, split: Part, data_dir: Path | None, layout: Layout | N
     return rows
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, suites: Sequence[str] = ()) -> None:
     """Check that a task exists.
+
+    Parameters
+    ----------
+    name : str
+        See `Task.name`.
+    suites : sequence of str, default=()
+        Names that could have been given instead, for the message.
 
     Raises
     ------
@@ -218,10 +225,10 @@ def check_name(name: str) -> None:
     if name.strip() == OWN:
         raise InputError("The task 'csv:' needs a file. Give its path after the colon, e.g. csv:reviews.csv.")
     if name != "sample" and not name.startswith(OWN) and name not in SOURCES:
-        known = (*SOURCES, "sample")
+        known = (*SOURCES, "sample", *suites)
         raise InputError(
-            f"There is no task {name!r}. There is {', '.join(known)}, and csv:FILE for a file of your own."
-            f"{did_you_mean(name, known)}"
+            f"There is no task{' or suite' if suites else ''} {name!r}. There is {', '.join(known)}, and csv:FILE for a"
+            f" file of your own.{did_you_mean(name, known)}"
         )
 
 

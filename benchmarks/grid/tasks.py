@@ -45,7 +45,7 @@ class Task(Settings):
     train_from: Literal["train", "dev"] = "train"
     """dev: train on four fifths of the dev rows and validate on the others, if there is no training file."""
     train_rows: Annotated[int, Field(ge=10)] | None = None
-    """The largest number of training rows. They are drawn by seed, each class at its share."""
+    """About the number of training rows. They are drawn by seed, each class at its share."""
     ratio: Annotated[float, Field(gt=0, le=1)] | None = None
     """Rows of each rare class divided by rows of the largest other class, in training. They are drawn by seed."""
     label: str | list[str] | None = None
@@ -160,7 +160,7 @@ class TaskData:
         if self.task.per_class is not None:
             keep = {name: min(n, self.task.per_class) for name, n in counts.items()}
         elif limit is not None and limit < len(self.train):
-            keep = {name: max(2, round(n * limit / len(self.train))) for name, n in counts.items()}
+            keep = {name: min(n, max(2, round(n * limit / len(self.train)))) for name, n in counts.items()}
         if self.task.ratio is None:
             return keep
         most = max(n for name, n in keep.items() if name not in self.rare)

@@ -62,11 +62,12 @@ def line_batches(source: str, encoding: str | None = None) -> Iterator[pa.Record
     Raises
     ------
     InputError
-        See `text_lines`.
+        See `text_lines`. Also a missing file is told when the first batch is asked for.
     """
     import pyarrow as pa
 
-    for part in chain(in_parts(text_lines(source, encoding)), [[]]):
+    parts = in_parts(text_lines(source, encoding))
+    for part in chain([next(parts, [])], parts):
         yield pa.record_batch({"text": pa.array(part, pa.string())})
 
 

@@ -102,3 +102,11 @@ def test_words_left_out_and_put_in_are_followed(bert_lm):
     more = changed(text, (0, 3, "the good film of the"))
     assert gone.new == "shop on the day"
     assert all(0 < value < 1 for value in Steadiness(bert_lm).least([gone, more]))
+
+
+def test_kept_states_hold_no_other_rows_of_their_batch(bert_lm, sentences):
+    steadiness = Steadiness(bert_lm)
+    steadiness.least([changed(text, (0, len(text.split()[0]), "film")) for text in sentences])
+    kept = [states for states, _ in steadiness._source_states._kept.values()]
+    assert len(kept) > 1
+    assert all(states.base is None for states in kept)

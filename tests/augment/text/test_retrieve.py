@@ -93,7 +93,10 @@ def test_what_is_nearer_to_a_row_of_another_class_is_not_taken_and_the_shortfall
     assert all(any(text in row["text"] for text in FEW) for row in rows)
     assert 12 <= len(rows) <= len(FEW) * len(FRAMES)
     (why,) = manifest("out.csv")["missing"].values()
-    assert why == {"rows": 87 - len(rows), "why": "3 sources without another sentence in the pool"}
+    assert why == {
+        "rows": 87 - len(rows),
+        "why": "3 sources without another sentence that was taken from the pool",
+    }
 
 
 @pytest.mark.parametrize("recipe", ["nearest", "self-training"])
@@ -236,11 +239,11 @@ def test_what_cannot_be_is_one_line_and_nothing_is_written(place):
     lines("pool.txt", "", "  ")
     refused(COMMAND, "no text but empty ones")
     lines("pool.txt", *FEW, *MANY, "THE FOOD WAS GREAT")
-    refused(COMMAND, "pool.txt: all its texts are among the input")
+    refused(COMMAND, "pool.txt: all its texts equal a row of the input or a held-out text, so nothing in it is new.")
     held = framed((*FEW,))
     lines("pool.txt", *held)
     table("held.csv", [{"text": text} for text in held])
-    refused(f"{COMMAND} --against held.csv", "pool.txt: all its texts are among the held-out texts")
+    refused(f"{COMMAND} --against held.csv", "pool.txt: all its texts equal a row of the input or a held-out text")
     table("pool.csv", [{"text": text, "sentiment": "few"} for text in held])
     refused(COMMAND.replace("pool.txt", "pool.csv"), "pool.csv: has labels, in the column 'sentiment'", "input itself")
     refused(f"{COMMAND}:column=text", "no columns")

@@ -14,11 +14,11 @@ from augment_command import ROWS, refused, table
 from swapped_words import pair
 
 import augment.text.seq2seq
-from augment import Draw, Seq2Seq
+from augment import Draw, Seq2Seq, upsample
 from augment.checks import CHECKS, TEXTS
 from augment.errors import InputError, ModelError
 from augment.models.checkpoints import load_seq2seq
-from augment.text.seq2seq import UNFINISHED, USED_UP
+from augment.text.seq2seq import UNFINISHED
 
 TEXT = "We sat upstairs by the window and ordered two coffees."
 
@@ -84,19 +84,38 @@ def test_workers_make_the_same_rows(translator):
     assert len(alone[0]) == 2
 
 
-def test_the_variants_of_a_source_take_its_beams_in_an_order_of_the_seed_until_none_is_left(translator):
+def test_the_variants_of_a_source_take_its_beams_the_likeliest_first_until_none_is_left(translator):
     strategy = prepared(translator("bart"), num_beams=4)
     made = strategy.candidates(draws(TEXT, variants=6))
-    texts = [candidate.text for candidate in made if candidate.unusable is None]
+    texts = [candidate.text for candidate in made if candidate is not None]
     assert 2 <= len(set(texts)) == len(texts) <= 4
-    assert [candidate.unusable for candidate in made[len(texts) :]] == [USED_UP] * (6 - len(texts))
-    assert strategy.candidates(draws(TEXT, attempts=2)) == made[:2]
-    others = {
-        tuple(c.text for c in strategy.candidates([d._replace(seed=seed) for d in draws(TEXT, variants=len(texts))]))
-        for seed in range(9)
-    }
-    assert len(others) > 1
-    assert all(set(other) == set(texts) for other in others)
+    assert made[len(texts) :] == [None] * (6 - len(texts))
+    (link,) = strategy._chain
+    assert texts == [text for text in link.best(link.tokens([TEXT]), 4, 4)[0] if text in texts]
+
+
+def test_a_class_that_has_taken_all_beams_ends_with_fewer_rows_and_says_why(translator):
+    data = (list(TEXTS[:3]) * 5, ["rare"] * 2 + ["often"] * 13)
+    strategy = Seq2Seq(models=(translator("bart"),), num_beams=3, device="cpu")
+    (texts, _), told = upsample(data, strategy=strategy, guards=["none"], random_state=0)
+    assert 2 <= len(texts) - 15 <= 6
+    assert told.missing["rare"]["why"] == "2 sources without another answer of the beam search"
+
+
+def test_of_alike_answers_the_likeliest_is_kept(translator, monkeypatch):
+    strategy = prepared(translator("bart"), num_beams=3)
+    monkeypatch.setattr(strategy._chain[0], "best", lambda *_: [["It was fine.", "Nice!", "it was fine"]])
+    made = strategy.candidates(draws(TEXT, variants=3))
+    assert [candidate and candidate.text for candidate in made] == ["It was fine.", "Nice!", None]
+
+
+def test_more_texts_than_are_kept_get_the_same_answers(translator, monkeypatch):
+    asked = draws(*TEXTS[:3], variants=2)
+    model = translator("bart")
+    expected = prepared(model, num_beams=3).candidates(asked)
+    monkeypatch.setattr(augment.text.seq2seq, "KEPT", 2)
+    strategy = prepared(model, num_beams=3)
+    assert [strategy.candidates(asked), strategy.candidates(asked[::-1])[::-1]] == [expected] * 2
 
 
 def test_what_the_first_model_of_a_beam_search_writes_is_kept(translator, monkeypatch):

@@ -79,6 +79,7 @@ def test_a_task_of_a_suite_is_read_as_its_cells_see_it(own):
         (["sample", "--param", "classes=9", "-o", "a.csv"], "has 3 classes, and 'classes' draws 9"),
         (["sample", "--param", "per_class=3", "-o", "a.csv", "--pool", "b.csv"], "has no pool"),
         (["sample", *FEW, "-o", "a.csv", "--pool", "./a.csv"], "is named for the rows and for the pool"),
+        (["csv:", "-o", "a.csv"], "The task 'csv:' needs a file"),
         (["sample", "--task", "sample", "-o", "a.csv"], "'sample' is not a suite, so --task has no effect"),
         (["sample", "--text-column", "words", "-o", "a.csv"], "no task is such a file"),
         (["sample", "-o", "nosuch/a.csv"], "the folder nosuch does not exist"),

@@ -15,7 +15,7 @@ from augment.data.layout import Layout
 from augment.errors import InputError
 from augment.words import folded
 from benchmarks.grid.sources import CROSS_DOMAIN, LabelledRows, at_hand, read_split
-from benchmarks.grid.tasks import Task, load
+from benchmarks.grid.tasks import Task, TaskData, load
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 with_data = pytest.mark.skipif(not DATA.is_dir(), reason="the data sets are not beside the project")
@@ -63,6 +63,13 @@ def test_the_rows_of_a_seed_are_its_own_and_every_class_keeps_its_share(sst3):
     assert sorted(first.texts + reserve.texts) == sorted(data.train.texts)
     places = [data.train.texts.index(text) for text in first.texts]
     assert places == sorted(places)
+
+
+def test_a_class_of_one_row_keeps_it():
+    rows = LabelledRows(tuple(f"Text {number}." for number in range(21)), ("one",) + ("many",) * 20)
+    data = TaskData(Task(name="own", train_rows=10), ("one",), rows, LabelledRows(), {}, {})
+    assert data.kept == {"many": 10, "one": 1}
+    assert data.drawn(0)[0].counts == data.kept
 
 
 def test_a_controlled_imbalance_is_the_share_of_the_largest_class(sst3):
