@@ -6,6 +6,7 @@ import _thread
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -323,11 +324,15 @@ def test_ctrl_c_ends_at_once_and_keeps_what_came():
         if len(kept) == 5:  # the others will never come
             threading.Timer(0.3, interrupt).start()
 
-    with served(lambda body, n: echo(body, n) if n < 5 else SILENCE) as stub:
-        engine = Endpoint("tiny", base_url=stub.url, concurrency=3)
-        with closing(engine), pytest.raises(KeyboardInterrupt):
-            engine.answer(requests_of(20), keep)
-        assert time.monotonic() - began[0] < 4
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process of pytest-xdist ignores it
+    try:
+        with served(lambda body, n: echo(body, n) if n < 5 else SILENCE) as stub:
+            engine = Endpoint("tiny", base_url=stub.url, concurrency=3)
+            with closing(engine), pytest.raises(KeyboardInterrupt):
+                engine.answer(requests_of(20), keep)
+            assert time.monotonic() - began[0] < 4
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert len(kept) == 5
     assert not [thread for thread in threading.enumerate() if thread.name == "endpoint"]
 
