@@ -15,6 +15,8 @@ LEAST_SEEDS = 10
 """With fewer seeds there is no verdict. With five, a two-sided Wilcoxon test cannot go below p = .0625."""
 GAP_MARGIN = 0.5
 """The largest growth of the overfitting gap, in points, of an arm that generalises, with 95 % confidence."""
+LEVEL = 0.05
+"""The probability of a verdict, over all arms of a table, if no arm has an effect."""
 RESAMPLES = 2000
 
 
@@ -174,12 +176,14 @@ class Comparison:
     """Of macro-F1, see `hierarchical_bootstrap`."""
     wilcoxon: float
     adjusted: float
-    """The p of the t-interval after Holm, over the arms of the table."""
+    """The p of the t-interval after Holm, over the arms of the table. In a suite with looks it is counted for them."""
+    judged: bool = True
+    """Whether the seeds are those of a look, if the suite has looks."""
 
     @property
     def verdict(self) -> str:
-        """The result in words; see `verdict`."""
-        return verdict(self.f1, self.adjusted, self.gap_upper, self.seeds)
+        """The result in words; see `verdict`. Empty between two looks."""
+        return verdict(self.f1, self.adjusted, self.gap_upper, self.seeds) if self.judged else ""
 
 
 def verdict(f1: Interval, adjusted: float, gap_upper: float, seeds: int) -> str:
@@ -211,7 +215,7 @@ def verdict(f1: Interval, adjusted: float, gap_upper: float, seeds: int) -> str:
     """
     if seeds < LEAST_SEEDS:
         return ""
-    if adjusted > 0.05 or f1.low <= 0 <= f1.high:
+    if adjusted > LEVEL or f1.low <= 0 <= f1.high:
         return "no evidence"
     if f1.high < 0:
         return "hurts"

@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 
 from benchmarks.grid.arms import built_in
+from benchmarks.report.looks import boundary, reached, total_error
 from benchmarks.report.significance import (
     LEAST_SEEDS,
+    LEVEL,
     Comparison,
     Interval,
     hierarchical_bootstrap,
     holm,
     paired_interval,
     upper_bound,
+    verdict,
     wilcoxon,
 )
 from benchmarks.results import Record, Results, unpacked
@@ -139,6 +142,11 @@ class GroupResults:
         """The name of the group in tables."""
         return " · ".join(self.key)
 
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of seeds at which the suite is judged; empty for a suite that is judged once."""
+        return tuple(self.results.suite.get("looks") or ())
+
     def arm(self, name: str) -> ArmResults | None:
         """Return an arm by its name, or None if the group does not have it."""
         return next((arm for arm in self.arms if arm.name == name), None)
@@ -189,27 +197,53 @@ class GroupResults:
         """
         if other is None:
             return {}
-        pairs = {
-            arm.name: (arm, [seed for seed in arm.seeds if seed in other.cells])
-            for arm in self.arms
-            if arm is not other
-        }
-        pairs = {name: (arm, seeds) for name, (arm, seeds) in pairs.items() if len(seeds) > 1}
-        f1 = {n: paired_interval(a.values(f1_on_test, s), other.values(f1_on_test, s)) for n, (a, s) in pairs.items()}
-        adjusted = dict(zip(f1, holm([interval.p for interval in f1.values()]), strict=True))
         comparisons = {}
-        for name, (arm, seeds) in pairs.items():
+        for arm, seeds, f1, adjusted in self._f1_against(other):
             own, others = arm.values(gap, seeds), other.values(gap, seeds)
-            comparisons[name] = Comparison(
+            comparisons[arm.name] = Comparison(
                 seeds=len(seeds),
-                f1=f1[name],
-                gap=paired_interval(own, others),
-                gap_upper=upper_bound(own, others),
+                f1=f1,
+                gap=paired_interval(own, others, confidence=1 - self._level(LEVEL)),
+                gap_upper=upper_bound(own, others, confidence=1 - self._level(2 * LEVEL) / 2),
                 bootstrap=self._bootstrap(arm, other, seeds),
                 wilcoxon=wilcoxon(arm.values(f1_on_test, seeds), other.values(f1_on_test, seeds)),
-                adjusted=adjusted[name],
+                adjusted=adjusted,
+                judged=not self.looks or len(seeds) in self.looks,
             )
         return comparisons
+
+    def decided(self) -> dict[str, int]:
+        """Return the arms whose comparison with `none` is decided at a look, and the number of seeds there.
+
+        Empty for a suite without looks.
+        """
+        base = self.arm(BASE)
+        if base is None or not self.looks:
+            return {}
+        return {
+            arm.name: len(seeds)
+            for arm, seeds, f1, adjusted in self._f1_against(base)
+            if len(seeds) in self.looks and verdict(f1, adjusted, 0.0, len(seeds)) not in ("", "no evidence")
+        }
+
+    def _f1_against(self, other: ArmResults) -> list[tuple[ArmResults, list[int], Interval, float]]:
+        """Return the arms that share two seeds with another one, these seeds, the change of F1, and its p after Holm.
+
+        In a suite with looks, the seeds are those of the last look that both have reached; before the first look, all.
+        """
+        found = []
+        for arm in self.arms:
+            seeds = [seed for seed in arm.seeds if seed in other.cells]
+            seeds = list(range(reached(self.looks, seeds))) or seeds
+            if arm is not other and len(seeds) > 1:
+                values = (one.values(f1_on_test, seeds) for one in (arm, other))
+                found.append((arm, seeds, paired_interval(*values, confidence=1 - self._level(LEVEL))))
+        adjusted = holm([total_error(f1.p, self.looks) if self.looks else f1.p for _, _, f1 in found])
+        return [(arm, seeds, f1, p) for (arm, seeds, f1), p in zip(found, adjusted, strict=True)]
+
+    def _level(self, error: float) -> float:
+        """Return the two-sided level of a look, so that all looks together have this error."""
+        return boundary(self.looks, error) if self.looks else error
 
     def _bootstrap(self, arm: ArmResults, other: ArmResults, seeds: Sequence[int]) -> tuple[float, float]:
         """Return the bootstrap interval over seeds and test rows."""
