@@ -35,6 +35,9 @@ OF_A_CELL = (
 )
 """Settings of a training that a suite may not set for all arms. The grid, the arms or the command line set them."""
 
+LATER = ("looks",)
+"""Settings that came after the first results. Where they are not set, folders of older results can go on."""
+
 Names = Annotated[list[str], Field(min_length=1)]
 
 
@@ -58,6 +61,9 @@ class Suite(Settings):
     """Names, or ``{name: {…}}`` in the form of `benchmarks/grid/arms.yaml`."""
     seeds: Annotated[int, Field(ge=1)] = 10
     """The number of seeds, from 0 on."""
+    looks: list[Annotated[int, Field(ge=10)]] | None = None
+    """The numbers of seeds at which the suite is judged, ascending; the last is `seeds`. Arms that are decided at a
+    look get no more seeds: see `benchmarks.report.looks`. By default it is judged once, at the end."""
     training: dict[str, Any] = {}  # noqa: RUF012
     """Settings of `classifiers.TrainConfig` for all arms. `epochs` counts passes through the rows of the arm `none`."""
     evaluations: Annotated[int, Field(ge=1)] = 4
@@ -70,6 +76,10 @@ class Suite(Settings):
             raise InputError(problems(error, Suite, f"The suite {values.get('name', '')!r}")) from None
         for name in (*(task.name for task in self.tasks), *(self.tests or ())):
             check_name(name)
+        if self.looks is not None and (self.looks != sorted(set(self.looks)) or self.looks[-1:] != [self.seeds]):
+            raise InputError(
+                f"The suite {self.name!r}: 'looks' must ascend and end with 'seeds', {self.seeds}. Got {self.looks}."
+            )
         taken = [name for name in OF_A_CELL if name in self.training]
         if taken:
             raise InputError(
@@ -80,7 +90,9 @@ class Suite(Settings):
     @property
     def identity(self) -> dict[str, Any]:
         """What must stay the same in a folder of results. Arms, seeds, encoders, heads and losses may be added."""
-        return self.model_dump(mode="json", exclude={"description", "arms", "seeds", "encoders", "heads", "losses"})
+        identity = self.model_dump(mode="json", exclude={"description", "arms", "seeds", "encoders", "heads", "losses"})
+        defaults = {name: Suite.model_fields[name].default for name in LATER}
+        return {name: value for name, value in identity.items() if name not in LATER or value != defaults[name]}
 
     def changed(self, tasks: Sequence[str], encoders: Sequence[str]) -> Suite:
         """Return the suite with other tasks, drawn in the same way, or other encoders, if any are given."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from augment.errors import counted
+from benchmarks.report.looks import rule
 from benchmarks.report.paper_numbers import of_the_paper
 from benchmarks.report.significance import Comparison, Interval
 from benchmarks.report.summary import (
@@ -312,6 +313,9 @@ def cell_rows(results: Results) -> Table:
 def conclusions(group: GroupResults) -> list[str]:
     """Return the conclusions from a group's numbers, in sentences."""
     sentences = []
+    if group.looks:
+        stopped = [f"{name} at {seeds}" for name, seeds in group.decided().items() if seeds < group.looks[-1]]
+        sentences.append(f"{rule(group.looks)} Decided early: {', '.join(stopped) or 'none of them'}.")
     verdicts: dict[str, list[str]] = {}
     for name, comparison in group.against_base.items():
         verdicts.setdefault(comparison.verdict, []).append(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Collection, Sequence
 from functools import lru_cache
@@ -50,7 +51,7 @@ def total_error(level: float, looks: Sequence[int]) -> float:
     sums = points * reach
     mass = weights * reach * stats.norm.pdf(sums, scale=math.sqrt(looks[0]))
     error = level
-    for before, now in zip(looks[:-1], looks[1:], strict=True):
+    for before, now in itertools.pairwise(looks):
         step, reach = math.sqrt(now - before), z * math.sqrt(now)
         beyond = stats.norm.sf(reach - sums, scale=step) + stats.norm.cdf(-reach - sums, scale=step)
         error += float(mass @ beyond)
@@ -86,6 +87,19 @@ def boundary(looks: tuple[int, ...], error: float = LEVEL) -> float:
         return error
     found: float = optimize.brentq(lambda level: total_error(level, looks) - error, error / (2 * len(looks)), error)
     return found
+
+
+def rule(looks: Sequence[int]) -> str:
+    """Return the rule of looks in words.
+
+    Examples
+    --------
+    >>> rule([10, 20])
+    'Judged at 10 and 20 seeds, each time at p ≤ .029 (Pocock) after Holm. A decided arm gets no more seeds.'
+    """
+    at = " and ".join(filter(None, (", ".join(map(str, looks[:-1])), str(looks[-1]))))
+    level = f"{boundary(tuple(looks)):.3f}".removeprefix("0")
+    return f"Judged at {at} seeds, each time at p ≤ {level} (Pocock) after Holm. A decided arm gets no more seeds."
 
 
 def reached(looks: Sequence[int], seeds: Collection[int]) -> int:

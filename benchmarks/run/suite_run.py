@@ -16,6 +16,8 @@ from benchmarks.grid import suite as suites
 from benchmarks.grid.arms import BUILT_IN, Arm, load_mapping, resolve
 from benchmarks.grid.suite import Cell, Suite
 from benchmarks.grid.tasks import TaskData
+from benchmarks.report.looks import rule
+from benchmarks.report.summary import groups
 from benchmarks.results import FILE, Record, Results, RunRecord, appending, read
 from benchmarks.run.runner import run
 
@@ -57,7 +59,7 @@ class SuiteRun:
 
     def notes(self) -> list[str]:
         """Return what a reader of the results should know of the tasks, one line each."""
-        lines = []
+        lines = [rule(self.suite.looks)] if self.suite.looks else []
         for number, task in enumerate(self.data):
             lines += task.draw_notes
             present: dict[str, set[int]] = {}
@@ -133,6 +135,11 @@ def plan_suite(
     if data_dir is not None and not data_dir.is_dir():
         raise InputError(f"{data_dir}: there is no such folder. Give the one that holds sst3, dynasent-v1.1, ….")
     suite = suites.read(name).changed(tasks, encoders)
+    if suite.looks and (seeds or 0) > suite.seeds:
+        raise InputError(
+            f"The suite {suite.name!r} is judged for the last time at {suite.seeds} seeds. Got {seeds} seeds; give"
+            " fewer, or a suite with other 'looks'."
+        )
     chosen = resolve(arms or suite.arms, {} if arm_file is None else load_mapping(arm_file))
     data = suites.load_tasks(suite, data_dir, layout)
     cells = list(suites.cells(suite, data, chosen, seeds=seeds or suite.seeds, device=device))
@@ -210,18 +217,38 @@ def run_suite(
             for test, rows in task.tests.items():
                 appender.add_test(rows.fingerprint, test, rows.labels)
         threads = max(1, (os.cpu_count() or 1) // plan.jobs)
+        failed: list[Record] = []
         with watch(plan.cells, results) as on_cell:
-            failed = run(
-                plan.cells,
-                plan.data,
-                results,
-                appender,
-                plan.folder,
-                jobs=plan.jobs,
-                threads=threads,
-                on_cell=on_cell,
-            )
+            later = list(plan.cells)
+            for look in plan.suite.looks or [1 + max(cell.seed for cell in later)]:
+                now = [cell for cell in later if cell.seed < look]
+                later = [cell for cell in later if cell.seed >= look]
+                failed += run(
+                    now,
+                    plan.data,
+                    results,
+                    appender,
+                    plan.folder,
+                    jobs=plan.jobs,
+                    threads=threads,
+                    on_cell=_with_later(on_cell, later),
+                )
+                decided = {group.key: group.decided() for group in groups(results)} if later else {}
+                for key, arms in decided.items():
+                    if arms:
+                        log(f"{' · '.join(key)}: decided, so that they get no more seeds: {', '.join(arms)}.")
+                later = [cell for cell in later if cell.arm.name not in decided.get(cell.group, {})]
     return failed, results
+
+
+def _with_later(on_cell: Watch, later: Sequence[Cell]) -> Watch:
+    """Return a watch that counts the cells of later looks among those that are left."""
+
+    def watch(record: Record, left: Sequence[Cell], seconds: float | None) -> None:
+        all_left = [*left, *later]
+        on_cell(record, all_left, seconds * len(all_left) / len(left) if seconds and left else seconds)
+
+    return watch
 
 
 def _default_jobs(device: str) -> int:

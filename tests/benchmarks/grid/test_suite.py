@@ -151,6 +151,8 @@ def test_ones_own_arms_and_the_strategies_of_plugins_are_found(monkeypatch):
         ({"tasks": [{"name": "sst3", "pool": "left-out"}]}, "draws no rows, so that none are left for the pool"),
         ({"sedes": 3}, "has no key 'sedes'.*Did you mean 'seeds'"),
         ({"seeds": 0}, "'seeds' must be 1 or more"),
+        ({"seeds": 20, "looks": [10]}, "'looks' must ascend and end with 'seeds', 20. Got"),
+        ({"seeds": 20, "looks": [5, 20]}, "'looks.*' must be 10 or more"),
         ({"arms": ["fil-mask"]}, "There is no arm 'fil-mask'"),
         ({"arms": ["focl"]}, "There is no arm 'focl'.*Did you mean 'focal'"),
         ({"arms": ["none", "none"]}, "The arm 'none' is named twice"),
