@@ -25,7 +25,7 @@ GOOD = "#3a9a5b"
 FURTHER = ("#8c6bb1", "#b59b2f", "#3fa7b5", "#96594a", "#c75f9b")
 """Colours of the classes after the fourth."""
 MARKS = "osD^vP*Xh<>pd8"
-FILE = re.compile(r"(plane|classes|grid|curves-\d+)-\d+(-.*)?\.png")
+FILE = re.compile(r"(plane|classes|grid|map|curves-\d+)-\d+(-.*)?\.png")
 """The pattern of the names of figure files."""
 
 

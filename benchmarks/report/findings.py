@@ -9,6 +9,7 @@ from typing import Any
 
 from augment.errors import counted
 from benchmarks.report.looks import rule
+from benchmarks.report.over_tasks import best_without_rows, models, over_tasks
 from benchmarks.report.paper_numbers import of_the_paper
 from benchmarks.report.significance import Comparison, Interval
 from benchmarks.report.summary import (
@@ -62,6 +63,12 @@ MEASURES_NOTE = (
     "Accuracy, NLL (nats) and ECE on the task's own test rows. Rows made and rejected are of all sets of a training "
     "together. Seconds are of a whole cell with its tests; those of arms in feature space are without the fine- "
     "tuning that they share, and the first of them to run turns the texts into features for the others, too."
+)
+SUMMARY_NOTE = (
+    "Mean changes over the tasks, in points, with 95 % intervals. “macro-F1” and “gap” are of exactly these tasks: the "
+    "mean over tasks of each seed, then paired by seed. Draws of several sizes of one data set count as one task. "
+    "“on tasks like these” is the mean gain in macro-F1 over all tasks of this kind: its interval counts how much the "
+    "tasks differ. “spread” is the standard deviation of the true gains between tasks."
 )
 Table = tuple[list[str], list[list[Any]]]
 """The headings and cells of a table."""
@@ -199,6 +206,57 @@ def _elsewhere(group: GroupResults, base: str, arms: Iterable[str]) -> Table | N
         return None
     rows = [[name, *(_interval(group.change(name, base, _f1_on(test))) for test in tests)] for name in arms]
     return ["arm", *tests], rows
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The mean gains over the tasks of a suite, against one arm."""
+
+    model: str
+    """Encoder, head and loss."""
+    reference: str
+    why: str
+    """The reason for the reference; may be empty."""
+    table: Table
+
+
+def summaries(groups: Sequence[GroupResults]) -> list[Summary]:
+    """Return the mean gains of each encoder, head and loss that has several tasks.
+
+    They are against `none`, and against the arm without new rows that is best over all tasks on validation rows.
+    """
+    found = []
+    for model, own in models(groups).items():
+        best = best_without_rows(own)
+        references = [(BASE, "")]
+        references += [(best, "the best arm without new rows, chosen on validation rows")] if best else []
+        for reference, why in dict(references).items() if len(own) > 1 else ():
+            rows = [
+                [
+                    gain.arm,
+                    len(gain.tasks),
+                    gain.seeds,
+                    _interval(gain.f1),
+                    _p(gain.adjusted),
+                    _interval(gain.gap),
+                    _interval(gain.elsewhere.mean if gain.elsewhere else None),
+                    _number(gain.elsewhere.spread if gain.elsewhere else None),
+                ]
+                for gain in over_tasks(own, reference)
+            ]
+            if rows:
+                headings = [
+                    "arm",
+                    "tasks",
+                    "seeds",
+                    "macro-F1",
+                    "p, Holm",
+                    "gap",
+                    "on tasks like these",
+                    "spread",
+                ]
+                found.append(Summary(" · ".join(model), reference, why, (headings, rows)))
+    return found
 
 
 def measures(group: GroupResults) -> Table:

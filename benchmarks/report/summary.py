@@ -203,8 +203,8 @@ class GroupResults:
             comparisons[arm.name] = Comparison(
                 seeds=len(seeds),
                 f1=f1,
-                gap=paired_interval(own, others, confidence=1 - self._level(LEVEL)),
-                gap_upper=upper_bound(own, others, confidence=1 - self._level(2 * LEVEL) / 2),
+                gap=paired_interval(own, others, confidence=1 - self.level()),
+                gap_upper=upper_bound(own, others, confidence=1 - self.level(2 * LEVEL) / 2),
                 bootstrap=self._bootstrap(arm, other, seeds),
                 wilcoxon=wilcoxon(arm.values(f1_on_test, seeds), other.values(f1_on_test, seeds)),
                 adjusted=adjusted,
@@ -237,11 +237,11 @@ class GroupResults:
             seeds = list(range(reached(self.looks, seeds))) or seeds
             if arm is not other and len(seeds) > 1:
                 values = (one.values(f1_on_test, seeds) for one in (arm, other))
-                found.append((arm, seeds, paired_interval(*values, confidence=1 - self._level(LEVEL))))
+                found.append((arm, seeds, paired_interval(*values, confidence=1 - self.level())))
         adjusted = holm([total_error(f1.p, self.looks) if self.looks else f1.p for _, _, f1 in found])
         return [(arm, seeds, f1, p) for (arm, seeds, f1), p in zip(found, adjusted, strict=True)]
 
-    def _level(self, error: float) -> float:
+    def level(self, error: float = LEVEL) -> float:
         """Return the two-sided level of a look, so that all looks together have this error."""
         return boundary(self.looks, error) if self.looks else error
 

@@ -17,6 +17,7 @@ from benchmarks.report.findings import (
     GAP_NOTE,
     MEASURES_NOTE,
     NOTES,
+    SUMMARY_NOTE,
     TABLE_NOTE,
     VERDICTS,
     Table,
@@ -30,7 +31,10 @@ from benchmarks.report.findings import (
     opponents,
     overview,
     published,
+    summaries,
 )
+from benchmarks.report.map_figure import map_figure
+from benchmarks.report.over_tasks import models
 from benchmarks.report.summary import GroupResults, groups
 from benchmarks.results import FILE, Results
 
@@ -68,7 +72,7 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
     if against is not None and against not in names:
         close = did_you_mean(against, names) or f" There are: {', '.join(names)}."
         raise InputError(f"{results.path}: no cell of an arm {against!r} is done.{close}")
-    drawn = list(_figures(results, all_groups))
+    drawn = [*_maps(all_groups), *_figures(results, all_groups)]
     try:
         (folder / FIGURES).mkdir(parents=True, exist_ok=True)
         pictures = [figure.write(folder / FIGURES) for _, figure in drawn]
@@ -88,6 +92,13 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another folder as `out`.") from None
     return [*(folder / name for name in texts), *pictures]
+
+
+def _maps(all_groups: Sequence[GroupResults]) -> Iterator[tuple[None, Figure]]:
+    """Yield the map of each encoder, head and loss whose tasks have several sizes."""
+    for number, own in enumerate(models(all_groups).values()):
+        if (drawn := map_figure(own, f"map-{number}")) is not None:
+            yield None, drawn
 
 
 def _figures(results: Results, all_groups: Sequence[GroupResults]) -> Iterator[tuple[GroupResults | None, Figure]]:
@@ -144,7 +155,10 @@ def _html(
         name=results.suite.get("name", ""),
         environments=environments(results),
         sections=sections,
-        grids=[Markup(figure.svg()) for of, figure in drawn if of is None],
+        maps=[Markup(figure.svg()) for of, figure in drawn if of is None and _is_map(figure)],
+        summaries=summaries(all_groups),
+        summary_note=SUMMARY_NOTE,
+        grids=[Markup(figure.svg()) for of, figure in drawn if of is None and not _is_map(figure)],
         failed=_failed(results),
         source=FILE,
         verdicts=VERDICTS,
@@ -163,6 +177,13 @@ def _markdown(
 ) -> str:
     """Return the report as Markdown, with links to its figures."""
     lines = [f"# Benchmark {results.suite.get('name', '')}", ""]
+    over = summaries(all_groups)
+    lines += ["## Over the tasks", ""] if over else []
+    lines += [f"![{figure.label}]({FIGURES}/{figure.name}.png)\n" for of, figure in drawn if _is_map(figure)]
+    for one in over:
+        lines += [f"### {one.model}, against " + ", ".join(filter(None, (one.reference, one.why))), ""]
+        lines += _md_table(one.table)
+    lines += [SUMMARY_NOTE, ""] if over else []
     for group in all_groups:
         rows = group.arms[0].any["rows"]
         own = [figure for of, figure in drawn if of is group]
@@ -196,7 +217,7 @@ def _markdown(
         lines += [f"![{f.label}]({FIGURES}/{f.name}.png)" for f in own if f.name.startswith("curves")]
         lines += [""]
     for of, figure in drawn:
-        if of is None:
+        if of is None and not _is_map(figure):
             lines += [f"![{figure.label}]({FIGURES}/{figure.name}.png)", ""]
     if failed := _failed(results):
         lines += ["## Cells that failed", "", *(f"- {line}" for line in failed), ""]
@@ -204,6 +225,10 @@ def _markdown(
     lines += [" ".join(NOTES), ""]
     lines += ["## With what", "", *(f"- {sentence}" for sentence in environments(results)), ""]
     return "\n".join(lines)
+
+
+def _is_map(figure: Figure) -> bool:
+    return figure.name.startswith("map")
 
 
 def _latex(group: GroupResults) -> str:

@@ -18,7 +18,7 @@ from benchmarks.cli.entry import main
 from benchmarks.report.comparison import compare
 from benchmarks.report.figures import curves, plane
 from benchmarks.report.findings import about_rows, conclusions, opponents, overview
-from benchmarks.report.summary import f1_on_test, gap, groups, last_gap, rare_f1
+from benchmarks.report.summary import GroupResults, f1_on_test, gap, groups, last_gap, rare_f1
 from benchmarks.report.writing import write
 from benchmarks.results import RunRecord, appending, packed
 from classifiers.metrics import scores
@@ -353,6 +353,30 @@ def test_tables_for_programs_hold_every_arm_and_every_cell(report):
     latex = (folder / "report.tex").read_text()
     assert "own\\_arm" in latex
     assert latex.count("\\\\") == 1 + len(EFFECTS)
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_several_tasks_have_a_summary_and_several_sizes_a_map(tmp_path, monkeypatch):
+    monkeypatch.setattr(GroupResults, "_bootstrap", lambda *compared: (0.0, 0.0))  # it takes longest
+    for task in ("sst3", "airline"):
+        for size in (5, 20):
+            drawn = {"task": {"name": task, "per_class": size}}
+            with appending(tmp_path) as (_, appender):
+                appender.begin(RunRecord({"name": "few", "training": {}}, {"own.yaml": "0123"}, {}))
+                appender.add_test("sst3", "sst3", tuple(CLASSES[code] for code in truths("sst3")))
+                for seed in range(10):
+                    for arm in ("none", "crt", "fillmask-cure"):
+                        one = cell(arm, seed, tests=("sst3",), draw=size, task=f"{task}, {size} a class")
+                        appender.add_cell(one | {"drawn": drawn})
+    write(results.read(tmp_path), tmp_path)
+    text = (tmp_path / "report.md").read_text().split("\n## ")[1]
+    assert text.startswith("Over the tasks")
+    assert "### mini · linear · cross-entropy, against crt, the best arm without new rows" in text
+    assert re.search(r"\| fillmask-cure \| 2 \| 10 \| \+\d+\.\d \(\+\d.*\| <\.001 \|", text)
+    assert (tmp_path / "figures" / "map-0.png").exists()
+    page = (tmp_path / "report.html").read_text()
+    assert "<h2>Over the tasks</h2>" in page
+    assert page.count("Gain over crt against rows of each class") == 1
 
 
 def test_cells_that_failed_stand_in_the_report(tmp_path):
