@@ -9,7 +9,7 @@ from typing import Any
 
 from augment.errors import counted
 from benchmarks.report.looks import rule
-from benchmarks.report.over_tasks import best_without_rows, models, over_tasks
+from benchmarks.report.over_tasks import best_without_rows, data_set, models, over_tasks
 from benchmarks.report.paper_numbers import of_the_paper
 from benchmarks.report.significance import Comparison, Interval
 from benchmarks.report.summary import (
@@ -221,7 +221,7 @@ class Summary:
 
 
 def summaries(groups: Sequence[GroupResults]) -> list[Summary]:
-    """Return the mean gains of each encoder, head and loss that has several tasks.
+    """Return the mean gains of each encoder, head and loss that has tasks of several data sets.
 
     They are against `none`, and against the arm without new rows that is best over all tasks on validation rows.
     """
@@ -230,7 +230,7 @@ def summaries(groups: Sequence[GroupResults]) -> list[Summary]:
         best = best_without_rows(own)
         references = [(BASE, "")]
         references += [(best, "the best arm without new rows, chosen on validation rows")] if best else []
-        for reference, why in dict(references).items() if len(own) > 1 else ():
+        for reference, why in dict(references).items() if len({*map(data_set, own)}) > 1 else ():
             rows = [
                 [
                     gain.arm,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -140,7 +141,6 @@ def hierarchical_bootstrap(
     low, high : float
         In points of macro-F1, of arm − other.
     """
-    rng = np.random.Generator(np.random.Philox(key=np.array([0, 0], np.uint64)))
     rows, seeds = len(truth[0]), len(truth)
     differences = np.empty(resamples)
     # F1 needs only sums over rows. So a resample is a product with the number of times that each row was drawn.
@@ -150,13 +150,13 @@ def hierarchical_bootstrap(
             counted[:, i, j] = np.stack([_one_hot(t, classes), _one_hot(p, classes), _one_hot(t, classes)], axis=1)
             counted[t != p, i, j, 0] = 0
     both = counted.reshape(rows, -1)
-    for start in range(0, resamples, 100):
-        count = min(100, resamples - start)
-        weights = rng.multinomial(rows, np.full(rows, 1 / rows), size=count).astype(np.float32)
-        f1 = _macro_f1((weights @ both).reshape(count, 2, seeds, 3, classes))
-        drawn = rng.integers(seeds, size=(count, seeds))
+    done = 0
+    for weights, drawn in _resampled(rows, seeds, resamples):
+        count = len(weights)
+        f1 = _macro_f1((weights.astype(np.float32) @ both).reshape(count, 2, seeds, 3, classes))
         paired = (f1[:, 0] - f1[:, 1])[np.arange(count)[:, None], drawn]
-        differences[start : start + count] = 100 * paired.mean(axis=1)
+        differences[done : done + count] = 100 * paired.mean(axis=1)
+        done += count
     low, high = np.quantile(differences, [0.5 - confidence / 2, 0.5 + confidence / 2])
     return float(low), float(high)
 
@@ -230,6 +230,21 @@ def _differences(arm: Sequence[float], other: Sequence[float]) -> np.ndarray:
             f"A paired comparison needs two or more seeds, the same for both. Got {len(first)} and {len(second)}."
         )
     return first - second
+
+
+@lru_cache(maxsize=4)
+def _resampled(rows: int, seeds: int, resamples: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return how often each test row was drawn, (c, rows), and which seeds, (c, seeds), in parts of 100 resamples.
+
+    They are the same for every comparison, and drawing them takes longer than all else.
+    """
+    rng = np.random.Generator(np.random.Philox(key=np.array([0, 0], np.uint64)))
+    drawn = []
+    for start in range(0, resamples, 100):
+        count = min(100, resamples - start)
+        times = rng.multinomial(rows, np.full(rows, 1 / rows), size=count).astype(np.uint8)
+        drawn.append((times, rng.integers(seeds, size=(count, seeds))))
+    return drawn
 
 
 def _one_hot(codes: np.ndarray, width: int) -> np.ndarray:

@@ -178,8 +178,8 @@ def _markdown(
     """Return the report as Markdown, with links to its figures."""
     lines = [f"# Benchmark {results.suite.get('name', '')}", ""]
     over = summaries(all_groups)
-    lines += ["## Over the tasks", ""] if over else []
-    lines += [f"![{figure.label}]({FIGURES}/{figure.name}.png)\n" for of, figure in drawn if _is_map(figure)]
+    maps = [f"![{figure.label}]({FIGURES}/{figure.name}.png)\n" for of, figure in drawn if _is_map(figure)]
+    lines += ["## Over the tasks", "", *maps] if over or maps else []
     for one in over:
         lines += [f"### {one.model}, against " + ", ".join(filter(None, (one.reference, one.why))), ""]
         lines += _md_table(one.table)
