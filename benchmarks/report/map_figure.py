@@ -27,8 +27,9 @@ MOST_ARMS = 6
 """The largest number of lines, without the ceiling."""
 SHOWN = 4
 """The number of lines that are chosen where none are named."""
-STYLES = (("#d55e00", "o"), ("#2f7fc1", "s"), ("#009e73", "^"), ("#cc79a7", "D"), ("#e69f00", "v"), ("#56b4e9", "P"))
-"""Colours and marks of the lines. People with any kind of colour vision can tell them apart, on white and on black."""
+STYLES = (("#d55e00", "o"), ("#2f7fc1", "s"), ("#009e73", "^"), ("#cc79a7", "D"), ("#b58900", "v"), ("#8a6fd1", "P"))
+"""Colours and marks of the lines. Their contrast is 3 or more on white and on black,
+and the marks and the names at the ends tell them apart without colours."""
 STYLE = "<style>svg{color:#1f2328}@media(prefers-color-scheme:dark){svg{color:#e6edf3}}</style>"
 """The colour of the text in a file, which a page does not set for it."""
 Line = dict[int, Interval]
