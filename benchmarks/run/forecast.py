@@ -1,15 +1,20 @@
-"""The time that cells take: `work` counts it in forward passes, `estimated` in seconds, and `Pace` while they run."""
+"""The time that cells take: `work` counts what models do, `estimated` gives seconds, and `Pace` goes by results."""
 
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from statistics import mean
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from augment.generation.budget import rows_to_make
+from augment.models.length_batches import LENGTH_STEP
 from benchmarks.grid.arms import Arm
 from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.suite import Cell
@@ -17,19 +22,58 @@ from benchmarks.grid.tasks import TaskData
 from benchmarks.results import Record, Results
 from classifiers.config import Redraw, Static, TrainConfig
 
-# All were measured with the bundled model on two cores.
-TRAINED = 3
-"""Forward passes that a row costs in a training step."""
-MADE = 4
-"""Forward passes of the masked language model for each row that fill-mask makes."""
-MADE_GUARDED = 8
-"""The same with guards: they read each row, and others are made for those that they reject."""
+MADE = 2
+"""Forward passes of the masked language model for each row that fill-mask makes, measured with the bundled model."""
+MADE_GUARDED = 20
+"""The same with guards: they read each row, others are made for those that they reject, and a teacher is trained."""
 START = 8.0
 """Seconds that a process takes to load its libraries, once."""
-EACH_CELL = 1.0
-"""Seconds that a cell takes besides its passes: models are loaded, and baselines and heads are fitted."""
+EACH_CELL = 1.5
+"""Seconds that a cell takes besides its models' work: models are loaded, and baselines and heads are fitted."""
 MASKED_LM = "mini"
 """The model of fill-mask if an arm names none."""
+SAMPLE = 500
+"""The most texts of a kind whose tokens are counted."""
+SMALL, LARGE = (8, 16), (32, 32)
+"""Rows and tokens of each row of the two batches whose training steps are timed."""
+TIMED = 6
+"""Steps of each kind that are timed. The fastest counts, so that a short burst of another program does not."""
+
+
+class Load(NamedTuple):
+    """What a model does."""
+
+    steps: float = 0
+    """Training steps."""
+    trained: float = 0
+    """Tokens in these steps, padding included."""
+    read: float = 0
+    """Tokens in forward passes without gradients, padding included."""
+
+    def plus(self, other: Load) -> Load:
+        """Return both together."""
+        return Load(*(own + more for own, more in zip(self, other, strict=True)))
+
+
+class Speed(NamedTuple):
+    """The seconds of a model for a unit of each part of a `Load`, while as many cells as usual run beside it."""
+
+    step: float
+    trained: float
+    read: float
+
+    def seconds(self, load: Load) -> float:
+        """Return the seconds of a load."""
+        return sum(each * number for each, number in zip(self, load, strict=True))
+
+
+class Tokens(NamedTuple):
+    """The lengths of a task's texts, in tokens of one model."""
+
+    train: np.ndarray
+    """Of training rows; int64, (n,). A sample is enough."""
+    held_out: float
+    """The mean padded length of validation and test rows."""
 
 
 class Pace:
@@ -63,18 +107,28 @@ class Pace:
         Returns
         -------
         float or None
-            An arm without a finished cell takes the mean of the others.
+            An arm without a finished cell takes the mean of the others of its group. A group without one takes the mean
+            of those with the same encoder and head, or else of all.
         """
         if not self.seconds:
             return None
-        typical = mean(mean(times) for times in self.seconds.values())
 
         def expected(cell: Cell) -> float:
-            known = self.seconds.get((*cell.group, cell.arm.name), [typical])
-            return mean(known) if cell.arm.model == "encoder" else 0.0
+            if cell.arm.model != "encoder":
+                return 0.0
+            alike: tuple[Callable[[tuple[str, ...]], bool], ...] = (
+                lambda where: where == (*cell.group, cell.arm.name),
+                lambda where: where[:4] == cell.group,
+                lambda where: where[1:3] == (cell.encoder, cell.head),
+                lambda where: True,
+            )
+            return next(mean(known) for fits in alike if (known := self._means(fits)))
 
         begun = [max(0.0, expected(cell) - passed) for cell, passed in running]
         return max([(sum(map(expected, waiting)) + sum(begun)) / self.jobs, *begun])
+
+    def _means(self, fits: Callable[[tuple[str, ...]], bool]) -> list[float]:
+        return [mean(times) for where, times in self.seconds.items() if fits(where)]
 
 
 def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results, jobs: int) -> float:
@@ -99,20 +153,24 @@ def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results,
     by_pace = pace.left(left)
     if by_pace is not None:
         return by_pace + (START if left else 0.0)
-    passes = work(left, data)
-    rates = {model: _rows_per_second(model, left[0].config.device, data) for model in passes}
-    return seconds(passes, rates, len(left), jobs)
+    tokens, speeds = {}, {}
+    used = sorted({(model, cell.task) for cell in left for model in _models(cell, data[cell.task])})
+    for model in sorted({model for model, _ in used}):
+        tasks = [task for known, task in used if known == model]
+        speeds[model], counted = _measured(model, left[0].config, [data[task] for task in tasks], jobs)
+        tokens |= {(model, task): of_task for task, of_task in zip(tasks, counted, strict=True)}
+    return seconds(work(left, data, tokens), speeds, len(left), jobs)
 
 
-def seconds(passes: Mapping[str, float], rates: Mapping[str, float], cells: int, jobs: int) -> float:
+def seconds(loads: Mapping[str, Load], speeds: Mapping[str, Speed], cells: int, jobs: int) -> float:
     """Return the seconds that cells take.
 
     Parameters
     ----------
-    passes : mapping of str to float
-        Forward passes of rows, by model.
-    rates : mapping of str to float
-        Rows per second of each model when it has the whole machine.
+    loads : mapping of str to Load
+        By model.
+    speeds : mapping of str to Speed
+        Of each model.
     cells : int
         The number of cells.
     jobs : int
@@ -124,45 +182,90 @@ def seconds(passes: Mapping[str, float], rates: Mapping[str, float], cells: int,
 
     Examples
     --------
-    >>> seconds({"mini": 3000, "large": 100}, {"mini": 300, "large": 10}, cells=4, jobs=2)
-    30.0
+    >>> loads = {"mini": Load(steps=100, trained=40_000, read=20_000)}
+    >>> seconds(loads, {"mini": Speed(step=0.1, trained=4e-4, read=1e-4)}, cells=4, jobs=2)
+    25.0
     """
     if not cells:
         return 0.0
-    return START + EACH_CELL * cells / min(jobs, cells) + sum(n / rates[model] for model, n in passes.items())
+    working = sum(speeds[model].seconds(load) for model, load in loads.items())
+    return START + (EACH_CELL * cells + working) / min(jobs, cells)
 
 
-def work(cells: Sequence[Cell], data: Sequence[TaskData]) -> dict[str, float]:
-    """Return the forward passes of rows that cells take, by model. An encoder that cells share is counted once."""
-    passes: defaultdict[str, float] = defaultdict(float)
+def work(cells: Sequence[Cell], data: Sequence[TaskData], tokens: Mapping[tuple[str, int], Tokens]) -> dict[str, Load]:
+    """Return what cells take of each model. What cells share is counted once.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+    data : sequence of TaskData
+    tokens : mapping of (str, int) to Tokens
+        By model and place of the task.
+
+    Returns
+    -------
+    dict of str to Load
+    """
+    loads: defaultdict[str, Load] = defaultdict(Load)
     fine_tuned = {cell.key for cell in cells if not cell.shares_encoder}
-    with_features: set[str] = set()
+    encoded: set[tuple[str, str]] = set()
+
+    def add(model: str, load: Load) -> None:
+        loads[model] = loads[model].plus(load)
+
     for cell in cells:
-        task = data[cell.task]
-        train = task.drawn(cell.seed)[0]
-        tests = sum(map(len, task.tests.values()))
         if cell.arm.model != "encoder":
             continue
+        task = data[cell.task]
+        train, own = task.drawn(cell.seed)[0], tokens[cell.encoder, cell.task]
         if not cell.shares_encoder:
-            passes[cell.encoder] += _training(cell.config, task, train, _new_rows(cell, train)) + tests
-            made, model = _making(cell, train)
-            passes[model] += made
+            new = _new_rows(cell, train)
+            add(cell.encoder, _training(cell.config, task, train, new, own))
+            add(cell.encoder, Load(read=own.held_out * sum(map(len, task.tests.values()))))
+            passes, model = _making(cell, train)
+            if passes:
+                add(model, Load(read=passes * _padded_mean(tokens[model, cell.task].train)))
             continue
         if cell.base_key not in fine_tuned:
             fine_tuned.add(cell.base_key)
-            passes[cell.encoder] += _training(cell.base, task, train, 0)
-        if cell.base_key not in with_features:
-            with_features.add(cell.base_key)
-            passes[cell.encoder] += len(train) + len(task.validation) + tests
-    return {model: number for model, number in passes.items() if number}
+            add(cell.encoder, _training(cell.base, task, train, 0, own))
+        add(cell.encoder, _encoding(task, train, own, cell.base_key, encoded))
+    return {model: load for model, load in loads.items() if any(load)}
 
 
-def _training(config: TrainConfig, task: TaskData, train: LabelledRows, new: int) -> float:
-    """Return the passes of a training and its evaluations."""
+def _encoding(task: TaskData, train: LabelledRows, own: Tokens, encoder: str, encoded: set[tuple[str, str]]) -> Load:
+    """Return the passes of encoding a cell's rows. Rows that are in `encoded` with this encoder cost nothing."""
+    read = 0.0
+    for rows in (train, task.validation, *task.tests.values()):
+        if (encoder, rows.fingerprint) not in encoded:
+            encoded.add((encoder, rows.fingerprint))
+            read += len(rows) * (_padded_mean(own.train) if rows is train else own.held_out)
+    return Load(read=read)
+
+
+def _training(config: TrainConfig, task: TaskData, train: LabelledRows, new: int, own: Tokens) -> Load:
+    """Return the work of a training and its evaluations."""
     steps, between = config.max_steps or 0, config.evaluate_steps or 1
-    taken = steps * config.batch_size * config.gradient_accumulation * (2 if config.r_drop else 1)
-    evaluated = len(task.validation) + min(config.train_sample, len(train)) + min(config.train_sample, new)
-    return TRAINED * taken + evaluated * steps / between
+    batches = steps * config.gradient_accumulation
+    each = _tokens_of_a_batch(own.train, len(train) + new, config.batch_size) * (2 if config.r_drop else 1)
+    seen = min(config.train_sample, len(train)) + min(config.train_sample, new)
+    evaluated = len(task.validation) * own.held_out + seen * _padded_mean(own.train)
+    return Load(batches, batches * each, evaluated * steps / between)
+
+
+def _tokens_of_a_batch(lengths: np.ndarray, rows: int, batch_size: int) -> float:
+    """Return the mean number of tokens of a training batch, padding included."""
+    from classifiers.data.schedules import MEGABATCH, bucketed
+
+    rng = np.random.default_rng(0)
+    drawn = np.resize(rng.permutation(lengths), min(rows, MEGABATCH * batch_size))
+    order = drawn[bucketed(np.arange(len(drawn)), drawn, batch_size, rng)]
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    return mean(len(batch) * -(-int(batch.max()) // LENGTH_STEP) * LENGTH_STEP for batch in batches)
+
+
+def _padded_mean(lengths: np.ndarray) -> float:
+    return float(np.mean(-(-lengths // LENGTH_STEP) * LENGTH_STEP))
 
 
 def _new_rows(cell: Cell, train: LabelledRows) -> int:
@@ -196,13 +299,76 @@ def _wrong(arm: Arm) -> bool:
     return arm.rows == "wrong-label"
 
 
-def _rows_per_second(model: str, device: str, data: Sequence[TaskData]) -> float:
-    """Measure the speed of a model when it has the whole machine."""
-    from augment.models.encoder import TextEncoder
+def _models(cell: Cell, task: TaskData) -> set[str]:
+    """Return the models that a cell uses."""
+    if cell.arm.model != "encoder":
+        return set()
+    passes, model = _making(cell, task.drawn(cell.seed)[0])
+    return {cell.encoder, model} if passes else {cell.encoder}
 
-    texts = list(data[0].train.texts[:256])
-    encoder = TextEncoder(model=model, device=device)
-    encoder.encode(texts[:32])
-    start = time.perf_counter()
-    encoder.encode(texts)
-    return len(texts) / (time.perf_counter() - start)
+
+def _measured(model: str, config: TrainConfig, tasks: Sequence[TaskData], jobs: int) -> tuple[Speed, list[Tokens]]:
+    """Measure the speed of a model as cells have it: `jobs` at a time, each on its share of the cores."""
+    import torch
+
+    from augment.models.checkpoints import load_encoder
+    from classifiers.training.run import new_model
+
+    checkpoint = load_encoder(model, device=config.device)
+    longest = min(config.max_length, checkpoint.longest())
+
+    def lengths(texts: Sequence[str]) -> np.ndarray:
+        some = [texts[i] for i in np.linspace(0, len(texts) - 1, min(len(texts), SAMPLE)).astype(int)]
+        return np.array([len(ids) for ids in checkpoint.tokens(some, longest)])
+
+    tokens = []
+    for task in tasks:
+        held_out = [task.validation, *task.tests.values()]
+        means = [_padded_mean(lengths(rows.texts)) for rows in held_out]
+        tokens.append(Tokens(lengths(task.drawn(0)[0].texts), float(np.average(means, weights=[*map(len, held_out)]))))
+
+    on_gpu = checkpoint.device.type != "cpu"
+    # The processor's time of this thread: other programs do not count, which may run now and not later.
+    clock = time.perf_counter if on_gpu else time.thread_time
+    half = checkpoint.dtype if checkpoint.dtype in (torch.bfloat16, torch.float16) else None
+    plain = config.model_copy(update={"head": "linear", "pooling": "mean"})
+
+    def timed(_: int) -> Speed:
+        classifier = new_model(plain, checkpoint, ["no", "yes"])
+        optimizer = torch.optim.AdamW(classifier.parameters(), fused=True)
+
+        def loss_of(rows: int, length: int) -> torch.Tensor:
+            ids = torch.full((rows, length), checkpoint.unknown_token, device=checkpoint.device)
+            with torch.autocast(checkpoint.device.type, dtype=half, enabled=half is not None):
+                loss: torch.Tensor = classifier(ids, torch.ones_like(ids), labels=torch.zeros_like(ids[:, 0])).loss
+            return loss
+
+        def step(rows: int, length: int) -> float:
+            start = clock()
+            loss = loss_of(rows, length)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(classifier.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            loss.item()  # waits for a GPU
+            return clock() - start
+
+        def read(rows: int, length: int) -> float:
+            start = clock()
+            with torch.no_grad():
+                loss_of(rows, length).item()
+            return clock() - start
+
+        classifier.train()
+        step(*SMALL)  # the first step makes the state of the optimizer
+        small, large = (min(step(*shape) for _ in range(TIMED)) for shape in (SMALL, LARGE))
+        classifier.eval()
+        read(*SMALL)
+        reading = min(read(*LARGE) for _ in range(TIMED)) / math.prod(LARGE)
+        each = max(0.0, large - small) / (math.prod(LARGE) - math.prod(SMALL))
+        return Speed(max(0.0, small - each * math.prod(SMALL)), each, reading)
+
+    threads = max(1, (os.cpu_count() or 1) // jobs)  # as in `benchmarks.run.suite_run`
+    with ThreadPoolExecutor(jobs, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+        speeds = list(pool.map(timed, range(jobs)))
+    return Speed(*map(mean, zip(*speeds, strict=True))), tokens
