@@ -153,7 +153,8 @@ def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results,
     by_pace = pace.left(left)
     if by_pace is not None:
         return by_pace + (START if left else 0.0)
-    tokens, speeds = {}, {}
+    tokens: dict[tuple[str, int], Tokens] = {}
+    speeds: dict[str, Speed] = {}
     used = sorted({(model, cell.task) for cell in left for model in _models(cell, data[cell.task])})
     for model in sorted({model for model, _ in used}):
         tasks = [task for known, task in used if known == model]
