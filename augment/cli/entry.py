@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from augment.cli import completion
+from augment.cli.advise import advise_command
 from augment.cli.console import group, note
 from augment.cli.descriptions import described, listed
 from augment.cli.display import bar, show_table
@@ -155,7 +156,7 @@ def guards_command(name: str | None) -> None:
 
 
 for one in (
-    *(upsample_command, requests_command, inspect_command, split_command, report_command),
+    *(upsample_command, requests_command, inspect_command, advise_command, split_command, report_command),
     *(strategies_command, guards_command),
 ):
     main.add_command(one)

@@ -1,0 +1,9 @@
+from .measured import MeasuredArm as MeasuredArm
+from .measured import MeasuredCell as MeasuredCell
+from .measured import PayMap as PayMap
+from .measured import read_map as read_map
+from .nearness import Shape as Shape
+from .nearness import nearest as nearest
+from .suggestion import Advice as Advice
+from .suggestion import advise as advise
+from .suggestion import advise_on as advise_on

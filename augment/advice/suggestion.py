@@ -1,0 +1,552 @@
+"""Advise what to do first for a rare class: which loss, which new rows, what to expect, and how to measure it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from augment.advice.commands import FINE_TUNED, Source, llm_command, measure_command, pool_command, train_command
+from augment.advice.measured import PLAIN, Gain, MeasuredArm, MeasuredCell, PayMap, Regime, read_map
+from augment.advice.nearness import Shape, distance, nearest
+from augment.data.containers import as_table
+from augment.data.corpus import Corpus, from_table
+from augment.data.inspection import Inspection, inspect
+from augment.data.layout import Layout
+from augment.errors import InputError, counted, did_you_mean, listed
+from augment.generation.budget import rows_to_make
+
+HEADS = {FINE_TUNED: "fine-tuned", "logistic-regression": "logistic regression on frozen vectors"}
+"""How lines call a head."""
+LEAST_FOR_AN_INTERVAL = 3
+"""Data sets that it takes for an interval where their gains have none of their own."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An arm that is advised, or advised against, and what it brought on the near data sets."""
+
+    arm: MeasuredArm
+    """As it was measured on the nearest of them."""
+    gain: Gain | None
+    """Points of macro-F1. Of an arm with new rows or with needs: over the best arm without new rows. Of that arm
+    itself: over training on the rows as they are; None if that is the best."""
+    gap: float | None
+    """Change of the overfitting gap, in points, against the same arm."""
+    sources: int
+    """The number of near data sets that it was measured on."""
+    command: str | None
+    """The command that trains with it, or makes its rows."""
+    new_rows: int | None
+    """The number of new rows on the user's data; None if it makes none, or its number is not known."""
+
+    @property
+    def pays(self) -> bool:
+        """Whether the whole interval of the gain is above 0."""
+        return self.gain is not None and self.gain.low is not None and self.gain.low > 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "arm": self.arm.name,
+            "summary": self.arm.summary,
+            "settings": self.arm.settings,
+            "gain": None if self.gain is None else self.gain.model_dump(),
+            "gap": self.gap,
+            "f1": self.arm.f1,
+            "sources": self.sources,
+            "pays": self.pays,
+            "new_rows": self.new_rows,
+            "command": self.command,
+        }
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do first for a data set. `str` of it are its lines."""
+
+    name: str
+    """Of the data."""
+    shape: Shape
+    inspection: Inspection
+    near: list[MeasuredCell]
+    """The near data sets of the map, the nearest first. Empty if nothing is near; then the choices are those of the
+    nearest one, and are no more than a guess."""
+    nearest: MeasuredCell
+    """The nearest data set of the map, near or not."""
+    measured: int
+    """The number of data sets in the map with this classifier."""
+    encoder: str
+    head: str
+    """The classifier that the near data sets were measured with."""
+    first: Choice
+    """The best arm without new rows."""
+    rows: Choice | None
+    """The best arm with new rows that needs nothing else. None if there is none."""
+    with_pool: Choice | None
+    """The best arm that needs unlabelled text."""
+    with_llm: Choice | None
+    """The best arm with rows of a large language model."""
+    ceiling: Choice | None
+    """What more real rows brought."""
+    tried: int
+    """The number of arms with new rows that `rows` is the best of."""
+    regime: Regime | None
+    """All measured data sets with about as many rows and the same balance, whatever their number of classes."""
+    pool: str | None
+    llm: str | None
+    measure: str
+    """The command that measures the advice on the user's own rows."""
+
+    @property
+    def lines(self) -> list[str]:
+        """The advice in ten lines or fewer. A command stands in a line of its own, indented."""
+        return [line for part in (self._data(), self._evidence(), self._steps(), self._end()) for line in part]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the advice as plain data, for JSON."""
+        choices = {name: getattr(self, name) for name in ("first", "rows", "with_pool", "with_llm", "ceiling")}
+        return {
+            "name": self.name,
+            "shape": dataclasses.asdict(self.shape) | {"ratio": self.shape.ratio},
+            "counts": self.inspection.counts,
+            "duplicates": self.inspection.duplicates,
+            "conflicting": self.inspection.conflicting,
+            "words": {str(quantile): number for quantile, number in self.inspection.lengths.items()},
+            "encoder": self.encoder,
+            "head": self.head,
+            "near": [{"task": cell.task, "suite": cell.suite, "rows": cell.rows.model_dump()} for cell in self.near],
+            **{name: None if choice is None else choice.to_dict() for name, choice in choices.items()},
+            "measure": self.measure,
+            "lines": self.lines,
+        }
+
+    def _data(self) -> list[str]:
+        """Say what the data looks like, and what to clean."""
+        shape, found = self.shape, self.inspection
+        line = (
+            f"{counted(sum(found.counts.values()), 'row')} of {counted(shape.classes, 'class', 'classes')},"
+            f" {found.lengths[0.5]} words at the median. {shape.rare!r} has {counted(shape.smallest, 'row')},"
+            f" {shape.ratio:.0%} of the largest class."
+        )
+        if not found.duplicates and not found.conflicting:
+            return [line]
+        return [
+            line,
+            f"Look at these first: {counted(found.duplicates, 'row repeats', 'rows repeat')} an earlier text, and"
+            f" {counted(found.conflicting, 'text stands', 'texts stand')} under more than one label.",
+        ]
+
+    def _evidence(self) -> list[str]:
+        """Say which measured data sets are near."""
+        how = f"{self.encoder}, {HEADS.get(self.head, self.head)}"
+        if self.near:
+            names = "; ".join(map(_described, self.near))
+            return [f"Near, of the measured data sets: {names}. Classifier: {how}."]
+        lines = [
+            f"Nothing measured is near. Of {counted(self.measured, 'data set')} ({how}) the nearest is"
+            f" {_described(self.nearest)}. What pays there need not pay here."
+        ]
+        arms = [] if self.regime is None else [arm for arm in self.regime.arms if arm.gain.low is not None]
+        if self.regime is not None and arms:
+            best = max(arms, key=lambda arm: arm.gain.mean)
+            limit = "or more" if self.regime.below is None else f"to {self.regime.below - 1}"
+            lines.append(
+                f"Weaker evidence, of data sets with {self.regime.at_least} {limit} rows of the rarest class and any"
+                f" number of classes: {best.name} {_points(best.gain)} over the best arm without new rows, on"
+                f" {counted(best.sources, 'data set')}."
+            )
+        return lines
+
+    def _steps(self) -> list[str]:
+        """Say what to do first, and whether to add rows."""
+        if not self.near:
+            return []
+        first = self.first
+        if first.gain is None:
+            lines = ["First: train on the rows as they are. No other loss and no other way to draw rows did better."]
+        else:
+            lines = [
+                f"First, without new rows: {first.arm.name} ({_plain(first.arm.summary)}). {_points(first.gain)} of"
+                f" macro-F1 over training on the rows as they are."
+            ]
+        lines += _indented(first.command)
+        if self.rows is not None:
+            lines += self._of_rows(self.rows)
+        if self.with_pool is not None and self.with_pool.gain is not None:
+            lines += self._of_pool(self.with_pool)
+        if self.with_llm is not None and self.with_llm.gain is not None:
+            lines += self._of_llm(self.with_llm)
+        return lines
+
+    def _of_rows(self, rows: Choice) -> list[str]:
+        """Say whether new rows are worth it."""
+        assert rows.gain is not None
+        gap = "" if rows.gap is None else f", and the gap changes by {rows.gap:+.1f}"
+        made = "" if rows.new_rows is None else f" {rows.new_rows:,} new rows."
+        expected = f"{_points(rows.gain)} against it{gap}."
+        if rows.pays:
+            return [
+                f"New rows pay: {rows.arm.name} ({_plain(rows.arm.summary)}).{made} {expected}",
+                *_indented(rows.command),
+            ]
+        which = f"the best of {self.tried} ways to make them is" if self.tried > 1 else "the one way measured is"
+        if rows.gain.mean > 0:
+            return [
+                f"New rows may pay or not: {which} {rows.arm.name} ({_plain(rows.arm.summary)}), {expected} Measure"
+                " before you add any."
+            ]
+        return [f"Add no new rows: {which} {rows.arm.name}, {expected}"]
+
+    def _of_pool(self, choice: Choice) -> list[str]:
+        """Ask for unlabelled text, or say what it is worth."""
+        assert choice.gain is not None
+        if choice.gain.mean <= 0:
+            return []
+        line = f"Unlabelled texts of this kind{_may(choice)}: {choice.arm.name}, {_points(choice.gain)} against it."
+        if self.pool is None:
+            return [f"{line} Do you have any? Name their file with `pool`."]
+        return [line, *_indented(choice.command)]
+
+    def _of_llm(self, choice: Choice) -> list[str]:
+        """Say what rows of a large language model are worth, and that they cost."""
+        assert choice.gain is not None
+        if choice.gain.mean <= 0:
+            return []
+        line = f"Rows of a large language model{_may(choice)}: {choice.arm.name}, {_points(choice.gain)} against it."
+        if self.llm is None:
+            return [f"{line} They cost money and send your rows away. Name a model with `llm` to count the requests."]
+        return [f"{line} Count the requests before you pay for them:", *_indented(choice.command)]
+
+    def _end(self) -> list[str]:
+        """Say what real rows are worth, and how to measure."""
+        lines = []
+        if self.near and self.ceiling is not None and self.ceiling.gain is not None and self.ceiling.gain.mean > 0:
+            lines.append(
+                f"For comparison, more real rows: {self.ceiling.arm.name} ({_plain(self.ceiling.arm.summary)}),"
+                f" {_points(self.ceiling.gain)} against it."
+            )
+        arms = [PLAIN, self.first.arm.name, *([] if self.rows is None else [self.rows.arm.name])]
+        lines.append(f"Measure it on your own rows ({', '.join(dict.fromkeys(arms))}):")
+        return [*lines, *_indented(self.measure)]
+
+
+def _indented(command: str | None) -> list[str]:
+    return [] if command is None else [f"    {command}"]
+
+
+def _may(choice: Choice) -> str:
+    return " pay" if choice.pays else " may pay or not"
+
+
+def _plain(summary: str) -> str:
+    """Return what a summary says, without the word before its colon."""
+    return summary.partition(": ")[2] if summary.startswith(("ceiling: ", "control: ")) else summary
+
+
+def _points(gain: Gain) -> str:
+    """Write a gain with its interval."""
+    if gain.low is None or gain.high is None:
+        return f"{gain.mean:+.1f} points (no interval: too few seeds)"
+    return f"{gain.mean:+.1f} points ({gain.low:.1f} to {gain.high:.1f})"
+
+
+def _described(cell: MeasuredCell) -> str:
+    return f"{cell.task} ({counted(cell.rows.smallest, 'row')} of the rarest of {cell.classes} classes)"
+
+
+def pooled(gains: Sequence[Gain]) -> Gain:
+    """Put the gains on several data sets together.
+
+    Parameters
+    ----------
+    gains : sequence of Gain
+        One for each data set, at least one.
+
+    Returns
+    -------
+    Gain
+        Their mean. The interval of a single one is its own. That of several reaches from the lowest bound to the
+        highest: another data set may be like any of them. If one has no interval, and there are three or more, it is
+        the t-interval of their means.
+
+    Examples
+    --------
+    >>> both = pooled([Gain(mean=1.0, low=0.5, high=1.5), Gain(mean=3.0, low=1.0, high=5.0)])
+    >>> both.mean, both.low, both.high
+    (2.0, 0.5, 5.0)
+    """
+    mean = fmean(gain.mean for gain in gains)
+    lows = [gain.low for gain in gains if gain.low is not None]
+    highs = [gain.high for gain in gains if gain.high is not None]
+    if len(lows) == len(highs) == len(gains):
+        return Gain(mean=mean, low=min(lows), high=max(highs))
+    if len(gains) < LEAST_FOR_AN_INTERVAL:
+        return Gain(mean=mean)
+    from scipy import stats
+
+    means = [gain.mean for gain in gains]
+    width = float(stats.t.ppf(0.975, len(means) - 1) * stats.sem(means))
+    return Gain(mean=mean, low=mean - width, high=mean + width)
+
+
+def advise(
+    data: Any,
+    *,
+    label: str | None = None,
+    pool: str | os.PathLike[str] | None = None,
+    llm: str | None = None,
+    encoder: str | None = None,
+    head: str | None = None,
+    pay_map: str | os.PathLike[str] | None = None,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    single_label: bool = False,
+) -> Advice:
+    """Advise what to do first for the rare class of a labelled data set.
+
+    The advice is that of the nearest data sets of a map, on which every way to treat a rare class was measured.
+
+    Parameters
+    ----------
+    data : datasets.Dataset, pandas.DataFrame, or (texts, labels)
+        The training rows.
+    label : str, optional
+        The rare class. None for the smallest one.
+    pool : path-like, optional
+        A file of unlabelled texts of the same kind, if there is one.
+    llm : str, optional
+        A large language model that may write rows, as its service calls it, if there is one.
+    encoder : str, optional
+        The encoder that will be trained, by its name in the map. None for any.
+    head : str, optional
+        ``"linear"`` for an encoder that is fine-tuned, ``"logistic-regression"`` for a frozen one. None for any.
+    pay_map : path-like, optional
+        Another map, that `benchmarks map` has written. None for the one that comes with the project.
+    text_column, label_column : str, optional
+        See `augment.upsample`.
+    single_label : bool, default=False
+        See `augment.upsample`.
+
+    Returns
+    -------
+    Advice
+        `lines` are for people, `to_dict` is for programs.
+
+    Raises
+    ------
+    InputError
+        If the data or an argument cannot be used, or the data has one class.
+
+    Examples
+    --------
+    >>> from augment import advise
+    >>> texts = [f"row {number}" for number in range(890)]
+    >>> advice = advise((texts, ["neutral"] * 40 + ["positive"] * 850))
+    >>> advice.shape.rare, advice.near[0].source, advice.first.pays
+    ('neutral', 'sst3', True)
+    """
+    layout = Layout(text_column=text_column, label_column=label_column, single_label=single_label)
+    return advise_on(
+        from_table(as_table(data), "the data", layout),
+        label=label,
+        pool=None if pool is None else os.fspath(pool),
+        llm=llm,
+        encoder=encoder,
+        head=head,
+        pay_map=read_map(pay_map),
+    )
+
+
+def advise_on(
+    corpus: Corpus,
+    *,
+    pay_map: PayMap,
+    label: str | None = None,
+    pool: str | None = None,
+    llm: str | None = None,
+    encoder: str | None = None,
+    head: str | None = None,
+    source: Source | None = None,
+) -> Advice:
+    """Advise on a labelled table.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        From `augment.data.read`.
+    pay_map : PayMap
+        From `augment.advice.read_map`.
+    label, pool, llm, encoder, head
+        See `advise`.
+    source : Source, optional
+        How commands name the data. None for the word FILE.
+
+    Returns
+    -------
+    Advice
+
+    Raises
+    ------
+    InputError
+        See `advise`.
+    """
+    found = inspect(corpus)
+    if len(found.counts) < 2:
+        raise InputError(
+            f"{corpus.name}: all rows have the label {next(iter(found.counts))!r}; advice takes two classes or more."
+        )
+    if label is not None and label not in found.counts:
+        raise InputError(
+            f"{corpus.name}: has no row of the class {label!r}. `label` is one of {listed([*found.counts])}."
+            f"{did_you_mean(label, found.counts)}"
+        )
+    shape = Shape.of(found.counts, label)
+    cells = _of_classifier(shape, pay_map, encoder, head)
+    near = nearest(shape, cells)
+    first_of_all = min(cells, key=lambda cell: distance(shape, cell))
+    used = near or [first_of_all]
+    source = source or Source()
+
+    def chosen(wanted: Callable[[MeasuredArm], bool]) -> tuple[Choice | None, int]:
+        return _best(used, wanted, found.counts, lambda arm, cell: _command(source, arm, cell, pool, llm))
+
+    rows, tried = chosen(lambda arm: arm.makes_rows and not arm.needs)
+    return Advice(
+        name=corpus.name,
+        shape=shape,
+        inspection=found,
+        near=near,
+        nearest=first_of_all,
+        measured=len({cell.task for cell in cells}),
+        encoder=cells[0].encoder,
+        head=cells[0].head,
+        first=_first(used, source),
+        rows=rows,
+        with_pool=chosen(lambda arm: arm.needs == ["pool"])[0],
+        with_llm=chosen(lambda arm: "llm" in arm.needs)[0],
+        ceiling=chosen(lambda arm: "labels" in arm.needs)[0],
+        tried=tried,
+        regime=_regime(shape, pay_map, cells[0]),
+        pool=pool,
+        llm=llm,
+        measure=measure_command(source),
+    )
+
+
+def _of_classifier(shape: Shape, pay_map: PayMap, encoder: str | None, head: str | None) -> list[MeasuredCell]:
+    """Return the cells of one classifier: of those asked for, the one with the most near data sets."""
+    for name, value in (("encoder", encoder), ("head", head)):
+        known = sorted({str(getattr(cell, name)) for cell in pay_map.cells})
+        if value is not None and value not in known:
+            raise InputError(
+                f"The map has no cell with `{name}={value!r}`. It has {listed(known)}.{did_you_mean(value, known)}"
+            )
+    groups: dict[tuple[str, str], list[MeasuredCell]] = {}
+    for cell in pay_map.cells:
+        if encoder in (None, cell.encoder) and head in (None, cell.head):
+            groups.setdefault((cell.encoder, cell.head), []).append(cell)
+    if not groups:
+        raise InputError(f"The map has no cell with both `encoder={encoder!r}` and `head={head!r}`. Leave one out.")
+
+    def rank(cells: list[MeasuredCell]) -> tuple[bool, bool, int, bool]:
+        near = len(nearest(shape, cells))
+        return near > 0, cells[0].head == FINE_TUNED, near, cells[0].encoder == "mini"
+
+    return max(groups.values(), key=rank)
+
+
+def _first(cells: Sequence[MeasuredCell], source: Source) -> Choice:
+    """Return the arm without new rows that is the best of the most data sets; of equals that of the nearest."""
+    votes = Counter(cell.best for cell in cells)
+    name = max(votes, key=lambda one: votes[one])
+    places = [(cell, arm) for cell in cells if (arm := cell.arm(name)) is not None]
+    gains = [arm.over_none for _, arm in places if arm.over_none is not None]
+    cell, arm = places[0]
+    return Choice(
+        arm=arm,
+        gain=pooled(gains) if gains and name != PLAIN else None,
+        gap=None,
+        sources=len(places),
+        command=train_command(source, arm, cell),
+        new_rows=None,
+    )
+
+
+def _best(
+    cells: Sequence[MeasuredCell],
+    wanted: Callable[[MeasuredArm], bool],
+    counts: dict[str, int],
+    command: Callable[[MeasuredArm, MeasuredCell], str | None],
+) -> tuple[Choice | None, int]:
+    """Return the best of the arms that are wanted, and the number of these.
+
+    An arm counts if it was measured on half of the data sets or more. Arms whose whole interval is above 0 come first,
+    and of these the one with the highest lower bound. Of the others it is the one with the highest mean.
+    """
+    places: dict[str, list[tuple[MeasuredCell, MeasuredArm, Gain]]] = {}
+    for cell in cells:
+        for arm in cell.arms:
+            if arm.gain is not None and not arm.control and wanted(arm):
+                places.setdefault(arm.name, []).append((cell, arm, arm.gain))
+    places = {name: found for name, found in places.items() if 2 * len(found) >= len(cells)}
+    gains = {name: pooled([gain for _, _, gain in found]) for name, found in places.items()}
+    if not gains:
+        return None, 0
+
+    def rank(name: str) -> tuple[bool, float]:
+        gain = gains[name]
+        pays = gain.low is not None and gain.low > 0
+        return pays, gain.low if pays and gain.low is not None else gain.mean
+
+    name = max(gains, key=rank)
+    cell, arm, _ = places[name][0]
+    gaps = [arm.gap.mean for _, arm, _ in places[name] if arm.gap is not None]
+    return Choice(
+        arm=arm,
+        gain=gains[name],
+        gap=fmean(gaps) if gaps else None,
+        sources=len(places[name]),
+        command=command(arm, cell),
+        new_rows=_new_rows(arm, counts),
+    ), len(gains)
+
+
+def _new_rows(arm: MeasuredArm, counts: dict[str, int]) -> int | None:
+    """Return the number of rows that an arm makes for these class counts."""
+    augmentation = arm.settings.get("training", {}).get("augmentation")
+    if not arm.makes_rows or not augmentation:
+        return None
+    try:
+        return sum(rows_to_make(augmentation.get("sampling_strategy", "auto"), dict(counts)).values())
+    except InputError:  # an amount that names classes of its own data
+        return None
+
+
+def _command(
+    source: Source, arm: MeasuredArm, cell: MeasuredCell, pool: str | None, llm: str | None
+) -> str | None:
+    """Return the command that trains with an arm or makes its rows."""
+    if "labels" in arm.needs:
+        return None
+    if "llm" in arm.needs:
+        return None if llm is None else llm_command(source, llm)
+    if "pool" in arm.needs:
+        return None if pool is None else pool_command(source, arm, pool, "with_pool.csv")
+    return train_command(source, arm, cell)
+
+
+def _regime(shape: Shape, pay_map: PayMap, like: MeasuredCell) -> Regime | None:
+    """Return the regime that a data set belongs to, with the classifier of a cell."""
+    for regime in pay_map.regimes:
+        same = (regime.encoder, regime.head, regime.balanced) == (like.encoder, like.head, shape.ratio >= 0.5)
+        if same and regime.at_least <= shape.smallest and (regime.below is None or shape.smallest < regime.below):
+            return regime
+    return None
