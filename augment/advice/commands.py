@@ -13,10 +13,10 @@ FINE_TUNED = "linear"
 """The head that `classifiers train` fine-tunes together with the encoder, and that arms are measured with."""
 MODEL = "model"
 """The folder that a printed command writes a classifier to."""
-_PLAIN = {
-    **{name: "" for name in ("loss", "gamma", "logit_adjustment", "label_smoothing", "r_drop")},
-    **{name: "" for name in ("synthetic_weight", "real_only", "epochs", "learning_rate", "batch_size", "max_length")},
-}
+_PLAIN = (
+    *("loss", "gamma", "logit_adjustment", "label_smoothing", "r_drop"),
+    *("synthetic_weight", "real_only", "epochs", "learning_rate", "batch_size", "max_length"),
+)
 """Settings of a training that have an option of their name."""
 _AUGMENTATION = {
     "mode": "augment-mode",

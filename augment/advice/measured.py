@@ -131,7 +131,7 @@ class MadeFrom(Settings):
 class PayMap(Settings):
     """The map. `benchmarks map` writes it."""
 
-    schema_number: Literal[1] = SCHEMA
+    schema_number: Literal[1] = 1
     made_from: list[MadeFrom]
     cells: list[MeasuredCell]
     regimes: list[Regime] = []  # noqa: RUF012 -- pydantic copies it

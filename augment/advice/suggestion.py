@@ -524,15 +524,14 @@ def _new_rows(arm: MeasuredArm, counts: dict[str, int]) -> int | None:
     augmentation = arm.settings.get("training", {}).get("augmentation")
     if not arm.makes_rows or not augmentation:
         return None
+    totals: dict[Any, int] = dict(counts)
     try:
-        return sum(rows_to_make(augmentation.get("sampling_strategy", "auto"), dict(counts)).values())
+        return sum(rows_to_make(augmentation.get("sampling_strategy", "auto"), totals).values())
     except InputError:  # an amount that names classes of its own data
         return None
 
 
-def _command(
-    source: Source, arm: MeasuredArm, cell: MeasuredCell, pool: str | None, llm: str | None
-) -> str | None:
+def _command(source: Source, arm: MeasuredArm, cell: MeasuredCell, pool: str | None, llm: str | None) -> str | None:
     """Return the command that trains with an arm or makes its rows."""
     if "labels" in arm.needs:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from augment.cli.console import group
+from benchmarks.cli.advise import advise_command
 from benchmarks.cli.draw import draw_command
 from benchmarks.cli.fluency import fluency_command
 from benchmarks.cli.map import map_command
@@ -22,7 +23,7 @@ def main() -> None:
 
 
 for command in (
-    *(run_command, report_command, compare_command, list_command, draw_command, map_command),
+    *(run_command, report_command, compare_command, list_command, advise_command, draw_command, map_command),
     *(checkpoint_command, guards_command, throughput_command, vectors_command, fluency_command),
 ):
     main.add_command(command)

@@ -23,9 +23,7 @@ from augment.cli.options import with_file_name
         ),
     },
 )
-@click.argument(
-    "folders", type=Path, nargs=-1, required=True, metavar="RESULTS…", shell_complete=completion.FOLDERS
-)
+@click.argument("folders", type=Path, nargs=-1, required=True, metavar="RESULTS…", shell_complete=completion.FOLDERS)
 @section(
     "Output",
     option(

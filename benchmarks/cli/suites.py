@@ -135,8 +135,7 @@ def run_command(
     files = [Path(task.removeprefix("csv:")) for task in tasks if task.startswith("csv:") and task != "csv:"]
     suite = Path(name) if name.endswith((".yaml", ".yml")) else None
     check_there(models=encoders, paths=[suite, arm_file, data_dir, *files])
-    from benchmarks.cli.live import shown
-    from benchmarks.run.suite_run import plan_suite, run_suite
+    from benchmarks.run.suite_run import plan_suite
 
     plan = plan_suite(
         name,
@@ -151,16 +150,29 @@ def run_command(
         device=device,
         layout=layout_of(**columns),
     )
-    log = partial(_log, quiet=quiet)
     for line in plan.notes():
-        log(line)
+        _log(line, quiet=quiet)
     if dry_run:
         plan.results()  # those of another suite are refused here as well
         if not quiet:
-            _show_grid(plan)
+            show_grid(plan)
         return
-    failed, results = run_suite(plan, log=log, watch=partial(shown, quiet=quiet))
-    if not quiet:
+    carry_out(plan, quiet=quiet, table=not quiet)
+
+
+def carry_out(plan: SuiteRun, *, quiet: bool, table: bool) -> Results:
+    """Run the cells of a suite that have no result yet. Show the progress and, with `table`, the results.
+
+    Raises
+    ------
+    CounterpoiseError
+        If cells have failed. Each is named on stderr. The exit code is 1.
+    """
+    from benchmarks.cli.live import shown
+    from benchmarks.run.suite_run import run_suite
+
+    failed, results = run_suite(plan, log=partial(_log, quiet=quiet), watch=partial(shown, quiet=quiet))
+    if table:
         _show_arms(results)
         click.echo(f"\nThe report: benchmarks report {plan.folder}")
     for record in failed:
@@ -171,6 +183,7 @@ def run_command(
             f"{counted_of(len(failed), len(plan.cells), 'cell', 'has', 'have')} failed; the same command runs"
             f" only these again."
         )
+    return results
 
 
 class _CellsFailed(CounterpoiseError):
@@ -184,7 +197,7 @@ def _log(line: str, *, quiet: bool) -> None:
         note(line)
 
 
-def _show_grid(plan: SuiteRun) -> None:
+def show_grid(plan: SuiteRun) -> None:
     """Print the tasks, the arms and the estimated time."""
     from augment.cli.display import duration, show_table
     from benchmarks.run.forecast import estimated

@@ -24,7 +24,7 @@ from augment.advice.measured import (
 from augment.errors import InputError
 from benchmarks.grid.arms import Arm, built_in
 from benchmarks.grid.suite import OF_A_CELL
-from benchmarks.report.summary import ArmResults, GroupResults, f1_on_test, gap, groups, rare_classes
+from benchmarks.report.summary import ArmResults, GroupResults, f1_on_test, gap, groups
 from benchmarks.results import FILE, Record, Results, read
 from classifiers.config import TrainConfig
 
@@ -232,6 +232,4 @@ def _mean(means: Sequence[float]) -> Gain:
     if len(means) < 2:
         return Gain(mean=round(center, PLACES))
     width = float(stats.t.ppf(0.975, len(means) - 1) * stats.sem(means))
-    return Gain(
-        mean=round(center, PLACES), low=round(center - width, PLACES), high=round(center + width, PLACES)
-    )
+    return Gain(mean=round(center, PLACES), low=round(center - width, PLACES), high=round(center + width, PLACES))
