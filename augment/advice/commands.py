@@ -19,33 +19,33 @@ _PLAIN = (
 )
 """Settings of a training that have an option of their name."""
 _AUGMENTATION = {
-    "mode": "augment-mode",
+    "mode": "augment_mode",
     "draw": "draw",
     "variants": "variants",
-    "max_per_source": "max-per-source",
-    "head_epochs": "head-epochs",
-    "head_learning_rate": "head-learning-rate",
+    "max_per_source": "max_per_source",
+    "head_epochs": "head_epochs",
+    "head_learning_rate": "head_learning_rate",
 }
 """Settings of an augmentation that have an option, by its name."""
 
 
 @dataclass(frozen=True)
-class Source:
+class NamedData:
     """The user's data, as commands name it."""
 
     name: str = "FILE"
     options: tuple[str, ...] = ()
-    """Words that say how it is laid out, such as ``("--text-column", "body")``."""
+    """Words that say how it is laid out: options and their values."""
     measured: tuple[str, ...] = field(default=())
-    """Words that say what the advice was asked for, such as ``("--label", "spam")``."""
+    """Words that say what the advice was asked for, e.g. the rare class."""
 
 
-def train_command(source: Source, arm: MeasuredArm, cell: MeasuredCell) -> str | None:
+def train_command(source: NamedData, arm: MeasuredArm, cell: MeasuredCell) -> str | None:
     """Return the command that trains a classifier as an arm does.
 
     Parameters
     ----------
-    source : Source
+    source : NamedData
     arm : MeasuredArm
     cell : MeasuredCell
         Where it was measured. Its encoder and its learning rate are those of the command.
@@ -62,28 +62,29 @@ def train_command(source: Source, arm: MeasuredArm, cell: MeasuredCell) -> str |
     options = _options(settings)
     if options is None:
         return None
-    encoder = () if cell.encoder == "mini" else ("--encoder", cell.encoder)
+    encoder = _option("encoder", cell.encoder)
     return _shell("classifiers", "train", source.name, "-o", MODEL, *source.options, *encoder, *options)
 
 
-def pool_command(source: Source, arm: MeasuredArm, pool: str, output: str) -> str | None:
+def pool_command(source: NamedData, arm: MeasuredArm, pool: str, output: str) -> str | None:
     """Return the command that adds sentences of unlabelled text, as an arm does; None if no command does."""
-    recipe = {"retrieve": (), "self-training": ("--param", "recipe=self-training")}.get(str(arm.settings.get("rows")))
+    recipes: dict[Any, list[str]] = {"retrieve": [], "self-training": _option("param", "recipe=self-training")}
+    recipe = recipes.get(arm.settings.get("rows"))
     if recipe is None:
         return None
-    words = ("--strategy", "retrieve", "--param", f"pool={pool}", *recipe)
+    words = (*_option("strategy", "retrieve"), *_option("param", f"pool={pool}"), *recipe)
     return _shell("augment", "upsample", source.name, "-o", output, *source.options, *words)
 
 
-def llm_command(source: Source, model: str) -> str:
+def llm_command(source: NamedData, model: str) -> str:
     """Return the command that writes the requests to a large language model, and says how many there are."""
     output = "requests.jsonl"
-    return _shell("augment", "requests", source.name, "-o", output, *source.options, "--model", model)
+    return _shell("augment", "requests", source.name, "-o", output, *source.options, *_option("model", model))
 
 
-def measure_command(source: Source, minutes: int = 30) -> str:
+def measure_command(source: NamedData, minutes: int = 30) -> str:
     """Return the command that measures the advice on the user's own rows."""
-    words = (*source.options, *source.measured, "--minutes", str(minutes))
+    words = (*source.options, *source.measured, *_option("minutes", minutes))
     return _shell("benchmarks", "advise", source.name, *words)
 
 
@@ -92,9 +93,9 @@ def _options(settings: Mapping[str, Any]) -> list[str] | None:
     words: list[str] = []
     for name, value in settings.items():
         if name in _PLAIN:
-            words += [_flag(name), _number(value)]
+            words += _option(name, value)
         elif name == "class_weights":
-            words += [_flag(name), value if isinstance(value, str) else written_pairs(value.items())]
+            words += _option(name, value if isinstance(value, str) else written_pairs(value.items()))
         elif name == "freeze_encoder" and value:
             words.append(_flag(name))
         elif name == "augmentation" and isinstance(value, Mapping):
@@ -111,29 +112,34 @@ def _augmentation(settings: Mapping[str, Any]) -> list[str] | None:
     """Return settings of an augmentation as options."""
     words: list[str] = []
     if "strategy" in settings:
-        words += ["--augment", settings["strategy"] or "none"]
+        words += _option("augment", settings["strategy"] or "none")
     for name, value in settings.items():
         if name in _AUGMENTATION:
-            words += [f"--{_AUGMENTATION[name]}", _number(value)]
+            words += _option(_AUGMENTATION[name], value)
         elif name == "parameters":
-            words += [word for key, one in value.items() for word in ("--param", f"{key}={_number(one)}")]
+            words += [word for key, one in value.items() for word in _option("param", f"{key}={_written(one)}")]
         elif name == "sampling_strategy":
             how = written_pairs(value.items()) if isinstance(value, Mapping) else str(value)
-            words += ["--sampling-strategy", how]
+            words += _option(name, how)
         elif name == "guards":
-            words += [word for guard in value for word in ("--guard", guard)]
+            words += [word for guard in value for word in _option("guard", guard)]
         elif name == "soft_labels":
-            words += ["--soft-labels"] if value else []
+            words += [_flag(name)] if value else []
         elif name != "strategy":
             return None
     return words
+
+
+def _option(name: str, value: Any) -> list[str]:
+    """Return the option of a setting, with its value as it takes it."""
+    return [_flag(name), _written(value)]
 
 
 def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _number(value: Any) -> str:
+def _written(value: Any) -> str:
     """Write a value as an option takes it."""
     if isinstance(value, (list, tuple)):
         return ",".join(map(str, value))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from augment.advice.commands import FINE_TUNED, Source, llm_command, measure_command, pool_command, train_command
+from augment.advice.commands import FINE_TUNED, NamedData, llm_command, measure_command, pool_command, train_command
 from augment.advice.measured import PLAIN, Gain, MeasuredArm, MeasuredCell, PayMap, Regime, read_map
 from augment.advice.nearness import Shape, distance, nearest
 from augment.data.containers import as_table
@@ -22,12 +22,13 @@ from augment.generation.budget import rows_to_make
 
 HEADS = {FINE_TUNED: "fine-tuned", "logistic-regression": "logistic regression on frozen vectors"}
 """How lines call a head."""
+DEFAULT_ENCODER = "mini"
 LEAST_FOR_AN_INTERVAL = 3
 """Data sets that it takes for an interval where their gains have none of their own."""
 
 
 @dataclass(frozen=True)
-class Choice:
+class Suggestion:
     """An arm that is advised, or advised against, and what it brought on the near data sets."""
 
     arm: MeasuredArm
@@ -83,15 +84,15 @@ class Advice:
     encoder: str
     head: str
     """The classifier that the near data sets were measured with."""
-    first: Choice
+    first: Suggestion
     """The best arm without new rows."""
-    rows: Choice | None
+    rows: Suggestion | None
     """The best arm with new rows that needs nothing else. None if there is none."""
-    with_pool: Choice | None
+    with_pool: Suggestion | None
     """The best arm that needs unlabelled text."""
-    with_llm: Choice | None
+    with_llm: Suggestion | None
     """The best arm with rows of a large language model."""
-    ceiling: Choice | None
+    ceiling: Suggestion | None
     """What more real rows brought."""
     tried: int
     """The number of arms with new rows that `rows` is the best of."""
@@ -127,6 +128,12 @@ class Advice:
             "measure": self.measure,
             "lines": self.lines,
         }
+
+    @property
+    def _rival(self) -> str:
+        """What the gains of other arms are over."""
+        same = all(cell.best == self.first.arm.name for cell in self.near)
+        return "it" if same else "the best way without new rows of each data set"
 
     def _data(self) -> list[str]:
         """Say what the data looks like, and what to clean."""
@@ -186,12 +193,12 @@ class Advice:
             lines += self._of_llm(self.with_llm)
         return lines
 
-    def _of_rows(self, rows: Choice) -> list[str]:
+    def _of_rows(self, rows: Suggestion) -> list[str]:
         """Say whether new rows are worth it."""
         assert rows.gain is not None
         gap = "" if rows.gap is None else f", and the gap changes by {rows.gap:+.1f}"
         made = "" if rows.new_rows is None else f" {rows.new_rows:,} new rows."
-        expected = f"{_points(rows.gain)} against it{gap}."
+        expected = f"{_points(rows.gain)} against {self._rival}{gap}."
         if rows.pays:
             return [
                 f"New rows pay: {rows.arm.name} ({_plain(rows.arm.summary)}).{made} {expected}",
@@ -205,22 +212,24 @@ class Advice:
             ]
         return [f"Add no new rows: {which} {rows.arm.name}, {expected}"]
 
-    def _of_pool(self, choice: Choice) -> list[str]:
+    def _of_pool(self, choice: Suggestion) -> list[str]:
         """Ask for unlabelled text, or say what it is worth."""
         assert choice.gain is not None
         if choice.gain.mean <= 0:
             return []
-        line = f"Unlabelled texts of this kind{_may(choice)}: {choice.arm.name}, {_points(choice.gain)} against it."
+        expected = f"{_points(choice.gain)} against {self._rival}."
+        line = f"Unlabelled texts of this kind{_may(choice)}: {choice.arm.name}, {expected}"
         if self.pool is None:
             return [f"{line} Do you have any? Name their file with `pool`."]
         return [line, *_indented(choice.command)]
 
-    def _of_llm(self, choice: Choice) -> list[str]:
+    def _of_llm(self, choice: Suggestion) -> list[str]:
         """Say what rows of a large language model are worth, and that they cost."""
         assert choice.gain is not None
         if choice.gain.mean <= 0:
             return []
-        line = f"Rows of a large language model{_may(choice)}: {choice.arm.name}, {_points(choice.gain)} against it."
+        expected = f"{_points(choice.gain)} against {self._rival}."
+        line = f"Rows of a large language model{_may(choice)}: {choice.arm.name}, {expected}"
         if self.llm is None:
             return [f"{line} They cost money and send your rows away. Name a model with `llm` to count the requests."]
         return [f"{line} Count the requests before you pay for them:", *_indented(choice.command)]
@@ -231,7 +240,7 @@ class Advice:
         if self.near and self.ceiling is not None and self.ceiling.gain is not None and self.ceiling.gain.mean > 0:
             lines.append(
                 f"For comparison, more real rows: {self.ceiling.arm.name} ({_plain(self.ceiling.arm.summary)}),"
-                f" {_points(self.ceiling.gain)} against it."
+                f" {_points(self.ceiling.gain)} against {self._rival}."
             )
         arms = [PLAIN, self.first.arm.name, *([] if self.rows is None else [self.rows.arm.name])]
         lines.append(f"Measure it on your own rows ({', '.join(dict.fromkeys(arms))}):")
@@ -242,7 +251,7 @@ def _indented(command: str | None) -> list[str]:
     return [] if command is None else [f"    {command}"]
 
 
-def _may(choice: Choice) -> str:
+def _may(choice: Suggestion) -> str:
     return " pay" if choice.pays else " may pay or not"
 
 
@@ -374,7 +383,7 @@ def advise_on(
     llm: str | None = None,
     encoder: str | None = None,
     head: str | None = None,
-    source: Source | None = None,
+    source: NamedData | None = None,
 ) -> Advice:
     """Advise on a labelled table.
 
@@ -386,7 +395,7 @@ def advise_on(
         From `augment.advice.read_map`.
     label, pool, llm, encoder, head
         See `advise`.
-    source : Source, optional
+    source : NamedData, optional
         How commands name the data. None for the word FILE.
 
     Returns
@@ -413,9 +422,9 @@ def advise_on(
     near = nearest(shape, cells)
     first_of_all = min(cells, key=lambda cell: distance(shape, cell))
     used = near or [first_of_all]
-    source = source or Source()
+    source = source or NamedData()
 
-    def chosen(wanted: Callable[[MeasuredArm], bool]) -> tuple[Choice | None, int]:
+    def chosen(wanted: Callable[[MeasuredArm], bool]) -> tuple[Suggestion | None, int]:
         return _best(used, wanted, found.counts, lambda arm, cell: _command(source, arm, cell, pool, llm))
 
     rows, tried = chosen(lambda arm: arm.makes_rows and not arm.needs)
@@ -442,7 +451,11 @@ def advise_on(
 
 
 def _of_classifier(shape: Shape, pay_map: PayMap, encoder: str | None, head: str | None) -> list[MeasuredCell]:
-    """Return the cells of one classifier: of those asked for, the one with the most near data sets."""
+    """Return the cells of one classifier that was asked for.
+
+    One with near data sets goes first, of such one that is fine-tuned, then the bundled encoder, and then the one with
+    the most near data sets.
+    """
     for name, value in (("encoder", encoder), ("head", head)):
         known = sorted({str(getattr(cell, name)) for cell in pay_map.cells})
         if value is not None and value not in known:
@@ -456,21 +469,21 @@ def _of_classifier(shape: Shape, pay_map: PayMap, encoder: str | None, head: str
     if not groups:
         raise InputError(f"The map has no cell with both `encoder={encoder!r}` and `head={head!r}`. Leave one out.")
 
-    def rank(cells: list[MeasuredCell]) -> tuple[bool, bool, int, bool]:
+    def rank(cells: list[MeasuredCell]) -> tuple[bool, bool, bool, int]:
         near = len(nearest(shape, cells))
-        return near > 0, cells[0].head == FINE_TUNED, near, cells[0].encoder == "mini"
+        return near > 0, cells[0].head == FINE_TUNED, cells[0].encoder == DEFAULT_ENCODER, near
 
     return max(groups.values(), key=rank)
 
 
-def _first(cells: Sequence[MeasuredCell], source: Source) -> Choice:
+def _first(cells: Sequence[MeasuredCell], source: NamedData) -> Suggestion:
     """Return the arm without new rows that is the best of the most data sets; of equals that of the nearest."""
     votes = Counter(cell.best for cell in cells)
     name = max(votes, key=lambda one: votes[one])
     places = [(cell, arm) for cell in cells if (arm := cell.arm(name)) is not None]
     gains = [arm.over_none for _, arm in places if arm.over_none is not None]
     cell, arm = places[0]
-    return Choice(
+    return Suggestion(
         arm=arm,
         gain=pooled(gains) if gains and name != PLAIN else None,
         gap=None,
@@ -485,7 +498,7 @@ def _best(
     wanted: Callable[[MeasuredArm], bool],
     counts: dict[str, int],
     command: Callable[[MeasuredArm, MeasuredCell], str | None],
-) -> tuple[Choice | None, int]:
+) -> tuple[Suggestion | None, int]:
     """Return the best of the arms that are wanted, and the number of these.
 
     An arm counts if it was measured on half of the data sets or more. Arms whose whole interval is above 0 come first,
@@ -509,7 +522,7 @@ def _best(
     name = max(gains, key=rank)
     cell, arm, _ = places[name][0]
     gaps = [arm.gap.mean for _, arm, _ in places[name] if arm.gap is not None]
-    return Choice(
+    return Suggestion(
         arm=arm,
         gain=gains[name],
         gap=fmean(gaps) if gaps else None,
@@ -531,7 +544,7 @@ def _new_rows(arm: MeasuredArm, counts: dict[str, int]) -> int | None:
         return None
 
 
-def _command(source: Source, arm: MeasuredArm, cell: MeasuredCell, pool: str | None, llm: str | None) -> str | None:
+def _command(source: NamedData, arm: MeasuredArm, cell: MeasuredCell, pool: str | None, llm: str | None) -> str | None:
     """Return the command that trains with an arm or makes its rows."""
     if "labels" in arm.needs:
         return None

@@ -16,7 +16,7 @@ from augment.cli.inputs import check_there
 from augment.cli.options import LAYOUT, layout_of, layout_options
 
 if TYPE_CHECKING:
-    from augment.advice.commands import Source
+    from augment.advice.commands import NamedData
     from augment.advice.suggestion import Advice
     from augment.data.corpus import Corpus
 
@@ -56,8 +56,8 @@ asked_options = section(
 @command(
     "advise",
     examples={
-        "Ask what to do for the rare class of the bundled sample:": "augment advise sample",
-        "Ask for a class of your own file, with texts to take rows from:": (
+        "Ask about the bundled sample:": "augment advise sample",
+        "Ask about a class, with unlabelled texts at hand:": (
             "augment advise mail.csv --label complaint --pool old-mail.txt"
         ),
     },
@@ -108,13 +108,13 @@ def advised(context: click.Context, source: str, **others: Any) -> tuple[Advice,
     return advise_on(table, pay_map=pay_map, source=_source(context, source), **asked), table
 
 
-def _source(context: click.Context, name: str) -> Source:
+def _source(context: click.Context, name: str) -> NamedData:
     """Return how the printed commands name the table: with the options that this command was given."""
-    from augment.advice.commands import Source, options_of
+    from augment.advice.commands import NamedData, options_of
 
     words: dict[bool, list[tuple[str, Any]]] = {True: [], False: []}
     for parameter in context.command.params:
         given = context.get_parameter_source(str(parameter.name)) is not ParameterSource.DEFAULT
         if given and parameter.name in (*LAYOUT, "no_header", *ASKED):
             words[parameter.name in ASKED].append((parameter.opts[0], context.params[str(parameter.name)]))
-    return Source(name, options_of(words[False]), options_of(words[True]))
+    return NamedData(name, options_of(words[False]), options_of(words[True]))

@@ -19,7 +19,7 @@ from benchmarks.cli.suites import carry_out, show_grid
 @command(
     "advise",
     examples={
-        "Measure for half an hour what is advised for your file:": "benchmarks advise reviews.csv --minutes 30",
+        "Measure for half an hour what is advised:": "benchmarks advise reviews.csv --minutes 30",
         "See what would run:": "benchmarks advise reviews.csv --dry-run",
     },
 )
@@ -72,9 +72,6 @@ def advise_command(
     from benchmarks.report.advised import findings
     from benchmarks.run.advised_suite import AdvisedSuite, seeds_that_fit
 
-    if not quiet:
-        for line in advice.lines[:-2]:  # the last two say how to measure it
-            note(line)
     suite = AdvisedSuite(
         advice=advice,
         task=source if source == "sample" else f"csv:{source}",
@@ -87,10 +84,13 @@ def advise_command(
     with tempfile.TemporaryDirectory() as folder:  # nothing is written if the file cannot be split
         plan = suite.plan(suite.begun(), Path(folder))
         plan.results()
-        if dry_run:
-            if not quiet:
-                show_grid(plan)
-            return
+    if not quiet:
+        for line in advice.lines[:-2]:  # the last two say how to measure it
+            note(line)
+    if dry_run:
+        if not quiet:
+            show_grid(plan)
+        return
     seeds = suite.begun()
     results = carry_out(suite.plan(seeds), quiet=quiet, table=False)
     fitting = seeds_that_fit(results, minutes, plan.jobs, [arm.name for arm in suite.arms])

@@ -15,12 +15,8 @@ from augment.cli.options import with_file_name
 @command(
     "map",
     examples={
-        "Write a map of your own results, and have advice from it:": (
-            "benchmarks map benchmark-neutral -o own.json && augment advise sample --map own.json"
-        ),
-        "Check that the map of the project is that of its results:": (
-            "benchmarks map docs/results/neutral docs/results/imbalance --check"
-        ),
+        "Write a map of your own results:": "benchmarks map benchmark-neutral -o own.json",
+        "Check the map of the project:": "benchmarks map docs/results/neutral docs/results/imbalance --check",
     },
 )
 @click.argument("folders", type=Path, nargs=-1, required=True, metavar="RESULTS…", shell_complete=completion.FOLDERS)
