@@ -20,7 +20,7 @@ PLAIN = "none"
 """The name of the arm that trains on the rows as they are."""
 
 
-class Gain(Settings):
+class Points(Settings):
     """A difference in points, with its 95 % interval."""
 
     mean: float
@@ -47,11 +47,11 @@ class MeasuredArm(Settings):
     seeds: Annotated[int, Field(ge=1)]
     f1: float
     """Mean macro-F1 on the test rows, in points."""
-    gain: Gain | None
+    gain: Points | None
     """Of macro-F1 over the best arm without new rows, paired by seed. None for that arm itself."""
-    over_none: Gain | None
+    over_none: Points | None
     """Of macro-F1 over the arm `PLAIN`. None for that arm itself."""
-    gap: Gain | None
+    gap: Points | None
     """Change of the overfitting gap against the best arm without new rows. None for that arm itself."""
 
 
@@ -100,7 +100,7 @@ class RegimeArm(Settings):
     makes_rows: bool
     sources: Annotated[int, Field(ge=1)]
     """The number of data sets in the mean."""
-    gain: Gain
+    gain: Points
     """Mean over the sources of the means of their cells, over the best arm without new rows of each cell."""
 
 

@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from augment.advice.commands import FINE_TUNED, NamedData, llm_command, measure_command, pool_command, train_command
-from augment.advice.measured import PLAIN, Gain, MeasuredArm, MeasuredCell, PayMap, Regime, read_map
+from augment.advice.measured import PLAIN, MeasuredArm, MeasuredCell, PayMap, Points, Regime, read_map
 from augment.advice.nearness import Shape, distance, nearest
 from augment.data.containers import as_table
 from augment.data.corpus import Corpus, from_table
@@ -33,7 +33,7 @@ class Suggestion:
 
     arm: MeasuredArm
     """As it was measured on the nearest of them."""
-    gain: Gain | None
+    gain: Points | None
     """Points of macro-F1. Of an arm with new rows or with needs: over the best arm without new rows. Of that arm
     itself: over training on the rows as they are; None if that is the best."""
     gap: float | None
@@ -260,7 +260,7 @@ def _plain(summary: str) -> str:
     return summary.partition(": ")[2] if summary.startswith(("ceiling: ", "control: ")) else summary
 
 
-def _points(gain: Gain) -> str:
+def _points(gain: Points) -> str:
     """Write a gain with its interval."""
     if gain.low is None or gain.high is None:
         return f"{gain.mean:+.1f} points (no interval: too few seeds)"
@@ -271,24 +271,24 @@ def _described(cell: MeasuredCell) -> str:
     return f"{cell.task} ({counted(cell.rows.smallest, 'row')} of the rarest of {cell.classes} classes)"
 
 
-def pooled(gains: Sequence[Gain]) -> Gain:
+def pooled(gains: Sequence[Points]) -> Points:
     """Put the gains on several data sets together.
 
     Parameters
     ----------
-    gains : sequence of Gain
+    gains : sequence of Points
         One for each data set, at least one.
 
     Returns
     -------
-    Gain
+    Points
         Their mean. The interval of a single one is its own. That of several reaches from the lowest bound to the
         highest: another data set may be like any of them. If one has no interval, and there are three or more, it is
         the t-interval of their means.
 
     Examples
     --------
-    >>> both = pooled([Gain(mean=1.0, low=0.5, high=1.5), Gain(mean=3.0, low=1.0, high=5.0)])
+    >>> both = pooled([Points(mean=1.0, low=0.5, high=1.5), Points(mean=3.0, low=1.0, high=5.0)])
     >>> both.mean, both.low, both.high
     (2.0, 0.5, 5.0)
     """
@@ -296,14 +296,14 @@ def pooled(gains: Sequence[Gain]) -> Gain:
     lows = [gain.low for gain in gains if gain.low is not None]
     highs = [gain.high for gain in gains if gain.high is not None]
     if len(lows) == len(highs) == len(gains):
-        return Gain(mean=mean, low=min(lows), high=max(highs))
+        return Points(mean=mean, low=min(lows), high=max(highs))
     if len(gains) < LEAST_FOR_AN_INTERVAL:
-        return Gain(mean=mean)
+        return Points(mean=mean)
     from scipy import stats
 
     means = [gain.mean for gain in gains]
     width = float(stats.t.ppf(0.975, len(means) - 1) * stats.sem(means))
-    return Gain(mean=mean, low=mean - width, high=mean + width)
+    return Points(mean=mean, low=mean - width, high=mean + width)
 
 
 def advise(
@@ -504,7 +504,7 @@ def _best(
     An arm counts if it was measured on half of the data sets or more. Arms whose whole interval is above 0 come first,
     and of these the one with the highest lower bound. Of the others it is the one with the highest mean.
     """
-    places: dict[str, list[tuple[MeasuredCell, MeasuredArm, Gain]]] = {}
+    places: dict[str, list[tuple[MeasuredCell, MeasuredArm, Points]]] = {}
     for cell in cells:
         for arm in cell.arms:
             if arm.gain is not None and not arm.control and wanted(arm):

@@ -8,15 +8,13 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any, Literal
 
-from scipy import stats
-
 from augment.advice.measured import (
     PLAIN,
-    Gain,
     MadeFrom,
     MeasuredArm,
     MeasuredCell,
     PayMap,
+    Points,
     Regime,
     RegimeArm,
     RowsOfAClass,
@@ -24,6 +22,7 @@ from augment.advice.measured import (
 from augment.errors import InputError
 from benchmarks.grid.arms import Arm, built_in
 from benchmarks.grid.suite import OF_A_CELL
+from benchmarks.report.over_tasks import across_tasks, data_set
 from benchmarks.report.summary import ArmResults, GroupResults, f1_on_test, gap, groups
 from benchmarks.results import FILE, Record, Results, read
 from classifiers.config import TrainConfig
@@ -120,7 +119,7 @@ def _cell(suite: str, group: GroupResults) -> list[MeasuredCell]:
         MeasuredCell(
             suite=suite,
             task=task,
-            source=task.partition(", ")[0],
+            source=data_set(group),
             classes=len(rows),
             rows=RowsOfAClass(smallest=rows[0], median=float(median(rows)), largest=rows[-1]),
             rare_classes=sum(count < BALANCED * rows[-1] for count in rows),
@@ -164,18 +163,18 @@ def _needs(arm: Arm | None) -> list[_Needs]:
     return ["pool"] if getattr(arm, "pretraining", None) is not None else []
 
 
-def _gain(group: GroupResults, name: str, base: str, of: Callable[[Record], float]) -> Gain | None:
+def _gain(group: GroupResults, name: str, base: str, of: Callable[[Record], float]) -> Points | None:
     """Return how much an arm differs from another one. With a single seed in common there is no interval."""
     if name == base:
         return None
     found = group.change(name, base, of)
     if found is not None:
-        return Gain(mean=round(found.mean, PLACES), low=round(found.low, PLACES), high=round(found.high, PLACES))
+        return Points(mean=round(found.mean, PLACES), low=round(found.low, PLACES), high=round(found.high, PLACES))
     arm, other = group.arm(name), group.arm(base)
     common = [] if arm is None or other is None else [seed for seed in arm.seeds if seed in other.cells]
     if arm is None or other is None or not common:
         return None
-    return Gain(mean=round(fmean(arm.values(of, common)) - fmean(other.values(of, common)), PLACES))
+    return Points(mean=round(fmean(arm.values(of, common)) - fmean(other.values(of, common)), PLACES))
 
 
 def _training(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,10 +225,9 @@ def _over_sources(cells: Sequence[MeasuredCell]) -> list[RegimeArm]:
     ]
 
 
-def _mean(means: Sequence[float]) -> Gain:
-    """Return the mean over sources with its t-interval; of a single source there is none."""
-    center = fmean(means)
+def _mean(means: Sequence[float]) -> Points:
+    """Return the mean over sources, and the interval over sources like these; of a single source there is none."""
     if len(means) < 2:
-        return Gain(mean=round(center, PLACES))
-    width = float(stats.t.ppf(0.975, len(means) - 1) * stats.sem(means))
-    return Gain(mean=round(center, PLACES), low=round(center - width, PLACES), high=round(center + width, PLACES))
+        return Points(mean=round(means[0], PLACES))
+    found = across_tasks(means, [0.0] * len(means)).mean
+    return Points(mean=round(found.mean, PLACES), low=round(found.low, PLACES), high=round(found.high, PLACES))
