@@ -66,13 +66,15 @@ def train_command(source: NamedData, arm: MeasuredArm, cell: MeasuredCell) -> st
     return _shell("classifiers", "train", source.name, "-o", MODEL, *source.options, *encoder, *options)
 
 
-def pool_command(source: NamedData, arm: MeasuredArm, pool: str, output: str) -> str | None:
+def pool_command(source: NamedData, arm: MeasuredArm, cell: MeasuredCell, pool: str, output: str) -> str | None:
     """Return the command that adds sentences of unlabelled text, as an arm does; None if no command does."""
     recipes: dict[Any, list[str]] = {"retrieve": [], "self-training": _option("param", "recipe=self-training")}
     recipe = recipes.get(arm.settings.get("rows"))
     if recipe is None:
         return None
     words = (*_option("strategy", "retrieve"), *_option("param", f"pool={pool}"), *recipe)
+    if "sampling_strategy" in cell.adding:
+        words += tuple(_option("sampling_strategy", cell.adding["sampling_strategy"]))
     return _shell("augment", "upsample", source.name, "-o", output, *source.options, *words)
 
 

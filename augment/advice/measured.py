@@ -79,6 +79,8 @@ class MeasuredCell(Settings):
     head: str
     training: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
     """Settings of all its trainings that differ from the defaults of `classifiers.TrainConfig`."""
+    adding: dict[str, Any] = {}  # noqa: RUF012
+    """Settings of its suite on the rows that arms add, and on a logistic regression: `sampling_strategy` and `C`."""
     best: str
     """The arm without new rows whose macro-F1 on validation rows is highest."""
     arms: Annotated[list[MeasuredArm], Field(min_length=1)]

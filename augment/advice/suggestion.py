@@ -551,7 +551,7 @@ def _command(source: NamedData, arm: MeasuredArm, cell: MeasuredCell, pool: str 
     if "llm" in arm.needs:
         return None if llm is None else llm_command(source, llm)
     if "pool" in arm.needs:
-        return None if pool is None else pool_command(source, arm, pool, "with_pool.csv")
+        return None if pool is None else pool_command(source, arm, cell, pool, "with_pool.csv")
     return train_command(source, arm, cell)
 
 

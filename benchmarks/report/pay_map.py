@@ -42,6 +42,8 @@ _NEEDS: Mapping[str, _Needs] = {
     **dict.fromkeys(("retrieve", "self-training"), "pool"),
 }
 """What the rows of an arm need, by `Arm.rows`."""
+ADDING = ("sampling_strategy", "C")
+"""Settings of a suite that hold for arms that do not set them."""
 CONTROLS = ("wrong-label", "rebalanced-others")
 """Values of `Arm.rows` of arms that nobody would use."""
 
@@ -126,6 +128,7 @@ def _cell(suite: str, group: GroupResults) -> list[MeasuredCell]:
             encoder=encoder,
             head=head,
             training={} if none is None else _training(none.any["config"]),
+            adding={name: group.results.suite[name] for name in ADDING if name in group.results.suite},
             best=best.name,
             arms=arms,
         )
@@ -139,6 +142,9 @@ def _arm(group: GroupResults, arm: ArmResults, best: str, known: Arm | None, nee
         settings = known.model_dump(mode="json", exclude={"name", "summary"}, exclude_defaults=True)
     else:
         settings = {} if plain is None else {"training": _difference(arm.any["config"], plain.any["config"])}
+    ways = settings.get("training", {}).get("augmentation") or {}
+    if ways.get("strategy") and "sampling_strategy" in group.results.suite:
+        ways.setdefault("sampling_strategy", group.results.suite["sampling_strategy"])
     return MeasuredArm(
         name=arm.name,
         summary=str(arm.any["summary"]) if known is None else known.summary,

@@ -53,13 +53,15 @@ class AdvisedSuite:
         """Return the suite as the YAML of a suite has it."""
         advice = self.advice
         task = {"name": self.task, "label": advice.shape.rare}
+        cell = (advice.near or [advice.nearest])[0]
         return {
             "description": f"What was advised, as many seeds as fit in {self.minutes} minutes.",
             "tasks": [task if advice.pool is None else {**task, "pool": advice.pool}],
             "tests": [],
             "encoders": [advice.encoder],
             "heads": [advice.head],
-            "training": dict((advice.near or [advice.nearest])[0].training),
+            "training": dict(cell.training),
+            **cell.adding,
             "arms": [{arm.name: {"summary": arm.summary, **arm.settings}} for arm in self.arms],
             "seeds": seeds,
         }

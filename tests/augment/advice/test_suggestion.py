@@ -88,7 +88,7 @@ def test_what_needs_more_than_the_rows_is_a_question_until_the_user_has_it(tmp_p
         arm("real", 9.0, needs=["labels"], settings={"rows": "real"}),
         arm("wrong", 20.0, control=True),
     ]
-    cells = [cell("one", 40, 400, [*arms, HURTS])]
+    cells = [cell("one", 40, 400, [*arms, HURTS], adding={"sampling_strategy": "2x"})]
     found = advice(tmp_path, cells)
     assert found.rows.arm.name == "edits"
     said = str(found)
@@ -97,7 +97,7 @@ def test_what_needs_more_than_the_rows_is_a_question_until_the_user_has_it(tmp_p
     assert "They cost money" in said
     assert "more real rows: real (what real does), +9.0" in said
     found = advice(tmp_path, cells, pool="pool.txt", llm="a-model")
-    assert "--strategy retrieve --param pool=pool.txt" in found.with_pool.command
+    assert "--strategy retrieve --param pool=pool.txt --sampling-strategy 2x" in found.with_pool.command
     assert found.with_llm.command.startswith("augment requests FILE -o requests.jsonl --model a-model")
     assert "Do you have any?" not in str(found)
     assert len(found.lines) <= 12

@@ -43,7 +43,7 @@ def record(arm: str, seed: int, task: str, f1: float, rows: dict[str, int]) -> d
 
 def made(folder: Path, name: str = "few-shot", tasks=("airline, 10 a class",), arms=F1, seeds=10, rows=ROWS) -> Path:
     with appending(folder) as (_, appender):
-        appender.begin(RunRecord({"name": name, "training": {}}, {}, {}))
+        appender.begin(RunRecord({"name": name, "training": {}, "sampling_strategy": "2x"}, {}, {}))
         for task in tasks:
             for arm, f1 in arms.items():
                 for seed in range(1 if arm == "llm-new" else seeds):
@@ -65,6 +65,8 @@ def test_a_cell_has_the_gains_that_were_put_into_the_results(tmp_path):
     assert cell.arm("logit-adjustment").over_none.mean == pytest.approx(4)
     assert cell.arm("fillmask-static").gap.mean == pytest.approx(-2)
     assert cell.arm("fillmask-static").settings["training"]["augmentation"]["strategy"] == "fillmask"
+    assert cell.arm("fillmask-static").settings["training"]["augmentation"]["sampling_strategy"] == "2x"
+    assert cell.adding == {"sampling_strategy": "2x"}
     assert {arm.name: arm.needs for arm in cell.arms if arm.needs} == {"real": ["labels"], "llm-new": ["llm"]}
     assert [arm.name for arm in cell.arms if arm.control] == ["wrong-label"]
     assert (cell.arm("llm-new").seeds, cell.arm("llm-new").gain.low) == (1, None)
