@@ -78,7 +78,7 @@ class MeasuredCell(Settings):
     encoder: str
     head: str
     training: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
-    """Settings of all its trainings that differ from the defaults of `classifiers.TrainConfig`."""
+    """Settings of `classifiers.TrainConfig` for all its arms, as the suite has them."""
     adding: dict[str, Any] = {}  # noqa: RUF012
     """Settings of its suite on the rows that arms add, and on a logistic regression: `sampling_strategy` and `C`."""
     best: str

@@ -242,7 +242,8 @@ class Advice:
                 f"For comparison, more real rows: {self.ceiling.arm.name} ({_plain(self.ceiling.arm.summary)}),"
                 f" {_points(self.ceiling.gain)} against {self._rival}."
             )
-        arms = [PLAIN, self.first.arm.name, *([] if self.rows is None else [self.rows.arm.name])]
+        chosen = (self.first, self.rows, None if self.pool is None else self.with_pool)
+        arms = [PLAIN, *(choice.arm.name for choice in chosen if choice is not None)]
         lines.append(f"Measure it on your own rows ({', '.join(dict.fromkeys(arms))}):")
         return [*lines, *_indented(self.measure)]
 

@@ -21,11 +21,9 @@ from augment.advice.measured import (
 )
 from augment.errors import InputError
 from benchmarks.grid.arms import Arm, built_in
-from benchmarks.grid.suite import OF_A_CELL
 from benchmarks.report.over_tasks import across_tasks, data_set
 from benchmarks.report.summary import ArmResults, GroupResults, f1_on_test, gap, groups
 from benchmarks.results import FILE, Record, Results, read
-from classifiers.config import TrainConfig
 
 LOSS = "cross-entropy"
 """Cells with another loss are left out: in the suites of the map a loss is an arm."""
@@ -105,7 +103,7 @@ def _cell(suite: str, group: GroupResults) -> list[MeasuredCell]:
     """Return the cell of a group; an empty list if it cannot be compared."""
     task, encoder, head, loss = group.key
     known = built_in()
-    needs = {arm.name: _needs(known.get(arm.name)) for arm in group.arms}
+    needs = {arm.name: _needs(arm.name, known.get(arm.name)) for arm in group.arms}
     plain = GroupResults(
         group.key, [arm for arm in group.arms if not arm.makes_rows and not needs[arm.name]], group.results
     )
@@ -113,7 +111,6 @@ def _cell(suite: str, group: GroupResults) -> list[MeasuredCell]:
     if loss != LOSS or best is None:
         return []
     rows = sorted(best.any["rows"]["train"].values())
-    none = group.arm(PLAIN)
     arms = [_arm(group, arm, best.name, known.get(arm.name), needs[arm.name]) for arm in group.arms]
     if not any(arm.gain is not None for arm in arms):
         return []
@@ -127,7 +124,7 @@ def _cell(suite: str, group: GroupResults) -> list[MeasuredCell]:
             rare_classes=sum(count < BALANCED * rows[-1] for count in rows),
             encoder=encoder,
             head=head,
-            training={} if none is None else _training(none.any["config"]),
+            training=dict(group.results.suite.get("training", {})),
             adding={name: group.results.suite[name] for name in ADDING if name in group.results.suite},
             best=best.name,
             arms=arms,
@@ -150,7 +147,7 @@ def _arm(group: GroupResults, arm: ArmResults, best: str, known: Arm | None, nee
         summary=str(arm.any["summary"]) if known is None else known.summary,
         makes_rows=arm.makes_rows,
         needs=needs,
-        control=known is not None and known.rows in CONTROLS,
+        control=(arm.name if known is None else known.rows) in CONTROLS,
         settings=settings,
         seeds=len(arm.seeds),
         f1=round(fmean(arm.values(f1_on_test)), PLACES),
@@ -160,12 +157,11 @@ def _arm(group: GroupResults, arm: ArmResults, best: str, known: Arm | None, nee
     )
 
 
-def _needs(arm: Arm | None) -> list[_Needs]:
-    """Return what an arm needs beside the training rows."""
-    if arm is None:
-        return []
-    if arm.rows in _NEEDS:
-        return [_NEEDS[arm.rows]]
+def _needs(name: str, arm: Arm | None) -> list[_Needs]:
+    """Return what an arm needs beside the training rows. An arm that is not built in is known by its name alone."""
+    rows = name if arm is None else arm.rows
+    if rows in _NEEDS:
+        return [_NEEDS[rows]]
     return ["pool"] if getattr(arm, "pretraining", None) is not None else []
 
 
@@ -181,16 +177,6 @@ def _gain(group: GroupResults, name: str, base: str, of: Callable[[Record], floa
     if arm is None or other is None or not common:
         return None
     return Points(mean=round(fmean(arm.values(of, common)) - fmean(other.values(of, common)), PLACES))
-
-
-def _training(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a training that differ from the defaults and are the same for all arms."""
-    fields = TrainConfig.model_fields
-    return {
-        name: value
-        for name, value in config.items()
-        if name in fields and name not in OF_A_CELL and value != fields[name].get_default(call_default_factory=True)
-    }
 
 
 def _difference(config: Mapping[str, Any], plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def test_what_needs_more_than_the_rows_is_a_question_until_the_user_has_it(tmp_p
     assert "--strategy retrieve --param pool=pool.txt --sampling-strategy 2x" in found.with_pool.command
     assert found.with_llm.command.startswith("augment requests FILE -o requests.jsonl --model a-model")
     assert "Do you have any?" not in str(found)
+    assert "Measure it on your own rows (none, logit-adjustment, edits, from-pool):" in str(found)
     assert len(found.lines) <= 12
 
 

@@ -43,7 +43,9 @@ def record(arm: str, seed: int, task: str, f1: float, rows: dict[str, int]) -> d
 
 def made(folder: Path, name: str = "few-shot", tasks=("airline, 10 a class",), arms=F1, seeds=10, rows=ROWS) -> Path:
     with appending(folder) as (_, appender):
-        appender.begin(RunRecord({"name": name, "training": {}, "sampling_strategy": "2x"}, {}, {}))
+        appender.begin(
+            RunRecord({"name": name, "training": {"learning_rate": 2e-4}, "sampling_strategy": "2x"}, {}, {})
+        )
         for task in tasks:
             for arm, f1 in arms.items():
                 for seed in range(1 if arm == "llm-new" else seeds):
