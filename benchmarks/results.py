@@ -17,7 +17,7 @@ import numpy as np
 from augment.errors import InputError, OutputError
 from augment.files import lock
 from augment.identity import difference
-from benchmarks.grid.suite import Cell, Place
+from benchmarks.grid.cells import Cell, Place
 
 FILE = "results.jsonl"
 SCHEMA = 1

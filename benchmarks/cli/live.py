@@ -12,7 +12,7 @@ import click
 
 from augment.cli.display import can_redraw, duration, terminal
 from augment.errors import counted_of
-from benchmarks.grid.suite import Cell
+from benchmarks.grid.cells import Cell
 from benchmarks.report.summary import f1_on_test, gap
 from benchmarks.results import Record, Results
 

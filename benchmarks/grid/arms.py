@@ -15,6 +15,18 @@ from augment.settings import Settings, problems
 from benchmarks.grid.kept_answers import Recipe
 
 BUILT_IN = Path(__file__).parent / "arms.yaml"
+Rows = Literal[
+    "given",
+    "wrong-label",
+    "rebalanced-others",
+    "real",
+    "more-real",
+    "double-real",
+    "retrieve",
+    "self-training",
+    "llm-new",
+    "llm-paraphrase",
+]
 ALIKE = (
     *("encoder", "revision", "head", "pooling", "max_length", "seed", "device", "dtype"),
     *("epochs", "max_steps", "batch_size", "gradient_accumulation"),
@@ -31,10 +43,19 @@ class Arm(Settings):
     """One line for tables."""
     training: dict[str, Any] = {}  # noqa: RUF012 -- pydantic copies it
     """Settings of `classifiers.TrainConfig` that differ from the suite's."""
-    rows: Literal["given", "wrong-label", "real", "llm-new", "llm-paraphrase"] = "given"
-    """Rows that are added. wrong-label: fill-mask rows of other classes with the label of a rare class. real: rows of
-    the data set that the task has left out. llm-new, llm-paraphrase: rows that a large language model has written; its
-    answers are replayed."""
+    rows: Rows = "given"
+    """Rows that are added before the training, as many as the suite's `sampling_strategy` says.
+
+    - wrong-label: fill-mask rows of other classes with the label of the class.
+    - rebalanced-others: rows of other classes as they are, with the label of the class.
+    - real: rows of the class that the draw has left out.
+    - more-real: the same, as many of each class as the draw has of it.
+    - double-real: the same, of the rare classes only.
+    - retrieve, self-training: sentences of the task's `pool`, by the recipes of the strategy `retrieve`.
+    - llm-new, llm-paraphrase: rows that a large language model has written; its answers are replayed."""
+    pretraining: dict[str, Any] | None = None
+    """Settings of `classifiers.pretraining.masked_lm.PretrainConfig`, for a masked-LM training of the encoder on the
+    texts of the training rows and of the pool, before all else. None for no such training."""
     model: Literal["encoder", "tfidf-svm"] = "encoder"
 
     def __init__(self, **values: Any) -> None:
@@ -61,8 +82,10 @@ class Arm(Settings):
         for key in ALIKE:
             if key in self.training:
                 raise InputError(f"The arm {self.name!r} sets {key!r}, which is the same for all. The suite sets it.")
-        if self.model != "encoder" and (self.training or self.rows != "given"):
-            raise InputError(f"The arm {self.name!r} is not an encoder, so `training` and `rows` have no effect.")
+        if self.model != "encoder" and (self.training or self.rows != "given" or self.pretraining is not None):
+            raise InputError(
+                f"The arm {self.name!r} is not an encoder, so `training`, `rows` and `pretraining` have no effect."
+            )
         if self.rows != "given" and self.training.get("augmentation"):
             raise InputError(f"The arm {self.name!r} adds rows in two ways. Leave `rows` or its augmentation out.")
         return self
@@ -71,6 +94,16 @@ class Arm(Settings):
     def replays(self) -> Recipe | None:
         """The recipe of the answers that it replays, if it does."""
         return {"llm-new": "new", "llm-paraphrase": "paraphrase"}.get(self.rows)  # type: ignore[return-value]
+
+    @property
+    def takes_left_out_rows(self) -> bool:
+        """Whether it adds real rows that the draw has left out."""
+        return self.rows in ("real", "more-real", "double-real")
+
+    @property
+    def takes_pool(self) -> bool:
+        """Whether it needs the task's unlabelled texts."""
+        return self.rows in ("retrieve", "self-training") or self.pretraining is not None
 
     @property
     def augmentation(self) -> Mapping[str, Any]:

@@ -1,11 +1,12 @@
-"""Suites, which combine tasks, encoders, heads, losses, arms and seeds, and their cells."""
+"""Suites, which combine tasks, encoders, heads, losses, arms and seeds."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +23,7 @@ from augment.registry import STRATEGIES
 from augment.settings import Settings, problems
 from benchmarks.grid.arms import Arm, load_mapping
 from benchmarks.grid.kept_answers import kept_draws
-from benchmarks.grid.sources import OWN, LabelledRows, check_name
+from benchmarks.grid.sources import OWN, LabelledRows, check_name, digest
 from benchmarks.grid.tasks import LEFT_OUT, Task, TaskData, load
 from classifiers.config import Features, Static, TrainConfig
 from classifiers.data.feature_vectors import vector_sampler
@@ -35,7 +36,9 @@ OF_A_CELL = (
 )
 """Settings of a training that a suite may not set for all arms. The grid, the arms or the command line set them."""
 
-LATER = ("looks",)
+LOGISTIC_REGRESSION = "logistic-regression"
+"""The head that is fitted on the vectors of a frozen encoder."""
+LATER = ("looks", "sampling_strategy", "C")
 """Settings that came after the first results. Where they are not set, folders of older results can go on."""
 
 Names = Annotated[list[str], Field(min_length=1)]
@@ -56,6 +59,8 @@ class Suite(Settings):
     """Tasks whose test rows are also used for tests; by default all that are available."""
     encoders: Names = ["mini"]  # noqa: RUF012 -- pydantic copies it
     heads: Names = ["linear"]  # noqa: RUF012
+    """Heads of `classifiers.TrainConfig`, which are fine-tuned with the encoder; or "logistic-regression", which is
+    fitted on the vectors of the frozen encoder."""
     losses: Names = ["cross-entropy"]  # noqa: RUF012
     arms: Annotated[list[str | dict[str, Any]], Field(min_length=1)]
     """Names, or ``{name: {…}}`` in the form of `benchmarks/grid/arms.yaml`."""
@@ -66,6 +71,10 @@ class Suite(Settings):
     look get no more seeds: see `benchmarks.report.looks`. By default it is judged once, at the end."""
     training: dict[str, Any] = {}  # noqa: RUF012
     """Settings of `classifiers.TrainConfig` for all arms. `epochs` counts passes through the rows of the arm `none`."""
+    sampling_strategy: Any = "auto"
+    """The rows that arms add if they do not say it themselves; see `augment.generation.budget.rows_to_make`."""
+    C: Annotated[float, Field(gt=0)] = 10.0
+    """The inverse strength of the regularisation of the head "logistic-regression"."""
     evaluations: Annotated[int, Field(ge=1)] = 4
     """The number of evaluations of each training, at equal distances. The last is at the end."""
 
@@ -185,181 +194,3 @@ def path_of(name: str) -> Path:
 def names() -> list[str]:
     """Return the names of the built-in suites."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
-
-
-Place = tuple[str, str, str, str, str, int]
-"""Task, encoder, head, loss, arm, seed."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One training and its tests."""
-
-    task: int
-    """Its place in the suite."""
-    title: str
-    """Of the task."""
-    encoder: str
-    head: str
-    loss: str
-    arm: Arm
-    seed: int
-    config: TrainConfig
-    """All settings of the training."""
-    key: str
-    """A hash of all that determines its numbers."""
-    base_key: str
-    """The key of the same training without augmentation. An arm in feature space uses its encoder."""
-
-    @property
-    def group(self) -> tuple[str, str, str, str]:
-        """The group in which arms are compared."""
-        return self.title, self.encoder, self.head, self.loss
-
-    @property
-    def place(self) -> Place:
-        """The place of its result. Each place has at most one result."""
-        return (*self.group, self.arm.name, self.seed)
-
-    @property
-    def shares_encoder(self) -> bool:
-        """Whether it trains a new head on an encoder that is fine-tuned once for all such arms.
-
-        A recurrent head is fine-tuned together with its encoder, so it cannot share one.
-        """
-        return self.arm.trains_head_anew and self.head == "linear"
-
-    @property
-    def base(self) -> TrainConfig:
-        """The training without augmentation whose encoder it uses, if its arm shares one."""
-        return _without_new_rows(self.config)
-
-
-def contents(encoders: Sequence[str]) -> dict[str, str]:
-    """Return a hash of the content of each encoder, by name. Encoders on the hub are left out."""
-    hashes = {encoder: folder_hash(encoder) for encoder in encoders}
-    return {encoder: content for encoder, content in hashes.items() if content}
-
-
-def _without_new_rows(config: TrainConfig) -> TrainConfig:
-    """Return the same training without augmentation, and without settings of new rows."""
-    return config.model_copy(update={"augmentation": None, "synthetic_weight": 1.0})
-
-
-def cells(
-    suite: Suite,
-    data: Sequence[TaskData],
-    arms: Sequence[Arm],
-    *,
-    seeds: int,
-    device: str = "auto",
-) -> Iterator[Cell]:
-    """Yield the cells of a suite, seed by seed. So an interrupted run has all arms of its first seeds.
-
-    Parameters
-    ----------
-    suite : Suite
-    data : sequence of TaskData
-        Of its tasks.
-    arms : sequence of Arm
-        What `benchmarks.grid.arms.resolve` returns.
-    seeds : int
-    device : str, default="auto"
-        The device of `classifiers.TrainConfig`; it does not identify a cell.
-
-    Yields
-    ------
-    Cell
-        Arms that share an encoder come after the others of their group and seed. An arm that needs rows left out of the
-        draw, or answers of a large language model, is skipped if there are none.
-
-    Raises
-    ------
-    InputError
-        If a setting of an arm cannot be used.
-    """
-    chosen = sorted(arms, key=lambda arm: arm.trains_head_anew)
-    hashes = contents(suite.encoders)
-    for seed in range(seeds):
-        for number, task in enumerate(data):
-            drawn, reserve = task.drawn(seed)
-            rows = len(drawn)
-            for encoder in suite.encoders:
-                for head in suite.heads:
-                    for loss in suite.losses:
-                        for arm in chosen:
-                            if not _has_rows(arm, drawn, reserve):
-                                continue
-                            config = _config(suite, arm, encoder, head, loss, seed, rows, device)
-                            content = hashes.get(encoder, "")
-                            yield Cell(
-                                task=number,
-                                title=task.title,
-                                encoder=encoder,
-                                head=head,
-                                loss=loss,
-                                arm=arm,
-                                seed=seed,
-                                config=config,
-                                key=_key(task, config, content, arm.rows, arm.model),
-                                base_key=_key(task, _without_new_rows(config), content),
-                            )
-
-
-def _has_rows(arm: Arm, drawn: LabelledRows, reserve: LabelledRows) -> bool:
-    """Return whether the rows that an arm adds are there."""
-    if arm.replays is not None:
-        return drawn.fingerprint in kept_draws()
-    return arm.rows != "real" or bool(real_rows(drawn, reserve))
-
-
-def _check_augmentation(ways: Any) -> None:
-    """Check that the strategy and the guards exist, before anything is trained."""
-    if isinstance(ways, Features) and ways.strategy is not None:
-        vector_sampler(ways)
-    elif isinstance(ways, Static):
-        if isinstance(ways.strategy, str):
-            STRATEGIES.find(ways.strategy)
-        choice(ways.guards)
-
-
-def _config(
-    suite: Suite, arm: Arm, encoder: str, head: str, loss: str, seed: int, rows: int, device: str
-) -> TrainConfig:
-    """Return the settings of a cell's training. Steps and evaluations are the same, whatever rows an arm adds."""
-    settings = {"encoder": encoder, "head": head, "loss": loss, "device": device, **suite.training, **arm.training}
-    if settings["loss"] != "focal" and "gamma" not in arm.training:  # a suite gives it once for all of its losses
-        settings.pop("gamma", None)
-    if settings["head"] != "linear" and "pooling" not in arm.training:
-        settings.pop("pooling", None)
-    try:
-        config = TrainConfig(**settings, seed=seed)
-        _check_augmentation(config.augmentation)
-    except InputError as error:
-        raise InputError(f"The suite {suite.name!r}, arm {arm.name!r}: {error}") from None
-    steps = math.ceil(rows / (config.batch_size * config.gradient_accumulation)) * config.epochs
-    between = max(1, round(steps / suite.evaluations))
-    equal = {"max_steps": between * suite.evaluations, "evaluate_steps": between, "evaluate_by": "steps"}
-    return config.model_copy(update=equal)
-
-
-def real_rows(drawn: LabelledRows, reserve: LabelledRows) -> dict[str, int]:
-    """Return, for each class that lacks rows, how many of these the data set has outside the draw."""
-    counts: dict[Any, int] = dict(drawn.counts)
-    there = reserve.counts
-    available = {str(n): min(lacking, there.get(str(n), 0)) for n, lacking in rows_to_make("auto", counts).items()}
-    return {name: count for name, count in available.items() if count}
-
-
-def _key(task: TaskData, config: TrainConfig, encoder: str, rows: str = "given", model: str = "encoder") -> str:
-    """Hash all that determines the numbers of a cell."""
-    content = {
-        "version": __version__,
-        "task": task.task.model_dump(mode="json"),
-        "data": task.fingerprints(),
-        "encoder": encoder,
-        "rows": rows,
-        "model": model,
-        "config": config.model_dump(mode="json", exclude={"device", "report_to", "cache_dir"}),
-    }
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

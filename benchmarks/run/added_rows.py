@@ -1,56 +1,146 @@
-"""`added_rows`, which makes the rows that an arm adds before the training."""
+"""`added_rows`, the rows that an arm adds before the training."""
 
 from __future__ import annotations
 
+import json
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from augment.errors import InputError
+from augment.files import replacing
 from augment.generation.budget import rows_to_make
+from augment.registry import STRATEGIES
 from augment.seeding import generator
+from benchmarks.grid.cells import Cell, real_rows
 from benchmarks.grid.kept_answers import Recipe, kept_draws, template
 from benchmarks.grid.sources import LabelledRows
-from benchmarks.grid.suite import Cell
 from benchmarks.grid.tasks import TaskData
+from classifiers.config import Static
 from classifiers.data.splits import near_copies
 
 
-def added_rows(cell: Cell, data: TaskData, train: LabelledRows, reserve: LabelledRows) -> LabelledRows:
-    """Return the rows that an arm adds to the training rows. None of them is a near copy of a held-out row."""
-    if cell.arm.rows == "given":
+def added_rows(cell: Cell, data: TaskData, kept: Path) -> LabelledRows:
+    """Return the rows that an arm adds to the training rows, from a file if another cell has made them.
+
+    Parameters
+    ----------
+    cell : Cell
+    data : TaskData
+    kept : Path
+        Folder of such files.
+
+    Returns
+    -------
+    LabelledRows
+        None of them is a near copy of a held-out row. Empty if the arm adds no rows, or makes them in the training.
+
+    Raises
+    ------
+    CounterpoiseError
+        If rows cannot be made.
+    """
+    if not cell.makes_rows_first:
         return LabelledRows()
-    if cell.arm.replays is not None:
-        return _clear(replayed_rows(train, cell.arm.replays), data)
+    file = kept / f"{cell.rows_key}.json"
+    if file.is_file():
+        made = json.loads(file.read_text(encoding="utf-8"))
+        return LabelledRows(tuple(made["texts"]), tuple(made["labels"]))
+    rows = _made(cell, data)
+    if len(rows):
+        kept.mkdir(parents=True, exist_ok=True)
+        with replacing(file) as staged:
+            staged.write_text(json.dumps({"texts": rows.texts, "labels": rows.labels}), encoding="utf-8")
+    return rows
+
+
+def _made(cell: Cell, data: TaskData) -> LabelledRows:
+    train, reserve = data.drawn(cell.seed)
+    arm, held_out = cell.arm, [*data.validation.texts, *data.test_texts]
+    if arm.replays is not None:
+        rows = replayed_rows(train, arm.replays)
+    elif arm.takes_left_out_rows:
+        wanted = real_rows(arm.rows, cell.sampling_strategy, data, train, reserve)
+        rows = _drawn(wanted, reserve, cell.seed, lambda name, label: label == name)
+    elif arm.rows in ("wrong-label", "rebalanced-others"):
+        rows = _drawn(_budget(cell, train), train, cell.seed, lambda name, label: label != name)
+        if arm.rows == "wrong-label":
+            rows = LabelledRows(tuple(_filled(list(rows.texts), cell.seed, cell.config.device)), rows.labels)
+    elif arm.rows in ("retrieve", "self-training"):
+        return _retrieved(cell, data, train, held_out)
+    else:
+        ways = cell.config.augmentation
+        assert isinstance(ways, Static)
+        return _upsampled(cell, train, held_out, ways)
+    return rows.taken(np.flatnonzero(~near_copies(list(rows.texts), held_out)))
+
+
+def _budget(cell: Cell, train: LabelledRows) -> dict[str, int]:
     counts: dict[Any, int] = dict(train.counts)
-    budget = rows_to_make("auto", counts)
-    labels = np.array(reserve.labels if cell.arm.rows == "real" else train.labels)
+    return {str(name): rows for name, rows in rows_to_make(cell.sampling_strategy, counts).items() if rows}
+
+
+def _drawn(
+    wanted: Mapping[str, int], source: LabelledRows, seed: int, fits: Callable[[str, np.ndarray], np.ndarray]
+) -> LabelledRows:
+    """Draw rows for each class among those whose label fits, each as often as every other."""
+    labels = np.array(source.labels)
     texts: list[str] = []
     names: list[str] = []
-    for number, (name, wanted) in enumerate(budget.items()):
-        if not wanted:
-            continue
-        if cell.arm.rows == "real":
-            pool, source = np.flatnonzero(labels == name), reserve
-        else:
-            pool, source = np.flatnonzero(labels != name), train
-        order = generator(cell.seed, "subset", number, 3).permutation(pool)
-        if cell.arm.rows == "real":
-            own = [source.texts[i] for i in order[:wanted]]
-        else:
-            own = _filled([source.texts[i] for i in np.resize(order, wanted)], cell.seed, cell.config.device)
-        texts += own
-        names += [str(name)] * len(own)
-    if not texts:
-        raise InputError("No class lacks rows, so there are none to add. Give the task a ratio.")
-    return _clear(LabelledRows(tuple(texts), tuple(names)), data)
+    for name, count in wanted.items():
+        number = [*source.counts].index(name) if name in source.counts else len(source.counts)
+        order = generator(seed, "subset", number, 3).permutation(np.flatnonzero(fits(name, labels)))
+        texts += [source.texts[i] for i in np.resize(order, count)]
+        names += [name] * count
+    return LabelledRows(tuple(texts), tuple(names))
 
 
-def _clear(rows: LabelledRows, data: TaskData) -> LabelledRows:
-    """Leave near copies of held-out rows out."""
-    return rows.taken(np.flatnonzero(~near_copies(list(rows.texts), [*data.validation.texts, *data.test_texts])))
+def _upsampled(cell: Cell, train: LabelledRows, held_out: Sequence[str], ways: Static) -> LabelledRows:
+    """Make the rows of a text strategy."""
+    strategy = ways.strategy
+    if isinstance(strategy, str):
+        strategy = STRATEGIES.create(strategy, ways.parameters)
+    return _from_strategy(train, strategy, ways.sampling_strategy, cell.seed, held_out, ways.guards, ways.max_per_source)
 
 
+def _retrieved(cell: Cell, data: TaskData, train: LabelledRows, held_out: Sequence[str]) -> LabelledRows:
+    """Take sentences of the pool."""
+    from augment.text.retrieve import Retrieve
+
+    recipe: Any = "self-training" if cell.arm.rows == "self-training" else "nearest"
+    with tempfile.TemporaryDirectory() as folder:
+        pool = Path(folder, "pool.jsonl")
+        pool.write_text("".join(json.dumps({"text": text}) + "\n" for text in data.pool(cell.seed)), encoding="utf-8")
+        strategy = Retrieve(pool=str(pool), recipe=recipe, encoder=cell.encoder, device=cell.config.device)
+        return _from_strategy(train, strategy, cell.sampling_strategy, cell.seed, held_out)
+
+
+def _from_strategy(
+    train: LabelledRows,
+    strategy: Any,
+    sampling_strategy: Any,
+    seed: int,
+    held_out: Sequence[str],
+    guards: list[str] | None = None,
+    max_per_source: int | None = None,
+) -> LabelledRows:
+    from augment import upsample
+
+    (texts, labels), _ = upsample(
+        (list(train.texts), list(train.labels)),
+        strategy=strategy,
+        sampling_strategy=sampling_strategy,
+        seed=seed,
+        against=held_out,
+        guards=guards,
+        max_per_source=max_per_source,
+        only_synthetic=True,
+        single_label=True,
+    )
+    return LabelledRows(tuple(texts), tuple(labels))
 def replayed_rows(train: LabelledRows, recipe: Recipe) -> LabelledRows:
     """Make the rows that a large language model has written for training rows, from the answers that are kept.
 

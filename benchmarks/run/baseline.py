@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from benchmarks.grid.sources import LabelledRows
-from benchmarks.grid.suite import Cell
+from benchmarks.grid.cells import Cell
 from benchmarks.grid.tasks import TaskData
 from benchmarks.run.outcome import Trained, class_codes, new_row_counts
 from classifiers.metrics import scores

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from augment.generation.budget import rows_to_make
 from benchmarks.grid.sources import LabelledRows
-from benchmarks.grid.suite import Cell
+from benchmarks.grid.cells import Cell
 from benchmarks.grid.tasks import TaskData
 from benchmarks.peak_memory import peak_mb
 from benchmarks.results import Record, packed
+from benchmarks.run.adapted_encoder import adapted_encoder
 from benchmarks.run.added_rows import added_rows
 from benchmarks.run.baseline import fit_tfidf_svm
 from benchmarks.run.environment import gpu_peak_mb, hardware, reset_peak_memory, versions
+from benchmarks.run.frozen_features import fit_on_vectors
 from benchmarks.run.outcome import Trained, class_codes, outcome_of
 from classifiers.config import Features, TrainConfig, makes_rows
 from classifiers.metrics import scores
@@ -50,7 +52,7 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
     CounterpoiseError
         If rows cannot be made, or the training fails.
     """
-    train, reserve = data.drawn(cell.seed)
+    train = data.drawn(cell.seed)[0]
     if cell.shares_encoder and not (shared / cell.base_key / RECORD).is_file():
         _fine_tuned(cell.base, data, train, LabelledRows(), shared / cell.base_key)
     reset_peak_memory()
@@ -60,10 +62,17 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
     elif cell.shares_encoder:
         outcome = _head_on_shared_encoder(cell, data, train, shared)
     else:
-        added = added_rows(cell, data, train, reserve)
-        outcome = _encoder(cell.config, data, train, added, shared / cell.key if keep else None)
+        added = added_rows(cell, data, shared / "rows")
+        encoder = cell.encoder if cell.pretraining_key is None else str(adapted_encoder(cell, data, shared))
+        if cell.on_vectors:
+            outcome = fit_on_vectors(cell, data, train, added, encoder, shared / "vectors")
+        else:
+            config = cell.config.model_copy(update={"encoder": encoder})
+            outcome = _encoder(config, data, train, added, shared / cell.key if keep else None)
         if len(added):
             outcome = outcome._replace(made=outcome.made | {"made": added.counts})
+        if cell.pretraining_key is not None:
+            outcome = outcome._replace(model=outcome.model | {"model": cell.encoder, "revision": cell.pretraining_key})
     classes = data.classes
     tests = {
         name: scores(p, class_codes(data.tests[name], classes), classes) for name, p in outcome.probabilities.items()

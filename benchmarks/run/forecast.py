@@ -17,7 +17,7 @@ from augment.generation.budget import rows_to_make
 from augment.models.length_batches import LENGTH_STEP
 from benchmarks.grid.arms import Arm
 from benchmarks.grid.sources import LabelledRows
-from benchmarks.grid.suite import Cell
+from benchmarks.grid.cells import Cell
 from benchmarks.grid.tasks import TaskData
 from benchmarks.results import Record, Results
 from classifiers.config import Redraw, Static, TrainConfig

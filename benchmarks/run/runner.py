@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import time
@@ -13,14 +12,14 @@ from pathlib import Path
 
 from augment.errors import CounterpoiseError, Interrupted, counted_of
 from augment.processes import Processes
-from benchmarks.grid.suite import Cell
+from benchmarks.grid.cells import Cell
 from benchmarks.grid.tasks import TaskData
 from benchmarks.results import Appender, Record, Results
 from benchmarks.run.cell import failure, measure
 from benchmarks.run.forecast import Pace
 
 SHARED = ".encoders"
-"""The folder, beside the results, for encoders that several arms use. It exists only during a run."""
+"""The folder, beside the results, for encoders, vectors and rows that several cells use. It exists only during a run."""
 
 
 def run(
@@ -100,19 +99,21 @@ def run(
     finally:
         for slot in slots:
             slot.close()
-    with contextlib.suppress(OSError):  # the folder does not exist, or another command uses it
-        shared.rmdir()
+    shutil.rmtree(shared, ignore_errors=True)
     return failed
 
 
 def _next(waiting: Sequence[Cell], running: Sequence[Cell]) -> Cell | None:
-    """Return the first cell that may start. Only one of the cells that share an encoder runs at a time."""
-    taken = {cell.base_key for cell in running if _has_encoder_in_common(cell)}
-    return next((c for c in waiting if not (_has_encoder_in_common(c) and c.base_key in taken)), None)
+    """Return the first cell that may start. Only one of the cells that make the same thing runs at a time."""
+    taken = set().union(*map(_shared, running))
+    return next((cell for cell in waiting if not _shared(cell) & taken), None)
 
 
-def _has_encoder_in_common(cell: Cell) -> bool:
-    return cell.shares_encoder or cell.key == cell.base_key
+def _shared(cell: Cell) -> set[str]:
+    """Return the keys of what a cell makes for others, or takes from them."""
+    keys = {cell.rows_key} if cell.makes_rows_first else set()
+    keys |= {cell.base_key} if cell.shares_encoder or cell.key == cell.base_key else set()
+    return keys | ({cell.pretraining_key} if cell.pretraining_key is not None else set())
 
 
 class _Slot:

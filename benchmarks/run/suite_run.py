@@ -14,7 +14,8 @@ from augment.data.layout import Layout
 from augment.errors import InputError
 from benchmarks.grid import suite as suites
 from benchmarks.grid.arms import BUILT_IN, Arm, load_mapping, resolve
-from benchmarks.grid.suite import Cell, Suite
+from benchmarks.grid.cells import Cell, cells, contents
+from benchmarks.grid.suite import Suite
 from benchmarks.grid.tasks import TaskData
 from benchmarks.report.looks import rule
 from benchmarks.report.summary import groups
@@ -142,21 +143,21 @@ def plan_suite(
         )
     chosen = resolve(arms or suite.arms, {} if arm_file is None else load_mapping(arm_file))
     data = suites.load_tasks(suite, data_dir, layout)
-    cells = list(suites.cells(suite, data, chosen, seeds=seeds or suite.seeds, device=device))
-    if not cells:
+    grid = list(cells(suite, data, chosen, seeds=seeds or suite.seeds, device=device))
+    if not grid:
         raise InputError("No arm is left: 'real' needs rows that the task leaves out, by train_rows or a ratio.")
     files = {"suite": suites.path_of(name), "arms": BUILT_IN} | ({} if arm_file is None else {"own arms": arm_file})
     record = RunRecord(
         suite=suite.identity | {"data": {task.title: task.fingerprints() for task in data}},
         files={what: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for what, path in files.items()},
-        encoders=suites.contents(suite.encoders),
+        encoders=contents(suite.encoders),
     )
     folder = out or Path(f"benchmark-{suite.name}")
     return SuiteRun(
         suite=suite,
         arms=chosen,
         data=data,
-        cells=cells,
+        cells=grid,
         record=record,
         folder=folder,
         jobs=jobs or _default_jobs(device),

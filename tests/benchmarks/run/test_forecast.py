@@ -11,7 +11,8 @@ import pytest
 
 from benchmarks.grid.arms import resolve
 from benchmarks.grid.sources import LabelledRows
-from benchmarks.grid.suite import Cell, Suite, cells
+from benchmarks.grid.cells import Cell, cells
+from benchmarks.grid.suite import Suite
 from benchmarks.grid.tasks import Task, TaskData
 from benchmarks.results import Results, unpacked
 from benchmarks.run import forecast
