@@ -141,7 +141,7 @@ def cells(
     """
     chosen = sorted(arms, key=lambda arm: arm.trains_head_anew)
     hashes = contents(suite.encoders)
-    for seed in range(seeds):
+    for seed in range(suite.first_seed, suite.first_seed + seeds):
         for number, task in enumerate(data):
             drawn = task.drawn(seed)[0]
             there = [arm for arm in chosen if why_absent(arm, suite, task, seed) is None]
@@ -171,7 +171,9 @@ def _cell(
     adapted = None
     if arm.pretraining is not None:
         pool = digest(sorted({*task.drawn(config.seed)[0].texts, *task.pool(config.seed)}))
-        adapted = _hash({"version": __version__, "encoder": encoder, "content": content, "settings": arm.pretraining, "texts": pool})
+        adapted = _hash(
+            {"version": __version__, "encoder": encoder, "content": content, "settings": arm.pretraining, "texts": pool}
+        )
     trained_on = amount | ({} if adapted is None else {"pretraining": adapted})
     maker = config.augmentation.model_dump(mode="json") if isinstance(config.augmentation, Static) else None
     by = encoder if arm.rows in ("retrieve", "self-training") else None
@@ -199,7 +201,12 @@ def fits_vectors(arm: Arm) -> bool:
     changed = {**arm.augmentation}
     mode = changed.get("mode", "static")
     once = mode == "static" or (mode == "features" and changed.get("strategy", "smote") is not None)
-    return arm.model == "encoder" and set(arm.training) <= ON_VECTORS and (not changed or once) and not changed.get("soft_labels")
+    return (
+        arm.model == "encoder"
+        and set(arm.training) <= ON_VECTORS
+        and (not changed or once)
+        and not changed.get("soft_labels")
+    )
 
 
 def why_absent(arm: Arm, suite: Suite, task: TaskData, seed: int) -> str | None:
@@ -230,7 +237,11 @@ def why_absent(arm: Arm, suite: Suite, task: TaskData, seed: int) -> str | None:
     strategy = suite.sampling_strategy
     if arm.rows == "given":
         mode = arm.augmentation.get("mode", "static")
-        if not arm.augmentation or mode == "balanced" or (mode == "features" and arm.augmentation.get("strategy", "smote") is None):
+        if (
+            not arm.augmentation
+            or mode == "balanced"
+            or (mode == "features" and arm.augmentation.get("strategy", "smote") is None)
+        ):
             return None
         strategy = arm.augmentation.get("sampling_strategy", strategy)
     return None if sum(rows_to_make(strategy, counts).values()) else "no class lacks rows"
@@ -254,7 +265,9 @@ def _config(
     if augmentation and augmentation.get("mode", "static") != "balanced" and suite.sampling_strategy != "auto":
         if augmentation.get("strategy", "smote") is not None:
             augmentation.setdefault("sampling_strategy", suite.sampling_strategy)
-    settings = {"encoder": encoder, "device": device, **arm.training} | ({"augmentation": augmentation} if augmentation else {})
+    settings = {"encoder": encoder, "device": device, **arm.training} | (
+        {"augmentation": augmentation} if augmentation else {}
+    )
     if head == LOGISTIC_REGRESSION:
         settings |= {"freeze_encoder": True}
         settings |= {name: suite.training[name] for name in ("train_sample", "max_length") if name in suite.training}

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from augment._version import __version__
 from augment.data.layout import Layout
 from augment.errors import InputError, did_you_mean
-from augment.generation.budget import rows_to_make
-from augment.guards.selection import choice
-from augment.models.checkpoints import folder_hash
-from augment.registry import STRATEGIES
 from augment.settings import Settings, problems
-from benchmarks.grid.arms import Arm, load_mapping
-from benchmarks.grid.kept_answers import kept_draws
-from benchmarks.grid.sources import OWN, LabelledRows, check_name, digest
+from benchmarks.grid.arms import load_mapping
+from benchmarks.grid.sources import OWN, check_name
 from benchmarks.grid.tasks import LEFT_OUT, Task, TaskData, load
-from classifiers.config import Features, Static, TrainConfig
-from classifiers.data.feature_vectors import vector_sampler
 
 FOLDER = Path(__file__).parent / "suites"
 """The folder of the built-in suites."""
@@ -38,7 +25,7 @@ OF_A_CELL = (
 
 LOGISTIC_REGRESSION = "logistic-regression"
 """The head that is fitted on the vectors of a frozen encoder."""
-LATER = ("looks", "sampling_strategy", "C")
+LATER = ("looks", "sampling_strategy", "C", "first_seed")
 """Settings that came after the first results. Where they are not set, folders of older results can go on."""
 
 Names = Annotated[list[str], Field(min_length=1)]

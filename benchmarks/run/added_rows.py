@@ -23,15 +23,15 @@ from classifiers.config import Static
 from classifiers.data.splits import near_copies
 
 
-def added_rows(cell: Cell, data: TaskData, kept: Path) -> LabelledRows:
+def added_rows(cell: Cell, data: TaskData, shared: Path) -> LabelledRows:
     """Return the rows that an arm adds to the training rows, from a file if another cell has made them.
 
     Parameters
     ----------
     cell : Cell
     data : TaskData
-    kept : Path
-        Folder of such files.
+    shared : Path
+        The folder of what several cells use.
 
     Returns
     -------
@@ -45,19 +45,19 @@ def added_rows(cell: Cell, data: TaskData, kept: Path) -> LabelledRows:
     """
     if not cell.makes_rows_first:
         return LabelledRows()
-    file = kept / f"{cell.rows_key}.json"
+    file = shared / "rows" / f"{cell.rows_key}.json"
     if file.is_file():
         made = json.loads(file.read_text(encoding="utf-8"))
         return LabelledRows(tuple(made["texts"]), tuple(made["labels"]))
-    rows = _made(cell, data)
+    rows = _made(cell, data, shared / "vectors")
     if len(rows):
-        kept.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as staged:
             staged.write_text(json.dumps({"texts": rows.texts, "labels": rows.labels}), encoding="utf-8")
     return rows
 
 
-def _made(cell: Cell, data: TaskData) -> LabelledRows:
+def _made(cell: Cell, data: TaskData, vectors: Path) -> LabelledRows:
     train, reserve = data.drawn(cell.seed)
     arm, held_out = cell.arm, [*data.validation.texts, *data.test_texts]
     if arm.replays is not None:
@@ -70,7 +70,7 @@ def _made(cell: Cell, data: TaskData) -> LabelledRows:
         if arm.rows == "wrong-label":
             rows = LabelledRows(tuple(_filled(list(rows.texts), cell.seed, cell.config.device)), rows.labels)
     elif arm.rows in ("retrieve", "self-training"):
-        return _retrieved(cell, data, train, held_out)
+        return _retrieved(cell, data, train, held_out, vectors)
     else:
         ways = cell.config.augmentation
         assert isinstance(ways, Static)
@@ -103,18 +103,27 @@ def _upsampled(cell: Cell, train: LabelledRows, held_out: Sequence[str], ways: S
     strategy = ways.strategy
     if isinstance(strategy, str):
         strategy = STRATEGIES.create(strategy, ways.parameters)
-    return _from_strategy(train, strategy, ways.sampling_strategy, cell.seed, held_out, ways.guards, ways.max_per_source)
+    return _from_strategy(
+        train, strategy, ways.sampling_strategy, cell.seed, held_out, ways.guards, ways.max_per_source
+    )
 
 
-def _retrieved(cell: Cell, data: TaskData, train: LabelledRows, held_out: Sequence[str]) -> LabelledRows:
-    """Take sentences of the pool."""
+def _retrieved(cell: Cell, data: TaskData, train: LabelledRows, held_out: Sequence[str], vectors: Path) -> LabelledRows:
+    """Take sentences of the pool.
+
+    Where the pool is what a draw leaves out, the file holds the drawn rows too, and the strategy leaves these out. So
+    the file is the same for all seeds, and is encoded once.
+    """
     from augment.text.retrieve import Retrieve
 
     recipe: Any = "self-training" if cell.arm.rows == "self-training" else "nearest"
     with tempfile.TemporaryDirectory() as folder:
         pool = Path(folder, "pool.jsonl")
-        pool.write_text("".join(json.dumps({"text": text}) + "\n" for text in data.pool(cell.seed)), encoding="utf-8")
-        strategy = Retrieve(pool=str(pool), recipe=recipe, encoder=cell.encoder, device=cell.config.device)
+        texts = sorted({*train.texts, *data.pool(cell.seed)})
+        pool.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+        strategy = Retrieve(
+            pool=str(pool), recipe=recipe, encoder=cell.encoder, device=cell.config.device, cache_dir=str(vectors)
+        )
         return _from_strategy(train, strategy, cell.sampling_strategy, cell.seed, held_out)
 
 
@@ -141,6 +150,8 @@ def _from_strategy(
         single_label=True,
     )
     return LabelledRows(tuple(texts), tuple(labels))
+
+
 def replayed_rows(train: LabelledRows, recipe: Recipe) -> LabelledRows:
     """Make the rows that a large language model has written for training rows, from the answers that are kept.
 

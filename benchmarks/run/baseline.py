@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.cells import Cell
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.tasks import TaskData
 from benchmarks.run.outcome import Trained, class_codes, new_row_counts
 from classifiers.metrics import scores

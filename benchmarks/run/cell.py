@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from augment.generation.budget import rows_to_make
-from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.cells import Cell
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.tasks import TaskData
 from benchmarks.peak_memory import peak_mb
 from benchmarks.results import Record, packed
@@ -62,7 +62,7 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
     elif cell.shares_encoder:
         outcome = _head_on_shared_encoder(cell, data, train, shared)
     else:
-        added = added_rows(cell, data, shared / "rows")
+        added = added_rows(cell, data, shared)
         encoder = cell.encoder if cell.pretraining_key is None else str(adapted_encoder(cell, data, shared))
         if cell.on_vectors:
             outcome = fit_on_vectors(cell, data, train, added, encoder, shared / "vectors")

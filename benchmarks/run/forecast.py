@@ -16,8 +16,8 @@ import numpy as np
 from augment.generation.budget import rows_to_make
 from augment.models.length_batches import LENGTH_STEP
 from benchmarks.grid.arms import Arm
-from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.cells import Cell
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.tasks import TaskData
 from benchmarks.results import Record, Results
 from classifiers.config import Redraw, Static, TrainConfig

@@ -19,7 +19,7 @@ from benchmarks.run.cell import failure, measure
 from benchmarks.run.forecast import Pace
 
 SHARED = ".encoders"
-"""The folder, beside the results, for encoders, vectors and rows that several cells use. It exists only during a run."""
+"""The folder, beside the results, for encoders, vectors and rows that several cells use. It exists during a run."""
 
 
 def run(

@@ -14,8 +14,8 @@ from augment.data.layout import Layout
 from augment.errors import InputError
 from benchmarks.grid import suite as suites
 from benchmarks.grid.arms import BUILT_IN, Arm, load_mapping, resolve
-from benchmarks.grid.cells import Cell, cells, contents
-from benchmarks.grid.suite import Suite
+from benchmarks.grid.cells import Cell, cells, contents, fits_vectors, why_absent
+from benchmarks.grid.suite import LOGISTIC_REGRESSION, Suite
 from benchmarks.grid.tasks import TaskData
 from benchmarks.report.looks import rule
 from benchmarks.report.summary import groups
@@ -63,23 +63,19 @@ class SuiteRun:
         lines = [rule(self.suite.looks)] if self.suite.looks else []
         for number, task in enumerate(self.data):
             lines += task.draw_notes
-            present: dict[str, set[int]] = {}
-            for cell in self.cells:
-                if cell.task == number:
-                    present.setdefault(cell.arm.name, set()).add(cell.seed)
-            seeds = set().union(*present.values())
-            absent = [arm.name for arm in self.arms if arm.name not in present and arm.replays is None]
-            if absent:
-                lines.append(
-                    f"{task.title}: without {', '.join(absent)}, since no row of a class that lacks rows was left out."
-                )
+            seeds = sorted({cell.seed for cell in self.cells if cell.task == number})
+            absent: dict[tuple[str, tuple[int, ...]], list[str]] = {}
             for arm in self.arms:
-                missing = sorted(seeds - present.get(arm.name, set())) if arm.replays else []
+                reasons = {seed: why_absent(arm, self.suite, task, seed) for seed in seeds}
+                missing = tuple(seed for seed, reason in reasons.items() if reason is not None)
                 if missing:
-                    lines.append(
-                        f"{task.title}: without {arm.name} of {'seed' if len(missing) == 1 else 'seeds'}"
-                        f" {', '.join(map(str, missing))}, since no answers to requests of these rows are kept."
-                    )
+                    absent.setdefault((str(reasons[missing[0]]), missing), []).append(arm.name)
+            for (reason, missing), arms in absent.items():
+                of = "" if len(missing) == len(seeds) else f" of {'seed' if len(missing) == 1 else 'seeds'} "
+                which = "" if len(missing) == len(seeds) else ", ".join(map(str, missing))
+                lines.append(f"{task.title}: without {', '.join(arms)}{of}{which}, since {reason}.")
+        if LOGISTIC_REGRESSION in self.suite.heads and (unfit := [a.name for a in self.arms if not fits_vectors(a)]):
+            lines.append(f"{LOGISTIC_REGRESSION}: without {', '.join(unfit)}, which need a training of the encoder.")
         return lines
 
 

@@ -11,8 +11,8 @@ from augment.errors import InputError
 from augment.registry import STRATEGIES
 from benchmarks.grid import suite as suites
 from benchmarks.grid.arms import Arm, built_in, resolve
-from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.cells import cells
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.suite import Suite
 from benchmarks.grid.tasks import Task, TaskData
 from classifiers.config import TrainConfig

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from benchmarks.grid.arms import resolve
-from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.cells import Cell, cells
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.suite import Suite
 from benchmarks.grid.tasks import Task, TaskData
 from benchmarks.results import Results, unpacked

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.grid.arms import resolve
-from benchmarks.grid.kept_answers import FOLDER, kept_draws
 from benchmarks.grid.cells import cells
+from benchmarks.grid.kept_answers import FOLDER, kept_draws
 from benchmarks.grid.suite import Suite, load_tasks
 from benchmarks.run.added_rows import added_rows
 

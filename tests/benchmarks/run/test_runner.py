@@ -27,8 +27,8 @@ from benchmarks import results
 from benchmarks.cli import live
 from benchmarks.cli.entry import main
 from benchmarks.grid.arms import BUILT_IN, resolve
-from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.cells import cells
+from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.suite import Suite
 from benchmarks.grid.tasks import load
 from benchmarks.results import unpacked
