@@ -73,7 +73,8 @@ class Retrieve(TextStrategy):
     The guard `agreement` is asked by default, with a teacher on the same encoder: the one that has seen neither the
     source of a sentence nor a copy of it.
 
-    Vectors of the pool are not kept in memory. Texts and places are kept of the sentences that belong to classes which grow.
+    Vectors of the pool are not kept in memory. Texts and places are kept of the sentences that belong to classes which
+    grow.
 
     References
     ----------

@@ -1,5 +1,5 @@
 from .arms import Arm as Arm
-from .suite import Cell as Cell
+from .cells import Cell as Cell
 from .suite import Suite as Suite
 from .tasks import Task as Task
 from .tasks import TaskData as TaskData

@@ -121,11 +121,20 @@ class Arm(Settings):
         """Whether it learns from new texts or vectors. Repeated or reweighted rows are not new."""
         if self.rows != "given":
             return True
-        if self.augmentation.get("mode", "static") == "balanced" or not self.augmentation:
-            return False
-        vectors = self.augmentation.get("mode") == "features"
-        strategy = self.augmentation.get("strategy", "smote" if vectors else "fillmask")
+        strategy = self._strategy
         return strategy is not None and not getattr(STRATEGIES.find(strategy), "copies", False)
+
+    @property
+    def adds_rows_in_training(self) -> bool:
+        """Whether its training adds texts or vectors, new ones or copies."""
+        return self._strategy is not None
+
+    @property
+    def _strategy(self) -> Any:
+        """The strategy that its training uses; None without one."""
+        if self.augmentation.get("mode", "static") == "balanced" or not self.augmentation:
+            return None
+        return self.augmentation.get("strategy", "smote" if self.augmentation.get("mode") == "features" else "fillmask")
 
 
 def built_in() -> dict[str, Arm]:

@@ -58,7 +58,7 @@ class Cell:
     C: float
     """The inverse strength of the regularisation of a logistic regression."""
     rows_key: str
-    """A hash of all that determines the rows that are made before the training. Cells with other encoders share them."""
+    """A hash of all that determines the rows that are made first. Cells with other encoders share them."""
     pretraining_key: str | None
     """A hash of all that determines the encoder that is trained on the task's texts first. Cells share it."""
 
@@ -236,12 +236,7 @@ def why_absent(arm: Arm, suite: Suite, task: TaskData, seed: int) -> str | None:
         return "no row of a class that lacks rows was left out"
     strategy = suite.sampling_strategy
     if arm.rows == "given":
-        mode = arm.augmentation.get("mode", "static")
-        if (
-            not arm.augmentation
-            or mode == "balanced"
-            or (mode == "features" and arm.augmentation.get("strategy", "smote") is None)
-        ):
+        if not arm.adds_rows_in_training:
             return None
         strategy = arm.augmentation.get("sampling_strategy", strategy)
     return None if sum(rows_to_make(strategy, counts).values()) else "no class lacks rows"
@@ -261,13 +256,9 @@ def _config(
     suite: Suite, arm: Arm, encoder: str, head: str, loss: str, seed: int, rows: int, device: str
 ) -> TrainConfig:
     """Return the settings of a cell's training. Steps and evaluations are the same, whatever rows an arm adds."""
-    augmentation = dict(arm.augmentation)
-    if augmentation and augmentation.get("mode", "static") != "balanced" and suite.sampling_strategy != "auto":
-        if augmentation.get("strategy", "smote") is not None:
-            augmentation.setdefault("sampling_strategy", suite.sampling_strategy)
-    settings = {"encoder": encoder, "device": device, **arm.training} | (
-        {"augmentation": augmentation} if augmentation else {}
-    )
+    settings: dict[str, Any] = {"encoder": encoder, "device": device, **arm.training}
+    if arm.adds_rows_in_training and suite.sampling_strategy != "auto":
+        settings["augmentation"] = {"sampling_strategy": suite.sampling_strategy, **arm.augmentation}
     if head == LOGISTIC_REGRESSION:
         settings |= {"freeze_encoder": True}
         settings |= {name: suite.training[name] for name in ("train_sample", "max_length") if name in suite.training}
@@ -336,7 +327,7 @@ def _key(
         "model": model,
         "config": config.model_dump(mode="json", exclude={"device", "report_to", "cache_dir"}),
     }
-    return _hash(content | (more or {}))
+    return _hash({**content, **(more or {})})
 
 
 def _hash(content: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from augment.errors import InputError, did_you_mean
 from augment.settings import Settings, problems
 from benchmarks.grid.arms import load_mapping
 from benchmarks.grid.sources import OWN, check_name
-from benchmarks.grid.tasks import LEFT_OUT, Task, TaskData, load
+from benchmarks.grid.tasks import LEFT_OUT, Task, TaskData, load, read_parts
 
 FOLDER = Path(__file__).parent / "suites"
 """The folder of the built-in suites."""
@@ -129,7 +130,8 @@ def load_tasks(suite: Suite, data_dir: Path | None, layout: Layout | None = None
         `benchmarks.grid.tasks.load`.
     """
     check_layout(layout, suite.tasks)
-    data = [load(task, data_dir, suite.tests, layout) for task in suite.tasks]
+    read = lru_cache(read_parts)  # tasks of a data set often differ only in their draws
+    data = [load(task, data_dir, suite.tests, layout, read=read) for task in suite.tasks]
     titles = [task.title for task in data]
     for title in titles:
         if titles.count(title) > 1:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field, model_serializer, model_validator
@@ -282,7 +282,12 @@ class TaskData:
 
 
 def load(
-    task: Task, data_dir: Path | None, tests: Sequence[str] | None = None, layout: Layout | None = None
+    task: Task,
+    data_dir: Path | None,
+    tests: Sequence[str] | None = None,
+    layout: Layout | None = None,
+    *,
+    read: Callable[..., Parts] | None = None,
 ) -> TaskData:
     """Read a task.
 
@@ -295,6 +300,8 @@ def load(
         Names of more tasks whose test rows are used. None for all that are available.
     layout : Layout, optional
         Of one's own file.
+    read : callable, optional
+        `read_parts`, or one that remembers what it has read for other tasks.
 
     Returns
     -------
@@ -305,21 +312,16 @@ def load(
     InputError
         If a part cannot be read, or the task does not have the rare classes or enough classes.
     """
-    names = at_hand(task.name, data_dir) if tests is None else [task.name, *(n for n in tests if n != task.name)]
-    there = [name for name in names if name == task.name or has_test_rows(name, data_dir)]
-    test_rows = {name: read_split(name, "test", data_dir, layout) for name in there}
-    if task.train_from == "dev":
-        train, validation = _halves(read_split(task.name, "dev", data_dir, layout))
-    else:
-        train, validation = (read_split(task.name, split, data_dir, layout) for split in ("train", "dev"))
-    all_classes = 0
-    if task.classes is not None:
-        all_classes, drawn = len(train.counts), _drawn_classes(task, train)
-        train, validation = _of_classes(train, drawn), _of_classes(validation, drawn)
-        test_rows = {name: _of_classes(rows, drawn) for name, rows in test_rows.items()}
-    held_out = {"dev": validation, **test_rows}
-    near = {part: near_copies(train.texts, rows.texts) for part, rows in held_out.items()}
-    train = train.taken(np.flatnonzero(~np.any([*near.values()], axis=0)))
+    parts = (read or read_parts)(
+        task.name,
+        task.train_from,
+        task.classes,
+        task.classes_seed,
+        data_dir,
+        None if tests is None else tuple(tests),
+        layout,
+    )
+    train, held_out = parts.train, {"dev": parts.validation, **parts.tests}
     counts = train.counts
     if len(counts) < 2:
         raise InputError(f"The task {task.name!r} has training rows of {len(counts)} class; it takes two or more.")
@@ -336,13 +338,13 @@ def load(
         task,
         rare,
         train,
-        validation,
-        test_rows,
-        shared={part: int(copies.sum()) for part, copies in near.items() if copies.any()},
-        absent=[name for name in names if name not in there],
+        parts.validation,
+        parts.tests,
+        shared=parts.shared,
+        absent=parts.absent,
         pool_file=texts,
         pool_shared=pool_shared,
-        all_classes=all_classes,
+        all_classes=parts.all_classes,
     )
     if task.pool == LEFT_OUT and sum(data.kept.values()) == len(train):
         raise InputError(
@@ -352,17 +354,64 @@ def load(
     return data
 
 
-def _drawn_classes(task: Task, train: LabelledRows) -> set[str]:
+class Parts(NamedTuple):
+    """The parts of a data set, in the classes of a task."""
+
+    train: LabelledRows
+    """Without rows that equal or nearly equal a validation or test row."""
+    validation: LabelledRows
+    tests: dict[str, LabelledRows]
+    shared: dict[str, int]
+    absent: list[str]
+    all_classes: int
+
+
+def read_parts(
+    name: str,
+    train_from: str,
+    classes: int | None,
+    classes_seed: int,
+    data_dir: Path | None,
+    tests: tuple[str, ...] | None,
+    layout: Layout | None,
+) -> Parts:
+    """Read the parts of a data set. Tasks that differ only in their draws have the same ones.
+
+    The arguments are those of `Task` and of `load`.
+    """
+    names = at_hand(name, data_dir) if tests is None else [name, *(other for other in tests if other != name)]
+    there = [one for one in names if one == name or has_test_rows(one, data_dir)]
+    test_rows = {one: read_split(one, "test", data_dir, layout) for one in there}
+    if train_from == "dev":
+        train, validation = _halves(read_split(name, "dev", data_dir, layout))
+    else:
+        train, validation = (read_split(name, split, data_dir, layout) for split in ("train", "dev"))
+    all_classes = 0
+    if classes is not None:
+        all_classes, drawn = len(train.counts), _drawn_classes(name, classes, classes_seed, train)
+        train, validation = _of_classes(train, drawn), _of_classes(validation, drawn)
+        test_rows = {one: _of_classes(rows, drawn) for one, rows in test_rows.items()}
+    near = {part: near_copies(train.texts, rows.texts) for part, rows in {"dev": validation, **test_rows}.items()}
+    return Parts(
+        train.taken(np.flatnonzero(~np.any([*near.values()], axis=0))),
+        validation,
+        test_rows,
+        {part: int(copies.sum()) for part, copies in near.items() if copies.any()},
+        [one for one in names if one not in there],
+        all_classes,
+    )
+
+
+def _drawn_classes(name: str, classes: int, seed: int, train: LabelledRows) -> set[str]:
     """Draw the classes of a task."""
     names = [*train.counts]
-    assert task.classes is not None
-    if task.classes >= len(names):
+    if classes >= len(names):
         raise InputError(
-            f"The task {task.name!r} has {len(names)} classes, and 'classes' draws {task.classes} of them. Give a"
-            " smaller number, or leave it out."
+            f"The task {name!r} has {len(names)} classes, and 'classes' draws {classes} of them. Give a smaller number,"
+            " or leave it out."
         )
-    order = generator(task.classes_seed, "subset", 0, 4).permutation(len(names))
-    return {names[i] for i in order[: task.classes]}
+    order = generator(seed, "subset", 0, 4).permutation(len(names))
+    return {names[i] for i in order[:classes]}
 
 
 def _of_classes(rows: LabelledRows, classes: set[str]) -> LabelledRows:

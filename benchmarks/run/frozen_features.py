@@ -68,8 +68,9 @@ def fit_on_vectors(
     seconds = time.perf_counter() - start
 
     def predicted(of: np.ndarray) -> np.ndarray:
-        shares: np.ndarray = regression.predict_proba(of) * np.exp(-offset)
-        return shares / shares.sum(axis=1, keepdims=True)
+        shares = regression.predict_proba(of) * np.exp(-offset)
+        scaled: np.ndarray = shares / shares.sum(axis=1, keepdims=True)
+        return scaled
 
     sample = evaluated_sample(config, "train", codes)
     evaluated = {

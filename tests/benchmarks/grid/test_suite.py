@@ -34,7 +34,8 @@ ASKED_FOR = (
     *("none", "random", "undersampling", "balanced-sampler", "class-weights", "focal", "logit-adjustment", "r-drop"),
     *("label-smoothing", "keyboard", "random-word", "fillmask-static", "fillmask-guarded", "fillmask-redraw"),
     *("fillmask-cure", "fillmask-adjusted", "fillmask-chosen", "smote", "borderline-smote", "adasyn", "gaussian"),
-    *("gan-smote", "crt", "llm-new", "llm-paraphrase", "wrong-label", "real", "tfidf-svm"),
+    *("gan-smote", "crt", "llm-new", "llm-paraphrase", "retrieve", "self-training", "tapt", "tapt-fillmask"),
+    *("wrong-label", "rebalanced-others", "real", "more-real", "double-real", "tfidf-svm"),
 )
 
 
@@ -52,7 +53,7 @@ def test_arms_are_told_apart_by_whether_they_make_rows():
     plain = {name for name, arm in built_in().items() if not arm.makes_rows}
     assert plain == {
         *("none", "random", "undersampling", "balanced-sampler", "class-weights", "focal", "logit-adjustment"),
-        *("r-drop", "label-smoothing", "crt", "tfidf-svm"),
+        *("r-drop", "label-smoothing", "crt", "tapt", "tfidf-svm"),
     }
 
 
