@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from augment.errors import InputError, did_you_mean
 from augment.registry import STRATEGIES
@@ -57,6 +57,8 @@ class Arm(Settings):
     """Settings of `classifiers.pretraining.masked_lm.PretrainConfig`, for a masked-LM training of the encoder on the
     texts of the training rows and of the pool, before all else. None for no such training."""
     model: Literal["encoder", "tfidf-svm"] = "encoder"
+    C: Annotated[float, Field(gt=0)] | None = None
+    """The inverse strength of the regularisation of a logistic regression on vectors; None for that of the suite."""
 
     def __init__(self, **values: Any) -> None:
         try:

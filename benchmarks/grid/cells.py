@@ -147,7 +147,10 @@ def cells(
             there = [arm for arm in chosen if why_absent(arm, suite, task, seed) is None]
             for encoder, head, loss in itertools.product(suite.encoders, suite.heads, suite.losses):
                 for arm in there:
-                    if head == LOGISTIC_REGRESSION and not (fits_vectors(arm) and loss == suite.losses[0]):
+                    on_vectors = head == LOGISTIC_REGRESSION
+                    if on_vectors and not (fits_vectors(arm) and loss == suite.losses[0]):
+                        continue
+                    if arm.C is not None and not on_vectors:
                         continue
                     config = _config(suite, arm, encoder, head, loss, seed, len(drawn), device)
                     yield _cell(suite, number, task, arm, config, (encoder, head, loss), hashes.get(encoder, ""))
@@ -167,7 +170,7 @@ def _cell(
     amount: dict[str, Any] = {}
     if arm.rows not in ("given", *BY_COUNT) and suite.sampling_strategy != "auto":
         amount = {"sampling_strategy": suite.sampling_strategy}
-    fitted: dict[str, Any] = {"head": head, "C": suite.C} if head == LOGISTIC_REGRESSION else {}
+    fitted: dict[str, Any] = {"head": head, "C": arm.C or suite.C} if head == LOGISTIC_REGRESSION else {}
     adapted = None
     if arm.pretraining is not None:
         pool = digest(sorted({*task.drawn(config.seed)[0].texts, *task.pool(config.seed)}))
@@ -190,7 +193,7 @@ def _cell(
         key=_key(task, config, content, arm.rows, arm.model, trained_on | fitted),
         base_key=_key(task, _without_new_rows(config), content),
         sampling_strategy=suite.sampling_strategy,
-        C=suite.C,
+        C=arm.C or suite.C,
         rows_key=_hash(made | {"rows": arm.rows, "by": by, "maker": maker, "seed": config.seed} | amount),
         pretraining_key=adapted,
     )
@@ -226,7 +229,9 @@ def why_absent(arm: Arm, suite: Suite, task: TaskData, seed: int) -> str | None:
     """
     drawn, reserve = task.drawn(seed)
     if arm.replays is not None:
-        return None if drawn.fingerprint in kept_draws() else "no answers to requests of these rows are kept"
+        draw = kept_draws().get(drawn.fingerprint)
+        there = draw is not None and arm.replays in draw.recipes
+        return None if there else "no answers to requests of these rows are kept"
     if arm.takes_pool and task.task.pool is None:
         return "the task has no pool of unlabelled text"
     counts: dict[Any, int] = dict(drawn.counts)

@@ -18,7 +18,11 @@ class KeptDraw(Settings):
     """Training rows for which a large language model was asked for more."""
 
     name: str
-    """The beginning of the names of its files."""
+    """The beginning of the names of its files. Draws of several seeds share them."""
+    seed: int = 0
+    """The seed of the draw."""
+    recipes: list[Recipe] = ["new", "paraphrase"]  # noqa: RUF012 -- pydantic copies it
+    """What was asked for."""
     rows_per_request: int
     sampling_strategy: Any
     """The rows that were asked for: see `augment.generation.budget.rows_to_make`."""

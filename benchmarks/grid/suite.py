@@ -53,7 +53,9 @@ class Suite(Settings):
     arms: Annotated[list[str | dict[str, Any]], Field(min_length=1)]
     """Names, or ``{name: {…}}`` in the form of `benchmarks/grid/arms.yaml`."""
     seeds: Annotated[int, Field(ge=1)] = 10
-    """The number of seeds, from 0 on."""
+    """The number of seeds."""
+    first_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """The first of them; the others follow. A suite that chooses settings takes seeds that no other suite has."""
     looks: list[Annotated[int, Field(ge=10)]] | None = None
     """The numbers of seeds at which the suite is judged, ascending; the last is `seeds`. Arms that are decided at a
     look get no more seeds: see `benchmarks.report.looks`. By default it is judged once, at the end."""

@@ -217,9 +217,10 @@ def run_suite(
         failed: list[Record] = []
         with watch(plan.cells, results) as on_cell:
             later = list(plan.cells)
-            for look in plan.suite.looks or [1 + max(cell.seed for cell in later)]:
-                now = [cell for cell in later if cell.seed < look]
-                later = [cell for cell in later if cell.seed >= look]
+            for look in plan.suite.looks or [len(plan.cells)]:
+                end = plan.suite.first_seed + look
+                now = [cell for cell in later if cell.seed < end]
+                later = [cell for cell in later if cell.seed >= end]
                 failed += run(
                     now,
                     plan.data,

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from augment.errors import InputError
 from benchmarks.cli import main
 from benchmarks.cli.measures import CONTESTS, LOOKED_AT
+from benchmarks.grid import cells as grid
 from benchmarks.grid import suite as suites
 from benchmarks.grid.arms import Arm
 
@@ -73,7 +74,7 @@ def test_a_suite_gives_gamma_and_pooling_to_the_cells_that_look_at_them():
     suite = suites.read("smoke").model_copy(update={"training": {"gamma": 2.0, "pooling": "cls"}})
 
     def config(arm: Arm, head: str, loss: str) -> Any:
-        return suites._config(suite, arm, "mini", head, loss, 0, 100, "cpu")
+        return grid._config(suite, arm, "mini", head, loss, 0, 100, "cpu")
 
     plain = Arm.of("plain", {"summary": "", "training": {}})
     assert (config(plain, "linear", "focal").gamma, config(plain, "linear", "focal").pooling) == (2.0, "cls")

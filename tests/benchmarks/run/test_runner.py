@@ -217,10 +217,10 @@ def test_the_rows_of_the_controls_reach_the_training(done, suite_file, tmp_path,
     task = load(suite.tasks[0], None)
     added = {}
     for cell in cells(suite, [task], resolve(["none", "wrong-label", "real"], {}), seeds=2, device="cpu"):
-        record, (train, reserve) = found[cell.arm.name, cell.seed], task.drawn(cell.seed)
+        record, (train, _) = found[cell.arm.name, cell.seed], task.drawn(cell.seed)
         given, more = given_to_the_training(monkeypatch, cell, task, tmp_path)
         assert given.fingerprint == train.fingerprint == record["data"]["drawn"]
-        assert more.fingerprint == added_rows(cell, task, train, reserve).fingerprint
+        assert more.fingerprint == added_rows(cell, task, tmp_path / "again").fingerprint
         added[cell.arm.name, cell.seed] = more.fingerprint
         assert record["made"]["made"] == more.counts
         if cell.arm.name == "none":
@@ -302,12 +302,12 @@ def test_a_cell_is_not_charged_with_what_earlier_ones_have_left(done):
     assert all(record["peak_gpu_mb"] is None for record in records(done[0]).values() if record["status"] == "done")
 
 
-def test_added_rows_are_none_of_the_validation_rows(suite_file):
+def test_added_rows_are_none_of_the_validation_rows(suite_file, tmp_path):
     suite = Suite(name="own", **yaml.safe_load(suite_file.read_text()))
     task = load(suite.tasks[0], None)
     for cell in cells(suite, [task], resolve(["wrong-label", "real"], {}), seeds=1, device="cpu"):
-        train, reserve = task.drawn(cell.seed)
-        added = added_rows(cell, task, train, reserve)
+        _, reserve = task.drawn(cell.seed)
+        added = added_rows(cell, task, tmp_path)
         held_out = set(map(folded, [*task.validation.texts, *task.test_texts]))
         assert len(added)
         assert held_out.isdisjoint(map(folded, added.texts))
