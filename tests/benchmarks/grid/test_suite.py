@@ -33,7 +33,16 @@ def laid_out(suite: Suite, *tasks: TaskData, arms=None, own_arms=None, device="a
 ASKED_FOR = (
     *("none", "random", "undersampling", "balanced-sampler", "class-weights", "focal", "logit-adjustment", "r-drop"),
     *("label-smoothing", "keyboard", "random-word", "fillmask-static", "fillmask-guarded", "fillmask-redraw"),
-    *("fillmask-cure", "fillmask-adjusted", "fillmask-chosen", "smote", "borderline-smote", "adasyn", "gaussian"),
+    *(
+        "fillmask-cure",
+        "fillmask-adjusted",
+        "fillmask-chosen",
+        "fillmask-light",
+        "smote",
+        "borderline-smote",
+        "adasyn",
+        "gaussian",
+    ),
     *("gan-smote", "crt", "llm-new", "llm-paraphrase", "retrieve", "self-training", "tapt", "tapt-fillmask"),
     *("wrong-label", "rebalanced-others", "real", "more-real", "double-real", "tfidf-svm"),
 )
@@ -71,7 +80,16 @@ def test_the_suites_are_those_that_were_asked_for():
     assert suites.names() == ["few-shot", "few-shot-tuning", "imbalance", "neutral", "paper", "smoke"]
     neutral, paper = suites.read("neutral"), suites.read("paper")
     assert neutral.seeds >= 10
-    later = {"fillmask-chosen", "llm-new", "llm-paraphrase", "retrieve", "self-training", "tapt", "tapt-fillmask"}
+    later = {
+        "fillmask-chosen",
+        "fillmask-light",
+        "llm-new",
+        "llm-paraphrase",
+        "retrieve",
+        "self-training",
+        "tapt",
+        "tapt-fillmask",
+    }
     later |= {"rebalanced-others", "more-real", "double-real"}  # they came after the results
     assert set(neutral.arms) == {*ASKED_FOR} - later
     assert (len(paper.encoders), len(paper.heads), len(paper.losses)) == (4, 3, 2)
@@ -181,7 +199,10 @@ def test_ones_own_arms_and_the_strategies_of_plugins_are_found(monkeypatch):
             {"arms": [{"odd": {"rows": "real", "training": {"augmentation": {"mode": "balanced"}}}}]},
             "adds rows in two ways",
         ),
-        ({"arms": [{"odd": {"model": "tfidf-svm", "rows": "real"}}]}, "`training`, `rows` and `pretraining` have no effect"),
+        (
+            {"arms": [{"odd": {"model": "tfidf-svm", "rows": "real"}}]},
+            "`training`, `rows` and `pretraining` have no effect",
+        ),
         ({"training": {"seed": 3}}, "sets 'seed' for all"),
         ({"training": {"patience": 1}}, "sets 'patience' for all"),
         ({"training": {"device": "cpu"}}, "sets 'device' for all"),
