@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import lzma
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from augment.identity import difference
 from benchmarks.grid.cells import Cell, Place
 
 FILE = "results.jsonl"
+PACKED = f"{FILE}.xz"
 SCHEMA = 1
 PLACE = ("task", "encoder", "head", "loss", "arm", "seed")
 REQUIRED: Mapping[tuple[str, str], tuple[str, ...]] = {
@@ -158,14 +160,25 @@ def read(folder: Path) -> Results:
     InputError
         If there are no results, they have another schema, or a line other than the last is damaged.
     """
-    path = folder / FILE
+    path = file_in(folder)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(
             f"{path}: there are no results ({error.strerror}). Make some with `benchmarks run --out {folder}`."
         ) from None
+    if path.name == PACKED:
+        try:
+            content = lzma.decompress(content)
+        except (lzma.LZMAError, EOFError) as error:
+            raise InputError(f"{path}: is damaged ({error}). Get it again, or remove it.") from None
     return _parsed(path, content)[0]
+
+
+def file_in(folder: Path) -> Path:
+    """Return the file of results in a folder: the plain one, or else the packed one if there is one."""
+    plain, packed = folder / FILE, folder / PACKED
+    return packed if packed.exists() and not plain.exists() else plain
 
 
 @contextmanager
@@ -188,9 +201,11 @@ def appending(folder: Path) -> Iterator[tuple[Results, Appender]]:
     InputError
         See `read`.
     OutputError
-        If the results cannot be written, or another run is writing there.
+        If the results cannot be written or are packed, or another run is writing there.
     """
     path = folder / FILE
+    if file_in(folder) != path:
+        raise OutputError(f"{file_in(folder)}: is packed; unpack it with `xz -d`, or give another folder as `out`.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = open(path, "a+b", buffering=0)  # noqa: SIM115 -- unbuffered: a full disk is an error at once

@@ -23,7 +23,7 @@ from augment.errors import InputError
 from benchmarks.grid.arms import Arm, built_in
 from benchmarks.report.over_tasks import across_tasks, data_set
 from benchmarks.report.summary import ArmResults, GroupResults, f1_on_test, gap, groups
-from benchmarks.results import FILE, Record, Results, read
+from benchmarks.results import Record, Results, file_in, read
 
 LOSS = "cross-entropy"
 """Cells with another loss are left out: in the suites of the map a loss is an arm."""
@@ -76,7 +76,7 @@ def make_map(folders: Sequence[Path]) -> PayMap:
         made_from=[
             MadeFrom(
                 suite=name,
-                results=hashlib.sha256((folder / FILE).read_bytes()).hexdigest()[:16],
+                results=hashlib.sha256(file_in(folder).read_bytes()).hexdigest()[:16],
                 versions=_versions(found.done.values()),
             )
             for name, folder, found in sources

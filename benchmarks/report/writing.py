@@ -36,7 +36,7 @@ from benchmarks.report.findings import (
 from benchmarks.report.map_figure import map_figure
 from benchmarks.report.over_tasks import models
 from benchmarks.report.summary import GroupResults, groups
-from benchmarks.results import FILE, Results
+from benchmarks.results import Results
 
 FIGURES = "figures"
 
@@ -160,7 +160,7 @@ def _html(
         summary_note=SUMMARY_NOTE,
         grids=[Markup(figure.svg()) for of, figure in drawn if of is None and not _is_map(figure)],
         failed=_failed(results),
-        source=FILE,
+        source=results.path.name,
         verdicts=VERDICTS,
         notes=NOTES,
         table_note=TABLE_NOTE,

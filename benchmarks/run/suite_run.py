@@ -19,7 +19,7 @@ from benchmarks.grid.suite import LOGISTIC_REGRESSION, Suite
 from benchmarks.grid.tasks import TaskData
 from benchmarks.report.looks import rule
 from benchmarks.report.summary import groups
-from benchmarks.results import FILE, Record, Results, RunRecord, appending, read
+from benchmarks.results import FILE, Record, Results, RunRecord, appending, file_in, read
 from benchmarks.run.runner import run
 
 Watch = Callable[[Record, Sequence[Cell], float | None], None]
@@ -54,7 +54,7 @@ class SuiteRun:
         InputError
             If they are results of something else, or damaged.
         """
-        results = read(self.folder) if (self.folder / FILE).exists() else Results(self.folder / FILE)
+        results = read(self.folder) if file_in(self.folder).exists() else Results(self.folder / FILE)
         results.check(self.record, self.cells)
         return results
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 from pathlib import Path
 
 import numpy as np
@@ -176,3 +177,17 @@ def test_a_full_disk_leaves_whole_lines(tmp_path):
         with pytest.raises(OutputError, match=r"No space left on device.*the same command again"):
             appender.add_cell(record("b"))
     assert path.read_bytes() == before
+
+
+def test_packed_results_are_read_and_not_added_to(tmp_path):
+    path = filled(tmp_path, "a", "b")
+    packed_file = tmp_path / results.PACKED
+    packed_file.write_bytes(lzma.compress(path.read_bytes()))
+    path.unlink()
+    assert keys(results.read(tmp_path)) == ["a", "b"]
+    with pytest.raises(OutputError, match="is packed; unpack it with `xz -d`"), appending(tmp_path):
+        pass
+    assert not path.exists()
+    packed_file.write_bytes(packed_file.read_bytes()[:-20])
+    with pytest.raises(InputError, match="is damaged"):
+        results.read(tmp_path)
