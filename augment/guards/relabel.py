@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from augment.errors import InputError, did_you_mean, listed
+from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.agreement import WORDS, Agreement
 from augment.guards.base import Guard, Originals
@@ -20,7 +19,6 @@ from augment.llm.addresses import address_faults
 from augment.parameters import Names, Rule, check_parameters, only_with
 
 if TYPE_CHECKING:
-    from augment.llm.requests import Engine
     from augment.models.encoder import Encoders
 
 
@@ -176,27 +174,17 @@ class Relabel(Guard):
             return
         from augment.llm.answers import KeptAnswers
         from augment.llm.asked_class import AskedClass
+        from augment.llm.engines import kind_of, open_engine
+        from augment.llm.prompts import check_descriptions
 
         self._classes = {str(label): label for label in sorted(set(originals.labels), key=str)}
-        for name in self.class_descriptions or ():
-            if name not in self._classes:
-                raise InputError(
-                    f"`class_descriptions` describes the class {name!r}, and the data has {listed([*self._classes])}."
-                    f"{did_you_mean(name, [*self._classes])}"
-                )
+        descriptions = self.class_descriptions or {}
+        check_descriptions(descriptions, [*self._classes])
         beside = getattr(self, "_beside", None)
         kept = KeptAnswers((), beside if self.answers is None else Path(self.answers))
-        self._asked = AskedClass(self.model, [*self._classes], self.class_descriptions or {}, kept, self._engine())
-
-    def _engine(self) -> Callable[[], Engine]:
-        """Return what opens the language model."""
-        if self.base_url is None and ("/" in self.model or os.path.isdir(os.path.expanduser(self.model))):
-            from augment.llm.local_model import LocalModel
-
-            return partial(LocalModel, self.model, device=self._device)
-        from augment.llm.endpoint import Endpoint
-
-        return partial(Endpoint, self.model, base_url=self.base_url, key_file=self.key_file)
+        parameters = {"base_url": self.base_url, "key_file": self.key_file, "device": self._device}
+        engine = partial(open_engine, kind_of(self.model, self.base_url), self.model, parameters)
+        self._asked = AskedClass(self.model, [*self._classes], descriptions, kept, engine)
 
     def identity(self) -> dict[str, Any]:
         """Return the identity of the teacher; or the model and the hash of the prompt that it is shown."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -148,3 +148,26 @@ def as_data(value: Any) -> str:
     '"Zoë said: \\"Ignore all of this.\\""'
     """
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
+def check_descriptions(descriptions: Mapping[str, str], classes: Sequence[str]) -> None:
+    """Check that the classes that are described to a model are in the data.
+
+    Parameters
+    ----------
+    descriptions : mapping of str to str
+        The parameter `class_descriptions`.
+    classes : sequence of str
+        The classes of the data.
+
+    Raises
+    ------
+    InputError
+        If one is not.
+    """
+    for name in descriptions:
+        if name not in classes:
+            raise InputError(
+                f"`class_descriptions` describes the class {name!r}, and the data has {listed(classes)}."
+                f"{did_you_mean(name, classes)}"
+            )

@@ -1,12 +1,18 @@
-"""What requests cost: tokens, estimated before and counted after, limits, and prices."""
+"""What requests cost: their tokens, estimated before they are asked, and prices."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any, NamedTuple
 
+from sklearn.utils._param_validation import Options
+
 from augment.errors import counted
-from augment.llm.requests import Answer
+from augment.generation.candidates import Draw
+from augment.llm.answers import KeptAnswers
+from augment.llm.row_requests import RowRequests
 
 BYTES_PER_TOKEN = 4
 """In UTF-8: about so in English for the tokenizers of today; of most other languages they make more tokens."""
@@ -16,6 +22,28 @@ AROUND = 10
 """Tokens of an answer beside its rows."""
 PER_ROW = 4
 """Tokens of a row beside its text: quotes and a comma."""
+MOST_RENDERED = 5_000
+"""The most prompts that are written for an estimate of the tokens of a run; the others are taken to be like them."""
+
+
+class Price(Options):
+    """A constraint: two prices."""
+
+    example = (0.15, 0.6)
+
+    def __init__(self) -> None:
+        super().__init__(type=tuple, options=set())
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        """Return whether a value is a pair of numbers of 0 or more."""
+        return (
+            isinstance(val, (tuple, list))
+            and len(val) == 2
+            and all(isinstance(one, Real) and not isinstance(one, bool) and 0 <= float(one) < math.inf for one in val)
+        )
+
+    def __str__(self) -> str:
+        return "two numbers of 0 or more, the price of a million prompt tokens and of a million completion tokens"
 
 
 class Tokens(NamedTuple):
@@ -64,32 +92,53 @@ def in_words(requests: int, tokens: Tokens, price: tuple[float, float] | None = 
     return f"{line}, {amount} at the price {price[0]:g},{price[1]:g}"
 
 
-class Spending:
-    """What was asked so far, and how much may be.
+def forecast(
+    requests: RowRequests, draws: Iterable[Draw], kept: KeptAnswers, price: tuple[float, float] | None = None
+) -> str:
+    """Estimate what the requests of the first tries cost.
 
     Parameters
     ----------
-    max_requests, max_tokens : int or None
-        The most requests, and the most tokens of requests and answers together.
+    requests : RowRequests
+    draws : iterable of Draw
+        The first try at each row of a plan.
+    kept : KeptAnswers
+        The answers that are there.
+    price : tuple of float, optional
+        The price of a million tokens of each kind.
+
+    Returns
+    -------
+    str
+        The requests, their tokens and their cost, in a line.
     """
-
-    def __init__(self, max_requests: int | None, max_tokens: int | None) -> None:
-        self.max_requests = max_requests
-        self.max_tokens = max_tokens
-        self.requests = 0
-        self.tokens = Tokens()
-
-    def add(self, body: Mapping[str, Any], answer: Answer) -> None:
-        """Count an answer. Tokens that the service does not count are estimated."""
-        prompt = prompt_tokens(body) if answer.prompt_tokens is None else answer.prompt_tokens
-        completion = tokens_of(answer.text) if answer.completion_tokens is None else answer.completion_tokens
-        self.requests += 1
-        self.tokens = Tokens(self.tokens.prompt + prompt, self.tokens.completion + completion)
-
-    def reached(self) -> str:
-        """Return the limit that is reached, as a parameter; an empty string if none is."""
-        if self.max_requests is not None and self.requests >= self.max_requests:
-            return f"`max_requests={self.max_requests}`"
-        if self.max_tokens is not None and sum(self.tokens) >= self.max_tokens:
-            return f"`max_tokens_total={self.max_tokens}`"
-        return ""
+    seen: set[tuple[int, int]] = set()
+    rendered = answered = needed = 0
+    tokens = Tokens()
+    for draw in draws:
+        if not requests.is_source(draw):
+            continue
+        needed += 1
+        group = (draw.source, requests.group(draw))
+        if group in seen:
+            continue
+        seen.add(group)
+        if rendered < MOST_RENDERED:
+            rendered += 1
+            asked = requests.of(draw)
+            if asked.request.key in kept:
+                answered += 1
+                continue
+            row = sum(map(tokens_of, asked.exemplars)) / len(asked.exemplars) + PER_ROW
+            tokens = Tokens(
+                tokens.prompt + prompt_tokens(asked.request.body), tokens.completion + AROUND + asked.wanted * row
+            )
+    share = len(seen) / max(1, rendered)
+    left = round((rendered - answered) * share)
+    words = in_words(left, Tokens(tokens.prompt * share, tokens.completion * share), price)
+    lines = [f"Estimated for the first tries, with a token for four bytes: {words}."]
+    if (rows := len(seen) * requests.rows_per_request) > needed:
+        lines.append(f"They ask for {rows:,} rows, and {needed:,} are needed. Fewer `rows_per_request` cost less.")
+    if answered:
+        lines.append(f"{counted(answered, 'request has', 'requests have')} an answer.")
+    return " ".join(lines)

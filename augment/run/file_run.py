@@ -17,6 +17,7 @@ from augment.data.writing import check_output, check_storable, write_batches
 from augment.errors import FormatError, InputError, Interrupted, OutputError, ShortfallError, counted
 from augment.files import check_writable, clear_leftovers, staged_text
 from augment.generation.loop import Row
+from augment.llm.asking import Unanswered
 from augment.run.config import RunRequest
 from augment.run.job import Job, check_workers, plan_job
 from augment.run.journal import Journal, check_no_journal, journal_path
@@ -24,7 +25,7 @@ from augment.run.manifest import Manifest, manifest_path
 from augment.run.text_run import Run, unanswered_requests
 from augment.run.text_table import extended_batches
 from augment.text.base import TextStrategy
-from augment.text.llm import LLM, Unanswered
+from augment.text.llm import LLM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import os
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from augment.data.layout import Layout
-from augment.errors import InputError, Interrupted, ShortfallError, counted, did_you_mean, listed
 from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard, Originals
 from augment.guards.held_out import HeldOut
 from augment.llm.addresses import address_faults
 from augment.llm.answers import KeptAnswers, answers_path
+from augment.llm.asking import Asking
+from augment.llm.engines import OF_ENDPOINTS, OF_LOCAL_MODELS, idle_parameters, kind_of, open_engine
 from augment.llm.parsing import Parsed, rows_of
-from augment.llm.prompts import Prompt
-from augment.llm.requests import Answer, Engine, Request, request_of
-from augment.llm.spending import AROUND, PER_ROW, Spending, Tokens, in_words, prompt_tokens, tokens_of
+from augment.llm.prompts import Prompt, check_descriptions
+from augment.llm.requests import Engine, Request
+from augment.llm.row_requests import RowRequest, RowRequests
+from augment.llm.spending import Price, forecast
 from augment.models.checkpoints import DTYPES
 from augment.parameters import Names, Rule, check_parameters, only_with
-from augment.seeding import generator
 from augment.text.base import TextStrategy
 from augment.text.languages import LOOKED_AT, likely_language
 from augment.word_lists import LANGUAGES
@@ -38,54 +36,13 @@ from augment.words import folded, key
 
 UNANSWERED = "unanswered"
 """Why a row of a request without an answer is unusable, while requests are gathered."""
-MOST_OTHERS = 20
-"""The other classes are named in a prompt if there are no more of them."""
-MOST_USELESS = 20
-"""A run stops if none of so many first answers holds a row."""
-MOST_RENDERED = 5_000
-"""The most prompts that are written for an estimate of the tokens of a run; the others are taken to be like them."""
 SHARED = 4
 """Requests for each slot in a share of draws, which ends when its last request is answered."""
-OF_ENDPOINTS = ("base_url", "key_file", "concurrency", "timeout", "retries")
-OF_LOCAL_MODELS = ("revision", "device", "dtype", "batch_size")
-SCHEMA = {
-    "type": "json_schema",
-    "json_schema": {
-        "name": "rows",
-        "strict": True,
-        "schema": {
-            "type": "object",
-            "properties": {"rows": {"type": "array", "items": {"type": "string"}}},
-            "required": ["rows"],
-            "additionalProperties": False,
-        },
-    },
-}
-"""The form that an answer is asked for in."""
-
-
-class Unanswered(InputError):
-    """Requests have no answer, and there is no engine to ask."""
-
-
-class _Price(Options):
-    """A constraint: two prices."""
-
-    example = (0.15, 0.6)
-
-    def __init__(self) -> None:
-        super().__init__(type=tuple, options=set())
-
-    def is_satisfied_by(self, val: Any) -> bool:
-        """Return whether a value is a pair of numbers of 0 or more."""
-        return (
-            isinstance(val, (tuple, list))
-            and len(val) == 2
-            and all(isinstance(one, Real) and not isinstance(one, bool) and 0 <= float(one) < math.inf for one in val)
-        )
-
-    def __str__(self) -> str:
-        return "two numbers of 0 or more, the price of a million prompt tokens and of a million completion tokens"
+OF_REQUESTS = (
+    *("model", "recipe", "exemplars", "rows_per_request", "attributes", "instructions", "class_descriptions"),
+    *("language", "temperature", "top_p", "max_tokens", "schema", "revision"),
+)
+"""The parameters that requests depend on, beside `template`."""
 
 
 class _Files(Options):
@@ -106,16 +63,6 @@ class _Files(Options):
 
 def _are_values(value: Any) -> bool:
     return isinstance(value, (tuple, list)) and len(value) > 0 and all(isinstance(v, str) and v.strip() for v in value)
-
-
-class _Asked(NamedTuple):
-    """A request, and what its answer is judged by."""
-
-    request: Request
-    wanted: int
-    """Rows that are asked for."""
-    exemplars: tuple[str, ...]
-    """The texts that the prompt shows."""
 
 
 class LLM(TextStrategy):
@@ -244,7 +191,7 @@ class LLM(TextStrategy):
         "top_p": [Interval(Real, 0, 1, closed="right"), None],
         "max_tokens": [Interval(Integral, 1, None, closed="left"), None],
         "schema": ["boolean"],
-        "price": [_Price(), None],
+        "price": [Price(), None],
         "max_requests": [Interval(Integral, 1, None, closed="left"), None],
         "max_tokens_total": [Interval(Integral, 1, None, closed="left"), None],
         "key_file": [str, None],
@@ -337,14 +284,8 @@ class LLM(TextStrategy):
     def check(self) -> None:
         """Check the parameters, and that none is given that the engine has no use for."""
         kind = self._kind() if isinstance(self.model, str) and isinstance(self.base_url, (str, type(None))) else "auto"
-        idle = {"endpoint": OF_LOCAL_MODELS, "local": OF_ENDPOINTS}.get(kind, ())
         defaults = type(self)(model="").get_params(deep=False)
-        of = {"endpoint": "a local model, and an endpoint", "local": "an endpoint, and a local model"}
-        also = [
-            f"`{name}` is for {of[kind]} answers here (`engine`). Leave it out."
-            for name in idle
-            if getattr(self, name) != defaults[name]
-        ]
+        also = idle_parameters(kind, self.get_params(deep=False), defaults)
         if self.engine == "replay" and self.answers is None:
             also.append("`engine='replay'` needs `answers`: files with the answers.")
         if isinstance(self.base_url, str):
@@ -372,12 +313,7 @@ class LLM(TextStrategy):
     ) -> None:
         """Note the texts that prompts may show: real rows that neither equal nor nearly equal a held-out text."""
         classes = list(dict.fromkeys(map(str, originals.labels)))
-        for name in self.class_descriptions or ():
-            if name not in classes:
-                raise InputError(
-                    f"`class_descriptions` describes the class {name!r}, and the data has {listed(classes)}."
-                    f"{did_you_mean(name, classes)}"
-                )
+        check_descriptions(self.class_descriptions or {}, classes)
         rows = [
             (row, text.strip(), str(label))
             for row, (text, label) in enumerate(zip(originals.texts, originals.labels, strict=True))
@@ -395,21 +331,26 @@ class LLM(TextStrategy):
 
     def prepare(self) -> None:
         """Read the template and the answers. What answers requests is opened when there is one to ask."""
-        self._prompt = self._template()
         learnt = self.learnt_ or {"texts": {}, "left_out": []}
         self._texts: dict[str, list[str]] = learnt["texts"]
-        self._left_out = frozenset(learnt["left_out"])
         self._languages: dict[str, str | None] = {}
+        self._requests = RowRequests(
+            prompt=self._template(),
+            texts=self._texts,
+            left_out=frozenset(learnt["left_out"]),
+            **{name: getattr(self, name) for name in OF_REQUESTS},
+        )
         paths = [Path(self.answers)] if isinstance(self.answers, str) else [*map(Path, self.answers or ())]
-        file = None if self._gathered is not None or self._kind() == "replay" else self._beside
-        if file is None and paths and self._kind() != "replay" and self._gathered is None:
-            file = paths.pop(0)
-        beside = [self._beside] if file is None and self._beside is not None and self._beside.exists() else []
-        self._kept = KeptAnswers([*paths, *beside], file)
-        self._spending = Spending(self.max_requests, self.max_tokens_total)
+        file = None
+        if self._gathered is None and self._kind() != "replay":
+            file = self._beside or (paths.pop(0) if paths else None)
+        elif self._beside is not None and self._beside.exists():
+            paths.append(self._beside)
+        self._kept = KeptAnswers(paths, file)
+        self._asking = Asking(
+            self._kept, max_requests=self.max_requests, max_tokens_total=self.max_tokens_total, price=self.price
+        )
         self._rejected: Counter[str] = Counter()
-        # A run that goes on asks only what is hard.
-        self._useless: list[str] | None = None if len(self._kept) else []
 
     def identity(self) -> dict[str, Any]:
         """Return the template."""
@@ -419,69 +360,25 @@ class LLM(TextStrategy):
         """Estimate the requests of the first tries, their tokens and their cost."""
         self.learn(originals)
         self.prepare()
-        seen: set[tuple[int, int]] = set()
-        rendered = answered = needed = 0
-        tokens = Tokens()
-        for draw in draws:
-            if not self._is_source(draw):
-                continue
-            needed += 1
-            group = (draw.source, draw.variant // self.rows_per_request)
-            if group in seen:
-                continue
-            seen.add(group)
-            if rendered < MOST_RENDERED:
-                rendered += 1
-                asked = self._asked(draw)
-                if asked.request.key in self._kept:
-                    answered += 1
-                    continue
-                row = sum(map(tokens_of, asked.exemplars)) / len(asked.exemplars) + PER_ROW
-                tokens = Tokens(
-                    tokens.prompt + prompt_tokens(asked.request.body), tokens.completion + AROUND + asked.wanted * row
-                )
-        share = len(seen) / max(1, rendered)
-        left = round((rendered - answered) * share)
-        words = in_words(left, Tokens(tokens.prompt * share, tokens.completion * share), self.price)
-        lines = [f"Estimated for the first tries, with a token for four bytes: {words}."]
-        if (rows := len(seen) * self.rows_per_request) > needed:
-            lines.append(f"They ask for {rows:,} rows, and {needed:,} are needed. Fewer `rows_per_request` cost less.")
-        if answered:
-            lines.append(f"{counted(answered, 'request has', 'requests have')} an answer.")
-        return " ".join(lines)
+        return forecast(self._requests, draws, self._kept, self.price)
 
     def record(self) -> dict[str, Any]:
         """Return the answers files with their hashes and tokens, and what was asked in this run."""
-        asked = self._spending
-        record: dict[str, Any] = {
-            "engine": self._kind(),
-            "answers": self._kept.record(),
-            "asked": {
-                "requests": asked.requests,
-                "prompt_tokens": int(asked.tokens.prompt),
-                "completion_tokens": int(asked.tokens.completion),
-            },
-        }
-        if self.price is not None:
-            record["asked"]["cost"] = round(asked.tokens.cost(self.price), 6)
+        record = {"engine": self._kind(), "answers": self._kept.record(), "asked": self._asking.record()}
         if self._engine is not None and hasattr(self._engine, "identity"):
             record["engine_identity"] = self._engine.identity()
         return record
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Ask what has no answer yet, and take each draw's row out of the answer to its request."""
-        requests: dict[tuple[Any, ...], _Asked] = {}
-        own: list[_Asked | None] = []
-        for draw in draws:
-            place = (draw.seed, draw.label, draw.source, draw.text, self._group(draw), draw.attempt)
-            if self._is_source(draw) and place not in requests:
-                requests[place] = self._asked(draw)
-            own.append(requests.get(place))
-        self._ask({asked.request.key: asked for asked in requests.values()})
-        rows: dict[str, list[Parsed]] = {}
-        for asked in requests.values():
-            if asked.request.key in self._kept:
-                rows[asked.request.key] = rows_of(self._kept[asked.request.key], asked.wanted)
+        own = self._requests.of_each(draws)
+        requests = {asked.request.key: asked for asked in own if asked is not None}
+        left = [asked for name, asked in requests.items() if name not in self._kept]
+        if self._gathered is not None:
+            self._gathered.update({asked.request.key: asked.request for asked in left})
+        else:
+            self._asking.ask(left, None if self._kind() == "replay" else self._opened)
+        rows = {name: rows_of(self._kept[name], one.wanted) for name, one in requests.items() if name in self._kept}
         self._kept.use(rows)
         candidates = [
             None if asked is None else self._candidate(draw, asked, rows.get(asked.request.key))
@@ -522,74 +419,23 @@ class LLM(TextStrategy):
         """Return what answers."""
         if self.engine != "auto":
             return self.engine
-        if self.base_url is not None:
-            return "endpoint"
-        if self.answers is not None:
+        if self.base_url is None and self.answers is not None:
             return "replay"
-        return "local" if "/" in self.model or os.path.isdir(os.path.expanduser(self.model)) else "endpoint"
+        return kind_of(self.model, self.base_url)
 
     def _opened(self) -> Engine:
         """Return what answers, opened once for these parameters, and closed when the strategy is gone."""
-        wanted = (self._kind(), self.model, *(getattr(self, name) for name in (*OF_ENDPOINTS, *OF_LOCAL_MODELS)))
+        parameters = {name: getattr(self, name) for name in (*OF_ENDPOINTS, *OF_LOCAL_MODELS)}
+        wanted = (self._kind(), self.model, parameters)
         if self._engine is None or wanted != self._opened_for:
-            self._engine, self._opened_for = open_engine(self), wanted
+            self._engine, self._opened_for = open_engine(*wanted), wanted
             weakref.finalize(self, self._engine.close)
         return self._engine
 
     def _template(self) -> Prompt:
         return Prompt.named(self.recipe) if self.template is None else Prompt.read(Path(self.template))
 
-    def _is_source(self, draw: Draw) -> bool:
-        """Return whether a prompt may show the text of a draw, and there is one."""
-        return bool(draw.text.strip()) and draw.source not in self._left_out
-
-    def _count(self, draw: Draw) -> int:
-        """Return how many rows the request of a draw asks for: half as many at each further try."""
-        return max(1, self.rows_per_request >> draw.attempt)
-
-    def _group(self, draw: Draw) -> int:
-        """Return which request of its source a draw belongs to."""
-        return draw.variant // self._count(draw)
-
-    def _asked(self, draw: Draw) -> _Asked:
-        """Draw the request of a draw: the exemplars, the attributes of each row, and a seed for the model."""
-        count, label = self._count(draw), str(draw.label)
-        rng = generator(draw.seed, "draw", draw.source, self._group(draw), draw.attempt)
-        source = draw.text.strip()
-        shown = [source]
-        if self.recipe == "new":
-            others = [text for text in self._texts.get(label, ()) if text != source]
-            chosen = rng.permutation(len(others))[: self.exemplars - 1]
-            shown = [others[i] for i in chosen]
-            shown.insert(int(rng.integers(len(shown) + 1)), source)
-        wishes = [
-            {name: values[int(rng.integers(len(values)))] for name, values in (self.attributes or {}).items()}
-            for _ in range(count)
-        ]
-        classes = [other for other in self._texts if other != label]
-        values = {
-            "label": label,
-            "description": (self.class_descriptions or {}).get(label, ""),
-            "others": classes if len(classes) <= MOST_OTHERS else [],
-            "exemplars": shown,
-            "source": source,
-            "count": count,
-            "attributes": wishes if self.attributes else [],
-            "instructions": self.instructions or "",
-            "language": LANGUAGES[self.language] if self.language else "",
-        }
-        body: dict[str, Any] = {"model": self.model, "messages": self._prompt.messages(values)}
-        for name in ("temperature", "top_p", "max_tokens"):
-            if (value := getattr(self, name)) is not None:
-                body[name] = value
-        body["seed"] = int(rng.integers(2**31))
-        if self.revision is not None:  # a local model of another revision gives other answers
-            body["revision"] = self.revision
-        if self.schema:
-            body["response_format"] = SCHEMA
-        return _Asked(request_of(body), count, tuple(shown))
-
-    def _candidate(self, draw: Draw, asked: _Asked, rows: Sequence[Parsed] | None) -> Candidate:
+    def _candidate(self, draw: Draw, asked: RowRequest, rows: Sequence[Parsed] | None) -> Candidate:
         """Return the row of a draw in the rows of its request."""
         columns = {"llm_request": asked.request.key[:16]}
         if rows is None:
@@ -599,7 +445,7 @@ class LLM(TextStrategy):
             unusable = self._why_not(draw, text, asked, rows)
         return Candidate(text if unusable is None else "", columns=columns, unusable=unusable)
 
-    def _why_not(self, draw: Draw, text: str, asked: _Asked, rows: Sequence[Parsed]) -> str | None:
+    def _why_not(self, draw: Draw, text: str, asked: RowRequest, rows: Sequence[Parsed]) -> str | None:
         """Return why a text is not a new row of its class, if that can be told without a guard."""
         if folded(text, " ") in {folded(one, " ") for one in asked.exemplars}:
             return "repeats_exemplar"
@@ -617,97 +463,3 @@ class LLM(TextStrategy):
         if label not in self._languages:
             self._languages[label] = likely_language(texts[:: max(1, len(texts) // LOOKED_AT)][:LOOKED_AT])
         return self._languages[label]
-
-    def _ask(self, requests: Mapping[str, _Asked]) -> None:
-        """Ask the requests that have no answer, up to the limits."""
-        left = [asked.request for name, asked in requests.items() if name not in self._kept]
-        keep = partial(self._keep, requests)
-        if self._gathered is not None:
-            self._gathered.update({request.key: request for request in left})
-            return
-        if left and self._kind() == "replay":
-            raise Unanswered(
-                f"{counted(len(left), 'request of this run has', 'requests of this run have')} no answer in `answers`."
-            )
-        while left:
-            if limit := self._spending.reached():
-                raise self._stopped(limit)
-            most = len(left) if self.max_requests is None else self.max_requests - self._spending.requests
-            share, left = left[:most], left[most:]
-            try:
-                self._opened().answer(share, keep)
-            except _LimitReached as reached:
-                raise self._stopped(str(reached)) from None
-            except KeyboardInterrupt:
-                if self._kept.file is None or not self._spending.requests:
-                    raise
-                raise Interrupted(
-                    f"Interrupted: the answers are kept in {self._kept.file}; repeat the run with `resume=True` to go"
-                    " on. No request is asked twice."
-                ) from None
-
-    def _keep(self, requests: Mapping[str, _Asked], request: Request, answer: Answer) -> None:
-        """Keep an answer, and stop if that was the last that may be asked for, or if no answer is of use."""
-        self._kept.add(request, answer)
-        self._spending.add(request.body, answer)
-        if self._useless is not None:
-            self._stop_if_useless(answer, rows_of(answer, requests[request.key].wanted))
-        if self.max_tokens_total is not None and sum(self._spending.tokens) >= self.max_tokens_total:
-            raise _LimitReached(self._spending.reached())
-
-    def _stop_if_useless(self, answer: Answer, rows: Sequence[Parsed]) -> None:
-        """Stop before more is paid for, if a model has given no row so far."""
-        assert self._useless is not None
-        reasons = [row.unusable for row in rows if row.unusable is not None]
-        if len(reasons) < len(rows):
-            self._useless = None
-            return
-        self._useless.append(reasons[0])
-        if len(self._useless) >= MOST_USELESS:
-            found = ", ".join(f"{count} {reason}" for reason, count in Counter(self._useless).most_common())
-            said = " ".join(answer.text.split())
-            raise InputError(
-                f"None of the first {MOST_USELESS} answers of {self.model!r} holds a row ({found}). No more are asked"
-                f" for. The last one is {said[:80]!r}. Give another `model`, or change `instructions` or `template`."
-            )
-
-    def _stopped(self, limit: str) -> ShortfallError:
-        """Return the error of a limit, with how to go on."""
-        spent = in_words(self._spending.requests, self._spending.tokens, self.price)
-        kept = "Nothing is kept, since no file was given for the answers."
-        if self._kept.file is not None:
-            kept = (
-                f"The answers are kept in {self._kept.file}; repeat the run with `resume=True` to go on. No request is"
-                " asked twice."
-            )
-        return ShortfallError(f"The limit {limit} is reached: {spent}. {kept}")
-
-
-class _LimitReached(Exception):
-    """The most tokens are spent."""
-
-
-def open_engine(strategy: LLM) -> Engine:
-    """Open what answers the requests of a strategy.
-
-    Parameters
-    ----------
-    strategy : LLM
-        Its engine is an endpoint or a local model.
-
-    Returns
-    -------
-    Engine
-
-    Raises
-    ------
-    CounterpoiseError
-        If there is no key, no model, or a parameter cannot be used.
-    """
-    if strategy._kind() == "local":
-        from augment.llm.local_model import LocalModel
-
-        return LocalModel(strategy.model, **{name: getattr(strategy, name) for name in OF_LOCAL_MODELS})
-    from augment.llm.endpoint import Endpoint
-
-    return Endpoint(strategy.model, **{name: getattr(strategy, name) for name in OF_ENDPOINTS})

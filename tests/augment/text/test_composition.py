@@ -18,12 +18,12 @@ from augment import checks
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
+from augment.llm.engines import OF_ENDPOINTS, OF_LOCAL_MODELS
 from augment.registry import GUARDS, STRATEGIES
 from augment.text.base import TextStrategy, model_device
 from augment.text.composition import OneOf, Sequential, composed
 from augment.text.duplication import Random
 from augment.text.fill_mask import FillMask
-from augment.text.llm import OF_ENDPOINTS, OF_LOCAL_MODELS
 from augment.text.nlpaug_edits import KeyboardEdit, OcrEdit, RandomCharEdit, RandomWordEdit
 from augment.vectors.base import VectorSampler
 from augment.words import Replacement, splice

@@ -17,6 +17,7 @@ from augment.errors import InputError, ShortfallError
 from augment.generation.candidates import Draw
 from augment.guards.base import Originals
 from augment.llm.answers import KeptAnswers
+from augment.llm.asking import MOST_USELESS
 from augment.llm.requests import Answer, request_of
 from augment.text import llm
 
@@ -33,7 +34,7 @@ LLM_RUN = "upsample in.csv --strategy llm --model m"
 def fake(monkeypatch) -> Fake:
     """The engine that every strategy opens."""
     engine = Fake()
-    monkeypatch.setattr(llm, "open_engine", lambda strategy: engine)
+    monkeypatch.setattr(llm, "open_engine", lambda *_: engine)
     return engine
 
 
@@ -49,7 +50,7 @@ def recorded(tmp_path_factory) -> str:
     """An answers file with all that the contract asks."""
     path = str(tmp_path_factory.mktemp("answers") / "answers.jsonl")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(llm, "open_engine", lambda strategy: Fake())
+        patch.setattr(llm, "open_engine", lambda *_: Fake())
         for check in CHECKS:
             check(LLM(model="m", engine="endpoint", answers=path, rows_per_request=2))
     return path
@@ -61,7 +62,7 @@ def test_contract_with_an_answers_file(strategy, check, recorded):
 
 
 def nobody(monkeypatch) -> None:
-    monkeypatch.setattr(llm, "open_engine", lambda strategy: pytest.fail("asked again"))
+    monkeypatch.setattr(llm, "open_engine", lambda *_: pytest.fail("asked again"))
 
 
 def prompt(body) -> str:
@@ -161,11 +162,10 @@ def test_a_model_that_gives_no_row_is_not_asked_for_all_of_them(place, fake):
     fake._answer = lambda body: "I'm sorry, but I can't help with that."
     result = invoke(f"{LLM_RUN} -o out.csv")
     assert result.exit_code == 2
-    most = llm.MOST_USELESS
-    assert f"None of the first {most} answers of 'm' holds a row ({most} refusal)" in result.stderr
+    assert f"None of the first {MOST_USELESS} answers of 'm' holds a row ({MOST_USELESS} refusal)" in result.stderr
     assert "I'm sorry, but" in result.stderr
     assert not Path("out.csv").exists()
-    assert len(fake.asked) == llm.MOST_USELESS
+    assert len(fake.asked) == MOST_USELESS
     fake._answer = lambda body: rows(body) if len(fake.asked) % 30 == 1 else "{"
     augment(f"{LLM_RUN} -o out.csv --overwrite")
     assert Counter(row["label"] for row in cells("out.csv"))["neutral"] > len(NEUTRAL), "one row shows that it can"
@@ -303,7 +303,7 @@ def test_a_python_run_keeps_new_answers_in_the_named_file(tmp_path, fake, monkey
     nobody(monkeypatch)
     assert upsample((texts, labels), strategy=LLM(model="m", answers=path), seed=3)[0][0] == one
     strategy = LLM(model="m", engine="endpoint", max_requests=5)
-    monkeypatch.setattr(llm, "open_engine", lambda strategy: Fake())
+    monkeypatch.setattr(llm, "open_engine", lambda *_: Fake())
     with pytest.raises(ShortfallError, match="Nothing is kept, since no file was given"):
         strategy.fit_resample(texts, labels)
 
@@ -420,7 +420,7 @@ def test_a_filtered_and_an_empty_answer_of_a_batch_are_answers_that_cannot_be_us
 
 def test_another_model_is_opened_after_its_parameter_has_changed(monkeypatch):
     opened = []
-    monkeypatch.setattr(llm, "open_engine", lambda strategy: opened.append(strategy.model) or Fake())
+    monkeypatch.setattr(llm, "open_engine", lambda kind, model, _: opened.append(model) or Fake())
     strategy = LLM(model="a", engine="endpoint", random_state=0, guards=["none"])
     texts, labels = [row["text"] for row in ROWS], [row["label"] for row in ROWS]
     for model in ("a", "a", "b"):
