@@ -13,7 +13,7 @@ import numpy as np
 
 from augment.files import replacing
 from augment.report.charts import NEW, ORIGINAL, OTHER, svg
-from benchmarks.report.paper_numbers import of_the_paper
+from benchmarks.report.paper_numbers import Published, of_the_paper
 from benchmarks.report.significance import Interval, paired_interval
 from benchmarks.report.summary import BASE, ArmResults, GroupResults, own_test, rare_classes
 
@@ -179,7 +179,7 @@ def grid(groups: Sequence[GroupResults], test: str, number: int) -> Figure | Non
 
     None if no model was tested on it.
     """
-    bars: list[tuple[str, float, float | None]] = []
+    bars: list[tuple[str, float, Published | None]] = []
     for group in groups:
         arm = group.arm(BASE)
         if arm is not None and test in arm.any["tests"]:
@@ -192,8 +192,10 @@ def grid(groups: Sequence[GroupResults], test: str, number: int) -> Figure | Non
         axes.barh(range(len(bars)), [value for _, value, _ in bars], height=0.62, color=ORIGINAL)
         for place, (_, _, published) in enumerate(bars):
             if published is not None:
-                axes.plot([published] * 2, [place - 0.4, place + 0.4], color=NEW, linewidth=2)
-                axes.annotate(f" the paper: {published:g}", (published, place), fontsize=8, va="center")
+                value = published.macro_f1
+                note = f" the paper{' (see above)' if published.theirs else ''}: {value:g}"
+                axes.plot([value] * 2, [place - 0.4, place + 0.4], color=NEW, linewidth=2)
+                axes.annotate(note, (value, place), fontsize=8, va="center")
         axes.set_yticks(range(len(bars)), [name for name, _, _ in bars])
         axes.invert_yaxis()
         axes.set_xlabel(f"macro-F1 on {test}, points")

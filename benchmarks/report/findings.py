@@ -306,10 +306,11 @@ def published(group: GroupResults) -> list[str]:
     sentences = []
     arm = group.arm(BASE)
     for test in arm.any["tests"] if arm is not None else ():
-        number = of_the_paper(group.key, test)
-        if number is not None and arm is not None:
-            own = arm.mean(_f1_on(test))
-            sentences.append(f"{test}: {own:.1f} here, {number:g} in the paper.")
+        assert arm is not None
+        trained, tested = sum(arm.any["rows"]["train"].values()), arm.any["tests"][test]["rows"]
+        paper, own = of_the_paper(group.key, test, trained, tested), arm.mean(_f1_on(test))
+        if paper is not None and own is not None:
+            sentences.append(paper.beside(own, test))
     return sentences
 
 

@@ -110,7 +110,7 @@ def _figures(results: Results, all_groups: Sequence[GroupResults]) -> Iterator[t
         for arm in group.arms:
             if len(arm.any["curve"]) > 1:
                 yield group, figures.curves(group, arm, number)
-    if results.suite.get("name") == "paper":
+    if results.suite.get("name") in ("paper", "paper-mini"):
         tests = dict.fromkeys(test for group in all_groups for arm in group.arms for test in arm.any["tests"])
         for number, test in enumerate(tests):
             if (drawn := figures.grid(all_groups, test, number)) is not None:

@@ -77,8 +77,10 @@ def test_every_suite_of_the_project_can_be_laid_out(name):
 
 
 def test_the_suites_are_those_that_were_asked_for():
-    assert suites.names() == ["few-shot", "few-shot-tuning", "imbalance", "neutral", "paper", "smoke"]
-    neutral, paper = suites.read("neutral"), suites.read("paper")
+    assert suites.names() == [
+        *("few-shot", "few-shot-tuning", "imbalance", "long-tail", "neutral", "paper", "paper-mini", "smoke"),
+    ]
+    neutral, paper, mini = suites.read("neutral"), suites.read("paper"), suites.read("paper-mini")
     assert neutral.seeds >= 10
     later = {
         "fillmask-chosen",
@@ -95,6 +97,8 @@ def test_the_suites_are_those_that_were_asked_for():
     assert (len(paper.encoders), len(paper.heads), len(paper.losses)) == (4, 3, 2)
     table_3 = TrainConfig(**paper.training)
     assert table_3 == TrainConfig()
+    assert (mini.heads, mini.losses) == (paper.heads, paper.losses)
+    assert {**mini.training, "learning_rate": 1.0e-5} == paper.training
 
 
 def test_all_arms_take_the_same_steps_and_are_evaluated_at_the_same():

@@ -406,16 +406,22 @@ def test_the_papers_numbers_stand_beside_those_of_its_grid(tmp_path):
     folder = tmp_path / "paper"
     with appending(folder) as (_, appender):
         appender.begin(RunRecord({"name": "paper"}, {}, {}))
-        for test in ("sst3", "dynasent-r1"):
+        for test in ("sst3", "dynasent-r1", "dynasent-r2"):
             appender.add_test(test, test, tuple(CLASSES[code] for code in truths(test)))
         for head, loss in (("linear", "cross-entropy"), ("bilstm", "focal")):
             group = {"task": "dynasent", "encoder": encoder, "head": head, "loss": loss}
             appender.add_cell(cell("none", 0, tests=("dynasent-r1", "sst3"), **group))
+        small = {"task": "dynasent, trained on dev", "encoder": "mini", "head": "linear", "loss": "focal"}
+        appender.add_cell(cell("none", 0, tests=("dynasent-r2",), **small))
     write(results.read(folder), folder)
     text = (folder / "report.md").read_text()
-    assert re.search(r"dynasent-r1: \d\d\.\d here, 81\.43 in the paper", text)
-    assert re.search(r"sst3: \d\d\.\d here, 63\.3 in the paper", text)
-    assert "70.46" not in text
+    assert re.search(r"dynasent-r1: \d\d\.\d here, tested on \d+ rows; 81\.43 in the paper, tested on 3,600 rows", text)
+    assert re.search(r"sst3: \d\d\.\d here, .*; 63\.3 in the paper", text)
+    assert re.search(
+        r"dynasent-r2: \d\d\.\d here, with mini, trained on [\d,]+ dev rows, tested on \d+ rows; 70\.46 in the paper, with"
+        r" unsup-simcse-roberta-base, trained on 93,547 training rows, tested on 720 rows",
+        text,
+    )
     assert (folder / "figures" / "grid-0.png").exists()
     assert "the paper: 81.43" in (folder / "report.html").read_text()
 
