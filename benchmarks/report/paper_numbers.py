@@ -76,6 +76,6 @@ def of_the_paper(
     if task == ON_DEV:
         own = "dev rows" if training_rows is None else f"{training_rows:,} dev rows"
         pairs.append((f"trained on {TRAINING_ROWS:,} training rows", f"trained on {own}"))
-    if test_rows not in (None, TEST_ROWS[test]):
+    if test_rows is not None and test_rows != TEST_ROWS[test]:
         pairs.append((f"tested on {TEST_ROWS[test]:,} rows", f"tested on {test_rows:,} rows"))
     return Published(number, ", ".join(pair[0] for pair in pairs), ", ".join(pair[1] for pair in pairs))

@@ -418,8 +418,8 @@ def test_the_papers_numbers_stand_beside_those_of_its_grid(tmp_path):
     assert re.search(r"dynasent-r1: \d\d\.\d here, tested on \d+ rows; 81\.43 in the paper, tested on 3,600 rows", text)
     assert re.search(r"sst3: \d\d\.\d here, .*; 63\.3 in the paper", text)
     assert re.search(
-        r"dynasent-r2: \d\d\.\d here, with mini, trained on [\d,]+ dev rows, tested on \d+ rows; 70\.46 in the paper, with"
-        r" unsup-simcse-roberta-base, trained on 93,547 training rows, tested on 720 rows",
+        r"dynasent-r2: \d\d\.\d here, with mini, trained on [\d,]+ dev rows, tested on \d+ rows; 70\.46 in the paper, "
+        r"with unsup-simcse-roberta-base, trained on 93,547 training rows, tested on 720 rows",
         text,
     )
     assert (folder / "figures" / "grid-0.png").exists()
