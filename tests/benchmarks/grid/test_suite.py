@@ -78,7 +78,17 @@ def test_every_suite_of_the_project_can_be_laid_out(name):
 
 def test_the_suites_are_those_that_were_asked_for():
     assert suites.names() == [
-        *("few-shot", "few-shot-tuning", "imbalance", "long-tail", "neutral", "paper", "paper-mini", "smoke"),
+        *(
+            "few-shot",
+            "few-shot-fine-tuned",
+            "few-shot-tuning",
+            "imbalance",
+            "long-tail",
+            "neutral",
+            "paper",
+            "paper-mini",
+            "smoke",
+        ),
     ]
     neutral, paper, mini = suites.read("neutral"), suites.read("paper"), suites.read("paper-mini")
     assert neutral.seeds >= 10
