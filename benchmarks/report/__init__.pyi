@@ -1,5 +1,5 @@
+from .gains import over_tasks as over_tasks
 from .map_figure import draw_map as draw_map
-from .over_tasks import over_tasks as over_tasks
 from .significance import Interval as Interval
 from .significance import hierarchical_bootstrap as hierarchical_bootstrap
 from .significance import holm as holm

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from augment.errors import counted
+from benchmarks.report.gains import best_without_rows, data_set, models, over_tasks
 from benchmarks.report.looks import rule
-from benchmarks.report.over_tasks import best_without_rows, data_set, models, over_tasks
 from benchmarks.report.paper_numbers import of_the_paper
 from benchmarks.report.significance import Comparison, Interval
 from benchmarks.report.summary import (

@@ -14,7 +14,7 @@ from augment.errors import InputError, OutputError
 from augment.files import replacing
 from augment.report.charts import OTHER
 from benchmarks.report.figures import Figure
-from benchmarks.report.over_tasks import best_without_rows, data_set, drawn_task, models, over_tasks
+from benchmarks.report.gains import best_without_rows, data_set, drawn_task, models, over_tasks
 from benchmarks.report.significance import Interval
 from benchmarks.report.summary import GroupResults, validation_f1
 
@@ -99,10 +99,12 @@ def map_figure(
 
     Parameters
     ----------
-    groups, arms, reference
+    groups : sequence of GroupResults
         See `draw_map`.
     name : str
         The name of its file.
+    arms, reference
+        See `draw_map`.
 
     Raises
     ------

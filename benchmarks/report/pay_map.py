@@ -21,7 +21,7 @@ from augment.advice.measured import (
 )
 from augment.errors import InputError
 from benchmarks.grid.arms import Arm, built_in
-from benchmarks.report.over_tasks import across_tasks, data_set
+from benchmarks.report.gains import across_tasks, data_set
 from benchmarks.report.summary import ArmResults, GroupResults, f1_on_test, gap, groups
 from benchmarks.results import Record, Results, file_in, read
 
@@ -34,12 +34,6 @@ BOUNDS = (1, 8, 15, 35, 75, 150, 350, 750, 1500)
 PLACES = 2
 """Decimal places of points."""
 _Needs = Literal["labels", "llm", "pool"]
-_NEEDS: Mapping[str, _Needs] = {
-    **dict.fromkeys(("real", "more-real", "double-real"), "labels"),
-    **dict.fromkeys(("llm-new", "llm-paraphrase"), "llm"),
-    **dict.fromkeys(("retrieve", "self-training"), "pool"),
-}
-"""What the rows of an arm need, by `Arm.rows`."""
 ADDING = ("sampling_strategy", "C")
 """Settings of a suite that hold for arms that do not set them."""
 CONTROLS = ("wrong-label", "rebalanced-others")
@@ -103,7 +97,7 @@ def _cell(suite: str, group: GroupResults) -> list[MeasuredCell]:
     """Return the cell of a group; an empty list if it cannot be compared."""
     task, encoder, head, loss = group.key
     known = built_in()
-    needs = {arm.name: _needs(arm.name, known.get(arm.name)) for arm in group.arms}
+    needs = {arm.name: _needs(known.get(arm.name)) for arm in group.arms}
     plain = GroupResults(
         group.key, [arm for arm in group.arms if not arm.makes_rows and not needs[arm.name]], group.results
     )
@@ -157,12 +151,16 @@ def _arm(group: GroupResults, arm: ArmResults, best: str, known: Arm | None, nee
     )
 
 
-def _needs(name: str, arm: Arm | None) -> list[_Needs]:
-    """Return what an arm needs beside the training rows. An arm that is not built in is known by its name alone."""
-    rows = name if arm is None else arm.rows
-    if rows in _NEEDS:
-        return [_NEEDS[rows]]
-    return ["pool"] if getattr(arm, "pretraining", None) is not None else []
+def _needs(arm: Arm | None) -> list[_Needs]:
+    """Return what an arm needs beside the training rows. Of an arm that is not built in this is not known."""
+    if arm is None:
+        return []
+    needs: dict[_Needs, bool] = {
+        "labels": arm.takes_left_out_rows,
+        "llm": arm.replays is not None,
+        "pool": arm.takes_pool,
+    }
+    return [what for what, needed in needs.items() if needed]
 
 
 def _gain(group: GroupResults, name: str, base: str, of: Callable[[Record], float]) -> Points | None:

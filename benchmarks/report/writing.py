@@ -33,8 +33,8 @@ from benchmarks.report.findings import (
     published,
     summaries,
 )
+from benchmarks.report.gains import models
 from benchmarks.report.map_figure import map_figure
-from benchmarks.report.over_tasks import models
 from benchmarks.report.summary import GroupResults, groups
 from benchmarks.results import Results
 

@@ -46,9 +46,9 @@ class Load(NamedTuple):
     steps: float = 0
     """Training steps."""
     trained: float = 0
-    """Tokens in these steps, padding included."""
+    """TextLengths in these steps, padding included."""
     read: float = 0
-    """Tokens in forward passes without gradients, padding included."""
+    """TextLengths in forward passes without gradients, padding included."""
 
     def plus(self, other: Load) -> Load:
         """Return both together."""
@@ -67,7 +67,7 @@ class Speed(NamedTuple):
         return sum(each * number for each, number in zip(self, load, strict=True))
 
 
-class Tokens(NamedTuple):
+class TextLengths(NamedTuple):
     """The lengths of a task's texts, in tokens of one model."""
 
     train: np.ndarray
@@ -153,7 +153,7 @@ def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results,
     by_pace = pace.left(left)
     if by_pace is not None:
         return by_pace + (START if left else 0.0)
-    tokens: dict[tuple[str, int], Tokens] = {}
+    tokens: dict[tuple[str, int], TextLengths] = {}
     speeds: dict[str, Speed] = {}
     used = sorted({(model, cell.task) for cell in left for model in _models(cell, data[cell.task])})
     for model in sorted({model for model, _ in used}):
@@ -193,14 +193,16 @@ def seconds(loads: Mapping[str, Load], speeds: Mapping[str, Speed], cells: int, 
     return START + (EACH_CELL * cells + working) / min(jobs, cells)
 
 
-def work(cells: Sequence[Cell], data: Sequence[TaskData], tokens: Mapping[tuple[str, int], Tokens]) -> dict[str, Load]:
+def work(
+    cells: Sequence[Cell], data: Sequence[TaskData], tokens: Mapping[tuple[str, int], TextLengths]
+) -> dict[str, Load]:
     """Return what cells take of each model. What cells share is counted once.
 
     Parameters
     ----------
     cells : sequence of Cell
     data : sequence of TaskData
-    tokens : mapping of (str, int) to Tokens
+    tokens : mapping of (str, int) to TextLengths
         By model and place of the task.
 
     Returns
@@ -234,7 +236,9 @@ def work(cells: Sequence[Cell], data: Sequence[TaskData], tokens: Mapping[tuple[
     return {model: load for model, load in loads.items() if any(load)}
 
 
-def _encoding(task: TaskData, train: LabelledRows, own: Tokens, encoder: str, encoded: set[tuple[str, str]]) -> Load:
+def _encoding(
+    task: TaskData, train: LabelledRows, own: TextLengths, encoder: str, encoded: set[tuple[str, str]]
+) -> Load:
     """Return the passes of encoding a cell's rows. Rows that are in `encoded` with this encoder cost nothing."""
     read = 0.0
     for rows in (train, task.validation, *task.tests.values()):
@@ -244,7 +248,7 @@ def _encoding(task: TaskData, train: LabelledRows, own: Tokens, encoder: str, en
     return Load(read=read)
 
 
-def _training(config: TrainConfig, task: TaskData, train: LabelledRows, new: int, own: Tokens) -> Load:
+def _training(config: TrainConfig, task: TaskData, train: LabelledRows, new: int, own: TextLengths) -> Load:
     """Return the work of a training and its evaluations."""
     steps, between = config.max_steps or 0, config.evaluate_steps or 1
     batches = steps * config.gradient_accumulation
@@ -308,7 +312,7 @@ def _models(cell: Cell, task: TaskData) -> set[str]:
     return {cell.encoder, model} if passes else {cell.encoder}
 
 
-def _measured(model: str, config: TrainConfig, tasks: Sequence[TaskData], jobs: int) -> tuple[Speed, list[Tokens]]:
+def _measured(model: str, config: TrainConfig, tasks: Sequence[TaskData], jobs: int) -> tuple[Speed, list[TextLengths]]:
     """Measure the speed of a model as cells have it: `jobs` at a time, each on its share of the cores."""
     import torch
 
@@ -326,7 +330,9 @@ def _measured(model: str, config: TrainConfig, tasks: Sequence[TaskData], jobs: 
     for task in tasks:
         held_out = [task.validation, *task.tests.values()]
         means = [_padded_mean(lengths(rows.texts)) for rows in held_out]
-        tokens.append(Tokens(lengths(task.drawn(0)[0].texts), float(np.average(means, weights=[*map(len, held_out)]))))
+        tokens.append(
+            TextLengths(lengths(task.drawn(0)[0].texts), float(np.average(means, weights=[*map(len, held_out)])))
+        )
 
     on_gpu = checkpoint.device.type != "cpu"
     # The processor's time of this thread: other programs do not count, which may run now and not later.

@@ -24,7 +24,7 @@ from benchmarks.run.forecast import (
     Load,
     Pace,
     Speed,
-    Tokens,
+    TextLengths,
     _measured,
     _tokens_of_a_batch,
     estimated,
@@ -41,7 +41,7 @@ EVALUATED = 2 * (20 + 50) * LONG  # twice, the validation rows and 50 training r
 TESTED = 30 * LONG
 TRAINED = Load(STEPS, BATCHES, EVALUATED + TESTED)
 ENCODED = (160 + 20 + 30) * LONG
-TOKENS = {(model, 0): Tokens(np.full(160, 12), LONG) for model in ("large", "mini")}
+TOKENS = {(model, 0): TextLengths(np.full(160, 12), LONG) for model in ("large", "mini")}
 RESULTS = Path(__file__).parents[3] / "docs" / "results"
 
 
@@ -164,7 +164,7 @@ def test_recorded_cells_are_within_a_factor_of_two(arm):
         like = TaskData(Task(name="sample"), ("neutral",), rows, rows.taken([0] * held_out), of_tests, {})
         suite = Suite(name="own", tasks=["sample"], arms=[arm], seeds=1, **settings)
         laid = list(cells(suite, [like], resolve([arm], {}), seeds=1, device="cpu"))
-        lengths = {("mini", 0): Tokens(np.full(len(labels), 26), 32)}
+        lengths = {("mini", 0): TextLengths(np.full(len(labels), 26), 32)}
         estimate = seconds(work(laid, [like], lengths), {"mini": speed}, 1, 1)
         assert 0.5 < estimate / median(line["seconds"] for line in own) < 2, title
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from augment.errors import InputError
-from benchmarks.report.over_tasks import across_tasks, best_without_rows, over_tasks
+from benchmarks.report.gains import across_tasks, best_without_rows, over_tasks
 from benchmarks.report.summary import ArmResults, GroupResults, f1_on_test
 from benchmarks.results import Results
 
