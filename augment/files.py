@@ -7,7 +7,8 @@ import glob
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -87,6 +88,47 @@ def lock(file: IO[bytes], path: Path, mend: str) -> bool:
         return lock_descriptor(file.fileno(), blocking=False)
     except OSError as error:
         raise OutputError(f"{path}: cannot be locked ({error.strerror}); choose {mend}.") from None
+
+
+@contextlib.contextmanager
+def held(path: Path, on_wait: Callable[[], None], *, mend: str) -> Iterator[None]:
+    """Hold the lock of a file that several processes would make alike, and remove what a killed one has left.
+
+    The caller looks first and again within the block, since another process may have made the file meanwhile. The lock
+    is a file ``NAME.lock`` beside it, which stays.
+
+    Parameters
+    ----------
+    path : Path
+        The file. Its folder is made.
+    on_wait : callable
+        Called once if another process holds the lock, before this one waits.
+    mend : str
+        What messages tell the user to do otherwise.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written.
+    """
+    place = path.with_suffix(".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(place, "ab")  # noqa: SIM115 -- closed below
+    except OSError as error:
+        raise OutputError(f"{place.parent}: cannot be written ({error.strerror}); {mend}.") from None
+    with file:
+        waiting = False
+        while not lock(file, place, f"a cache on another file system: {mend}"):
+            if not waiting:
+                on_wait()
+                waiting = True
+            time.sleep(0.2)
+        with replacing(path, mend=mend) as temporary:  # the folder may be one that was made before
+            temporary.touch(exist_ok=False)
+            temporary.unlink()
+        clear_leftovers(path)
+        yield
 
 
 def clear_leftovers(path: Path) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from augment.errors import ModelError, OutputError
-from augment.files import clear_leftovers, flush_to_disk, lock, replacing, user_cache
+from augment.errors import ModelError
+from augment.files import flush_to_disk, held, replacing, user_cache
 from augment.identity import digest, installed_versions
 from augment.models.checkpoints import Checkpoint
 
@@ -74,8 +72,8 @@ def adapted(
     path = user_cache(FOLDER) / f"{_key(checkpoint, lesson, epochs, seed)}.safetensors"
     record = _record(path)
     if record is None:
-        with _held(path, log):
-            clear_leftovers(path)
+        waits = "Another run trains this model on these texts: waiting for it."
+        with held(path, lambda: log(waits), mend=_MEND):
             record = _record(path)  # another process may have trained it meanwhile
             if record is None:
                 from augment.models.adaptation import adapt
@@ -167,31 +165,3 @@ def _write(checkpoint: Checkpoint, record: dict[str, Any], path: Path) -> dict[s
         file.write(content)
         flush_to_disk(file)
     return record
-
-
-@contextlib.contextmanager
-def _held(path: Path, log: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock of a file of weights; wait for another process that trains them.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be written.
-    """
-    place = path.with_suffix(".lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = open(place, "ab")  # noqa: SIM115 -- closed below
-    except OSError as error:
-        raise OutputError(f"{place.parent}: cannot be written ({error.strerror}); {_MEND}.") from None
-    with file:
-        waiting = False
-        while not lock(file, place, f"a cache on another file system: {_MEND}"):
-            if not waiting:
-                log("Another run trains this model on these texts: waiting for it.")
-                waiting = True
-            time.sleep(0.2)
-        with replacing(path, mend=_MEND) as temporary:  # the folder may be one that was made before
-            temporary.touch(exist_ok=False)
-            temporary.unlink()
-        yield

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from augment.files import replacing
+from augment.files import held, replacing
 from augment.identity import digest
 from augment.text.unlabelled_pool import UnlabelledPool
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 BLOCK = 4096
 """Texts that are encoded together and written at once."""
+_MEND = "choose another `cache_dir`"
+
+_log = logging.getLogger(__name__)
 
 
 class PoolVectors:
@@ -38,7 +42,7 @@ class PoolVectors:
         self.file: Path | None = None
         if folder is not None:
             identity = [*pool.identity().values(), *encoder.parameters().items(), *encoder.identity().items()]
-            self.file = Path(folder) / f"{digest([*map(str, identity)])}.npy"
+            self.file = Path(folder) / f"{digest([*map(str, identity)]).removeprefix('sha256:')}.npy"
 
     def blocks(
         self, rows: np.ndarray, size: int, progress: Callable[[int], None] | None = None
@@ -63,25 +67,39 @@ class PoolVectors:
         OutputError
             If the vectors cannot be kept.
         """
-        kept = None if self.file is None else self._kept(self.file)
+        left = len(rows)
+
+        def advance(done: int) -> None:
+            nonlocal left
+            done = min(done, left)
+            left -= done
+            if progress is not None and done:
+                progress(done)
+
+        kept = None if self.file is None else self._kept(self.file, advance)
         for start, texts in zip(range(0, len(rows), size), self.pool.parts(rows, size), strict=True):
             if kept is None:
-                yield texts, self.encoder.encode(texts, progress=progress)
+                yield texts, self.encoder.encode(texts, progress=advance)
                 continue
-            if progress is not None:
-                progress(len(texts))
+            advance(len(texts))
             yield texts, np.array(kept[rows[start : start + size]])
 
-    def _kept(self, file: Path) -> np.ndarray:
+    def _kept(self, file: Path, advance: Callable[[int], None]) -> np.ndarray:
         """Return the vectors in the file, which is written first if it is not there."""
         if not file.is_file():
-            width = self.encoder.prepare().model.config.hidden_size
-            every = np.arange(len(self.pool.texts), dtype=np.int64)
-            with replacing(file, mend="choose another `cache_dir`") as staged:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                written = np.lib.format.open_memmap(staged, "w+", np.float32, (len(every), width))
-                for start, texts in zip(range(0, len(every), BLOCK), self.pool.parts(every, BLOCK), strict=True):
-                    written[start : start + len(texts)] = self.encoder.encode(texts)
-                written.flush()
+            waits = f"Another run encodes the texts of {self.pool.name}: waiting for it."
+            with held(file, lambda: _log.warning(waits), mend=_MEND):
+                if not file.is_file():
+                    self._write(file, advance)
         vectors: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
         return vectors
+
+    def _write(self, file: Path, advance: Callable[[int], None]) -> None:
+        """Encode all texts of the pool into the file."""
+        width = self.encoder.prepare().model.config.hidden_size
+        every = np.arange(len(self.pool.texts), dtype=np.int64)
+        with replacing(file, mend=_MEND) as staged:
+            written = np.lib.format.open_memmap(staged, "w+", np.float32, (len(every), width))
+            for start, texts in zip(range(0, len(every), BLOCK), self.pool.parts(every, BLOCK), strict=True):
+                written[start : start + len(texts)] = self.encoder.encode(texts, progress=advance)
+            written.flush()

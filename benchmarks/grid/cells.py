@@ -86,9 +86,10 @@ class Cell:
     def shares_encoder(self) -> bool:
         """Whether it trains a new head on an encoder that is fine-tuned once for all such arms.
 
-        A recurrent head is fine-tuned together with its encoder, so it cannot share one.
+        A recurrent head is fine-tuned together with its encoder, so it cannot share one. Nor can a head on an encoder
+        that is trained on the task's texts first.
         """
-        return self.arm.trains_head_anew and self.head == "linear"
+        return self.arm.trains_head_anew and self.head == "linear" and self.arm.pretraining is None
 
     @property
     def base(self) -> TrainConfig:
@@ -173,13 +174,19 @@ def _cell(
     fitted: dict[str, Any] = {"head": head, "C": arm.C or suite.C} if head == LOGISTIC_REGRESSION else {}
     adapted = None
     if arm.pretraining is not None:
-        pool = digest(sorted({*task.drawn(config.seed)[0].texts, *task.pool(config.seed)}))
+        texts = digest(task.unlabelled(config.seed))
         adapted = _hash(
-            {"version": __version__, "encoder": encoder, "content": content, "settings": arm.pretraining, "texts": pool}
+            {
+                "version": __version__,
+                "encoder": encoder,
+                "content": content,
+                "settings": arm.pretraining,
+                "texts": texts,
+            }
         )
     trained_on = amount | ({} if adapted is None else {"pretraining": adapted})
     maker = config.augmentation.model_dump(mode="json") if isinstance(config.augmentation, Static) else None
-    by = encoder if arm.rows in ("retrieve", "self-training") else None
+    by = [encoder, content] if arm.rows in ("retrieve", "self-training") else None
     made = {"version": __version__, "task": task.task.model_dump(mode="json"), "data": task.fingerprints()}
     return Cell(
         task=number,

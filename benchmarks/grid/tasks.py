@@ -226,6 +226,22 @@ class TaskData:
         texts = self.drawn(seed)[1].texts
         return tuple(texts[i] for i in generator(seed, "subset", 0, 5).permutation(len(texts)))
 
+    def unlabelled(self, seed: int) -> list[str]:
+        """Return the texts of a seed's training rows and of its pool, each once, sorted.
+
+        Where the pool is what a draw leaves out, they are the same for all seeds.
+
+        Parameters
+        ----------
+        seed : int
+
+        Returns
+        -------
+        list of str
+        """
+        own = self.train.texts if self.task.pool == LEFT_OUT else self.drawn(seed)[0].texts
+        return sorted({*own, *self.pool_file})
+
     def draw_record(self, seed: int) -> dict[str, Any]:
         """Return what was drawn with one seed, as plain data.
 

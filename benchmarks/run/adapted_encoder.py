@@ -33,7 +33,6 @@ def adapted_encoder(cell: Cell, data: TaskData, shared: Path) -> Path:
     folder = shared / f"adapted-{cell.pretraining_key}"
     if not (folder / "config.json").is_file():
         settings = PretrainConfig(**{"seed": 0, **(cell.arm.pretraining or {})})
-        texts = sorted({*data.drawn(cell.seed)[0].texts, *data.pool(cell.seed)})
         checkpoint = load_masked_lm(cell.encoder, device=cell.config.device, new_head=True)
-        pretrain(checkpoint, texts, folder, settings, resume=True)
+        pretrain(checkpoint, data.unlabelled(cell.seed), folder, settings, resume=True)
     return folder

@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,12 +18,21 @@ from augment.seeding import generator
 from benchmarks.grid.cells import Cell, real_rows
 from benchmarks.grid.kept_answers import Recipe, kept_draws, template
 from benchmarks.grid.sources import LabelledRows
-from benchmarks.grid.tasks import TaskData
+from benchmarks.grid.tasks import LEFT_OUT, TaskData
 from classifiers.config import Static
 from classifiers.data.splits import near_copies
 
 
-def added_rows(cell: Cell, data: TaskData, shared: Path) -> LabelledRows:
+class AddedRows(NamedTuple):
+    """The rows that an arm adds."""
+
+    rows: LabelledRows = LabelledRows()
+    report: Mapping[str, Any] = {}
+    """In the form of `augment.Manifest`: ``made``, ``missing``, ``rejected``, ``seconds``. Empty if the arm adds no
+    rows."""
+
+
+def added_rows(cell: Cell, data: TaskData, shared: Path) -> AddedRows:
     """Return the rows that an arm adds to the training rows, from a file if another cell has made them.
 
     Parameters
@@ -35,7 +44,7 @@ def added_rows(cell: Cell, data: TaskData, shared: Path) -> LabelledRows:
 
     Returns
     -------
-    LabelledRows
+    AddedRows
         None of them is a near copy of a held-out row. Empty if the arm adds no rows, or makes them in the training.
 
     Raises
@@ -44,20 +53,19 @@ def added_rows(cell: Cell, data: TaskData, shared: Path) -> LabelledRows:
         If rows cannot be made.
     """
     if not cell.makes_rows_first:
-        return LabelledRows()
-    file = shared / "rows" / f"{cell.rows_key}.json"
+        return AddedRows()
+    file = shared / "added" / f"{cell.rows_key}.json"
     if file.is_file():
-        made = json.loads(file.read_text(encoding="utf-8"))
-        return LabelledRows(tuple(made["texts"]), tuple(made["labels"]))
-    rows = _made(cell, data, shared / "vectors")
-    if len(rows):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as staged:
-            staged.write_text(json.dumps({"texts": rows.texts, "labels": rows.labels}), encoding="utf-8")
-    return rows
+        texts, labels, report = json.loads(file.read_text(encoding="utf-8"))
+        return AddedRows(LabelledRows(tuple(texts), tuple(labels)), report)
+    added = _made(cell, data, shared / "vectors")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(file) as staged:
+        staged.write_text(json.dumps([added.rows.texts, added.rows.labels, added.report]), encoding="utf-8")
+    return added
 
 
-def _made(cell: Cell, data: TaskData, vectors: Path) -> LabelledRows:
+def _made(cell: Cell, data: TaskData, vectors: Path) -> AddedRows:
     train, reserve = data.drawn(cell.seed)
     arm, held_out = cell.arm, [*data.validation.texts, *data.test_texts]
     if arm.replays is not None:
@@ -75,7 +83,24 @@ def _made(cell: Cell, data: TaskData, vectors: Path) -> LabelledRows:
         ways = cell.config.augmentation
         assert isinstance(ways, Static)
         return _upsampled(cell, train, held_out, ways)
-    return rows.taken(np.flatnonzero(~near_copies(list(rows.texts), held_out)))
+    return _without_copies(rows, held_out)
+
+
+def _without_copies(rows: LabelledRows, held_out: Sequence[str]) -> AddedRows:
+    """Leave out near copies of held-out rows, and report them as missing."""
+    copies = near_copies(list(rows.texts), held_out)
+    left_out = rows.taken(np.flatnonzero(copies)).counts
+    kept = rows.taken(np.flatnonzero(~copies))
+    return AddedRows(
+        kept,
+        {
+            "made": kept.counts,
+            "missing": {
+                name: {"rows": count, "why": "near copies of held-out rows"} for name, count in left_out.items()
+            },
+            "rejected": {"held_out": sum(left_out.values())} if left_out else {},
+        },
+    )
 
 
 def _budget(cell: Cell, train: LabelledRows) -> dict[str, int]:
@@ -98,7 +123,7 @@ def _drawn(
     return LabelledRows(tuple(texts), tuple(names))
 
 
-def _upsampled(cell: Cell, train: LabelledRows, held_out: Sequence[str], ways: Static) -> LabelledRows:
+def _upsampled(cell: Cell, train: LabelledRows, held_out: Sequence[str], ways: Static) -> AddedRows:
     """Make the rows of a text strategy."""
     strategy = ways.strategy
     if isinstance(strategy, str):
@@ -108,7 +133,7 @@ def _upsampled(cell: Cell, train: LabelledRows, held_out: Sequence[str], ways: S
     )
 
 
-def _retrieved(cell: Cell, data: TaskData, train: LabelledRows, held_out: Sequence[str], vectors: Path) -> LabelledRows:
+def _retrieved(cell: Cell, data: TaskData, train: LabelledRows, held_out: Sequence[str], vectors: Path) -> AddedRows:
     """Take sentences of the pool.
 
     Where the pool is what a draw leaves out, the file holds the drawn rows too, and the strategy leaves these out. So
@@ -119,7 +144,7 @@ def _retrieved(cell: Cell, data: TaskData, train: LabelledRows, held_out: Sequen
     recipe: Any = "self-training" if cell.arm.rows == "self-training" else "nearest"
     with tempfile.TemporaryDirectory() as folder:
         pool = Path(folder, "pool.jsonl")
-        texts = sorted({*train.texts, *data.pool(cell.seed)})
+        texts = data.unlabelled(cell.seed) if data.task.pool == LEFT_OUT else data.pool_file
         pool.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
         strategy = Retrieve(
             pool=str(pool), recipe=recipe, encoder=cell.encoder, device=cell.config.device, cache_dir=str(vectors)
@@ -135,10 +160,10 @@ def _from_strategy(
     held_out: Sequence[str],
     guards: list[str] | None = None,
     max_per_source: int | None = None,
-) -> LabelledRows:
+) -> AddedRows:
     from augment import upsample
 
-    (texts, labels), _ = upsample(
+    (texts, labels), manifest = upsample(
         (list(train.texts), list(train.labels)),
         strategy=strategy,
         sampling_strategy=sampling_strategy,
@@ -149,7 +174,8 @@ def _from_strategy(
         only_synthetic=True,
         single_label=True,
     )
-    return LabelledRows(tuple(texts), tuple(labels))
+    report = {name: getattr(manifest, name) for name in ("made", "missing", "rejected", "seconds")}
+    return AddedRows(LabelledRows(tuple(texts), tuple(labels)), report)
 
 
 def replayed_rows(train: LabelledRows, recipe: Recipe) -> LabelledRows:

@@ -20,7 +20,7 @@ from benchmarks.run.added_rows import added_rows
 from benchmarks.run.baseline import fit_tfidf_svm
 from benchmarks.run.environment import gpu_peak_mb, hardware, reset_peak_memory, versions
 from benchmarks.run.frozen_features import fit_on_vectors
-from benchmarks.run.outcome import Trained, class_codes, outcome_of
+from benchmarks.run.outcome import Trained, class_codes, new_row_counts, outcome_of
 from classifiers.config import Features, TrainConfig, makes_rows
 from classifiers.metrics import scores
 from classifiers.saved_folder import RECORD
@@ -65,12 +65,12 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
         added = added_rows(cell, data, shared)
         encoder = cell.encoder if cell.pretraining_key is None else str(adapted_encoder(cell, data, shared))
         if cell.on_vectors:
-            outcome = fit_on_vectors(cell, data, train, added, encoder, shared / "vectors")
+            outcome = fit_on_vectors(cell, data, train, added.rows, encoder, shared / "vectors")
         else:
             config = cell.config.model_copy(update={"encoder": encoder})
-            outcome = _encoder(config, data, train, added, shared / cell.key if keep else None)
-        if len(added):
-            outcome = outcome._replace(made=outcome.made | {"made": added.counts})
+            outcome = _encoder(config, data, train, added.rows, shared / cell.key if keep else None)
+        if added.report:
+            outcome = outcome._replace(made=new_row_counts({"made": added.report}))
         if cell.pretraining_key is not None:
             outcome = outcome._replace(model=outcome.model | {"model": cell.encoder, "revision": cell.pretraining_key})
     classes = data.classes

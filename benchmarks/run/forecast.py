@@ -15,8 +15,8 @@ import numpy as np
 
 from augment.generation.budget import rows_to_make
 from augment.models.length_batches import LENGTH_STEP
-from benchmarks.grid.arms import Arm
-from benchmarks.grid.cells import Cell
+from benchmarks.grid.cells import Cell, real_rows
+from benchmarks.grid.kept_answers import kept_draws
 from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.tasks import TaskData
 from benchmarks.results import Record, Results
@@ -46,9 +46,9 @@ class Load(NamedTuple):
     steps: float = 0
     """Training steps."""
     trained: float = 0
-    """TextLengths in these steps, padding included."""
+    """Tokens in these steps, padding included."""
     read: float = 0
-    """TextLengths in forward passes without gradients, padding included."""
+    """Tokens in forward passes without gradients, padding included."""
 
     def plus(self, other: Load) -> Load:
         """Return both together."""
@@ -211,6 +211,7 @@ def work(
     """
     loads: defaultdict[str, Load] = defaultdict(Load)
     fine_tuned = {cell.key for cell in cells if not cell.shares_encoder}
+    made: set[str] = set()
     encoded: set[tuple[str, str]] = set()
 
     def add(model: str, load: Load) -> None:
@@ -221,18 +222,31 @@ def work(
             continue
         task = data[cell.task]
         train, own = task.drawn(cell.seed)[0], tokens[cell.encoder, cell.task]
-        if not cell.shares_encoder:
-            new = _new_rows(cell, train)
-            add(cell.encoder, _training(cell.config, task, train, new, own))
-            add(cell.encoder, Load(read=own.held_out * sum(map(len, task.tests.values()))))
-            passes, model = _making(cell, train)
+        if cell.shares_encoder:
+            if cell.base_key not in fine_tuned:
+                fine_tuned.add(cell.base_key)
+                add(cell.encoder, _training(cell.base, task, train, 0, own))
+            add(cell.encoder, _encoding(task, train, own, cell.base_key, encoded))
+            continue
+        if cell.pretraining_key is not None and cell.pretraining_key not in made:
+            made.add(cell.pretraining_key)
+            add(cell.encoder, _pretraining(cell, task, own))
+        if not (cell.makes_rows_first and cell.rows_key in made):
+            made |= {cell.rows_key} if cell.makes_rows_first else set()
+            passes, model = _making(cell, task)
             if passes:
                 add(model, Load(read=passes * _padded_mean(tokens[model, cell.task].train)))
-            continue
-        if cell.base_key not in fine_tuned:
-            fine_tuned.add(cell.base_key)
-            add(cell.encoder, _training(cell.base, task, train, 0, own))
-        add(cell.encoder, _encoding(task, train, own, cell.base_key, encoded))
+            if cell.arm.rows in ("retrieve", "self-training") and (cell.encoder, cell.title) not in encoded:
+                encoded.add((cell.encoder, cell.title))
+                pool = task.pool_file or task.train.texts
+                add(cell.encoder, Load(read=len(pool) * _padded_mean(own.train)))
+        new = _new_rows(cell, task)
+        if cell.on_vectors:
+            add(cell.encoder, _encoding(task, train, own, cell.pretraining_key or cell.encoder, encoded))
+            add(cell.encoder, Load(read=new * _padded_mean(own.train)))
+        else:
+            add(cell.encoder, _training(cell.config, task, train, new, own))
+            add(cell.encoder, Load(read=own.held_out * sum(map(len, task.tests.values()))))
     return {model: load for model, load in loads.items() if any(load)}
 
 
@@ -273,42 +287,55 @@ def _padded_mean(lengths: np.ndarray) -> float:
     return float(np.mean(-(-lengths // LENGTH_STEP) * LENGTH_STEP))
 
 
-def _new_rows(cell: Cell, train: LabelledRows) -> int:
+def _pretraining(cell: Cell, task: TaskData, own: TextLengths) -> Load:
+    """Return the work of the masked-LM training of a cell's encoder."""
+    from classifiers.pretraining.masked_lm import PretrainConfig
+
+    settings = PretrainConfig(**(cell.arm.pretraining or {}))
+    texts = len(task.unlabelled(cell.seed))
+    steps = math.ceil(settings.epochs * math.ceil(texts / settings.batch_size))
+    return Load(steps, steps * _tokens_of_a_batch(own.train, texts, settings.batch_size))
+
+
+def _new_rows(cell: Cell, task: TaskData) -> int:
     """Return the number of new texts that an arm trains on in one epoch."""
+    train, reserve = task.drawn(cell.seed)
+    arm, ways = cell.arm, cell.config.augmentation
+    if arm.takes_left_out_rows:
+        return sum(real_rows(arm.rows, cell.sampling_strategy, task, train, reserve).values())
+    strategy = cell.sampling_strategy
+    if arm.rows == "given":
+        if not isinstance(ways, Static):
+            return 0
+        strategy = ways.sampling_strategy
+    elif arm.replays is not None:
+        strategy = kept_draws()[train.fingerprint].sampling_strategy
     counts: dict[Any, int] = dict(train.counts)
-    ways = cell.config.augmentation
-    if isinstance(ways, Static):
-        return sum(rows_to_make(ways.sampling_strategy, counts).values())
-    return sum(rows_to_make("auto", counts).values()) if _wrong(cell.arm) else 0
+    return sum(rows_to_make(strategy, counts).values())
 
 
-def _making(cell: Cell, train: LabelledRows) -> tuple[float, str]:
+def _making(cell: Cell, task: TaskData) -> tuple[float, str]:
     """Return the passes of making new texts, and the model. Other strategies than fill-mask count as free."""
-    wanted, config = _new_rows(cell, train), cell.config
+    wanted, config = _new_rows(cell, task), cell.config
     ways = config.augmentation
-    if _wrong(cell.arm):
+    if cell.arm.rows == "wrong-label":
         return MADE * wanted, MASKED_LM
     if not isinstance(ways, Static) or ways.strategy != "fillmask":
         return 0, MASKED_LM
     sets = 1
     if isinstance(ways, Redraw):
         mixed = (config.max_steps or 0) * config.batch_size * config.gradient_accumulation * (1 - config.real_only)
-        epochs = math.ceil(mixed / (len(train) + wanted))
+        epochs = math.ceil(mixed / (sum(task.kept.values()) + wanted))
         sets = epochs if ways.variants is None else min(epochs, ways.variants)
     each = MADE if ways.guards == ["none"] else MADE_GUARDED
     return each * wanted * sets, ways.parameters.get("model", MASKED_LM)
-
-
-def _wrong(arm: Arm) -> bool:
-    """Tell whether an arm's rows are made by fill-mask before the training."""
-    return arm.rows == "wrong-label"
 
 
 def _models(cell: Cell, task: TaskData) -> set[str]:
     """Return the models that a cell uses."""
     if cell.arm.model != "encoder":
         return set()
-    passes, model = _making(cell, task.drawn(cell.seed)[0])
+    passes, model = _making(cell, task)
     return {cell.encoder, model} if passes else {cell.encoder}
 
 
@@ -338,7 +365,7 @@ def _measured(model: str, config: TrainConfig, tasks: Sequence[TaskData], jobs: 
     # The processor's time of this thread: other programs do not count, which may run now and not later.
     clock = time.perf_counter if on_gpu else time.thread_time
     half = checkpoint.dtype if checkpoint.dtype in (torch.bfloat16, torch.float16) else None
-    plain = config.model_copy(update={"head": "linear", "pooling": "mean"})
+    plain = config.model_copy(update={"head": "linear", "pooling": "mean", "freeze_encoder": False})
 
     def timed(_: int) -> Speed:
         classifier = new_model(plain, checkpoint, ["no", "yes"])

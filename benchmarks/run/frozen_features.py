@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def fit_on_vectors(
     """Fit and test a logistic regression on the vectors of a frozen encoder.
 
     The vectors have length 1. With logit adjustment, τ log π is taken from the logit of each class, where π is the
-    share of its rows in all rows that the regression is fitted on (Menon et al. 2021, equation 9).
+    share of its rows in all rows that the regression is fitted on, by their weights (Menon et al. 2021, equation 9).
 
     Parameters
     ----------
@@ -46,6 +46,7 @@ def fit_on_vectors(
 
     from classifiers.data.feed import evaluated_sample
     from classifiers.training.history import recorded
+    from classifiers.training.objective import named_weights
 
     config, classes = cell.config, data.classes
     model = _opened(encoder, config.device, config.max_length)
@@ -61,10 +62,13 @@ def fit_on_vectors(
     if isinstance(config.augmentation, Features):
         new, new_codes = _new_vectors(config.augmentation, own, train, codes, classes, cell.seed)
     weights = np.r_[np.ones(len(own)), np.full(len(new), config.synthetic_weight)]
-    regression = LogisticRegression(C=cell.C, class_weight=config.class_weights, max_iter=5000)
+    mass = np.bincount(np.r_[codes, new_codes], weights=weights, minlength=len(classes))
+    by_class: Any = config.class_weights
+    if isinstance(by_class, dict):
+        by_class = dict(enumerate(named_weights(by_class, mass, classes)))
+    regression = LogisticRegression(C=cell.C, class_weight=by_class, max_iter=5000)
     regression.fit(np.concatenate([own, new]), np.r_[codes, new_codes], sample_weight=weights)
-    prior = np.bincount(np.r_[codes, new_codes], weights=weights, minlength=len(classes)) / weights.sum()
-    offset = config.logit_adjustment * np.log(prior)
+    offset = config.logit_adjustment * np.log(mass / mass.sum())
     seconds = time.perf_counter() - start
 
     def predicted(of: np.ndarray) -> np.ndarray:
@@ -88,7 +92,7 @@ def fit_on_vectors(
         seconds,
         len(own) + len(new),
         new_row_counts(made),
-        model.identity() | {"device": config.device},
+        model.identity(),
     )
 
 
@@ -114,7 +118,7 @@ def _opened(name: str, device: str, max_length: int) -> TextEncoder:
 def _kept_vectors(encoder: TextEncoder, texts: Sequence[str], kept: Path) -> np.ndarray:
     """Return the vectors of texts, from a file if they were encoded before."""
     identity = [*encoder.parameters().values(), *encoder.identity().values()]
-    file = kept / f"{digest([*map(str, identity), *texts])}.npy"
+    file = kept / f"{digest([*map(str, identity), *texts]).removeprefix('sha256:')}.npy"
     if not file.is_file():
         kept.mkdir(parents=True, exist_ok=True)
         with replacing(file) as staged, open(staged, "wb") as out:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -36,14 +36,7 @@ def loss_of(config: TrainConfig, mass: np.ndarray, classes: Sequence[str]) -> Lo
     if config.class_weights == "balanced":
         weights = balanced_class_weights(torch.from_numpy(mass)).float()
     elif config.class_weights is not None:
-        if {*config.class_weights} != {*classes}:
-            unknown = [name for name in config.class_weights if name not in classes]
-            raise InputError(
-                f"The `class_weights` must name each class once: {', '.join(map(repr, classes))}. Got"
-                f" {', '.join(map(repr, config.class_weights))}.{did_you_mean(unknown, classes)}"
-            )
-        weights = torch.tensor([config.class_weights[name] for name in classes], dtype=torch.float32)
-        weights = weights * float(mass.sum() / (mass * weights.numpy()).sum())
+        weights = torch.from_numpy(named_weights(config.class_weights, mass, classes)).float()
     return Loss(
         kind=config.loss,
         gamma=config.gamma,
@@ -54,3 +47,39 @@ def loss_of(config: TrainConfig, mass: np.ndarray, classes: Sequence[str]) -> Lo
         alpha=config.r_drop,
         reduction="sum",
     )
+
+
+def named_weights(class_weights: Mapping[str, float], mass: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Return the weights of classes in their order, scaled to a mean of 1 over the rows.
+
+    Parameters
+    ----------
+    class_weights : mapping of str to float
+        The weight of each class, above 0.
+    mass : ndarray of float64, shape (classes,)
+        The total weight of the rows of each class.
+    classes : sequence of str
+
+    Returns
+    -------
+    ndarray of float64, shape (classes,)
+
+    Raises
+    ------
+    InputError
+        If a class is unknown, or one is left out.
+
+    Examples
+    --------
+    >>> named_weights({"rare": 3.0, "frequent": 1.0}, np.array([6.0, 2.0]), ["frequent", "rare"]).round(3).tolist()
+    [0.667, 2.0]
+    """
+    if {*class_weights} != {*classes}:
+        unknown = [name for name in class_weights if name not in classes]
+        raise InputError(
+            f"The `class_weights` must name each class once: {', '.join(map(repr, classes))}. Got"
+            f" {', '.join(map(repr, class_weights))}.{did_you_mean(unknown, classes)}"
+        )
+    weights = np.array([class_weights[name] for name in classes])
+    scaled: np.ndarray = weights * mass.sum() / (mass * weights).sum()
+    return scaled

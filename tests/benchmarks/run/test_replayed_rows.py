@@ -54,7 +54,7 @@ def replayed(task, arm: str, seed: int, folder: Path):
         cell for cell in cells(suite, [task], resolve(suite.arms, {}), seeds=1, device="cpu") if cell.arm.name == arm
     ]
     assert len(found) == 1, "its answers are kept"
-    rows = added_rows(found[0], task, folder)
+    rows = added_rows(found[0], task, folder).rows
     known = {*task.drawn(seed)[0].texts, *task.validation.texts, *task.test_texts}
     assert not known & set(rows.texts)
     assert len(set(rows.texts)) == len(rows)

@@ -220,7 +220,7 @@ def test_the_rows_of_the_controls_reach_the_training(done, suite_file, tmp_path,
         record, (train, _) = found[cell.arm.name, cell.seed], task.drawn(cell.seed)
         given, more = given_to_the_training(monkeypatch, cell, task, tmp_path)
         assert given.fingerprint == train.fingerprint == record["data"]["drawn"]
-        assert more.fingerprint == added_rows(cell, task, tmp_path / "again").fingerprint
+        assert more.fingerprint == added_rows(cell, task, tmp_path / "again").rows.fingerprint
         added[cell.arm.name, cell.seed] = more.fingerprint
         assert record["made"]["made"] == more.counts
         if cell.arm.name == "none":
@@ -307,7 +307,7 @@ def test_added_rows_are_none_of_the_validation_rows(suite_file, tmp_path):
     task = load(suite.tasks[0], None)
     for cell in cells(suite, [task], resolve(["wrong-label", "real"], {}), seeds=1, device="cpu"):
         _, reserve = task.drawn(cell.seed)
-        added = added_rows(cell, task, tmp_path)
+        added = added_rows(cell, task, tmp_path).rows
         held_out = set(map(folded, [*task.validation.texts, *task.test_texts]))
         assert len(added)
         assert held_out.isdisjoint(map(folded, added.texts))
