@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path
 
 from benchmarks.grid.cells import Cell
@@ -27,12 +29,13 @@ def adapted_encoder(cell: Cell, data: TaskData, shared: Path) -> Path:
     CounterpoiseError
         If the encoder cannot be opened, or a setting cannot be used.
     """
-    from augment.models.checkpoints import load_masked_lm
+    from augment.models.checkpoints import load_masked_lm, quiet
     from classifiers.pretraining.masked_lm import PretrainConfig, pretrain
 
     folder = shared / f"adapted-{cell.pretraining_key}"
     if not (folder / "config.json").is_file():
         settings = PretrainConfig(**{"seed": 0, **(cell.arm.pretraining or {})})
         checkpoint = load_masked_lm(cell.encoder, device=cell.config.device, new_head=True)
-        pretrain(checkpoint, data.unlabelled(cell.seed), folder, settings, resume=True)
+        with quiet(), contextlib.redirect_stdout(io.StringIO()):  # the losses that a trainer prints
+            pretrain(checkpoint, data.unlabelled(cell.seed), folder, settings, resume=True)
     return folder

@@ -70,7 +70,7 @@ def measure(cell: Cell, data: TaskData, shared: Path, *, keep: bool) -> Record:
             config = cell.config.model_copy(update={"encoder": encoder})
             outcome = _encoder(config, data, train, added.rows, shared / cell.key if keep else None)
         if added.report:
-            outcome = outcome._replace(made=new_row_counts({"made": added.report}))
+            outcome = outcome._replace(made=new_row_counts({"made": [added.report]}))
         if cell.pretraining_key is not None:
             outcome = outcome._replace(model=outcome.model | {"model": cell.encoder, "revision": cell.pretraining_key})
     classes = data.classes
