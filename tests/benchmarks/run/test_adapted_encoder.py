@@ -56,6 +56,7 @@ def test_an_arm_with_an_adapted_encoder_differs_and_names_it_in_its_record(bert,
     assert learns["model"]["device"] == "cpu"
 
 
+@pytest.mark.slow
 def test_a_suite_of_such_arms_leaves_only_its_results_and_says_nothing_else(bert, tmp_path, capfd):
     suite = {
         "tasks": [{"name": "sample", "per_class": 6, "pool": "left-out"}],
