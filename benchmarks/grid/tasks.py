@@ -201,12 +201,20 @@ class TaskData:
         reserve : LabelledRows
             The other rows. They are real rows that an arm may add.
         """
-        labels = np.array(self.train.labels)
-        chosen = np.zeros(len(labels), dtype=bool)
-        for number, (name, count) in enumerate(self.kept.items()):
-            places = np.flatnonzero(labels == name)
-            chosen[generator(seed, "subset", number).permutation(places)[:count]] = True
-        return self.train.taken(np.flatnonzero(chosen)), self.train.taken(np.flatnonzero(~chosen))
+        if seed not in self._draws:
+            labels = np.array(self.train.labels)
+            chosen = np.zeros(len(labels), dtype=bool)
+            for number, (name, count) in enumerate(self.kept.items()):
+                places = np.flatnonzero(labels == name)
+                chosen[generator(seed, "subset", number).permutation(places)[:count]] = True
+            own, reserve = (self.train.taken(np.flatnonzero(rows)) for rows in (chosen, ~chosen))
+            self._draws[seed] = own, reserve
+        return self._draws[seed]
+
+    @cached_property
+    def _draws(self) -> dict[int, tuple[LabelledRows, LabelledRows]]:
+        """The draws so far, by seed: many cells have the same."""
+        return {}
 
     def pool(self, seed: int) -> tuple[str, ...]:
         """Return the texts without labels that an arm may use with one seed.

@@ -8,6 +8,8 @@ from statistics import median
 
 import numpy as np
 import pytest
+from made_tasks import laid_out as vector_cells
+from made_tasks import made_task
 
 from benchmarks.grid.arms import resolve
 from benchmarks.grid.cells import Cell, cells
@@ -105,6 +107,36 @@ def test_each_redrawn_set_counts():
 def test_an_encoder_that_arms_share_counts_once():
     assert loads("none", "crt", "smote") == {"large": TRAINED.plus(Load(read=ENCODED))}
     assert loads("crt", "smote") == {"large": TRAINED.plus(Load(read=ENCODED - TESTED))}  # nothing tests the encoder
+
+
+def on_vectors(*arms: str | dict, seeds: int = 2, encoders: tuple[str, ...] = ("large", "mini")) -> dict[str, Load]:
+    """Loads of cells of the head `logistic-regression`: ten rows of each class, of 24 in the pool of each."""
+    few = made_task(ratio=None, per_class=10)
+    made = [cell for name in encoders for cell in vector_cells(few, name, *arms, seeds=seeds)]
+    return work(made, [few], {(name, 0): TextLengths(np.full(30, 12), LONG) for name in ("large", "mini")})
+
+
+def test_cells_on_vectors_encode_held_out_rows_once_and_their_own_new_rows():
+    few = made_task(ratio=None, per_class=10)
+    held_out = len(few.validation) + len(few.tests["sample"])
+    assert on_vectors("none", "logit-adjustment", "gaussian") == {
+        name: read(2 * 30 + held_out) for name in ("large", "mini")
+    }
+    plain = 2 * 30 + held_out  # the rows of two draws
+    assert on_vectors("more-real", "keyboard") == {name: read(plain + 2 * (30 + 30)) for name in ("large", "mini")}
+    # Fill-mask makes the rows of a seed once, for both encoders.
+    filled = on_vectors("fillmask-static")
+    assert filled == {"large": read(plain + 2 * 30), "mini": read(plain + 2 * 30 + 2 * MADE * 30)}
+    pool = 3 * 24
+    assert on_vectors("retrieve")["large"] == read(plain + 2 * 30 + pool), "the pool is the same for both seeds"
+
+
+def test_an_encoder_that_learns_the_texts_first_counts_once():
+    learns = {"learns": {"pretraining": {"epochs": 2.0, "batch_size": 24}}}
+    once = Load(steps=6, trained=6 * 24 * LONG)  # 72 texts in three batches, twice
+    plain = on_vectors("none")["large"]
+    assert on_vectors(learns)["large"] == once.plus(plain)
+    assert on_vectors("none", learns)["large"] == once.plus(plain).plus(plain), "its vectors are others"
 
 
 def test_a_baseline_without_an_encoder_counts_nothing():
