@@ -503,7 +503,8 @@ def _best(
     """Return the best of the arms that are wanted, and the number of these.
 
     An arm counts if it was measured on half of the data sets or more. Arms whose whole interval is above 0 come first,
-    and of these the one with the highest lower bound. Of the others it is the one with the highest mean.
+    and of these the one with the highest lower bound. Of the others it is the one with the highest mean. Arms with too
+    few seeds for an interval come last.
     """
     places: dict[str, list[tuple[MeasuredCell, MeasuredArm, Points]]] = {}
     for cell in cells:
@@ -515,10 +516,11 @@ def _best(
     if not gains:
         return None, 0
 
-    def rank(name: str) -> tuple[bool, float]:
+    def rank(name: str) -> tuple[bool, bool, float]:
         gain = gains[name]
-        pays = gain.low is not None and gain.low > 0
-        return pays, gain.low if pays and gain.low is not None else gain.mean
+        if gain.low is None:
+            return False, False, gain.mean
+        return True, gain.low > 0, gain.low if gain.low > 0 else gain.mean
 
     name = max(gains, key=rank)
     cell, arm, _ = places[name][0]

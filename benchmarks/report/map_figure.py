@@ -196,7 +196,10 @@ def _panel(
         colour, mark = styles[arm]
         dash = (0, (4, 2)) if arm == CEILING else "-"
         means, lows, highs = ([getattr(one, part) for one in line.values()] for part in ("mean", "low", "high"))
-        axes.fill_between(list(line), lows, highs, color=colour, alpha=0.13, linewidth=0, clip_on=False)
+        if len(line) > 1:
+            axes.fill_between(list(line), lows, highs, color=colour, alpha=0.13, linewidth=0, clip_on=False)
+        else:  # a band of one point would not be seen
+            axes.vlines(list(line), lows, highs, color=colour, linewidth=1.8, clip_on=False)
         axes.plot(
             list(line), means, color=colour, marker=mark, markersize=4, linewidth=1.8, linestyle=dash, clip_on=False
         )
@@ -217,7 +220,7 @@ def _name_lines(axes: Axes, lines: dict[str, Line], styles: dict[str, tuple[str,
     means = np.array([lines[arm][end].mean for arm, end in zip(order, ends, strict=True)])
     places = optimize.isotonic_regression(means - steps).x + steps  # as near to the ends as they may be
     for arm, end, place in zip(order, ends, places, strict=True):
-        text = f"{arm} (ceiling)" if arm == CEILING else arm
+        text = f"{arm} (real rows doubled)" if arm == CEILING else arm
         axes.annotate(
             text,
             (end, place),

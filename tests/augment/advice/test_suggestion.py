@@ -109,6 +109,9 @@ def test_a_single_seed_has_no_interval_and_does_not_pay(tmp_path):
     found = advice(tmp_path, [cell("one", 40, 400, [lonely])])
     assert not found.with_llm.pays
     assert "Rows of a large language model may pay or not: llm-new, +6.0 points (no interval" in str(found)
+    measured = arm("llm-paraphrase", 0.3, needs=["llm"])
+    found = advice(tmp_path, [cell("one", 40, 400, [lonely, measured])])
+    assert found.with_llm.arm.name == "llm-paraphrase", "what has an interval goes first"
 
 
 def test_the_class_that_the_user_names_is_the_rare_one(tmp_path):
