@@ -50,7 +50,15 @@ def test_the_map_is_a_small_file_that_stands_by_itself_and_names_its_lines(few_s
     assert "prefers-color-scheme:dark" in text
     assert len(text) < 150_000
     said = re.findall(r"<text[^>]*>([^<]+)</text>", text)
-    for name in ("mean of 4 tasks", *TASKS, "llm-new", "fillmask", "retrieve", "smote", "more-real (real rows doubled)"):
+    for name in (
+        "mean of 4 tasks",
+        *TASKS,
+        "llm-new",
+        "fillmask",
+        "retrieve",
+        "smote",
+        "more-real (real rows doubled)",
+    ):
         assert said.count(name) == 1, name
     assert "macro-F1 gained over logit-adjustment," in said
     assert text == draw_map(few_shot, tmp_path / "map.svg").read_text()
