@@ -1,5 +1,5 @@
 from ._version import __version__ as __version__
-from .advice.suggestion import advise as advise
+from .advice.selection import advise as advise
 from .data.layout import Layout as Layout
 from .generation.candidates import Candidate as Candidate
 from .generation.candidates import Draw as Draw

@@ -4,6 +4,6 @@ from .measured import PayMap as PayMap
 from .measured import read_map as read_map
 from .nearness import Shape as Shape
 from .nearness import nearest as nearest
+from .selection import advise as advise
+from .selection import advise_on as advise_on
 from .suggestion import Advice as Advice
-from .suggestion import advise as advise
-from .suggestion import advise_on as advise_on

@@ -100,7 +100,7 @@ def advised(context: click.Context, source: str, **others: Any) -> tuple[Advice,
     asked = {name: others.pop(name) for name in ASKED}
     check_there([source], beside=[] if asked["pool"] is None else [asked["pool"]], paths=[asked["pay_map"]])
     from augment.advice.measured import read_map
-    from augment.advice.suggestion import advise_on
+    from augment.advice.selection import advise_on
     from augment.data import corpus
 
     pay_map = read_map(asked.pop("pay_map"))
