@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from made_tasks import laid_out, made_task
 
+from benchmarks import results
 from benchmarks.grid.arms import resolve
 from benchmarks.grid.cells import cells, why_absent
 from benchmarks.grid.sources import LabelledRows
@@ -41,9 +41,9 @@ class Recorded(TaskData):
 
 @pytest.mark.parametrize("name", ["fewer-passes", "imbalance", "neutral"])
 def test_cells_of_older_results_keep_their_keys(name):
-    lines = [json.loads(line) for line in (RESULTS / name / "results.jsonl").open(encoding="utf-8")]
-    recorded = [line for line in lines if line["kind"] == "cell" and line["arm"] not in WRITTEN_OUT_SINCE]
-    settings = {key: value for key, value in lines[0]["suite"].items() if key != "data"}
+    found = results.read(RESULTS / name)
+    recorded = [record for record in found.cells.values() if record["arm"] not in WRITTEN_OUT_SINCE]
+    settings = {key: value for key, value in found.suite.items() if key != "data"}
     suite = Suite(**settings, arms=sorted({record["arm"] for record in recorded}))
     nothing = LabelledRows()
     keys = {}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from augment.errors import InputError
 from augment.registry import STRATEGIES
+from benchmarks import results
 from benchmarks.grid import suite as suites
 from benchmarks.grid.arms import Arm, built_in, resolve
 from benchmarks.grid.cells import cells
@@ -235,8 +235,7 @@ RESULTS = Path(__file__).parents[3] / "docs" / "results"
 @pytest.mark.parametrize("name", ["imbalance", "neutral"])
 def test_the_published_results_are_results_of_the_suite_as_it_is(name):
     """A setting that is added to tasks or suites must not change those that do not set it: their keys would change."""
-    with (RESULTS / name / "results.jsonl").open(encoding="utf-8") as file:
-        recorded = json.loads(next(file))["suite"]
+    recorded = results.read(RESULTS / name).suite
     assert {key: value for key, value in recorded.items() if key != "data"} == suites.read(name).identity
 
 

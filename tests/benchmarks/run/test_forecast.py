@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from statistics import median
 
@@ -11,6 +10,7 @@ import pytest
 from made_tasks import laid_out as vector_cells
 from made_tasks import made_task
 
+from benchmarks import results
 from benchmarks.grid.arms import resolve
 from benchmarks.grid.cells import Cell, cells
 from benchmarks.grid.sources import LabelledRows
@@ -183,10 +183,10 @@ def test_a_model_is_measured_in_steps_and_tokens():
 def test_recorded_cells_are_within_a_factor_of_two(arm):
     # One speed for all: that of the machine of these results, on which a step on 32 rows took .57 s.
     speed = Speed(0.05, 4.6e-4, 1.1e-4)
-    lines = [json.loads(line) for line in (RESULTS / "imbalance" / "results.jsonl").open(encoding="utf-8")]
-    settings = {key: value for key, value in lines[0]["suite"].items() if key in ("training", "evaluations")}
-    tests = {line["fingerprint"]: len(unpacked(line["codes"])) for line in lines if line["kind"] == "test"}
-    done = [line for line in lines if line["kind"] == "cell" and line["arm"] == arm]
+    found = results.read(RESULTS / "imbalance")
+    settings = {key: value for key, value in found.suite.items() if key in ("training", "evaluations")}
+    tests = {fingerprint: len(unpacked(test["codes"])) for fingerprint, test in found.tests.items()}
+    done = [record for record in found.cells.values() if record["arm"] == arm]
     for title in sorted({line["task"] for line in done}):
         own = [line for line in done if line["task"] == title]
         train, held_out = own[0]["rows"]["train"], sum(own[0]["rows"]["validation"].values())
