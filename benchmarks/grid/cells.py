@@ -16,6 +16,7 @@ from augment.generation.budget import rows_to_make
 from augment.guards.selection import choice
 from augment.models.checkpoints import folder_hash
 from augment.registry import STRATEGIES
+from augment.text.retrieve import Retrieve
 from benchmarks.grid.arms import Arm
 from benchmarks.grid.kept_answers import kept_draws
 from benchmarks.grid.sources import LabelledRows, digest
@@ -172,6 +173,9 @@ def _cell(
     if arm.rows not in ("given", *BY_COUNT) and suite.sampling_strategy != "auto":
         amount = {"sampling_strategy": suite.sampling_strategy}
     fitted: dict[str, Any] = {"head": head, "C": arm.C or suite.C} if head == LOGISTIC_REGRESSION else {}
+    answered: dict[str, Any] = {}
+    if arm.replays is not None:
+        answered = {"answers": kept_draws()[task.drawn(config.seed)[0].fingerprint].content(arm.replays)}
     adapted = None
     if arm.pretraining is not None:
         texts = digest(task.unlabelled(config.seed))
@@ -184,7 +188,7 @@ def _cell(
                 "texts": texts,
             }
         )
-    trained_on = amount | ({} if adapted is None else {"pretraining": adapted})
+    trained_on = amount | answered | ({} if adapted is None else {"pretraining": adapted})
     maker = config.augmentation.model_dump(mode="json") if isinstance(config.augmentation, Static) else None
     by = [encoder, content] if arm.rows in ("retrieve", "self-training") else None
     made = {"version": __version__, "task": task.task.model_dump(mode="json"), "data": task.fingerprints()}
@@ -201,7 +205,7 @@ def _cell(
         base_key=_key(task, _without_new_rows(config), content),
         sampling_strategy=suite.sampling_strategy,
         C=arm.C or suite.C,
-        rows_key=_hash(made | {"rows": arm.rows, "by": by, "maker": maker, "seed": config.seed} | amount),
+        rows_key=_hash(made | {"rows": arm.rows, "by": by, "maker": maker, "seed": config.seed} | amount | answered),
         pretraining_key=adapted,
     )
 
@@ -239,6 +243,13 @@ def why_absent(arm: Arm, suite: Suite, task: TaskData, seed: int) -> str | None:
         draw = kept_draws().get(drawn.fingerprint)
         there = draw is not None and arm.replays in draw.recipes
         return None if there else "no answers to requests of these rows are kept"
+    if arm.rows == "self-training":
+        fewest = Retrieve(pool="", recipe="self-training").fewest_rows
+        texts: dict[str, set[str]] = {}
+        for text, label in zip(drawn.texts, drawn.labels, strict=True):
+            texts.setdefault(label, set()).add(text)
+        if min(map(len, texts.values())) < fewest:
+            return f"a class has fewer than {fewest} different texts"
     if arm.takes_pool and task.task.pool is None:
         return "the task has no pool of unlabelled text"
     counts: dict[Any, int] = dict(drawn.counts)
@@ -293,6 +304,13 @@ def _config(
     return config.model_copy(update=equal)
 
 
+def wanted_rows(rows: str, sampling_strategy: Any, task: TaskData, drawn: LabelledRows) -> dict[str, int]:
+    """Return, for each class, how many rows that the draw has left out an arm would add; see `real_rows`."""
+    counts: dict[Any, int] = dict(drawn.counts)
+    budget = rows_to_make("2x" if rows in BY_COUNT else sampling_strategy, counts)
+    return {str(name): count for name, count in budget.items() if rows != "double-real" or name in task.rare}
+
+
 def real_rows(
     rows: str, sampling_strategy: Any, task: TaskData, drawn: LabelledRows, reserve: LabelledRows
 ) -> dict[str, int]:
@@ -313,10 +331,8 @@ def real_rows(
     dict of str to int
         As many as there are. Classes without any are left out.
     """
-    counts: dict[Any, int] = dict(drawn.counts)
-    budget = rows_to_make("2x" if rows in BY_COUNT else sampling_strategy, counts)
     there = reserve.counts
-    wanted = {str(name): count for name, count in budget.items() if rows != "double-real" or name in task.rare}
+    wanted = wanted_rows(rows, sampling_strategy, task, drawn)
     available = {name: min(count, there.get(name, 0)) for name, count in wanted.items()}
     return {name: count for name, count in available.items() if count}
 

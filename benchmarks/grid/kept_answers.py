@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +32,10 @@ class KeptDraw(Settings):
         """Return the file with the answers to the requests of a recipe."""
         return FOLDER / f"{self.name}.{recipe}.jsonl"
 
+    def content(self, recipe: Recipe) -> str:
+        """Return a hash of the answers to the requests of a recipe, and of the prompt."""
+        return _content(self.answers(recipe), template(recipe))
+
 
 def template(recipe: Recipe) -> Path:
     """Return the prompt that was answered. That of the package may have changed since."""
@@ -42,3 +47,8 @@ def kept_draws() -> dict[str, KeptDraw]:
     """Return the draws with answers, by the fingerprint of their training rows."""
     entries: dict[str, Any] = yaml.safe_load((FOLDER / "draws.yaml").read_text(encoding="utf-8"))
     return {fingerprint: KeptDraw(**entry) for fingerprint, entry in entries.items()}
+
+
+@cache
+def _content(*files: Path) -> str:
+    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()[:16]

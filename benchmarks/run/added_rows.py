@@ -15,7 +15,7 @@ from augment.files import replacing
 from augment.generation.budget import rows_to_make
 from augment.registry import STRATEGIES
 from augment.seeding import generator
-from benchmarks.grid.cells import Cell, real_rows
+from benchmarks.grid.cells import Cell, real_rows, wanted_rows
 from benchmarks.grid.kept_answers import Recipe, kept_draws, template
 from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.tasks import LEFT_OUT, TaskData
@@ -68,11 +68,14 @@ def added_rows(cell: Cell, data: TaskData, shared: Path) -> AddedRows:
 def _made(cell: Cell, data: TaskData, vectors: Path) -> AddedRows:
     train, reserve = data.drawn(cell.seed)
     arm, held_out = cell.arm, [*data.validation.texts, *data.test_texts]
+    lacking: dict[str, int] = {}
     if arm.replays is not None:
         rows = replayed_rows(train, arm.replays)
     elif arm.takes_left_out_rows:
-        wanted = real_rows(arm.rows, cell.sampling_strategy, data, train, reserve)
-        rows = _drawn(wanted, reserve, cell.seed, lambda name, label: label == name)
+        there = real_rows(arm.rows, cell.sampling_strategy, data, train, reserve)
+        wanted = wanted_rows(arm.rows, cell.sampling_strategy, data, train)
+        lacking = {name: count - there.get(name, 0) for name, count in wanted.items() if count > there.get(name, 0)}
+        rows = _drawn(there, reserve, cell.seed, lambda name, label: label == name)
     elif arm.rows in ("wrong-label", "rebalanced-others"):
         rows = _drawn(_budget(cell, train), train, cell.seed, lambda name, label: label != name)
         if arm.rows == "wrong-label":
@@ -83,20 +86,28 @@ def _made(cell: Cell, data: TaskData, vectors: Path) -> AddedRows:
         ways = cell.config.augmentation
         assert isinstance(ways, Static)
         return _upsampled(cell, train, held_out, ways)
-    return _without_copies(rows, held_out)
+    return _without_copies(rows, held_out, lacking)
 
 
-def _without_copies(rows: LabelledRows, held_out: Sequence[str]) -> AddedRows:
-    """Leave out near copies of held-out rows, and report them as missing."""
+def _without_copies(rows: LabelledRows, held_out: Sequence[str], lacking: Mapping[str, int]) -> AddedRows:
+    """Leave out near copies of held-out rows, and report them as missing, beside the real rows that are not there."""
     copies = near_copies(list(rows.texts), held_out)
     left_out = rows.taken(np.flatnonzero(copies)).counts
     kept = rows.taken(np.flatnonzero(~copies))
+    reasons = {
+        name: [
+            *(["no more rows were left out of the draw"] if name in lacking else []),
+            *(["near copies of held-out rows"] if name in left_out else []),
+        ]
+        for name in {**lacking, **left_out}
+    }
     return AddedRows(
         kept,
         {
             "made": kept.counts,
             "missing": {
-                name: {"rows": count, "why": "near copies of held-out rows"} for name, count in left_out.items()
+                name: {"rows": lacking.get(name, 0) + left_out.get(name, 0), "why": "; ".join(why)}
+                for name, why in reasons.items()
             },
             "rejected": {"held_out": sum(left_out.values())} if left_out else {},
         },

@@ -12,6 +12,7 @@ from made_tasks import laid_out, made_task
 from benchmarks import results
 from benchmarks.grid.arms import resolve
 from benchmarks.grid.cells import cells, why_absent
+from benchmarks.grid.kept_answers import KeptDraw
 from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.suite import Suite
 from benchmarks.grid.tasks import TaskData
@@ -106,6 +107,7 @@ def test_an_arm_has_its_own_inverse_strength_and_only_on_vectors():
         ("llm-new", {}, "no answers to requests of these rows are kept"),
         ("retrieve", {"pool": None}, "the task has no pool of unlabelled text"),
         ("tapt", {"pool": None}, "the task has no pool of unlabelled text"),
+        ("self-training", {"per_class": 5}, "a class has fewer than 5 different texts"),
         ("double-real", {"ratio": None}, "no class has fewer rows than others"),
         (
             "more-real",
@@ -124,6 +126,19 @@ def test_an_arm_without_what_it_needs_has_no_cell_and_the_reason_is_told(arm, se
     assert list(cells(suite, [lacking], [resolved], seeds=1, device="cpu")) == []
     if arm != "llm-new":
         assert why_absent(resolved, suite, made_task(), 0) is None
+
+
+def test_other_answers_of_a_large_language_model_are_other_cells(monkeypatch):
+    task = made_task()
+    draws = {task.drawn(0)[0].fingerprint: KeptDraw(name="made", rows_per_request=5, sampling_strategy="2x")}
+    monkeypatch.setattr("benchmarks.grid.cells.kept_draws", lambda: draws)
+    keys = []
+    for content in ("one", "one", "other"):
+        monkeypatch.setattr(KeptDraw, "content", lambda self, recipe, content=content: content)
+        llm, none = sorted(laid_out(task, "mini", "llm-new", "none"), key=lambda cell: cell.arm.name)
+        keys.append((llm.key, llm.rows_key, none.key))
+    assert keys[0] == keys[1]
+    assert [len({key[i] for key in keys}) for i in range(3)] == [2, 2, 1]
 
 
 def test_cells_that_share_rows_or_an_encoder_never_run_side_by_side(bert, tiny):

@@ -33,6 +33,15 @@ def test_real_rows_were_left_out_of_the_draw_and_keep_their_label(bert, tmp_path
     assert [truth(text) for text in rows.texts] == list(rows.labels)
 
 
+def test_real_rows_that_were_not_left_out_are_missing_and_the_reason_is_told(bert, tmp_path):
+    task = made_task(per_class=16)
+    (cell,) = laid_out(task, str(bert), "more-real")
+    report = added_rows(cell, task, tmp_path).report
+    assert report["made"] == {"negative": 8, "neutral": 12, "positive": 8}
+    why = "no more rows were left out of the draw"
+    assert report["missing"] == {"negative": {"rows": 8, "why": why}, "positive": {"rows": 8, "why": why}}
+
+
 def test_rows_of_other_classes_come_under_the_label_of_the_class(bert, tmp_path):
     (cell,) = laid_out(TASK, str(bert), "rebalanced-others")
     rows = added_rows(cell, TASK, tmp_path).rows
