@@ -12,9 +12,19 @@ from typing import TYPE_CHECKING, Any, Literal
 from sklearn.base import clone
 
 from augment import registry
-from augment.data.containers import as_table, held_out_texts
-from augment.data.corpus import from_table
+from augment.data.containers import (
+    arrow_table,
+    as_frame,
+    as_splits,
+    as_table,
+    columns,
+    extended,
+    held_out_texts,
+    is_arrow_stream,
+)
+from augment.data.corpus import Corpus, from_table, texts_of
 from augment.data.layout import Layout
+from augment.data.other_splits import training_split
 from augment.errors import InputError, Interrupted
 from augment.generation.budget import SamplingStrategy
 from augment.generation.singletons import Singletons
@@ -26,11 +36,13 @@ from augment.run.manifest import Manifest
 from augment.run.notes import unasked
 from augment.run.other_columns import KeepColumns, checked
 from augment.run.text_run import Run
-from augment.run.text_table import extended_frame, extended_table, label_rows
+from augment.run.text_table import extended_arrow, extended_frame, extended_table, label_rows, with_new_split
 from augment.seed_names import one_seed
 from augment.text.base import TextStrategy
 
 if TYPE_CHECKING:
+    from datasets import Dataset
+
     from augment.models.encoder import TextEncoder
     from augment.vectors.base import VectorSampler
 
@@ -57,8 +69,10 @@ def upsample(
 
     Parameters
     ----------
-    data : datasets.Dataset, pandas.DataFrame, or (texts, labels)
-        The data.
+    data : datasets.Dataset, datasets.DatasetDict, frame, or (texts, labels)
+        The data. A frame is one of pandas, polars or pyarrow, or another with an Arrow stream. Of a `DatasetDict` the
+        split "train" gets new rows; the others are held out as `against` is, and stay as they are. Texts and labels
+        are lists, tuples, numpy arrays or Series.
     strategy : str or TextStrategy, default="fillmask"
         A registered name, or a configured strategy.
     sampling_strategy : str, float, dict or callable, optional
@@ -94,7 +108,9 @@ def upsample(
     -------
     data
         In the type of the input: originals first, unchanged and in order, then the new rows. Tables also have the
-        columns `is_synthetic`, `source_row`, `strategy`, `variant`.
+        columns `is_synthetic`, `source_row`, `strategy`, `variant`; so have the other splits of a `DatasetDict` if
+        they had the same columns as the first. A frame that is neither of pandas nor of polars comes back as a
+        `pyarrow.Table`.
     manifest : Manifest
         Counts before and after, rejections, what is missing and why.
 
@@ -128,14 +144,22 @@ def upsample(
     if keep_columns is not None and isinstance(data, (tuple, list)):
         raise InputError("`keep_columns` is for tables, and (texts, labels) has no other columns. Leave it out.")
     layout = Layout(text_column=text_column, label_column=label_column, single_label=single_label)
-    corpus = from_table(as_table(data), "the data", layout)
+    splits = as_splits(data)
+    given = data if splits is None else splits[training_split(splits)]
+    table = arrow_table(given) if is_arrow_stream(given) else given
+    corpus = from_table(as_table(table), "the data", layout)
+    held_out = [HeldOutTexts("against", never)] if never else []
+    if splits is not None:
+        train = training_split(splits)
+        corpus = dataclasses.replace(corpus, other_splits=tuple(name for name in splits if name != train))
+        held_out += [_held_out_split(name, splits[name], corpus) for name in corpus.other_splits]
     job = plan_job(
         corpus,
         chosen,
         **run_settings(
             chosen, sampling_strategy=sampling_strategy, seed=one_seed(seed, random_state), guards=guards
         )._asdict(),
-        held_out=[HeldOutTexts("against", never)] if never else (),
+        held_out=held_out,
         max_per_source=max_per_source,
         keep_columns=keep_columns,
         singletons=singletons,
@@ -146,20 +170,37 @@ def upsample(
     result = run.make(only_synthetic=only_synthetic)
     rows = list(result.rows)
     if isinstance(data, (tuple, list)):
-        texts, labels = list(data[0]), list(data[1])  # a pandas.Series is indexed by its labels, a list by position
-        originals = ([], []) if only_synthetic else (texts, labels)
+        texts, labels = data
+        values = columns(texts, labels)[1]  # a pandas.Series is indexed by its labels, a list by position
+        kept = slice(0 if only_synthetic else None)
         return (
-            [*originals[0], *(row.text for row in rows)],
-            [*originals[1], *(labels[place] for place in label_rows(corpus, rows))],
+            extended(texts[kept], [row.text for row in rows]),
+            extended(labels[kept], [values[place] for place in label_rows(corpus, rows)]),
         ), result.manifest
     shape: dict[str, Any] = {
         "only_synthetic": only_synthetic,
         "kept": job.columns.kept,
         "extra": run.columns(),
     }
-    if hasattr(data, "iloc"):
-        return extended_frame(data, corpus, rows, job.maker, **shape), result.manifest
-    return extended_table(corpus, rows, job.maker, **shape), result.manifest
+    if hasattr(table, "iloc"):
+        return extended_frame(table, corpus, rows, job.maker, **shape), result.manifest
+    if is_arrow_stream(table):
+        return as_frame(extended_arrow(table, corpus, rows, job.maker, **shape), like=data), result.manifest
+    made = extended_table(corpus, rows, job.maker, **shape)
+    if splits is None:
+        return made, result.manifest
+    return with_new_split(splits, made, corpus, only_synthetic=only_synthetic), result.manifest
+
+
+def _held_out_split(name: str, table: Dataset, corpus: Corpus) -> HeldOutTexts:
+    """Return the texts of another split of a data set in memory."""
+    texts = texts_of(
+        table,
+        f"the split {name!r}",
+        usual=corpus.text_column,
+        mend=f"call one {corpus.text_column!r}, as in the split that gets new rows, or leave this split out",
+    )
+    return HeldOutTexts(corpus.name, [text for text in texts if text is not None], texts.column, name)
 
 
 def upsample_file(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augment.errors import InputError, did_you_mean, listed
 
@@ -25,6 +25,9 @@ USUAL_LABELS = (
     r"|.+_(label|sentiment)"
 )
 """Names under which labels also stand, in the same way."""
+
+NO_ARROW_TYPE = "no Arrow type"
+"""The only field of a struct that stands for values of a frame that Arrow cannot hold."""
 
 _log = logging.getLogger(__name__)
 _OWN = ("nearest_text",)  # a column that a run of vectors writes
@@ -139,7 +142,7 @@ def _find(table: Dataset, name: str, requested: str | None, role: _Role, mend: s
     exact = [column for column in role.exact if column in columns]
     column = requested or (exact[0] if exact else _only_usual(table, name, role, mend))
     if not _fits(table, column, role):
-        dtype = getattr(table.features[column], "dtype", "nested values")
+        dtype = _described(table.features[column])
         mend = mend.replace("one", "another", 1) if role.name == "text" else f"convert it, or {mend}"
         raise InputError(f"{name}: {role.name} column {column!r} must hold {role.must}, got {dtype}; {mend}.")
     return column
@@ -169,6 +172,13 @@ def _usual(table: Dataset, role: _Role) -> list[str]:
         and _fits(table, column, role)
         and column not in _OWN
     ]
+
+
+def _described(feature: Any) -> str:
+    """Return what a column holds, for messages."""
+    if isinstance(feature, dict) and list(feature) == [NO_ARROW_TYPE]:
+        return "values of several types, or of one that Arrow lacks"
+    return str(getattr(feature, "dtype", "nested values"))
 
 
 def _fits(table: Dataset, column: str, role: _Role) -> bool:

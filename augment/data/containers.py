@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from augment.data.column_names import NO_ARROW_TYPE
 from augment.data.several_labels import check_one_each
 from augment.errors import InputError, counted, listed
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    import pandas as pd
+    import pyarrow as pa
+    from datasets import Dataset, DatasetDict
 
 
 def class_counts(labels: Sequence[Any]) -> dict[Any, int]:
@@ -111,16 +114,75 @@ def extended(container: Any, new: list[Any]) -> Any:
         Of the type of `container`, which is not changed.
     """
     if isinstance(container, np.ndarray):
-        if container.dtype.kind in "iufb":
-            return np.concatenate([container, np.asarray(new, dtype=container.dtype)])
-        return np.concatenate([container, np.asarray(new, dtype=object if container.dtype == object else np.str_)])
+        dtype = np.str_ if container.dtype.kind == "U" else container.dtype  # "U" widens to the longest text
+        return np.concatenate([container, np.asarray(new, dtype=dtype)])
     if hasattr(container, "iloc"):
         import pandas as pd
 
         return pd.concat([container, pd.Series(new, dtype=container.dtype, name=container.name)], ignore_index=True)
+    if is_polars(container):
+        return type(container)(container.name, [*container.to_list(), *new], dtype=container.dtype)
     if isinstance(container, tuple):
         return (*container, *new)
-    return [*container, *new]
+    return [*_column(container, "the container"), *new]
+
+
+def is_polars(data: Any) -> bool:
+    """Return whether data is of polars, which is not imported for this."""
+    return type(data).__module__.partition(".")[0] == "polars"
+
+
+def is_arrow_stream(data: Any) -> bool:
+    """Return whether data is a frame that hands out an Arrow stream, such as those of polars and pyarrow."""
+    return hasattr(data, "__arrow_c_stream__") and not hasattr(data, "iloc") and not hasattr(data, "with_format")
+
+
+def as_splits(data: Any) -> DatasetDict | None:
+    """Return data that has splits, and None for any other."""
+    import datasets
+
+    return data if isinstance(data, datasets.DatasetDict) else None
+
+
+def as_frame(table: pa.Table, *, like: Any) -> Any:
+    """Return an Arrow table as a frame of polars with the types of another, if that one is of polars."""
+    if not is_polars(like):
+        return table
+    frame = type(like)(table)
+    return frame.cast({name: kind for name, kind in like.schema.items() if frame.schema[name] != kind})
+
+
+def arrow_table(data: Any) -> pa.Table:
+    """Read the Arrow stream of a frame.
+
+    Parameters
+    ----------
+    data : object
+        Anything with `__arrow_c_stream__`.
+
+    Returns
+    -------
+    pyarrow.Table
+        String views, which Arrow itself cannot take rows of, are strings.
+
+    Raises
+    ------
+    InputError
+        If the stream is not one of a table.
+    """
+    import pyarrow as pa
+
+    if is_polars(data) and hasattr(data, "height"):
+        import polars as pl
+
+        return data.to_arrow(compat_level=pl.CompatLevel.oldest())  # no views in lists and categories either
+    try:
+        table = pa.table(data)
+        return table.cast(pa.schema([_plain(field) for field in table.schema]))
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise InputError(
+            f"The data must be a frame of rows and columns. Got {type(data).__name__}: {' '.join(str(error).split())}"
+        ) from None
 
 
 def held_out_texts(against: Sequence[str]) -> list[str]:
@@ -132,40 +194,113 @@ def held_out_texts(against: Sequence[str]) -> list[str]:
     return list(against)
 
 
+def _plain(field: pa.Field) -> pa.Field:
+    import pyarrow as pa
+
+    return field.with_type(pa.string()) if pa.types.is_string_view(field.type) else field
+
+
 def as_table(data: Any) -> Dataset:
     """Turn any accepted kind of data into a table.
 
     Parameters
     ----------
-    data : datasets.Dataset, pandas.DataFrame, or (texts, labels)
+    data : datasets.Dataset, pandas.DataFrame, frame with an Arrow stream, or (texts, labels)
 
     Returns
     -------
     datasets.Dataset
-        A pair gets the columns ``text`` and ``label``.
+        A pair gets the columns ``text`` and ``label``. Names of columns are strings. Values of a column that Arrow has
+        no type for stand as texts in a struct of one field, `NO_ARROW_TYPE`, so that they are neither texts nor labels.
 
     Raises
     ------
     InputError
-        If the data is of another kind, or a column holds values of several types.
+        If the data is of another kind, two columns have one name, or a list holds values of several types.
     """
     import datasets
     import pyarrow as pa
 
+    from augment.data.reading import from_arrow  # readers of files, which containers do without
+
+    if isinstance(data, datasets.Dataset):
+        return data
+    if hasattr(data, "iloc") and getattr(data, "ndim", 2) == 2:
+        return _of_pandas(data)
+    if is_arrow_stream(data) and not isinstance(data, datasets.DatasetDict):
+        return from_arrow(_holdable(arrow_table(data)), "the data")
     try:
-        if isinstance(data, datasets.Dataset):
-            return data
-        if hasattr(data, "iloc"):
-            return datasets.Dataset.from_pandas(data, preserve_index=False)
         if isinstance(data, (tuple, list)) and len(data) == 2 and len(data[0]) == len(data[1]):
-            return datasets.Dataset.from_dict({"text": list(data[0]), "label": list(data[1])})
+            return datasets.Dataset.from_dict({"text": _column(data[0], "texts"), "label": _column(data[1], "labels")})
     except pa.ArrowException as error:
         raise InputError(f"The data has a column of mixed types: {' '.join(str(error).split())}. Mend it.") from error
     if isinstance(data, datasets.DatasetDict):
         first, *others = data
         held_out = f" Hold the others out: against=[*data[{others[0]!r}]['text'], …]." if others else ""
         raise InputError(f"The data has splits: {listed(list(data))}. Give one, e.g. data[{first!r}].{held_out}")
+    lazy = " Collect it first." if type(data).__name__ == "LazyFrame" else ""
     raise InputError(
-        "The data must be a datasets.Dataset, a pandas DataFrame, or a pair of equally long lists (texts, labels)."
-        f" Got {type(data).__name__}."
+        "The data must be a datasets.Dataset, a frame of pandas, polars or pyarrow, or a pair of equally long lists"
+        f" (texts, labels). Got {type(data).__name__}.{lazy}"
     )
+
+
+def named_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame of pandas with strings as names of its columns.
+
+    Raises
+    ------
+    InputError
+        If names have several levels, or two are the same.
+    """
+    if frame.columns.nlevels > 1:
+        raise InputError(
+            "The columns of the data have names of several levels. Give them plain ones, e.g."
+            " frame.columns = ['_'.join(names) for names in frame.columns]."
+        )
+    names = list(map(str, frame.columns))
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise InputError(f"The data has several columns of the name {twice[0]!r}. Rename or drop all but one.")
+    return frame.set_axis(names, axis=1)
+
+
+def _of_pandas(frame: pd.DataFrame) -> Dataset:
+    """Turn a frame of pandas into a table, column by column if one of them has no Arrow type."""
+    import datasets
+    import pyarrow as pa
+
+    frame = named_frame(frame)
+    foreign = (pa.ArrowException, NotImplementedError, TypeError, ValueError)
+    try:
+        return datasets.Dataset.from_pandas(frame, preserve_index=False)
+    except foreign:
+        columns = {}
+        for name in frame.columns:
+            try:
+                columns[name] = datasets.Dataset.from_pandas(frame[[name]], preserve_index=False).data.table[name]
+            except foreign:
+                columns[name] = _as_struct(map(str, frame[name]))
+        return datasets.Dataset(datasets.table.InMemoryTable(pa.table(columns)))
+
+
+def _holdable(table: pa.Table) -> pa.Table:
+    """Return an Arrow table of which `datasets` can hold each column."""
+    import datasets
+    import pyarrow as pa
+
+    for place, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):  # which is read as its values
+            continue
+        try:
+            datasets.Features.from_arrow_schema(table.select([place]).schema.remove_metadata())
+        except (NotImplementedError, TypeError, ValueError):
+            table = table.set_column(place, field.name, _as_struct(map(str, table.column(place).to_pylist())))
+    return table.replace_schema_metadata(None)
+
+
+def _as_struct(texts: Iterable[str]) -> pa.Array:
+    """Return texts in a struct, which is no column of texts or labels."""
+    import pyarrow as pa
+
+    values = pa.array(list(texts), pa.string())
+    return pa.StructArray.from_arrays([values], [NO_ARROW_TYPE])

@@ -55,11 +55,12 @@ class Texts(Sequence[str | None]):
     """
 
     def __init__(self, table: Dataset, column: str) -> None:
-        self._column = table_column(table, column)
+        self.column = column
+        self._values = table_column(table, column)
         self._reads = 0
 
     def __len__(self) -> int:
-        return len(self._column)
+        return len(self._values)
 
     @overload
     def __getitem__(self, index: int) -> str | None: ...
@@ -72,12 +73,12 @@ class Texts(Sequence[str | None]):
         self._reads += 1
         if self._reads % _READS == 0:
             release()
-        text: str | None = self._column[int(index)].as_py()
+        text: str | None = self._values[int(index)].as_py()
         return text
 
     def __iter__(self) -> Iterator[str | None]:
         for start in range(0, len(self), BATCH):
-            yield from self._column[start : start + BATCH].to_pylist()
+            yield from self._values[start : start + BATCH].to_pylist()
             release()
 
     def __eq__(self, other: object) -> bool:
@@ -268,15 +269,42 @@ def open_texts(
     table = load(source, layout)
     if not layout.header and _starts_with_names(table, text_column or layout.text_column):
         table = load(source, replace(layout, header=True, columns=None))
-    if text_column is None and layout.text_column in table.column_names:
-        text_column = layout.text_column
-    text_column = find_text(table, str(source), text_column, mend)
-    if unlabelled and (label := known_label(table)) not in (None, text_column):
+    texts = texts_of(table, str(source), text_column, usual=layout.text_column, mend=mend)
+    if unlabelled and (label := known_label(table)) not in (None, texts.column):
         raise InputError(
             f"{source}: has labels, in the column {label!r}, and unlabelled texts are expected. Add rows that have the"
             " input's classes to the input itself; if the labels are of another task, remove or rename that column."
         )
-    return Texts(table, text_column)
+    return texts
+
+
+def texts_of(table: Dataset, name: str, text_column: str | None = None, *, usual: str | None, mend: str) -> Texts:
+    """Open the text column of a table beside the input, such as a held-out one.
+
+    Parameters
+    ----------
+    table : Dataset
+    name : str
+        The table's name in messages.
+    text_column : str, optional
+        The column that must be taken.
+    usual : str or None
+        The text column of the input. If this table has none of that name, the usual names are tried.
+    mend : str
+        How to name another column, for messages.
+
+    Returns
+    -------
+    Texts
+
+    Raises
+    ------
+    MissingColumn
+        If it has no column of texts.
+    """
+    if text_column is None and usual in table.column_names:
+        text_column = usual
+    return Texts(table, find_text(table, name, text_column, mend))
 
 
 def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:

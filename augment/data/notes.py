@@ -149,6 +149,16 @@ def on_splits(corpus: Corpus, files: Iterable[_File] = (), fate: str = "not read
     return f"{corpus.name}: {what} {listed(splits)} {verb} {fate}."
 
 
+def on_splits_held_out(corpus: Corpus, files: Iterable[_File]) -> str | None:
+    """Return one line on the splits of the same data set that are held out, or None if there are none."""
+    left = other_splits(corpus, files)
+    splits = [split for split in corpus.other_splits if split not in left]
+    if not splits:
+        return None
+    what, verb = ("its split", "is") if len(splits) == 1 else ("its splits", "are")
+    return f"{corpus.name}: {what} {listed(splits)} {verb} held out."
+
+
 def not_held_out(corpus: Corpus, files: Iterable[_File]) -> str | None:
     """Return one line on the splits of the same data set that are not held out, and how to do so, or None."""
     files = list(files)

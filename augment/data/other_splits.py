@@ -1,4 +1,4 @@
-"""Find the splits of a data set that are not read, and that nobody may have thought of holding out."""
+"""Find the splits of a data set: the one that gets new rows, and the others, which are held out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from augment.errors import InputError, listed
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from datasets import Dataset
+
+TRAIN = "train"
+"""The split that gets new rows."""
 
 
 def other_splits(source: str | Path, table: Dataset, split: str) -> tuple[str, ...]:
@@ -42,3 +49,27 @@ def splits_of_folder(source: str | Path) -> tuple[str, ...]:
             content = (Path(source) / "dataset_dict.json").read_text(encoding="utf-8")
             return tuple(str(name) for name in json.loads(content)["splits"])
     return ()
+
+
+def training_split(splits: Iterable[str]) -> str:
+    """Return the split of a data set in memory that gets new rows: the only one, or `TRAIN`.
+
+    Raises
+    ------
+    InputError
+        If there are several, and none has this name.
+
+    Examples
+    --------
+    >>> training_split(["test", "train"])
+    'train'
+    """
+    names = list(map(str, splits))
+    if len(names) == 1 or TRAIN in names:
+        return TRAIN if TRAIN in names else names[0]
+    if not names:
+        raise InputError("The data has no split. Expected one with rows.")
+    raise InputError(
+        f"The data has the splits {listed(names)}, and none has the name {TRAIN!r}. Rename the one that is to get new"
+        f" rows, or give it alone: upsample(data[{names[0]!r}], against=…)."
+    )

@@ -100,6 +100,12 @@ def load_spelled(source: str | Path, layout: Layout) -> Loaded:
     return Loaded(table, dialect)
 
 
+def load_split(source: str | Path, split: str) -> Dataset:
+    """Open one split of a saved folder or of a hub data set, which may have no rows; see `load_spelled`."""
+    path = find_source(source)
+    return _load_hub(str(source), split) if path is None else _load_folder(path, split)
+
+
 def from_arrow(table: pa.Table, name: str) -> Dataset:
     """Make a Dataset from an Arrow table, without hashing the whole table by pickle.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,6 +17,7 @@ from augment.data.formats.excel_tables import MOST_ROWS, check_cells, check_libr
 from augment.data.formats.json_tables import write_json, write_jsonl
 from augment.data.layout import FORMATS, SEPARATED
 from augment.data.named_sources import unknown_format
+from augment.data.other_splits import splits_of_folder
 from augment.data.table_columns import BATCH, batches
 from augment.errors import FormatError, OutputError
 from augment.files import check_writable, flush_to_disk, replacing
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from datasets import Dataset, Features
 
 _SAVED = "dataset_info.json"  # what tells a table saved by `datasets` from any other folder
+_SPLITS = "dataset_dict.json"  # and what tells several
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
@@ -164,6 +167,31 @@ def write_batches(
             flush_to_disk(handle)
 
 
+def write_splits(splits: Mapping[str, tuple[Features, Iterable[pa.Table | pa.RecordBatch]]], path: Path) -> None:
+    """Write several tables as the splits of one folder, as `datasets.DatasetDict.save_to_disk` does.
+
+    Parameters
+    ----------
+    splits : mapping of str to (Features, iterable)
+        The name of each split, its columns, and its rows.
+    path : Path
+        A name without a suffix.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; then nothing is left behind, and an old output stays as it was.
+    """
+    _check_replaceable(path)
+    with replacing(path) as temporary:
+        temporary.mkdir()
+        for name, (features, tables) in splits.items():
+            _save_folder(features, _even(tables), temporary / name)
+        with open(temporary / _SPLITS, "xb") as handle:
+            handle.write(json.dumps({"splits": list(splits)}).encode())
+            flush_to_disk(handle)
+
+
 def _check_format(path: Path) -> None:
     """Refuse a suffix of an unknown format."""
     if path.suffix and path.suffix.lower() not in FORMATS:
@@ -180,11 +208,19 @@ def _check_replaceable(path: Path) -> None:
             f"{path}: is a file, but a name without a suffix is written as a folder; "
             f"add a suffix ({', '.join(FORMATS)}), or choose another output."
         )
-    if not path.suffix and os.path.isdir(path) and any(path.iterdir()) and not (path / _SAVED).exists():
+    if not path.suffix and os.path.isdir(path) and any(path.iterdir()) and not _is_written(path):
         raise OutputError(
             f"{path}: is a folder that holds other things than one saved table, and is not replaced; "
             f"choose another output."
         )
+
+
+def _is_written(folder: Path) -> bool:
+    """Return whether a folder is one saved table, or the splits that a run has written, with its manifest beside."""
+    if (folder / _SAVED).exists():
+        return True
+    ours = {*splits_of_folder(folder), _SPLITS}
+    return folder.with_name(f"{folder.name}.manifest.json").exists() and {*os.listdir(folder)} == ours
 
 
 def _even(tables: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:

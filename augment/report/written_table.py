@@ -67,6 +67,7 @@ class WrittenOutput:
         self.table = load(
             path,
             Layout(
+                split=(manifest["input"].get("layout") or {}).get("split", Layout.split),
                 delimiter=spelled.get("delimiter"),
                 quoting="none" if spelled.get("quoting") == "none" else None,
                 encoding=spelled.get("encoding"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -19,6 +20,8 @@ from augment.data.corpus import Corpus
 from augment.data.formats.encodings import checked_encoding
 from augment.data.layout import Layout, check_layout
 from augment.data.named_files import NamedFile
+from augment.data.notes import other_splits
+from augment.data.reading import load_split
 from augment.errors import InputError, did_you_mean
 from augment.files import check_exists
 from augment.generation import budget
@@ -181,8 +184,13 @@ class RunRequest:
             )
         return data
 
-    def read_held_out(self) -> list[HeldOutTexts]:
-        """Read the held-out files.
+    def read_held_out(self, data: Corpus) -> list[HeldOutTexts]:
+        """Read the held-out files, and for new texts also the other splits of the input's data set.
+
+        Parameters
+        ----------
+        data : Corpus
+            The input. A split in which no column of texts is found is left out.
 
         Raises
         ------
@@ -198,6 +206,11 @@ class RunRequest:
                     f" that file, or remove 'texts' from 'against[{i}]' in {self.path} to run against this one."
                 )
             read.append(HeldOutTexts(file.name, texts, file.text_column, file.split))
+        for split in other_splits(data, read) if self.encoder is None else ():
+            table = self._read_named(self.source, partial(load_split, self.source, split))
+            with contextlib.suppress(InputError):  # a note names the split, and how to name its column
+                rows = corpus.texts_of(table, self.source, usual=data.text_column, mend="")
+                read.append(HeldOutTexts(self.source, [text for text in rows if text is not None], rows.column, split))
         return read
 
     def check_models(self, guards: Sequence[Guard]) -> None:

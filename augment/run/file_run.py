@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 
 from augment.data.formats.dialect import output_dialect
 from augment.data.formats.encodings import checked_encoding, to_write
+from augment.data.labels import with_mapped_labels
 from augment.data.layout import TEXT_FORMATS
-from augment.data.writing import check_output, check_storable, write_batches
+from augment.data.other_splits import splits_of_folder
+from augment.data.reading import load_split
+from augment.data.writing import check_output, check_storable, write_batches, write_splits
 from augment.errors import FormatError, InputError, Interrupted, OutputError, ShortfallError, counted
 from augment.files import check_writable, clear_leftovers, staged_text
 from augment.generation.loop import Row
@@ -23,7 +26,7 @@ from augment.run.job import Job, check_workers, plan_job
 from augment.run.journal import Journal, check_no_journal, journal_path
 from augment.run.manifest import Manifest, manifest_path
 from augment.run.text_run import Run, unanswered_requests
-from augment.run.text_table import extended_batches
+from augment.run.text_table import extended_batches, other_split
 from augment.text.base import TextStrategy
 from augment.text.llm import LLM
 
@@ -45,6 +48,8 @@ The first call has what an interrupted run had done before, 0 as a rule. It does
 
 Log = Callable[[Job], None]
 """Called with the plan."""
+Splits = dict[str, tuple["Features", "Iterator[pa.RecordBatch]"]]
+"""The name of each split of a data set, its columns, and its rows."""
 
 
 @dataclass(frozen=True)
@@ -146,15 +151,37 @@ class Destination:
         with Journal(self.journal, {}, resume=False):  # a journal without a chunk goes when it is closed
             pass
 
-    def place(self, manifest: Manifest, features: Features, batches: Iterator[pa.RecordBatch], corpus: Corpus) -> None:
-        """Put output and manifest in place, both or neither; a text file is spelled as the input was."""
+    def place(
+        self,
+        manifest: Manifest,
+        features: Features,
+        batches: Iterator[pa.RecordBatch],
+        corpus: Corpus,
+        splits: Splits | None = None,
+    ) -> None:
+        """Put output and manifest in place, both or neither; a text file is spelled as the input was.
+
+        Parameters
+        ----------
+        manifest : Manifest
+        features : Features
+        batches : iterator of pyarrow.RecordBatch
+            The rows.
+        corpus : Corpus
+            The input.
+        splits : mapping of str to (Features, iterator), optional
+            All splits of a data set, the rows among them. None to write one table.
+        """
         dialect = output_dialect(corpus.dialect, corpus.name, self.output)
         if dialect is not None and self.encoding is not None:
             dialect = replace(dialect, encoding=to_write(self.encoding))
         manifest.output_encoding = self.encoding
         manifest.output = None if dialect is None else dialect.recorded()
         with staged_text(manifest.to_json(), self.manifest):
-            write_batches(features, batches, self.output, dialect)
+            if splits is None:
+                write_batches(features, batches, self.output, dialect)
+            else:
+                write_splits(splits, self.output)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,12 +228,13 @@ def plan_file(
         _check_for_vectors(request, destination, workers)
     if destination is not None:
         destination.check_is_no_input((request.source, *(file.name for file in request.against)))
+    corpus = request.read_input()
     job = plan_job(
-        request.read_input(),
+        corpus,
         request.strategy,
         sampling_strategy=request.sampling_strategy,
         seed=request.seed,
-        held_out=request.read_held_out(),
+        held_out=request.read_held_out(corpus),
         guards=request.guards,
         max_per_source=request.max_per_source,
         keep_columns=request.keep_columns,
@@ -316,7 +344,10 @@ def _make_texts(
                 kept=job.columns.kept,
                 extra=run.columns(),
             )
-            destination.place(result.manifest, features, batches, job.corpus)
+            splits = None
+            if job.corpus.other_splits and not destination.output.suffix and not request.only_synthetic:
+                splits = _all_splits(job.corpus, features, batches)
+            destination.place(result.manifest, features, batches, job.corpus, splits)
         except FormatError as error:
             if not journal.chunks:
                 raise
@@ -335,6 +366,22 @@ def _make_texts(
         shown = list(islice(result.rows, 0, max(0, examples) * step, step))
         journal.remove()
     return FileResult(manifest=result.manifest, job=job, examples=shown)
+
+
+def _all_splits(corpus: Corpus, features: Features, batches: Iterator[pa.RecordBatch]) -> Splits:
+    """Return the splits of a data set, in its order, with these rows in the place of those that were read."""
+    kept: Splits = {}
+    for name in splits_of_folder(corpus.name) or (corpus.layout.split, *corpus.other_splits):
+        if name not in corpus.other_splits:
+            kept[name] = (features, batches)
+            continue
+        table = load_split(corpus.name, name)
+        if corpus.layout.label_map is not None and corpus.label_column in table.column_names:
+            table = with_mapped_labels(
+                table, f"{corpus.name}:split={name}", corpus.label_column, corpus.layout.label_map
+            )
+        kept[name] = other_split(table, corpus, features)
+    return kept
 
 
 def _missing(job: Job) -> str:

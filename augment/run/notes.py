@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from augment.data.notes import NOT_SOURCES, not_held_out, on_rows
+from augment.data.notes import NOT_SOURCES, not_held_out, on_rows, on_splits_held_out
 from augment.errors import listed
 from augment.run.job import Job
 from augment.text.base import TextStrategy
@@ -37,7 +37,7 @@ def unasked(job: Job) -> list[str]:
 
 
 def on_job(job: Job) -> list[str]:
-    """Return all that the command says about a plan: also what becomes of single texts if that was asked for.
+    """Return all that the command says about a plan: also what is held out, and what becomes of single texts.
 
     Parameters
     ----------
@@ -47,16 +47,18 @@ def on_job(job: Job) -> list[str]:
     -------
     list of str
     """
+    held_out = on_splits_held_out(job.corpus, job.held_out)
+    own = [] if held_out is None else [held_out]
     singles = job.single_rows
     if singles.request not in ("skip", "copy"):
-        return unasked(job)
+        return [*own, *unasked(job)]
     fate = "They stay as they are" if singles.request == "skip" else "New rows of them repeat it"
     line = (
         f"Classes with a single text: {listed(singles.classes)}. {fate}."
         if singles.classes
         else f"`singletons={singles.request!r}`: no class has a single text."
     )
-    return [line, *unasked(job)]
+    return [*own, line, *unasked(job)]
 
 
 def _from_one_row(job: Job) -> str | None:

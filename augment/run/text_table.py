@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from augment.data.containers import named_frame
 from augment.data.corpus import PROVENANCE, Corpus
 from augment.data.table_columns import BATCH, batches, taken
 from augment.generation.loop import Row
@@ -18,7 +19,7 @@ from augment.generation.loop import Row
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-    from datasets import Dataset, Features
+    from datasets import Dataset, DatasetDict, Features
 
 
 NULLABLE = {name: name.capitalize() for name in ("int8", "int16", "int32", "int64")}
@@ -100,14 +101,6 @@ def extended_batches(
     features.update(datasets.Features.from_arrow_schema(pa.schema(list(added.items()))))
     schema = features.arrow_schema
 
-    def originals() -> Iterator[pa.RecordBatch]:
-        for part in batches(corpus.table):
-            n = len(part)
-            for name, dtype in added.items():
-                original = pa.array(np.zeros(n, bool)) if name == "is_synthetic" else pa.nulls(n, dtype)
-                part = part.append_column(name, original)
-            yield from part.select(schema.names).cast(schema).combine_chunks().to_batches()
-
     def new() -> Iterator[pa.RecordBatch]:
         labels = pa.array(list(corpus.label_names), schema.field(corpus.label_column).type)
         waiting = iter(rows)
@@ -131,7 +124,83 @@ def extended_batches(
             arrays = [written.get(field.name, pa.nulls(len(chunk), field.type)) for field in schema]
             yield pa.record_batch(arrays, schema=schema)
 
-    return features, new() if only_synthetic else chain(originals(), new())
+    return features, new() if only_synthetic else chain(original_batches(corpus.table, features), new())
+
+
+def original_batches(table: Dataset, features: Features) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a table with the columns that upsampling has added to it, or to another table like it.
+
+    Parameters
+    ----------
+    table : Dataset
+    features : Features
+        Those of the table, and after them the added ones.
+
+    Yields
+    ------
+    pyarrow.RecordBatch
+        Rows of the table, with False in `is_synthetic` and nulls in the other added columns.
+    """
+    import pyarrow as pa
+
+    schema = features.arrow_schema
+    added = [field for field in schema if field.name not in table.features]
+    for part in batches(table):
+        n = len(part)
+        for field in added:
+            values = pa.array(np.zeros(n, bool)) if field.name == "is_synthetic" else pa.nulls(n, field.type)
+            part = part.append_column(field.name, values)
+        yield from part.select(schema.names).cast(schema).combine_chunks().to_batches()
+
+
+def with_new_split(splits: DatasetDict, made: Dataset, corpus: Corpus, *, only_synthetic: bool) -> DatasetDict:
+    """Return a data set of several splits with another table in the place of the one that was upsampled.
+
+    Parameters
+    ----------
+    splits : DatasetDict
+    made : Dataset
+        From `extended_table`.
+    corpus : Corpus
+        The split that was upsampled; its `other_splits` are the others.
+    only_synthetic : bool
+        Leave the other splits out.
+
+    Returns
+    -------
+    DatasetDict
+        In the order of `splits`.
+    """
+    kept = () if only_synthetic else corpus.other_splits
+    return type(splits)(
+        {
+            name: in_memory(*other_split(table, corpus, made.features)) if name in kept else made
+            for name, table in splits.items()
+            if name in kept or name not in corpus.other_splits
+        }
+    )
+
+
+def other_split(table: Dataset, corpus: Corpus, features: Features) -> tuple[Features, Iterator[pa.RecordBatch]]:
+    """Return another split of the same data set as it stands beside the new rows.
+
+    Parameters
+    ----------
+    table : Dataset
+        The split.
+    corpus : Corpus
+        The split that was upsampled.
+    features : Features
+        The columns that this split has now.
+
+    Returns
+    -------
+    features : Features
+        The same, if the splits had the same columns: those of a data set must have. Otherwise those of `table`.
+    batches : iterator of pyarrow.RecordBatch
+    """
+    shared = features if table.features == corpus.table.features else table.features
+    return shared, original_batches(table, shared)
 
 
 def extended_table(
@@ -144,12 +213,59 @@ def extended_table(
     extra: Mapping[str, str] = MappingProxyType({}),
 ) -> Dataset:
     """Return originals and new rows as one table in memory; see `extended_batches`."""
+    return in_memory(*extended_batches(corpus, rows, strategy, only_synthetic=only_synthetic, kept=kept, extra=extra))
+
+
+def in_memory(features: Features, parts: Iterable[pa.RecordBatch]) -> Dataset:
+    """Return a table in memory, made of parts."""
     import datasets
     import pyarrow as pa
 
-    features, parts = extended_batches(corpus, rows, strategy, only_synthetic=only_synthetic, kept=kept, extra=extra)
-    table = pa.Table.from_batches(parts, features.arrow_schema)
-    return datasets.Dataset(datasets.table.InMemoryTable(table))
+    return datasets.Dataset(datasets.table.InMemoryTable(pa.Table.from_batches(parts, features.arrow_schema)))
+
+
+def extended_arrow(
+    frame: pa.Table,
+    corpus: Corpus,
+    rows: Sequence[Row],
+    strategy: Callable[[str], str],
+    *,
+    only_synthetic: bool,
+    kept: Sequence[str] = (),
+    extra: Mapping[str, str] = MappingProxyType({}),
+) -> pa.Table:
+    """Return originals and new rows as one Arrow table, each column in its own type; see `extended_batches`."""
+    import pyarrow as pa
+
+    options: dict[str, Any] = {"only_synthetic": True, "kept": (), "extra": extra}
+    made = extended_table(corpus, rows, strategy, **options).data.table
+    sources = corpus.rows[np.array([row.source for row in rows], dtype=np.int64)]
+    copied = dict.fromkeys(kept, sources) | {corpus.label_column: corpus.rows[label_rows(corpus, rows)]}
+    arrays, originals = {}, corpus.rows[:0] if only_synthetic else corpus.rows
+    for name in made.column_names:
+        if name not in frame.column_names:
+            old = pa.nulls(len(originals), made.schema.field(name).type)
+            old = pa.array(np.zeros(len(originals), bool)) if name == "is_synthetic" else old
+            arrays[name] = pa.chunked_array([old, *made[name].chunks])
+            continue
+        old = frame[name].take(originals)
+        if name in copied:
+            new = frame[name].take(copied[name])
+        elif name in (corpus.text_column, *PROVENANCE, *extra):
+            new = _as_type(made[name], old.type)
+        else:
+            new = pa.chunked_array([pa.nulls(len(rows), old.type)])
+        arrays[name] = pa.chunked_array([*old.chunks, *new.chunks], old.type)
+    return pa.table(arrays).unify_dictionaries()
+
+
+def _as_type(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Return values in another type for the same, such as a dictionary."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(kind):
+        return values.cast(kind)
+    return values.cast(kind.value_type).dictionary_encode().cast(kind)
 
 
 def extended_frame(
@@ -165,10 +281,11 @@ def extended_frame(
     """Return originals and new rows as one pandas frame with a fresh index; see `extended_batches`."""
     import pandas as pd
 
+    names, frame = list(frame.columns), named_frame(frame)
     sources = corpus.rows[np.array([row.source for row in rows], dtype=np.int64)]
     new = pd.DataFrame(
         {
-            corpus.text_column: [row.text for row in rows],
+            corpus.text_column: _series([row.text for row in rows], frame[corpus.text_column].dtype),
             corpus.label_column: frame[corpus.label_column].iloc[corpus.rows[label_rows(corpus, rows)]].array,
             **{name: frame[name].iloc[sources].array for name in kept},
             "is_synthetic": True,
@@ -178,9 +295,9 @@ def extended_frame(
             **{name: pd.Series([row.columns.get(name) for row in rows], dtype=object) for name in extra},
         }
     )
+    added = [name for name in (*PROVENANCE, *extra) if name not in frame.columns]
     if only_synthetic:
-        added = [name for name in (*PROVENANCE, *extra) if name not in frame.columns]
-        return new.reindex(columns=[*frame.columns, *added])
+        return new.reindex(columns=[*frame.columns, *added]).set_axis([*names, *added], axis=1)
     originals = frame.iloc[corpus.rows].astype(
         {
             name: NULLABLE[dtype.name]
@@ -196,4 +313,11 @@ def extended_frame(
             variant=pd.array([pd.NA] * len(originals), dtype="Int64"),
         )
     originals = originals.assign(**{name: None for name in extra if name not in frame.columns})
-    return pd.concat([originals, new], ignore_index=True)
+    return pd.concat([originals, new], ignore_index=True).set_axis([*names, *added], axis=1)
+
+
+def _series(texts: list[str], dtype: Any) -> pd.Series:
+    """Return texts in the type of the originals. A category has no place for new ones."""
+    import pandas as pd
+
+    return pd.Series(texts, dtype=object if isinstance(dtype, pd.CategoricalDtype) else dtype)

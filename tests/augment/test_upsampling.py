@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 from swapped_words import LABELS, SHUFFLED, SHUFFLED_LABELS, TEXTS, Stubborn, Swap, pair
@@ -71,8 +73,25 @@ def test_labels_of_a_series_are_read_by_position_whatever_its_index():
     frame = pd.DataFrame({"text": SHUFFLED, "label": SHUFFLED_LABELS}).iloc[order]
     series = upsample((frame.text, frame.label), strategy=Swap())
     lists = upsample((frame.text.tolist(), frame.label.tolist()), strategy=Swap())
-    assert series[0] == lists[0]
+    assert [part.tolist() for part in series[0]] == [*lists[0]]
+    assert all(isinstance(part, pd.Series) for part in series[0])
     assert Counter(series[0][1]) == series[1].counts_after
+
+
+@pytest.mark.parametrize("only_synthetic", [False, True])
+def test_texts_and_labels_come_back_in_the_containers_that_they_came_in(only_synthetic):
+    codes = [LABELS.index(label) for label in SHUFFLED_LABELS]
+    lists, _ = upsample((SHUFFLED, codes), strategy=Swap(), only_synthetic=only_synthetic)
+    for texts, labels in [
+        (np.array(SHUFFLED), np.array(codes, dtype=np.int8)),
+        (np.array(SHUFFLED, dtype=np.dtypes.StringDType()), np.array(codes, dtype=np.uint64)),
+        (tuple(SHUFFLED), pd.Series(codes, dtype="Int64")),
+        (pl.Series("t", SHUFFLED), pl.Series("l", codes, dtype=pl.Int16)),
+    ]:
+        (new_texts, new_labels), _ = upsample((texts, labels), strategy=Swap(), only_synthetic=only_synthetic)
+        assert (list(new_texts), list(new_labels)) == lists
+        assert (type(new_texts), type(new_labels)) == (type(texts), type(labels))
+        assert new_labels.dtype == labels.dtype
 
 
 def test_integer_labels_of_a_pair_stay_integers():
@@ -160,6 +179,104 @@ def test_other_columns_of_a_frame_keep_every_value_of_the_originals(column):
     kept = made[column].tolist()[:12]
     assert kept == frame()[column].tolist()
     assert [type(value) for value in kept] == [type(value) for value in frame()[column].tolist()]
+
+
+@pytest.mark.parametrize("keep", [[], "all"])
+def test_a_frame_may_have_columns_that_arrow_lacks(keep):
+    """They come back as they were, since the frame itself is extended and not a copy of it."""
+    given = frame().assign(
+        period=pd.period_range("2020", periods=12, freq="M"),
+        interval=pd.interval_range(0, 12),
+        complex=np.arange(12) * 1j,
+        mixed=[1, "a"] * 6,
+        sparse=pd.arrays.SparseArray([0, 1] * 6),
+        thing=[object()] * 12,
+    )
+    given = given.rename(columns={"mixed": 5})
+    given = given.set_index(pd.MultiIndex.from_product([["x"], range(12)]))
+    made, _ = upsample(given, strategy=Swap(), keep_columns=keep)
+    assert list(made.columns) == [*given.columns, *PROVENANCE]
+    for name in given.columns:
+        assert made[name].tolist()[:12] == given[name].tolist()
+        if keep and name != "text":
+            assert made[name].dtype == given[name].dtype
+            assert made[name].tolist()[12:] == [given[name].iloc[row] for row in made["source_row"].iloc[12:]]
+
+
+@pytest.mark.parametrize("dtype", ["string[pyarrow]", "string[python]", "object", pd.ArrowDtype(pa.large_string())])
+def test_texts_of_a_frame_keep_their_type(dtype):
+    given = pd.DataFrame({"text": SHUFFLED, "label": SHUFFLED_LABELS})
+    made, _ = upsample(given.astype({"text": dtype}), strategy=Swap())
+    assert made["text"].dtype == given.astype({"text": dtype})["text"].dtype
+    assert made["text"].tolist() == upsample(given, strategy=Swap())[0]["text"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (lambda: frame().assign(text=[*SHUFFLED[:-1], 5.0]), "'text' must hold strings, got values of several types"),
+        (lambda: frame().assign(label=[1, "a"] * 6), "'label' must hold strings, booleans or numbers, got values of"),
+        (lambda: pd.concat([frame(), frame()[["label"]]], axis=1), "several columns of the name 'label'"),
+        (lambda: pd.concat({"a": frame()}, axis=1), "names of several levels"),
+        (lambda: pl.DataFrame({"text": SHUFFLED, "label": SHUFFLED_LABELS}).lazy(), "Got LazyFrame. Collect it first."),
+        (lambda: pl.Series(SHUFFLED), "must be a frame of rows and columns. Got Series"),
+    ],
+)
+def test_frames_that_cannot_be_used_are_refused_in_one_line(made, says):
+    with pytest.raises(InputError) as caught:
+        upsample(made(), strategy=Swap())
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def polars_frame() -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "id": range(12),
+            "text": SHUFFLED,
+            "label": pl.Series(SHUFFLED_LABELS, dtype=pl.Enum(["positive", "neutral", "negative"])),
+            "shop": pl.Series(["a", "b"] * 6, dtype=pl.Categorical),
+            "parts": [["1", "2"]] * 12,
+        }
+    )
+
+
+def test_a_frame_of_polars_comes_back_as_one_with_its_types():
+    given = polars_frame()
+    made, manifest = upsample(given, strategy=Swap(), keep_columns=["shop"])
+    assert isinstance(made, pl.DataFrame)
+    assert {name: made.schema[name] for name in given.columns} == dict(given.schema)
+    assert made.columns == [*given.columns, *PROVENANCE]
+    assert made.select(given.columns).head(12).equals(given)
+    new = made.tail(9)
+    assert new["id"].is_null().all()
+    assert new["is_synthetic"].all()
+    sources = given[new["source_row"].to_list()]
+    assert new["label"].to_list() == sources["label"].to_list()
+    assert new["shop"].to_list() == sources["shop"].to_list()
+    assert manifest.counts_after == {"negative": 7, "neutral": 7, "positive": 7}
+    frame = pd.DataFrame({"text": SHUFFLED, "label": SHUFFLED_LABELS})
+    assert new["text"].to_list() == upsample(frame, strategy=Swap())[0]["text"].tolist()[12:]
+    assert upsample(made, strategy=Swap(), sampling_strategy={"neutral": 9}, seed=1)[0].height == 23
+    assert upsample(given, strategy=Swap(), keep_columns=["shop"], only_synthetic=True)[0].equals(new)
+
+
+def test_other_arrow_streams_come_back_as_arrow_tables():
+    """Each column in its own type; a reader of a stream, which can be read once, is read once."""
+    table = pa.table(
+        {
+            "text": pa.array(SHUFFLED, pa.large_string()),
+            "label": pa.array(SHUFFLED_LABELS).dictionary_encode(),
+            "pause": pa.array([(0, 1, 2)] * 12, pa.month_day_nano_interval()),
+        }
+    )
+    made, _ = upsample(table, strategy=Swap(), keep_columns="all")
+    assert isinstance(made, pa.Table)
+    assert made.column_names == ["text", "label", "pause", *PROVENANCE]
+    assert [made.schema.field(name).type for name in table.column_names] == table.schema.types
+    assert made.select(table.column_names)[:12].equals(table.unify_dictionaries())
+    assert made["pause"].null_count == 0
+    assert upsample(table.to_reader(), strategy=Swap(), keep_columns="all")[0].equals(made)
 
 
 def test_a_frame_that_was_upsampled_is_extended():

@@ -1,4 +1,4 @@
-"""The other splits of a data set: named if they are not held out, and held out by the name of the same folder."""
+"""The other splits of a data set are held out and kept; a split that cannot be held out is named."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from augment_command import invoke, manifest, refused
 from click.testing import CliRunner
-from datasets import Dataset, DatasetDict, SplitDict, SplitInfo
+from datasets import ClassLabel, Dataset, DatasetDict, Features, SplitDict, SplitInfo, Value
 from swapped_words import LABELS, TEXTS, Swap
 
-from augment import upsample, upsample_file
+from augment import Gaussian, Random, upsample, upsample_file
 from augment.data import read
 from augment.data.layout import Layout
 from augment.data.named_files import NamedFile
@@ -31,16 +31,28 @@ def films(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_other_splits_are_named_with_how_to_hold_them_out(films):
+def test_other_splits_are_held_out_by_themselves(films):
     result = invoke(RUN)
     assert result.exit_code == 0, result.output
-    says = (
-        "films: its other splits 'validation', 'test' are not held out. Give --against films:split=validation --against"
-        " films:split=test to do so."
-    )
-    assert says in result.stderr.splitlines()
-    assert says in invoke("upsample films --dry-run --strategy random").stdout.splitlines()
-    assert manifest("out.csv")["splits_not_held_out"] == ["validation", "test"]
+    assert "films: its splits 'validation', 'test' are held out." in result.stderr.splitlines()
+    record = manifest("out.csv")
+    assert record["splits_not_held_out"] == []
+    assert [(f["split"], f["text_column"]) for f in record["against"]] == [("validation", "text"), ("test", "body")]
+    assert invoke("upsample --config out.csv.manifest.json -o again.csv").exit_code == 0
+    assert Path("again.csv").read_bytes() == Path("out.csv").read_bytes()
+
+
+def test_a_split_without_a_known_text_column_is_named_with_how_to_hold_it_out(films):
+    whole = DatasetDict.load_from_disk("films")
+    whole["test"] = whole["test"].rename_column("body", "words")
+    whole.save_to_disk("odd")
+    says = "odd: its other split 'test' is not held out. Give --against odd:split=test to do so."
+    result = invoke("upsample odd --dry-run --strategy random")
+    assert says in result.stdout.splitlines()
+    assert "odd: its split 'validation' is held out." in result.stdout.splitlines()
+    refused("upsample odd -o out.csv --strategy random --against odd:split=test", "odd:column=NAME")
+    held = invoke("upsample odd --dry-run --strategy random --against odd:column=words:split=test")
+    assert "odd: its splits 'validation', 'test' are held out." in held.stdout.splitlines()
 
 
 def test_splits_of_the_same_folder_are_held_out_and_recorded_and_repeated(films):
@@ -57,29 +69,49 @@ def test_splits_of_the_same_folder_are_held_out_and_recorded_and_repeated(films)
     assert Path("again.csv").read_bytes() == Path("out.csv").read_bytes()
 
 
-def test_one_split_that_is_held_out_leaves_the_others_to_name(films):
-    result = invoke(f"{RUN} --against films:split=validation")
-    assert "films: its other split 'test' is not held out. Give --against films:split=test to do so." in result.stderr
-
-
 def test_a_row_of_a_held_out_split_is_never_made(films):
     """Copies of rows that stand in the other split are refused, which a run without it would make."""
-    result = invoke("upsample films -o out.csv --strategy random --against films:split=validation")
+    result = invoke("upsample films -o out.csv --strategy random")
     assert result.exit_code == 0, result.output
     made = [row for row in read("out.csv").table.to_list() if row["is_synthetic"]]
     assert made
     assert {row["text"] for row in made}.isdisjoint(TEXTS[:2])
 
 
-def test_python_warns_and_holds_out_too(films):
-    with pytest.warns(
-        UserWarning, match=r"not held out\. Give `against=\['films:split=validation', 'films:split=test'"
-    ):
-        upsample_file("films", "a.csv", strategy=Swap())
-    result = upsample_file(
-        "films", "b.csv", strategy=Swap(), against=["films:split=validation", "films:column=body:split=test"]
-    )
-    assert result.splits_not_held_out == []
+def test_a_vector_strategy_names_the_splits_that_it_does_not_hold_out(films):
+    says = "films: its other splits 'validation', 'test' are not held out. Give --against films:split=validation"
+    assert says in invoke("upsample films --dry-run --strategy gaussian").stdout
+    with pytest.warns(UserWarning, match=r"not held out\. Give `against=\['films:split=validation'"):
+        upsample_file("films", "a.parquet", strategy=Gaussian())
+
+
+def test_a_folder_keeps_all_splits_with_the_columns_of_the_first(films):
+    """A data set whose splits have different columns cannot be pushed to the hub."""
+    whole = films_of_classes()
+    whole.save_to_disk("named")
+    assert invoke("upsample named -o balanced --strategy nlpaug:keyboard").exit_code == 0
+    made = DatasetDict.load_from_disk("balanced")
+    assert list(made) == ["validation", "train", "test"]
+    assert made["train"].features == made["validation"].features
+    assert made["train"].features["label"] == whole["train"].features["label"]
+    assert made["validation"].select_columns(["text", "label"]).to_dict() == whole["validation"].to_dict()
+    assert made["validation"]["is_synthetic"][:] == [False, False]
+    assert made["test"].to_dict() == whole["test"].to_dict(), "a split of other columns stays as it is"
+    assert read("balanced").counts == {"negative": 7, "neutral": 7, "positive": 7}
+    assert invoke("report balanced -o report.html").exit_code == 0
+    # All of it is replaced, made again from itself, and left out on request.
+    assert invoke("upsample named -o balanced --strategy nlpaug:keyboard --overwrite").exit_code == 0
+    assert invoke("upsample balanced -o more --strategy nlpaug:keyboard --sampling-strategy 2x").exit_code == 0
+    assert len(DatasetDict.load_from_disk("more")["train"]) == 42
+    assert invoke("upsample named -o new --strategy nlpaug:keyboard --only-synthetic").exit_code == 0
+    assert len(Dataset.load_from_disk("new")) == 9
+
+
+def films_of_classes() -> DatasetDict:
+    features = Features({"text": Value("string"), "label": ClassLabel(names=["neutral", "negative", "positive"])})
+    labels = [features["label"].str2int(label) for label in LABELS]
+    train = Dataset.from_dict({"text": TEXTS, "label": labels}, features=features)
+    return DatasetDict(validation=train.select([0, 1]), train=train, test=Dataset.from_dict({"body": ["Not this."]}))
 
 
 def test_a_file_or_a_folder_of_one_table_has_no_other_splits(films):
@@ -160,12 +192,40 @@ def test_a_split_of_what_has_none_is_refused_in_one_line(films):
     refused(f"{RUN} --against films:split=tset", "has no split 'tset'", "Did you mean 'test'?")
 
 
-def test_a_data_set_of_splits_in_memory_is_asked_for_one(films):
-    whole = DatasetDict.load_from_disk("films")
-    with pytest.raises(InputError, match=r"splits: 'train', 'validation', 'test'\. Give one, e\.g\. data\['train'\]"):
+def test_a_data_set_of_splits_in_memory_comes_back_with_new_rows_in_train(films):
+    whole = films_of_classes()
+    made, record = upsample(whole, strategy=Random())
+    assert list(made) == list(whole)
+    assert record.counts_after == {"negative": 7, "neutral": 7, "positive": 7}
+    assert made["train"].features == made["validation"].features
+    assert made["validation"].select_columns(["text", "label"]).to_dict() == whole["validation"].to_dict()
+    assert made["test"].to_dict() == whole["test"].to_dict()
+    assert set(made["train"]["text"][12:]).isdisjoint(TEXTS[:2]), "copies of held-out rows are refused"
+    assert [(file["split"], file["rows"]) for file in record.against] == [("validation", 2), ("test", 1)]
+    assert record.splits_not_held_out == []
+    new, _ = upsample(whole, strategy=Random(), only_synthetic=True)
+    assert {name: len(rows) for name, rows in new.items()} == {"train": 9}
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (["a", "b"], r"the splits 'a', 'b', and none has the name 'train'\..*upsample\(data\['a'\], against"),
+        ([], "has no split"),
+    ],
+)
+def test_a_data_set_in_memory_without_a_training_split_is_refused(names, says):
+    with pytest.raises(InputError, match=says):
+        upsample(DatasetDict({name: Dataset.from_dict({"text": TEXTS, "label": LABELS}) for name in names}))
+
+
+def test_a_split_in_memory_without_texts_is_refused_by_its_name(films):
+    whole = films_of_classes()
+    whole["test"] = Dataset.from_dict({"words": ["Nor this."]})
+    with pytest.raises(InputError, match=r"the split 'test': has no text column .* or leave this split out"):
         upsample(whole, strategy=Swap())
 
 
 def test_the_record_is_plain_data(films):
     invoke(RUN)
-    assert json.loads(Path("out.csv.manifest.json").read_text())["against"] == []
+    assert len(json.loads(Path("out.csv.manifest.json").read_text())["against"]) == 2
