@@ -7,14 +7,18 @@ import glob
 import os
 import secrets
 import shutil
+import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from augment.errors import InputError, OutputError, did_you_mean
 
 _RANDOM = "[0-9a-f]" * 8  # the random part of a temporary name
+_readers: ContextVar[tuple[tuple[int, int], ...]] = ContextVar("readers", default=())
+"""The mode and the group of each file that new files are no more readable than."""
 
 
 def user_cache(kind: str) -> Path:
@@ -47,17 +51,178 @@ def check_exists(path: Path) -> None:
         raise InputError(f"{path}: no such file or folder; check the path.{did_you_mean(path.name, beside)}")
 
 
-def check_writable(path: Path) -> None:
-    """Check that a file of this name can be written.
+def check_ordinary(path: Path, *, file: bool = False) -> None:
+    """Refuse a place where something stands that is neither followed, nor replaced, nor waited for.
+
+    Parameters
+    ----------
+    path : Path
+        Where something will be written, or is expected to have been written.
+    file : bool, default=False
+        Refuse a folder as well.
 
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If a symbolic link, a device, a named pipe or a socket stands there.
     """
+    try:
+        mode = os.lstat(path).st_mode
+    except (OSError, ValueError):  # nothing is there, or nothing can be; who writes there says so
+        return
+    if stat.S_ISLNK(mode):
+        raise OutputError(f"{path}: is a symbolic link, which is neither followed nor replaced; name the file itself.")
+    if stat.S_ISDIR(mode) and file:
+        raise OutputError(f"{path}: is a folder; expected a file there. Move it away, or choose another output.")
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OutputError(f"{path}: is a device, a pipe or a socket, and no file; choose another output.")
+
+
+def check_writable(path: Path, *, file: bool = False) -> None:
+    """Check that something of this name can be written.
+
+    Parameters
+    ----------
+    path : Path
+    file : bool, default=False
+        Whether it will be a file, and not a folder.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written, or something stands there that is not replaced: see `check_ordinary`.
+    """
+    check_ordinary(path, file=file)
     with replacing(path) as temporary:
         temporary.touch(exist_ok=False)
         temporary.unlink()
+
+
+def check_room(path: Path, size: int) -> None:
+    """Check that a disk has room for a file before it is made.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder exists.
+    size : int
+        An estimate, in bytes.
+
+    Raises
+    ------
+    OutputError
+        If there is less room.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if size > free:
+        raise OutputError(
+            f"{path}: would need about {size / 1e9:,.1f} GB while it is made, and its disk has {free / 1e9:,.1f} GB"
+            " free; free the disk, choose another output, or make fewer rows."
+        )
+
+
+@contextlib.contextmanager
+def readable_as(sources: Iterable[str | os.PathLike[str]]) -> Iterator[None]:
+    """Make new files of a block no more readable than all of some existing ones.
+
+    It holds for what `replacing` and `opened` make. A file that is replaced keeps its own mode.
+
+    Parameters
+    ----------
+    sources : iterable of path-like
+        Files and folders; what does not exist is left out, e.g. the name of a hub data set.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> secret, copy = (Path(tempfile.mkdtemp(), name) for name in ("secret.txt", "copy.txt"))
+    >>> secret.touch(0o600)
+    >>> with readable_as([secret]), staged_text("", copy):
+    ...     pass
+    >>> os.name == "nt" or oct(copy.stat().st_mode)[-3:] == "600"
+    True
+    """
+    found = []
+    for source in sources:
+        paths = [Path(source), *(Path(source).rglob("*") if os.path.isdir(source) else ())]
+        for path in paths:
+            with contextlib.suppress(OSError):
+                status = os.stat(path)
+                found.append((status.st_mode, status.st_gid))
+    token = _readers.set((*_readers.get(), *found))
+    try:
+        yield
+    finally:
+        _readers.reset(token)
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file that grows, without a buffer, to be read and appended to. A new one heeds `readable_as`.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    binary file
+        What is written goes to its end.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    OutputError
+        If something stands there that is not written to: see `check_ordinary`.
+    """
+    check_ordinary(path, file=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    return open(os.open(path, flags, _allowed(0o666, _new_group(path.parent))), "r+b", buffering=0)
+
+
+def _allowed(mode: int, group: int) -> int:
+    """Return what is left of the mode of a new file or folder where it may be no more readable than others."""
+    for other, owner in _readers.get():
+        theirs = other & 0o7
+        ours = (other >> 3) & 0o7 if owner == group else theirs
+        bits = (ours << 3) | theirs
+        bits |= (bits & 0o44) >> 2  # a folder that may be read may be entered
+        mode &= 0o700 | bits
+    return mode
+
+
+def _new_group(folder: Path) -> int:
+    """Return the group that a new file in a folder gets; -1 where there are no groups."""
+    if not hasattr(os, "getegid"):
+        return -1
+    status = os.stat(folder)
+    return status.st_gid if status.st_mode & stat.S_ISGID else os.getegid()
+
+
+def _set_mode(new: Path, path: Path) -> None:
+    """Give what is about to get a name the mode of what it replaces, or one that `readable_as` allows."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(FileNotFoundError):
+        old = os.stat(path)
+        if stat.S_ISDIR(old.st_mode) == new.is_dir():
+            if old.st_gid != new.stat().st_gid:
+                with contextlib.suppress(OSError):  # of a group that the user is not in
+                    os.chown(new, -1, old.st_gid)
+            whole = old.st_mode & 0o777
+            os.chmod(new, whole if new.stat().st_gid == old.st_gid else whole & 0o707)
+            for inner in new.rglob("*") if new.is_dir() else ():
+                _narrow(inner, whole | (0o111 if inner.is_dir() else 0))
+            return
+    for inner in (new, *(new.rglob("*") if new.is_dir() else ())):
+        status = inner.stat()
+        _narrow(inner, _allowed(0o777, status.st_gid))
+
+
+def _narrow(path: Path, mode: int) -> None:
+    now = stat.S_IMODE(path.stat().st_mode)
+    if now & ~(mode | 0o700):
+        os.chmod(path, now & (mode | 0o700))
 
 
 def lock(file: IO[bytes], path: Path, mend: str) -> bool:
@@ -141,7 +306,6 @@ def clear_leftovers(path: Path) -> None:
     path : Path
         The output.
     """
-    path = _place(path)
     name = glob.escape(f".{path.name}.")
     for old in path.parent.glob(f"{name}{_RANDOM}.old"):
         if path.exists():
@@ -185,9 +349,7 @@ def staged_text(text: str, path: Path) -> Iterator[None]:
     '{}'
     """
     with replacing(path) as temporary:
-        with open(temporary, "xb") as handle:
-            handle.write(text.encode(errors="backslashreplace"))  # a file name may not be valid Unicode
-            flush_to_disk(handle)
+        temporary.write_bytes(text.encode(errors="backslashreplace"))  # a file name may not be valid Unicode
         yield
 
 
@@ -213,14 +375,21 @@ def replacing(path: Path, *, mend: str = "choose another output") -> Iterator[Pa
     """
     import pyarrow as pa
 
-    path = _place(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    check_ordinary(path)
+    private = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = private / path.name
     try:
+        private.mkdir(0o700)  # so that nobody else reads what is half written, whoever writes it
         yield temporary
-        if temporary.is_dir() and path.is_dir():
-            _swap_folders(temporary, path)
-        elif temporary.exists():
-            os.replace(temporary, path)
+        if os.path.lexists(temporary):
+            _flush(temporary)
+            _set_mode(temporary, path)
+            check_ordinary(path)
+            if temporary.is_dir() and path.is_dir():
+                _swap_folders(temporary, path)
+            else:
+                os.replace(temporary, path)
+            _flush_names(path.parent)
     except OutputError:
         raise
     except (OSError, pa.ArrowException) as error:
@@ -229,16 +398,7 @@ def replacing(path: Path, *, mend: str = "choose another output") -> Iterator[Pa
             f"{path}: cannot be written ({reason}); free the disk or change its rights, or {mend}."
         ) from None
     finally:
-        if os.path.isdir(temporary):
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-
-
-def _place(path: Path) -> Path:
-    """Follow a symbolic link, so that its target is replaced and not the link."""
-    return Path(os.path.realpath(path)) if os.path.islink(path) else path
+        shutil.rmtree(private, ignore_errors=True)
 
 
 def _swap_folders(new: Path, path: Path) -> None:
@@ -253,7 +413,27 @@ def _swap_folders(new: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def flush_to_disk(handle: BinaryIO) -> None:
-    """Wait until a file is on the disk."""
-    handle.flush()
-    os.fsync(handle.fileno())
+def _flush(path: Path) -> None:
+    """Wait until a file, or all of a folder, is on the disk."""
+    for inner in path.iterdir() if path.is_dir() else ():
+        _flush(inner)
+    if path.is_dir():
+        _flush_names(path)
+        return
+    handle = os.open(path, (os.O_RDWR if os.name == "nt" else os.O_RDONLY) | getattr(os, "O_BINARY", 0))
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _flush_names(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system can do that."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):  # of file systems that cannot
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -272,6 +272,8 @@ def _from_json(text: str) -> Any:
             f"{text!r:.80} is not JSON: {error.msg} at character {error.pos + 1}. Mend it; in single quotes a name is"
             " taken as it stands."
         ) from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{text!r:.80} is nested too deeply, or has a number of too many digits. Mend it.") from None
 
 
 def _value(name: str, value: Any) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import typing
 from collections.abc import Mapping
 from importlib.metadata import entry_points
@@ -12,6 +11,7 @@ from typing import Any
 
 from augment.errors import InputError, did_you_mean
 from augment.name_lists import read_list, split
+from augment.plain_data import parse_json
 
 
 class Registry:
@@ -363,20 +363,15 @@ def _read(value: Any, hint: Any) -> Any:
             return _mapping(value)
         if typing.get_origin(kind) in (tuple, list):
             numbers = value.startswith("[") and str not in typing.get_args(kind)
-            return json.loads(value) if numbers else read_list(value)
+            return parse_json(value, "The list") if numbers else read_list(value)
     return value
 
 
 def _mapping(value: str) -> Any:
-    """Parse a mapping that is written as JSON; any other text is returned to be refused as such."""
-    try:
-        return json.loads(value)
-    except json.JSONDecodeError as error:
-        if not value.lstrip().startswith("{"):
-            raise
-        raise InputError(
-            f"It is broken JSON: {error.msg.lower()} at character {error.pos + 1} of {value!r:.80}."
-        ) from None
+    """Parse a mapping that is written as JSON; any other text is a ValueError, to be refused as no mapping."""
+    if not value.lstrip().startswith("{"):
+        raise ValueError
+    return parse_json(value, f"The mapping {value!r:.80}")
 
 
 def _validated(value: Any, hint: Any) -> Any:

@@ -226,6 +226,7 @@ def upsample_file(
     overwrite: bool = False,
     output_encoding: str | None = None,
     strict: bool = False,
+    yes: bool = False,
     report: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Manifest:
@@ -281,7 +282,7 @@ def upsample_file(
     workers : int, default=1
         Processes that make candidates. Changes the speed, not the result. For text strategies only.
     resume : bool, default=False
-        Continue an interrupted run with the same arguments.
+        Continue an interrupted run with the same arguments. If it has finished, nothing is made or changed.
     overwrite : bool, default=False
         Replace an existing output, its report, and unfinished work.
     output_encoding : str, optional
@@ -289,6 +290,8 @@ def upsample_file(
         UTF-8.
     strict : bool, default=False
         Fail on empty texts, and on rows that could not be made.
+    yes : bool, default=False
+        Make more than 10,000,000 new rows.
     report : path-like, optional
         Write an HTML report about the new rows as well.
     progress : callable, optional
@@ -355,10 +358,10 @@ def upsample_file(
         for line in unasked(job):
             warnings.warn(line, stacklevel=5)
 
-    result = make_file(request, destination, workers=workers, strict=strict, progress=progress, log=warn)
+    result = make_file(request, destination, workers=workers, strict=strict, yes=yes, progress=progress, log=warn)
     if result.manifest.missing:
         warnings.warn(result.manifest.shortfall(), stacklevel=2)
-    if report is not None:
+    if report is not None and not (result.was_finished and os.path.exists(report)):
         report_on(destination, report, seed=request.seed, progress=progress)
     return result.manifest
 
@@ -385,7 +388,8 @@ def check_paths(destination: Destination, report: str | os.PathLike[str] | None)
     if report is not None:
         from augment.report.html import check_report
 
-        check_report(Path(report), overwrite=destination.overwrite)
+        if not (destination.may_be_finished and os.path.exists(report)):
+            check_report(Path(report), overwrite=destination.overwrite)
 
 
 def report_on(

@@ -16,8 +16,9 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from augment.errors import InputError, OutputError
-from augment.files import lock
+from augment.files import lock, opened
 from augment.identity import difference
+from augment.plain_data import parse_json
 from benchmarks.grid.cells import Cell, Place
 
 FILE = "results.jsonl"
@@ -208,7 +209,9 @@ def appending(folder: Path) -> Iterator[tuple[Results, Appender]]:
         raise OutputError(f"{file_in(folder)}: is packed; unpack it with `xz -d`, or give another folder as `out`.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = open(path, "a+b", buffering=0)  # noqa: SIM115 -- unbuffered: a full disk is an error at once
+        file = opened(path)  # unbuffered: a full disk is an error at once
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); give another folder as `out`.") from None
     with file:
@@ -288,7 +291,7 @@ def _parsed(path: Path, content: bytes) -> tuple[Results, int]:
     lines = content.splitlines(keepends=True)
     for number, line in enumerate(lines):
         try:
-            record = json.loads(line)
+            record = parse_json(line, str(path))
             if not isinstance(record, dict):
                 raise ValueError
         except ValueError:

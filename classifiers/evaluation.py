@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from augment.data.notes import NOT_USED, cut_texts, on_reading
 from augment.errors import InputError, counted, did_you_mean
 from augment.models.checkpoints import Checkpoint, load_classifier
 from augment.models.scorer import TextScorer
+from augment.plain_data import read_json
 from classifiers.data.splits import omitted
 from classifiers.metrics import Scores, confusion, reliability, scores
 from classifiers.saved_folder import RECORD, check_saved
@@ -129,8 +129,8 @@ def opened(
 
 def _recorded_length(folder: Path) -> int | None:
     """Return the length of a training whose model does not say it itself. Models of earlier versions do not."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # no such file, or of another program
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    with contextlib.suppress(ValueError, KeyError, TypeError):  # no such file, or of another program
+        record = read_json(folder / RECORD)
         return int(record["config"]["max_length"])
     return None
 

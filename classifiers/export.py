@@ -78,8 +78,9 @@ def export_onnx(model: str, output_dir: str | Path | None = None, *, overwrite: 
         max_tokens=str(longest),
         producer=f"counterpoise {__version__}",
     )
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with replacing(folder) as temporary:
-        temporary.mkdir(parents=True)
+        temporary.mkdir()
         program.save(temporary / GRAPH, external_data=weights > INLINE_BYTES)
         tokenizer.save(str(temporary / TOKENIZER))
         _check(temporary, expected, model)

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 
 from augment.errors import InputError
 from augment.files import check_exists
+from augment.plain_data import read_json
 from augment.settings import Settings, problems
 
 SCHEMA = 1
@@ -183,12 +184,7 @@ def read_map(path: str | os.PathLike[str] | None = None) -> PayMap:
     """
     file = PACKAGED if path is None else Path(path)
     check_exists(file)
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror}); check the file.") from None
-    except ValueError:
-        raise InputError(f"{file}: is not JSON. Write a map with `benchmarks map FOLDER -o {file}`.") from None
+    content = read_json(file, f"Write a map with `benchmarks map FOLDER -o {file}`.")
     if not isinstance(content, dict) or content.get("schema_number") != SCHEMA:
         raise InputError(
             f"{file}: is not a map of this version, whose 'schema_number' is {SCHEMA}. Write one with `benchmarks map"

@@ -120,7 +120,8 @@ from augment.errors import counted
     "Running",
     CONFIG,
     option("--dry-run", is_flag=True, help="Check everything, print the plan, and stop."),
-    option("--resume", is_flag=True, help="Continue an interrupted run of the same command."),
+    option("--resume", is_flag=True, help="Continue an interrupted run of the same command, if there is one."),
+    option("--yes", is_flag=True, help="Make more than 10,000,000 new rows."),
     option("--strict", is_flag=True, help="Fail on empty texts, and (exit 1) on rows that could not be made."),
     option("--workers", type=int, default=1, help="Processes; changes the speed, not the result."),
     option("--batch-size", type=int, help="Rows of a forward pass; changes memory, not the result."),
@@ -149,6 +150,7 @@ def upsample_command(
     output_encoding: str | None,
     resume: bool,
     strict: bool,
+    yes: bool,
     quiet: bool,
     **others: Any,
 ) -> None:
@@ -176,7 +178,7 @@ def upsample_command(
     if not getattr(request.strategy, "asks", False):  # what a service calls its model, it knows alone
         check_there(models=[others["model"], others["encoder"]])
     if dry_run or destination is None:
-        job = plan_file(request, destination, workers=workers, strict=strict)
+        job = plan_file(request, destination, workers=workers, strict=strict, yes=yes)
         if not quiet:
             _show_plan(job)
             if line := forecast(job, output):
@@ -192,17 +194,18 @@ def upsample_command(
             destination,
             workers=workers,
             strict=strict,
+            yes=yes,
             progress=advance,
             log=None if quiet else _say_notes,
             examples=0 if quiet else show,
         )
     if result.manifest.missing:
         click.echo(result.manifest.shortfall(), err=True)
-    if not quiet:
+    if not quiet and not result.was_finished:
         _show_result(result, destination.output, waited(context))
         if result.vectors is not None:
             _show_vectors(result, show)
-    if report is not None:
+    if report is not None and not (result.was_finished and report.exists()):
         with bar(quiet=quiet) as advance:
             report_on(destination, report, seed=request.seed, progress=advance)
         if not quiet:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from augment.errors import InputError, listed
+from augment.plain_data import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,9 +45,8 @@ def other_splits(source: str | Path, table: Dataset, split: str) -> tuple[str, .
 def splits_of_folder(source: str | Path) -> tuple[str, ...]:
     """Return the splits of a saved folder, in its order; empty for anything else."""
     if os.path.isdir(source):
-        with contextlib.suppress(OSError, ValueError, KeyError):  # a folder of one table has no such file
-            content = (Path(source) / "dataset_dict.json").read_text(encoding="utf-8")
-            return tuple(str(name) for name in json.loads(content)["splits"])
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # a folder of one table has no such file
+            return tuple(str(name) for name in read_json(Path(source) / "dataset_dict.json")["splits"])
     return ()
 
 

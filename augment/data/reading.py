@@ -9,13 +9,13 @@ held whole.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from augment import plain_data
 from augment.data import mapped_tables
 from augment.data.formats.csv_tables import check_duplicates, read_csv
 from augment.data.formats.dialect import Dialect, find_dialect
@@ -155,8 +155,7 @@ def _load_folder(path: Path, split: str) -> Dataset:
     splits = None
     try:
         if (path / "dataset_dict.json").exists():
-            content = (path / "dataset_dict.json").read_text(encoding="utf-8")
-            splits = [str(name) for name in json.loads(content)["splits"]]
+            splits = [str(name) for name in plain_data.read_json(path / "dataset_dict.json")["splits"]]
         if splits is None or split in splits:
             return _mapped_folder(path if splits is None else path / split)
     except Exception as error:  # noqa: BLE001 -- what a broken folder raises is not documented, and differs by file
@@ -177,7 +176,7 @@ def _mapped_folder(folder: Path) -> Dataset:
 
     if not (folder / "state.json").exists():
         return datasets.load_from_disk(str(folder))  # which says what is wrong
-    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    state = plain_data.read_json(folder / "state.json")
     if state.get("_indices_data_files"):  # of datasets before 2.0, which saved selections as such
         return datasets.load_from_disk(str(folder))
     tables = []

@@ -20,7 +20,7 @@ from augment.data.named_sources import unknown_format
 from augment.data.other_splits import splits_of_folder
 from augment.data.table_columns import BATCH, batches
 from augment.errors import FormatError, OutputError
-from augment.files import check_writable, flush_to_disk, replacing
+from augment.files import check_writable, replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -164,7 +164,6 @@ def write_batches(
                 _WRITERS[suffix](features, even, handle, dialect or default_dialect(suffix))
             except FormatError as error:  # of a writer, which knows the row but not the file
                 raise FormatError(f"{path}, {error}") from None
-            flush_to_disk(handle)
 
 
 def write_splits(splits: Mapping[str, tuple[Features, Iterable[pa.Table | pa.RecordBatch]]], path: Path) -> None:
@@ -278,9 +277,6 @@ def _save_folder(features: Features, tables: Iterable[pa.Table], folder: Path) -
             datasets.enable_progress_bars()
     (place,) = folder.glob("*.arrow")
     os.replace(data, place)
-    for file in folder.iterdir():
-        with open(file, "rb") as handle:
-            os.fsync(handle.fileno())
 
 
 _WRITERS: dict[str, Callable[[Features, Iterable[pa.Table], BinaryIO, Any], None]] = {

@@ -18,6 +18,11 @@ Amount: TypeAlias = int | str
 """The rows of a class: a total, ``"+500"`` for so many more, or ``"1.5x"`` for so many times its rows."""
 SamplingStrategy: TypeAlias = str | float | Mapping[Label, Amount] | Callable[[Counts], Mapping[Label, Amount]]
 
+MOST_ROWS = 2**31 - 1
+"""Rows that a class can have."""
+MANY_ROWS = 10_000_000
+"""New rows of a run above which it asks whether that is meant."""
+
 _ROWS = re.compile(r"[0-9]{1,12}")
 _MORE = re.compile(r"\+([0-9]{1,12})")
 _TIMES = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)x")
@@ -51,7 +56,8 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
     ------
     InputError
         For fewer than two classes, an unknown word, a share outside (0, 1], a share or a multiple that gives no row,
-        unknown classes, or amounts that are below the present count or are no amounts. All such classes are named.
+        unknown classes, or amounts that are below the present count, are no amounts or are above `MOST_ROWS`. All such
+        classes are named.
 
     References
     ----------
@@ -76,15 +82,48 @@ def rows_to_make(sampling_strategy: SamplingStrategy, counts: Counts) -> dict[La
     if callable(sampling_strategy):
         sampling_strategy = sampling_strategy(counts)
     if isinstance(sampling_strategy, Mapping):
-        return _from_amounts(sampling_strategy, counts)
-    if isinstance(sampling_strategy, str):
-        return _from_word(sampling_strategy, counts)
-    if isinstance(sampling_strategy, Real) and not isinstance(sampling_strategy, bool):
-        return _from_share(float(sampling_strategy), counts)
-    raise InputError(
-        "`sampling_strategy` must be a word, a share, a mapping of class to amount, or a callable."
-        f" Got {sampling_strategy!r}."
-    )
+        rows = _from_amounts(sampling_strategy, counts)
+    elif isinstance(sampling_strategy, str):
+        rows = _from_word(sampling_strategy, counts)
+    elif isinstance(sampling_strategy, Real) and not isinstance(sampling_strategy, bool):
+        rows = _from_share(float(sampling_strategy), counts)
+    else:
+        raise InputError(
+            "`sampling_strategy` must be a word, a share, a mapping of class to amount, or a callable."
+            f" Got {sampling_strategy!r:.80}."
+        )
+    if too_many := [label for label, more in rows.items() if counts[label] + more > MOST_ROWS]:
+        raise InputError(
+            f"The class{'es' * (len(too_many) > 1)} {listed(too_many)} would have more than {MOST_ROWS:,} rows, which"
+            " no run can make. Give a smaller amount."
+        )
+    return rows
+
+
+def check_many(budget: Mapping[Any, int], *, yes: bool) -> None:
+    """Ask whether a very large number of rows is meant.
+
+    Parameters
+    ----------
+    budget : mapping of label to int
+        From `rows_to_make`.
+    yes : bool
+        Whether that has been said.
+
+    Raises
+    ------
+    InputError
+        If more than `MANY_ROWS` rows are to be made, and that has not been said.
+
+    Examples
+    --------
+    >>> check_many({"neutral": 20_000_000}, yes=True)
+    """
+    rows = sum(budget.values())
+    if rows > MANY_ROWS and not yes:
+        raise InputError(
+            f"This run would make {rows:,} new rows, more than {MANY_ROWS:,}. Give `yes=True` if that is meant."
+        )
 
 
 def _from_word(word: str, counts: Counts) -> dict[Label, int]:

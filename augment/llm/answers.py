@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from augment.errors import InputError, OutputError
-from augment.files import check_exists
+from augment.files import check_exists, opened
 from augment.llm.requests import Answer, Request, canonical
+from augment.plain_data import parse_json
 
 FILTERED = {"content_filter", "content_policy_violation"}
 """Codes of errors by which a service says that it will not answer: an answer without a text."""
@@ -141,7 +142,7 @@ class KeptAnswers:
 
     def _take(self, path: Path, number: int, line: bytes) -> None:
         try:
-            record = json.loads(line)
+            record = parse_json(line, str(path))
             key, answer = _answered(record)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             raise InputError(
@@ -157,13 +158,12 @@ class KeptAnswers:
         assert self.file is not None
         try:
             _drop_cut_line(self.file)
-            handle = os.open(self.file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-            try:
+            with opened(self.file) as file:
                 left = memoryview(lines)
                 while left:
-                    left = left[os.write(handle, left) :]
-            finally:
-                os.close(handle)
+                    left = left[file.write(left) :]
+        except OutputError:
+            raise
         except OSError as error:
             raise OutputError(
                 f"{self.file}: cannot be written ({error.strerror}); free the disk or change its rights, and run again:"
@@ -282,7 +282,7 @@ def _drop_cut_line(path: Path) -> None:
 def _is_whole(line: bytes) -> bool:
     """Return whether a line holds a whole record."""
     try:
-        return isinstance(json.loads(line), dict)
+        return isinstance(parse_json(line, "the last line"), dict)
     except ValueError:
         return False
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 from augment.llm.answers import KeptAnswers
 from augment.llm.prompts import Prompt
 from augment.llm.requests import Answer, Engine, Request, request_of
+from augment.plain_data import parse_json
 
 MAX_TOKENS = 2048
 """The most tokens of an answer, including those that a model thinks with."""
@@ -107,7 +107,7 @@ class AskedClass:
         said = answer.text
         for found in reversed(_OBJECT.findall(answer.text)):
             with contextlib.suppress(ValueError):
-                said = str(json.loads(found).get("class", ""))
+                said = str(parse_json(found, "the answer").get("class", ""))
                 break
         return said if said in self.classes else names.get(_bare(said))
 

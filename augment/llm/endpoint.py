@@ -24,6 +24,7 @@ from augment.errors import CounterpoiseError, InputError, ModelError, did_you_me
 from augment.llm.addresses import KEY_VARIABLE, checked_address, is_loopback
 from augment.llm.answers import FILTERED
 from augment.llm.requests import Answer, Request
+from augment.plain_data import parse_json
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -342,8 +343,8 @@ class Endpoint:
         if not isinstance(reply, str):
             return None
         try:
-            names = [one["id"] for one in json.loads(reply)["data"]]
-        except (ValueError, KeyError, TypeError, RecursionError):
+            names = [one["id"] for one in parse_json(reply, "/models")["data"]]
+        except (ValueError, KeyError, TypeError):
             return None
         return sorted(name for name in names if isinstance(name, str))
 
@@ -415,8 +416,8 @@ def _arrivals(came: queue.SimpleQueue[tuple[Request, Answer] | None]) -> Iterato
 def _answer_of(reply: str) -> Answer | _Fault:
     """Read the body of a reply with status 200."""
     try:
-        data = json.loads(reply)
-    except (ValueError, RecursionError):
+        data = parse_json(reply, "the answer")
+    except ValueError:
         if reply.lstrip()[:1] in ("{", "["):
             return _Fault("its answer is broken JSON", passing=True)
         kind = "an HTML page" if "<html" in reply[:1000].lower() else f"{_in_one_line(reply)[:80]!r}"
@@ -453,8 +454,8 @@ def _fault_of(status: int, text: str, headers: Mapping[str, str]) -> _Fault:
         return _Fault(_in_one_line(headers.get("location", "another address")), status)
     said: Any = text
     code = ""
-    with contextlib.suppress(ValueError, RecursionError):
-        data = json.loads(text)
+    with contextlib.suppress(ValueError):
+        data = parse_json(text, "the answer")
         error = data.get("error", data) if isinstance(data, dict) else data
         if isinstance(error, dict):
             said = error.get("message") or error.get("detail") or text

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augment.errors import ModelError
-from augment.files import flush_to_disk, held, replacing, user_cache
+from augment.files import held, replacing, user_cache
 from augment.identity import digest, installed_versions
 from augment.models.checkpoints import Checkpoint
+from augment.plain_data import parse_json
 
 if TYPE_CHECKING:
     from augment.models.adaptation import Progress
@@ -144,7 +145,7 @@ def _record(path: Path) -> dict[str, Any] | None:
 
     try:
         with safe_open(path, framework="pt") as file:
-            record: dict[str, Any] = json.loads(file.metadata()["record"])
+            record: dict[str, Any] = parse_json(file.metadata()["record"], str(path))
             return record
     except (OSError, SafetensorError, TypeError, KeyError, ValueError):
         return None
@@ -163,5 +164,4 @@ def _write(checkpoint: Checkpoint, record: dict[str, Any], path: Path) -> dict[s
     content = save(tensors, {"record": json.dumps(record)})
     with replacing(path, mend=_MEND) as temporary, open(temporary, "xb") as file:
         file.write(content)
-        flush_to_disk(file)
     return record

@@ -59,6 +59,9 @@ def check_report(path: Path, *, overwrite: bool) -> None:
     page.check_libraries()
     if path.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{path}: a report is an HTML file; expected the suffix .html, got {path.suffix!r}.")
+    from augment.files import check_ordinary
+
+    check_ordinary(path)
     if os.path.isdir(path):  # os.path and not pathlib, whose questions raise on a name that is too long
         raise OutputError(f"{path}: is a folder; expected a file there. Choose another name for the report.")
     if os.path.exists(path) and not overwrite:
@@ -101,10 +104,13 @@ def write_report(
     CounterpoiseError
         See `check_report` and `augment.report.text_findings.appraise`.
     """
-    from augment.files import staged_text
+    from augment.files import readable_as, staged_text
 
     check_report(path, overwrite=overwrite)
-    with staged_text(render(appraise(output, sample=sample, seed=seed, model=model, progress=progress)), path):
+    with (
+        readable_as([output]),
+        staged_text(render(appraise(output, sample=sample, seed=seed, model=model, progress=progress)), path),
+    ):
         pass
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from augment.errors import CounterpoiseError, InputError
+from augment.plain_data import parse_json
 from augment.report import text_measures
 from augment.report.vector_findings import VectorFindings, appraise_vectors
 from augment.report.written_table import WrittenOutput, cells_of, read_manifest
@@ -285,7 +285,9 @@ def _agreement(table: WrittenOutput, new: Mapping[str, np.ndarray]) -> tuple[dic
     try:
         classes = guard.get("classes") or guard["identity"]["classes"]
         for name, rows in new.items():
-            cells = [json.loads(c) if isinstance(c, str) else c for c in table.cells("label_probs", rows)]
+            cells = [
+                parse_json(c, "label_probs") if isinstance(c, str) else c for c in table.cells("label_probs", rows)
+            ]
             place = classes.index(name)
             probabilities[name] = np.array([cell[place] for cell in cells if cell is not None], dtype=np.float64)
     except (KeyError, ValueError, TypeError, IndexError):

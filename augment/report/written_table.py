@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.errors import InputError, counted
+from augment.files import check_ordinary
+from augment.plain_data import read_json
 from augment.run.manifest import SCHEMA, manifest_path
 from augment.seeding import generator
 
@@ -41,15 +42,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not os.path.exists(path):
         raise InputError(f"{path}: no such file or folder; give what `augment upsample` has written.")
     place = manifest_path(path)
-    try:
-        manifest = json.loads(place.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"{path}: its manifest {place.name} cannot be read ({error.strerror}); expected an output of"
-            " `augment upsample` with its manifest beside it."
-        ) from None
-    except (ValueError, RecursionError):
-        manifest = None
+    check_ordinary(place, file=True)
+    manifest = read_json(place, "Expected an output of `augment upsample` with its manifest beside it.")
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA or not all(n in manifest for n in _NEEDED):
         raise InputError(f"{place}: is not a manifest of schema {SCHEMA}; run `augment upsample` again to get one.")
     return manifest

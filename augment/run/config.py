@@ -29,6 +29,7 @@ from augment.generation.singletons import Singletons
 from augment.guards.base import Guard
 from augment.guards.selection import NONE, asked_by_default, choice
 from augment.identity import difference, digest, installed_versions
+from augment.plain_data import read_json
 from augment.registry import GUARDS, STRATEGIES
 from augment.run.job import HeldOutTexts, check_strategy, run_settings
 from augment.run.manifest import SCHEMA, Manifest
@@ -287,17 +288,7 @@ def read(path: Path) -> RunConfig:
         If the file cannot be read or is not JSON, or has unknown keys or values of a wrong type, which are all named.
     """
     check_exists(path)
-    try:
-        record = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); `config` takes a JSON file.") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8; `config` takes the manifest of a run, a JSON file.") from None
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path}: is not JSON: line {error.lineno}, column {error.colno}: {error.msg}. `config` takes the manifest"
-            " of a run, or a file like it."
-        ) from None
+    record = read_json(path, "`config` takes the manifest of a run, or a file like it.")
     if not isinstance(record, dict):
         raise InputError(f'{path}: must hold one object, e.g. {{"seed": 1}}. Got {type(record).__name__}.')
     if record.get("schema") not in (None, SCHEMA):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from augment.data.formats.dialect import output_dialect
 from augment.data.formats.encodings import checked_encoding, to_write
@@ -18,8 +20,10 @@ from augment.data.other_splits import splits_of_folder
 from augment.data.reading import load_split
 from augment.data.writing import check_output, check_storable, write_batches, write_splits
 from augment.errors import FormatError, InputError, Interrupted, OutputError, ShortfallError, counted
-from augment.files import check_writable, clear_leftovers, staged_text
+from augment.files import check_ordinary, check_room, check_writable, clear_leftovers, readable_as, staged_text
+from augment.generation.budget import check_many
 from augment.generation.loop import Row
+from augment.identity import digest
 from augment.llm.asking import Unanswered
 from augment.run.config import RunRequest
 from augment.run.job import Job, check_workers, plan_job
@@ -38,6 +42,9 @@ if TYPE_CHECKING:
 
     from augment.data.corpus import Corpus
     from augment.run.vector_table import Vectors
+
+_log = logging.getLogger(__name__)
+_ADDED = 100  # bytes of a row in the columns that a run adds, about
 
 Progress = Callable[[int, int, str], None]
 """Called with the number just done, the total, and the word for the items in the plural.
@@ -63,7 +70,7 @@ class Destination:
     overwrite : bool, default=False
         Replace an existing output, its manifest, and unfinished work.
     resume : bool, default=False
-        Go on with the unfinished work of the same run, if there is any.
+        Go on with the unfinished work of the same run, if there is any. Leave its output alone if it has finished.
     encoding : str, optional
         The encoding of a text file. None for that of the input if both have the same format, or UTF-8.
     """
@@ -91,6 +98,12 @@ class Destination:
         """
         return self.overwrite or (self.resume and self.journal.exists())
 
+    @property
+    def may_be_finished(self) -> bool:
+        """Whether there is the output of a run that left nothing unfinished, and that is to be gone on with."""
+        there = os.path.exists(self.output) and os.path.exists(self.manifest)
+        return self.resume and there and not os.path.exists(self.journal)
+
     def check(self) -> None:
         """Check, before any work is done, that everything can be written.
 
@@ -101,13 +114,14 @@ class Destination:
         OutputError
             If something cannot be written, or exists already and may not be replaced.
         """
-        check_output(self.output, overwrite=self.replaces)
+        check_ordinary(self.journal, file=True)
+        check_output(self.output, overwrite=self.replaces or self.may_be_finished)
         if self.encoding is not None:
             checked_encoding(self.encoding)
             if self.output.suffix.lower() not in TEXT_FORMATS:
                 raise InputError(f"`output_encoding` is for text files, and {self.output} is none. Leave it out.")
-        check_writable(self.manifest)
-        if not self.replaces:
+        check_writable(self.manifest, file=True)
+        if not (self.replaces or self.may_be_finished):
             if self.manifest.exists():
                 raise OutputError(
                     f"{self.manifest} exists already; give `overwrite=True` to replace it, or another name."
@@ -125,6 +139,32 @@ class Destination:
         for source in sources:
             if self.output.exists() and os.path.exists(source) and self.output.samefile(source):
                 raise OutputError(f"{self.output}: is an input of this run and is not replaced; choose another output.")
+
+    def finished(self, run: str) -> Manifest | None:
+        """Return the manifest of a run that has finished; None if there is none, and one is to be made.
+
+        Parameters
+        ----------
+        run : str
+            The hash of all that determines the output.
+
+        Raises
+        ------
+        OutputError
+            If the output is that of another run, and may not be replaced.
+        """
+        if not self.may_be_finished:
+            return None
+        manifest = Manifest.read(self.manifest)
+        if manifest.run == run:
+            _log.info(f"{self.output}: this run has finished already. Nothing is made or changed.")
+            return manifest
+        if self.overwrite:
+            return None
+        raise OutputError(
+            f"{self.output}: is there already, made by another run: its input, options, models or versions were others."
+            " Give `overwrite=True` to replace it, or choose another output."
+        )
 
     def clear(self, *, replaces: bool) -> None:
         """Clear away what a killed run has left, and look again: another run may have written in the meantime.
@@ -192,12 +232,19 @@ class FileResult:
     job: Job
     examples: list[Row]
     """Some of the new rows of a text strategy, evenly spread."""
+    was_finished: bool = False
+    """Whether the output was there before, made by the same run, and was left alone."""
     vectors: Vectors | None = None
     """All vectors, for a vector strategy."""
 
 
 def plan_file(
-    request: RunRequest, destination: Destination | None = None, *, workers: int = 1, strict: bool = False
+    request: RunRequest,
+    destination: Destination | None = None,
+    *,
+    workers: int = 1,
+    strict: bool = False,
+    yes: bool = False,
 ) -> Job:
     """Read the files of a request and plan what to make, without opening a model.
 
@@ -211,6 +258,8 @@ def plan_file(
         As for `make_file`.
     strict : bool, default=False
         Refuse data with empty texts.
+    yes : bool, default=False
+        Make more than `augment.generation.budget.MANY_ROWS` rows.
 
     Returns
     -------
@@ -245,10 +294,20 @@ def plan_file(
         from augment.run.vector_table import check_columns  # imbalanced-learn, which text strategies do without
 
         check_columns(job, request.decode)
-    elif destination is not None:
-        originals = 0 if request.only_synthetic else len(job.corpus.table)
-        check_storable(job.corpus.table, destination.output, originals + sum(job.budget.values()))
+    check_many(job.budget, yes=yes)
+    if destination is not None and not destination.may_be_finished:
+        _check_fits(request, job, destination)
     return job
+
+
+def _check_fits(request: RunRequest, job: Job, destination: Destination) -> None:
+    """Check, before rows are made, that the format of the output holds the originals, and its disk all rows."""
+    table = job.corpus.table
+    new, originals = sum(job.budget.values()), 0 if request.only_synthetic else len(table)
+    if request.encoder is None:
+        check_storable(table, destination.output, originals + new)
+    size = table.data.nbytes
+    check_room(destination.output, size * bool(originals) + 2 * new * (size // len(table) + _ADDED))  # journal, output
 
 
 def make_file(
@@ -257,6 +316,7 @@ def make_file(
     *,
     workers: int = 1,
     strict: bool = False,
+    yes: bool = False,
     progress: Progress | None = None,
     log: Log | None = None,
     examples: int = 0,
@@ -275,6 +335,8 @@ def make_file(
         Processes that make candidates; for text strategies only. Changes the speed, not the result.
     strict : bool, default=False
         Refuse data with empty texts, and write nothing if rows are missing.
+    yes : bool, default=False
+        As for `plan_file`.
     progress : callable, optional
         See `Progress`.
     log : callable, optional
@@ -297,10 +359,11 @@ def make_file(
     """
     if destination.encoding is None and destination.output.suffix.lower() in TEXT_FORMATS:
         destination = replace(destination, encoding=request.output_encoding)
-    job = plan_file(request, destination, workers=workers, strict=strict)
-    if request.encoder is not None:
-        return _make_vectors(request, job, destination, progress, log)
-    return _make_texts(request, job, destination, workers, strict, progress, log, examples)
+    with readable_as([request.source, *(file.name for file in request.against)]):
+        job = plan_file(request, destination, workers=workers, strict=strict, yes=yes)
+        if request.encoder is not None:
+            return _make_vectors(request, job, destination, progress, log)
+        return _make_texts(request, job, destination, workers, strict, progress, log, examples)
 
 
 def _make_texts(
@@ -320,10 +383,14 @@ def _make_texts(
         guard.keep_beside(destination.output)
     run = Run(job, workers=workers, progress=progress)
     request.check_models(run.guards)
+    identity = run.identity()
+    whole = _hash(identity, request, destination)
+    if (finished := destination.finished(whole)) is not None:
+        return FileResult(manifest=finished, job=job, examples=[], was_finished=True)
     if log is not None:
         log(job)
     replaces = destination.replaces
-    with Journal(destination.journal, run.identity(), resume=destination.resume) as journal:
+    with Journal(destination.journal, identity, resume=destination.resume) as journal:
         destination.clear(replaces=replaces)
         try:
             result = run.make(
@@ -347,6 +414,7 @@ def _make_texts(
             splits = None
             if job.corpus.other_splits and not destination.output.suffix and not request.only_synthetic:
                 splits = _all_splits(job.corpus, features, batches)
+            result.manifest.run = whole
             destination.place(result.manifest, features, batches, job.corpus, splits)
         except FormatError as error:
             if not journal.chunks:
@@ -362,8 +430,9 @@ def _make_texts(
             raise Interrupted(
                 f"Interrupted: what is finished is kept in {journal.path}; repeat the run with `resume=True` to go on."
             ) from None
-        step = max(1, sum(result.manifest.made.values()) // max(1, examples))
-        shown = list(islice(result.rows, 0, max(0, examples) * step, step))
+        made = sum(result.manifest.made.values())
+        step = max(1, made // max(1, examples))
+        shown = list(islice(result.rows, 0, min(max(0, examples) * step, made), step))
         journal.remove()
     return FileResult(manifest=result.manifest, job=job, examples=shown)
 
@@ -382,6 +451,17 @@ def _all_splits(corpus: Corpus, features: Features, batches: Iterator[pa.RecordB
             )
         kept[name] = other_split(table, corpus, features)
     return kept
+
+
+def _hash(identity: Mapping[str, Any], request: RunRequest, destination: Destination) -> str:
+    """Return a hash of all that determines an output."""
+    shape = {
+        "only_synthetic": request.only_synthetic,
+        "keep_columns": request.keep_columns,
+        "decode": request.decode,
+        "encoding": destination.encoding,
+    }
+    return digest([json.dumps({**identity, **shape}, sort_keys=True, default=str)])
 
 
 def _missing(job: Job) -> str:
@@ -428,6 +508,9 @@ def _make_vectors(
 
     assert request.encoder is not None
     request.check_models(())
+    whole = _hash(vector_run.identity(job, request.encoder), request, destination)
+    if (finished := destination.finished(whole)) is not None:
+        return FileResult(manifest=finished, job=job, examples=[], was_finished=True)
     if log is not None:
         log(job)
     vectors = vector_run.make(
@@ -440,6 +523,7 @@ def _make_vectors(
     replaces = destination.replaces
     destination.discard_unfinished()
     destination.clear(replaces=replaces)
+    vectors.manifest.run = whole
     features, batches = vector_table.vector_batches(job, vectors, only_synthetic=request.only_synthetic)
     destination.place(vectors.manifest, features, batches, job.corpus)
     return FileResult(manifest=vectors.manifest, job=job, examples=[], vectors=vectors)
@@ -465,11 +549,6 @@ def _check_for_vectors(request: RunRequest, destination: Destination | None, wor
             f"{destination.output}: the strategy {name!r} makes vectors, which have no text and which"
             f" {destination.output.suffix} cannot hold. Give a .parquet file or a folder, with `decode='nearest'` to"
             " read the nearest real text beside each; or a strategy that makes texts, such as fillmask."
-        )
-    if destination is not None and destination.resume:
-        raise InputError(
-            f"`resume=True` is for strategies that make texts, and {name!r} makes vectors, which no interrupted run"
-            " keeps. Leave it out."
         )
     if workers > 1:
         raise InputError(f"`workers` is for strategies that make texts, and {name!r} makes vectors. Leave it out.")

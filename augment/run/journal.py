@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import InputError, OutputError
-from augment.files import lock
+from augment.files import lock, opened
 from augment.generation.loop import Outcome, Row
 from augment.identity import difference
+from augment.plain_data import parse_json
 
 SCHEMA = 2
 
@@ -74,10 +75,11 @@ class Journal:
         self.rows = 0
         self._held_elsewhere = False
         plain: dict[str, Any] = json.loads(json.dumps({"schema": SCHEMA, **identity}, default=str))
-        there = path.exists()
+        there = os.path.exists(path)
         try:
-            # Unbuffered: what a full disk refuses must not come up again when the file is closed.
-            self._file = open(path, "r+b" if there else "x+b", buffering=0)  # noqa: SIM115
+            self._file = opened(path)  # unbuffered: what a full disk refuses must not come up again when it is closed
+        except OutputError:
+            raise
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another output.") from None
         try:
@@ -214,5 +216,5 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     checksum, _, text = line[:-1].partition(b" ")
     if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
         return None
-    content: dict[str, Any] = json.loads(text.decode("utf-8", "surrogatepass"))
+    content: dict[str, Any] = parse_json(text.decode("utf-8", "surrogatepass"), "A line of the journal")
     return content

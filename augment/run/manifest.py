@@ -10,8 +10,11 @@ from typing import Any
 
 from augment import registry
 from augment.data.notes import other_splits
+from augment.errors import InputError
+from augment.files import check_ordinary
 from augment.guards.base import Guard
 from augment.identity import digest, installed_versions
+from augment.plain_data import as_expected, read_json
 from augment.run.job import Job
 from augment.text.base import TextStrategy
 
@@ -67,7 +70,34 @@ class Manifest:
     """How the output is spelled: encoding, row ends, delimiter, quoting. None if it is no text file."""
     cut_texts: int | None = None
     """Texts that are longer than the encoder reads, for a vector strategy."""
+    run: str | None = None
+    """A hash of all that determines the output, by which a run that has finished is known again."""
     versions: dict[str, str] = field(default_factory=lambda: installed_versions())
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read a manifest.
+
+        Parameters
+        ----------
+        path : Path
+
+        Returns
+        -------
+        Manifest
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, or is not the manifest of a run of this version.
+        """
+        check_ordinary(path, file=True)
+        mend = "Expected the manifest of a run of `augment upsample`."
+        record = read_json(path, mend)
+        with as_expected(str(path), mend):
+            if record.pop("schema") != SCHEMA:
+                raise InputError(f"{path}: is not a manifest of schema {SCHEMA}. {mend}")
+            return cls(**record)
 
     def shortfall(self) -> str:
         """Return one sentence on which rows are missing and why."""

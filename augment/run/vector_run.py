@@ -4,16 +4,47 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from augment import registry
+from augment._version import __version__
 from augment.errors import InputError
+from augment.identity import digest, installed_versions
 from augment.models.encoder import TextEncoder
 from augment.run.job import Job
 from augment.run.manifest import recorded
 from augment.run.vector_table import Decode, Vectors
 from augment.vectors.row_keys import row_keys
 from augment.vectors.upsampler import Resampled, nearest, resampled
+
+
+def identity(job: Job, encoder: TextEncoder) -> dict[str, Any]:
+    """Return everything that determines the vectors, as plain data.
+
+    Parameters
+    ----------
+    job : Job
+    encoder : TextEncoder
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "version": __version__,
+        "versions": installed_versions(),
+        "input": job.corpus.fingerprint,
+        "text_column": job.corpus.text_column,
+        "label_column": job.corpus.label_column,
+        "against": [{"name": file.name, "texts": digest(file.texts)} for file in job.held_out],
+        "strategy": {**registry.STRATEGIES.to_config(job.strategy), "identity": job.strategy.identity()},
+        "encoder": {**encoder.parameters(), "identity": encoder.identity()},
+        "budget": job.budget,
+        "copied": list(job.single_rows.copied),
+        "seed": job.seed,
+    }
 
 
 def make(

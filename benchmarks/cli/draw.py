@@ -90,18 +90,14 @@ def draw_command(
     """
     own = Path(name.removeprefix("csv:")) if name.startswith("csv:") and name != "csv:" else None
     check_there(paths=[Path(name) if name.endswith((".yaml", ".yml")) else own, data_dir])
-    import yaml
-
     from augment.cli.display import show_table
-    from augment.errors import InputError, counted
+    from augment.errors import counted
+    from augment.plain_data import parse_yaml
     from benchmarks.grid.draw_files import find_task, write_draw
 
     given = {}
     for key, value in values_of(parameters).items():
-        try:
-            given[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise InputError(f"--param {key}={value} is not YAML. Correct it.") from None
+        given[key] = parse_yaml(value, f"--param {key}={value:.60}")
     data = find_task(name, given, task, data_dir, layout_of(**columns))
     write_draw(data, seed, output, pool, overwrite=overwrite)
     if quiet:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from augment.errors import InputError, did_you_mean
+from augment.plain_data import read_yaml
 from augment.registry import STRATEGIES
 from augment.settings import Settings, problems
 from benchmarks.grid.kept_answers import Recipe
@@ -200,12 +200,7 @@ def load_mapping(path: Path) -> dict[str, Any]:
     InputError
         If it cannot be read, or holds something else.
     """
-    try:
-        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())}). Correct it.") from None
+    mapping = read_yaml(path)
     if not isinstance(mapping, dict):
         raise InputError(f"{path}: must hold keys and values. Got {type(mapping).__name__}.")
     for key in mapping:

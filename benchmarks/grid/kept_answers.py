@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
+from augment.plain_data import read_yaml
 from augment.settings import Settings
 
 FOLDER = Path(__file__).parents[1] / "answers"
@@ -45,7 +44,7 @@ def template(recipe: Recipe) -> Path:
 @cache
 def kept_draws() -> dict[str, KeptDraw]:
     """Return the draws with answers, by the fingerprint of their training rows."""
-    entries: dict[str, Any] = yaml.safe_load((FOLDER / "draws.yaml").read_text(encoding="utf-8"))
+    entries: dict[str, Any] = read_yaml(FOLDER / "draws.yaml")
     return {fingerprint: KeptDraw(**entry) for fingerprint, entry in entries.items()}
 
 

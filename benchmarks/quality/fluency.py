@@ -16,6 +16,7 @@ from augment.errors import InputError
 from augment.files import staged_text
 from augment.guards.selection import choice
 from augment.models.checkpoints import folder_hash
+from augment.plain_data import read_json
 from augment.registry import STRATEGIES
 from benchmarks.quality.compared_rows import CONTROLS, ClassOfFile, NamedStrategy, Pair, halves, made_pairs
 from benchmarks.quality.distance import distance, equally_changed
@@ -140,9 +141,9 @@ class FluencyResults:
         if path is None or not path.exists():
             return
         try:
-            self.records = json.loads(path.read_text(encoding="utf-8"))
+            self.records = read_json(path)
             sound = all(record["key"] and all(name in record for name in KEYS) for record in self.records)
-        except (OSError, ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError):
             sound = False
         if not sound:
             raise InputError(f"{path}: does not hold results of `benchmarks fluency`. Give another file.")

@@ -13,6 +13,7 @@ import numpy as np
 from augment.errors import InputError
 from augment.files import replacing
 from augment.generation.budget import rows_to_make
+from augment.plain_data import read_json
 from augment.registry import STRATEGIES
 from augment.seeding import generator
 from benchmarks.grid.cells import Cell, real_rows, wanted_rows
@@ -56,7 +57,7 @@ def added_rows(cell: Cell, data: TaskData, shared: Path) -> AddedRows:
         return AddedRows()
     file = shared / "added" / f"{cell.rows_key}.json"
     if file.is_file():
-        texts, labels, report = json.loads(file.read_text(encoding="utf-8"))
+        texts, labels, report = read_json(file)
         return AddedRows(LabelledRows(tuple(texts), tuple(labels)), report)
     added = _made(cell, data, shared / "vectors")
     file.parent.mkdir(parents=True, exist_ok=True)

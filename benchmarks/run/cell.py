@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from augment.generation.budget import rows_to_make
+from augment.plain_data import read_json
 from benchmarks.grid.cells import Cell
 from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.tasks import TaskData
@@ -190,7 +190,7 @@ def _head_on_shared_encoder(cell: Cell, data: TaskData, train: LabelledRows, sha
             vectors = torch.from_numpy(features(list(rows.texts))).to(result.checkpoint.device)
             probabilities[name] = result.model.classify(vectors).float().softmax(dim=1).cpu().numpy()
     outcome = outcome_of(result, probabilities, dict(result.rows))
-    tuned = json.loads((folder / RECORD).read_text(encoding="utf-8"))["encoder"]
+    tuned = read_json(folder / RECORD)["encoder"]
     return outcome._replace(model=outcome.model | {"model": tuned["model"], "revision": tuned["revision"]})
 
 

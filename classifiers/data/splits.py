@@ -18,6 +18,7 @@ from augment.generation.candidates import Candidate
 from augment.guards.base import Originals
 from augment.guards.held_out import HeldOut
 from augment.guards.near_duplicate import NearDuplicate
+from augment.plain_data import parse_json
 
 SOFT_LABELS = "label_probs"
 """The column with the probabilities of a teacher. The guard `agreement` writes it."""
@@ -209,7 +210,7 @@ def _soft_labels(corpus: Corpus, classes: Sequence[str]) -> np.ndarray:
         if value in (None, ""):
             continue
         try:
-            row = np.asarray(json.loads(value) if isinstance(value, str) else value, dtype=np.float32)
+            row = np.asarray(parse_json(value, SOFT_LABELS) if isinstance(value, str) else value, dtype=np.float32)
             fits = row.shape == (len(classes),) and (row >= 0).all() and abs(row.sum() - 1) < 1e-3
         except (TypeError, ValueError):
             fits = False

@@ -13,6 +13,7 @@ import numpy as np
 
 from augment.errors import InputError, TrainingError
 from augment.files import replacing
+from augment.plain_data import read_json
 from augment.processes import Processes
 from classifiers.data.splits import Split
 from classifiers.data.synthesis import Synthesis, SyntheticSet
@@ -130,7 +131,7 @@ class Sets:
         path = self._path(number)
         if path is None or not path.exists():
             return None
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
         soft = record["soft_labels"]
         rows = Split(
             record["texts"],

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from augment.errors import InputError, OutputError
-from augment.files import replacing
+from augment.files import opened, replacing
+from augment.plain_data import parse_json
 from classifiers import metrics
 from classifiers.metrics import Scores
 
@@ -136,10 +137,11 @@ class History:
         self.log(sentence(record))
         if self.path is not None and self.writes:
             try:
-                with self.path.open("a", encoding="utf-8") as file:
-                    file.write(line(record))
-                    file.flush()
+                with opened(self.path) as file:
+                    file.write(line(record).encode())
                     os.fsync(file.fileno())
+            except OutputError:
+                raise
             except OSError as error:
                 raise OutputError(f"{self.path}: cannot be written ({error.strerror}); free the disk.") from error
 
@@ -201,7 +203,7 @@ def read(path: Path) -> list[Record]:
     records = []
     for number, line in enumerate(lines):
         try:
-            record = json.loads(line)
+            record = parse_json(line, str(path))
             if not {"phase", "step"} <= set(record):
                 raise ValueError
             records.append(record)

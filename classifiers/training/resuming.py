@@ -16,6 +16,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from augment.errors import OutputError
 from augment.files import replacing
 from augment.identity import difference
+from augment.plain_data import read_json
 
 IDENTITY = "asked.json"
 """The file, in the folder of unfinished work, with all that determines the weights."""
@@ -37,8 +38,8 @@ def refuse_another(work: Path, identity: dict[str, Any]) -> None:
         If the identities differ. The message names the difference.
     """
     try:
-        recorded = json.loads((work / IDENTITY).read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # stopped before it was written
+        recorded = read_json(work / IDENTITY)
+    except ValueError:  # stopped before it was written
         return
     if differs := difference(recorded, json.loads(json.dumps(identity))):
         raise OutputError(

@@ -26,6 +26,7 @@ from transformers.trainer_utils import EvalLoopOutput
 from augment.errors import TrainingError
 from augment.files import replacing
 from augment.models.checkpoints import Checkpoint
+from augment.plain_data import read_json
 from classifiers.config import TrainConfig
 from classifiers.data.batching import TrainingRows
 from classifiers.data.feed import Feed, Finish
@@ -272,7 +273,7 @@ def fit(
     if setting.resume and (folder / DONE / "best_step.json").exists():
         model.load_state_dict(load_file(folder / DONE / "model.safetensors"), strict=False)
         setting.history.go_back_to(phase, sys.maxsize)
-        best_step: int | None = json.loads((folder / DONE / "best_step.json").read_text(encoding="utf-8"))
+        best_step: int | None = read_json(folder / DONE / "best_step.json")
         return best_step
     resume_from = last_checkpoint(folder) if setting.resume else None
     setting.history.go_back_to(phase, 0 if resume_from is None else int(resume_from.rpartition("-")[2]))

@@ -265,6 +265,7 @@ HANDLED = {
     "output_encoding",
     "resume",
     "strict",
+    "yes",
     "quiet",
 }
 """Those that the command looks at itself; the pairs below and the tests of the command have their effects."""
@@ -313,7 +314,6 @@ PAIRS = [
     ("upsample sample --dry-run --strategy smote --max-per-source 2", "for texts"),
     ("upsample sample --dry-run --strategy smote --workers 2", "--workers is for strategies that make texts"),
     ("upsample sample --dry-run --strategy smote --model mini", "has no --model"),
-    ("upsample sample -o out.parquet --strategy smote --resume", "--resume is for strategies that make texts"),
     ("upsample sample --dry-run --strategy smote --keep-columns all", "a new vector lies between two rows"),
     ("upsample in.csv --dry-run --strategy random --keep-columns id", "has no column 'id' to keep"),
     ("upsample in.csv --dry-run --strategy random --keep-columns text", "writes the column 'text' itself"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import warnings
 from pathlib import Path
 
@@ -101,6 +102,73 @@ def test_what_an_interrupted_run_left_is_gone_on_with(source, tmp_path):
     upsample_file(source, output, **arguments, resume=True)
     assert output.read_bytes() == whole.read_bytes()
     assert not Destination(output).journal.exists()
+
+
+def test_a_finished_run_is_gone_on_with_by_leaving_it_alone(source, tmp_path, bert, caplog):
+    arguments = {"strategy": "random", "seed": 0, "report": tmp_path / "out.html"}
+    vectors = {"strategy": Smote(k_neighbors=2), "encoder": str(bert)}
+    caplog.set_level("INFO", "augment")
+    for name, how in (("out.csv", arguments), ("out.parquet", vectors)):
+        upsample_file(source, tmp_path / name, **how, resume=True)  # nothing to go on with: from the beginning
+        before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.iterdir()}
+        again = upsample_file(source, tmp_path / name, **how, resume=True, progress=lambda *call: None)
+        assert again.made == {"neutral": 5}
+        assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.iterdir()} == before
+        assert f"{name}: this run has finished already." in caplog.messages[-1]
+        for other in ({"seed": 1}, {"only_synthetic": True}, {"output_encoding": "utf-16"}):
+            if "output_encoding" in other and name == "out.parquet":
+                continue
+            with pytest.raises(OutputError, match="is there already, made by another run"):
+                upsample_file(source, tmp_path / name, **{**how, **other}, resume=True)
+        assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.iterdir()} == before
+    (tmp_path / "out.html").unlink()  # killed before it was written
+    upsample_file(source, tmp_path / "out.csv", **arguments, resume=True)
+    assert (tmp_path / "out.html").exists()
+
+
+def test_what_is_made_of_a_secret_file_is_secret(source, tmp_path):
+    os.chmod(source, 0o600)
+    modes = set()
+
+    def look(*call):
+        modes.update(path.stat().st_mode & 0o077 for path in tmp_path.iterdir() if path.name != "rows")
+
+    upsample_file(source, tmp_path / "out.csv", strategy="random", report=tmp_path / "out.html", progress=look)
+    look()
+    assert len(list(tmp_path.iterdir())) >= 4
+    assert modes == {0}
+    os.chmod(tmp_path / "out.csv", 0o640)
+    upsample_file(source, tmp_path / "out.csv", strategy="random", overwrite=True)
+    assert (tmp_path / "out.csv").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.manifest.json", "out.csv.journal", "out.html"])
+def test_what_is_no_file_is_in_the_way_before_anything_is_done(source, tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(OutputError, match=f"{name}: is a device, a pipe or a socket"):
+        upsample_file(source, tmp_path / "out.csv", strategy="random", overwrite=True, report=tmp_path / "out.html")
+    assert {path.name for path in tmp_path.iterdir()} == {source.name, name}
+
+
+def test_a_folder_in_the_place_of_the_manifest_is_told_before_anything_is_done(source, tmp_path):
+    (tmp_path / "out.csv.manifest.json").mkdir()
+    with pytest.raises(OutputError, match="is a folder; expected a file there"):
+        upsample_file(source, tmp_path / "out.csv", strategy="random", overwrite=True)
+    assert {path.name for path in tmp_path.iterdir()} == {source.name, "out.csv.manifest.json"}
+
+
+def test_impossible_sizes_are_refused_and_very_large_ones_are_asked_about(source, tmp_path, monkeypatch):
+    def make(total, **options):
+        upsample_file(source, tmp_path / "out.csv", strategy="random", sampling_strategy={"neutral": total}, **options)
+
+    with pytest.raises(InputError, match="would have more than 2,147,483,647 rows"):
+        make(10**20, yes=True)
+    with pytest.raises(InputError, match=r"would make 19,999,998 new rows, more than 10,000,000\. Give `yes=True`"):
+        make(20_000_002)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10**6}))
+    with pytest.raises(OutputError, match=r"out\.csv: would need about \d[\d,.]* GB .* has 0\.0 GB free"):
+        make(20_000_002, yes=True)
+    assert {path.name for path in tmp_path.iterdir()} == {source.name}
 
 
 def test_progress_is_told_from_nothing_to_all(source, tmp_path):

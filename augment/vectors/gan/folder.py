@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from augment.errors import ModelError
+from augment.plain_data import read_json
 from augment.vectors.base import VectorRows
 
 CONFIG = "config.json"
@@ -89,7 +90,7 @@ def read(folder: str | Path, networks: Mapping[str, Any], owner: str) -> Learnt:
 
     place = Path(folder)
     try:
-        config = json.loads((place / CONFIG).read_text(encoding="utf-8"))
+        config = read_json(place / CONFIG)
         tensors = load_file(place / TENSORS)
         labels = np.array(config["labels"])
         rows = VectorRows(tensors["rows"], tensors["codes"], labels, tensors["numbers"], config["on_sphere"])

@@ -255,7 +255,7 @@ def test_an_output_without_a_name_of_its_own_is_refused(no_model):
 
 @pytest.mark.parametrize("output", ["in.csv", "link.csv", "held.csv"])
 def test_what_is_read_is_not_replaced(no_model, output):
-    Path("link.csv").symlink_to("in.csv")
+    Path("link.csv").hardlink_to("in.csv")
     table("held.csv", ROWS[:3])
     refused(
         f"upsample in.csv -o {output} --against held.csv --overwrite --only-synthetic",

@@ -372,21 +372,6 @@ def test_a_nul_is_found_before_rows_are_made(tmp_path: Path, monkeypatch) -> Non
     check_storable(table.select(range(3)), tmp_path / "t.tsv", 4)
 
 
-def test_what_a_link_names_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    for name, old in (("folder", None), ("t.csv", "old")):
-        real, link = tmp_path / "real" / name, tmp_path / name
-        real.mkdir() if old is None else real.write_text(old)
-        if old is None:
-            write(labelled(["before"]), real)
-        link.symlink_to(real)
-        write(labelled(["after"]), link)
-        assert link.is_symlink()
-        assert read(real).texts[:] == ["after"]
-    assert {path.name for path in tmp_path.iterdir()} == {"real", "folder", "t.csv"}
-    assert {path.name for path in (tmp_path / "real").iterdir()} == {"folder", "t.csv"}
-
-
 def test_a_name_that_is_no_text_is_written_with_escapes(tmp_path: Path) -> None:
     with staged_text('{"name": "caf\udce9.csv"}', tmp_path / "m.json"):
         pass

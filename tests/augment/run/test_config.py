@@ -388,7 +388,7 @@ def test_a_file_that_does_not_fit_is_refused_in_one_line(content, says):
         (b'{"seed": 1,}', "run.json: is not JSON: line 1, column 1"),
         (b"", "run.json: is not JSON: line 1, column 1"),
         (b"[1]", 'run.json: must hold one object, e.g. {"seed": 1}. Got list.'),
-        (b'{"seed": "\xe9"}', "run.json: is not UTF-8"),
+        (b'{"seed": "\xe9"}', "run.json: is not JSON in UTF-8"),
         (None, "run.jsn: no such file or folder; check the path. Did you mean 'run.json'?"),
     ],
 )
