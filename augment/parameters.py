@@ -7,7 +7,6 @@ are checked by pydantic; see `augment.settings`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 from sklearn.utils._param_validation import HasMethods, Hidden, Interval, Options, StrOptions, make_constraint
 
 from augment.errors import InputError, did_you_mean
+from augment.protection import TimedPattern
 
 SENTENCE = "`{name}` of {owner} must be {expected}. Got {value}."
 """The sentence of a fault."""
@@ -125,8 +125,8 @@ class Patterns(TextTuple):
         """Return, after a space, which of them is not a regular expression and why; an empty string if all are."""
         for pattern in val if super().is_satisfied_by(val) else ():
             try:
-                re.compile(pattern)
-            except re.error as error:
+                TimedPattern(pattern)
+            except ValueError as error:
                 return f" {pattern!r} is not one: {error}."
         return ""
 

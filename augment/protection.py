@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import accumulate
+from typing import TypeAlias
 
 from augment import word_lists
+from augment.errors import InputError
 from augment.words import APOSTROPHE, APOSTROPHES, Span, word_spans
 from augment.writing_systems import MARKS, SPACELESS, is_spaceless
 
@@ -70,6 +73,11 @@ _BEFORE_NT = (
 # fmt: on
 _POSSESSIVE = re.compile(rf"\s?{APOSTROPHE}s\b", re.IGNORECASE)
 _LAST_WORD = re.compile(r"[^\W_]+$")
+_COUNTS = re.compile(r"\{(?:\d*,)?(\d+),?\}")
+SECONDS = 2
+"""How long a regular expression of a user may look at one text."""
+MOST_REPEATS = 10_000
+"""The largest product of the counts of a regular expression, as in ``(a{100}){100}``."""
 _LONGEST = 24
 """Letters of the longest word that is looked for before an apostrophe."""
 
@@ -132,9 +140,62 @@ def negations_of(language: str = "en") -> tuple[str, ...]:
     return tuple(patterns)
 
 
+class TimedPattern:
+    r"""A regular expression of a user, which may look at a text for `SECONDS`; case is ignored.
+
+    Parameters
+    ----------
+    pattern : str
+        In the language of the library `regex`, which has that of Python.
+
+    Raises
+    ------
+    ValueError
+        If it is not a regular expression, or its counts multiply to more than `MOST_REPEATS`.
+
+    Examples
+    --------
+    >>> [match.span() for match in TimedPattern(r"no\\.? [0-9]+").finditer("No. 5 or no 6")]
+    [(0, 5), (9, 13)]
+    """
+
+    def __init__(self, pattern: str) -> None:
+        import regex
+
+        repeats = math.prod(max(1, int(count[-10:])) for count in _COUNTS.findall(pattern))
+        if repeats > MOST_REPEATS:  # such a pattern would be written out so many times
+            raise ValueError(f"its counts multiply to more than {MOST_REPEATS:,}")
+        self.pattern = pattern
+        try:
+            self._compiled = regex.compile(pattern, regex.IGNORECASE)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+        except regex.error as error:
+            raise ValueError(str(error)) from None
+
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """Find the matches in a text.
+
+        Raises
+        ------
+        InputError
+            If that takes too long.
+        """
+        try:
+            yield from self._compiled.finditer(text, timeout=SECONDS)
+        except (TimeoutError, MemoryError):
+            raise InputError(
+                f"The regular expression {self.pattern!r:.80} has not come to an end in {SECONDS} s on the text"
+                f" {text!r:.60}. Write one without a repeat within a repeat, such as (a+)+."
+            ) from None
+
+
+Pattern: TypeAlias = re.Pattern[str] | TimedPattern
+
+
 def protection(
     phrases: Iterable[str] = (), patterns: Iterable[str] = (), *, negations: bool = True, language: str = "en"
-) -> list[re.Pattern[str]]:
+) -> list[Pattern]:
     """Compile patterns of what may never be replaced; case is ignored.
 
     Parameters
@@ -150,19 +211,19 @@ def protection(
 
     Returns
     -------
-    list of re.Pattern
+    list of re.Pattern or TimedPattern
         One for each phrase or pattern: a single alternation would miss overlapping matches.
 
     Raises
     ------
-    re.error
+    ValueError
         If a pattern is not a regular expression.
     """
     parts = [*(negations_of(language) if negations else ()), *([_ELISIONS[language]] if language in _ELISIONS else ())]
     parts += [
         r"(?<!\w)" + r"\s+".join(map(re.escape, phrase.split())) + r"(?!\w)" for phrase in phrases if phrase.strip()
     ]
-    return [re.compile(part, re.IGNORECASE) for part in (*parts, *patterns)]
+    return [*(re.compile(part, re.IGNORECASE) for part in parts), *map(TimedPattern, patterns)]
 
 
 def is_ordinary(word: str) -> bool:
@@ -225,7 +286,7 @@ def is_possessive(text: str, word: Span) -> bool:
 
 def replaceable(
     text: str,
-    protected: Iterable[re.Pattern[str]],
+    protected: Iterable[Pattern],
     spans: Sequence[Span] | None = None,
     *,
     segmented: bool = False,
@@ -239,7 +300,7 @@ def replaceable(
     ----------
     text : str
         Any text.
-    protected : iterable of re.Pattern
+    protected : iterable of re.Pattern or TimedPattern
         From `protection`.
     spans : sequence of Span, optional
         The text's words, if they are known already.

@@ -13,9 +13,14 @@ from augment.seed_names import with_seed
 
 
 class Settings(BaseModel):
-    """Base of settings: values are not converted, unknown keys are errors, and instances cannot be changed."""
+    """Base of settings: values are not converted, unknown keys are errors, and instances cannot be changed.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    Numbers are finite.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Configuration(Settings):

@@ -84,7 +84,7 @@ def requests_command(
     if others["source"] is None and config is None:
         raise click.UsageError("Give INPUT (a file, a saved folder, a hub id, `sample`), or a --config that names it.")
     check_there([others["source"]], beside=others["against"], paths=[config])
-    from augment.files import replacing
+    from augment.files import readable_as, replacing
     from augment.llm.answers import batch_line
     from augment.run.config import settle
     from augment.run.file_run import plan_file, rejected_answers
@@ -104,7 +104,11 @@ def requests_command(
         if not quiet:
             click.echo("Nothing is missing: every request of this run has an answer.")
         return
-    with replacing(output) as temporary, temporary.open("x", encoding="utf-8", newline="\n") as file:
+    with (
+        readable_as([request.source]),
+        replacing(output) as temporary,
+        temporary.open("x", encoding="utf-8", newline="\n") as file,
+    ):
         file.writelines(f"{batch_line(one)}\n" for one in requests)
     if quiet:
         return

@@ -136,7 +136,7 @@ def _find(table: Dataset, name: str, requested: str | None, role: _Role, mend: s
     columns = table.column_names
     if requested is not None and requested not in columns:
         raise MissingColumn(
-            f"{name}: has no {role.name} column {requested!r}; the columns are {', '.join(map(repr, columns))}: "
+            f"{name}: has no {role.name} column {requested!r}; the columns are {listed(columns, 20)}: "
             f"{mend}.{did_you_mean(requested, columns)}"
         )
     exact = [column for column in role.exact if column in columns]
@@ -159,7 +159,7 @@ def _only_usual(table: Dataset, name: str, role: _Role, mend: str) -> str:
         raise InputError(f"{name}: the {role.what} may stand in {listed(usual)}; {mend}.")
     raise MissingColumn(
         f"{name}: has no {role.name} column under a known name ({', '.join(role.exact)} and others like them); "
-        f"the columns are {', '.join(map(repr, table.column_names))}: {mend}."
+        f"the columns are {listed(table.column_names, 20)}: {mend}."
     )
 
 

@@ -28,7 +28,7 @@ from augment.data.mapped_tables import release, spooled
 from augment.data.other_splits import other_splits
 from augment.data.reading import from_arrow, load, load_spelled
 from augment.data.several_labels import LOOKED_AT, check_columns, check_labels
-from augment.data.table_columns import BATCH, batches, encoded, selected, table_column, with_column
+from augment.data.table_columns import BATCH, batches, check_sound, encoded, selected, table_column, with_column
 from augment.data.text_pairs import pair_of
 from augment.errors import InputError
 
@@ -128,7 +128,7 @@ class Corpus:
         labels: list[str | int] = table_column(self.table, self.label_column).to_pylist()
         return labels
 
-    @property
+    @cached_property
     def label_names(self) -> dict[str | int, str]:
         """The name of every label that occurs, in sorted order of the labels."""
         name_of = label_namer(self.table, self.label_column)
@@ -304,7 +304,9 @@ def texts_of(table: Dataset, name: str, text_column: str | None = None, *, usual
     """
     if text_column is None and usual in table.column_names:
         text_column = usual
-    return Texts(table, find_text(table, name, text_column, mend))
+    text_column = find_text(table, name, text_column, mend)
+    check_sound(table.select_columns([text_column]), name)
+    return Texts(table, text_column)
 
 
 def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
@@ -339,6 +341,7 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
     """
     if len(table) == 0:
         raise InputError(f"{name}: the table has no rows; expected at least one.")
+    check_sound(table, name)
     if layout.text_column is None or layout.text_column not in table.column_names:
         _refuse_pair(table, name, layout.text_column)
     if not layout.single_label:
@@ -449,6 +452,11 @@ def _parsed(cells: pa.ChunkedArray, dtype: str, name: str, column: str) -> pa.Ch
                     f"{name}, row {row}: column {column!r} expected {expected}, got {cell!r}; rename or correct it."
                 ) from None
             row += 1
-        chunks.append(pa.array(values, pa.type_for_alias(dtype)))
+        try:
+            chunks.append(pa.array(values, pa.type_for_alias(dtype)))
+        except OverflowError:
+            raise InputError(
+                f"{name}: column {column!r} holds numbers of more than 64 bits; rename or correct it."
+            ) from None
         release()
     return pa.chunked_array(chunks, pa.type_for_alias(dtype))

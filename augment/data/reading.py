@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augment import plain_data
 from augment.data import mapped_tables
-from augment.data.formats.csv_tables import check_duplicates, read_csv
+from augment.data.formats.csv_tables import check_names, read_csv
 from augment.data.formats.dialect import Dialect, find_dialect
 from augment.data.formats.encodings import UTF_8, not_decodable
 from augment.data.formats.excel_tables import read_excel
@@ -129,7 +129,7 @@ def from_arrow(table: pa.Table, name: str) -> Dataset:
     import datasets
     from datasets.fingerprint import generate_random_fingerprint
 
-    check_duplicates(table.column_names, name)
+    check_names(table.column_names, name)
     try:
         return datasets.Dataset(
             datasets.table.InMemoryTable(_decoded(table)), fingerprint=generate_random_fingerprint()

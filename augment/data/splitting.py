@@ -17,7 +17,7 @@ from augment.data.notes import NOT_USED, on_rows, on_splits
 from augment.data.table_columns import batches, selected
 from augment.data.writing import check_name, write_batches
 from augment.errors import InputError, OutputError, counted
-from augment.files import check_writable, replacing
+from augment.files import check_writable, readable_as, replacing
 from augment.seed_names import one_seed
 from augment.seeding import generator
 from augment.words import folded
@@ -213,7 +213,7 @@ def split_file(
     classes = corpus.classes
     labels = [classes[code] for code in corpus.codes[usable]]
     parts = {part: usable[rows] for part, rows in split_rows(texts, labels, source, shares=named, seed=seed).items()}
-    with replacing(path) as temporary:
+    with readable_as([source]), replacing(path) as temporary:
         temporary.mkdir()
         for part, rows in parts.items():
             table = selected(corpus.table, rows)

@@ -9,6 +9,7 @@ import numpy as np
 
 from augment.data.mapped_tables import release, spooled
 from augment.data.reading import from_arrow
+from augment.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +22,7 @@ BATCH = 10_000
 
 def table_column(table: Dataset, name: str) -> pa.ChunkedArray:
     """Return one column as it is stored."""
-    return table.with_format("arrow").select_columns([name])[:].column(name)
+    return table.select_columns([name]).with_format("arrow")[:].column(name)
 
 
 def encoded(column: pa.ChunkedArray) -> tuple[list[Any], np.ndarray]:
@@ -43,6 +44,41 @@ def encoded(column: pa.ChunkedArray) -> tuple[list[Any], np.ndarray]:
     return values.to_pylist(), codes
 
 
+def check_sound(table: Dataset, name: str) -> None:
+    """Refuse a table with texts that are not UTF-8, or that is damaged otherwise.
+
+    Parameters
+    ----------
+    table : Dataset
+    name : str
+        The table's name in messages.
+
+    Raises
+    ------
+    InputError
+        Naming the first row.
+    """
+    import pyarrow as pa
+
+    start = 0
+    for part in batches(table):
+        try:
+            part.validate(full=True)
+        except pa.ArrowInvalid as error:
+            for column in part.column_names:
+                for row in range(len(part)):
+                    try:
+                        part[column][row].as_py()
+                    except UnicodeDecodeError:
+                        raise InputError(
+                            f"{name}, row {start + row}: column {column!r} holds bytes that are not UTF-8; write it"
+                            " again as text, or remove the column."
+                        ) from None
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{name}: is damaged ({reason}); write or download it again.") from None
+        start += len(part)
+
+
 def selected(table: Dataset, rows: np.ndarray) -> Dataset:
     """Return some rows of a table, in order, as a table of their own."""
     parts = iter(batches(table))
@@ -62,7 +98,7 @@ def taken(table: Dataset, names: Sequence[str], rows: np.ndarray) -> dict[str, p
 
     Only these rows are read, so a large table does not come into memory.
     """
-    chosen = table.with_format("arrow").select_columns(list(names))[rows.tolist()]
+    chosen = table.select_columns(list(names)).with_format("arrow")[rows.tolist()]
     return {name: chosen.column(name).combine_chunks() for name in names}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,18 +14,18 @@ import numpy as np
 from augment.data.fingerprint import fingerprint
 from augment.data.formats.csv_tables import holds_nul, write_csv
 from augment.data.formats.dialect import Dialect, default_dialect
-from augment.data.formats.excel_tables import MOST_ROWS, check_cells, check_library, write_excel
+from augment.data.formats.excel_tables import check_cells, check_library, check_size, write_excel
 from augment.data.formats.json_tables import write_json, write_jsonl
-from augment.data.layout import FORMATS, SEPARATED
+from augment.data.layout import FORMATS, SEPARATED, TEXT_FORMATS
 from augment.data.named_sources import unknown_format
 from augment.data.other_splits import splits_of_folder
-from augment.data.table_columns import BATCH, batches
+from augment.data.table_columns import BATCH
 from augment.errors import FormatError, OutputError
 from augment.files import check_writable, replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from datasets import Dataset, Features
+    from datasets import Features
 
 _SAVED = "dataset_info.json"  # what tells a table saved by `datasets` from any other folder
 _SPLITS = "dataset_dict.json"  # and what tells several
@@ -78,44 +79,92 @@ def check_name(path: Path) -> None:
         )
 
 
-def check_storable(table: Dataset, path: Path, rows: int) -> None:
-    """Check that a table can be written in the format of `path`, before more rows are made from it.
+def check_storable(
+    features: Features,
+    tables: Iterable[pa.Table | pa.RecordBatch],
+    path: Path,
+    rows: int,
+    dialect: Dialect | None = None,
+) -> None:
+    """Check that a format can hold a table, before more rows of its kind are made: it is written to nowhere.
+
+    Texts, numbers and booleans are not looked at where the format holds all of them.
 
     Parameters
     ----------
-    table : Dataset
+    features : Features
+        The columns and their types.
+    tables : iterable of pyarrow.Table or pyarrow.RecordBatch
+        The rows that there are.
     path : Path
         The output.
     rows : int
         Rows that will be written.
+    dialect : Dialect, optional
+        As for `write_batches`.
 
     Raises
     ------
     FormatError
-        If a text holds a NUL character and the format is csv or tsv, or a workbook cannot hold a cell or all rows.
+        If the format cannot hold a value, the name of a column, so many columns or so many rows.
     """
+    suffix, even = path.suffix.lower(), _even(tables)
+    dialect = dialect or default_dialect(suffix)
+    try:
+        if suffix == ".xlsx":
+            check_size(rows, len(features))
+            check_cells(features, even)
+        elif _may_be_refused(features, suffix, dialect):
+            with _Nowhere() as nowhere:
+                _WRITERS.get(suffix, _write_parquet)(features, even, nowhere, dialect)
+        elif suffix in SEPARATED:
+            _check_nul(even)
+    except FormatError as error:
+        raise FormatError(f"{path}, {error}") from None
+
+
+class _Nowhere(io.RawIOBase):
+    """A file that keeps nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        self._written += len(content)
+        return len(content)
+
+    def tell(self) -> int:
+        return self._written
+
+
+def _may_be_refused(features: Features, suffix: str, dialect: Dialect | None) -> bool:
+    """Return whether a format may not hold a value of a table, a NUL character aside."""
+    import pyarrow as pa
+
+    kinds = pa.types
+    held = (kinds.is_string, kinds.is_large_string, kinds.is_boolean, kinds.is_integer, kinds.is_floating)
+    plain = all(any(holds(field.type) for holds in held) for field in features.arrow_schema)
+    named = any(getattr(feature, "names", None) is not None for feature in features.values())
+    spelled = dialect is not None and (not dialect.encoding.name.startswith("utf") or dialect.quoting == "none")
+    return not plain or (named and suffix in TEXT_FORMATS) or spelled
+
+
+def _check_nul(tables: Iterable[pa.Table]) -> None:
+    """Refuse a NUL character."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    suffix = path.suffix.lower()
-    if suffix == ".xlsx":
-        if rows >= MOST_ROWS:
-            raise FormatError(
-                f"{path}: would have {rows:,} rows, and a sheet of xlsx holds {MOST_ROWS - 1:,}; write .csv instead."
-            )
-        try:
-            check_cells(table.features, batches(table))
-        except FormatError as error:
-            raise FormatError(f"{path}, {error}") from None
-    if suffix not in SEPARATED:
-        return
     start = 0
-    for part in batches(table):
+    for part in tables:
         for column in part.columns:
             if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
                 index = pc.index(pc.match_substring(column, "\0"), True).as_py()
                 if index >= 0:
-                    raise FormatError(f"{path}, {holds_nul(start + index)}")
+                    raise FormatError(holds_nul(start + index))
         start += len(part)
 
 
@@ -186,9 +235,7 @@ def write_splits(splits: Mapping[str, tuple[Features, Iterable[pa.Table | pa.Rec
         temporary.mkdir()
         for name, (features, tables) in splits.items():
             _save_folder(features, _even(tables), temporary / name)
-        with open(temporary / _SPLITS, "xb") as handle:
-            handle.write(json.dumps({"splits": list(splits)}).encode())
-            flush_to_disk(handle)
+        (temporary / _SPLITS).write_text(json.dumps({"splits": list(splits)}), encoding="utf-8")
 
 
 def _check_format(path: Path) -> None:
@@ -241,11 +288,16 @@ def _even(tables: Iterable[pa.Table | pa.RecordBatch]) -> Iterator[pa.Table]:
 
 def _write_parquet(features: Features, tables: Iterable[pa.Table], handle: BinaryIO, dialect: None) -> None:
     """Write parquet; the schema's metadata carries the class names."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetWriter(handle, features.arrow_schema) as writer:
-        for table in tables:
-            writer.write_table(table.cast(writer.schema))
+    try:
+        with pq.ParquetWriter(handle, features.arrow_schema) as writer:
+            for table in tables:
+                writer.write_table(table.cast(writer.schema))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise FormatError(f"a column: cannot be written as parquet ({reason}); convert or remove it.") from None
 
 
 def _save_folder(features: Features, tables: Iterable[pa.Table], folder: Path) -> None:

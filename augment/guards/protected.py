@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
@@ -12,7 +11,7 @@ from augment import words
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard, Originals
 from augment.parameters import Patterns, TextTuple
-from augment.protection import protection
+from augment.protection import Pattern, protection
 from augment.word_lists import LANGUAGES
 
 
@@ -80,14 +79,14 @@ class ProtectedSpan(Guard):
         )
 
 
-def protected_spans(text: str, patterns: Iterable[re.Pattern[str]]) -> list[str]:
+def protected_spans(text: str, patterns: Iterable[Pattern]) -> list[str]:
     """Find what is protected in a text, in order and folded; matches that overlap are one span.
 
     Parameters
     ----------
     text : str
         Any text.
-    patterns : iterable of re.Pattern
+    patterns : iterable of re.Pattern or TimedPattern
         From `augment.protection.protection`.
 
     Returns

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from augment.data.formats.dialect import output_dialect
+from augment.data.formats.dialect import Dialect, output_dialect
 from augment.data.formats.encodings import checked_encoding, to_write
 from augment.data.labels import with_mapped_labels
 from augment.data.layout import TEXT_FORMATS
@@ -191,6 +191,13 @@ class Destination:
         with Journal(self.journal, {}, resume=False):  # a journal without a chunk goes when it is closed
             pass
 
+    def dialect(self, corpus: Corpus) -> Dialect | None:
+        """Return how the output is spelled; None if it is no text file."""
+        dialect = output_dialect(corpus.dialect, corpus.name, self.output)
+        if dialect is not None and self.encoding is not None:
+            dialect = replace(dialect, encoding=to_write(self.encoding))
+        return dialect
+
     def place(
         self,
         manifest: Manifest,
@@ -212,9 +219,7 @@ class Destination:
         splits : mapping of str to (Features, iterator), optional
             All splits of a data set, the rows among them. None to write one table.
         """
-        dialect = output_dialect(corpus.dialect, corpus.name, self.output)
-        if dialect is not None and self.encoding is not None:
-            dialect = replace(dialect, encoding=to_write(self.encoding))
+        dialect = self.dialect(corpus)
         manifest.output_encoding = self.encoding
         manifest.output = None if dialect is None else dialect.recorded()
         with staged_text(manifest.to_json(), self.manifest):
@@ -304,8 +309,16 @@ def _check_fits(request: RunRequest, job: Job, destination: Destination) -> None
     """Check, before rows are made, that the format of the output holds the originals, and its disk all rows."""
     table = job.corpus.table
     new, originals = sum(job.budget.values()), 0 if request.only_synthetic else len(table)
-    if request.encoder is None:
-        check_storable(table, destination.output, originals + new)
+    kept = table
+    if not originals:
+        kept = table.select_columns([job.corpus.text_column, job.corpus.label_column, *job.columns.kept])
+    of_text = request.encoder is None
+    first = {label: int(rows[0]) for label, rows in job.sources.items() if len(rows)}
+    made = [Row(job.corpus.texts[source] or "", label, source, 0, {}) for label, source in first.items()]
+    features, tables = extended_batches(
+        replace(job.corpus, table=kept), made * of_text, job.maker, only_synthetic=False, kept=job.columns.kept
+    )
+    check_storable(features, tables, destination.output, originals + new, destination.dialect(job.corpus))
     size = table.data.nbytes
     check_room(destination.output, size * bool(originals) + 2 * new * (size // len(table) + _ADDED))  # journal, output
 

@@ -91,6 +91,7 @@ _DYNASENT = {
     1: {split: f"dynasent-v1.1/dynasent-v1.1-round01-yelp-{split}.jsonl" for split in PARTS},
     2: {split: f"dynasent-v1.1/dynasent-v1.1-round02-dynabench-{split}.jsonl" for split in PARTS},
 }
+_MOST_EXTRACTED = 1 << 30
 _DYNASENT_ZIP = "dynasent-v1.1.zip"
 _AT_GITHUB = "https://github.com/cgpotts/dynasent (dynasent-v1.1.zip, which may be given as it is)"
 _WITH_DEV: Mapping[Part, str] = {"train": "train", "dev": "validation", "test": "test"}
@@ -321,19 +322,29 @@ def _opened(data_dir: Path, file: str, *, read: bool = True) -> Iterator[Path | 
     elif file.startswith("dynasent") and archive.is_file():
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, Path(file).name)
-            try:
-                with zipfile.ZipFile(archive) as packed:
-                    if file not in packed.namelist():
-                        yield None
-                        return
-                    if read:
-                        with packed.open(file) as inside, path.open("wb") as outside:
-                            shutil.copyfileobj(inside, outside)
-            except zipfile.BadZipFile as error:
-                raise InputError(f"{archive}: is not a complete zip file ({error}). Download it again.") from None
-            yield path
+            yield path if _extracted(archive, file, path, read=read) else None
     else:
         yield None
+
+
+def _extracted(archive: Path, file: str, path: Path, *, read: bool) -> bool:
+    """Extract a file of an archive if it is to be read, and return whether the archive has it."""
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            if file not in packed.namelist():
+                return False
+            if packed.getinfo(file).file_size > _MOST_EXTRACTED:
+                most = _MOST_EXTRACTED >> 30
+                raise InputError(f"{archive}: says that {file} has more than {most} GiB. Download it again.")
+            if read:
+                with packed.open(file) as inside, path.open("wb") as outside:
+                    shutil.copyfileobj(inside, outside)
+            return True
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001 -- what a damaged archive raises is not documented
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(f"{archive}: is not a complete zip file ({reason}). Download it again.") from None
 
 
 def _own_split(name: str, split: Part, layout: Layout) -> LabelledRows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,6 +22,9 @@ from benchmarks.report.looks import rule
 from benchmarks.report.summary import groups
 from benchmarks.results import FILE, Record, Results, RunRecord, appending, file_in, read
 from benchmarks.run.runner import run
+
+MOST_CELLS = 100_000
+"""Cells of a suite."""
 
 Watch = Callable[[Record, Sequence[Cell], float | None], None]
 """Called after each cell with its record, the cells that are left, and the seconds that they may take, if known."""
@@ -138,6 +142,15 @@ def plan_suite(
             " fewer, or a suite with other 'looks'."
         )
     chosen = resolve(arms or suite.arms, {} if arm_file is None else load_mapping(arm_file))
+    count = (
+        (seeds or suite.seeds)
+        * len(chosen)
+        * math.prod(map(len, (suite.tasks, suite.encoders, suite.heads, suite.losses)))
+    )
+    if count > MOST_CELLS:
+        raise InputError(
+            f"The suite {suite.name!r} would have {count:,} cells, more than {MOST_CELLS:,}. Give fewer seeds or arms."
+        )
     data = suites.load_tasks(suite, data_dir, layout)
     grid = list(cells(suite, data, chosen, seeds=seeds or suite.seeds, device=device))
     if not grid:

@@ -167,7 +167,7 @@ def predict_command(
     layout = line_layout(**others) if lines else layout_of((source,), **others)
     check_saved(model)
     check_there([] if source == "-" else [source], models=[model])
-    from augment.files import replacing
+    from augment.files import readable_as, replacing
     from classifiers.evaluation import open_scorer
     from classifiers.prediction import Seen, predictions, write_csv, write_jsonl
 
@@ -179,6 +179,7 @@ def predict_command(
     with ExitStack() as stack:
         file = sys.stdout
         if output is not None:
+            stack.enter_context(readable_as([source]))
             file = stack.enter_context(stack.enter_context(replacing(output)).open("w", encoding="utf-8", newline=""))
         write = partial(write_csv, classes=scorer.classes) if form == "csv" else write_jsonl
         write(rows, file)

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import logging
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -72,7 +73,7 @@ def read_csv(path: Path, layout: Layout, dialect: Dialect) -> Generator[pa.Recor
         else:
             names = _given_names(path, layout, first[1])
             records = itertools.chain([first], records)
-        check_duplicates(names, str(path), mend)
+        check_names(names, str(path), mend)
         schema = pa.schema([(name, pa.string()) for name in names])
         start = True
         for batch in in_parts(records):
@@ -99,12 +100,35 @@ def checked_lines(text: Iterable[str], path: Path) -> Iterator[str]:
         yield line
 
 
-def check_duplicates(names: Sequence[str], where: str, mend: str = "") -> None:
-    """Refuse a table in which two columns share a name; `mend` is one more sentence of the message."""
-    twice = sorted({name for name in names if list(names).count(name) > 1})
+MOST_COLUMNS = 10_000
+"""Columns of a table. With more, what is done for each column would take minutes."""
+
+
+def check_names(names: Sequence[str], where: str, mend: str = "") -> None:
+    """Refuse a table in which two columns share a name, or with more columns than `MOST_COLUMNS`.
+
+    Parameters
+    ----------
+    names : sequence of str
+    where : str
+        The table's name in messages.
+    mend : str, default=""
+        One more sentence of the message.
+
+    Raises
+    ------
+    InputError
+        Naming the columns or their number.
+    """
+    if len(names) > MOST_COLUMNS:
+        raise InputError(
+            f"{where}: has {len(names):,} columns, and at most {MOST_COLUMNS:,} are read; give a table with those that"
+            f" are needed, a text and a label among them.{mend}"
+        )
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        names_twice = ", ".join(map(repr, twice))
-        raise InputError(f"{where}: the column name {names_twice} stands twice; give every column its own name.{mend}")
+        what = f"{listed(twice)} stand{'s' * (len(twice) == 1)}"
+        raise InputError(f"{where}: the column name {what} twice; give every column its own name.{mend}")
 
 
 def _given_names(path: Path, layout: Layout, fields: list[str]) -> list[str]:
@@ -198,11 +222,14 @@ def write_csv(features: Features, tables: Iterable[pa.Table], handle: BinaryIO, 
     text = io.TextIOWrapper(handle, encoding=dialect.encoding.name, newline="", write_through=True)
     lines = _Lines(dialect)
     try:
-        lines.add([["" if name in dialect.unnamed else name for name in features]])
-        text.write("".join(lines))
+        try:
+            lines.add([["" if name in dialect.unnamed else name for name in features]])
+            text.write("".join(lines))
+        except (_NotHeld, UnicodeEncodeError):
+            raise _not_held([list(features)], None, dialect) from None
         start = 0
         for table in tables:
-            rows = list(zip(*map(_cells, python_columns(features, _spelled(features, table))), strict=True))
+            rows = list(zip(*map(_cells, python_columns(features, _spelled(features, table), start)), strict=True))
             lines.clear()
             try:
                 lines.add(rows)
@@ -214,9 +241,9 @@ def write_csv(features: Features, tables: Iterable[pa.Table], handle: BinaryIO, 
         text.detach()
 
 
-def holds_nul(row: int) -> str:
-    """Return what a message says of a row with a NUL character."""
-    return f"row {row}: holds a NUL character, which csv and tsv cannot; write .jsonl instead."
+def holds_nul(row: int | None) -> str:
+    """Return what a message says of a row with a NUL character; None is the header."""
+    return f"{_place(row)}: holds a NUL character, which csv and tsv cannot; write .jsonl instead."
 
 
 class _NotHeld(Exception):
@@ -257,9 +284,14 @@ class _Lines(list[str]):
             raise _NotHeld
 
 
-def _not_held(rows: Sequence[Sequence[str]], start: int, dialect: Dialect) -> FormatError:
-    """Return the error on the first of some rows that a dialect cannot hold."""
-    for row, cells in enumerate(rows, start):
+def _place(row: int | None) -> str:
+    return "header" if row is None else f"row {row}"
+
+
+def _not_held(rows: Sequence[Sequence[str]], start: int | None, dialect: Dialect) -> FormatError:
+    """Return the error on the first of some rows, or on a header, that a dialect cannot hold."""
+    for number, cells in enumerate(rows):
+        row = None if start is None else start + number
         joined = "".join(cells)
         if "\0" in joined:
             return FormatError(holds_nul(row))
@@ -267,10 +299,10 @@ def _not_held(rows: Sequence[Sequence[str]], start: int, dialect: Dialect) -> Fo
             joined.encode(dialect.encoding.name)
         except UnicodeEncodeError as error:
             what = f"holds {joined[error.start]!r}, which the encoding {dialect.encoding.name} has not"
-            return FormatError(f"row {row}: {what}; give `output_encoding='utf-8'`.")
+            return FormatError(f"{_place(row)}: {what}; give `output_encoding='utf-8'`.")
         if any(str(dialect.delimiter) in cell for cell in cells) or _breaks(joined, dialect):
             what = "holds a separator or a line end, which a file without quoting cannot"
-            return FormatError(f"row {row}: {what}; write .jsonl instead.")
+            return FormatError(f"{_place(row)}: {what}; write .jsonl instead.")
     raise AssertionError("every row can be held")
 
 

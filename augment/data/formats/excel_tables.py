@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from augment.data.formats.cells import python_columns
-from augment.data.formats.csv_tables import check_duplicates
+from augment.data.formats.csv_tables import check_names
 from augment.data.layout import Layout
 from augment.errors import FormatError, InputError, listed
 
@@ -28,6 +28,8 @@ LONGEST = 32_767
 """Characters that a cell holds."""
 MOST_ROWS = 1_048_576
 """Rows of a sheet, its header included."""
+MOST_COLUMNS = 16_384
+"""Columns of a sheet."""
 
 _log = logging.getLogger(__name__)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -118,7 +120,7 @@ def _cells_of(path: Path) -> tuple[list[str], list[Sequence[Any]]]:
     names = ["" if cell is None else _ESCAPE.sub(_character, str(cell)) for cell in rows[0]]
     if "" in names:
         raise InputError(f"{path}: column {names.index('') + 1} has no name in the first row; give it one.")
-    check_duplicates(names, str(path))
+    check_names(names, str(path))
     return names, rows[1:]
 
 
@@ -146,6 +148,21 @@ def _as_text(values: list[Any]) -> pa.Array:
 
 def _character(match: re.Match[str]) -> str:
     return chr(int(match[1], 16))
+
+
+def check_size(rows: int, columns: int) -> None:
+    """Check that a sheet can hold so many rows and columns.
+
+    Raises
+    ------
+    FormatError
+        If it cannot.
+    """
+    for what, number, most in (("row", rows, MOST_ROWS - 1), ("column", columns, MOST_COLUMNS)):
+        if number > most:
+            raise FormatError(
+                f"sheet: would have {number:,} {what}s, and one of xlsx holds {most:,}; write .csv instead."
+            )
 
 
 def check_cells(features: Features, tables: Iterable[pa.Table]) -> None:
@@ -202,6 +219,7 @@ def write_excel(features: Features, tables: Iterable[pa.Table], handle: BinaryIO
         return made
 
     try:
+        check_size(0, len(features))
         sheet.append([cell(name, 0) for name in features])
         for row, values in _numbered(features, tables):
             if row + 2 > MOST_ROWS:
@@ -219,8 +237,10 @@ def write_excel(features: Features, tables: Iterable[pa.Table], handle: BinaryIO
 
 def _numbered(features: Features, tables: Iterable[pa.Table]) -> Iterator[tuple[int, tuple[Any, ...]]]:
     """Yield the rows of a table as Python values, with their numbers from 0."""
-    rows = (row for table in tables for row in zip(*python_columns(features, table), strict=True))
-    return enumerate(rows)
+    start = 0
+    for table in tables:
+        yield from enumerate(zip(*python_columns(features, table, start), strict=True), start)
+        start += len(table)
 
 
 class _Cells:

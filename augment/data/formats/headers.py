@@ -28,13 +28,14 @@ def named(fields: Sequence[str]) -> list[str]:
     >>> named(["v1", "v2", "", ""])
     ['v1', 'v2', 'Unnamed: 2', 'Unnamed: 3']
     """
-    names = list(fields)
+    names, taken = list(fields), set(fields)
     for place, field in enumerate(fields):
         if not field:
             name = f"Unnamed: {place}"
-            while name in names:
+            while name in taken:
                 name += "_"
             names[place] = name
+            taken.add(name)
     return names
 
 

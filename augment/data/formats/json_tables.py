@@ -240,8 +240,10 @@ def _write_records(
     text = io.TextIOWrapper(handle, encoding=dialect.encoding.name, newline="", write_through=True)
     try:
         names = list(features)
+        start = 0
         for table in tables:
-            rows = zip(*python_columns(features, table), strict=True)
+            rows = zip(*python_columns(features, table, start), strict=True)
+            start += len(table)
             objects = (
                 json.dumps(dict(zip(names, values, strict=True)), ensure_ascii=escaped, default=str) for values in rows
             )

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from augment.errors import ModelError
+from augment.files import replacing, staged_text
 from augment.plain_data import read_json
 from augment.vectors.base import VectorRows
 
@@ -49,7 +50,6 @@ def write(learnt: Learnt, folder: str | Path) -> None:
     networks = list(dict.fromkeys(learnt.generators.values()))
     for number, network in enumerate(networks):
         tensors |= {f"{number}.{name}": value.numpy() for name, value in network.state_dict().items()}
-    save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, place / TENSORS)
     config = {
         "parameters": learnt.parameters,
         "labels": rows.labels.tolist(),
@@ -61,7 +61,30 @@ def write(learnt: Learnt, folder: str | Path) -> None:
         "collapse": list(learnt.collapse.items()),
     }
     text = json.dumps(config, indent=2, default=lambda value: value.tolist())
-    (place / CONFIG).write_text(text + "\n", encoding="utf-8")
+    with staged_text(text + "\n", place / CONFIG), replacing(place / TENSORS) as temporary:
+        save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, temporary)
+
+
+def _check(rows: VectorRows, config: Mapping[str, Any]) -> None:
+    """Raise ValueError if the rows, their classes and what is said of them do not fit together."""
+    count, classes = len(rows.vectors), len(rows.labels)
+    named = [code for codes in config["networks"] for code in codes] + config["made"]
+    fits = (
+        rows.vectors.ndim == 2
+        and rows.vectors.dtype.kind == "f"
+        and np.isfinite(rows.vectors).all()
+        and rows.codes.shape == rows.numbers.shape == (count,)
+        and rows.codes.dtype.kind == rows.numbers.dtype.kind == "i"
+        and rows.labels.ndim == 1
+        and rows.labels.dtype.kind in "USib"
+        and (rows.labels[1:] > rows.labels[:-1]).all()
+        and isinstance(rows.on_sphere, bool)
+        and set(rows.codes.tolist()) <= set(range(classes))
+        and all(isinstance(code, int) and 0 <= code < classes for code in named)
+        and all(0 <= column < rows.vectors.shape[1] for group in config["groups"] for column in group)
+    )
+    if not fits:
+        raise ValueError("its rows, classes and networks do not fit together")
 
 
 def read(folder: str | Path, networks: Mapping[str, Any], owner: str) -> Learnt:
@@ -94,6 +117,7 @@ def read(folder: str | Path, networks: Mapping[str, Any], owner: str) -> Learnt:
         tensors = load_file(place / TENSORS)
         labels = np.array(config["labels"])
         rows = VectorRows(tensors["rows"], tensors["codes"], labels, tensors["numbers"], config["on_sphere"])
+        _check(rows, config)
         for look in config["history"]:
             if "coverage" in look:  # whose classes JSON has made texts of
                 look["coverage"] = dict(zip(look["classes"], look["coverage"].values(), strict=True))
@@ -116,7 +140,7 @@ def read(folder: str | Path, networks: Mapping[str, Any], owner: str) -> Learnt:
             history=config["history"],
             collapse=dict(config["collapse"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"The folder {str(folder)!r} holds no saved {owner}: {' '.join(str(error).split())[:200]}. Give one that"
             " save has written."

@@ -361,18 +361,16 @@ class GANSMOTE(NeedsNeighbors, VectorSampler):
         try:
             sampler = cls(**learnt.parameters)
             sampler._smote = sampler._smote_of(learnt.rows)
-        except (ValueError, TypeError) as error:
+            sampler._rows, sampler._generators = learnt.rows, learnt.generators
+            sampler._groups, sampler._codes = learnt.groups, learnt.codes
+            sampler.history_, sampler.collapse_ = learnt.history, learnt.collapse
+            for code in learnt.codes:  # what was edited so that it can be read, but not used
+                sampler.sample(learnt.rows.label(code), 1, random_state=0)
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError) as error:
             raise ModelError(
                 f"The folder {str(folder)!r} holds no saved {cls.__name__}: {' '.join(str(error).split())[:200]}. Give"
                 " one that save has written."
             ) from error
-        sampler._rows, sampler._generators, sampler._groups, sampler._codes = (
-            learnt.rows,
-            learnt.generators,
-            learnt.groups,
-            learnt.codes,
-        )
-        sampler.history_, sampler.collapse_ = learnt.history, learnt.collapse
         return sampler
 
     def _smote_of(self, rows: VectorRows) -> Smote:

@@ -180,7 +180,7 @@ def test_the_printed_commands_train_as_they_stand(place, bert):
         ("two.csv --label c", "two.csv: has no row of the class 'c'. --label is one of 'a', 'b'."),
         ("two.csv --head linar", "The map has no cell with --head linar. It has 'linear'. Did you mean 'linear'?"),
         ("two.csv --map empty.json", "empty.json: the map is empty."),
-        ("two.csv --map two.csv", "two.csv: is not JSON."),
+        ("two.csv --map two.csv", "two.csv: is not JSON"),
         ("two.csv --map gone.json", "gone.json: no such file"),
         ("two.csv --pool gone.txt", "gone.txt: no such file"),
     ],

@@ -24,6 +24,7 @@ from tables import fingerprint, write
 from augment.data import writing
 from augment.data.corpus import PROVENANCE, from_table, read
 from augment.data.layout import Layout
+from augment.data.table_columns import batches
 from augment.data.writing import check_output, check_storable, write_batches
 from augment.errors import CounterpoiseError, InputError, OutputError
 from augment.files import clear_leftovers, staged_text
@@ -367,9 +368,9 @@ def test_a_nul_is_found_before_rows_are_made(tmp_path: Path, monkeypatch) -> Non
     monkeypatch.setattr("augment.data.table_columns.BATCH", 2)
     table = Dataset.from_dict({"text": ["a", "b", "c", "d\0"], "label": ["x"] * 4})
     with pytest.raises(OutputError, match=r"t\.csv, row 3: holds a NUL character"):
-        check_storable(table, tmp_path / "t.csv", 4)
-    check_storable(table, tmp_path / "t.jsonl", 4)
-    check_storable(table.select(range(3)), tmp_path / "t.tsv", 4)
+        check_storable(table.features, batches(table), tmp_path / "t.csv", 4)
+    check_storable(table.features, batches(table), tmp_path / "t.jsonl", 4)
+    check_storable(table.features, batches(table.select(range(3))), tmp_path / "t.tsv", 4)
 
 
 def test_a_name_that_is_no_text_is_written_with_escapes(tmp_path: Path) -> None:

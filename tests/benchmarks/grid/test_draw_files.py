@@ -74,7 +74,7 @@ def test_a_task_of_a_suite_is_read_as_its_cells_see_it(own):
         (["csv:absent.csv", "-o", "a.csv"], "absent.csv: no such file"),
         (["sample", "--param", "per_clas=3", "-o", "a.csv"], "The task 'sample' has no key 'per_clas'"),
         (["sample", "--param", "per_class=many", "-o", "a.csv"], "'per_class' must be a whole number"),
-        (["sample", "--param", "per_class=[3", "-o", "a.csv"], "is not YAML"),
+        (["sample", "--param", "per_class=[3", "-o", "a.csv"], "is not plain YAML"),
         (["sample", "--param", "per_class=3", "--param", "train_rows=20", "-o", "a.csv"], "which draw the same rows"),
         (["sample", "--param", "classes=9", "-o", "a.csv"], "has 3 classes, and 'classes' draws 9"),
         (["sample", "--param", "per_class=3", "-o", "a.csv", "--pool", "b.csv"], "has no pool"),

@@ -308,7 +308,7 @@ def test_a_suite_is_a_name_or_a_yaml_file(tmp_path: Path):
     with pytest.raises(InputError, match=r"absent\.yaml: cannot be read"):
         suites.read(str(tmp_path / "absent.yaml"))
     path.write_text("tasks: [sst3\n")
-    with pytest.raises(InputError, match=r"mine\.yaml: is not YAML"):
+    with pytest.raises(InputError, match=r"mine\.yaml: is not plain YAML"):
         suites.read(str(path))
     path.write_text("- sst3\n")
     with pytest.raises(InputError, match=r"must hold keys and values. Got list"):
@@ -318,7 +318,7 @@ def test_a_suite_is_a_name_or_a_yaml_file(tmp_path: Path):
 def test_an_arm_of_yaml_cannot_run_code(tmp_path: Path):
     path = tmp_path / "mine.yaml"
     path.write_text("tasks: [sst3]\narms: !!python/object/apply:os.getcwd []\n")
-    with pytest.raises(InputError, match="is not YAML"):
+    with pytest.raises(InputError, match="is not plain YAML"):
         suites.read(str(path))
 
 
