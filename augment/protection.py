@@ -155,7 +155,7 @@ class TimedPattern:
 
     Examples
     --------
-    >>> [match.span() for match in TimedPattern(r"no\\.? [0-9]+").finditer("No. 5 or no 6")]
+    >>> [match.span() for match in TimedPattern(r"no\.? [0-9]+").finditer("No. 5 or no 6")]
     [(0, 5), (9, 13)]
     """
 

@@ -110,9 +110,10 @@ def check_storable(
     """
     suffix, even = path.suffix.lower(), _even(tables)
     dialect = dialect or default_dialect(suffix)
+    if suffix == ".xlsx":
+        check_size(str(path), rows, len(features))
     try:
         if suffix == ".xlsx":
-            check_size(rows, len(features))
             check_cells(features, even)
         elif _may_be_refused(features, suffix, dialect):
             with _Nowhere() as nowhere:
@@ -126,16 +127,15 @@ def check_storable(
 class _Nowhere(io.RawIOBase):
     """A file that keeps nothing."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._written = 0
+    _written = 0
 
     def writable(self) -> bool:
         return True
 
     def write(self, content: Any) -> int:
-        self._written += len(content)
-        return len(content)
+        size = len(content)
+        self._written += size
+        return size
 
     def tell(self) -> int:
         return self._written

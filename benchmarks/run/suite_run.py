@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -142,11 +141,8 @@ def plan_suite(
             " fewer, or a suite with other 'looks'."
         )
     chosen = resolve(arms or suite.arms, {} if arm_file is None else load_mapping(arm_file))
-    count = (
-        (seeds or suite.seeds)
-        * len(chosen)
-        * math.prod(map(len, (suite.tasks, suite.encoders, suite.heads, suite.losses)))
-    )
+    groups_of = len(suite.tasks) * len(suite.encoders) * len(suite.heads) * len(suite.losses)
+    count = groups_of * len(chosen) * (seeds or suite.seeds)
     if count > MOST_CELLS:
         raise InputError(
             f"The suite {suite.name!r} would have {count:,} cells, more than {MOST_CELLS:,}. Give fewer seeds or arms."

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from augment.errors import InputError
 from augment.protection import FRAGMENTS, is_ordinary, is_possessive, literals, protection, replaceable
 from augment.words import Span, folded, word_spans
 
@@ -100,8 +101,16 @@ def test_patterns_are_regular_expressions_blind_to_case_and_may_be_several():
 
 
 def test_a_pattern_that_is_no_regular_expression_is_refused():
-    with pytest.raises(re.error):
+    with pytest.raises(ValueError, match="missing"):
         protection((), ["("])
+    with pytest.raises(ValueError, match="multiply to more than 10,000"):
+        protection((), ["(a{1000}){1000}"])
+
+
+def test_a_pattern_that_does_not_come_to_an_end_is_told(monkeypatch):
+    monkeypatch.setattr("augment.protection.SECONDS", 0.1)
+    with pytest.raises(InputError, match=r"'\(a\|aa\)\+\$' has not come to an end in 0\.1 s on the text 'aaa"):
+        replaceable("a" * 60 + "!", protection((), ["(a|aa)+$"]))
 
 
 @pytest.mark.parametrize(

@@ -150,8 +150,8 @@ def _character(match: re.Match[str]) -> str:
     return chr(int(match[1], 16))
 
 
-def check_size(rows: int, columns: int) -> None:
-    """Check that a sheet can hold so many rows and columns.
+def check_size(where: str, rows: int, columns: int) -> None:
+    """Check that a sheet can hold so many rows and columns; `where` is its name in the message.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def check_size(rows: int, columns: int) -> None:
     for what, number, most in (("row", rows, MOST_ROWS - 1), ("column", columns, MOST_COLUMNS)):
         if number > most:
             raise FormatError(
-                f"sheet: would have {number:,} {what}s, and one of xlsx holds {most:,}; write .csv instead."
+                f"{where}: would have {number:,} {what}s, and a sheet of xlsx holds {most:,}; write .csv instead."
             )
 
 
@@ -219,7 +219,7 @@ def write_excel(features: Features, tables: Iterable[pa.Table], handle: BinaryIO
         return made
 
     try:
-        check_size(0, len(features))
+        check_size("row 0", 0, len(features))
         sheet.append([cell(name, 0) for name in features])
         for row, values in _numbered(features, tables):
             if row + 2 > MOST_ROWS:

@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import random
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 import datasets
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from hypothesis import HealthCheck, given, settings
@@ -22,8 +25,11 @@ from hypothesis import strategies as st
 from tables import fingerprint, write
 
 from augment.data import writing
-from augment.data.corpus import PROVENANCE, from_table, read
+from augment.data.corpus import PROVENANCE, from_table, read, read_texts
+from augment.data.formats.dialect import Dialect
+from augment.data.formats.encodings import Encoding
 from augment.data.layout import Layout
+from augment.data.reading import from_arrow
 from augment.data.table_columns import batches
 from augment.data.writing import check_output, check_storable, write_batches
 from augment.errors import CounterpoiseError, InputError, OutputError
@@ -371,6 +377,49 @@ def test_a_nul_is_found_before_rows_are_made(tmp_path: Path, monkeypatch) -> Non
         check_storable(table.features, batches(table), tmp_path / "t.csv", 4)
     check_storable(table.features, batches(table), tmp_path / "t.jsonl", 4)
     check_storable(table.features, batches(table.select(range(3))), tmp_path / "t.tsv", 4)
+
+
+YEAR_20000 = pa.array([0, 570_000_000_000], pa.timestamp("s"))
+
+
+@pytest.mark.parametrize(
+    ("columns", "name", "dialect", "says"),
+    [
+        ({"when": YEAR_20000}, "t.csv", {}, "row 1: column 'when' holds a value that cannot be read"),
+        ({"when": YEAR_20000}, "t.jsonl", {}, "row 1: column 'when' holds a value that cannot be read"),
+        ({"when": YEAR_20000}, "t.xlsx", {}, "row 1: column 'when' holds a value that cannot be read"),
+        ({"a": ["é", "€"]}, "t.csv", {"encoding": Encoding("latin-1")}, "row 1: holds '€', which the encoding"),
+        ({"€": ["a", "b"]}, "t.csv", {"encoding": Encoding("latin-1")}, "header: holds '€', which the encoding"),
+        ({"a": ["b", "c,d"]}, "t.csv", {"quoting": "none"}, "row 1: holds a separator"),
+        ({"a,b": ["c", "d"]}, "t.csv", {"quoting": "none"}, "header: holds a separator"),
+        ({f"c{i}": [1, 2] for i in range(9)}, "t.xlsx", {}, "10 columns, and a sheet of xlsx holds 8"),
+        ({"a": ["b", "\x01"]}, "t.xlsx", {}, "row 1: holds a control character"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_found_before_rows_are_made(
+    tmp_path: Path, monkeypatch, columns: dict[str, Any], name: str, dialect: dict[str, Any], says: str
+) -> None:
+    monkeypatch.setattr("augment.data.formats.excel_tables.MOST_COLUMNS", 8)
+    table = from_arrow(pa.table({"text": ["a", "b"], **columns}), "t")
+    spelled = Dialect(delimiter=",", **dialect) if dialect else None
+    checked = partial(check_storable, table.features, batches(table), tmp_path / name, 2, spelled)
+    written = partial(write_batches, table.features, batches(table), tmp_path / name, spelled)
+    for check in (checked, written):
+        with pytest.raises(OutputError, match=rf"{re.escape(name)}.*{re.escape(says)}"):
+            check()
+    assert list(tmp_path.iterdir()) == []
+    for other in ("t.parquet", "folder"):
+        check_storable(table.features, batches(table), tmp_path / other, 2)
+
+
+def test_bytes_that_are_no_text_are_found_in_any_column(tmp_path: Path) -> None:
+    bad = pa.array([b"a", b"\xff"]).view(pa.string())
+    for columns, column in (({"note": bad}, "note"), ({"text": bad}, "text")):
+        pq.write_table(pa.table({"text": ["a", "b"], "label": ["x", "y"], **columns}), tmp_path / "t.parquet")
+        with pytest.raises(InputError, match=rf"t\.parquet, row 1: column '{column}' holds bytes that are not UTF-8"):
+            read(tmp_path / "t.parquet")
+    with pytest.raises(InputError, match=r"row 1: column 'text' holds bytes that are not UTF-8"):
+        read_texts(tmp_path / "t.parquet")
 
 
 def test_a_name_that_is_no_text_is_written_with_escapes(tmp_path: Path) -> None:

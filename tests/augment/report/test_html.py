@@ -382,7 +382,7 @@ def test_a_file_without_a_manifest_is_no_output_of_upsample(out: Path) -> None:
     with pytest.raises(InputError, match="not a manifest of schema 1"):
         appraise(out)
     manifest_path(out).unlink()
-    with pytest.raises(InputError, match=r"out\.csv\.manifest\.json cannot be read .* with its manifest beside it"):
+    with pytest.raises(InputError, match=r"out\.csv\.manifest\.json: cannot be read .* with its manifest beside it"):
         appraise(out)
     with pytest.raises(InputError, match="no such file"):
         appraise(out.with_name("gone.csv"))

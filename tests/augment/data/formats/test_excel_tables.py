@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from augment import Candidate, Draw, TextStrategy, upsample_file
-from augment.data import writing
 from augment.data.corpus import read
+from augment.data.formats import excel_tables
 from augment.data.formats.excel_tables import LONGEST
 from augment.data.layout import Layout
 from augment.data.reading import load
@@ -150,7 +150,7 @@ def test_what_a_sheet_cannot_hold_is_refused_before_any_row_is_made(
     silent = Control(silent=True)
     with pytest.raises(OutputError, match="row 3: holds a control character in one cell"):
         upsample_file(tmp_path / "t.jsonl", tmp_path / "out.xlsx", strategy=silent)
-    monkeypatch.setattr(writing, "MOST_ROWS", 6)
+    monkeypatch.setattr(excel_tables, "MOST_ROWS", 6)
     with pytest.raises(OutputError, match=r"out\.xlsx: would have 6 rows, and a sheet of xlsx holds 5; write \.csv"):
         upsample_file(tmp_path / "t.jsonl", tmp_path / "out.xlsx", strategy=silent)
     assert [path.name for path in tmp_path.iterdir()] == ["t.jsonl"]
