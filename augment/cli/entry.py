@@ -9,6 +9,7 @@ import click
 
 from augment.cli import completion
 from augment.cli.advise import advise_command
+from augment.cli.apply import apply_command
 from augment.cli.console import group, note
 from augment.cli.descriptions import described, listed
 from augment.cli.display import bar, show_table
@@ -16,6 +17,7 @@ from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
 from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
 from augment.cli.requests import requests_command
+from augment.cli.review import review_command
 from augment.cli.split import split_command
 from augment.cli.upsample import upsample_command
 from augment.errors import counted
@@ -157,6 +159,6 @@ def guards_command(name: str | None) -> None:
 
 for one in (
     *(upsample_command, requests_command, inspect_command, advise_command, split_command, report_command),
-    *(strategies_command, guards_command),
+    *(review_command, apply_command, strategies_command, guards_command),
 ):
     main.add_command(one)

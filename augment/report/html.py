@@ -1,7 +1,13 @@
-"""The quality report: one HTML file about an output of upsampling, without scripts or external files."""
+"""The quality report: one HTML file about an output of upsampling, without external files.
+
+Its one script sorts and searches the table of rows. The policy of the page names the hash of this script, and lets no
+other run.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +30,10 @@ if TYPE_CHECKING:
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 STRETCH = 160
 """Characters at either end of an unchanged stretch of a shown text; what is between them is cut."""
+
+MOST_SHOWN = 400
+"""Maximum number of characters of a text in the table of rows."""
+_SCRIPT = Path(__file__).parent / "templates" / "rows.js"
 
 MEASURES = (
     ("two-sample k-NN, accuracy", ".5", "two_sample_knn"),
@@ -126,7 +136,12 @@ def render(appraisal: Appraisal) -> str:
     str
         An HTML document, the same for the same findings. Everything that comes from the data is escaped.
     """
-    filters: Mapping[str, Any] = {"count": _count, "decimal": _decimal, "shortened": _shortened, "setting": _setting}
+    from markupsafe import Markup
+
+    filters: Mapping[str, Any] = {
+        **{"count": _count, "decimal": _decimal, "shortened": _shortened, "setting": _setting, "cut": _cut}
+    }
+    script = _SCRIPT.read_text(encoding="utf-8")
     made, rejected = sum(appraisal.manifest["made"].values()), sum(appraisal.manifest["rejected"].values())
     return page.render(
         "augment.report",
@@ -142,6 +157,8 @@ def render(appraisal: Appraisal) -> str:
         notes=run_notes(appraisal.manifest),
         quantiles=QUANTILES,
         most_compared=COMPARED,
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         tables=_tables(appraisal),
         figures=_figures(appraisal),
         guards={guard["name"]: guard for guard in appraisal.manifest["guards"]},
@@ -267,6 +284,11 @@ def _count(number: int) -> str:
 def _decimal(number: float, places: int = 2) -> str:
     """Format a measured number; a dash if there is none."""
     return f"{number:.{places}f}" if np.isfinite(number) else "–"
+
+
+def _cut(text: str) -> str:
+    """Cut the end of a long text."""
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} […]"
 
 
 def _setting(value: Any) -> str:

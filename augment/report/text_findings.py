@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from augment.errors import CounterpoiseError, InputError
+from augment.errors import InputError
 from augment.plain_data import parse_json
 from augment.report import text_measures
 from augment.report.vector_findings import VectorFindings, appraise_vectors
-from augment.report.written_table import WrittenOutput, cells_of, read_manifest
+from augment.report.written_table import WrittenOutput, read_manifest, source_texts
 
 if TYPE_CHECKING:
     from augment.run.file_run import Progress
@@ -26,6 +25,8 @@ EXAMPLES = 20
 MEASURED = 12
 """Maximum number of classes that are measured, those with the most new rows; all are counted."""
 
+LISTED = 1000
+"""Maximum number of new rows in the table of rows."""
 COMPARED = 1000
 """Maximum number of texts of a kind whose diversity is compared; more texts change the comparison little."""
 
@@ -49,6 +50,21 @@ class Example(NamedTuple):
     source: list[text_measures.Piece]
     new: list[text_measures.Piece]
     cosine: float
+
+
+class ListedRow(NamedTuple):
+    """A new row in the table of rows."""
+
+    row: int
+    """Its number in the output, from 0."""
+    label: str
+    text: str
+    source_row: int
+    """Its source's number in the input, from 0."""
+    similarity: float
+    """The cosine of the row and its source; nan if it was not measured."""
+    teacher: float
+    """The teacher's probability of the class; nan if it was not written."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -95,6 +111,8 @@ class Appraisal:
     encoded: int = 0
     """Texts that were turned into vectors."""
     examples: list[Example] = dataclasses.field(default_factory=list)
+    rows: list[ListedRow] = dataclasses.field(default_factory=list)
+    """New rows of all measured classes, at most `LISTED`, in the order of the output."""
     map_others: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 2)))
     """Points of originals of classes that were not measured, (n, 2)."""
     map_shares: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(2))
@@ -170,7 +188,9 @@ def appraise(
     originals = {name: table.draw(table.rows_of(name, new=False), _ORIGINALS, share, name) for name in names}
     new = {name: table.draw(table.rows_of(name, new=True), _NEW, share, name) for name in names}
     agreement, no_agreement = _agreement(table, new)
-    source_texts, no_sources = _sources(table)
+    sources, no_sources = source_texts(
+        manifest, codes=table.codes, is_new=table.is_new, source_rows=table.source_rows, texts=table.texts
+    )
 
     most = _most_encoded(sample, len(names))
     paired = max(2, int(most * _PAIRED / 2 / max(1, len(names))))
@@ -181,18 +201,18 @@ def appraise(
     for name in names:
         texts["originals", name] = table.texts(originals[name][:mapped])
         texts["new", name] = table.texts(new[name][:paired])
-        texts["sources", name] = source_texts(new[name][:paired]) if source_texts else []
+        texts["sources", name] = sources(new[name][:paired]) if sources else []
     vectors, encoded = _vectors(texts, model, progress)
     on_map = [key for key in vectors if key[0] != "sources"]
     plane, shares = text_measures.project(np.concatenate([vectors[key] for key in on_map]))
     points = dict(zip(on_map, np.split(plane, np.cumsum([len(vectors[key]) for key in on_map])[:-1]), strict=True))
 
-    classes, examples = [], []
+    classes, examples, rows = [], [], list[ListedRow]()
     for name in names:
         before, after = table.texts(originals[name]), table.texts(new[name])
         compared = min(COMPARED, len(before) or COMPARED, len(after))
         cosines = np.zeros(0)
-        if source_texts:
+        if sources:
             cosines = text_measures.paired_cosines(vectors["new", name], vectors["sources", name])
             shown = sorted(range(min(len(cosines), -(-EXAMPLES // len(names)))), key=lambda i: int(new[name][i]))
             examples += [
@@ -204,6 +224,7 @@ def appraise(
                 )
                 for i in shown
             ]
+        rows += _listed(table, name, new[name][: LISTED // len(names)], after, cosines, agreement.get(name))
         classes.append(
             ClassQuality(
                 name=name,
@@ -213,7 +234,7 @@ def appraise(
                 lengths_originals=text_measures.word_counts(before),
                 lengths_new=text_measures.word_counts(after),
                 cosines=cosines,
-                agreement=agreement.get(name, np.zeros(0)),
+                agreement=agreement[name][~np.isnan(agreement[name])] if name in agreement else np.zeros(0),
                 map_originals=points["originals", name],
                 map_new=points["new", name],
             )
@@ -228,6 +249,7 @@ def appraise(
         looked_at=sum(len(quality.lengths_originals) + len(quality.lengths_new) for quality in classes),
         encoded=encoded,
         examples=examples,
+        rows=sorted(rows),
         map_others=points["others", ""],
         map_shares=shares,
         warnings=table.warnings(),
@@ -236,43 +258,31 @@ def appraise(
     )
 
 
+def _listed(
+    table: WrittenOutput,
+    name: str,
+    rows: np.ndarray,
+    texts: Sequence[str],
+    cosines: np.ndarray,
+    agreement: np.ndarray | None,
+) -> list[ListedRow]:
+    """Return rows of one class for the table; the cosines are those of the first of them."""
+    known = np.full(len(rows), np.nan)
+    known[: len(cosines)] = cosines[: len(rows)]
+    teacher = np.full(len(rows), np.nan) if agreement is None else agreement
+    return [
+        ListedRow(int(row), name, text, int(table.source_rows[row]), float(cosine), float(share))
+        for row, text, cosine, share in zip(rows, texts[: len(rows)], known, teacher[: len(rows)], strict=True)
+    ]
+
+
 def _most_encoded(sample: int, classes: int) -> int:
     """Return about how many texts are turned into vectors: enough for the medians, since vectors take most time."""
     return min(sample // 5, 200 + 50 * classes)
 
 
-def _sources(table: WrittenOutput) -> tuple[Callable[[np.ndarray], list[str]] | None, str | None]:
-    """Return a function that gives the source texts of new rows, or None and the reason."""
-    from augment.data.corpus import read
-    from augment.data.layout import Layout
-
-    input_record = table.manifest["input"]
-    new = np.flatnonzero(table.is_new)
-    parents = table.source_rows[new]
-    within = (parents >= 0) & (parents < len(table.codes))
-    if not table.manifest.get("only_synthetic") and not input_record["rows_kept_out"] and within.all():
-        same = (table.codes[parents] == table.codes[new]) & ~table.is_new[parents]
-        if same.all():
-            return lambda rows: table.texts(table.source_rows[rows]), None
-    name = str(input_record["name"])
-    if name != "sample" and not os.path.exists(name):
-        return None, f"The sources are not in the table, and the input {name!r} is not here to look them up in."
-    try:
-        corpus = read(name, Layout.recorded(input_record["layout"]))
-    except CounterpoiseError:
-        return None, f"The sources are not in the table, and the input {name!r} cannot be read."
-    if corpus.fingerprint != input_record["fingerprint"] or not np.isin(parents, corpus.rows).all():
-        return None, f"The sources are not in the table, and the input {name!r} has been changed since."
-
-    def look_up(rows: np.ndarray) -> list[str]:
-        places = np.searchsorted(corpus.rows, table.source_rows[rows])
-        return [text or "" for text in cells_of(corpus.table, corpus.text_column, places)]
-
-    return look_up, None
-
-
 def _agreement(table: WrittenOutput, new: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], str | None]:
-    """Return the teacher's probabilities of the rows' own classes, or an empty dict and the reason."""
+    """Return the teacher's probabilities of the rows' own classes, nan for none; or an empty dict and the reason."""
     guard = next((guard for guard in table.manifest["guards"] if guard["name"] == "agreement"), None)
     if guard is None:
         return {}, "The agreement guard was off: no teacher has looked at the new rows."
@@ -289,7 +299,8 @@ def _agreement(table: WrittenOutput, new: Mapping[str, np.ndarray]) -> tuple[dic
                 parse_json(c, "label_probs") if isinstance(c, str) else c for c in table.cells("label_probs", rows)
             ]
             place = classes.index(name)
-            probabilities[name] = np.array([cell[place] for cell in cells if cell is not None], dtype=np.float64)
+            shares = [np.nan if cell is None else cell[place] for cell in cells]
+            probabilities[name] = np.array(shares, dtype=np.float64)
     except (KeyError, ValueError, TypeError, IndexError):
         return {}, "The column label_probs does not hold what the manifest says of it."
     return probabilities, None

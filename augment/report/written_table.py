@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from augment.errors import InputError, counted
+from augment.errors import CounterpoiseError, InputError, counted
 from augment.files import check_ordinary
 from augment.plain_data import read_json
 from augment.run.manifest import SCHEMA, manifest_path
@@ -82,11 +82,8 @@ class WrittenOutput:
         self.codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         synthetic = self._as(path, "is_synthetic", "bool", False)
         self.source_rows = self._as(path, "source_row", "int64", -1)
-        made = sum(manifest["made"].values())
-        self.expected = made + (0 if manifest.get("only_synthetic") else manifest["input"]["rows"])
-        # An input may hold rows that were made earlier; those of this run are the last.
-        last = np.arange(len(synthetic)) >= len(synthetic) - made
-        self.is_new = last if len(synthetic) == self.expected and synthetic[last].all() else synthetic
+        self.expected = expected_rows(manifest)
+        self.is_new = new_rows(synthetic, manifest)
         self.is_original = ~synthetic
 
     def _whole(self, name: str) -> pa.ChunkedArray:
@@ -159,6 +156,86 @@ class WrittenOutput:
         if recorded == counts:
             return []
         return ["The classes of the table have other numbers of rows than its manifest says: one was changed since."]
+
+
+def expected_rows(manifest: Mapping[str, Any]) -> int:
+    """Return how many rows an output has, according to its manifest."""
+    originals = 0 if manifest.get("only_synthetic") else manifest["input"]["rows"]
+    return int(sum(manifest["made"].values()) + originals)
+
+
+def new_rows(synthetic: np.ndarray, manifest: Mapping[str, Any]) -> np.ndarray:
+    """Return which rows of an output its run has made.
+
+    Parameters
+    ----------
+    synthetic : ndarray of bool, shape (n,)
+        Which rows were ever made. An input may hold some that were made earlier; those of the last run stand last.
+    manifest : mapping
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    last = np.arange(len(synthetic)) >= len(synthetic) - sum(manifest["made"].values())
+    return last if len(synthetic) == expected_rows(manifest) and synthetic[last].all() else synthetic
+
+
+def source_texts(
+    manifest: Mapping[str, Any],
+    *,
+    codes: np.ndarray,
+    is_new: np.ndarray,
+    source_rows: np.ndarray,
+    texts: Callable[[np.ndarray], list[str]],
+) -> tuple[Callable[[np.ndarray], list[str]] | None, str | None]:
+    """Return a function that gives the source texts of new rows of an output, or None and the reason.
+
+    They are in the table itself, or in the input if that is still there.
+
+    Parameters
+    ----------
+    manifest : mapping
+    codes : ndarray of int, shape (n,)
+        The class of each row of the output.
+    is_new : ndarray of bool, shape (n,)
+        Which rows the run has made.
+    source_rows : ndarray of int64, shape (n,)
+        Their sources' numbers in the input, negative where there is none.
+    texts : callable
+        Gives the texts of some rows of the output.
+
+    Returns
+    -------
+    callable or None, str or None
+        The function takes row numbers of the output. The reason is a sentence.
+    """
+    from augment.data.corpus import read
+    from augment.data.layout import Layout
+
+    input_record = manifest["input"]
+    new = np.flatnonzero(is_new)
+    parents = source_rows[new]
+    within = (parents >= 0) & (parents < len(codes))
+    if not manifest.get("only_synthetic") and not input_record["rows_kept_out"] and within.all():
+        moved = bool(manifest.get("reviews")) or any(guard["name"] == "relabel" for guard in manifest["guards"])
+        if not is_new[parents].any() and (moved or (codes[parents] == codes[new]).all()):
+            return lambda rows: texts(source_rows[rows]), None
+    name = str(input_record["name"])
+    if name != "sample" and not os.path.exists(name):
+        return None, f"The sources are not in the table, and the input {name!r} is not here to look them up in."
+    try:
+        corpus = read(name, Layout.recorded(input_record["layout"]))
+    except CounterpoiseError:
+        return None, f"The sources are not in the table, and the input {name!r} cannot be read."
+    if corpus.fingerprint != input_record["fingerprint"] or not np.isin(parents, corpus.rows).all():
+        return None, f"The sources are not in the table, and the input {name!r} has been changed since."
+
+    def look_up(rows: np.ndarray) -> list[str]:
+        places = np.searchsorted(corpus.rows, source_rows[rows])
+        return [text or "" for text in cells_of(corpus.table, corpus.text_column, places)]
+
+    return look_up, None
 
 
 def cells_of(table: Dataset, name: str, rows: np.ndarray) -> list[Any]:

@@ -72,6 +72,8 @@ class Manifest:
     """Texts that are longer than the encoder reads, for a vector strategy."""
     run: str | None = None
     """A hash of all that determines the output, by which a run that has finished is known again."""
+    reviews: list[dict[str, Any]] = field(default_factory=list)
+    """What persons decided on the new rows, a record for each time that decisions were applied."""
     versions: dict[str, str] = field(default_factory=lambda: installed_versions())
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,3 +36,20 @@ def vector_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentences: lis
     table("in.csv", rows_of(sentences))
     os.symlink(bert, "tiny")
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder of installed distributions with one strategy in it, as pip would lay it out."""
+    from augment_command import PLUGIN
+
+    folder = tmp_path_factory.mktemp("site")
+    info = folder / "swapping-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: swapping\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[counterpoise.strategies]\nswap = swapping_plugin:Swap\n")
+    (folder / "swapping_plugin.py").write_text(PLUGIN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield folder
+    sys.modules.pop("swapping_plugin", None)

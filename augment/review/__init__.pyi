@@ -1,0 +1,9 @@
+from .audit import Expectation as Expectation
+from .audit import expected as expected
+from .decisions import Decision as Decision
+from .decisions import Decisions as Decisions
+from .replacement import Applied as Applied
+from .replacement import apply_decisions as apply_decisions
+from .session import Review as Review
+from .session import open_review as open_review
+from .views import Filter as Filter
