@@ -19,9 +19,7 @@ from augment.cli.options import layout_of, layout_options, seed_option, with_fil
     "review",
     examples={
         "Read new rows, the most doubtful ones first:": "augment review balanced.csv",
-        "Read 100 rows that are drawn at random, to know the share of good ones:": (
-            "augment review balanced.csv --sample 100 --reviewer Ada"
-        ),
+        "Read 100 rows that are drawn at random:": ("augment review balanced.csv --sample 100 --reviewer Ada"),
     },
 )
 @click.argument("source", metavar="TABLE", shell_complete=completion.INPUTS)

@@ -46,14 +46,8 @@ def decisions_path(table: Path) -> Path:
     return table.with_name(table.name + ".decisions.jsonl")
 
 
-class History:
-    """The decisions that count after some records: an undo takes back the last one that counts.
-
-    Parameters
-    ----------
-    records : iterable of mapping, default=()
-        As they stand in the file, without its first line.
-    """
+class DecisionHistory:
+    """The decisions that count after some records: an undo takes back the last one that counts."""
 
     def __init__(self) -> None:
         self.version = 0
@@ -256,9 +250,9 @@ def read_decisions(path: Path, table: Mapping[str, Any]) -> dict[int, Decision]:
     return _read(content, path, table)[0].all()
 
 
-def _read(content: bytes, path: Path, table: Mapping[str, Any]) -> tuple[History, int]:
+def _read(content: bytes, path: Path, table: Mapping[str, Any]) -> tuple[DecisionHistory, int]:
     """Return what the whole lines of a file say, and where they end."""
-    history, end = History(), 0
+    history, end = DecisionHistory(), 0
     for number, line in enumerate(_lines(content), 1):
         try:
             record = parse_json(line.decode("utf-8", "surrogatepass"), f"{path}, line {number}", _MEND)

@@ -7,6 +7,7 @@ import hmac
 import importlib.util
 import ipaddress
 import json
+import os
 import secrets
 import socket
 import threading
@@ -278,10 +279,10 @@ def serve(
     settings = uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="off", server_header=False, timeout_graceful_shutdown=2
     )
-    log(address)
-    if browser:  # the socket listens already, so a browser that is quick waits for the server
-        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     with listening, contextlib.suppress(KeyboardInterrupt):
+        log(address)
+        if browser:  # the socket listens already, so a browser that is quick waits for the server
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         uvicorn.Server(settings).run(sockets=[listening])
 
 
@@ -309,7 +310,8 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise OutputError(f"{host}: is not an address of this machine ({error}); give another `host`.") from None
     try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name != "nt":  # where it would let two servers share a port
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen(64)
     except OSError as error:

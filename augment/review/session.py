@@ -15,7 +15,7 @@ from augment.report.written_table import cells_of
 from augment.review.audit import drawn, expected, widest
 from augment.review.decisions import Decision, Decisions, Verdict, decisions_path
 from augment.review.reviewed_table import ReviewedTable, read_table, scored
-from augment.review.views import Filter, Views
+from augment.review.views import Filter, FilteredRows
 
 if TYPE_CHECKING:
     from augment.run.file_run import Progress
@@ -40,7 +40,7 @@ class Stale(Exception):
     """Another page has decided in the meantime, so this one has to look first."""
 
 
-class Tally(NamedTuple):
+class Standing(NamedTuple):
     """How far a review is."""
 
     rows: int
@@ -82,7 +82,7 @@ class Review:
     ) -> None:
         self.table, self.decisions, self.reviewer = table, decisions, reviewer
         self.sample = None if sample is None else drawn(len(table.places), sample, seed)
-        self.views = Views(table, self.sample)
+        self.views = FilteredRows(table, self.sample)
         self._places = {int(number): place for place, number in enumerate(table.numbers)}
         self._decided = np.zeros(len(table.places), dtype=bool)
         for row in decisions.history.all():
@@ -118,7 +118,7 @@ class Review:
         numbers: list[int] = self.table.numbers[self.views.rows(chosen or Filter())].tolist()
         return numbers
 
-    def tally(self) -> Tally:
+    def tally(self) -> Standing:
         """Count the decisions on the rows under review, or on those of the sample."""
         within = None if self.sample is None else set(self.table.numbers[self.sample].tolist())
         counts = dict.fromkeys(TOGETHER, 0)
@@ -126,7 +126,7 @@ class Review:
             if within is None or row in within:
                 counts[decision.verdict] += 1
         rows = len(self.table.places) if self.sample is None else len(self.sample)
-        return Tally(rows, counts["accept"], counts["reject"], counts["relabel"])
+        return Standing(rows, counts["accept"], counts["reject"], counts["relabel"])
 
     def decide(self, row: int, verdict: Verdict, label: str | None = None, *, seen: int | None = None) -> Decision:
         """Decide on a row. The decision is on the disk when this returns.
@@ -423,10 +423,10 @@ def open_review(
         The file of decisions. None for ``TABLE.decisions.jsonl`` beside the table.
     layout : Layout, optional
         See `augment.review.reviewed_table.read_table`.
-    progress : callable, optional
-        See `augment.review.reviewed_table.scored`.
     reviewer, sample, seed
         See `Review`.
+    progress : callable, optional
+        See `augment.review.reviewed_table.scored`.
 
     Returns
     -------
@@ -448,7 +448,7 @@ def open_review(
     >>> with open_review(path) as review:
     ...     _ = review.decide(1, "reject")
     ...     review.tally()
-    Tally(rows=2, accepted=0, rejected=1, relabelled=0)
+    Standing(rows=2, accepted=0, rejected=1, relabelled=0)
     """
     if sample is not None and sample < 1:
         raise InputError(f"A sample has 1 row or more. Got {sample}.")

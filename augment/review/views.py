@@ -66,7 +66,7 @@ class Filter:
         return cls(**given)
 
 
-class Views:
+class FilteredRows:
     """The rows of each filter, in order; the last ones are kept, since one filter is asked for again and again.
 
     Parameters
