@@ -225,14 +225,14 @@ class Agreement(Guard):
         return mean
 
     def identity(self) -> dict[str, Any]:
-        """Return the classes in order, the teacher's revision, and its recall on rows that it has not seen."""
+        """Return the classes in order, the teacher's revision and dtype, and its recall on unseen rows."""
         identity: dict[str, Any] = {"classes": [str(label) for label in self.classes_]}
         if self._teacher is not None:
             return identity | {"revision": self._teacher.revision}
         if self.least is None:
             identity["judged"] = [str(label) for label in self.bounds_]
         if self.model != WORDS:
-            identity["revision"] = self._encoders.get(self.model).prepare().revision
+            identity |= self._encoders.identity(self.model)
         return identity | {"recall": self.recall_}
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:

@@ -57,12 +57,12 @@ class Fluency(Guard):
 
     def prepare(self, encoders: Encoders) -> None:
         """Open the encoder."""
-        self._checkpoint = encoders.get(self.model).prepare()
-        self._steadiness = Steadiness(self._checkpoint)
+        self._encoders = encoders
+        self._steadiness = Steadiness(encoders.get(self.model).prepare())
 
     def identity(self) -> dict[str, Any]:
-        """Return what identifies the encoder's weights."""
-        return {"revision": self._checkpoint.revision}
+        """Return what identifies the encoder's weights, and its dtype."""
+        return self._encoders.identity(self.model)
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Score each candidate against its source."""

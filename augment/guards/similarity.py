@@ -53,8 +53,8 @@ class Similarity(Guard):
         encoders.get(self.model)
 
     def identity(self) -> dict[str, Any]:
-        """Return what identifies the encoder's weights."""
-        return {"revision": self._encoders.get(self.model).prepare().revision}
+        """Return what identifies the encoder's weights, and its dtype."""
+        return self._encoders.identity(self.model)
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Compare each candidate with its source."""

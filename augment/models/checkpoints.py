@@ -49,13 +49,21 @@ class Checkpoint:
     """Names of parameters that the checkpoint lacks, so that they are random: those of an encoder's pooler."""
 
     def identity(self) -> dict[str, str]:
-        """Return the name, the revision, the device and the dtype, as a manifest records them."""
-        return {
+        """Return the name, the revision, the device and the dtype, as a manifest records them.
+
+        For a device other than a CPU also the rows of its slabs, which determine the last bits.
+        """
+        identity = {
             "model": self.name,
             "revision": self.revision,
             "device": str(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
         }
+        if self.device.type != "cpu":
+            from augment.models.fixed_slabs import slab_of
+
+            identity["slab"] = str(slab_of(self.device))
+        return identity
 
     def require_pooler(self) -> None:
         """Check that the model has a trained pooler of its own.
@@ -473,6 +481,26 @@ def _devices() -> list[str]:
 
     gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
     return ["cpu", *gpus, *["mps"] * torch.backends.mps.is_available()]
+
+
+def quickest_dtype(device: str = "auto") -> str:
+    """Return the dtype that ``"auto"`` means for filling masks: the quickest that a device computes in.
+
+    Parameters
+    ----------
+    device : str, default="auto"
+
+    Returns
+    -------
+    str
+        ``"bfloat16"``, ``"int8"`` or ``"float32"``.
+
+    Raises
+    ------
+    InputError
+        If the device cannot be used.
+    """
+    return str(_dtype("auto", _device(device), or_int8=True)).removeprefix("torch.")
 
 
 def _dtype(name: str, device: torch.device, *, or_int8: bool = False) -> torch.dtype:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -11,7 +12,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from augment.errors import InputError
-from augment.models.checkpoints import DTYPES, load_encoder
+from augment.models.checkpoints import DTYPES, load_encoder, quickest_dtype
 from augment.models.inference import Inference
 from augment.models.pooling import POOLERS
 from augment.parameters import check_parameters
@@ -110,20 +111,36 @@ class TextEncoder:
             If the model cannot be opened, or has no pooler of its own and ``"cls_mlp"`` needs one.
         """
         self.check()
-        if self._checkpoint is None:
+        checkpoint = self._checkpoint
+        if checkpoint is None:
             checkpoint = load_encoder(self.model, revision=self.revision, device=self.device, dtype=self.dtype)
-            special = checkpoint.tokenizer.num_special_tokens_to_add()
-            if self.max_length <= special:
-                raise InputError(
-                    f"`max_length` of the encoder must be above {special}, the special tokens of {self.model!r}."
-                    f" Got {self.max_length}."
-                )
-            self._longest = min(self.max_length, checkpoint.longest())
-            self._inference = Inference(checkpoint)
-            self._checkpoint = checkpoint
+            self.use(checkpoint)
         if self.pooling == "cls_mlp":
-            self._checkpoint.require_pooler()
-        return self._checkpoint
+            checkpoint.require_pooler()
+        return checkpoint
+
+    def use(self, checkpoint: Checkpoint) -> None:
+        """Encode with an opened model.
+
+        Parameters
+        ----------
+        checkpoint : Checkpoint
+            What `load_encoder` returns for the parameters, or would return.
+
+        Raises
+        ------
+        InputError
+            If `max_length` leaves no room beside the special tokens.
+        """
+        special = checkpoint.tokenizer.num_special_tokens_to_add()
+        if self.max_length <= special:
+            raise InputError(
+                f"`max_length` of the encoder must be above {special}, the special tokens of {self.model!r}."
+                f" Got {self.max_length}."
+            )
+        self._longest = min(self.max_length, checkpoint.longest())
+        self._inference = Inference(checkpoint)
+        self._checkpoint = checkpoint
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters that determine the vectors, as plain data that the constructor takes."""
@@ -211,12 +228,26 @@ class Encoders:
     Parameters
     ----------
     device : str, default="auto"
+    dtype : {"auto", "float32", "bfloat16", "float16", "int8"} or None, default="auto"
+        See `augment.models.checkpoints.load_encoder`. None takes the one that masks are filled in by default.
     remembered : int, default=8192
         Number of vectors that are cached for each encoder; the least recently used are dropped first.
+    opened : Checkpoint, optional
+        A model that is open already, with the weights of its name. The encoder of that name uses it, rather than a
+        second copy. Its device and dtype must be those given here.
     """
 
-    def __init__(self, *, device: str = "auto", remembered: int = 8192) -> None:
+    def __init__(
+        self,
+        *,
+        device: str = "auto",
+        dtype: str | None = "auto",
+        remembered: int = 8192,
+        opened: Checkpoint | None = None,
+    ) -> None:
+        self._opened = opened
         self.device = device
+        self.dtype = dtype
         self.remembered = remembered
         self._encoders: dict[str, TextEncoder] = {}
         self._vectors: dict[str, OrderedDict[str, np.ndarray]] = {}
@@ -224,10 +255,18 @@ class Encoders:
     def get(self, model: str) -> TextEncoder:
         """Return the opened encoder of a name. Its vectors have length 1."""
         if model not in self._encoders:
-            encoder = TextEncoder(model=model, normalize=True, device=self.device)
+            dtype = quickest_dtype(self.device) if self.dtype is None else self.dtype
+            encoder = TextEncoder(model=model, normalize=True, device=self.device, dtype=dtype)
+            if self._opened is not None and self._opened.name == model:
+                encoder.use(replace(self._opened, model=self._opened.model.base_model))
             encoder.prepare()
             self._encoders[model], self._vectors[model] = encoder, OrderedDict()
         return self._encoders[model]
+
+    def identity(self, model: str) -> dict[str, str]:
+        """Return what identifies an encoder's weights, and its dtype: both determine its vectors."""
+        own = self.get(model).identity()
+        return {"revision": own["revision"], "dtype": own["dtype"]}
 
     def encode(self, model: str, texts: Sequence[str]) -> np.ndarray:
         """Return the unit vectors of texts, (n, d) float32; only those not remembered are encoded."""

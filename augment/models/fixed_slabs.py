@@ -10,7 +10,11 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 SLAB = 256
-"""Rows of one product: a multiple of all block sizes of the kernels, so that no row falls into a remainder."""
+"""Rows of one product on a CPU: a multiple of all block sizes of the kernels, so that no row falls into a remainder."""
+DEVICE_SLAB = 4_096
+"""Rows of one product on another device, where each costs a launch."""
+SHORTER = (16, 32, 64, 128, 192)
+"""Rows of a shorter slab for a remainder, ascending; used where it has been seen to give the same bits."""
 
 
 class Quantized(NamedTuple):
@@ -28,7 +32,11 @@ class FixedSlabs(TorchFunctionMode):
     A library for matrix products chooses its kernel, and with it the order of summation, by the shape of
     the product: the same row in a batch of 7 and in a batch of 64 differs in its last bits, and in
     bfloat16 that is enough to draw another word. With one shape there is one order. The other rows of a slab do not
-    affect a row's sums. Padding costs at most one slab for each product. It is for inference: no gradient goes through.
+    affect a row's sums. It is for inference: no gradient goes through.
+
+    The rows that are left over fill a slab of their own with zeros. On a CPU it may be a shorter one (`SHORTER`), if a
+    trial has shown that its kernel adds in the same order: random rows times this weight give the same bits in it as in
+    a whole slab. On other devices a slab has `DEVICE_SLAB` rows.
 
     With `int8`, rows and weights are rounded to eight bits, with one scale for each row and each column of the product,
     and multiplied as integers. Their sums are exact, so the order of summation does not matter.
@@ -126,14 +134,46 @@ def _in_int8(input: Tensor, weight: Quantized, bias: Tensor | None) -> Tensor:
 
 def _in_slabs(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     rows, columns = input.reshape(-1, input.shape[-1]), weight.t()
+    size = slab_of(input.device)
     product = rows.new_empty(len(rows), columns.shape[1])
-    for slab, out in zip(rows.split(SLAB), product.split(SLAB), strict=True):
-        if len(slab) == SLAB:
-            _multiply(slab, columns, bias, out)
-        elif len(slab):
-            whole = _multiply(torch.nn.functional.pad(slab, (0, 0, 0, SLAB - len(slab))), columns, bias)
-            out.copy_(whole[: len(slab)])
+    whole = len(rows) // size * size
+    for start in range(0, whole, size):
+        _multiply(rows[start : start + size], columns, bias, product[start : start + size])
+    if left := len(rows) - whole:
+        size = _shortest(left, columns, bias) if size == SLAB else size
+        padded = torch.nn.functional.pad(rows[whole:], (0, 0, 0, size - left))
+        product[whole:].copy_(_multiply(padded, columns, bias)[:left])
     return product.view(*input.shape[:-1], product.shape[1])
+
+
+def slab_of(device: torch.device) -> int:
+    """Return how many rows of a product a device multiplies at a time."""
+    return SLAB if device.type == "cpu" else DEVICE_SLAB
+
+
+_same_bits: dict[tuple[Any, ...], bool] = {}
+"""Shape, dtype, with a bias or without, and rows of a shorter slab, to whether it has given the bits of a whole one."""
+
+
+def _shortest(left: int, columns: Tensor, bias: Tensor | None) -> int:
+    """Return the rows of the shortest slab for so many rows that gives the bits of a whole one."""
+    for size in SHORTER:
+        if size >= left:
+            key = (*columns.shape, columns.dtype, bias is not None, size)
+            if key not in _same_bits:
+                _same_bits[key] = _gives_same_bits(size, columns, bias)
+            if _same_bits[key]:
+                return size
+    return SLAB
+
+
+def _gives_same_bits(size: int, columns: Tensor, bias: Tensor | None) -> bool:
+    """Try whether random rows give the same bits in a shorter slab, wherever they stand in the whole one."""
+    source = torch.Generator().manual_seed(0)
+    rows = torch.randn(SLAB, columns.shape[0], generator=source).to(columns.dtype)
+    whole = _multiply(rows, columns, bias)
+    starts = (*range(0, SLAB - size, size), SLAB - size)
+    return all(torch.equal(_multiply(rows[at : at + size], columns, bias), whole[at : at + size]) for at in starts)
 
 
 def _multiply(rows: Tensor, columns: Tensor, bias: Tensor | None, out: Tensor | None = None) -> Tensor:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from augment.models.checkpoints import Checkpoint
 
+IN_TURN = 2
+"""Threads that take batches for a device other than a CPU."""
+
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 
@@ -26,6 +29,9 @@ class Inference:
     On a CPU each batch runs on one core, and as many batches at a time as `torch.get_num_threads()` says: a product
     that is spread over cores is cut differently by their number, and its last bits follow. With one core for each batch
     the number changes only the speed, and no core waits for another within a layer.
+
+    On another device two threads take batches in turn, so that one prepares a batch and queues its work while the other
+    waits for its result. Both use the device's one queue, in which nothing runs at the same time.
 
     Parameters
     ----------
@@ -63,7 +69,8 @@ class Inference:
 
         threads = torch.get_num_threads()
         if self.checkpoint.device.type != "cpu":
-            yield from map(run, batches)
+            with ThreadPoolExecutor(IN_TURN, "inference") as pool:
+                yield from pool.map(run, batches)
             return
         with one_thread_each() as set_one:
             if threads == 1:

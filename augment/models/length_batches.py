@@ -87,4 +87,7 @@ def padded(
     mask = np.arange(length) < lengths[:, None]
     ids = np.full((len(rows), length), pad_id or 0, dtype=np.int64)
     ids[mask] = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=int(lengths.sum()))
-    return torch.from_numpy(ids).to(device), torch.from_numpy(mask.astype(np.int64)).to(device)
+    both = torch.from_numpy(ids), torch.from_numpy(mask.astype(np.int64))
+    if device.type == "cuda":  # copied from pinned memory, so that nobody waits for the copy
+        both = both[0].pin_memory(), both[1].pin_memory()
+    return both[0].to(device, non_blocking=True), both[1].to(device, non_blocking=True)

@@ -104,14 +104,13 @@ def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[number % len(cores) :: count] or cores)
-    from augment.models.encoder import Encoders
-    from augment.text.base import model_device
+    from augment.text.base import guard_encoders
 
     params = strategy.get_params()  # including those of a composition's parts
     devices = {name: device_of(params[name], number) for name in params if name.rpartition("__")[2] == "device"}
     strategy.set_params(**devices)
     strategy.prepare()
-    encoders = Encoders(device=model_device(strategy))
+    encoders = guard_encoders(strategy)
     for guard in guards:
         guard.prepare(encoders)
     _InThisProcess.strategy, _InThisProcess.guards = strategy, guards

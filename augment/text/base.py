@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -29,6 +29,9 @@ from augment.registry import STRATEGIES
 from augment.seed_names import SeededByRandomState
 from augment.seeding import seed_of
 from augment.text.languages import language_warning
+
+if TYPE_CHECKING:
+    from augment.models.checkpoints import Checkpoint
 
 _log = logging.getLogger(__name__)
 
@@ -269,6 +272,10 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         """Return guards that this strategy needs besides the chosen ones; with `Guard.by_default`, that suit it."""
         return []
 
+    def opened(self) -> Checkpoint | None:
+        """Return an open model that guards may encode with: it has the weights of its name. None if there is none."""
+        return None
+
     def advice(self) -> str:
         """Return a line for the end of a run, on how its rows could be better; an empty string if there is none."""
         return ""
@@ -356,10 +363,20 @@ def own_settings(strategy: Any) -> list[str]:
     return [name for name, value in own.items() if type(value) is not type(defaults[name]) or value != defaults[name]]
 
 
-def model_device(strategy: TextStrategy) -> str:
-    """Return the device of a strategy's models; for a composition, that of its first part with a device."""
+def guard_encoders(strategy: TextStrategy) -> Encoders:
+    """Return encoders for the guards of a strategy: on the device of its models, and in their dtype.
+
+    They share the model of a strategy that is prepared. For a composition they are those of its first part with a
+    device. ``"auto"`` means what it means for filling masks,
+    since the guards read every candidate.
+    """
     params = strategy.get_params()
-    return next((params[name] for name in params if name.rpartition("__")[2] == "device"), "auto")
+
+    def first(parameter: str) -> Any:
+        return next((params[name] for name in params if name.rpartition("__")[2] == parameter), "auto")
+
+    dtype = first("dtype")
+    return Encoders(device=first("device"), dtype=None if dtype == "auto" else dtype, opened=strategy.opened())
 
 
 def check_guards_apply(strategy: TextStrategy, guards: Sequence[str | Guard] | None) -> None:
@@ -438,7 +455,7 @@ def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Or
     What a default guard finds is a line on the logger `augment`, at the level INFO; a command prints it.
     """
     active = binding(guards, copies=strategy.copies)
-    encoders = Encoders(device=model_device(strategy))
+    encoders = guard_encoders(strategy)
     notes = {}
     for guard in active:
         guard.prepare(encoders)

@@ -328,6 +328,11 @@ class FillMask(TextStrategy):
             temperature=self.temperature,
         )
 
+    def opened(self) -> Checkpoint | None:
+        """Return the model, unless it was trained or is of a revision."""
+        engine: MaskedLM | None = getattr(self, "_engine", None)
+        return None if engine is None or self.learnt_ is not None or self.revision else engine.checkpoint
+
     def advice(self) -> str:
         """Name a larger model of English, if the small one that comes with the package was used."""
         return LARGER if self.model == "mini" else ""

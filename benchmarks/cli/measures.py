@@ -187,7 +187,7 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **op
     from augment.cli.console import note
     from augment.cli.display import show_table
     from augment.errors import ModelError
-    from benchmarks.speed.contest import Contest, ContestOptions, compare, losses, table
+    from benchmarks.speed.contest import Contest, ContestOptions, compare, limits, losses, table
 
     _refuse_idle(names)
 
@@ -213,6 +213,13 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **op
     for contest in contests:
         headings = ["", f"{contest.unit}/s", "first is × faster", "peak MiB"]
         show_table(contest.title, headings, table(contest.field_))
+        if reached := limits(contest.field_):
+            click.echo()
+            show_table(
+                "what the matrix products alone would allow, at the rate of large ones in the same run",
+                ["", f"{contest.unit}/s at most", "share reached"],
+                reached,
+            )
         if parts := losses(contest.field_):
             click.echo()
             show_table("mean loss, part by part", ["", *(f"part {i + 1}" for i in range(len(parts[0]) - 1))], parts)

@@ -57,6 +57,9 @@ class Measured:
     """Peak resident memory of its process, in MiB."""
     losses: tuple[float, ...] = ()
     """For a training: the mean loss of each part of the run, in order."""
+    product_seconds: float = 0.0
+    """Seconds that its linear maps alone would take at the rate of large products in the same run; 0 if not measured.
+    See `benchmarks.speed.product_limit`."""
 
 
 @dataclass
@@ -136,6 +139,17 @@ def losses(field_: Sequence[Competitor]) -> list[list[Any]]:
     ]
 
 
+def limits(field_: Sequence[Competitor]) -> list[list[Any]]:
+    """Return name, the rate that products alone would allow, and the share of it that is reached, where measured."""
+    lines = []
+    for competitor in field_:
+        if competitor.runs and all(run.product_seconds for run in competitor.runs):
+            limit = statistics.median(run.rows / run.product_seconds for run in competitor.runs)
+            share = statistics.median(run.product_seconds / run.seconds for run in competitor.runs)
+            lines.append([competitor.name, round(limit), f"{share:.0%}"])
+    return lines
+
+
 def alone(
     measure: Callable[..., tuple[Any, ...]], setting: Setting, *, with_torch: bool = True, **options: Any
 ) -> Measured:
@@ -145,7 +159,7 @@ def alone(
     ----------
     measure : callable
         A function of a module. It takes the setting and the options, and returns rows, seconds, seconds of loading and,
-        for a training, losses.
+        if it has them, the further fields of `Measured`.
     setting : Setting
         torch uses its number of threads.
     with_torch : bool, default=True
@@ -179,8 +193,8 @@ def _measured(
         import torch
 
         torch.set_num_threads(setting.threads)
-    rows, seconds, before, *losses = measure(setting, **options)
-    answers.put((rows, seconds, before, peak_mb(), *losses))
+    rows, seconds, before, *more = measure(setting, **options)
+    answers.put((rows, seconds, before, peak_mb(), *more))
 
 
 def elsewhere(script: Path, python: str, request: Mapping[str, Any], *, name: str, needs: str) -> Measured:

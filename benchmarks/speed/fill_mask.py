@@ -164,13 +164,14 @@ def _fill_mask(
     batch_size: int,
     dtype: str,
     workers: int,
-) -> tuple[int, float, float]:
+) -> tuple[int, float, float, tuple[float, ...], float]:
     from augment.generation.loop import Tally, generate, try_draws
     from augment.guards.base import Originals
     from augment.guards.selection import select
     from augment.run.workers import Workers
     from augment.text.base import fitted_guards
     from augment.text.fill_mask import FillMask
+    from benchmarks.speed.product_limit import Products, counted_products
 
     start = time.perf_counter()
     strategy = FillMask(model=setting.model, device="cpu", dtype=dtype, batch_size=batch_size, **parameters)
@@ -178,7 +179,7 @@ def _fill_mask(
     texts = [text for text, _ in setting.labelled]
     labels = [label for _, label in setting.labelled]
     budget = {setting.label: setting.rows}
-    chosen = select(guards, budget=budget, rows=len(texts) + setting.rows)
+    chosen = select(guards, strategy.own_guards(), budget=budget, rows=len(texts) + setting.rows)
     fitted, _ = fitted_guards(strategy, chosen, Originals(texts, labels, [], 0))
     attempt: Any = Workers(strategy, fitted, workers) if workers > 1 else partial(try_draws, strategy, fitted)
     own = [i for i, label in enumerate(labels) if label == setting.label]
@@ -198,11 +199,15 @@ def _fill_mask(
         return tally.made[setting.label]
 
     make(64, 1)
-    ready = time.perf_counter()
-    with attempt if workers > 1 else contextlib.nullcontext():
+    before = time.perf_counter() - start
+    in_one = dtype == "float32" and workers == 1
+    opened: Any = strategy.opened()
+    counting: Any = counted_products(opened.model) if in_one else contextlib.nullcontext(Products())
+    with counting as products, attempt if workers > 1 else contextlib.nullcontext():
+        ready = time.perf_counter()
         made = make(setting.rows, 0)
         seconds = time.perf_counter() - ready
-    return made, seconds, ready - start
+    return made, seconds, before, (), products.seconds() if in_one else 0.0
 
 
 def _pipeline(setting: FillMaskSetting, dtype: str, masks: str) -> tuple[int, float, float]:

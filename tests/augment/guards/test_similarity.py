@@ -90,7 +90,8 @@ def test_a_window_that_is_none_is_refused(low, high):
 
 def test_its_identity_is_that_of_the_encoders_weights(encoders, bert):
     guard = ready(encoders)
-    assert guard.identity() == {"revision": TextEncoder().prepare().revision}
+    opened = TextEncoder().prepare()
+    assert guard.identity() == {"revision": opened.revision, "dtype": str(opened.dtype).removeprefix("torch.")}
     assert guard.identity() != ready(encoders, model=str(bert)).identity()
 
 

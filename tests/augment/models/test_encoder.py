@@ -9,6 +9,7 @@ from tiny_models import ARCHITECTURES, DTYPES, bert_shape
 
 from augment.errors import InputError, ModelError
 from augment.models import pooling
+from augment.models.checkpoints import load_masked_lm
 from augment.models.encoder import Encoders, TextEncoder
 
 pytestmark = pytest.mark.numeric
@@ -400,6 +401,16 @@ def test_a_remembered_vector_keeps_no_others_alive(bert, sentences):
     encoders.encode(str(bert), sentences)
     (known,) = encoders._vectors.values()
     assert all(vector.base is None for vector in known.values())
+
+
+def test_a_model_that_is_open_encodes_like_a_copy_of_it(bert, sentences):
+    opened = load_masked_lm(str(bert), device="cpu", dtype="float32")
+    encoders = Encoders(device="cpu", dtype="float32", opened=opened)
+    assert encoders.get(str(bert)).prepare().model is opened.model.base_model
+    alone = Encoders(device="cpu", dtype="float32")
+    assert alone.get(str(bert)).prepare().model is not opened.model.base_model
+    assert np.array_equal(encoders.encode(str(bert), sentences), alone.encode(str(bert), sentences))
+    assert encoders.identity(str(bert)) == alone.identity(str(bert))
 
 
 def test_each_model_has_its_own_encoder_and_memory(tiny, sentences):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn.functional import linear
 
+from augment.models import fixed_slabs
 from augment.models.fixed_slabs import SLAB, FixedSlabs, quantized
 
 pytestmark = pytest.mark.numeric
@@ -68,8 +69,9 @@ def test_any_leading_shape_also_an_empty_one(lead, with_bias):
     assert torch.allclose(slabs, linear(given, weight, bias), atol=1e-5)
 
 
-def test_modules_go_through_slabs_inside_the_context_alone():
-    """Counted by what a slab does: it hands the kernel `SLAB` rows, however few there are."""
+def test_modules_go_through_slabs_inside_the_context_alone(monkeypatch):
+    """Counted by what a slab does: it hands the kernel the rows of a whole slab, however few there are."""
+    monkeypatch.setattr(fixed_slabs, "SHORTER", ())
     seen = []
 
     class Spy(torch.utils._python_dispatch.TorchDispatchMode):
@@ -84,6 +86,33 @@ def test_modules_go_through_slabs_inside_the_context_alone():
             layer(rows)
         layer(rows)
     assert seen == [SLAB, 5]
+
+
+def test_a_shorter_slab_is_used_only_where_it_gives_the_bits_of_a_whole_one(monkeypatch):
+    """A kernel for 64 rows that adds in another order, as some libraries have it."""
+    multiply, handed = fixed_slabs._multiply, []
+
+    def other_order(rows, columns, bias, out=None):
+        handed.append(len(rows))
+        if len(rows) < 128:
+            return multiply(rows.flip(1), columns.flip(0), bias)
+        return torch.cat([multiply(one, columns, bias) for one in rows.split(1)])
+
+    monkeypatch.setattr(fixed_slabs, "_multiply", other_order)
+    monkeypatch.setattr(fixed_slabs, "_same_bits", {})
+    rows, weight, bias = operands(384, 12, rows=40)
+    with torch.inference_mode(), FixedSlabs():
+        first, tried = linear(rows, weight, bias), len(handed)
+        again = linear(rows, weight, bias)
+    assert handed[tried - 1 :] == [128, 128], "tried once for a shape, and shorter slabs are refused"
+    assert torch.equal(first, again)
+
+
+def test_other_devices_have_larger_slabs():
+    assert fixed_slabs.slab_of(torch.device("cpu")) == SLAB
+    assert fixed_slabs.slab_of(torch.device("meta")) == fixed_slabs.DEVICE_SLAB
+    rows, weight = torch.ones(3, 8, device="meta"), torch.ones(5, 8, device="meta")
+    assert fixed_slabs._in_slabs(rows, weight, None).shape == (3, 5)
 
 
 def test_the_context_ends_after_an_error_as_well():

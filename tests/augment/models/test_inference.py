@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -42,6 +43,23 @@ def test_results_come_in_the_order_of_the_batches(checkpoint, threads):
 
     assert list(Inference(checkpoint).map(work, range(4))) == [0, 1, 2, 3]
     assert list(Inference(checkpoint).map(work, [])) == []
+
+
+def test_another_device_is_prepared_for_while_a_result_is_waited_for(checkpoint):
+    """As on a GPU; the model itself stays where it is, since it is not asked."""
+    second = threading.Event()
+
+    def work(number):
+        if number == 0:
+            assert second.wait(20), "the second batch does not wait for the first"
+        if number == 1:
+            second.set()
+        return number
+
+    elsewhere = Inference(replace(checkpoint, device=torch.device("meta"), dtype=torch.float32))
+    assert list(elsewhere.map(work, range(5))) == [0, 1, 2, 3, 4]
+    assert elsewhere.checkpoint.identity()["slab"] == "4096"
+    assert "slab" not in checkpoint.identity()
 
 
 def test_work_runs_without_gradients_in_slabs_and_each_product_on_one_thread(checkpoint, threads):

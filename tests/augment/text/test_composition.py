@@ -20,7 +20,7 @@ from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
 from augment.llm.engines import OF_ENDPOINTS, OF_LOCAL_MODELS
 from augment.registry import GUARDS, STRATEGIES
-from augment.text.base import TextStrategy, model_device
+from augment.text.base import TextStrategy, guard_encoders
 from augment.text.composition import OneOf, Sequential, composed
 from augment.text.duplication import Random
 from augment.text.fill_mask import FillMask
@@ -419,7 +419,9 @@ def test_a_configuration_of_another_class_is_refused():
 
 
 def test_guards_of_a_composition_run_where_its_first_model_does():
-    made = Sequential(steps=[KeyboardEdit(), FillMask(device="cpu")])
-    assert model_device(made) == "cpu"
-    assert model_device(FillMask(device="cuda")) == "cuda"
-    assert model_device(STRATEGIES.create("random", {})) == "auto"
+    made = guard_encoders(Sequential(steps=[KeyboardEdit(), FillMask(device="cpu", dtype="float32")]))
+    assert (made.device, made.dtype) == ("cpu", "float32")
+    made = guard_encoders(FillMask(device="cuda"))
+    assert (made.device, made.dtype) == ("cuda", None)
+    made = guard_encoders(STRATEGIES.create("random", {}))
+    assert (made.device, made.dtype) == ("auto", None)

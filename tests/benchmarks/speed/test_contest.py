@@ -56,8 +56,8 @@ def without_the_peer(monkeypatch):
 
 def in_this_process(measure, setting, **options):
     """Stand in for `alone`, where what is measured is tested and not the memory it takes."""
-    rows, seconds, before, *losses = measure(setting, **options)
-    return Measured(rows, seconds, before, 100.0, *losses)
+    rows, seconds, before, *more = measure(setting, **options)
+    return Measured(rows, seconds, before, 100.0, *more)
 
 
 # The frame
@@ -126,13 +126,14 @@ def test_sources_are_of_the_class_and_guards_see_the_whole_input(setting):
     assert list(setting.texts) == [text for text, label in labelled if label == "neutral"]
 
 
-@pytest.mark.parametrize("guards", [None, ("none",), ("similarity:low=-1,high=1",)])
+@pytest.mark.parametrize("guards", [("fluency:least=-1",), ("none",), ("fluency:least=-1", "similarity:low=-1,high=1")])
 def test_ours_makes_the_rows_it_is_timed_for(setting, guards):
     begun = time.perf_counter()
-    made, seconds, before = fill_mask._fill_mask(setting, guards, {}, 16, "auto", 1)
+    made, seconds, before, _, at_least = fill_mask._fill_mask(setting, guards, {}, 16, "float32", 1)
     assert made == setting.rows
     assert 0 < seconds < time.perf_counter() - begun
     assert before > 0
+    assert at_least > 0
 
 
 @pytest.mark.parametrize("masks", ["one", "share"])
@@ -196,7 +197,7 @@ def test_ours_encodes_the_texts_that_it_is_timed_for(asked, monkeypatch):
 
     monkeypatch.setattr(TextEncoder, "encode", spied)
     begun = time.perf_counter()
-    made, seconds, before = encoding._encoding(found[0].setting)
+    made, seconds, before, _, _ = encoding._encoding(found[0].setting)
     assert made == 60
     assert 0 < seconds < time.perf_counter() - begun
     assert before > 0
