@@ -258,7 +258,8 @@ class Encoders:
             dtype = quickest_dtype(self.device) if self.dtype is None else self.dtype
             encoder = TextEncoder(model=model, normalize=True, device=self.device, dtype=dtype)
             if self._opened is not None and self._opened.name == model:
-                encoder.use(replace(self._opened, model=self._opened.model.base_model))
+                base: Any = self._opened.model.base_model
+                encoder.use(replace(self._opened, model=base))
             encoder.prepare()
             self._encoders[model], self._vectors[model] = encoder, OrderedDict()
         return self._encoders[model]
