@@ -225,6 +225,7 @@ def upsample_file(
     resume: bool = False,
     overwrite: bool = False,
     output_encoding: str | None = None,
+    csv_safe: bool = False,
     strict: bool = False,
     yes: bool = False,
     report: str | os.PathLike[str] | None = None,
@@ -288,6 +289,8 @@ def upsample_file(
     output_encoding : str, optional
         The encoding of the output, if it is a text file. None for that of the input if both have the same format, or
         UTF-8.
+    csv_safe : bool, default=False
+        Put an apostrophe before each cell of a csv or tsv file that a spreadsheet would take for a formula.
     strict : bool, default=False
         Fail on empty texts, and on rows that could not be made.
     yes : bool, default=False
@@ -330,7 +333,7 @@ def upsample_file(
     """
     if strategy is not None and not isinstance(strategy, str):
         check_strategy(strategy)
-    destination = Destination(Path(output), overwrite=overwrite, resume=resume, encoding=output_encoding)
+    destination = Destination(Path(output), overwrite, resume, output_encoding, csv_safe)
     files = [against] if isinstance(against, (str, os.PathLike)) else against
     options = {
         "source": _named(source),

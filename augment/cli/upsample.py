@@ -100,6 +100,7 @@ from augment.errors import counted
         show_default="that of an input of the same format, or utf-8",
         help="Encoding of the output.",
     ),
+    option("--csv-safe", is_flag=True, help="Put ' before cells of csv and tsv that a spreadsheet takes for formulas."),
     option("--overwrite", is_flag=True, help="Replace an existing output, and unfinished work."),
     option("--only-synthetic", is_flag=True, help="Write only the new rows."),
     option(
@@ -148,6 +149,7 @@ def upsample_command(
     dry_run: bool,
     overwrite: bool,
     output_encoding: str | None,
+    csv_safe: bool,
     resume: bool,
     strict: bool,
     yes: bool,
@@ -171,7 +173,7 @@ def upsample_command(
     from augment.run.text_run import forecast
     from augment.upsampling import check_paths, report_on
 
-    destination = None if output is None else Destination(output, overwrite, resume, output_encoding)
+    destination = None if output is None else Destination(output, overwrite, resume, output_encoding, csv_safe)
     if destination is not None:
         check_paths(destination, report)
     request = settle(config, chosen_options(context, parameters, others))
@@ -222,7 +224,7 @@ def _refuse_idle(context: click.Context) -> None:
     if context.params["output"] is None:
         if not context.params["dry_run"]:
             raise click.UsageError("Give an output, e.g. -o balanced.csv, or --dry-run to see the plan.")
-        for name in ("report", "overwrite", "output_encoding", "resume"):
+        for name in ("report", "overwrite", "output_encoding", "csv_safe", "resume"):
             if context.params[name]:
                 raise click.UsageError(
                     f"--{name.replace('_', '-')} has no effect without an output. Leave it out, or give -o."

@@ -116,8 +116,8 @@ def check_storable(
         if suffix == ".xlsx":
             check_cells(features, even)
         elif _may_be_refused(features, suffix, dialect):
-            with _Nowhere() as nowhere:
-                _WRITERS.get(suffix, _write_parquet)(features, even, nowhere, dialect)
+            nowhere: Any = _Nowhere()
+            _WRITERS.get(suffix, _write_parquet)(features, even, nowhere, dialect)
         elif suffix in SEPARATED:
             _check_nul(even)
     except FormatError as error:

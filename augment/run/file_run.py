@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from augment.data.formats.dialect import Dialect, output_dialect
 from augment.data.formats.encodings import checked_encoding, to_write
 from augment.data.labels import with_mapped_labels
-from augment.data.layout import TEXT_FORMATS
+from augment.data.layout import SEPARATED, TEXT_FORMATS
 from augment.data.other_splits import splits_of_folder
 from augment.data.reading import load_split
 from augment.data.writing import check_output, check_storable, write_batches, write_splits
@@ -73,12 +73,15 @@ class Destination:
         Go on with the unfinished work of the same run, if there is any. Leave its output alone if it has finished.
     encoding : str, optional
         The encoding of a text file. None for that of the input if both have the same format, or UTF-8.
+    csv_safe : bool, default=False
+        Put an apostrophe before each cell of a csv or tsv file that a spreadsheet would take for a formula.
     """
 
     output: Path
     overwrite: bool = False
     resume: bool = False
     encoding: str | None = None
+    csv_safe: bool = False
 
     @property
     def manifest(self) -> Path:
@@ -120,6 +123,8 @@ class Destination:
             checked_encoding(self.encoding)
             if self.output.suffix.lower() not in TEXT_FORMATS:
                 raise InputError(f"`output_encoding` is for text files, and {self.output} is none. Leave it out.")
+        if self.csv_safe and self.output.suffix.lower() not in SEPARATED:
+            raise InputError(f"`csv_safe` is for csv and tsv files, and {self.output} is none. Leave it out.")
         check_writable(self.manifest, file=True)
         if not (self.replaces or self.may_be_finished):
             if self.manifest.exists():
@@ -196,7 +201,7 @@ class Destination:
         dialect = output_dialect(corpus.dialect, corpus.name, self.output)
         if dialect is not None and self.encoding is not None:
             dialect = replace(dialect, encoding=to_write(self.encoding))
-        return dialect
+        return replace(dialect, safe=True) if dialect is not None and self.csv_safe else dialect
 
     def place(
         self,
@@ -473,6 +478,7 @@ def _hash(identity: Mapping[str, Any], request: RunRequest, destination: Destina
         "keep_columns": request.keep_columns,
         "decode": request.decode,
         "encoding": destination.encoding,
+        "csv_safe": destination.csv_safe,
     }
     return digest([json.dumps({**identity, **shape}, sort_keys=True, default=str)])
 

@@ -21,7 +21,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.trainer_utils import EvalLoopOutput
+from transformers.trainer_utils import EvalLoopOutput, align_special_tokens
 
 from augment.errors import TrainingError
 from augment.files import replacing
@@ -270,6 +270,9 @@ def fit(
         seed=config.seed,
     )
     on_one_device(arguments)
+    # As a trainer does that it is given to; one that was stopped after its last step is given to none.
+    align_special_tokens(model, checkpoint.tokenizer)
+    model.config.use_cache = arguments.use_cache
     if setting.resume and (folder / DONE / "best_step.json").exists():
         model.load_state_dict(load_file(folder / DONE / "model.safetensors"), strict=False)
         setting.history.go_back_to(phase, sys.maxsize)

@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import logging
+import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Features
 
+_FORMULA = tuple("=+-@\t\r")
+_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)*([eE][+-]?[0-9]+)?")
 _log = logging.getLogger(__name__)
 
 
@@ -223,13 +226,15 @@ def write_csv(features: Features, tables: Iterable[pa.Table], handle: BinaryIO, 
     lines = _Lines(dialect)
     try:
         try:
-            lines.add([["" if name in dialect.unnamed else name for name in features]])
+            names = ["" if name in dialect.unnamed else name for name in features]
+            lines.add([_defused(names) if dialect.safe else names])
             text.write("".join(lines))
         except (_NotHeld, UnicodeEncodeError):
             raise _not_held([list(features)], None, dialect) from None
         start = 0
         for table in tables:
-            rows = list(zip(*map(_cells, python_columns(features, _spelled(features, table), start)), strict=True))
+            columns = map(_cells, python_columns(features, _spelled(features, table), start))
+            rows = list(zip(*(map(_defused, columns) if dialect.safe else columns), strict=True))
             lines.clear()
             try:
                 lines.add(rows)
@@ -320,6 +325,11 @@ def _spelled(features: Features, table: pa.Table) -> pa.Table:
         if plain and not hasattr(features[field.name], "names"):
             table = table.set_column(place, field.name, table.column(place).cast(pa.string()))
     return table
+
+
+def _defused(cells: list[str]) -> list[str]:
+    """Return cells with an apostrophe before what a spreadsheet would take for a formula. Numbers stay."""
+    return [f"'{cell}" if cell[:1] in _FORMULA and cell and not _NUMBER.fullmatch(cell) else cell for cell in cells]
 
 
 def _cells(values: list[Any]) -> list[str]:

@@ -38,13 +38,16 @@ class Dialect:
     """Fields in quotes: "minimal", those that need them; "all"; "none", where quotes are characters as any other."""
     unnamed: tuple[str, ...] = ()
     """The columns that have no name in the header, by the names that they are given instead."""
+    safe: bool = False
+    """Whether a cell that a spreadsheet would take for a formula begins with an apostrophe."""
 
     def recorded(self) -> dict[str, Any]:
         """Return the dialect as plain data, for a manifest."""
         record = {"encoding": self.encoding.name, "byte_order_mark": bool(self.encoding.mark), "row_end": self.row_end}
         if self.delimiter is None:
             return record
-        own = {"unnamed": list(self.unnamed)} if self.unnamed else {}
+        own: dict[str, Any] = {"unnamed": list(self.unnamed)} if self.unnamed else {}
+        own |= {"safe": True} if self.safe else {}
         return {**record, "delimiter": self.delimiter, "quoting": self.quoting, **own}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import json
 import os
@@ -410,6 +411,18 @@ def test_what_a_format_cannot_hold_is_found_before_rows_are_made(
     assert list(tmp_path.iterdir()) == []
     for other in ("t.parquet", "folder"):
         check_storable(table.features, batches(table), tmp_path / other, 2)
+
+
+def test_formulas_are_defused_if_that_is_asked_for(tmp_path: Path) -> None:
+    texts = ["=1+1", "+49 1", "-5", "-1.5e3", "@me", "\t=1", "- yes", "a=b", ""]
+    table = from_arrow(pa.table({"=text": texts, "n": [-1] * 9}), "t")
+    for safe in (False, True):
+        write_batches(table.features, batches(table), tmp_path / "t.csv", Dialect(delimiter=",", safe=safe))
+        with (tmp_path / "t.csv").open(newline="") as file:
+            header, *rows = csv.reader(file)
+        marked = ["'=1+1", "'+49 1", "-5", "-1.5e3", "'@me", "'\t=1", "'- yes", "a=b", ""] if safe else texts
+        assert header == ["'=text" if safe else "=text", "n"]
+        assert rows == [[text, "-1"] for text in marked]
 
 
 def test_bytes_that_are_no_text_are_found_in_any_column(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from benchmarks.report.comparison import compare
 from benchmarks.report.figures import curves, plane
 from benchmarks.report.findings import about_rows, conclusions, opponents, overview
 from benchmarks.report.summary import GroupResults, f1_on_test, gap, groups, last_gap, rare_f1
-from benchmarks.report.writing import write
+from benchmarks.report.writing import _md_cell, write
 from benchmarks.results import RunRecord, appending, packed
 from classifiers.metrics import scores
 
@@ -393,7 +393,7 @@ def test_cells_that_failed_stand_in_the_report(tmp_path):
         appender.add_cell(failed | {"key": "x", "status": "failed", "reason": "There is no model <folder>."})
     write(results.read(folder), folder)
     assert (
-        "roberta-base · linear · focal · none · seed 0: There is no model <folder>."
+        "roberta-base · linear · focal · none · seed 0: There is no model &lt;folder>."
         in (folder / "report.md").read_text()
     )
     assert "There is no model &lt;folder&gt;." in (folder / "report.html").read_text()
@@ -493,3 +493,9 @@ def test_a_comparison_sees_another_encoder_of_the_same_name_in_any_sitting_and_s
     notes = compare(before, after).notes
     assert "sst3 · mini · linear · cross-entropy · crt: no seed is in both." in notes
     assert len(notes) == 2
+
+
+def test_markup_in_names_is_text_in_markdown():
+    hostile = "<script>x</script> [a](javascript:b) ![i](u) `c` d|e &lt;\n# f"
+    assert _md_cell(hostile) == ("&lt;script>x&lt;/script> [a\\](javascript:b) ![i\\](u) \\`c\\` d\\|e &amp;lt; # f")
+    assert _md_cell("AT&T, p < .05, food_drink") == "AT&T, p < .05, food_drink"

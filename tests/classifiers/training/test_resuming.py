@@ -49,6 +49,26 @@ def test_a_resumed_training_ends_in_the_same_weights_and_history(config, uninter
     assert not (tmp_path / "cut" / "checkpoints").exists()
 
 
+def test_a_training_that_was_stopped_after_its_last_step_writes_the_same_files(config, tmp_path, monkeypatch):
+    asked = config(evaluate_steps=2)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    train(asked, TRAIN, VALIDATION, output_dir=whole)
+    with monkeypatch.context() as patch:
+        patch.setattr("classifiers.training.output_folder.save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(asked, TRAIN, VALIDATION, output_dir=cut)
+    train(asked, TRAIN, VALIDATION, output_dir=cut, resume=True)
+    files = sorted(path.name for path in whole.iterdir())
+    assert sorted(path.name for path in cut.iterdir()) == files
+    for name in files:
+        if name != "training.json":  # which has the seconds
+            assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def interrupted(*arguments):
+    raise KeyboardInterrupt
+
+
 def test_a_checkpoint_that_was_cut_short_is_passed_over(config, uninterrupted, tmp_path):
     asked, folder = config(evaluate_steps=2), tmp_path / "cut"
     whole = uninterrupted(asked)
