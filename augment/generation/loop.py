@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from augment.errors import counted
+from augment.errors import InputError, counted
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.generation.plan import TOGETHER, Slot, slots
 from augment.generation.shares import Shares
@@ -250,7 +250,7 @@ def generate(
 
     Raises
     ------
-    ValueError
+    InputError
         If `done` belongs to another plan.
     """
     earlier, shares = iter(done), Shares(smallest=together)
@@ -273,7 +273,10 @@ def generate(
                 room = Counter({other: rows - tally.made[other] for other, rows in budget.items() if other != label})
                 outcome = _fill_chunk(attempt, chunk, texts, label, room, guards, seed, tries, shares, progress)
             elif (outcome.label, outcome.slots) != (label, len(chunk)):
-                raise ValueError(f"A chunk of {outcome.slots} slots of {outcome.label!r} belongs to another plan.")
+                raise InputError(
+                    f"A chunk of {outcome.slots} slots of {outcome.label!r} belongs to another plan. Begin anew with"
+                    " `overwrite=True`."
+                )
             else:
                 _remember(guards, outcome.rows)
             tally.add(outcome)

@@ -466,7 +466,7 @@ def _device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()  # the device "meta" computes nothing
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise InputError(
             f"The device {name!r} cannot be used: this machine has {', '.join(_devices())}. Give one of them, or"

@@ -408,7 +408,8 @@ def _make_texts(
     if log is not None:
         log(job)
     replaces = destination.replaces
-    with Journal(destination.journal, identity, resume=destination.resume) as journal:
+    plan: dict[str, Any] = {"sources": len(job.corpus.table), "classes": job.counts}
+    with Journal(destination.journal, identity, resume=destination.resume, **plan) as journal:
         destination.clear(replaces=replaces)
         try:
             result = run.make(

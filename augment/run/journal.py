@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from augment.errors import InputError, OutputError
 from augment.files import lock, opened
 from augment.generation.loop import Outcome, Row
 from augment.identity import difference
-from augment.plain_data import parse_json
+from augment.plain_data import as_expected, parse_json
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 def journal_path(output: Path) -> Path:
@@ -48,8 +48,9 @@ def check_no_journal(output: Path) -> None:
 class Journal:
     """An append-only file with one line for each finished chunk, after a line that identifies the run.
 
-    Each line has a checksum. A line that a crash has cut short is dropped when the journal is opened; the chunks before
-    it stay. Only one run at a time can hold the journal.
+    Each line has a checksum of itself and of all lines before it. A line that a crash has cut short is dropped when the
+    journal is opened; the chunks before it stay. Lines in another order, or twice, are damage. Only one run at a time
+    can hold the journal.
 
     Parameters
     ----------
@@ -59,6 +60,10 @@ class Journal:
         Everything that determines the rows, as plain data.
     resume : bool
         Continue with the existing chunks. If False, they are discarded.
+    sources : int, optional
+        The number of rows that may be a source. None to take any.
+    classes : collection of str, optional
+        The classes that rows may have. None to take any.
 
     Raises
     ------
@@ -68,9 +73,20 @@ class Journal:
         If it cannot be written, or another run holds it.
     """
 
-    def __init__(self, path: Path, identity: Mapping[str, Any], *, resume: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        identity: Mapping[str, Any],
+        *,
+        resume: bool,
+        sources: int | None = None,
+        classes: Collection[str] | None = None,
+    ) -> None:
         self.path = path
-        self._places: list[tuple[int, int]] = []  # where the line of each finished chunk begins, and its length
+        self._sources, self._classes = sources, classes
+        # Where the line of each finished chunk begins, its length, and the checksum of the lines before it.
+        self._places: list[tuple[int, int, int]] = []
+        self._checksum = 0
         self._end = 0
         self.rows = 0
         self._held_elsewhere = False
@@ -115,7 +131,7 @@ class Journal:
         OutputError
             If it cannot be written; earlier chunks stay.
         """
-        place = self._end
+        place, checksum = self._end, self._checksum
         try:
             self._write(
                 {
@@ -130,17 +146,32 @@ class Journal:
             raise OutputError(
                 f"{self.path}: cannot be written ({error.strerror}); free the disk and go on with `resume=True`."
             ) from None
-        self._places.append((place, self._end - place))
+        self._places.append((place, self._end - place, checksum))
 
     def outcomes(self) -> Iterator[Outcome]:
         """Read the finished chunks, in order, one at a time."""
-        for place, length in self._places:
+        for number, (place, length, checksum) in enumerate(self._places, 1):
             self._file.seek(place)
-            entry = _parsed(self._file.read(length))
+            entry, _ = _parsed(self._file.read(length), checksum)
             if entry is None:
                 raise InputError(f"{self.path}: has been changed while it was read; begin anew with `overwrite=True`.")
+            yield self._outcome(entry, number)
+
+    def _outcome(self, entry: Mapping[str, Any], number: int) -> Outcome:
+        """Return what a line holds, in which nothing may be of another kind."""
+        with as_expected(f"{self.path}, chunk {number}", "Begin anew with `overwrite=True`."):
             rows = [Row(text, label, source, variant, said) for source, variant, label, text, said in entry["rows"]]
-            yield Outcome(entry["label"], entry["slots"], rows, entry["rejected"], entry["barren"])
+            outcome = Outcome(entry["label"], entry["slots"], rows, entry["rejected"], entry["barren"])
+            numbers = [outcome.slots, *outcome.barren, *outcome.rejected.values()]
+            numbers += [number for row in rows for number in (row.source, row.variant)]
+            texts = [outcome.label, *(text for row in rows for text in (row.text, row.label))]
+            sound = all(type(number) is int and number >= 0 for number in numbers)
+            sound = sound and all(type(text) is str for text in texts)
+            sound = sound and all(type(row.columns) is dict for row in rows)
+            sound = sound and all(self._sources is None or row.source < self._sources for row in rows)
+            if not sound or not all(self._classes is None or row.label in self._classes for row in rows):
+                raise ValueError("a row of another plan")
+        return outcome
 
     def __iter__(self) -> Iterator[Row]:
         """Read the rows of all finished chunks, in order; this may be repeated."""
@@ -164,7 +195,7 @@ class Journal:
         # The locked handle itself: on Windows no other may read what it has locked. A copy, since readers close theirs.
         with open(os.dup(self._file.fileno()), "rb") as file:
             file.seek(0)
-            header = _parsed(line := file.readline())
+            header, checksum = _parsed(line := file.readline(), 0)
             end = len(line)
             if header is None:
                 if file.readline():
@@ -177,15 +208,17 @@ class Journal:
                         f"{self.path}: belongs to another run: {different}. Repeat the run as it was with"
                         " `resume=True`, or begin anew with `overwrite=True`."
                     )
-                while (entry := _parsed(line := file.readline())) is not None:
-                    self.rows += len(entry["rows"])
-                    self._places.append((end, len(line)))
+                while (read := _parsed(line := file.readline(), checksum))[0] is not None:
+                    self.rows += len(self._outcome(read[0], self.chunks + 1).rows)
+                    self._places.append((end, len(line), checksum))
                     end += len(line)
+                    checksum = read[1]
                 if line and file.readline():
                     raise InputError(
-                        f"{self.path}: is damaged in chunk {self.chunks + 1}; begin anew with `overwrite=True`."
+                        f"{self.path}: is damaged in chunk {self.chunks + 1}, or its lines are in another order;"
+                        " bring them back, or begin anew with `overwrite=True`."
                     )
-        self._end = end
+        self._end, self._checksum = end, 0 if header is None else checksum
         self._file.truncate(end)
         if header is None:
             try:
@@ -198,7 +231,8 @@ class Journal:
 
     def _write(self, entry: Mapping[str, Any]) -> None:
         text = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        line = b"%08x %s\n" % (zlib.crc32(text), text)
+        checksum = zlib.crc32(text, self._checksum)
+        line = b"%08x %s\n" % (checksum, text)
         left = memoryview(line)
         self._file.seek(self._end)
         try:
@@ -209,12 +243,14 @@ class Journal:
             self._file.truncate(self._end)
             raise
         self._end += len(line)
+        self._checksum = checksum
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    """Return the content of a line, or None if it is not whole."""
-    checksum, _, text = line[:-1].partition(b" ")
-    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
-        return None
-    content: dict[str, Any] = parse_json(text.decode("utf-8", "surrogatepass"), "A line of the journal")
-    return content
+def _parsed(line: bytes, before: int) -> tuple[dict[str, Any] | None, int]:
+    """Return the content of a line, or None if it is not whole, and its checksum, which goes on from that before it."""
+    written, _, text = line[:-1].partition(b" ")
+    checksum = zlib.crc32(text, before)
+    if not line.endswith(b"\n") or written != b"%08x" % checksum:
+        return None, checksum
+    content = parse_json(text.decode("utf-8", "surrogatepass"), "A line of the journal")
+    return content if isinstance(content, dict) else None, checksum

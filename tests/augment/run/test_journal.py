@@ -150,7 +150,7 @@ def test_damage_before_the_end_is_refused_and_nothing_is_touched(path):
     assert len(lines) == 4
     ends = [sum(map(len, lines[:n])) for n in range(5)]
     for n in range(3):
-        where = "is damaged or not a journal" if n == 0 else f"is damaged in chunk {n};"
+        where = "is damaged or not a journal" if n == 0 else f"is damaged in chunk {n}, or its lines"
         for at in (ends[n], ends[n] + 4, ends[n] + 12, ends[n + 1] - 2):
             damaged = bytearray(whole)
             damaged[at] ^= 1
@@ -233,8 +233,8 @@ def test_tuples_and_the_order_of_keys_are_no_difference(path):
 
 def test_a_journal_of_another_schema_is_refused(path, monkeypatch):
     kept(path)
-    monkeypatch.setattr("augment.run.journal.SCHEMA", 3)
-    with pytest.raises(InputError, match="schema was 2 and is 3 now"):
+    monkeypatch.setattr("augment.run.journal.SCHEMA", 4)
+    with pytest.raises(InputError, match="schema was 3 and is 4 now"):
         opened(path)
 
 
@@ -400,3 +400,38 @@ def test_an_interruption_while_the_head_is_written_takes_a_new_journal_away_and_
         with pytest.raises(KeyboardInterrupt):
             opened(path)
     assert path.read_bytes() == before
+
+
+def test_lines_in_another_order_or_twice_are_damage(path):
+    with opened(path, resume=False) as journal:
+        for outcome in OUTCOMES:
+            journal.append(outcome)
+    header, *lines = path.read_bytes().splitlines(keepends=True)
+    for wrong in ([lines[1], lines[0], *lines[2:]], [lines[0], *lines]):
+        path.write_bytes(b"".join([header, *wrong]))
+        with pytest.raises(
+            InputError, match=r"is damaged in chunk \d, or its lines are in another"
+        ):
+            opened(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rows": None},
+        {"rows": [[1]]},
+        {"rows": [["1", 0, "x", "text", {}]]},
+        {"rows": [[9, 0, "x", "text", {}]]},
+        {"rows": [[1, 0, "unknown", "text", {}]]},
+        {"rows": [[1, 0, "x", 5, {}]]},
+        {"slots": "many"},
+        {"rejected": {"a": "b"}},
+        {"barren": None},
+    ],
+)
+def test_a_chunk_of_another_form_is_told_in_one_line(path, change):
+    with opened(path, resume=False) as journal:
+        journal.append(OUTCOMES[0])
+        journal._write({"label": "x", "slots": 1, "rows": [], "rejected": {}, "barren": [], **change})
+    with pytest.raises(InputError, match=r"journal, chunk 2: does not hold what belongs there .* Begin anew"):
+        Journal(path, IDENTITY, resume=True, sources=9, classes={row.label for row in OUTCOMES[0].rows} | {"x"})
