@@ -117,7 +117,7 @@ def check_storable(
             check_cells(features, even)
         elif _may_be_refused(features, suffix, dialect):
             nowhere: Any = _Nowhere()
-            _WRITERS.get(suffix, _write_parquet)(features, even, nowhere, dialect)
+            _WRITERS[suffix or ".parquet"](features, even, nowhere, dialect)
         elif suffix in SEPARATED:
             _check_nul(even)
     except FormatError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from augment.errors import InputError, OutputError
-from augment.files import lock
+from augment.files import lock, opened
 from augment.plain_data import parse_json
 
 SCHEMA = 1
@@ -116,7 +116,9 @@ class Decisions:
         self.path = path
         there = os.path.exists(path)
         try:
-            self._file = open(path, "r+b" if there else "x+b", buffering=0)  # noqa: SIM115 -- closed in `close`
+            self._file = opened(path)
+        except OutputError:
+            raise
         except OSError as error:
             raise OutputError(
                 f"{path}: cannot be written ({error.strerror}); choose another place with `decisions`."

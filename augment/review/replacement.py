@@ -20,7 +20,7 @@ from augment.data.layout import Layout
 from augment.data.table_columns import BATCH, batches
 from augment.data.writing import write_batches
 from augment.errors import InputError
-from augment.files import staged_text
+from augment.files import readable_as, staged_text
 from augment.generation.candidates import Candidate
 from augment.generation.loop import Row
 from augment.guards.base import Guard
@@ -146,7 +146,8 @@ def apply_decisions(
         if plan.rejected and replace:
             notes.append("There is no manifest beside the table, so rejected rows are left out and not replaced.")
         batch = _kept_batches(plan)
-        write_batches(plan.features, batch, destination.output, _dialect(rows.corpus, destination.output))
+        with readable_as([table]):
+            write_batches(plan.features, batch, destination.output, _dialect(rows.corpus, destination.output))
         return plan.applied({}, {}, notes)
     made: Counter[str] = Counter()
     new: Iterator[pa.RecordBatch] = iter(())
@@ -162,7 +163,7 @@ def apply_decisions(
     record = plan.record(made, result)
     record["output"] = None if dialect is None else dialect.recorded()
     text = json.dumps(record, indent=2, ensure_ascii=False, default=str) + "\n"
-    with staged_text(text, destination.manifest):
+    with readable_as([table]), staged_text(text, destination.manifest):
         write_batches(plan.features, _chained(plan, new), destination.output, dialect)
     return plan.applied(made, result["missing"], notes)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from augment.data.layout import Layout
 from augment.errors import InputError, counted, did_you_mean
+from augment.files import readable_as
 from augment.report.text_measures import Piece, changed_words
 from augment.report.written_table import cells_of
 from augment.review.audit import drawn, expected, widest
@@ -456,7 +457,8 @@ def open_review(
         raise InputError(f"The seed must be 0 to 2**64 - 1. Got {seed}.")
     rows = read_table(path, layout)
     place = decisions_path(Path(path)) if decisions is None else Path(decisions)
-    kept = Decisions(place, rows.identity)  # before the scores, which take time: it may be held or on another table
+    with readable_as([rows.corpus.name]):
+        kept = Decisions(place, rows.identity)  # before the scores, which take time: it may be held or on another table
     try:
         table = scored(rows, progress=progress)
         return Review(table, kept, reviewer=reviewer, sample=sample, seed=seed)

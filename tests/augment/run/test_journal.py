@@ -150,14 +150,19 @@ def test_damage_before_the_end_is_refused_and_nothing_is_touched(path):
     assert len(lines) == 4
     ends = [sum(map(len, lines[:n])) for n in range(5)]
     for n in range(3):
-        where = "is damaged or not a journal" if n == 0 else f"is damaged in chunk {n}, or its lines"
+        where = (
+            "is damaged or not a journal;" if n == 0 else f"is damaged in chunk {n}, or its lines are in another order;"
+        )
+        mend = (
+            "begin anew with `overwrite=True`." if n == 0 else "bring them back, or begin anew with `overwrite=True`."
+        )
         for at in (ends[n], ends[n] + 4, ends[n] + 12, ends[n + 1] - 2):
             damaged = bytearray(whole)
             damaged[at] ^= 1
             path.write_bytes(damaged)
             with pytest.raises(InputError, match=where) as caught:
                 opened(path)
-            assert str(caught.value) == f"{path}: {where.rstrip(';')}; begin anew with `overwrite=True`."
+            assert str(caught.value) == f"{path}: {where} {mend}"
             assert path.read_bytes() == damaged
     path.write_bytes(whole[: ends[1] + 5] + whole[ends[2] :])
     with pytest.raises(InputError, match="damaged in chunk 1"):
@@ -409,9 +414,7 @@ def test_lines_in_another_order_or_twice_are_damage(path):
     header, *lines = path.read_bytes().splitlines(keepends=True)
     for wrong in ([lines[1], lines[0], *lines[2:]], [lines[0], *lines]):
         path.write_bytes(b"".join([header, *wrong]))
-        with pytest.raises(
-            InputError, match=r"is damaged in chunk \d, or its lines are in another"
-        ):
+        with pytest.raises(InputError, match=r"is damaged in chunk \d, or its lines are in another"):
             opened(path)
 
 
