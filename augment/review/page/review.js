@@ -178,9 +178,7 @@ function showRow(next) {
   for (const button of at("classes").children) {
     button.setAttribute("aria-pressed", String(decision !== null && decision.label === button.dataset.label));
   }
-  for (const button of at("list").querySelectorAll("button")) {
-    button.setAttribute("aria-current", String(Number(button.dataset.row) === row.row));
-  }
+  markCurrent();
 }
 
 async function showList() {
@@ -206,18 +204,32 @@ async function showList() {
     name.dir = "auto";
     button.type = "button";
     button.dataset.row = one.row;
-    button.setAttribute("aria-current", String(row !== null && one.row === row.row));
     button.setAttribute("aria-label", `${one.label}, ${verdict ? PARTICIPLE[verdict] : "unread"}: ${one.text}`);
     button.append(element("i", verdict), excerpt, name);
     button.addEventListener("click", () => guarded(() => open({ row: one.row })));
     line.append(button);
     return line;
   }));
+  markCurrent();
 }
 
-// The next decision does not wait for the list.
+// The list of all rows turns to the page of the row that is shown. The next decision does not wait for it.
 function renewList() {
+  if (at("state").value === "all" && row !== null && row.place !== null) offset = row.place - (row.place % LIMIT);
   showList().catch((error) => alertWith(error.message));
+}
+
+function markCurrent() {
+  const list = at("list");
+  for (const button of list.querySelectorAll("button")) {
+    const current = row !== null && Number(button.dataset.row) === row.row;
+    button.setAttribute("aria-current", String(current));
+    if (!current) continue;
+    const place = button.offsetTop; // only the list moves, and not the page
+    if (place < list.scrollTop || place + button.offsetHeight > list.scrollTop + list.clientHeight) {
+      list.scrollTop = place - list.clientHeight / 2;
+    }
+  }
 }
 
 // Doing
@@ -247,7 +259,9 @@ async function open(words) {
     return;
   }
   showRow(answer.row);
-  if (row !== null) remember();
+  if (row === null) return;
+  remember();
+  if (at("state").value === "all" && row.place !== null && (row.place < offset || row.place >= offset + LIMIT)) renewList();
 }
 
 async function refresh() {
