@@ -11,38 +11,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sklearn.base import clone
 
-from augment import registry
-from augment.data.containers import (
-    arrow_table,
-    as_frame,
-    as_splits,
-    as_table,
-    columns,
-    extended,
-    held_out_texts,
-    is_arrow_stream,
-)
-from augment.data.corpus import Corpus, from_table, texts_of
 from augment.data.layout import Layout
-from augment.data.other_splits import training_split
 from augment.errors import InputError, Interrupted
 from augment.generation.budget import SamplingStrategy
 from augment.generation.singletons import Singletons
 from augment.guards.base import Guard
 from augment.run.config import settle
 from augment.run.file_run import Destination, Progress, make_file
-from augment.run.job import HeldOutTexts, Job, check_strategy, plan_job, run_settings
+from augment.run.job import Job, check_strategy
 from augment.run.manifest import Manifest
+from augment.run.memory_run import handed_back, plan_in_memory
 from augment.run.notes import unasked
 from augment.run.other_columns import KeepColumns, checked
 from augment.run.text_run import Run
-from augment.run.text_table import extended_arrow, extended_frame, extended_table, label_rows, with_new_split
 from augment.seed_names import one_seed
 from augment.text.base import TextStrategy
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-
     from augment.models.encoder import TextEncoder
     from augment.vectors.base import VectorSampler
 
@@ -133,74 +118,23 @@ def upsample(
     >>> manifest.counts_after
     {'neutral': 3, 'positive': 3}
     """
-    never = held_out_texts(against)
-    chosen: Any = registry.STRATEGIES.create(strategy, {}) if isinstance(strategy, str) else strategy
-    check_strategy(chosen)
-    if not isinstance(chosen, TextStrategy):
-        raise InputError(
-            f"The strategy {chosen.name!r} makes vectors, not texts. Give it to augment.VectorUpsampler as the"
-            " sampler, or take a text strategy, such as 'fillmask'."
-        )
-    if keep_columns is not None and isinstance(data, (tuple, list)):
-        raise InputError("`keep_columns` is for tables, and (texts, labels) has no other columns. Leave it out.")
-    layout = Layout(text_column=text_column, label_column=label_column, single_label=single_label)
-    splits = as_splits(data)
-    given = data if splits is None else splits[training_split(splits)]
-    table = arrow_table(given) if is_arrow_stream(given) else given
-    corpus = from_table(as_table(table), "the data", layout)
-    held_out = [HeldOutTexts("against", never)] if never else []
-    if splits is not None:
-        train = training_split(splits)
-        corpus = dataclasses.replace(corpus, other_splits=tuple(name for name in splits if name != train))
-        held_out += [_held_out_split(name, splits[name], corpus) for name in corpus.other_splits]
-    job = plan_job(
-        corpus,
-        chosen,
-        **run_settings(
-            chosen, sampling_strategy=sampling_strategy, seed=one_seed(seed, random_state), guards=guards
-        )._asdict(),
-        held_out=held_out,
+    plan = plan_in_memory(
+        data,
+        strategy,
+        Layout(text_column=text_column, label_column=label_column, single_label=single_label),
+        sampling_strategy=sampling_strategy,
+        seed=one_seed(seed, random_state),
+        against=against,
+        guards=guards,
         max_per_source=max_per_source,
         keep_columns=keep_columns,
         singletons=singletons,
     )
-    for line in unasked(job):
+    for line in unasked(plan.job):
         warnings.warn(line, stacklevel=2)
-    run = Run(job, workers=workers)
+    run = Run(plan.job, workers=workers)
     result = run.make(only_synthetic=only_synthetic)
-    rows = list(result.rows)
-    if isinstance(data, (tuple, list)):
-        texts, labels = data
-        values = columns(texts, labels)[1]  # a pandas.Series is indexed by its labels, a list by position
-        kept = slice(0 if only_synthetic else None)
-        return (
-            extended(texts[kept], [row.text for row in rows]),
-            extended(labels[kept], [values[place] for place in label_rows(corpus, rows)]),
-        ), result.manifest
-    shape: dict[str, Any] = {
-        "only_synthetic": only_synthetic,
-        "kept": job.columns.kept,
-        "extra": run.columns(),
-    }
-    if hasattr(table, "iloc"):
-        return extended_frame(table, corpus, rows, job.maker, **shape), result.manifest
-    if is_arrow_stream(table):
-        return as_frame(extended_arrow(table, corpus, rows, job.maker, **shape), like=data), result.manifest
-    made = extended_table(corpus, rows, job.maker, **shape)
-    if splits is None:
-        return made, result.manifest
-    return with_new_split(splits, made, corpus, only_synthetic=only_synthetic), result.manifest
-
-
-def _held_out_split(name: str, table: Dataset, corpus: Corpus) -> HeldOutTexts:
-    """Return the texts of another split of a data set in memory."""
-    texts = texts_of(
-        table,
-        f"the split {name!r}",
-        usual=corpus.text_column,
-        mend=f"call one {corpus.text_column!r}, as in the split that gets new rows, or leave this split out",
-    )
-    return HeldOutTexts(corpus.name, [text for text in texts if text is not None], texts.column, name)
+    return handed_back(plan, run, list(result.rows), only_synthetic=only_synthetic), result.manifest
 
 
 def upsample_file(

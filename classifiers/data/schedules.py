@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from augment.run.redraws import repeated
 from augment.seeding import generator
 from classifiers.data.batching import TrainingRows
 from classifiers.data.text_sets import Sets
@@ -98,10 +99,8 @@ class Redrawn:
         parts, codes = [places], self.rows.codes
         for name, wanted in self.sets.synthesis.budget.items():
             code = list(self.sets.synthesis.classes).index(name)
-            own = places[codes[places] == code]
-            if len(own) < wanted:
-                pool = own if len(own) else np.flatnonzero(codes[: self.file_rows] == code)
-                parts.append(np.resize(pool, wanted)[len(own) :])
+            own, originals = places[codes[places] == code], np.flatnonzero(codes[: self.file_rows] == code)
+            parts.append(repeated(own, originals, wanted))
         return np.concatenate(parts)
 
 

@@ -12,7 +12,7 @@ from augment._version import __version__
 from augment.errors import InputError
 from augment.generation.budget import rows_to_make
 from augment.registry import STRATEGIES
-from augment.seeding import generator
+from augment.run.redraws import seed_of_set
 from classifiers.config import Static
 from classifiers.data.splits import SOFT_LABELS, Split, TrainingData, near_copies
 
@@ -131,7 +131,7 @@ class Synthesis:
             guards = _writing_soft_labels(guards)
         seed = self.seed
         if augmentation.mode != "static":
-            seed = int(generator(self.seed, "redraw", number).integers(2**63))
+            seed = seed_of_set(self.seed, number)
         names = [self.classes[code] for code in self.sources.codes]
         counts = self.sources.counts(self.classes)
         return plan_job(

@@ -38,6 +38,8 @@ GROUND = {
     "classifiers.model",
 }
 """Modules that pages import from though they are no wings."""
+OTHERS = ("lightning", "setfit")
+"""Libraries that pages show, and that we do not need."""
 ROWS = {"negative": 60, "neutral": 45, "positive": 70}
 """Rows of the sample that the pages are run on: all of the rare class, and enough of the others to make it rare."""
 
@@ -94,8 +96,20 @@ def test_the_commands_and_the_code_of_a_page_run(page: str, place: Path) -> None
         for command in block.splitlines():
             if not command.startswith("make "):
                 run(f"{command} --overwrite" if is_written_again(command, place) else command, place)
+    lacking = set()
     for code in blocks(page, "python"):
+        wanted = {name for name in OTHERS if re.search(rf"^(import|from) {name}\b", code, re.MULTILINE)}
+        if missing := {name for name in wanted if importlib.util.find_spec(name) is None}:
+            lacking |= missing
+            continue
         exec(compile(code.replace('"google-bert/bert-base-german-cased"', '"mini"'), page, "exec"), {})
+    if lacking:
+        pytest.skip(f"not installed, so their examples were not run: {', '.join(sorted(lacking))}")
+
+
+def test_a_loop_that_exists_changes_by_five_lines_at_most() -> None:
+    changed = [re.findall(r"  # new\b", code) for code in blocks("docs/training_loops.md", "python")]
+    assert all(1 <= len(lines) <= 5 for lines in changed)
 
 
 @pytest.mark.slow
