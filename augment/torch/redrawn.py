@@ -49,12 +49,14 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         See `augment.upsample`. Of a `DatasetDict` the split "train" is the data, and the others are held out.
     strategy : str or TextStrategy, default="fillmask"
         A registered name, or a configured strategy.
-    sampling_strategy, against, guards, max_per_source, singletons
-        See `augment.upsample`.
+    sampling_strategy : str, float, dict or callable, optional
+        See `augment.upsample`, as for `against`, `guards`, `max_per_source` and `singletons`.
     seed : int, optional
         0 to 2**64 - 1. None for the strategy's `random_state`, or 0.
     random_state : int, optional
         The same as `seed`, by its name in scikit-learn.
+    against, guards, max_per_source, singletons
+        See `augment.upsample`.
     variants : int, optional
         The number of sets of new rows, 1 or more: epochs take them in turn. None for a set of its own for each epoch.
     transform : callable, optional

@@ -15,7 +15,7 @@ from augment.seeding import generator
 from classifiers.config import Balanced, Redraw, Static, TrainConfig
 from classifiers.data.batching import TrainingRows
 from classifiers.data.inputs import FrozenFeatures, TokenInputs
-from classifiers.data.schedules import ClassBalanced, EveryRow, RealAtLast, Redrawn, Schedule
+from classifiers.data.schedules import ClassBalanced, EveryRow, NextSet, RealAtLast, Schedule
 from classifiers.data.splits import Split, TrainingData
 from classifiers.data.synthesis import Synthesis
 from classifiers.data.text_sets import Sets
@@ -100,7 +100,7 @@ def text_feed(
         schedule = ClassBalanced(rows.codes, config.seed, undersample=ways.draw == "undersample")
         mass = mass / np.bincount(rows.codes, minlength=classes) * (len(schedule) / classes)
     elif isinstance(ways, Redraw) and sets is not None:
-        schedule = Redrawn(rows, sets, inputs, classes, weight)
+        schedule = NextSet(rows, sets, inputs, classes, weight)
         mass = mass + weight * np.array([sets.synthesis.budget.get(name, 0) for name in data.classes])
     mean_weight = float(mass.sum() / len(schedule))
     finish = None

@@ -47,7 +47,7 @@ class EveryRow:
         return [np.arange(self.rows)]
 
 
-class Redrawn:
+class NextSet:
     """Schedule: in each epoch every row of the file once, and another set of new rows.
 
     Parameters

@@ -12,7 +12,7 @@ from small_trainings import APART, RARE, VALIDATION, WORDS, Stop, prepared, quic
 from augment import upsample
 from classifiers.config import Redraw, Static, TrainConfig
 from classifiers.data.feed import evaluated_sample
-from classifiers.data.schedules import Redrawn
+from classifiers.data.schedules import NextSet
 from classifiers.data.synthesis import Synthesis
 from classifiers.losses import Loss
 from classifiers.training.run import train
@@ -58,7 +58,7 @@ def test_every_epoch_sees_another_set_and_the_originals_once(config, watch):
 @pytest.fixture(scope="module")
 def in_the_background(bert):
     """A training whose sets were made in the background, and the schedules of its epochs."""
-    schedules, whole = [], Redrawn.parts
+    schedules, whole = [], NextSet.parts
 
     def watched(schedule, epoch):
         schedules.append(schedule)
@@ -66,7 +66,7 @@ def in_the_background(bert):
 
     config = quick_config(bert, augmentation=Redraw(**WORDS, variants=None), epochs=3.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Redrawn, "parts", watched)
+        patch.setattr(NextSet, "parts", watched)
         return train(config, RARE, APART), schedules
 
 

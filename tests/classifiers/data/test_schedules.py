@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from classifiers.data.batching import TrainingRows
-from classifiers.data.schedules import ClassBalanced, EveryRow, RealAtLast, Redrawn, bucketed
+from classifiers.data.schedules import ClassBalanced, EveryRow, NextSet, RealAtLast, bucketed
 from classifiers.data.splits import Split
 
 pytestmark = pytest.mark.numeric
@@ -24,7 +24,7 @@ def test_of_a_set_that_came_out_short_some_rows_are_taken_again():
             return SimpleNamespace(rows=Split(["a", "b"], np.array([0, 0])))
 
     rows = TrainingRows([[1], [2], [3]], Split(["x", "y", "z"], np.array([0, 1, 1])), 2)
-    schedule = Redrawn(rows, Short(), lambda texts: [[9]] * len(texts), 2, 0.5)
+    schedule = NextSet(rows, Short(), lambda texts: [[9]] * len(texts), 2, 0.5)
     assert len(schedule) == 8
     assert Counter(schedule.parts(0)[0].tolist()) == {0: 1, 1: 1, 2: 1, 3: 3, 4: 2}
     assert rows.weights.tolist() == [1, 1, 1, 0.5, 0.5]
@@ -40,7 +40,7 @@ def test_a_short_set_is_filled_up_class_by_class_and_with_rows_of_the_file_where
 
     file = Split([*"uvwxyz"], np.array([0, 1, 2, 2, 2, 2]))
     rows = TrainingRows([[1]] * 6, file, 3)
-    (part,) = Redrawn(rows, Short(), lambda texts: [[9]] * len(texts), 3, 0.5).parts(0)
+    (part,) = NextSet(rows, Short(), lambda texts: [[9]] * len(texts), 3, 0.5).parts(0)
     assert part[:6].tolist() == list(range(6))
     assert Counter(rows.codes[part[6:]].tolist()) == {0: 2, 1: 4, 2: 3}
     assert Counter(part[6:].tolist()) == {6: 1, 8: 1, 7: 4, 2: 1, 3: 1, 4: 1}
