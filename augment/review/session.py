@@ -261,12 +261,11 @@ class Review:
                 f"Nothing is read yet. {counted(tally.rows, 'row')} will tell the share of good rows among all"
                 f" {whole:,} to about {100 * widest(tally.rows):.0f} points, or better."
             )
-        known = self.tally() if self.sample is None else tally
-        others = whole - known.read
-        start = f"Of {known.read:,} read, {known.accepted:,} accepted"
+        others = whole - tally.read
+        start = f"Of {tally.read:,} read, {tally.accepted:,} accepted"
         if not others:
             return f"{start}: all rows are read."
-        mean, low, high = expected(known.accepted, known.read, others)
+        mean, low, high = expected(tally.accepted, tally.read, others)
         which = f"the other {counted(others, 'row is', 'rows are')}"
         text = f"{start}: {which} expected to be {100 * mean:.0f} % good, {100 * low:.0f} to {100 * high:.0f}."
         if self.sample is None and self.table.is_scored:

@@ -268,7 +268,9 @@ async function refresh() {
   const words = row === null ? {} : { row: row.row };
   const before = state.version;
   await open(words);
-  if (state.version !== before) await showList();
+  if (state.version === before) return;
+  alertWith("Another page has decided in the meantime. This page is up to date again.");
+  await showList();
 }
 
 async function decide(verdict, label) {

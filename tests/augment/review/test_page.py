@@ -145,6 +145,9 @@ def test_two_tabs_see_one_review(mail: Path, tab: Callable[..., Any]) -> None:
         assert verdicts(review) == {0: "accept"}
         press(second, "r")
         assert verdicts(review) == {0: "reject"}
+        first.evaluate("window.dispatchEvent(new Event('focus'))")
+        sync_api.expect(first.locator("#alert")).to_contain_text("This page is up to date again")
+        assert "1 of 10 read: 0 accepted, 1 rejected" in first.inner_text("#counts")
 
 
 def test_no_text_becomes_markup_and_each_is_shown_as_it_is(
