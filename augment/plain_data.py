@@ -183,7 +183,7 @@ def as_expected(where: str, mend: str = _MEND) -> Iterator[None]:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         reason = _said(f"{type(error).__name__}: {error}")
-        raise InputError(f"{where}: does not hold what belongs there ({reason}). {mend}") from None
+        raise InputError(f"{where}: does not hold what belongs there ({reason}). {mend}") from error
 
 
 def _content(path: Path, most: int, kind: str, mend: str) -> str:

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.errors import InputError, OutputError
+from augment.plain_data import as_expected
 from augment.report import page
 from augment.report.run_notes import run_notes
 from augment.report.text_findings import COMPARED, SAMPLE, Appraisal, appraise
 from augment.report.text_measures import Piece
+from augment.run.manifest import manifest_path
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -117,10 +119,9 @@ def write_report(
     from augment.files import readable_as, staged_text
 
     check_report(path, overwrite=overwrite)
-    with (
-        readable_as([output]),
-        staged_text(render(appraise(output, sample=sample, seed=seed, model=model, progress=progress)), path),
-    ):
+    with as_expected(str(manifest_path(output)), "Run `augment upsample` again to get its manifest as it was."):
+        content = render(appraise(output, sample=sample, seed=seed, model=model, progress=progress))
+    with readable_as([output]), staged_text(content, path):
         pass
 
 

@@ -41,8 +41,13 @@ def render(package: str, template: str, filters: Mapping[str, Callable[..., str]
     -------
     str
         An HTML document, the same for the same values. Everything that is not markup is escaped.
+
+    Raises
+    ------
+    LookupError
+        If the template asks for a value that is not there.
     """
-    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, UndefinedError
 
     page = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("augment.report")]),
@@ -52,4 +57,7 @@ def render(package: str, template: str, filters: Mapping[str, Callable[..., str]
         lstrip_blocks=True,
     )
     page.filters |= filters
-    return _CONTROL.sub("\ufffd", page.get_template(template).render(**values))
+    try:
+        return _CONTROL.sub("\ufffd", page.get_template(template).render(**values))
+    except UndefinedError as error:
+        raise LookupError(str(error)) from error

@@ -99,7 +99,9 @@ class Manifest:
         with as_expected(str(path), mend):
             if record.pop("schema") != SCHEMA:
                 raise InputError(f"{path}: is not a manifest of schema {SCHEMA}. {mend}")
-            return cls(**record)
+            manifest = cls(**record)
+            manifest.shortfall()  # which is what is said of it
+            return manifest
 
     def shortfall(self) -> str:
         """Return one sentence on which rows are missing and why."""

@@ -406,6 +406,27 @@ def test_a_file_without_a_manifest_is_no_output_of_upsample(out: Path) -> None:
         appraise(out.with_name("gone.csv"))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m: m.update(rejected="x"),
+        lambda m: m.update(made={"neutral": "many"}),
+        lambda m: m.update(seconds="x"),
+        lambda m: m.update(guards=[{}]),
+        lambda m: m.update(counts_before=5),
+        lambda m: m["input"].update(layout=1.5),
+        lambda m: m["input"].pop("empty_texts"),
+        lambda m: m["strategy"].update(parameters=[]),
+    ],
+)
+def test_an_edited_manifest_is_told_in_one_line(out: Path, bert: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    edit_manifest(out, change)
+    result = augment("report", out, "--model", bert)
+    assert result.exit_code == 2, result.exception
+    assert re.search(r"out\.csv\.manifest\.json: does not hold what belongs there \(\w+Error: .*", result.output)
+    assert not out.with_name("out.csv.report.html").exists()
+
+
 def test_a_table_without_the_columns_of_upsampling_is_refused(out: Path) -> None:
     table(out, [{"text": row["text"], "label": row["label"]} for row in rows_of(out)])
     with pytest.raises(InputError, match="has no column 'is_synthetic'"):
