@@ -277,7 +277,13 @@ def serve(
     address = f"http://{shown}:{port}/?token={token}"
     app = application(review, token=token, port=port, host=host)
     settings = uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="off", ws="none", server_header=False, timeout_graceful_shutdown=2
+        app,
+        log_level="warning",
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=2,
     )
     with listening, contextlib.suppress(KeyboardInterrupt):
         log(address)
