@@ -13,8 +13,10 @@ SLAB = 256
 """Rows of one product on a CPU: a multiple of all block sizes of the kernels, so that no row falls into a remainder."""
 DEVICE_SLAB = 4_096
 """Rows of one product on another device, where each costs a launch."""
-SHORTER = (16, 32, 64, 128, 192)
+SHORTER = (16, 32, 64, 128, 192, 256, 1_024)
 """Rows of a shorter slab for a remainder, ascending; used where it has been seen to give the same bits."""
+LONGER = 1_024
+"""Rows of a longer slab on a CPU, used where it has been seen to give the same bits."""
 
 
 class Quantized(NamedTuple):
@@ -34,9 +36,10 @@ class FixedSlabs(TorchFunctionMode):
     bfloat16 that is enough to draw another word. With one shape there is one order. The other rows of a slab do not
     affect a row's sums. It is for inference: no gradient goes through.
 
-    The rows that are left over fill a slab of their own with zeros. On a CPU it may be a shorter one (`SHORTER`), if a
-    trial has shown that its kernel adds in the same order: random rows times this weight give the same bits in it as in
-    a whole slab. On other devices a slab has `DEVICE_SLAB` rows.
+    The rows that are left over make a slab together with rows before them, or with zeros. It may be a shorter one
+    (`SHORTER`), and the rows before it may go through longer ones (`LONGER`), if a trial has shown that the kernel adds
+    in the same order: random rows times this weight give the same bits in it as in whole slabs. On other devices than a
+    CPU a slab has `DEVICE_SLAB` rows.
 
     With `int8`, rows and weights are rounded to eight bits, with one scale for each row and each column of the product,
     and multiplied as integers. Their sums are exact, so the order of summation does not matter.
@@ -134,15 +137,21 @@ def _in_int8(input: Tensor, weight: Quantized, bias: Tensor | None) -> Tensor:
 
 def _in_slabs(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     rows, columns = input.reshape(-1, input.shape[-1]), weight.t()
-    size = slab_of(input.device)
-    product = rows.new_empty(len(rows), columns.shape[1])
-    whole = len(rows) // size * size
-    for start in range(0, whole, size):
+    slab, left = slab_of(input.device), len(rows)
+    product = rows.new_empty(left, columns.shape[1])
+    long = LONGER if slab < LONGER <= left and _same_bits(LONGER, columns, bias) else slab
+    while left >= slab:
+        size = long if left >= long else slab
+        start = len(rows) - left
         _multiply(rows[start : start + size], columns, bias, product[start : start + size])
-    if left := len(rows) - whole:
-        size = _shortest(left, columns, bias) if size == SLAB else size
-        padded = torch.nn.functional.pad(rows[whole:], (0, 0, 0, size - left))
-        product[whole:].copy_(_multiply(padded, columns, bias)[:left])
+        left -= size
+    if left:
+        size = next((size for size in SHORTER if left <= size < slab and _same_bits(size, columns, bias)), slab)
+        if size <= len(rows):  # the last rows, some of them once more: to the same bits, and without a copy
+            _multiply(rows[-size:], columns, bias, product[-size:])
+        else:
+            padded = torch.nn.functional.pad(rows, (0, 0, 0, size - left))
+            product.copy_(_multiply(padded, columns, bias)[:left])
     return product.view(*input.shape[:-1], product.shape[1])
 
 
@@ -151,29 +160,23 @@ def slab_of(device: torch.device) -> int:
     return SLAB if device.type == "cpu" else DEVICE_SLAB
 
 
-_same_bits: dict[tuple[Any, ...], bool] = {}
-"""Shape, dtype, with a bias or without, and rows of a shorter slab, to whether it has given the bits of a whole one."""
+_tried: dict[tuple[Any, ...], bool] = {}
+"""The results of trials, by shape, dtype, device, with a bias or not, and size of the slab."""
 
 
-def _shortest(left: int, columns: Tensor, bias: Tensor | None) -> int:
-    """Return the rows of the shortest slab for so many rows that gives the bits of a whole one."""
-    for size in SHORTER:
-        if size >= left:
-            key = (*columns.shape, columns.dtype, bias is not None, size)
-            if key not in _same_bits:
-                _same_bits[key] = _gives_same_bits(size, columns, bias)
-            if _same_bits[key]:
-                return size
-    return SLAB
-
-
-def _gives_same_bits(size: int, columns: Tensor, bias: Tensor | None) -> bool:
-    """Try whether random rows give the same bits in a shorter slab, wherever they stand in the whole one."""
-    source = torch.Generator().manual_seed(0)
-    rows = torch.randn(SLAB, columns.shape[0], generator=source).to(columns.dtype)
-    whole = _multiply(rows, columns, bias)
-    starts = (*range(0, SLAB - size, size), SLAB - size)
-    return all(torch.equal(_multiply(rows[at : at + size], columns, bias), whole[at : at + size]) for at in starts)
+def _same_bits(size: int, columns: Tensor, bias: Tensor | None) -> bool:
+    """Return whether a slab of another size gives the bits of a whole one. It is tried once for each shape."""
+    key = (*columns.shape, columns.dtype, columns.device, bias is not None, size)
+    if key not in _tried:
+        slab = slab_of(columns.device)
+        source = torch.Generator().manual_seed(0)
+        rows = torch.randn(max(slab, size), columns.shape[0], generator=source).to(columns)
+        whole = torch.cat([_multiply(part, columns, bias) for part in rows.split(slab)])
+        starts = (*range(0, len(rows) - size, size), len(rows) - size)
+        _tried[key] = all(
+            torch.equal(_multiply(rows[at : at + size], columns, bias), whole[at : at + size]) for at in starts
+        )
+    return _tried[key]
 
 
 def _multiply(rows: Tensor, columns: Tensor, bias: Tensor | None, out: Tensor | None = None) -> Tensor:
