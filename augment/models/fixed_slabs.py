@@ -15,8 +15,6 @@ DEVICE_SLAB = 4_096
 """Rows of one product on another device, where each costs a launch."""
 SHORTER = (16, 32, 64, 128, 192, 256, 1_024)
 """Rows of a shorter slab for a remainder, ascending; used where it has been seen to give the same bits."""
-LONGER = 1_024
-"""Rows of a longer slab on a CPU, used where it has been seen to give the same bits."""
 
 
 class Quantized(NamedTuple):
@@ -37,9 +35,8 @@ class FixedSlabs(TorchFunctionMode):
     affect a row's sums. It is for inference: no gradient goes through.
 
     The rows that are left over make a slab together with rows before them, or with zeros. It may be a shorter one
-    (`SHORTER`), and the rows before it may go through longer ones (`LONGER`), if a trial has shown that the kernel adds
-    in the same order: random rows times this weight give the same bits in it as in whole slabs. On other devices than a
-    CPU a slab has `DEVICE_SLAB` rows.
+    (`SHORTER`), if a trial has shown that its kernel adds in the same order: random rows times this weight give the
+    same bits in it as in a whole slab. On other devices than a CPU a slab has `DEVICE_SLAB` rows.
 
     With `int8`, rows and weights are rounded to eight bits, with one scale for each row and each column of the product,
     and multiplied as integers. Their sums are exact, so the order of summation does not matter.
@@ -137,15 +134,11 @@ def _in_int8(input: Tensor, weight: Quantized, bias: Tensor | None) -> Tensor:
 
 def _in_slabs(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     rows, columns = input.reshape(-1, input.shape[-1]), weight.t()
-    slab, left = slab_of(input.device), len(rows)
-    product = rows.new_empty(left, columns.shape[1])
-    long = LONGER if slab < LONGER <= left and _same_bits(LONGER, columns, bias) else slab
-    while left >= slab:
-        size = long if left >= long else slab
-        start = len(rows) - left
-        _multiply(rows[start : start + size], columns, bias, product[start : start + size])
-        left -= size
-    if left:
+    slab = slab_of(input.device)
+    product = rows.new_empty(len(rows), columns.shape[1])
+    for start in range(0, len(rows) - slab + 1, slab):
+        _multiply(rows[start : start + slab], columns, bias, product[start : start + slab])
+    if left := len(rows) % slab:
         size = next((size for size in SHORTER if left <= size < slab and _same_bits(size, columns, bias)), slab)
         if size <= len(rows):  # the last rows, some of them once more: to the same bits, and without a copy
             _multiply(rows[-size:], columns, bias, product[-size:])
@@ -165,13 +158,12 @@ _tried: dict[tuple[Any, ...], bool] = {}
 
 
 def _same_bits(size: int, columns: Tensor, bias: Tensor | None) -> bool:
-    """Return whether a slab of another size gives the bits of a whole one. It is tried once for each shape."""
+    """Return whether a shorter slab gives the bits of a whole one. It is tried once for each shape."""
     key = (*columns.shape, columns.dtype, columns.device, bias is not None, size)
     if key not in _tried:
-        slab = slab_of(columns.device)
         source = torch.Generator().manual_seed(0)
-        rows = torch.randn(max(slab, size), columns.shape[0], generator=source).to(columns)
-        whole = torch.cat([_multiply(part, columns, bias) for part in rows.split(slab)])
+        rows = torch.randn(slab_of(columns.device), columns.shape[0], generator=source).to(columns)
+        whole = _multiply(rows, columns, bias)
         starts = (*range(0, len(rows) - size, size), len(rows) - size)
         _tried[key] = all(
             torch.equal(_multiply(rows[at : at + size], columns, bias), whole[at : at + size]) for at in starts
