@@ -5,6 +5,7 @@ from .generation.candidates import Candidate as Candidate
 from .generation.candidates import Draw as Draw
 from .guards.base import Guard as Guard
 from .models.encoder import TextEncoder as TextEncoder
+from .pipeline import Pipeline as Pipeline
 from .run.manifest import Manifest as Manifest
 from .text.base import TextStrategy as TextStrategy
 from .text.composition import OneOf as OneOf
