@@ -1,6 +1,7 @@
 from ._version import __version__ as __version__
 from .advice.selection import advise as advise
 from .data.layout import Layout as Layout
+from .execution.choice import Ray as Ray
 from .generation.candidates import Candidate as Candidate
 from .generation.candidates import Draw as Draw
 from .guards.base import Guard as Guard

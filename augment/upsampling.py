@@ -13,6 +13,8 @@ from sklearn.base import clone
 
 from augment.data.layout import Layout
 from augment.errors import InputError, Interrupted
+from augment.execution.choice import Ray
+from augment.execution.choice import chosen as execution_of
 from augment.generation.budget import SamplingStrategy
 from augment.generation.singletons import Singletons
 from augment.guards.base import Guard
@@ -46,6 +48,7 @@ def upsample(
     keep_columns: KeepColumns | None = None,
     singletons: Singletons | None = None,
     workers: int = 1,
+    executor: str | Ray = "local",
     text_column: str | None = None,
     label_column: str | None = None,
     single_label: bool = False,
@@ -82,8 +85,10 @@ def upsample(
         What becomes of classes with a single text: they stay as they are, their row is repeated, or the data is
         refused. None makes their rows like others, and refuses the data if the strategy cannot.
     workers : int, default=1
-        Processes that make candidates. Changes the speed, not the result. A script that asks for several needs
-        ``if __name__ == "__main__":`` around what it runs.
+        Processes that make candidates, or actors of the cluster. Changes the speed, not the result. A script that asks
+        for several processes needs ``if __name__ == "__main__":`` around what it runs.
+    executor : {"local", "ray"} or Ray, default="local"
+        Where the workers are: on this machine, or on a Ray cluster, with what each of them takes.
     text_column, label_column : str, optional
         By default text/sentence/review and label/gold_label/sentiment, or the only column with another usual name.
     single_label : bool, default=False
@@ -118,6 +123,7 @@ def upsample(
     >>> manifest.counts_after
     {'neutral': 3, 'positive': 3}
     """
+    execution = execution_of(workers, executor)
     plan = plan_in_memory(
         data,
         strategy,
@@ -132,8 +138,8 @@ def upsample(
     )
     for line in unasked(plan.job):
         warnings.warn(line, stacklevel=2)
-    run = Run(plan.job, workers=workers)
-    result = run.make(only_synthetic=only_synthetic)
+    with Run(plan.job, execution=execution) as run:
+        result = run.make(only_synthetic=only_synthetic)
     return handed_back(plan, run, list(result.rows), only_synthetic=only_synthetic), result.manifest
 
 
@@ -156,6 +162,7 @@ def upsample_file(
     decode: Literal["nearest"] | None = None,
     config: str | os.PathLike[str] | None = None,
     workers: int = 1,
+    executor: str | Ray = "local",
     resume: bool = False,
     overwrite: bool = False,
     output_encoding: str | None = None,
@@ -215,7 +222,9 @@ def upsample_file(
     config : path-like, optional
         The manifest of a run to repeat, or a file like it. Arguments override it.
     workers : int, default=1
-        Processes that make candidates. Changes the speed, not the result. For text strategies only.
+        Processes that make candidates or encode texts, or actors of the cluster. Changes the speed, not the result.
+    executor : {"local", "ray"} or Ray, default="local"
+        Where the workers are: on this machine, or on a Ray cluster, with what each of them takes.
     resume : bool, default=False
         Continue an interrupted run with the same arguments. If it has finished, nothing is made or changed.
     overwrite : bool, default=False
@@ -267,6 +276,7 @@ def upsample_file(
     """
     if strategy is not None and not isinstance(strategy, str):
         check_strategy(strategy)
+    execution = execution_of(workers, executor)
     destination = Destination(Path(output), overwrite, resume, output_encoding, csv_safe)
     files = [against] if isinstance(against, (str, os.PathLike)) else against
     options = {
@@ -295,7 +305,7 @@ def upsample_file(
         for line in unasked(job):
             warnings.warn(line, stacklevel=5)
 
-    result = make_file(request, destination, workers=workers, strict=strict, yes=yes, progress=progress, log=warn)
+    result = make_file(request, destination, execution=execution, strict=strict, yes=yes, progress=progress, log=warn)
     if result.manifest.missing:
         warnings.warn(result.manifest.shortfall(), stacklevel=2)
     if report is not None and not (result.was_finished and os.path.exists(report)):

@@ -17,6 +17,7 @@ from augment.word_lists import LANGUAGES
 
 if TYPE_CHECKING:
     from augment.data.layout import Layout
+    from augment.execution.choice import Execution
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -227,9 +228,62 @@ GUARDED = (
 """The options that say what rows must pass."""
 
 
+CLUSTER = (
+    option(
+        "--executor",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        help="Where the workers are: on this machine, or on a Ray cluster.",
+    ),
+    option(
+        "--address",
+        metavar="HOST:PORT|auto",
+        shell_complete=completion.words("auto"),
+        show_default="the cluster of this machine, or a Ray of its own",
+        help="Head node of the cluster; auto: that of this machine.",
+    ),
+    option("--worker-cpus", type=float, default=1, metavar="N", help="Cores of each worker on the cluster."),
+    option("--worker-gpus", type=float, default=0, metavar="N", help="GPUs of each worker on the cluster."),
+    option(
+        "--mixed-hardware",
+        is_flag=True,
+        help="Allow workers on different hardware, in float32.",
+    ),
+)
+"""The options on a cluster; `execution_of` reads them."""
+EXECUTION = (
+    option("--workers", type=int, default=1, help="Processes, or actors of the cluster; for speed only."),
+    *CLUSTER,
+)
+"""The options that say who does the work; `execution_of` reads them."""
+ON_A_CLUSTER = ("address", "worker_cpus", "worker_gpus", "mixed_hardware")
+
+
+def execution_of(context: click.Context, values: dict[str, Any], *, workers: int | None = None) -> Execution:
+    """Take the values of `EXECUTION`, or of `CLUSTER`, out of those of a command, and return what they say.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be used.
+    click.UsageError
+        If one is for a cluster, and there is none.
+    """
+    from augment.execution.choice import Execution, Ray
+
+    workers, executor = values.pop("workers", workers), values.pop("executor")
+    of_cluster = {name: values.pop(name) for name in ON_A_CLUSTER}
+    for name in ON_A_CLUSTER if executor == "local" else ():
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise click.UsageError(f"--{name.replace('_', '-')} has no effect without --executor ray. Leave it out.")
+    execution = Execution(1 if workers is None else workers, Ray(**of_cluster) if executor == "ray" else None)
+    execution.check()
+    return execution
+
+
 def chosen_options(context: click.Context, parameters: tuple[str, ...], others: dict[str, Any]) -> dict[str, Any]:
     """Return the options that the user gave, by the names that `augment.run.config.settle` takes."""
-    named = {name for name in context.params if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
+    named = {name for name in others if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     layout = layout_of(**others)
     options = {name: others[name] for name in others if name in named and name not in LAYOUT}
     options |= {name: getattr(layout, name) for name in LAYOUT if name in named}

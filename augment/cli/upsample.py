@@ -16,10 +16,12 @@ from augment.cli.inputs import check_there
 from augment.cli.options import (
     AMOUNT,
     CONFIG,
+    EXECUTION,
     GUARDED,
     LANGUAGE,
     chosen_options,
     device_option,
+    execution_of,
     layout_options,
     parameters_option,
     with_file_name,
@@ -124,7 +126,7 @@ from augment.errors import counted
     option("--resume", is_flag=True, help="Continue an interrupted run of the same command, if there is one."),
     option("--yes", is_flag=True, help="Make more than 10,000,000 new rows."),
     option("--strict", is_flag=True, help="Fail on empty texts, and (exit 1) on rows that could not be made."),
-    option("--workers", type=int, default=1, help="Processes; changes the speed, not the result."),
+    *EXECUTION,
     option("--batch-size", type=int, help="Rows of a forward pass; changes memory, not the result."),
     device_option(show_default="auto"),
     option(
@@ -143,7 +145,6 @@ def upsample_command(
     output: Path | None,
     config: Path | None,
     parameters: tuple[str, ...],
-    workers: int,
     show: int,
     report: Path | None,
     dry_run: bool,
@@ -173,6 +174,7 @@ def upsample_command(
     from augment.run.text_run import forecast
     from augment.upsampling import check_paths, report_on
 
+    execution = execution_of(context, others)
     destination = None if output is None else Destination(output, overwrite, resume, output_encoding, csv_safe)
     if destination is not None:
         check_paths(destination, report)
@@ -180,7 +182,7 @@ def upsample_command(
     if not getattr(request.strategy, "asks", False):  # what a service calls its model, it knows alone
         check_there(models=[others["model"], others["encoder"]])
     if dry_run or destination is None:
-        job = plan_file(request, destination, workers=workers, strict=strict, yes=yes)
+        job = plan_file(request, destination, execution=execution, strict=strict, yes=yes)
         if not quiet:
             _show_plan(job)
             if line := forecast(job, output):
@@ -194,7 +196,7 @@ def upsample_command(
         result = make_file(
             request,
             destination,
-            workers=workers,
+            execution=execution,
             strict=strict,
             yes=yes,
             progress=advance,

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from augment.errors import InputError, counted
 from augment.generation.candidates import Candidate, Draw, Judgement
+from augment.generation.outlook import Outlook
 from augment.generation.plan import TOGETHER, Slot, slots
 from augment.generation.shares import Shares
 
 CHUNK = 1024
 """Slots that are processed together. Fixed, so that no option can change the rows."""
+TRIES = 8
+"""Tries at one slot."""
 
 
 class CandidateSource(Protocol):
@@ -70,6 +72,16 @@ class Trial(NamedTuple):
 
 Try = Callable[[Sequence[Draw]], Sequence[Trial]]
 """Tries draws, and returns one trial for each, in order; splitting them does not change the trials."""
+
+
+class Ahead(Protocol):
+    """An object that may try draws before they are needed, such as `augment.run.workers.Workers`."""
+
+    def expect(self, soon: Sequence[Draw], later: Iterator[Draw]) -> None:
+        """Learn which draws are needed first, and which will probably be after them. Both replace earlier ones."""
+
+    def again(self, draws: Sequence[Draw]) -> None:
+        """Learn which draws will be needed soon, since earlier tries at their slots were rejected."""
 
 
 class Row(NamedTuple):
@@ -194,12 +206,13 @@ def generate(
     seed: int,
     tally: Tally,
     max_per_source: int | None = None,
-    max_attempts: int = 8,
+    max_attempts: int = TRIES,
     ranked: bool = False,
     first_variants: Mapping[Any, int] | None = None,
     done: Iterable[Outcome] = (),
     progress: Callable[[int], None] | None = None,
     together: int = 1,
+    ahead: Ahead | None = None,
 ) -> Iterator[Outcome]:
     """Make the rows of a budget, chunk by chunk.
 
@@ -214,7 +227,7 @@ def generate(
     Parameters
     ----------
     attempt : callable
-        `try_draws` with a strategy and guards, or `augment.run.workers.Workers`.
+        `try_draws` with a strategy and guards, or `augment.run.workers.Workers`, which is `ahead` as well.
     texts : mapping of int to str, or sequence
         Row number to text, for every source.
     sources : mapping of label to sequence of int
@@ -229,7 +242,7 @@ def generate(
         Filled in as rows are made.
     max_per_source : int, optional
         Most variants of one source.
-    max_attempts : int, default=8
+    max_attempts : int, default=`TRIES`
         Tries at one slot, 1 or more.
     ranked : bool, default=False
         Whether the variants of a source are a list (see `augment.text.base.TextStrategy.ranked`). Then each slot is
@@ -242,6 +255,8 @@ def generate(
         Called with the number of rows just made, several times in a chunk; not for rows of `done`.
     together : int, default=1
         Draws that `attempt` works on at the same time, 1 or more. Fewer are not tried together if there are more.
+    ahead : Ahead, optional
+        Told of the draws that are coming.
 
     Yields
     ------
@@ -254,16 +269,24 @@ def generate(
         If `done` belongs to another plan.
     """
     earlier, shares = iter(done), Shares(smallest=together)
+    wanted = {label: max(rows - tally.made[label], 0) for label, rows in budget.items()}
+
+    def outlook_on(stream: int, label: Any) -> Outlook:
+        own, first = sources[label], (first_variants or {}).get(label, 0)
+        plan = slots(own, seed=seed, stream=stream, wanted=wanted[label], first=first, limit=max_per_source)
+        return Outlook(plan)
+
+    outlooks = {label: outlook_on(stream, label) for stream, label in enumerate(budget)}
     for stream, (label, n_rows) in enumerate(budget.items()):
-        first = (first_variants or {}).get(label, 0)
-        own = sources[label]
-        wanted = max(n_rows - tally.made[label], 0)
-        plan = slots(own, seed=seed, stream=stream, wanted=wanted, first=first, limit=max_per_source)
+        own, still = sources[label], max(n_rows - tally.made[label], 0)
+        if still != wanted[label]:  # guards have moved rows of other classes here
+            wanted[label] = still
+            outlooks[label] = outlook_on(stream, label)
+        outlook = outlooks[label]
         barren: set[int] = set()
         empty_run, patience = 0, TOGETHER * len(own) * (max_attempts if ranked else 1)
         while tally.made[label] < n_rows and empty_run < patience and len(barren) < len(own):
-            fertile = (slot for slot in plan if slot.source not in barren)
-            chunk = list(islice(fertile, min(CHUNK, n_rows - tally.made[label])))
+            chunk = outlook.take(min(CHUNK, n_rows - tally.made[label]), barren)
             if not chunk:
                 tally.used_up.add(label)
                 break
@@ -271,7 +294,10 @@ def generate(
             if outcome is None:
                 tries = 1 if ranked else max_attempts
                 room = Counter({other: rows - tally.made[other] for other, rows in budget.items() if other != label})
-                outcome = _fill_chunk(attempt, chunk, texts, label, room, guards, seed, tries, shares, progress)
+                if ahead is not None:
+                    lacking = {**room, label: n_rows - tally.made[label] - len(chunk)}
+                    ahead.expect(_draws(texts, label, chunk, 0, seed), _coming(texts, lacking, outlooks, seed))
+                outcome = _fill_chunk(attempt, chunk, texts, label, room, guards, seed, tries, shares, progress, ahead)
             elif (outcome.label, outcome.slots) != (label, len(chunk)):
                 raise InputError(
                     f"A chunk of {outcome.slots} slots of {outcome.label!r} belongs to another plan. Begin anew with"
@@ -283,7 +309,19 @@ def generate(
             barren.update(outcome.barren)
             empty_run = 0 if any(row.label == label for row in outcome.rows) else empty_run + len(chunk)
             yield outcome
+        outlooks.pop(label)
     tally.missing |= {label: rows - tally.made[label] for label, rows in budget.items() if tally.made[label] < rows}
+
+
+def _draws(texts: Any, label: Any, tried: Iterable[Slot], attempt: int, seed: int) -> list[Draw]:
+    return [Draw(texts[slot.source], label, slot.source, slot.variant, attempt, seed) for slot in tried]
+
+
+def _coming(texts: Any, lacking: Mapping[Any, int], outlooks: Mapping[Any, Outlook], seed: int) -> Iterator[Draw]:
+    """Yield the first tries that will be needed if all succeed, in the order of the plan."""
+    for label, outlook in list(outlooks.items()):
+        for slot in outlook.beyond(lacking[label]):
+            yield Draw(texts[slot.source], label, slot.source, slot.variant, 0, seed)
 
 
 def _fill_chunk(
@@ -297,6 +335,7 @@ def _fill_chunk(
     max_attempts: int,
     shares: Shares,
     progress: Callable[[int], None] | None,
+    ahead: Ahead | None,
 ) -> Outcome:
     """Try the slots of a chunk until each is filled or given up; `room` has the rows that other classes lack."""
     filled: dict[Slot, Row] = {}
@@ -305,11 +344,11 @@ def _fill_chunk(
     barren: dict[int, None] = {}
     pending = list(chunk)
     for number in range(max_attempts):
-        again = []
+        again: list[Slot] = []
         for share in shares.of(pending):
-            before = len(filled) + len(elsewhere)
-            draws = [Draw(texts[slot.source], label, slot.source, slot.variant, number, seed) for slot in share]
-            for slot, trial in zip(share, attempt(draws), strict=True):
+            before, rejected_before = len(filled) + len(elsewhere), len(again)
+            trials = attempt(_draws(texts, label, share, number, seed))
+            for slot, trial in zip(share, trials, strict=True):
                 if trial.candidate is None:
                     barren[slot.source] = None
                     continue
@@ -328,6 +367,8 @@ def _fill_chunk(
                     elsewhere.append(row)
                     room[own] -= 1
                 _remember(guards, [row])
+            if ahead is not None and number + 1 < max_attempts:
+                ahead.again(_draws(texts, label, again[rejected_before:], number + 1, seed))
             if progress and (now := len(filled) + len(elsewhere)) > before:
                 progress(now - before)
         pending = again

@@ -20,6 +20,7 @@ from augment.data.layout import Layout
 from augment.data.table_columns import BATCH, batches
 from augment.data.writing import write_batches
 from augment.errors import InputError
+from augment.execution.choice import Execution
 from augment.files import readable_as, staged_text
 from augment.generation.candidates import Candidate
 from augment.generation.loop import Row
@@ -351,13 +352,14 @@ def _replacements(
     """Make the rows that classes need: batches of them, their number by class, missing and rejected ones, notes."""
     corpus = plan.rows.corpus
     request = settle(manifest_path(Path(corpus.name)), {"source": source})
-    job = plan_file(request, workers=workers)
+    execution = Execution(workers)
+    job = plan_file(request, execution=execution)
     assert isinstance(job.strategy, TextStrategy)
     job.strategy.keep_beside(destination.output)
     for guard in job.guards:
         guard.keep_beside(destination.output)
     # What is learnt and fitted is what it was in the run itself; only then it is told to make other rows.
-    run = Run(job, workers=workers, progress=progress)
+    run = Run(job, execution=execution, progress=progress)
     request.check_models(run.guards)
     following = plan.next_variants(job.corpus)
     run.job = dataclasses.replace(
@@ -373,9 +375,10 @@ def _replacements(
                 guard.remember(text)
     if progress is not None:
         progress(0, sum(plan.needed.values()), "rows")
-    made = run.make(
-        progress=None if progress is None else lambda done: progress(done, sum(plan.needed.values()), "rows")
-    )
+    with run:
+        made = run.make(
+            progress=None if progress is None else lambda done: progress(done, sum(plan.needed.values()), "rows")
+        )
     rows = list(made.rows)
     notes = []
     if request.other_versions():

@@ -214,23 +214,30 @@ class RunRequest:
                 read.append(HeldOutTexts(self.source, [text for text in rows if text is not None], rows.column, split))
         return read
 
-    def check_models(self, guards: Sequence[Guard]) -> None:
+    def check_models(
+        self,
+        guards: Sequence[Guard],
+        identities: tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]] | None = None,
+    ) -> None:
         """Check that the strategy and the guards have the models and versions of the other run.
 
         Parameters
         ----------
         guards : sequence of Guard
             Fitted, and the strategy prepared.
+        identities : tuple, optional
+            What the strategy and the guards say of themselves where they compute. None to ask those here.
 
         Raises
         ------
         InputError
             If a model, revision or version differs; the message names the first.
         """
-        self._check(f"The strategy {self.strategy.name!r}", "strategy", self.identity, self.strategy.identity())
+        own, of_guards = identities or (self.strategy.identity(), [guard.identity() for guard in guards])
+        self._check(f"The strategy {self.strategy.name!r}", "strategy", self.identity, own)
         if self.encoder is not None and self.encoder_identity:
             self._check("The encoder", "encoder", self.encoder_identity, self.encoder.identity())
-        current = [(guard.to_config(), guard.identity()) for guard in guards]
+        current = [(guard.to_config(), identity) for guard, identity in zip(guards, of_guards, strict=True)]
         for config, identity in self.guard_identities:
             for other, current_identity in current:
                 if config == other:

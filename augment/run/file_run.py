@@ -20,13 +20,14 @@ from augment.data.other_splits import splits_of_folder
 from augment.data.reading import load_split
 from augment.data.writing import check_output, check_storable, write_batches, write_splits
 from augment.errors import FormatError, InputError, Interrupted, OutputError, ShortfallError, counted
+from augment.execution.choice import Execution
 from augment.files import check_ordinary, check_room, check_writable, clear_leftovers, readable_as, staged_text
 from augment.generation.budget import check_many
 from augment.generation.loop import Row
 from augment.identity import digest
 from augment.llm.asking import Unanswered
 from augment.run.config import RunRequest
-from augment.run.job import Job, check_workers, plan_job
+from augment.run.job import Job, check_execution, plan_job
 from augment.run.journal import Journal, check_no_journal, journal_path
 from augment.run.manifest import Manifest, manifest_path
 from augment.run.text_run import Run, unanswered_requests
@@ -252,7 +253,7 @@ def plan_file(
     request: RunRequest,
     destination: Destination | None = None,
     *,
-    workers: int = 1,
+    execution: Execution | None = None,
     strict: bool = False,
     yes: bool = False,
 ) -> Job:
@@ -264,7 +265,7 @@ def plan_file(
         From `augment.run.config.settle`.
     destination : Destination, optional
         Where the rows will be written; None for a look at the plan.
-    workers : int, default=1
+    execution : Execution, optional
         As for `make_file`.
     strict : bool, default=False
         Refuse data with empty texts.
@@ -282,9 +283,9 @@ def plan_file(
     OutputError
         If the output is one of the files that are read.
     """
-    check_workers(workers, request.strategy)
+    check_execution(execution or Execution(), request.strategy)
     if request.encoder is not None:
-        _check_for_vectors(request, destination, workers)
+        _check_for_vectors(request, destination)
     if destination is not None:
         destination.check_is_no_input((request.source, *(file.name for file in request.against)))
     corpus = request.read_input()
@@ -332,7 +333,7 @@ def make_file(
     request: RunRequest,
     destination: Destination,
     *,
-    workers: int = 1,
+    execution: Execution | None = None,
     strict: bool = False,
     yes: bool = False,
     progress: Progress | None = None,
@@ -349,8 +350,8 @@ def make_file(
         From `augment.run.config.settle`.
     destination : Destination
         Checked.
-    workers : int, default=1
-        Processes that make candidates; for text strategies only. Changes the speed, not the result.
+    execution : Execution, optional
+        Who makes candidates, or encodes texts. Only this process by default. Changes the speed, not the result.
     strict : bool, default=False
         Refuse data with empty texts, and write nothing if rows are missing.
     yes : bool, default=False
@@ -377,18 +378,19 @@ def make_file(
     """
     if destination.encoding is None and destination.output.suffix.lower() in TEXT_FORMATS:
         destination = replace(destination, encoding=request.output_encoding)
+    execution = execution or Execution()
     with readable_as([request.source, *(file.name for file in request.against)]):
-        job = plan_file(request, destination, workers=workers, strict=strict, yes=yes)
+        job = plan_file(request, destination, execution=execution, strict=strict, yes=yes)
         if request.encoder is not None:
-            return _make_vectors(request, job, destination, progress, log)
-        return _make_texts(request, job, destination, workers, strict, progress, log, examples)
+            return _make_vectors(request, job, destination, execution, progress, log)
+        return _make_texts(request, job, destination, execution, strict, progress, log, examples)
 
 
 def _make_texts(
     request: RunRequest,
     job: Job,
     destination: Destination,
-    workers: int,
+    execution: Execution,
     strict: bool,
     progress: Progress | None,
     log: Log | None,
@@ -399,8 +401,22 @@ def _make_texts(
     job.strategy.keep_beside(destination.output)
     for guard in job.guards:
         guard.keep_beside(destination.output)
-    run = Run(job, workers=workers, progress=progress)
-    request.check_models(run.guards)
+    with Run(job, execution=execution, progress=progress) as run:
+        return _carry_out(run, request, destination, strict, progress, log, examples)
+
+
+def _carry_out(
+    run: Run,
+    request: RunRequest,
+    destination: Destination,
+    strict: bool,
+    progress: Progress | None,
+    log: Log | None,
+    examples: int,
+) -> FileResult:
+    """Make the rows of a run, and write them."""
+    job = run.job
+    request.check_models(run.guards, (run.strategy_identity(), run.guard_identities()))
     identity = run.identity()
     whole = _hash(identity, request, destination)
     if (finished := destination.finished(whole)) is not None:
@@ -521,7 +537,12 @@ def _kept(journal: Path) -> str:
 
 
 def _make_vectors(
-    request: RunRequest, job: Job, destination: Destination, progress: Progress | None, log: Log | None
+    request: RunRequest,
+    job: Job,
+    destination: Destination,
+    execution: Execution,
+    progress: Progress | None,
+    log: Log | None,
 ) -> FileResult:
     """Carry out the job of a vector strategy."""
     from augment.run import vector_run, vector_table  # imbalanced-learn, which text strategies do without
@@ -536,6 +557,7 @@ def _make_vectors(
     vectors = vector_run.make(
         job,
         request.encoder,
+        execution=execution,
         decode=request.decode,
         only_synthetic=request.only_synthetic,
         progress=_counted(progress, len(job.corpus.table), "texts"),
@@ -561,7 +583,7 @@ def _advance(progress: Progress, total: int, what: str, done: int) -> None:
     progress(done, total, what)
 
 
-def _check_for_vectors(request: RunRequest, destination: Destination | None, workers: int) -> None:
+def _check_for_vectors(request: RunRequest, destination: Destination | None) -> None:
     """Raise an error for options that do not work with a vector strategy."""
     name = request.strategy.name
     if destination is not None and destination.output.suffix.lower() not in ("", ".parquet"):
@@ -570,5 +592,3 @@ def _check_for_vectors(request: RunRequest, destination: Destination | None, wor
             f" {destination.output.suffix} cannot hold. Give a .parquet file or a folder, with `decode='nearest'` to"
             " read the nearest real text beside each; or a strategy that makes texts, such as fillmask."
         )
-    if workers > 1:
-        raise InputError(f"`workers` is for strategies that make texts, and {name!r} makes vectors. Leave it out.")

@@ -13,6 +13,7 @@ import numpy as np
 
 from augment.data.corpus import PROVENANCE, Corpus
 from augment.errors import InputError, counted
+from augment.execution.choice import Execution
 from augment.generation.budget import SamplingStrategy, rows_to_make
 from augment.generation.plan import usable_sources
 from augment.generation.singletons import SingleRows, Singletons, single_rows
@@ -82,19 +83,20 @@ def check_count(name: str, value: Any) -> None:
         raise InputError(f"`{name}` must be a whole number, 1 or more. Got {value!r:.60}.")
 
 
-def check_workers(workers: Any, strategy: TextStrategy | VectorSampler, guards: Sequence[Guard] = ()) -> None:
-    """Refuse a number of processes that is none, and several for a strategy or a guard that asks a service.
+def check_execution(execution: Execution, strategy: TextStrategy | VectorSampler, guards: Sequence[Guard] = ()) -> None:
+    """Refuse an executor that cannot be used, and any for a strategy or a guard that asks a service.
 
     Raises
     ------
     InputError
         Naming the parameter.
     """
-    check_count("workers", workers)
+    execution.check()
     for one, what in ((strategy, "strategies"), *((guard, "guards") for guard in guards)):
-        if workers > 1 and getattr(one, "asks", False):
+        if not execution.here and getattr(one, "asks", False):
+            name = "workers" if execution.ray is None else "executor"
             raise InputError(
-                f"`workers` is for {what} that compute, and {one.name!r} asks several requests at a time in one"
+                f"`{name}` is for {what} that compute, and {one.name!r} asks several requests at a time in one"
                 " process. Leave it out."
             )
 

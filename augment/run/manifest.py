@@ -74,6 +74,9 @@ class Manifest:
     """A hash of all that determines the output, by which a run that has finished is known again."""
     reviews: list[dict[str, Any]] = field(default_factory=list)
     """What persons decided on the new rows, a record for each time that decisions were applied."""
+    execution: dict[str, Any] | None = None
+    """Workers and hardware of the cluster that made the rows, and whether the hardware was mixed; None for this
+    machine alone."""
     versions: dict[str, str] = field(default_factory=lambda: installed_versions())
 
     @classmethod
@@ -141,6 +144,8 @@ def recorded(
     missing: dict[str, dict[str, Any]] | None = None,
     rejected: dict[str, int] | None = None,
     guard_notes: dict[str, str] | None = None,
+    identities: tuple[dict[str, Any], Sequence[dict[str, Any]]] | None = None,
+    execution: dict[str, Any] | None = None,
 ) -> Manifest:
     """Return the record of a job that was carried out.
 
@@ -151,12 +156,17 @@ def recorded(
         Class name → rows made.
     only_synthetic, seconds, guards, missing, rejected, guard_notes
         See `augment.run.manifest.Manifest`.
+    identities : tuple, optional
+        What the strategy and the guards say of themselves where they have computed. None to ask those of `job`.
+    execution : dict, optional
+        See `augment.run.manifest.Manifest`.
 
     Returns
     -------
     Manifest
     """
-    strategy = {**registry.STRATEGIES.to_config(job.strategy), "identity": job.strategy.identity()}
+    own, of_guards = identities or (job.strategy.identity(), [guard.identity() for guard in guards])
+    strategy = {**registry.STRATEGIES.to_config(job.strategy), "identity": own}
     if isinstance(job.strategy, TextStrategy) and (record := job.strategy.record()):
         strategy["record"] = record
     return Manifest(
@@ -182,7 +192,10 @@ def recorded(
             for file in job.held_out
         ],
         strategy=strategy,
-        guards=[{**registry.GUARDS.to_config(guard), "identity": guard.identity()} for guard in guards],
+        guards=[
+            {**registry.GUARDS.to_config(guard), "identity": identity}
+            for guard, identity in zip(guards, of_guards, strict=True)
+        ],
         sampling_strategy=_repeatable(job),
         seed=job.seed,
         max_per_source=job.max_per_source,
@@ -199,5 +212,6 @@ def recorded(
         rejected=rejected or {},
         learnt=job.strategy.learnt() if isinstance(job.strategy, TextStrategy) else [],
         guard_notes=guard_notes or {},
+        execution=execution,
         seconds=round(seconds, 3),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,16 +13,18 @@ from typing import Any, NamedTuple
 from augment import registry
 from augment._version import __version__
 from augment.errors import InputError
+from augment.execution.choice import Execution
+from augment.execution.executor import Executor
 from augment.generation.candidates import Draw
-from augment.generation.loop import Row, Tally, Trial, Try, binding, generate, try_draws
+from augment.generation.loop import TRIES, Row, Tally, Trial, Try, binding, generate, try_draws
 from augment.generation.plan import slots
 from augment.guards.base import Guard, Originals
 from augment.identity import digest, installed_versions
 from augment.llm.requests import Request
-from augment.run.job import Job, check_workers
+from augment.run.job import Job, check_execution
 from augment.run.journal import Journal
 from augment.run.manifest import Manifest, recorded
-from augment.run.workers import Workers
+from augment.run.workers import TrialWork, Workers
 from augment.text.base import TextStrategy, added_columns, fitted_guards
 from augment.text.duplication import Random
 from augment.text.llm import LLM, UNANSWERED
@@ -44,8 +45,9 @@ class Run:
     ----------
     job : Job
         From `plan_job`.
-    workers : int, default=1
-        Processes that make candidates; 1 uses only this process. Changes the speed, not the result.
+    execution : Execution, optional
+        Who makes candidates. Only this process by default. Others need the run as a context manager, which ends them.
+        Changes the speed, not the result.
     progress : callable, optional
         For what the strategy learns first: see `augment.text.base.TextStrategy.learn`.
 
@@ -55,16 +57,44 @@ class Run:
         If a model cannot be opened, or a guard cannot be fitted.
     """
 
-    def __init__(self, job: Job, *, workers: int = 1, progress: Callable[[int, int, str], None] | None = None) -> None:
-        check_workers(workers, job.strategy, job.guards)
+    def __init__(
+        self,
+        job: Job,
+        *,
+        execution: Execution | None = None,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> None:
+        self.execution = execution or Execution()
+        check_execution(self.execution, job.strategy, job.guards)
         self.job = job
-        self.workers = workers
+        self._executor: Executor | None = None
         self.start = time.perf_counter()
         assert isinstance(job.strategy, TextStrategy)
         originals = _originals(job)
         job.strategy.learn(originals, layout=job.corpus.layout, progress=progress)
-        job.strategy.prepare()
-        self.guards, self.notes = fitted_guards(job.strategy, job.guards, originals)
+        if self.execution.ray is None:  # the models of a cluster may be too much for this machine
+            job.strategy.prepare()
+        device = None if self.execution.ray is None else "auto"
+        self.guards, self.notes = fitted_guards(job.strategy, job.guards, originals, device=device)
+
+    def __enter__(self) -> Run:
+        """Start the workers, if there are others than this process."""
+        if not self.execution.here:
+            assert isinstance(self.job.strategy, TextStrategy)
+            self._executor = self.execution.start(TrialWork(self.job.strategy, self.guards))
+            self._executor.__enter__()
+        return self
+
+    def settle(self) -> None:
+        """Wait until the workers are ready, if there are others than this process."""
+        if self._executor is not None:
+            self._executor.settled()
+
+    def __exit__(self, kind: object, *exception: object) -> None:
+        """End them, at once after an error or Ctrl-C."""
+        if self._executor is not None:
+            self._executor.__exit__(kind, *exception)
+            self._executor = None
 
     def columns(self) -> dict[str, str]:
         """Return the columns that the strategy and the guards add to the output, and their Arrow types."""
@@ -85,16 +115,35 @@ class Run:
             "strategy": {
                 "name": strategy.name,
                 **{name: value for name, value in parameters.items() if name not in strategy.speed_only},
-                **strategy.identity(),
+                **self.strategy_identity(),
                 **({"learnt": [record["weights"] for record in learnt]} if (learnt := strategy.learnt()) else {}),
             },
-            "guards": [{**_determining(guard), **guard.identity()} for guard in self.guards],
+            "guards": [
+                {**_determining(guard), **identity}
+                for guard, identity in zip(self.guards, self.guard_identities(), strict=True)
+            ],
             "budget": job.budget,
             "copied": list(job.single_rows.copied),
             "first_variants": job.first_variants,
             "seed": job.seed,
             "max_per_source": job.max_per_source,
         }
+
+    def strategy_identity(self) -> dict[str, Any]:
+        """Return what the strategy says of itself where it makes the rows: its model, device and dtype."""
+        found: dict[str, Any] = self._report()["strategy"] if self._report() else self.job.strategy.identity()
+        return found
+
+    def guard_identities(self) -> list[dict[str, Any]]:
+        """Return what each guard says of itself where it judges the rows."""
+        elsewhere = self._report().get("guards", {})
+        return [elsewhere.get(place, guard.identity()) for place, guard in enumerate(self.guards)]
+
+    def _report(self) -> dict[str, Any]:
+        """Return what the first worker of a cluster has reported; empty if this machine makes the rows."""
+        if self._executor is None or self.execution.ray is None:
+            return {}
+        return self._executor.settled()[0]
 
     def make(
         self,
@@ -131,33 +180,38 @@ class Run:
         assert isinstance(job.strategy, TextStrategy)
         rows: list[Row] = []
         earlier = journal.chunks if journal else 0
-        with contextlib.ExitStack() as stack:
-            attempt: Try = partial(try_draws, job.strategy, self.guards)
-            if self.workers > 1:
-                attempt = stack.enter_context(Workers(job.strategy, self.guards, self.workers))
-            if seen is not None:
-                attempt = partial(_seen, attempt, seen)
-            done = iter(journal.outcomes() if journal else ())
-            copied = {label: job.budget[label] for label in job.single_rows.copied}
-            common: dict[str, Any] = {
-                "texts": job.corpus.texts,
-                "sources": job.sources,
-                "seed": job.seed,
-                "tally": tally,
-                "max_per_source": job.max_per_source,
-                "first_variants": job.first_variants,
-                "done": done,
-                "progress": progress,
-                "together": job.strategy.together if isinstance(job.strategy, TextStrategy) else 1,
-            }
-            made = generate(attempt, budget=_budget(job), guards=self.guards, ranked=job.strategy.ranked, **common)
-            guards = binding(self.guards, copies=True)
-            copies = generate(partial(try_draws, Random(), guards), budget=copied, guards=guards, **common)
-            for number, outcome in enumerate(chain(made, copies)):
-                if journal is None:
-                    rows += outcome.rows
-                elif number >= earlier:
-                    journal.append(outcome)
+        attempt, workers = self._attempt()
+        if seen is not None:
+            attempt = partial(_seen, attempt, seen)
+        done = iter(journal.outcomes() if journal else ())
+        copied = {label: job.budget[label] for label in job.single_rows.copied}
+        common: dict[str, Any] = {
+            "texts": job.corpus.texts,
+            "sources": job.sources,
+            "seed": job.seed,
+            "tally": tally,
+            "max_per_source": job.max_per_source,
+            "first_variants": job.first_variants,
+            "done": done,
+            "progress": progress,
+            "together": job.strategy.together,
+        }
+        made = generate(
+            attempt,
+            budget=_budget(job),
+            guards=self.guards,
+            ranked=job.strategy.ranked,
+            max_attempts=TRIES,
+            ahead=workers,
+            **common,
+        )
+        guards = binding(self.guards, copies=True)
+        copies = generate(partial(try_draws, Random(), guards), budget=copied, guards=guards, **common)
+        for number, outcome in enumerate(chain(made, copies)):
+            if journal is None:
+                rows += outcome.rows
+            elif number >= earlier:
+                journal.append(outcome)
 
         seconds = time.perf_counter() - self.start
         manifest = recorded(
@@ -166,6 +220,8 @@ class Run:
             only_synthetic=only_synthetic,
             seconds=seconds,
             guards=self.guards,
+            identities=(self.strategy_identity(), self.guard_identities()),
+            execution=self._recorded(),
             guard_notes=self.notes,
             missing={
                 label: {"rows": rows, "why": tally.why_missing(label, job.strategy.barren)}
@@ -174,6 +230,33 @@ class Run:
             rejected=dict(tally.rejections()),
         )
         return MadeRows(rows if journal is None else journal, manifest)
+
+    def _attempt(self) -> tuple[Try, Workers | None]:
+        """Return what tries draws, and what is to be told of those that are coming."""
+        strategy = self.job.strategy
+        assert isinstance(strategy, TextStrategy)
+        if self.execution.here:
+            return partial(try_draws, strategy, self.guards), None
+        assert self._executor is not None, "A run with workers is a context manager."
+        tries, rows = 1 if strategy.ranked else TRIES, sum(_budget(self.job).values())
+        workers = Workers(self._executor, tries=tries, rows=rows, together=strategy.together)
+        return workers, workers
+
+    def _recorded(self) -> dict[str, Any] | None:
+        """Return what the manifest says of a cluster; None if this machine has made the rows."""
+        if self.execution.ray is None or self._executor is None:
+            return None
+        kinds = dict.fromkeys(map(_hardware, self._executor.settled()))
+        return {
+            "executor": "ray",
+            "workers": self.execution.workers,
+            "hardware": [dict(kind) for kind in kinds],
+            "mixed_hardware": len(kinds) > 1,
+        }
+
+
+def _hardware(report: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple((name, report[name]) for name in ("processor", "device", "dtype"))
 
 
 def forecast(job: Job, output: Path | None = None) -> str:

@@ -1,58 +1,132 @@
-"""Worker processes that try draws, while the main process accepts rows in order."""
+"""Workers that try draws, those that are coming as well, while the main process accepts rows in order."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.reduction import ForkingPickler
-from typing import TYPE_CHECKING, Any
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sklearn.base import clone
 
-from augment.errors import CounterpoiseError, InputError
+from augment.execution.executor import Executor, Place
 from augment.generation.candidates import Draw
-from augment.generation.loop import Trial, try_draws
+from augment.generation.loop import CHUNK, Trial, try_draws
 from augment.guards.base import Guard
-from augment.processes import Processes
 
 if TYPE_CHECKING:
     from augment.text.base import TextStrategy
 
+SMALLEST, LARGEST = 64, 512
+"""Draws of a task. Fewer cost more, since a model runs on rows of one length together."""
+SHORT, LONG = 1.5, 4.0
+"""Seconds. After a shorter task the next one is twice as large, after a longer one half as large: another try at a slot
+waits for the task before it."""
 
-class Workers:
-    """Tries draws in several processes, each with a strategy and guards of its own.
 
-    A trial depends only on its draw, so the number of processes changes only the time. On several CUDA
-    devices the processes share them out among themselves.
+class TrialWork:
+    """What a worker does: it tries draws with a strategy and guards of its own.
 
     Parameters
     ----------
     strategy : TextStrategy
-        Each process prepares its own copy.
+        Each worker prepares its own copy.
     guards : sequence of Guard
-        Fitted; each process gets a copy and prepares it.
-    count : int
-        Processes, 1 or more.
+        Fitted. Each worker gets a copy of those that judge candidates one by one, and prepares it.
     """
 
-    def __init__(self, strategy: TextStrategy, guards: Sequence[Guard], count: int) -> None:
-        numbers = multiprocessing.get_context("spawn").SimpleQueue()
-        for number in range(count):
-            numbers.put(number)
-        self.count = count
-        unopened = clone(strategy)
-        unopened.take_over(strategy)
-        _check_can_be_sent(unopened)
-        self._processes = Processes(count, _start, unopened, list(guards), numbers, count)
+    def __init__(self, strategy: TextStrategy, guards: Sequence[Guard]) -> None:
+        self.strategy = clone(strategy)
+        self.strategy.take_over(strategy)
+        self.guards = [guard for guard in guards if type(guard).judge is not Guard.judge]
 
-    def __enter__(self) -> Workers:
-        return self
+    def open(self, place: Place) -> dict[str, Any]:
+        """Open the models, and return what determines the rows besides the parameters."""
+        from augment.text.base import guard_encoders
 
-    def __exit__(self, kind: object, *exception: object) -> None:
-        """End the processes: at once after an error or Ctrl-C, since their results are not needed."""
-        self._processes.close(at_once=kind is not None)
+        params = self.strategy.get_params()  # including those of a composition's parts
+        devices = {name: place.device(params[name]) for name in params if name.rpartition("__")[2] == "device"}
+        self.strategy.set_params(**devices)
+        self.strategy.prepare()
+        encoders = guard_encoders(self.strategy)
+        for guard in self.guards:
+            guard.prepare(encoders)
+        identity = self.strategy.identity()
+        return {
+            "device": identity.get("device", "cpu"),
+            "dtype": identity.get("dtype"),
+            "strategy": identity,
+            "guards": {guard.name: guard.identity() for guard in self.guards},
+        }
+
+    def do(self, task: Sequence[Draw]) -> TriedDraws:
+        """Try draws, in their order."""
+        start = time.perf_counter()
+        return TriedDraws(try_draws(self.strategy, self.guards, task), time.perf_counter() - start)
+
+
+class TriedDraws(NamedTuple):
+    """The result of one task."""
+
+    trials: list[Trial]
+    seconds: float
+
+
+_Key = tuple[Any, int, int, int]
+
+
+class Workers:
+    """Tries draws with an executor. A trial depends only on its draw, so that who tries it changes only the time.
+
+    What is coming is tried ahead, and kept until it is asked for. A slot whose try has failed is tried again at once,
+    mostly by the worker that has its source in memory.
+
+    Parameters
+    ----------
+    executor : Executor
+        Of a `TrialWork`.
+    tries : int
+        Tries at one slot, at most.
+    rows : int
+        Rows to make. The last tasks are small, so that the workers end together.
+    together : int, default=1
+        Draws that the strategy works on at the same time.
+    """
+
+    def __init__(self, executor: Executor, *, tries: int, rows: int, together: int = 1) -> None:
+        self._executor = executor
+        self._tries = tries
+        self._left = rows
+        self._smallest = max(SMALLEST, min(together, LARGEST))
+        self._size = max(128, self._smallest)
+        self._soon: dict[_Key, Draw] = {}
+        self._later: Iterator[Draw] = iter(())
+        self._class: Any = None
+        self._known: dict[_Key, Trial] = {}
+        self._asked: dict[int, Sequence[Draw]] = {}
+        """Ticket → the draws of a task that is not done."""
+        self._seconds = 0.0
+        """Those of the last task."""
+        self._under_way: set[_Key] = set()
+        self._urgent: deque[Draw] = deque()
+        self._again: dict[int, dict[_Key, Draw]] = defaultdict(dict)
+        """Worker → draws that wait, and whose sources it knows."""
+        self._keeper: dict[_Key, int] = {}
+        """Draw that waits → that worker."""
+        self._ahead: set[_Key] = set()
+        """First tries that were begun and not asked for yet."""
+
+    def expect(self, soon: Sequence[Draw], later: Iterator[Draw]) -> None:
+        """Learn which draws are coming; see `augment.generation.loop.Ahead`."""
+        self._soon = {key: d for d in soon if (key := _key(d)) not in self._known and key not in self._under_way}
+        self._later = later
+        self._fill()
+
+    def again(self, draws: Sequence[Draw]) -> None:
+        """Learn which slots need another try; see `augment.generation.loop.Ahead`."""
+        self._ask(draws)
+        self._fill()
 
     def __call__(self, draws: Sequence[Draw]) -> list[Trial]:
         """Try draws, in their order.
@@ -60,94 +134,109 @@ class Workers:
         Raises
         ------
         CounterpoiseError
-            If a process has died, or could not open its model.
+            If a worker has died too often, or could not open its model, or what the strategy raises.
         """
-        # By source, so that a process reuses its work on one for other variants and later tries.
-        shares = [
-            [i for i, draw in enumerate(draws) if share_of(draw.source, self.count) == n] for n in range(self.count)
-        ]
-        trials: dict[int, Trial] = {}
-        try:
-            parts = [self._processes.submit(_try, [draws[i] for i in share]) for share in shares]
-            for share, part in zip(shares, parts, strict=True):
-                trials.update(zip(share, part.result(), strict=True))
-            return [trials[i] for i in range(len(draws))]
-        except BrokenProcessPool as error:
-            raise CounterpoiseError(
-                "A worker process has died, perhaps because memory ran out. Run with fewer `workers`; what is finished"
-                " is kept for `resume=True`."
-            ) from error
+        if draws and draws[0].label != self._class:
+            self._forget(self._class)
+            self._class = draws[0].label
+        self._ask(draws)
+        self._ahead.difference_update(map(_key, draws))
+        self._fill()
+        missing = {key for draw in draws if (key := _key(draw)) not in self._known}
+        while missing:
+            for done in self._executor.results():
+                asked = self._asked.pop(done.ticket, ())  # none of a ticket of an earlier run with this executor
+                if done.error is not None:
+                    self._under_way.difference_update(map(_key, asked))
+                    raise done.error
+                missing.difference_update(map(_key, asked))
+                self._take(asked, done.value.trials[: len(asked)], done.value.seconds, done.worker)
+            self._fill()
+        return [self._known.pop(_key(draw)) for draw in draws]
+
+    def _ask(self, draws: Sequence[Draw]) -> None:
+        """Have draws tried next, if they are not known and no worker has them."""
+        for draw in draws:
+            key = _key(draw)
+            if key in self._keeper:
+                del self._again[self._keeper.pop(key)][key]
+                self._urgent.append(draw)
+            elif key not in self._known and key not in self._under_way and key not in self._soon:
+                self._urgent.append(draw)
+                self._under_way.add(key)
+
+    def _take(self, draws: Sequence[Draw], trials: Sequence[Trial], seconds: float, worker: int) -> None:
+        """Keep trials, and ask for the next try at slots that will need one."""
+        for draw, trial in zip(draws, trials, strict=True):
+            key = _key(draw)
+            self._under_way.discard(key)
+            self._known[key] = trial
+            failed = trial.candidate is not None and (trial.against is not None or trial.moved is not None)
+            if failed and draw.attempt + 1 < self._tries:
+                again = draw._replace(attempt=draw.attempt + 1)
+                key = _key(again)
+                if key not in self._known and key not in self._under_way:
+                    self._again[worker][key] = again
+                    self._keeper[key] = worker
+                    self._under_way.add(key)
+        self._seconds = seconds
+        if len(draws) == self._size:  # a smaller task says little
+            if seconds < SHORT:
+                self._size = min(LARGEST, 2 * self._size)
+            elif seconds > LONG:
+                self._size = max(self._smallest, self._size // 2)
+
+    def _fill(self) -> None:
+        """Give every worker a task; and a second one, to begin with at once, if tasks are short."""
+        each = 1 if self._seconds > SHORT / 2 else 2
+        while len(self._asked) < each * self._executor.count:
+            worker = next(iter(self._executor.free()), None)
+            if not (draws := self._next_task(worker)):
+                return
+            self._asked[self._executor.submit(draws, worker=worker)] = draws
+
+    def _next_task(self, worker: int | None) -> list[Draw]:
+        """Choose draws for a task: those that the run waits for, or other tries of this worker's slots and new ones."""
+        count = self._executor.count
+        share = max(self._smallest, -(-len(self._urgent) // count))
+        draws = [self._urgent.popleft() for _ in range(min(share, self._size, len(self._urgent)))]
+        size = self._size // 2 if draws else self._size  # what the run waits for should not wait for much else
+        if worker is not None:
+            draws += self._some_again(worker, size - len(draws))
+        most = min(size, max(self._smallest, -(-self._left // (2 * count)))) - len(draws)
+        draws += self._some_coming(most)
+        if not draws and self._keeper:
+            fullest = max(self._again, key=lambda w: len(self._again[w]))
+            draws += self._some_again(fullest, max(self._smallest, len(self._again[fullest]) // 2))
+        return draws
+
+    def _some_again(self, worker: int, most: int) -> list[Draw]:
+        keys = list(islice(self._again[worker], max(0, most)))
+        for key in keys:
+            del self._keeper[key]
+        return [self._again[worker].pop(key) for key in keys]
+
+    def _some_coming(self, most: int) -> list[Draw]:
+        """Take first tries: those of this chunk, and then some of those after it."""
+        soon = list(islice(self._soon, max(0, most)))
+        draws = [self._soon.pop(key) for key in soon]
+        self._under_way.update(soon)
+        room = CHUNK + 3 * self._executor.count * self._size - len(self._ahead)
+        for draw in islice(self._later, max(0, min(most - len(draws), room))):
+            self._under_way.add(_key(draw))
+            self._ahead.add(_key(draw))
+            draws.append(draw)
+        self._left -= len(draws)
+        return draws
+
+    def _forget(self, label: Any) -> None:
+        """Drop what was tried for slots of a class that is done."""
+        self._known = {key: trial for key, trial in self._known.items() if key[0] != label}
+        self._ahead = {key for key in self._ahead if key[0] != label}
+        for key in [key for key in self._keeper if key[0] == label]:
+            del self._again[self._keeper.pop(key)][key]
+            self._under_way.discard(key)
 
 
-def _check_can_be_sent(strategy: TextStrategy) -> None:
-    """Refuse a strategy that other processes cannot be given."""
-    try:
-        ForkingPickler.dumps(strategy)
-    except Exception as error:  # pickling raises errors of several kinds, and those of the objects
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise InputError(
-            f"The strategy cannot be given to other processes: {reason}. A function among its parameters, such as"
-            " `segmenter=`, must be defined at the top of a module. Or run with `workers=1`."
-        ) from error
-
-
-class _InThisProcess:
-    """The strategy and the guards of this worker process."""
-
-    strategy: TextStrategy
-    guards: list[Guard]
-
-
-def _start(strategy: TextStrategy, guards: list[Guard], numbers: Any, count: int) -> None:
-    """Prepare a worker process: once, before its first draws."""
-    number = numbers.get()
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, cores[number % len(cores) :: count] or cores)
-    from augment.text.base import guard_encoders
-
-    params = strategy.get_params()  # including those of a composition's parts
-    devices = {name: device_of(params[name], number) for name in params if name.rpartition("__")[2] == "device"}
-    strategy.set_params(**devices)
-    strategy.prepare()
-    encoders = guard_encoders(strategy)
-    for guard in guards:
-        guard.prepare(encoders)
-    _InThisProcess.strategy, _InThisProcess.guards = strategy, guards
-
-
-def device_of(name: str, number: int) -> str:
-    """Return the device of a worker. Several CUDA devices are assigned in turn.
-
-    Parameters
-    ----------
-    name : str
-        The strategy's device. A single device (``"cuda:1"``) is kept.
-    number : int
-        The worker's, from 0.
-
-    Returns
-    -------
-    str
-    """
-    if name not in ("auto", "cuda"):
-        return name
-    import torch
-
-    devices = torch.cuda.device_count()
-    return f"cuda:{number % devices}" if devices > 1 else name
-
-
-def share_of(source: int, count: int) -> int:
-    """Return the number of the process that a source belongs to; the order of a file does not matter.
-
-    Examples
-    --------
-    >>> [share_of(source, 2) for source in range(0, 16, 2)]
-    [0, 0, 1, 0, 1, 0, 1, 0]
-    """
-    return ((source * 0x9E3779B97F4A7C15) % 2**64 >> 32) % count
-
-
-def _try(draws: Sequence[Draw]) -> list[Trial]:
-    return try_draws(_InThisProcess.strategy, _InThisProcess.guards, draws)
+def _key(draw: Draw) -> _Key:
+    return draw.label, draw.source, draw.variant, draw.attempt

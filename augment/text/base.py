@@ -363,8 +363,8 @@ def own_settings(strategy: Any) -> list[str]:
     return [name for name, value in own.items() if type(value) is not type(defaults[name]) or value != defaults[name]]
 
 
-def guard_encoders(strategy: TextStrategy) -> Encoders:
-    """Return encoders for the guards of a strategy: on the device of its models, and in their dtype.
+def guard_encoders(strategy: TextStrategy, *, device: str | None = None) -> Encoders:
+    """Return encoders for the guards of a strategy: on the device of its models, or another one, and in their dtype.
 
     They share the model of a strategy that is prepared. For a composition they are those of its first part with a
     device. ``"auto"`` means what it means for filling masks,
@@ -376,7 +376,9 @@ def guard_encoders(strategy: TextStrategy) -> Encoders:
         return next((params[name] for name in params if name.rpartition("__")[2] == parameter), "auto")
 
     dtype = first("dtype")
-    return Encoders(device=first("device"), dtype=None if dtype == "auto" else dtype, opened=strategy.opened())
+    return Encoders(
+        device=device or first("device"), dtype=None if dtype == "auto" else dtype, opened=strategy.opened()
+    )
 
 
 def check_guards_apply(strategy: TextStrategy, guards: Sequence[str | Guard] | None) -> None:
@@ -442,8 +444,22 @@ class FittedGuards(NamedTuple):
     """Name of a default guard to a sentence on its fit, or on why it was left out."""
 
 
-def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Originals) -> FittedGuards:
+def fitted_guards(
+    strategy: TextStrategy, guards: Sequence[Guard], originals: Originals, *, device: str | None = None
+) -> FittedGuards:
     """Prepare and fit the guards that apply to a strategy. A default guard that cannot judge the data is left out.
+
+    Parameters
+    ----------
+    strategy : TextStrategy
+    guards : sequence of Guard
+    originals : Originals
+    device : str, optional
+        Where the guards compute what they learn. None for the device of the strategy's models.
+
+    Returns
+    -------
+    FittedGuards
 
     Raises
     ------
@@ -455,7 +471,7 @@ def fitted_guards(strategy: TextStrategy, guards: Sequence[Guard], originals: Or
     What a default guard finds is a line on the logger `augment`, at the level INFO; a command prints it.
     """
     active = binding(guards, copies=strategy.copies)
-    encoders = guard_encoders(strategy)
+    encoders = guard_encoders(strategy, device=device)
     notes = {}
     for guard in active:
         guard.prepare(encoders)

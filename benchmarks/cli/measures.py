@@ -88,6 +88,7 @@ CONTESTS = {
     "encoding": "benchmarks.speed.encoding",
     "smote": "benchmarks.speed.smote",
     "training": "benchmarks.speed.training",
+    "workers": "benchmarks.speed.workers",
 }
 """Contests by name: the module whose function `contests` makes them."""
 
@@ -97,10 +98,10 @@ OPENING_MODELS = {"fillmask", "encoding", "training"}
 
 
 LOOKED_AT = {
-    "data": ("fillmask", "encoding", "training"),
-    "label": ("fillmask",),
-    "model": ("fillmask", "encoding", "training"),
-    "rows": ("fillmask", "encoding", "training"),
+    "data": ("fillmask", "encoding", "training", "workers"),
+    "label": ("fillmask", "workers"),
+    "model": ("fillmask", "encoding", "training", "workers"),
+    "rows": ("fillmask", "encoding", "training", "workers"),
     "batch_sizes": ("fillmask", "encoding", "training"),
     "peer_python": ("fillmask",),
     "encoder_python": ("encoding",),
@@ -132,7 +133,7 @@ def _refuse_idle(names: Sequence[str]) -> None:
         "names",
         type=click.Choice(list(CONTESTS)),
         multiple=True,
-        show_default="all that the model can do",
+        show_default="all that the model can do, without workers",
         help="What is measured; repeatable.",
     ),
     option(
@@ -181,19 +182,20 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **op
     """Measure speed and peak memory of our code and of other libraries, on the CPU.
 
     fillmask: new rows per second. encoding: texts per second. smote: new vectors per second, from 50,000 vectors of 384
-    numbers. training: rows per second, and the loss.
+    numbers. training: rows per second, and the loss. workers: new rows per second of several workers, and the
+    work of their driver.
     """
     check_there([options["data"]], models=[options["model"]])
     from augment.cli.console import note
     from augment.cli.display import show_table
     from augment.errors import ModelError
-    from benchmarks.speed.contest import Contest, ContestOptions, compare, limits, losses, table
+    from benchmarks.speed.contest import Contest, ContestOptions, compare, limits, losses, measures_core, table
 
     _refuse_idle(names)
 
     contests: list[Contest] = []
     refusals: dict[str, ModelError] = {}
-    for name in dict.fromkeys(names or CONTESTS):
+    for name in dict.fromkeys(names or (name for name in CONTESTS if name != "workers")):
         try:
             contests += import_module(CONTESTS[name]).contests(ContestOptions(**options), note)
         except ModelError as error:
@@ -212,6 +214,7 @@ def throughput_command(names: tuple[str, ...], repeats: int, as_json: bool, **op
         return
     for contest in contests:
         headings = ["", f"{contest.unit}/s", "first is × faster", "peak MiB"]
+        headings += ["driver, of a core"] if measures_core(contest.field_) else []
         show_table(contest.title, headings, table(contest.field_))
         if reached := limits(contest.field_):
             click.echo()

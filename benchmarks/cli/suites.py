@@ -14,7 +14,7 @@ from augment.cli import completion
 from augment.cli.console import note
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
-from augment.cli.options import layout_of, layout_options
+from augment.cli.options import CLUSTER, execution_of, layout_of, layout_options
 from augment.errors import CounterpoiseError, ModelError, counted, counted_of
 from augment.name_lists import read_list
 
@@ -110,6 +110,7 @@ def _arms() -> list[str]:
         show_default="one per core, at most 4; on a GPU 1",
         help="Cells that run at the same time.",
     ),
+    *CLUSTER,
     option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the models run."),
     option("-q", "--quiet", is_flag=True, help="Print errors only."),
 )
@@ -126,13 +127,14 @@ def run_command(
     device: str,
     dry_run: bool,
     quiet: bool,
-    **columns: Any,
+    **others: Any,
 ) -> None:
     """Train and test every arm of a suite with every seed. An interrupted run goes on where it stopped.
 
     The options for columns, labels and splits describe csv:FILE.
     """
     files = [Path(task.removeprefix("csv:")) for task in tasks if task.startswith("csv:") and task != "csv:"]
+    execution = execution_of(click.get_current_context(), others, workers=jobs or 1)
     suite = Path(name) if name.endswith((".yaml", ".yml")) else None
     check_there(models=encoders, paths=[suite, arm_file, data_dir, *files])
     from benchmarks.run.suite_run import plan_suite
@@ -148,7 +150,8 @@ def run_command(
         out=out,
         jobs=jobs,
         device=device,
-        layout=layout_of(**columns),
+        layout=layout_of(**others),
+        ray=execution.ray,
     )
     for line in plan.notes():
         _log(line, quiet=quiet)

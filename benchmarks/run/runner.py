@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 from augment.errors import CounterpoiseError, Interrupted, counted_of
-from augment.processes import Processes
+from augment.execution import Execution, Ray, WorkerDied
+from augment.execution.executor import Place
 from benchmarks.grid.cells import Cell
 from benchmarks.grid.tasks import TaskData
 from benchmarks.results import Appender, Record, Results
@@ -31,6 +32,7 @@ def run(
     *,
     jobs: int,
     threads: int,
+    ray: Ray | None = None,
     on_cell: Callable[[Record, Sequence[Cell], float | None], None] = lambda record, left, seconds: None,
 ) -> list[Record]:
     """Run the cells that have no result yet, including those that failed before.
@@ -48,6 +50,8 @@ def run(
         Cells that run in parallel, each in its own process.
     threads : int
         Threads of each process.
+    ray : Ray, optional
+        The cluster that measures the cells, with `folder` where all of its nodes see it. None for this machine.
     on_cell : callable, optional
         Called after each cell with its record, the cells that are left, and the seconds that they may take.
 
@@ -67,38 +71,41 @@ def run(
     pace, failed = Pace(jobs), []
     for record in results.cells.values():
         pace.add(record)
-    shared = folder / SHARED
-    slots = [_Slot(data, threads) for _ in range(min(jobs, len(waiting)) or 1)]
-    running: dict[Future[Record], tuple[Cell, _Slot, float]] = {}
+    shared = folder.resolve() / SHARED
+    work = CellWork(data, threads)
+    running: dict[int, tuple[Cell, float]] = {}
+    executor = Execution(min(jobs, len(waiting)) or 1, ray).start(work, depth=1, own_cores=False)
     try:
-        while waiting or running:
-            for slot in slots:
-                if slot.busy or (cell := _next(waiting, [c for c, _, _ in running.values()])) is None:
-                    continue
-                waiting.remove(cell)
-                keep = any(c.shares_encoder and c.base_key == cell.key for c in waiting)
-                running[slot.submit(cell, shared, keep)] = (cell, slot, time.perf_counter())
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                cell, slot, _ = running.pop(future)
-                record = slot.record(cell, future)
-                appender.add_cell(record)
-                pace.add(record)
-                if record["status"] == "failed":
-                    failed.append(record)
-                left = [*waiting, *(c for c, _, _ in running.values())]
-                if not any(c.shares_encoder and c.base_key == cell.base_key for c in left):
-                    shutil.rmtree(shared / cell.base_key, ignore_errors=True)
-                now = time.perf_counter()
-                on_cell(record, left, pace.left(waiting, [(c, now - begun) for c, _, begun in running.values()]))
+        with executor:
+            if ray is not None:
+                executor.settled()
+            while waiting or running:
+                free: list[int | None] = [*executor.free()]
+                for worker in free or ([] if running else [None]):
+                    if (cell := _next(waiting, [c for c, _ in running.values()])) is None:
+                        break
+                    waiting.remove(cell)
+                    keep = any(c.shares_encoder and c.base_key == cell.key for c in waiting)
+                    ticket = executor.submit((cell, shared, keep), worker=worker)
+                    running[ticket] = (cell, time.perf_counter())
+                for end in executor.results():
+                    cell, _ = running.pop(end.ticket)
+                    record = end.value if end.error is None else failure(cell, _reason(end.error))
+                    appender.add_cell(record)
+                    pace.add(record)
+                    if record["status"] == "failed":
+                        failed.append(record)
+                    left = [*waiting, *(c for c, _ in running.values())]
+                    if not any(c.shares_encoder and c.base_key == cell.base_key for c in left):
+                        shutil.rmtree(shared / cell.base_key, ignore_errors=True)
+                    now = time.perf_counter()
+                    on_cell(record, left, pace.left(waiting, [(c, now - begun) for c, begun in running.values()]))
     except KeyboardInterrupt:
         done = sum(cell.place in results.done for cell in cells)
         raise Interrupted(
             f"Interrupted: {counted_of(done, len(cells), 'cell', 'is', 'are')} done; the same command goes on"
             f" with the others."
         ) from None
-    finally:
-        for slot in slots:
-            slot.close()
     shutil.rmtree(shared, ignore_errors=True)
     return failed
 
@@ -116,69 +123,46 @@ def _shared(cell: Cell) -> set[str]:
     return keys | ({cell.pretraining_key} if cell.pretraining_key is not None else set())
 
 
-class _Slot:
-    """A process that measures one cell after another. It is replaced if it dies."""
+def _reason(error: CounterpoiseError) -> str:
+    """Return why a cell has no record of its own."""
+    if isinstance(error, WorkerDied):
+        return "Its process has died, perhaps because of too little memory. Run with fewer `jobs`."
+    return str(error)
+
+
+class CellWork:
+    """What a worker does: it measures cells.
+
+    Parameters
+    ----------
+    data : sequence of TaskData
+        Of the suite's tasks.
+    threads : int
+        Threads of each worker.
+    """
 
     def __init__(self, data: Sequence[TaskData], threads: int) -> None:
         self.data = data
         self.threads = threads
-        self.busy = False
-        self._start()
 
-    def _start(self) -> None:
-        self._process = Processes(1, _begin, self.data, self.threads)
+    def open(self, place: Place) -> dict[str, Any]:
+        """Load the libraries, so that the first cell's time does not include that."""
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        import torch
 
-    def submit(self, cell: Cell, shared: Path, keep: bool) -> Future[Record]:
-        """Start to measure a cell."""
-        self.busy = True
+        import classifiers.training.run  # noqa: F401 -- see above
+
+        torch.set_num_threads(self.threads)
+        return {"device": place.device("auto") if torch.cuda.is_available() else "cpu"}
+
+    def do(self, task: tuple[Cell, Path, bool]) -> Record:
+        """Measure a cell. Any error becomes the record of a failure."""
+        cell, shared, keep = task
         try:
-            return self._process.submit(_measured, cell, shared, keep)
-        except BrokenProcessPool:  # it has died while it was idle
-            self.close()
-            self._start()
-            return self._process.submit(_measured, cell, shared, keep)
-
-    def record(self, cell: Cell, future: Future[Record]) -> Record:
-        """Return the record of a cell."""
-        self.busy = False
-        try:
-            return future.result()
-        except BrokenProcessPool:
-            self.close()
-            self._start()
-            return failure(cell, "Its process has died, perhaps because of too little memory. Run with fewer `jobs`.")
-
-    def close(self) -> None:
-        """Stop the process and its current work."""
-        self._process.close(at_once=True)
-
-
-class _Here:
-    """The data of this process."""
-
-    data: Sequence[TaskData]
-
-
-def _begin(data: Sequence[TaskData], threads: int) -> None:
-    """Prepare a process, once before its first cell."""
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    import torch
-
-    import classifiers.training.run  # noqa: F401 -- so that the first cell's time is not that of loading libraries
-
-    torch.set_num_threads(threads)
-    _Here.data = data
-
-
-def _measured(cell: Cell, shared: Path, keep: bool) -> Record:
-    """Measure a cell. Any error becomes the record of a failure."""
-    import warnings
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return measure(cell, _Here.data[cell.task], shared, keep=keep)
-    except CounterpoiseError as error:
-        return failure(cell, str(error))
-    except Exception as error:  # noqa: BLE001 -- one failed cell must not stop the others
-        return failure(cell, f"{type(error).__name__}: {error}")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return measure(cell, self.data[cell.task], shared, keep=keep)
+        except CounterpoiseError as error:
+            return failure(cell, str(error))
+        except Exception as error:  # noqa: BLE001 -- one failed cell must not stop the others
+            return failure(cell, f"{type(error).__name__}: {error}")

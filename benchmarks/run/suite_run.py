@@ -12,6 +12,7 @@ from pathlib import Path
 
 from augment.data.layout import Layout
 from augment.errors import InputError
+from augment.execution import Ray
 from benchmarks.grid import suite as suites
 from benchmarks.grid.arms import BUILT_IN, Arm, load_mapping, resolve
 from benchmarks.grid.cells import Cell, cells, contents, fits_vectors, why_absent
@@ -48,6 +49,8 @@ class SuiteRun:
     """Where the results stand."""
     jobs: int
     """Cells that run side by side."""
+    ray: Ray | None = None
+    """The cluster that measures them; None for this machine."""
 
     def results(self) -> Results:
         """Read the results that there are.
@@ -95,6 +98,7 @@ def plan_suite(
     jobs: int | None = None,
     device: str = "auto",
     layout: Layout | None = None,
+    ray: Ray | None = None,
 ) -> SuiteRun:
     """Read a suite and its tasks, and lay out its cells, without running any.
 
@@ -119,6 +123,8 @@ def plan_suite(
     device : {"auto", "cpu", "cuda"}, default="auto"
     layout : Layout, optional
         How the file of a task ``csv:FILE`` is laid out.
+    ray : Ray, optional
+        The cluster that measures the cells, all of whose nodes see `out`. None for this machine.
 
     Returns
     -------
@@ -166,6 +172,7 @@ def plan_suite(
         record=record,
         folder=folder,
         jobs=jobs or _default_jobs(device),
+        ray=ray,
     )
 
 
@@ -222,7 +229,8 @@ def run_suite(
                 log(f"{task.title}: training rows that nearly equal others are taken out: {parts}.")
             for test, rows in task.tests.items():
                 appender.add_test(rows.fingerprint, test, rows.labels)
-        threads = max(1, (os.cpu_count() or 1) // plan.jobs)
+        cores = (os.cpu_count() or 1) // plan.jobs if plan.ray is None else int(plan.ray.worker_cpus)
+        threads = max(1, cores)
         failed: list[Record] = []
         with watch(plan.cells, results) as on_cell:
             later = list(plan.cells)
@@ -238,6 +246,7 @@ def run_suite(
                     plan.folder,
                     jobs=plan.jobs,
                     threads=threads,
+                    ray=plan.ray,
                     on_cell=_with_later(on_cell, later),
                 )
                 decided = {group.key: group.decided() for group in groups(results)} if later else {}

@@ -60,6 +60,8 @@ class Measured:
     product_seconds: float = 0.0
     """Seconds that its linear maps alone would take at the rate of large products in the same run; 0 if not measured.
     See `benchmarks.speed.product_limit`."""
+    core: float = 0.0
+    """The share of one core that the measuring process was at work, while others worked for it; 0 if not measured."""
 
 
 @dataclass
@@ -114,7 +116,7 @@ def compare(contest: Contest, *, repeats: int = 3, log: Callable[[str], None] = 
 
 
 def table(field_: Sequence[Competitor]) -> list[list[Any]]:
-    """Return name, rate, how many times slower than the first, peak MiB, for each competitor."""
+    """Return name, rate, how many times slower than the first, peak MiB and the core, for each competitor."""
     ours = field_[0]
     lines = []
     for competitor in field_:
@@ -125,9 +127,15 @@ def table(field_: Sequence[Competitor]) -> list[list[Any]]:
                 round(competitor.rate()),
                 round(statistics.median(ratios), 2),
                 round(competitor.peak_mb()),
+                *([f"{statistics.median(run.core for run in competitor.runs):.0%}"] if measures_core(field_) else []),
             ]
         )
     return lines
+
+
+def measures_core(field_: Sequence[Competitor]) -> bool:
+    """Return whether the work of the measuring process was measured."""
+    return any(run.core for competitor in field_ for run in competitor.runs)
 
 
 def losses(field_: Sequence[Competitor]) -> list[list[Any]]:

@@ -165,10 +165,11 @@ def _fill_mask(
     dtype: str,
     workers: int,
 ) -> tuple[int, float, float, tuple[float, ...], float]:
-    from augment.generation.loop import Tally, generate, try_draws
+    from augment.execution import Execution
+    from augment.generation.loop import TRIES, Tally, generate, try_draws
     from augment.guards.base import Originals
     from augment.guards.selection import select
-    from augment.run.workers import Workers
+    from augment.run.workers import TrialWork, Workers
     from augment.text.base import fitted_guards
     from augment.text.fill_mask import FillMask
     from benchmarks.speed.product_limit import Products, counted_products
@@ -181,32 +182,36 @@ def _fill_mask(
     budget = {setting.label: setting.rows}
     chosen = select(guards, strategy.own_guards(), budget=budget, rows=len(texts) + setting.rows)
     fitted, _ = fitted_guards(strategy, chosen, Originals(texts, labels, [], 0))
-    attempt: Any = Workers(strategy, fitted, workers) if workers > 1 else partial(try_draws, strategy, fitted)
     own = [i for i, label in enumerate(labels) if label == setting.label]
 
-    def make(rows: int, seed: int) -> int:
-        tally = Tally()
+    def make(executor: Any, rows: int, seed: int) -> int:
+        tally, ahead = Tally(), None
+        if executor is not None:
+            ahead = Workers(executor, tries=TRIES, rows=rows)
         for _ in generate(
-            attempt,
+            ahead or partial(try_draws, strategy, fitted),
             texts=texts,
             sources={setting.label: own},
             budget={setting.label: rows},
             guards=fitted,
             seed=seed,
             tally=tally,
+            ahead=ahead,
         ):
             pass
         return tally.made[setting.label]
 
-    make(64, 1)
-    before = time.perf_counter() - start
     in_one = dtype == "float32" and workers == 1
     opened: Any = strategy.opened()
     counting: Any = counted_products(opened.model) if in_one else contextlib.nullcontext(Products())
-    with counting as products, attempt if workers > 1 else contextlib.nullcontext():
-        ready = time.perf_counter()
-        made = make(setting.rows, 0)
-        seconds = time.perf_counter() - ready
+    others: Any = Execution(workers).start(TrialWork(strategy, fitted)) if workers > 1 else contextlib.nullcontext()
+    with others as executor:
+        make(executor, 64, 1)
+        before = time.perf_counter() - start
+        with counting as products:
+            ready = time.perf_counter()
+            made = make(executor, setting.rows, 0)
+            seconds = time.perf_counter() - ready
     return made, seconds, before, (), products.seconds() if in_one else 0.0
 
 

@@ -17,7 +17,7 @@ from augment.cli.console import note
 from augment.cli.display import progress, show_table
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
-from augment.cli.options import device_option, layout_of, layout_options, text_layout_options
+from augment.cli.options import EXECUTION, device_option, execution_of, layout_of, layout_options, text_layout_options
 from augment.errors import InputError, Interrupted
 from classifiers.saved_folder import GRAPH, check_saved
 
@@ -139,6 +139,7 @@ def _no_stream(context: click.Context, parameter: click.Parameter, value: Path |
 )
 @text_layout_options
 @scoring
+@section("Workers", *EXECUTION)
 def predict_command(
     model: str,
     source: str,
@@ -154,6 +155,7 @@ def predict_command(
 
     The texts are the text column of a table, or the lines of a .txt FILE or of the standard input (-).
     """
+    execution = execution_of(click.get_current_context(), others)
     if overwrite and output is None:
         raise InputError("--overwrite is for an output file, and none is given. Give --output, or leave it out.")
     if output is not None and output.exists() and not overwrite:
@@ -167,23 +169,27 @@ def predict_command(
     layout = line_layout(**others) if lines else layout_of((source,), **others)
     check_saved(model)
     check_there([] if source == "-" else [source], models=[model])
+    from augment.execution import in_order
     from augment.files import readable_as, replacing
-    from classifiers.evaluation import open_scorer
-    from classifiers.prediction import Seen, predictions, write_csv, write_jsonl
+    from classifiers.prediction import CHUNK, PredictionWork, Seen, in_parts, predictions, write_csv, write_jsonl
 
-    texts = _texts(source, layout)
-    scorer = open_scorer(model, max_length=max_length, device=device, dtype=dtype)
     interactive = source == "-" and sys.stdin.isatty()
-    seen = Seen()
-    rows = predictions(scorer, texts, seen=seen, **({"chunk": 1} if interactive else {}))
+    parts = in_parts(_texts(source, layout), 1 if interactive else CHUNK)
+    work, seen = PredictionWork(model, max_length=max_length, device=device, dtype=dtype), Seen()
     with ExitStack() as stack:
+        if execution.here:
+            opened, done = work.open(execution.place), map(work.do, parts)
+        else:
+            executor = stack.enter_context(execution.start(work))
+            opened, done = executor.settled()[0], in_order(executor, parts)
+        rows = predictions(done, opened["classes"], seen=seen)
         file = sys.stdout
         if output is not None:
             stack.enter_context(readable_as([source]))
             file = stack.enter_context(stack.enter_context(replacing(output)).open("w", encoding="utf-8", newline=""))
-        write = partial(write_csv, classes=scorer.classes) if form == "csv" else write_jsonl
+        write = partial(write_csv, classes=opened["classes"]) if form == "csv" else write_jsonl
         write(rows, file)
-    for line in seen.notes("The standard input" if source == "-" else source, scorer.longest):
+    for line in seen.notes("The standard input" if source == "-" else source, opened["longest"]):
         note(line)
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from augment.errors import InputError, TrainingError
+from augment.execution.processes import Processes
 from augment.files import replacing
 from augment.plain_data import read_json
-from augment.processes import Processes
 from classifiers.data.splits import Split
 from classifiers.data.synthesis import Synthesis, SyntheticSet
 

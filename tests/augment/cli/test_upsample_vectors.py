@@ -65,7 +65,6 @@ def test_a_dry_run_refuses_what_the_run_would_refuse(no_encoder, sentences):
     for command, says in (
         ("own.csv --strategy smote", "has a column 'vector' of its own"),
         ("in.csv --strategy smote --guard changed", "'smote' makes vectors: guards"),
-        ("in.csv --strategy smote --workers 2", "--workers is for strategies that make texts"),
         ("in.csv --strategy smote --pooling men", "Did you mean 'mean'?"),
         ("in.csv --strategy smote --param k_neighbors=0", "`k_neighbors` of Smote"),
     ):
@@ -134,7 +133,6 @@ def test_a_report_about_vectors_is_written_on_request():
         ("--strategy smote --guard changed", ("'smote' makes vectors", "guards", "Leave them out")),
         ("--strategy smote --guard none", ("'smote' makes vectors", "guards")),
         ("--strategy smote --max-per-source 3", ("'smote' makes vectors", "most per source", "Leave them out")),
-        ("--strategy smote --workers 2", ("--workers", "'smote' makes vectors", "Leave it out")),
         ("--strategy smote --model mini", ("'smote' has no --model", "--encoder")),
         ("--strategy fillmask --encoder mini", ("--encoder is for", "'fillmask' makes texts", "Leave it out")),
         ("--strategy fillmask --decode nearest", ("--decode is for", "'fillmask' makes texts")),

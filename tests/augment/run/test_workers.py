@@ -17,11 +17,14 @@ from typing import Any
 import pytest
 
 from augment.errors import CounterpoiseError, InputError
+from augment.execution.executor import Done
+from augment.execution.local import LocalPlace, LocalProcesses
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.generation.loop import try_draws
+from augment.generation.outlook import Outlook
 from augment.guards.base import Guard
 from augment.guards.changed import Changed
-from augment.run.workers import Workers, device_of, share_of
+from augment.run.workers import TrialWork, Workers
 from augment.text.base import TextStrategy
 from augment.text.fill_mask import FillMask
 from augment.upsampling import upsample
@@ -51,6 +54,8 @@ class Marked(TextStrategy):
             os.kill(os.getpid(), signal.SIGKILL)
         if draw.text == "refuse":
             raise InputError("There is nothing to be had of it.")
+        if draw.text == "sleep":
+            time.sleep(60)
         if draw.text == "nothing":
             return None
         return Candidate(f"{draw.text} {self.sign}{draw.generator().integers(10**9)}")
@@ -87,38 +92,88 @@ def without_pid(trials: list[Any]) -> list[Any]:
     return [trial._replace(columns={}) for trial in trials]
 
 
+def executor(strategy: TextStrategy, guards: list[Guard], count: int) -> LocalProcesses:
+    return LocalProcesses(TrialWork(strategy, guards), count)
+
+
+def tried(started: Any, rows: int = 100) -> Workers:
+    return Workers(started, tries=8, rows=rows)
+
+
 def test_trials_are_those_of_one_process_in_their_order_and_in_several_processes():
-    asked = draws(41, "nothing")
+    asked = draws(141, "nothing")
     expected = without_pid(here(asked, [Changed(), Where()]))
-    with Workers(Marked(sign="+"), [Changed(), Where()], 2) as workers:
-        trials = workers(asked)
+    with executor(Marked(sign="+"), [Changed(), Where()], 2) as started:
+        trials = tried(started)(asked)
         assert without_pid(trials) == expected
         assert {trial.against for trial in trials} == {None, "where"}
         pids = {trial.columns["pid"] for trial in trials if trial.columns}
         assert os.getpid() not in pids
-        assert len(pids) in (1, 2)
-        assert without_pid(workers(asked[:1])) == expected[:1]
-        assert workers([]) == []
+        assert len(pids) == 2
+        assert without_pid(tried(started)(asked[:1])) == expected[:1]
+        assert tried(started)([]) == []
         with pytest.raises(InputError, match="nothing to be had"):
-            workers(draws(3, "refuse"))
-        assert without_pid(workers(asked[5:8])) == expected[5:8], "an error in one draw does not end them"
+            tried(started)(draws(3, "refuse"))
+        assert without_pid(tried(started)(asked[5:8])) == expected[5:8], "an error in one draw does not end them"
     assert multiprocessing.active_children() == []
+
+
+class Counting:
+    """Two workers that work when they are waited for, the last task first, and note every draw."""
+
+    count = 2
+
+    def __init__(self, work: TrialWork) -> None:
+        self.work, self.given, self.tried = work, [], Counter()
+
+    def free(self) -> list[int]:
+        return [0, 1]
+
+    def submit(self, task: list[Draw], *, worker: int | None = None) -> int:
+        self.tried.update(task)
+        self.given.append((len(self.tried), task))
+        return len(self.tried)
+
+    def results(self) -> list[Done]:
+        ticket, task = self.given.pop()
+        return [Done(ticket, 0, self.work.do(task))]
+
+
+def test_what_is_coming_is_tried_ahead_and_nothing_twice():
+    work = TrialWork(Marked(sign="+"), [Where()])
+    work.open(LocalPlace(0, 1))
+    counting, coming = Counting(work), draws(8192)
+    workers, outlook, trials = Workers(counting, tries=8, rows=8192), Outlook(iter(coming)), []
+    for start in range(0, 8192, 1024):
+        soon = outlook.take(1024, barren=())
+        workers.expect(soon, outlook.beyond(8192 - start - 1024))
+        trials += workers(soon[:10])
+        assert sum(counting.tried.values()) > len(trials), "ahead"
+        assert sum(draw.attempt == 0 for draw in counting.tried) < start + 6000, "and not all at once"
+        workers.again([soon[0]._replace(attempt=1)])
+        trials += workers(soon[10:])
+    assert [t.candidate for t in trials] == [t.candidate for t in here(coming, [Where()])]
+    rejected = [draw._replace(attempt=1) for draw, trial in zip(coming, trials, strict=True) if trial.against]
+    assert len(rejected) > 600
+    assert sum(draw in counting.tried for draw in rejected) > 0.8 * len(rejected), "tried again without being asked"
+    workers(rejected)
+    assert set(counting.tried.values()) == {1}
 
 
 def test_a_worker_that_dies_is_said_in_one_line_and_the_others_end():
     with (
         pytest.raises(CounterpoiseError, match=r"A worker process has died.*fewer `workers`.*`resume=True`"),
-        Workers(Marked(), [], 2) as workers,
+        executor(Marked(), [], 2) as started,
     ):
-        workers(draws(3, "die"))
+        tried(started)(draws(3, "die"))
     assert multiprocessing.active_children() == []
 
 
 def test_an_error_does_not_wait_for_what_the_workers_are_at():
-    with contextlib.suppress(KeyboardInterrupt), Workers(Marked(), [], 1) as workers:
-        workers(draws(1))
+    with contextlib.suppress(KeyboardInterrupt), executor(Marked(), [], 1) as started:
+        tried(started)(draws(1))
         begun = time.monotonic()
-        workers._processes.submit(time.sleep, 60)
+        started.submit(draws(1, "sleep"))
         time.sleep(0.2)
         raise KeyboardInterrupt
     assert time.monotonic() - begun < 30
@@ -140,7 +195,7 @@ def test_workers_share_the_devices_out(monkeypatch, name, devices, expected):
     import torch  # here, since each worker imports this module
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: devices)
-    assert [device_of(name, number) for number in range(3)] == expected
+    assert [LocalPlace(number, 3).device(name) for number in range(3)] == expected
 
 
 # Through the functions and the command that people call
@@ -206,16 +261,7 @@ def test_the_command_writes_the_same_bytes_whatever_changes_only_the_speed(tiny,
     assert b"label_probs" in outputs.pop()
 
 
-def test_sources_are_shared_out_evenly_whatever_order_the_classes_of_a_file_stand_in():
-    for step in (1, 2, 3, 4, 6, 8):
-        for count in (2, 3, 4, 8):
-            shares = Counter(share_of(source, count) for source in range(0, 1000 * step, step))
-            assert set(shares) == set(range(count)), (step, count)
-            assert max(shares.values()) < 1.3 * min(shares.values()), (step, count)
-    assert len({share_of(5, 4) for _ in range(3)}) == 1
-
-
 def test_a_strategy_that_cannot_be_sent_is_refused_in_one_line():
     with pytest.raises(InputError, match=r"other processes: .*`segmenter=`.*`workers=1`\.") as raised:
-        Workers(FillMask(segmenter=lambda text: []), [], 2)
+        executor(FillMask(segmenter=lambda text: []), [], 2).__enter__()
     assert "\n" not in str(raised.value)

@@ -506,6 +506,29 @@ def test_a_process_that_dies_takes_its_cell_with_it_and_no_other(suite_file, tmp
 
 
 @pytest.mark.slow
+def test_a_cluster_measures_the_cells_that_one_machine_does_and_a_failing_cell_stops_no_other(suite_file, tmp_path):
+    pytest.importorskip("ray", reason="needs the extra [ray]")
+    arms = ["--arms", "none,broken,crt,tfidf-svm", "--arm-file", str(suite_file.with_name("arms.yaml"))]
+    found = {}
+    for name, where in (("here", ["--jobs", "2"]), ("there", ["--executor", "ray", "--jobs", "2"])):
+        ended = subprocess.run(
+            [*command(suite_file, tmp_path / name), *arms, *where],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )
+        assert ended.returncode == 1
+        assert ended.stderr.count("Failed: ") == 2
+        assert "/nowhere/at-all" in ended.stderr
+        found[name] = results.read(tmp_path / name).cells
+    assert found["there"].keys() == found["here"].keys()
+    for key, record in found["here"].items():
+        assert found["there"][key]["status"] == record["status"]
+        assert found["there"][key].get("predicted") == record.get("predicted")
+    assert {record["status"] for record in found["there"].values()} == {"done", "failed"}
+
+
+@pytest.mark.slow
 def test_the_default_is_a_look_at_every_kind_of_arm_and_a_report(tmp_path):
     for words in (["run"], ["report", "benchmark-smoke"]):
         ended = subprocess.run([str(COMMAND), *words], cwd=tmp_path, capture_output=True, text=True)

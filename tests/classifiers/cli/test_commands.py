@@ -380,6 +380,15 @@ def test_predict_takes_lines_and_gives_lines(place, model):
     assert "out.jsonl exists already" in refused("predict", model, "lines.txt", "-o", "out.jsonl")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["--workers 2", "--executor ray --workers 2"])
+def test_predict_says_the_same_with_workers(place, model, where):
+    pytest.importorskip("ray", reason="needs the extra [ray]")
+    alone = run("predict", model, "dev.csv")
+    shared = run("predict", model, "dev.csv", *where.split())
+    assert (shared.stdout, shared.stderr) == (alone.stdout, alone.stderr)
+
+
 def test_predict_quotes_a_lone_carriage_return(place, model):
     (place / "odd.jsonl").write_text(json.dumps({"text": "fine\rbut slow"}) + "\n")
     rows = list(csv.DictReader(io.StringIO(run("predict", model, "odd.jsonl").stdout, newline="")))
