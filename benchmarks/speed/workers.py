@@ -42,8 +42,8 @@ class Free(TextStrategy):
     summary: ClassVar[str] = "write a number after a text"
     edits: bool = False
 
-    def __init__(self, *, pace: float = 0, sampling_strategy: Any = "auto", random_state: Any = None) -> None:
-        super().__init__(sampling_strategy=sampling_strategy, random_state=random_state)
+    def __init__(self, *, pace: float = 0) -> None:
+        super().__init__()
         self.pace = pace
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:

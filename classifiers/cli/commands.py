@@ -178,11 +178,12 @@ def predict_command(
     work, seen = PredictionWork(model, max_length=max_length, device=device, dtype=dtype), Seen()
     with ExitStack() as stack:
         if execution.here:
-            opened, done = work.open(execution.place), map(work.do, parts)
+            opened = work.open(execution.place)
+            rows = predictions(map(work.do, parts), opened["classes"], seen=seen)
         else:
             executor = stack.enter_context(execution.start(work))
-            opened, done = executor.settled()[0], in_order(executor, parts)
-        rows = predictions(done, opened["classes"], seen=seen)
+            opened = executor.settled()[0]
+            rows = predictions(in_order(executor, parts), opened["classes"], seen=seen)
         file = sys.stdout
         if output is not None:
             stack.enter_context(readable_as([source]))
