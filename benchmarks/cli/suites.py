@@ -127,14 +127,14 @@ def run_command(
     device: str,
     dry_run: bool,
     quiet: bool,
-    **others: Any,
+    **options: Any,
 ) -> None:
     """Train and test every arm of a suite with every seed. An interrupted run goes on where it stopped.
 
     The options for columns, labels and splits describe csv:FILE.
     """
     files = [Path(task.removeprefix("csv:")) for task in tasks if task.startswith("csv:") and task != "csv:"]
-    execution = execution_of(click.get_current_context(), others, workers=jobs or 1)
+    execution = execution_of(click.get_current_context(), options, workers=jobs or 1)
     suite = Path(name) if name.endswith((".yaml", ".yml")) else None
     check_there(models=encoders, paths=[suite, arm_file, data_dir, *files])
     from benchmarks.run.suite_run import plan_suite
@@ -150,7 +150,7 @@ def run_command(
         out=out,
         jobs=jobs,
         device=device,
-        layout=layout_of(**others),
+        layout=layout_of(**options),
         ray=execution.ray,
     )
     for line in plan.notes():

@@ -230,7 +230,6 @@ def test_a_report_is_written_beside(source, tmp_path):
         ({"strategy": "filmask"}, "Did you mean 'fillmask'"),
         ({"strategy": "random", "decode": "nearest"}, "makes texts"),
         ({"strategy": "smote", "guards": ["none"]}, "guards and a most per source are for texts"),
-        ({"strategy": "smote", "workers": 2}, "makes vectors"),
         ({"strategy": "random", "workers": 0}, "1 or more"),
         ({"strategy": "random", "seed": -1}, "whole number from 0"),
         ({"source": None}, "Give a source"),
