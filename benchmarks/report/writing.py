@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,9 @@ from benchmarks.results import Results
 FIGURES = "figures"
 
 
-def write(results: Results, folder: Path, against: str | None = None) -> list[Path]:
+def write(
+    results: Results, folder: Path, against: str | None = None, *, names: Sequence[str] | None = None
+) -> list[Path]:
     """Write the report.
 
     Parameters
@@ -52,6 +54,8 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
         It is made if needed. An earlier report in it is replaced.
     against : str, optional
         One more arm that all others are compared with, besides `none` and the best arm without new rows.
+    names : sequence of str, optional
+        The texts to write, of `report.html`, `report.md`, `report.tex`, `arms.csv` and `cells.csv`. By default all.
 
     Returns
     -------
@@ -69,10 +73,17 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
     all_groups = groups(results)
     if not all_groups:
         raise InputError(f"{results.path}: no cell is done yet. Run the benchmark first.")
-    names = list(dict.fromkeys(arm.name for group in all_groups for arm in group.arms))
-    if against is not None and against not in names:
-        close = did_you_mean(against, names) or f" There are: {', '.join(names)}."
+    arms = list(dict.fromkeys(arm.name for group in all_groups for arm in group.arms))
+    if against is not None and against not in arms:
+        close = did_you_mean(against, arms) or f" There are: {', '.join(arms)}."
         raise InputError(f"{results.path}: no cell of an arm {against!r} is done.{close}")
+    texts: dict[str, Callable[[], str]] = {
+        "report.html": lambda: _html(results, all_groups, drawn, against),
+        "report.md": lambda: _markdown(results, all_groups, drawn, against),
+        "report.tex": lambda: "\n".join(map(_latex, all_groups)),
+        "arms.csv": lambda: _csv(*arm_rows(all_groups)),
+        "cells.csv": lambda: _csv(*cell_rows(results)),
+    }
     drawn = [*_maps(all_groups), *_figures(results, all_groups)]
     try:
         (folder / FIGURES).mkdir(parents=True, exist_ok=True)
@@ -80,19 +91,13 @@ def write(results: Results, folder: Path, against: str | None = None) -> list[Pa
         for picture in (folder / FIGURES).iterdir():
             if figures.FILE.fullmatch(picture.name) and picture not in pictures:  # of an earlier report, on other arms
                 picture.unlink()
-        texts = {
-            "report.html": _html(results, all_groups, drawn, against),
-            "report.md": _markdown(results, all_groups, drawn, against),
-            "report.tex": "\n".join(map(_latex, all_groups)),
-            "arms.csv": _csv(*arm_rows(all_groups)),
-            "cells.csv": _csv(*cell_rows(results)),
-        }
-        for name, text in texts.items():
-            with replacing(folder / name) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+        written = [folder / name for name in texts if names is None or name in names]
+        for path in written:
+            with replacing(path) as temporary:
+                temporary.write_text(texts[path.name](), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another folder as `out`.") from None
-    return [*(folder / name for name in texts), *pictures]
+    return [*written, *pictures]
 
 
 def _maps(all_groups: Sequence[GroupResults]) -> Iterator[tuple[None, Figure]]:

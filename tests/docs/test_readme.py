@@ -95,7 +95,11 @@ def test_no_two_commands_write_the_same_file() -> None:
     ]
     names = [match[1] for match in written if match]
     assert len(names) == len(set(names))
-    assert len(names) > 4
+    assert len(names) > 3
+
+
+def test_it_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
 
 
 def test_its_picture_shows_the_sample() -> None:
