@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import socket
 import time
@@ -205,6 +206,7 @@ def connect(cluster: Ray, workers: int) -> bool:
     address = os.environ.get("RAY_ADDRESS") or "auto" if cluster.address in (None, "auto") else cluster.address
     if address != "auto":
         check_answers(address)
+    logging.getLogger("ray").setLevel(logging.ERROR)  # its advice is for those who manage the cluster
     try:
         ray.init(address=address, **quiet)
     except ConnectionError as error:
