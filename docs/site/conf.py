@@ -48,6 +48,7 @@ python_maximum_signature_line_length = 88
 napoleon_google_docstring = False
 napoleon_use_param = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True
 """Types are words, and no links are made of them."""
 add_module_names = False
 toc_object_entries_show_parents = "hide"
