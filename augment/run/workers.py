@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SMALLEST, LARGEST = 64, 512
 """Draws of a task. Fewer cost more, since a model runs on rows of one length together."""
-SHORT, LONG = 1.5, 4.0
+SHORT, LONG = 1.5, 8.0
 """Seconds. After a shorter task the next one is twice as large, after a longer one half as large: another try at a slot
 waits for the task before it."""
 
