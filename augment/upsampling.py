@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sklearn.base import clone
 
-from augment.data.layout import Layout
+from augment.data.layout import Layout, of_rows
 from augment.errors import InputError, Interrupted
 from augment.execution.choice import Ray
 from augment.execution.choice import chosen as execution_of
@@ -49,7 +49,8 @@ def upsample(
     singletons: Singletons | None = None,
     workers: int = 1,
     executor: str | Ray = "local",
-    text_column: str | None = None,
+    text_column: str | Sequence[str] | None = None,
+    edit: str | None = None,
     label_column: str | None = None,
     single_label: bool = False,
 ) -> tuple[Any, Manifest]:
@@ -71,7 +72,8 @@ def upsample(
     random_state : int, optional
         The same as `seed`, by its name in scikit-learn.
     against : sequence of str, default=()
-        Held-out texts that no new row may equal or nearly equal.
+        Held-out texts that no new row may equal or nearly equal. For rows of several texts: rows with the same columns,
+        such as dicts or a `datasets.Dataset`.
     guards : sequence of (str or Guard), optional
         What every new row must pass; see `augment.guards.select`. None for the strategy's own, or the default ones.
     max_per_source : int, optional
@@ -89,8 +91,13 @@ def upsample(
         for several processes needs ``if __name__ == "__main__":`` around what it runs.
     executor : {"local", "ray"} or Ray, default="local"
         Where the workers are: on this machine, or on a Ray cluster, with what each of them takes.
-    text_column, label_column : str, optional
-        By default text/sentence/review and label/gold_label/sentiment, or the only column with another usual name.
+    text_column : str or sequence of str, optional
+        By default text/sentence/review, or the only column with another usual name. All columns of texts, if rows are
+        pairs of texts: then `edit` says which of them is edited, and new rows copy the others.
+    edit : str, optional
+        Which of several columns of texts is edited.
+    label_column : str, optional
+        By default label/gold_label/sentiment, or the only column with another usual name.
     single_label : bool, default=False
         Take labels that look like several, such as ``plot|acting``, as one class each. Otherwise they are refused.
 
@@ -127,7 +134,7 @@ def upsample(
     plan = plan_in_memory(
         data,
         strategy,
-        Layout(text_column=text_column, label_column=label_column, single_label=single_label),
+        Layout(**of_rows(text_column, edit), label_column=label_column, single_label=single_label),
         sampling_strategy=sampling_strategy,
         seed=one_seed(seed, random_state),
         against=against,

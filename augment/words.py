@@ -215,3 +215,25 @@ def key(text: str) -> int:
     (True, False)
     """
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def whole(text: str, beside: str) -> str:
+    r"""Return a text with the texts beside it in its row, as rows of several texts are compared.
+
+    Parameters
+    ----------
+    text : str
+        The text that is edited.
+    beside : str
+        The other ones, one a line; empty if a row has one text.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> whole("It rains.", "It is wet."), whole("It rains.", "")
+    ('It rains.\nIt is wet.', 'It rains.')
+    """
+    return f"{text}\n{beside}" if beside else text

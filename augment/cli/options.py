@@ -168,6 +168,12 @@ def _names(option: str, text: str) -> tuple[str, ...]:
     return names
 
 
+def _several(option: str, text: str) -> str | tuple[str, ...]:
+    """Read an option that takes one name or several."""
+    names = _names(option, text)
+    return names if len(names) > 1 else text
+
+
 def values_of(params: tuple[str, ...]) -> dict[str, str]:
     """Split NAME=VALUE options."""
     values = {}
@@ -287,6 +293,13 @@ def chosen_options(context: click.Context, parameters: tuple[str, ...], others: 
     layout = layout_of(**others)
     options = {name: others[name] for name in others if name in named and name not in LAYOUT}
     options |= {name: getattr(layout, name) for name in LAYOUT if name in named}
+    if others.get("edit") is not None:
+        from augment.data.layout import of_rows
+
+        texts = options.get("text_column")
+        options |= of_rows(texts if texts is None else _several("text-column", texts), options.pop("edit"))
+    elif "text_column" in options:
+        options["beside"] = ()
     if "keep_columns" in options:
         options["keep_columns"] = kept_columns(options["keep_columns"])
     if (poles := options.pop("polarity", None)) is not None:

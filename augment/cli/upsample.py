@@ -120,6 +120,14 @@ from augment.errors import counted
 )
 @layout_options
 @section(
+    "Input",
+    option(
+        "--edit",
+        metavar="NAME",
+        help="Which of several texts of a row is edited, with --text-column premise,hypothesis.",
+    ),
+)
+@section(
     "Running",
     CONFIG,
     option("--dry-run", is_flag=True, help="Check everything, print the plan, and stop."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +11,14 @@ import numpy as np
 from augment.data.column_names import NO_ARROW_TYPE
 from augment.data.several_labels import check_one_each
 from augment.errors import InputError, counted, listed
+from augment.words import whole
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from datasets import Dataset, DatasetDict
+
+    from augment.data.layout import Layout
 
 
 def class_counts(labels: Sequence[Any]) -> dict[Any, int]:
@@ -192,6 +195,39 @@ def held_out_texts(against: Sequence[str]) -> list[str]:
             "`against` must be a sequence of texts; augment.data.corpus.read_texts(FILE) reads them from a file."
         )
     return list(against)
+
+
+def whole_rows(against: Iterable[Any], layout: Layout) -> list[str]:
+    """Return held-out rows of several texts as `augment.words.whole` makes texts of them.
+
+    Parameters
+    ----------
+    against : iterable of mapping
+        Rows with the columns of the layout.
+    layout : Layout
+        With `beside`.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    InputError
+        If a row is none, or lacks a text.
+    """
+    names = [str(layout.text_column), *layout.beside]
+    texts = []
+    for row in against:
+        cells = [row.get(name) for name in names] if isinstance(row, Mapping) else []
+        found = [cell for cell in cells if isinstance(cell, str)]
+        if len(found) < len(names):
+            raise InputError(
+                f"`against` must be rows with the texts {listed(names)}, such as dicts or a datasets.Dataset. Got"
+                f" {row!r:.80}."
+            )
+        texts.append(whole(found[0], "\n".join(found[1:])))
+    return texts
 
 
 def _plain(field: pa.Field) -> pa.Field:

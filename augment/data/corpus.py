@@ -30,7 +30,8 @@ from augment.data.reading import from_arrow, load, load_spelled
 from augment.data.several_labels import LOOKED_AT, check_columns, check_labels
 from augment.data.table_columns import BATCH, batches, check_sound, encoded, selected, table_column, with_column
 from augment.data.text_pairs import pair_of
-from augment.errors import InputError
+from augment.errors import InputError, listed
+from augment.words import whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +42,38 @@ PROVENANCE = {"is_synthetic": "bool", "source_row": "int64", "strategy": "string
 
 _DEFAULT = Layout()
 _READS = 32  # single texts that are read before memory is released; each may have touched three times 64 KiB
+
+
+class Beside(Sequence[str]):
+    """For every row of a table the texts beside the one that is read, one a line, each read when it is accessed.
+
+    Parameters
+    ----------
+    table : Dataset
+        The table.
+    columns : sequence of str
+        Columns of strings. A null is an empty text.
+    """
+
+    def __init__(self, table: Dataset, columns: Sequence[str]) -> None:
+        self._texts = [Texts(table, column) for column in columns]
+
+    def __len__(self) -> int:
+        return len(self._texts[0])
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        """Return the texts of one row, or a list for a slice."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return "\n".join(texts[index] or "" for texts in self._texts)
+
+    def __iter__(self) -> Iterator[str]:
+        for row in zip(*self._texts, strict=True):
+            yield "\n".join(text or "" for text in row)
 
 
 class Texts(Sequence[str | None]):
@@ -121,6 +154,11 @@ class Corpus:
     def texts(self) -> Texts:
         """The texts, one per row."""
         return Texts(self.table, self.text_column)
+
+    @cached_property
+    def beside(self) -> Beside | None:
+        """The other texts of every row, if the layout names some."""
+        return Beside(self.table, self.layout.beside) if self.layout.beside else None
 
     @property
     def labels(self) -> list[str | int]:
@@ -266,9 +304,7 @@ def open_texts(
         if not len(lines):
             raise InputError(f"{source}: the file is empty; expected at least one line.")
         return Texts(from_arrow(lines, str(source)), "text")
-    table = load(source, layout)
-    if not layout.header and _starts_with_names(table, text_column or layout.text_column):
-        table = load(source, replace(layout, header=True, columns=None))
+    table = _load_other(source, layout, text_column)
     texts = texts_of(table, str(source), text_column, usual=layout.text_column, mend=mend)
     if unlabelled and (label := known_label(table)) not in (None, texts.column):
         raise InputError(
@@ -276,6 +312,60 @@ def open_texts(
             " input's classes to the input itself; if the labels are of another task, remove or rename that column."
         )
     return texts
+
+
+def read_whole(source: str | Path, layout: Layout) -> list[str]:
+    """Read the rows of a held-out table of several texts in each row; see `whole_of`."""
+    if str(source).endswith(".txt"):
+        raise InputError(f"{source}: a text file has one text a line. {_need(layout)}")
+    table = _load_other(source, layout, layout.text_column)
+    return whole_of(table, str(source), layout)
+
+
+def whole_of(table: Dataset, name: str, layout: Layout) -> list[str]:
+    """Return the rows of a table of several texts in each row, as `augment.words.whole` makes texts of them.
+
+    Parameters
+    ----------
+    table : Dataset
+    name : str
+        The table's name in messages.
+    layout : Layout
+        That of the input, whose columns this table must have, too.
+
+    Returns
+    -------
+    list of str
+        Rows without a text in `layout.text_column` are left out.
+
+    Raises
+    ------
+    InputError
+        If it lacks one of the columns.
+    """
+    columns = [str(layout.text_column), *layout.beside]
+    for column in columns:
+        if column not in table.column_names:
+            raise MissingColumn(f"{name}: has no column {column!r}. {_need(layout)}")
+        find_text(table, name, column)
+    check_sound(table.select_columns(columns), name)
+    rows = zip(Texts(table, columns[0]), Beside(table, columns[1:]), strict=True)
+    return [whole(text, beside) for text, beside in rows if text is not None]
+
+
+def _need(layout: Layout) -> str:
+    return (
+        f"Rows are compared as a whole, so give a table with the columns {layout.text_column!r} and"
+        f" {listed(layout.beside)}."
+    )
+
+
+def _load_other(source: str | Path, layout: Layout, text_column: str | None) -> Dataset:
+    """Open a table beside the input, which may have a header where the input has none."""
+    table = load(source, layout)
+    if not layout.header and _starts_with_names(table, text_column or layout.text_column):
+        return load(source, replace(layout, header=True, columns=None))
+    return table
 
 
 def texts_of(table: Dataset, name: str, text_column: str | None = None, *, usual: str | None, mend: str) -> Texts:
@@ -352,6 +442,7 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
         raise InputError(
             f"{name}: {text_column!r} is given as text column and as label column; give two different columns."
         )
+    _check_beside(table, name, layout, {text_column, label_column})
     table = _typed_provenance(table.with_format(None), name)
     if layout.label_map is not None:
         table = with_mapped_labels(table, name, label_column, layout.label_map)
@@ -385,9 +476,18 @@ def _refuse_pair(table: Dataset, name: str, requested: str | None) -> None:
         raise InputError(
             f"{name}: each row is a pair of texts, {first!r} and {second!r}; {what}: `text_column={first!r}`, or"
             f" `text_column={second!r}`. Upsampling can copy the other one into new rows."
-            + " To change both, make rows once for each column: see docs/files.md."
+            + " To upsample whole pairs, say also which of the two is edited: see docs/files.md."
             * both
         )
+
+
+def _check_beside(table: Dataset, name: str, layout: Layout, taken: set[str]) -> None:
+    """Refuse columns beside the text that are missing, hold no texts, or are named twice."""
+    for column in layout.beside:
+        if column in taken:
+            raise InputError(f"{name}: the column {column!r} is named twice. Name each column once.")
+        find_text(table, name, column)
+        taken = {*taken, column}
 
 
 def _refuse_several_labels(table: Dataset, name: str, layout: Layout) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from augment.data.formats.encodings import mark_of_file
-from augment.errors import InputError
+from augment.errors import InputError, did_you_mean, listed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,9 @@ class Layout:
     text_column : str, optional
         Name of the text column; by default the first of ``text``, ``sentence``, ``review`` that exists, or the
         only column with another usual name; see `column_names.find_text`.
+    beside : tuple of str, optional
+        Columns of further texts of each row, if rows are pairs of texts. New rows copy them from their source, and
+        whole rows are compared with each other; see `of_rows`.
     label_column : str, optional
         Name of the label column; by default the first of ``label``, ``gold_label``, ``sentiment`` that exists, or
         the only column with another usual name; see `column_names.find_label`.
@@ -50,6 +53,7 @@ class Layout:
     """
 
     text_column: str | None = None
+    beside: tuple[str, ...] = ()
     label_column: str | None = None
     header: bool = True
     columns: tuple[str, ...] | None = None
@@ -68,6 +72,51 @@ class Layout:
         known = {key: value for key, value in values.items() if key in cls.__dataclass_fields__}
         plain: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in known.items()}
         return cls(**plain)
+
+
+def of_rows(text_column: str | Sequence[str] | None, edit: str | None) -> dict[str, Any]:
+    """Return the fields of a layout that say which texts a row has, and which of them is edited.
+
+    Parameters
+    ----------
+    text_column : str or sequence of str, optional
+        The column of texts, or all columns of texts.
+    edit : str, optional
+        Which of several columns is edited. None if there is one.
+
+    Returns
+    -------
+    dict
+        `Layout.text_column` and `Layout.beside`.
+
+    Raises
+    ------
+    InputError
+        If the two do not fit each other.
+
+    Examples
+    --------
+    >>> of_rows(["premise", "hypothesis"], "hypothesis")
+    {'text_column': 'hypothesis', 'beside': ('premise',)}
+    """
+    if text_column is None or isinstance(text_column, str):
+        if edit not in (None, text_column):
+            raise InputError(
+                f"`edit` names one of several columns of texts, as in `text_column=['premise', 'hypothesis']` and"
+                f" `edit='premise'`. Got {edit!r} for {'no column' if text_column is None else repr(text_column)}."
+            )
+        return {"text_column": text_column, "beside": ()}
+    names = list(text_column)
+    if len(names) < 2 or len({*names}) < len(names) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"`text_column` must be one name, or two or more different ones. Got {text_column!r:.80}.")
+    if edit is None:
+        raise InputError(
+            f"`text_column` names {len(names)} columns, and a run edits one of them. Say which, e.g."
+            f" `edit={names[0]!r}`; the others are copied."
+        )
+    if edit not in names:
+        raise InputError(f"`edit` must be one of {listed(names)}. Got {edit!r:.80}.{did_you_mean(str(edit), names)}")
+    return {"text_column": edit, "beside": tuple(name for name in names if name != edit)}
 
 
 FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx")

@@ -87,7 +87,7 @@ class NamedFile(NamedTuple):
         return replace(layout, split=self.split)
 
     def texts(self, layout: Layout) -> list[str]:
-        """Read the texts, without nulls.
+        """Read the texts, without nulls; whole rows, if the layout has other texts beside each.
 
         Parameters
         ----------
@@ -101,8 +101,17 @@ class NamedFile(NamedTuple):
         Raises
         ------
         InputError
-            See `augment.data.corpus.open_texts`.
+            See `augment.data.corpus.open_texts` and `augment.data.corpus.whole_of`.
         """
+        if layout.beside:
+            from augment.data.corpus import read_whole  # numpy, which names do without
+
+            if self.text_column is not None:
+                raise InputError(
+                    f"{self}: rows of several texts are compared as a whole, by the names of the input's columns."
+                    f" Leave {self.text_column!r} out."
+                )
+            return read_whole(self.name, self.layout(layout))
         return [text for text in self.rows(layout) if text is not None]
 
     def rows(self, layout: Layout, *, unlabelled: bool = False) -> Texts:

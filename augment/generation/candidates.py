@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from augment.seeding import generator
-from augment.words import Replacement
+from augment.words import Replacement, whole
 
 
 class Draw(NamedTuple):
@@ -27,6 +27,13 @@ class Draw(NamedTuple):
     """0 for the first try at this row; a later try must draw anew."""
     seed: int
     """The seed of the run."""
+    beside: str = ""
+    """The other texts of the source's row, one a line; empty if a row has one text. They are not edited."""
+
+    @property
+    def whole(self) -> str:
+        """The text and those beside it."""
+        return whole(self.text, self.beside)
 
     def generator(self) -> np.random.Generator:
         """Return this draw's own generator. It does not depend on other draws or their order."""
@@ -46,6 +53,13 @@ class Candidate:
     unusable: str | None = None
     """Why this is not a text to judge, such as ``"refusal"``. It is counted as rejected under this name, and the row is
     tried again. None for a text."""
+    beside: str = ""
+    """What is beside the text of its draw. Strategies leave it out."""
+
+    @property
+    def whole(self) -> str:
+        """The text and those beside it, which is what is compared with other rows."""
+        return whole(self.text, self.beside)
 
 
 class Judgement(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.generation.outlook import Outlook
 from augment.generation.plan import TOGETHER, Slot, slots
 from augment.generation.shares import Shares
+from augment.words import whole
 
 CHUNK = 1024
 """Slots that are processed together. Fixed, so that no option can change the rows."""
@@ -43,7 +44,7 @@ class Judge(Protocol):
         """Judge one candidate against what was accepted before."""
 
     def remember(self, text: str) -> None:
-        """Learn that a candidate of this text was accepted."""
+        """Learn that a candidate was accepted, from its text and those beside it."""
 
 
 JudgeType = TypeVar("JudgeType", bound=Judge)
@@ -168,9 +169,10 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequenc
         One for each draw, in order. Each depends only on its own draw.
     """
     draws = list(draws)
-    trials = [_untried(candidate) for candidate in strategy.candidates(draws)]
-    if len(trials) != len(draws):
-        raise ValueError(f"{len(draws)} draws gave {len(trials)} candidates; a strategy gives one for each.")
+    made = strategy.candidates(draws)
+    if len(made) != len(draws):
+        raise ValueError(f"{len(draws)} draws gave {len(made)} candidates; a strategy gives one for each.")
+    trials = [_untried(candidate, draw) for candidate, draw in zip(made, draws, strict=True)]
     for guard in guards:
         alive = [i for i, trial in enumerate(trials) if trial.candidate is not None and trial.against is None]
         candidates = [candidate for i in alive if (candidate := trials[i].candidate) is not None]
@@ -186,9 +188,13 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequenc
     return trials
 
 
-def _untried(candidate: Candidate | None) -> Trial:
+def _untried(candidate: Candidate | None, draw: Draw) -> Trial:
     """Return the trial of a candidate that no guard has seen."""
-    return Trial(None) if candidate is None else Trial(candidate, candidate.unusable, dict(candidate.columns))
+    if candidate is None:
+        return Trial(None)
+    if draw.beside:
+        candidate = replace(candidate, beside=draw.beside)
+    return Trial(candidate, candidate.unusable, dict(candidate.columns))
 
 
 def binding(guards: Sequence[JudgeType], *, copies: bool) -> list[JudgeType]:
@@ -200,6 +206,7 @@ def generate(
     attempt: Try,
     *,
     texts: Mapping[int, str] | Sequence[str | None],
+    beside: Sequence[str] | None = None,
     sources: Mapping[Any, Sequence[int] | np.ndarray],
     budget: Mapping[Any, int],
     guards: Sequence[Judge],
@@ -230,6 +237,8 @@ def generate(
         `try_draws` with a strategy and guards, or `augment.run.workers.Workers`, which is `ahead` as well.
     texts : mapping of int to str, or sequence
         Row number to text, for every source.
+    beside : sequence of str, optional
+        For every row the other texts of it, which are not edited; see `augment.generation.candidates.Draw`.
     sources : mapping of label to sequence of int
         Row numbers of the sources of each class.
     budget : mapping of label to int
@@ -268,7 +277,7 @@ def generate(
     InputError
         If `done` belongs to another plan.
     """
-    earlier, shares = iter(done), Shares(smallest=together)
+    earlier, shares, drawn = iter(done), Shares(smallest=together), Drawn(texts, beside, seed)
     wanted = {label: max(rows - tally.made[label], 0) for label, rows in budget.items()}
 
     def outlook_on(stream: int, label: Any) -> Outlook:
@@ -296,15 +305,15 @@ def generate(
                 room = Counter({other: rows - tally.made[other] for other, rows in budget.items() if other != label})
                 if ahead is not None:
                     lacking = {**room, label: n_rows - tally.made[label] - len(chunk)}
-                    ahead.expect(_draws(texts, label, chunk, 0, seed), _coming(texts, lacking, outlooks, seed))
-                outcome = _fill_chunk(attempt, chunk, texts, label, room, guards, seed, tries, shares, progress, ahead)
+                    ahead.expect(drawn(label, chunk, 0), _coming(drawn, lacking, outlooks))
+                outcome = _fill_chunk(attempt, chunk, drawn, label, room, guards, tries, shares, progress, ahead)
             elif (outcome.label, outcome.slots) != (label, len(chunk)):
                 raise InputError(
                     f"A chunk of {outcome.slots} slots of {outcome.label!r} belongs to another plan. Begin anew with"
                     " `overwrite=True`."
                 )
             else:
-                _remember(guards, outcome.rows)
+                _remember(guards, outcome.rows, beside)
             tally.add(outcome)
             barren.update(outcome.barren)
             empty_run = 0 if any(row.label == label for row in outcome.rows) else empty_run + len(chunk)
@@ -313,25 +322,42 @@ def generate(
     tally.missing |= {label: rows - tally.made[label] for label, rows in budget.items() if tally.made[label] < rows}
 
 
-def _draws(texts: Any, label: Any, tried: Iterable[Slot], attempt: int, seed: int) -> list[Draw]:
-    return [Draw(texts[slot.source], label, slot.source, slot.variant, attempt, seed) for slot in tried]
+class Drawn(NamedTuple):
+    """Makes the draws of slots."""
+
+    texts: Any
+    """Row number to text."""
+    beside: Sequence[str] | None
+    """For every row the other texts of it; None if a row has one text."""
+    seed: int
+    """The seed of the run."""
+
+    def __call__(self, label: Any, tried: Iterable[Slot], attempt: int) -> list[Draw]:
+        """Return the draws of some slots of a class."""
+        return [
+            Draw(self.texts[source], label, source, variant, attempt, self.seed, _beside(self.beside, source))
+            for source, variant in tried
+        ]
 
 
-def _coming(texts: Any, lacking: Mapping[Any, int], outlooks: Mapping[Any, Outlook], seed: int) -> Iterator[Draw]:
+def _beside(beside: Sequence[str] | None, row: int) -> str:
+    return "" if beside is None else beside[row]
+
+
+def _coming(drawn: Drawn, lacking: Mapping[Any, int], outlooks: Mapping[Any, Outlook]) -> Iterator[Draw]:
     """Yield the first tries that will be needed if all succeed, in the order of the plan."""
     for label, outlook in list(outlooks.items()):
         for slot in outlook.beyond(lacking[label]):
-            yield Draw(texts[slot.source], label, slot.source, slot.variant, 0, seed)
+            yield from drawn(label, [slot], 0)
 
 
 def _fill_chunk(
     attempt: Try,
     chunk: Sequence[Slot],
-    texts: Any,
+    drawn: Drawn,
     label: Any,
     room: Counter[Any],
     guards: Sequence[Judge],
-    seed: int,
     max_attempts: int,
     shares: Shares,
     progress: Callable[[int], None] | None,
@@ -347,7 +373,7 @@ def _fill_chunk(
         again: list[Slot] = []
         for share in shares.of(pending):
             before, rejected_before = len(filled) + len(elsewhere), len(again)
-            trials = attempt(_draws(texts, label, share, number, seed))
+            trials = attempt(drawn(label, share, number))
             for slot, trial in zip(share, trials, strict=True):
                 if trial.candidate is None:
                     barren[slot.source] = None
@@ -366,9 +392,9 @@ def _fill_chunk(
                 else:
                     elsewhere.append(row)
                     room[own] -= 1
-                _remember(guards, [row])
+                _remember(guards, [row], drawn.beside)
             if ahead is not None and number + 1 < max_attempts:
-                ahead.again(_draws(texts, label, again[rejected_before:], number + 1, seed))
+                ahead.again(drawn(label, again[rejected_before:], number + 1))
             if progress and (now := len(filled) + len(elsewhere)) > before:
                 progress(now - before)
         pending = again
@@ -378,8 +404,9 @@ def _fill_chunk(
     return Outcome(label, len(chunk), rows + elsewhere, dict(rejected), list(barren))
 
 
-def _remember(guards: Sequence[Judge], rows: Iterable[Row]) -> None:
+def _remember(guards: Sequence[Judge], rows: Iterable[Row], beside: Sequence[str] | None) -> None:
     """Tell the guards which rows were accepted."""
     for row in rows:
+        text = whole(row.text, _beside(beside, row.source))
         for guard in guards:
-            guard.remember(row.text)
+            guard.remember(text)

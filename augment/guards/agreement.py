@@ -135,7 +135,7 @@ class Agreement(Guard):
             self._teacher.places(self.classes_)
             return
         rows = self._chosen(originals)
-        texts = [str(originals.texts[i]) for i in rows]
+        texts = [originals.whole(i) for i in rows]
         labels = np.array([self.classes_.index(originals.labels[i]) for i in rows])
         folds = np.array([self._fold(text) for text in texts], dtype=np.int64)
         if self.model == WORDS:
@@ -259,10 +259,10 @@ class Agreement(Guard):
         ndarray of float, shape (n, classes)
             The probability of each of `classes_`. Each row is computed by itself.
         """
-        texts = [candidate.text for candidate in candidates]
+        texts = [candidate.whole for candidate in candidates]
         if self._teacher is not None:
             return self._teacher.probabilities(texts)[:, self._teacher.places(self.classes_)]
-        folds = np.array([self._fold(draw.text) for draw in draws], dtype=np.int64)
+        folds = np.array([self._fold(draw.whole) for draw in draws], dtype=np.int64)
         if self.model == WORDS:
             return self.words_.probabilities(texts, folds)
         return self._scores(self._encoders.encode(self.model, texts), folds)

@@ -10,6 +10,7 @@ from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.parameters import Rule, check_parameters
 from augment.registry import GUARDS
+from augment.words import whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +35,14 @@ class Originals(NamedTuple):
     """The language of the strategy's word lists; None if it has none."""
     wanted: Mapping[Any, int] | None = None
     """Class to the number of rows that the strategy makes of it; None if that is not known."""
+    beside: Sequence[str] | None = None
+    """For every row the other texts of it, which are not edited; see `augment.generation.candidates.Draw`. Then
+    `held_out` has whole rows, as `whole` gives them. None if a row has one text."""
+
+    def whole(self, row: int) -> str:
+        """Return the text of a row and those beside it; empty if it has no text."""
+        text = self.texts[row]
+        return whole(text, "" if self.beside is None else self.beside[row]) if text else ""
 
     def is_real(self, row: int) -> bool:
         """Return whether a row was not made by an earlier run."""
@@ -189,4 +198,10 @@ class Guard:
         return True
 
     def remember(self, text: str) -> None:
-        """Learn that a candidate of this text was accepted, now or in the run that this one resumes."""
+        """Learn that a candidate was accepted, now or in the run that this one resumes.
+
+        Parameters
+        ----------
+        text : str
+            `Candidate.whole`: its text, and those beside it.
+        """

@@ -20,11 +20,11 @@ class Duplicate(Guard):
 
     def fit(self, originals: Originals) -> None:
         """Index the originals."""
-        self.seen_ = {key(folded(text, " ")) for text in originals.texts if text}
+        self.seen_ = {key(folded(text, " ")) for text in map(originals.whole, range(len(originals.texts))) if text}
 
     def admits(self, candidate: Candidate) -> bool:
         """Look the folded text up."""
-        return key(folded(candidate.text, " ")) not in self.seen_
+        return key(folded(candidate.whole, " ")) not in self.seen_
 
     def remember(self, text: str) -> None:
         """Add the folded text."""

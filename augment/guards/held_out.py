@@ -61,7 +61,7 @@ class HeldOut(Guard):
             return Judgement([True] * len(candidates))
         return Judgement(
             [
-                not (_any_in([key(folded(c.text))], self.equal_) or _any_in(self._keys(c.text), self.near_))
+                not (_any_in([key(folded(c.whole))], self.equal_) or _any_in(self._keys(c.whole), self.near_))
                 for c in candidates
             ]
         )

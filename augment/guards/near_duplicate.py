@@ -95,19 +95,19 @@ class NearDuplicate(Guard):
         self.accepted_ = _Index(self.threshold, self.permutations)
         for text in originals.held_out:
             self.held_out_.add(shingles(text, self.shingle))
-        for row, original in enumerate(originals.texts):
-            if original and not originals.is_real(row):
-                self.remember(original)
+        for row in range(len(originals.texts)):
+            if not originals.is_real(row) and (text := originals.whole(row)):
+                self.remember(text)
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Compare with the held-out texts."""
         if not self.held_out_.sets:
             return Judgement([True] * len(candidates))
-        return Judgement([not self.held_out_.has_near(shingles(c.text, self.shingle)) for c in candidates])
+        return Judgement([not self.held_out_.has_near(shingles(c.whole, self.shingle)) for c in candidates])
 
     def admits(self, candidate: Candidate) -> bool:
         """Compare with what was accepted."""
-        return not self.accepted_.has_near(shingles(candidate.text, self.shingle))
+        return not self.accepted_.has_near(shingles(candidate.whole, self.shingle))
 
     def remember(self, text: str) -> None:
         """Index an accepted text."""

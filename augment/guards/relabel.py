@@ -209,7 +209,7 @@ class Relabel(Guard):
     def _found(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> list[tuple[Any, float | None]]:
         """Return the class of each candidate, None if there is none, and its probability, if it is known."""
         if self.by == "llm":
-            names = self._asked([candidate.text for candidate in candidates])
+            names = self._asked([candidate.whole for candidate in candidates])
             return [(None if name is None else self._classes[name], None) for name in names]
         scores, classes = self.teacher_.probabilities(draws, candidates), self.teacher_.classes_
         own = np.array([classes.index(draw.label) for draw in draws])

@@ -215,11 +215,12 @@ def appraise(
         if sources:
             cosines = text_measures.paired_cosines(vectors["new", name], vectors["sources", name])
             shown = sorted(range(min(len(cosines), -(-EXAMPLES // len(names)))), key=lambda i: int(new[name][i]))
+            pairs = [table.whole(new[name][:paired], texts[kind, name]) for kind in ("sources", "new")]
             examples += [
                 Example(
                     name,
                     int(table.source_rows[new[name][i]]),
-                    *text_measures.changed_words(texts["sources", name][i], texts["new", name][i]),
+                    *text_measures.changed_words(pairs[0][i], pairs[1][i]),
                     float(cosines[i]),
                 )
                 for i in shown
@@ -272,7 +273,9 @@ def _listed(
     teacher = np.full(len(rows), np.nan) if agreement is None else agreement
     return [
         ListedRow(int(row), name, text, int(table.source_rows[row]), float(cosine), float(share))
-        for row, text, cosine, share in zip(rows, texts[: len(rows)], known, teacher[: len(rows)], strict=True)
+        for row, text, cosine, share in zip(
+            rows, table.whole(rows, texts[: len(rows)]), known, teacher[: len(rows)], strict=True
+        )
     ]
 
 

@@ -14,6 +14,7 @@ from augment.files import check_ordinary
 from augment.plain_data import read_json
 from augment.run.manifest import SCHEMA, manifest_path
 from augment.seeding import generator
+from augment.words import whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -135,6 +136,14 @@ class WrittenOutput:
     def texts(self, rows: np.ndarray) -> list[str]:
         """Return the texts of some rows, empty where there is none."""
         return [text or "" for text in self.cells(self.text_column, rows)]
+
+    def whole(self, rows: np.ndarray, texts: Sequence[str]) -> list[str]:
+        """Return texts of some new rows, or of their sources, with the texts beside them."""
+        layout = self.manifest["input"].get("layout") or {}
+        beside = [self.cells(name, rows) for name in layout.get("beside") or () if name in self.table.column_names]
+        return [
+            whole(text, "\n".join(text or "" for text in other)) for text, *other in zip(texts, *beside, strict=True)
+        ]
 
     def cells(self, name: str, rows: np.ndarray) -> list[Any]:
         """Return the cells of some rows in one column."""

@@ -35,7 +35,7 @@ from augment.run.manifest import manifest_path
 from augment.run.text_run import Run
 from augment.run.text_table import extended_batches
 from augment.text.base import TextStrategy
-from augment.words import folded, key
+from augment.words import folded, key, whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -369,10 +369,11 @@ def _replacements(
         **_with_room(plan, job),
     )
     run.guards.append(Refused(plan.refused()))
-    for text, synthetic in zip(corpus.texts, corpus.is_synthetic, strict=True):
-        if synthetic and text:
+    beside = corpus.beside
+    for row, synthetic in enumerate(corpus.is_synthetic):
+        if synthetic and (text := corpus.texts[row]):
             for guard in run.guards:
-                guard.remember(text)
+                guard.remember(text if beside is None else whole(text, beside[row]))
     if progress is not None:
         progress(0, sum(plan.needed.values()), "rows")
     with run:

@@ -229,6 +229,7 @@ def _recorded(manifest: Mapping[str, Any], asked: Layout) -> Layout:
     known = {
         "text_column": manifest["input"].get("text_column"),
         "label_column": manifest["input"].get("label_column"),
+        "beside": tuple((manifest["input"].get("layout") or {}).get("beside", ())),
         "delimiter": spelled.get("delimiter"),
         "quoting": "none" if spelled.get("quoting") == "none" else None,
         "encoding": spelled.get("encoding"),

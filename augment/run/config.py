@@ -210,6 +210,10 @@ class RunRequest:
         for split in other_splits(data, read) if self.encoder is None else ():
             table = self._read_named(self.source, partial(load_split, self.source, split))
             with contextlib.suppress(InputError):  # a note names the split, and how to name its column
+                if self.layout.beside:
+                    whole = corpus.whole_of(table, self.source, self.layout)
+                    read.append(HeldOutTexts(self.source, whole, split=split))
+                    continue
                 rows = corpus.texts_of(table, self.source, usual=data.text_column, mend="")
                 read.append(HeldOutTexts(self.source, [text for text in rows if text is not None], rows.column, split))
         return read

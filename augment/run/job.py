@@ -255,6 +255,12 @@ def plan_job(
             f"The strategy {strategy.name!r} makes vectors: a new vector lies between two rows, so it has no columns of"
             " one row to keep. Leave them out, or look up the rows of `source_row` and `neighbor_row`."
         )
+    if corpus.layout.beside and not (isinstance(strategy, TextStrategy) and strategy.edits):
+        raise InputError(
+            f"{corpus.name}: a row has several texts, of which one is edited and the others are copied, and"
+            f" {strategy.name!r} makes its {'texts' if texts_made else 'vectors'} anew. Choose a strategy that edits,"
+            " such as 'fillmask'."
+        )
     strategy.check()
     if isinstance(strategy, TextStrategy):
         check_guards_apply(strategy, guards)

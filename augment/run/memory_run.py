@@ -16,8 +16,9 @@ from augment.data.containers import (
     extended,
     held_out_texts,
     is_arrow_stream,
+    whole_rows,
 )
-from augment.data.corpus import Corpus, from_table, texts_of
+from augment.data.corpus import Corpus, from_table, texts_of, whole_of
 from augment.data.layout import Layout
 from augment.data.other_splits import training_split
 from augment.errors import InputError
@@ -85,7 +86,7 @@ def plan_in_memory(
     InputError
         If the data or an option cannot be used.
     """
-    never = held_out_texts(against)
+    never = whole_rows(against, layout) if layout.beside else held_out_texts(against)
     chosen: Any = registry.STRATEGIES.create(strategy, {}) if isinstance(strategy, str) else strategy
     check_strategy(chosen)
     if not isinstance(chosen, TextStrategy):
@@ -120,6 +121,8 @@ def plan_in_memory(
 
 def _held_out_split(name: str, table: Dataset, corpus: Corpus) -> HeldOutTexts:
     """Return the texts of another split of a data set in memory."""
+    if corpus.layout.beside:
+        return HeldOutTexts(corpus.name, whole_of(table, f"the split {name!r}", corpus.layout), split=name)
     texts = texts_of(
         table,
         f"the split {name!r}",

@@ -73,7 +73,7 @@ def other_columns(
     ----------
     corpus : Corpus
     keep : "all" or sequence of str, optional
-        The columns to copy. None for none of them.
+        The columns to copy. None for none of them. Those of `Layout.beside` are copied in any case.
     written : collection of str
         Columns that the run writes besides text, label and those of `PROVENANCE`.
     of_texts : bool
@@ -91,7 +91,8 @@ def other_columns(
     """
     keep = checked(keep)
     other = other_of(corpus.table, corpus.text_column)
-    if keep is None and other is not None and other not in written and of_texts:
+    beside = corpus.layout.beside
+    if keep is None and other is not None and other not in (*written, *beside) and of_texts:
         raise InputError(
             f"{corpus.name}: each row is a pair of texts, and new rows of {corpus.text_column!r} would lack {other!r}."
             f" Give `keep_columns=[{other!r}]` to copy it, `keep_columns=[]` to leave it empty, or"
@@ -99,9 +100,7 @@ def other_columns(
         )
     own = {corpus.text_column, corpus.label_column, *PROVENANCE, *written}
     others = [name for name in corpus.table.column_names if name not in own]
-    if keep is None or keep == "all":
-        return OtherColumns(keep, tuple(others) if keep else (), () if keep else tuple(others))
-    for name in keep:
+    for name in () if keep is None or keep == "all" else keep:
         if name in own and name in corpus.table.column_names:
             raise InputError(f"{corpus.name}: the run writes the column {name!r} itself. Leave it out of what is kept.")
         if name not in others:
@@ -109,6 +108,5 @@ def other_columns(
             raise InputError(
                 f"{corpus.name}: has no column {name!r} to keep; {known}. Correct the name.{did_you_mean(name, others)}"
             )
-    return OtherColumns(
-        keep, tuple(name for name in others if name in keep), tuple(name for name in others if name not in keep)
-    )
+    kept = [name for name in others if keep == "all" or name in (*(keep or ()), *beside)]
+    return OtherColumns(keep, tuple(kept), tuple(name for name in others if name not in kept))

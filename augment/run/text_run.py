@@ -71,7 +71,8 @@ class Run:
         self.start = time.perf_counter()
         assert isinstance(job.strategy, TextStrategy)
         originals = _originals(job)
-        job.strategy.learn(originals, layout=job.corpus.layout, progress=progress)
+        layout = dataclasses.replace(job.corpus.layout, beside=())  # a strategy reads the texts that it edits
+        job.strategy.learn(originals, layout=layout, progress=progress)
         if self.execution.ray is None:  # the models of a cluster may be too much for this machine
             job.strategy.prepare()
         device = None if self.execution.ray is None else "auto"
@@ -110,6 +111,7 @@ class Run:
             "versions": installed_versions(),
             "input": job.corpus.fingerprint,
             "text_column": job.corpus.text_column,
+            "beside": list(job.corpus.layout.beside),
             "label_column": job.corpus.label_column,
             "against": [{"name": file.name, "texts": digest(file.texts)} for file in job.held_out],
             "strategy": {
@@ -187,6 +189,7 @@ class Run:
         copied = {label: job.budget[label] for label in job.single_rows.copied}
         common: dict[str, Any] = {
             "texts": job.corpus.texts,
+            "beside": job.corpus.beside,
             "sources": job.sources,
             "seed": job.seed,
             "tally": tally,
@@ -338,6 +341,7 @@ def _originals(job: Job) -> Originals:
         job.corpus.is_synthetic,
         job.strategy.language,
         _budget(job),
+        job.corpus.beside,
     )
 
 

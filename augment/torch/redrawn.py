@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from augment.data.layout import Layout
+from augment.data.layout import Layout, of_rows
 from augment.errors import InputError
 from augment.files import replacing
 from augment.generation.budget import SamplingStrategy
@@ -63,7 +63,11 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         Takes an item, and returns what the loop gets, e.g. token ids. Called when an item is read, also in workers.
     keep_columns : "all" or sequence of str, optional
         Further columns of the items. New rows have those of their source.
-    text_column, label_column : str, optional
+    text_column : str or sequence of str, optional
+        See `augment.upsample`.
+    edit : str, optional
+        See `augment.upsample`.
+    label_column : str, optional
         See `augment.upsample`.
     single_label : bool, default=False
         See `augment.upsample`.
@@ -113,7 +117,8 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         variants: int | None = None,
         transform: Callable[[Any], Any] | None = None,
         keep_columns: Any = None,
-        text_column: str | None = None,
+        text_column: str | Sequence[str] | None = None,
+        edit: str | None = None,
         label_column: str | None = None,
         single_label: bool = False,
     ) -> None:
@@ -123,7 +128,7 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         plan = plan_in_memory(
             data,
             strategy,
-            Layout(text_column=text_column, label_column=label_column, single_label=single_label),
+            Layout(**of_rows(text_column, edit), label_column=label_column, single_label=single_label),
             sampling_strategy=sampling_strategy,
             seed=one_seed(seed, random_state),
             against=against,

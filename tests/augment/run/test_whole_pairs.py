@@ -1,0 +1,118 @@
+"""Rows of several texts: one is edited, the others go with it, and whole rows are compared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from augment_command import augment, cells, refused, table
+from datasets import Dataset, DatasetDict
+from swapped_words import LABELS, TEXTS, Swap
+
+from augment import upsample
+from augment.errors import InputError
+
+BOTH = ("premise", "hypothesis")
+ROWS = [
+    {"id": str(i), "premise": text, "hypothesis": f"Somebody says it in room {i}.", "label": label}
+    for i, (text, label) in enumerate(zip(TEXTS, LABELS, strict=True))
+]
+COMMAND = "upsample pairs.csv --text-column premise,hypothesis --strategy nlpaug:keyboard"
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    table("pairs.csv", ROWS)
+    return tmp_path
+
+
+def new(result: Any) -> list[dict[str, Any]]:
+    return [row for row in result.to_dict("records") if row["is_synthetic"]]
+
+
+@pytest.mark.parametrize("edit", BOTH)
+def test_the_named_text_is_edited_and_the_other_goes_with_it(pairs, edit):
+    (other,) = {*BOTH} - {edit}
+    augment(f"{COMMAND} --edit {edit} -o out.csv --keep-columns id")
+    made = [row for row in cells("out.csv") if row["is_synthetic"] == "true"]
+    assert len(made) == 4 + 5
+    for row in made:
+        source = ROWS[int(row["source_row"])]
+        assert (row[other], row["label"], row["id"]) == (source[other], source["label"], source["id"])
+        assert row[edit] != source[edit]
+    record = json.loads(Path("out.csv.manifest.json").read_text())
+    assert (record["input"]["text_column"], record["input"]["layout"]["beside"]) == (edit, [other])
+    augment("upsample --config out.csv.manifest.json -o again.csv --workers 2 --strategy nlpaug:keyboard")
+    assert Path("again.csv").read_bytes() == Path("out.csv").read_bytes()
+
+
+def test_whole_rows_are_compared_with_originals_and_with_each_other():
+    rows = pd.DataFrame({"premise": ["one two", "one zu0", "one two", "x y", "x y", "x y", "x y"]})
+    rows["hypothesis"] = ["a", "b", "c", "d", "e", "f", "g"]
+    rows["label"] = ["rare"] * 3 + ["common"] * 4
+    keep = {"strategy": Swap(pool=1), "guards": ["none"], "sampling_strategy": {"rare": 8}}
+    whole, record = upsample(rows, text_column=BOTH, edit="premise", **keep)
+    pairs = list(zip(whole["premise"], whole["hypothesis"], strict=True))
+    assert len(pairs) == len({*pairs}), "no pair comes twice"
+    assert {"one zu0", "zu0 two"} == {row["premise"] for row in new(whole) if row["hypothesis"] == "a"}
+    alone, _ = upsample(rows, text_column="premise", keep_columns=["hypothesis"], **keep)
+    assert len(new(alone)) < len(new(whole)), "a text that stands in another pair is as good as any"
+    assert record.rejected["duplicate"]
+
+
+def test_no_new_pair_is_near_a_held_out_pair_of_a_file_or_of_another_split(pairs):
+    rows = [
+        {"premise": "one two three", "hypothesis": h, "label": label} for h, label in zip("abcd", "xxyy", strict=True)
+    ]
+    never = {"premise": "one two zu0", "hypothesis": "a", "label": "x"}
+    options = {"strategy": Swap(pool=1), "sampling_strategy": {"x": 8}, "guards": ["none"]}
+    options |= {"text_column": BOTH, "edit": "premise"}
+    data = {"train": Dataset.from_list(rows), "test": Dataset.from_list([never])}
+    made, _ = upsample(DatasetDict(data), **options)
+    assert "one two zu0" not in [row["premise"] for row in made["train"] if row["hypothesis"] == "a"]
+    made, _ = upsample(data["train"], against=[never | {"hypothesis": "far from any of these words"}], **options)
+    assert [row["premise"] for row in made].count("one two zu0") == 2, "only the whole pair is held out"
+
+    table("test.csv", [ROWS[3]])
+    augment(f"{COMMAND} --edit premise --against test.csv -o out.csv")
+    assert json.loads(Path("out.csv.manifest.json").read_text())["against"][0]["rows"] == 1
+    table("texts.csv", [{"premise": "One text alone."}])
+    refused(f"{COMMAND} --edit premise --against texts.csv -o o.csv", "texts.csv: has no column 'hypothesis'.")
+    refused(f"{COMMAND} --edit premise --against test.csv:column=premise -o o.csv", "Leave 'premise' out.")
+
+
+def test_the_report_shows_the_other_text(pairs):
+    augment(f"{COMMAND} --edit hypothesis -o out.csv --report out.html")
+    assert TEXTS[4] in Path("out.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--text-column premise,hypothesis", "say also which of the two is edited: see docs/files.md"),
+        ("--text-column premise,hypothesis --edit label", "--edit must be one of 'premise', 'hypothesis'. Got 'label'"),
+        ("--text-column premise --edit hypothesis", "--edit names one of several columns of texts"),
+        ("--edit hypothesis", "--edit names one of several columns of texts"),
+        ("--text-column premise,nothing --edit premise", "pairs.csv: has no text column 'nothing'"),
+        ("--text-column premise,label --edit premise", "the column 'label' is named twice"),
+        (
+            "--text-column premise,hypothesis --edit premise --strategy smote --decode nearest",
+            "'smote' makes its vectors anew",
+        ),
+        ("--text-column premise,hypothesis --edit premise --strategy llm --model x", "'llm' makes its texts anew"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_line(pairs, options, says):
+    strategy = "" if "--strategy" in options else "--strategy random"
+    refused(f"upsample pairs.csv -o out.parquet {options} {strategy}", says)
+
+
+def test_python_asks_which_text_is_edited():
+    with pytest.raises(InputError, match="names 2 columns, and a run edits one of them"):
+        upsample(pd.DataFrame(ROWS), text_column=BOTH, strategy=Swap())
+    with pytest.raises(InputError, match="`against` must be rows with the texts 'premise', 'hypothesis'"):
+        upsample(pd.DataFrame(ROWS), text_column=BOTH, edit="premise", against=["One text."], strategy=Swap())
