@@ -277,7 +277,7 @@ def generate(
     InputError
         If `done` belongs to another plan.
     """
-    earlier, shares, drawn = iter(done), Shares(smallest=together), Drawn(texts, beside, seed)
+    earlier, shares, drawn = iter(done), Shares(smallest=together), _Drawn(texts, beside, seed)
     wanted = {label: max(rows - tally.made[label], 0) for label, rows in budget.items()}
 
     def outlook_on(stream: int, label: Any) -> Outlook:
@@ -322,7 +322,7 @@ def generate(
     tally.missing |= {label: rows - tally.made[label] for label, rows in budget.items() if tally.made[label] < rows}
 
 
-class Drawn(NamedTuple):
+class _Drawn(NamedTuple):
     """Makes the draws of slots."""
 
     texts: Any
@@ -344,7 +344,7 @@ def _beside(beside: Sequence[str] | None, row: int) -> str:
     return "" if beside is None else beside[row]
 
 
-def _coming(drawn: Drawn, lacking: Mapping[Any, int], outlooks: Mapping[Any, Outlook]) -> Iterator[Draw]:
+def _coming(drawn: _Drawn, lacking: Mapping[Any, int], outlooks: Mapping[Any, Outlook]) -> Iterator[Draw]:
     """Yield the first tries that will be needed if all succeed, in the order of the plan."""
     for label, outlook in list(outlooks.items()):
         for slot in outlook.beyond(lacking[label]):
@@ -354,7 +354,7 @@ def _coming(drawn: Drawn, lacking: Mapping[Any, int], outlooks: Mapping[Any, Out
 def _fill_chunk(
     attempt: Try,
     chunk: Sequence[Slot],
-    drawn: Drawn,
+    drawn: _Drawn,
     label: Any,
     room: Counter[Any],
     guards: Sequence[Judge],

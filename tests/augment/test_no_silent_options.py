@@ -254,6 +254,7 @@ PASSED = {
 """Options of `augment upsample` that say what is asked for, each with a value."""
 HANDLED = {
     "output",
+    "edit",
     "polarity",
     "config",
     "parameters",
@@ -339,6 +340,7 @@ PAIRS = [
     ("upsample marked.csv --dry-run --encoding latin-1", "--encoding has no effect: marked.csv begins with a byte"),
     ("inspect in.csv --encoding latin-7777", "There is no encoding 'latin-7777'"),
     ("inspect in.csv --delimiter ab", "The delimiter must be one character"),
+    ("upsample in.csv --dry-run --edit text", "--edit names one of several columns of texts"),
     ("upsample in.csv --dry-run --columns a,b", "give --no-header with them"),
     ("upsample in.csv --dry-run --split test", "--split is for hub ids and folders"),
     ("inspect in.csv --split test", "--split is for hub ids and folders"),
