@@ -402,7 +402,12 @@ def _make_texts(
     for guard in job.guards:
         guard.keep_beside(destination.output)
     with Run(job, execution=execution, progress=progress) as run:
-        return _carry_out(run, request, destination, strict, progress, log, examples)
+        request.check_models(run.guards, (run.strategy_identity(), run.guard_identities()))
+        if (finished := destination.finished(_hash(run.identity(), request, destination))) is not None:
+            return FileResult(manifest=finished, job=job, examples=[], was_finished=True)
+        if log is not None:  # as deep below `upsample_file` as for vectors, since its warnings point at the caller
+            log(job)
+        return _carry_out(run, request, destination, strict, progress, examples)
 
 
 def _carry_out(
@@ -411,18 +416,11 @@ def _carry_out(
     destination: Destination,
     strict: bool,
     progress: Progress | None,
-    log: Log | None,
     examples: int,
 ) -> FileResult:
     """Make the rows of a run, and write them."""
-    job = run.job
-    request.check_models(run.guards, (run.strategy_identity(), run.guard_identities()))
-    identity = run.identity()
+    job, identity = run.job, run.identity()
     whole = _hash(identity, request, destination)
-    if (finished := destination.finished(whole)) is not None:
-        return FileResult(manifest=finished, job=job, examples=[], was_finished=True)
-    if log is not None:
-        log(job)
     replaces = destination.replaces
     plan: dict[str, Any] = {"sources": len(job.corpus.table), "classes": job.counts}
     with Journal(destination.journal, identity, resume=destination.resume, **plan) as journal:

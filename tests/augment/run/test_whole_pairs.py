@@ -14,6 +14,8 @@ from swapped_words import LABELS, TEXTS, Swap
 
 from augment import upsample
 from augment.errors import InputError
+from augment.review import open_review
+from augment.torch import Redrawn
 
 BOTH = ("premise", "hypothesis")
 ROWS = [
@@ -83,6 +85,19 @@ def test_no_new_pair_is_near_a_held_out_pair_of_a_file_or_of_another_split(pairs
     table("texts.csv", [{"premise": "One text alone."}])
     refused(f"{COMMAND} --edit premise --against texts.csv -o o.csv", "texts.csv: has no column 'hypothesis'.")
     refused(f"{COMMAND} --edit premise --against test.csv:column=premise -o o.csv", "Leave 'premise' out.")
+
+
+def test_rejected_rows_are_replaced_by_other_pairs_and_items_of_a_training_loop_have_both_texts(pairs):
+    augment(f"{COMMAND} --edit premise -o out.csv")
+    before = cells("out.csv")
+    with open_review("out.csv") as review:
+        review.decide(len(ROWS), "reject")
+    augment("apply out.csv -o applied.csv")
+    (row,) = [row for row in cells("applied.csv") if row["reviewed"] == "replacement"]
+    assert row["hypothesis"] == ROWS[int(row["source_row"])]["hypothesis"]
+    assert row["premise"] not in {old["premise"] for old in before}
+    items = Redrawn(pd.DataFrame(ROWS), Swap(), text_column=BOTH, edit="premise")
+    assert [items[i]["hypothesis"] != "" for i in range(len(items))] == [True] * (len(ROWS) + 9)
 
 
 def test_the_report_shows_the_other_text(pairs):
