@@ -10,6 +10,7 @@ import click
 from augment.cli import completion
 from augment.cli.advise import advise_command
 from augment.cli.apply import apply_command
+from augment.cli.card import card_command
 from augment.cli.console import group, note
 from augment.cli.descriptions import described, listed
 from augment.cli.display import bar, show_table
@@ -159,6 +160,6 @@ def guards_command(name: str | None) -> None:
 
 for one in (
     *(upsample_command, requests_command, inspect_command, advise_command, split_command, report_command),
-    *(review_command, apply_command, strategies_command, guards_command),
+    *(review_command, apply_command, card_command, strategies_command, guards_command),
 ):
     main.add_command(one)

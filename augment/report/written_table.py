@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
+    from augment.data.layout import Layout
+
 _NEEDED = ("input", "strategy", "guards", "counts_before", "counts_after", "made", "missing", "rejected")
 
 
@@ -50,24 +52,27 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
+def written_layout(manifest: Mapping[str, Any]) -> Layout:
+    """Return how an output is read, according to its manifest."""
+    from augment.data.layout import Layout
+
+    spelled = manifest.get("output") or {}
+    return Layout(
+        split=(manifest["input"].get("layout") or {}).get("split", Layout.split),
+        delimiter=spelled.get("delimiter"),
+        quoting="none" if spelled.get("quoting") == "none" else None,
+        encoding=spelled.get("encoding"),
+    )
+
+
 class WrittenOutput:
     """A written table. The columns that are needed of every row are held as arrays."""
 
     def __init__(self, path: Path, manifest: Mapping[str, Any], seed: int) -> None:
-        from augment.data.layout import Layout
         from augment.data.reading import load
 
         self.path, self.manifest, self.seed = path, manifest, seed
-        spelled = manifest.get("output") or {}
-        self.table = load(
-            path,
-            Layout(
-                split=(manifest["input"].get("layout") or {}).get("split", Layout.split),
-                delimiter=spelled.get("delimiter"),
-                quoting="none" if spelled.get("quoting") == "none" else None,
-                encoding=spelled.get("encoding"),
-            ),
-        )
+        self.table = load(path, written_layout(manifest))
         self.text_column: str = manifest["input"]["text_column"]
         label_column: str = manifest["input"]["label_column"]
         for name in (self.text_column, label_column, "is_synthetic", "source_row"):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from augment.errors import InputError, OutputError, did_you_mean
 from augment.files import replacing
+from augment.markdown import escaped, table_lines
 from augment.report import page
 from benchmarks.report import figures
 from benchmarks.report.figures import Figure
@@ -21,7 +21,6 @@ from benchmarks.report.findings import (
     SUMMARY_NOTE,
     TABLE_NOTE,
     VERDICTS,
-    Table,
     about_rows,
     arm_rows,
     cell_rows,
@@ -182,53 +181,53 @@ def _markdown(
     against: str | None,
 ) -> str:
     """Return the report as Markdown, with links to its figures."""
-    lines = [f"# Benchmark {_md(results.suite.get('name', ''))}", ""]
+    lines = [f"# Benchmark {escaped(results.suite.get('name', ''))}", ""]
     over = summaries(all_groups)
-    maps = [f"![{_md(figure.label)}]({FIGURES}/{figure.name}.png)\n" for of, figure in drawn if _is_map(figure)]
+    maps = [f"![{escaped(figure.label)}]({FIGURES}/{figure.name}.png)\n" for of, figure in drawn if _is_map(figure)]
     lines += ["## Over the tasks", "", *maps] if over or maps else []
     for one in over:
-        lines += ["### " + _md(f"{one.model}, against " + ", ".join(filter(None, (one.reference, one.why)))), ""]
-        lines += _md_table(one.table)
+        lines += ["### " + escaped(f"{one.model}, against " + ", ".join(filter(None, (one.reference, one.why)))), ""]
+        lines += table_lines(*one.table)
     lines += [SUMMARY_NOTE, ""] if over else []
     for group in all_groups:
         rows = group.arms[0].any["rows"]
         own = [figure for of, figure in drawn if of is group]
-        lines += [f"## {_md(group.title)}", ""]
-        train, validation = (_md(_counts(rows[part])) for part in ("train", "validation"))
+        lines += [f"## {escaped(group.title)}", ""]
+        train, validation = (escaped(_counts(rows[part])) for part in ("train", "validation"))
         lines += [f"Training rows: {train} (the first seed's). Validation: {validation}."]
-        lines += [_md(about_rows(group))]
-        lines += ["", *(f"- {_md(sentence)}" for sentence in (*conclusions(group), *published(group))), ""]
-        lines += [*_md_table(overview(group)), TABLE_NOTE, ""]
+        lines += [escaped(about_rows(group))]
+        lines += ["", *(f"- {escaped(sentence)}" for sentence in (*conclusions(group), *published(group))), ""]
+        lines += [*table_lines(*overview(group)), TABLE_NOTE, ""]
         for figure in own:
             if not figure.name.startswith("curves"):
-                lines += [f"![{_md(figure.label)}]({FIGURES}/{figure.name}.png)", ""]
+                lines += [f"![{escaped(figure.label)}]({FIGURES}/{figure.name}.png)", ""]
         compared = opponents(group, against)
         for other in compared:
-            lines += ["### Against " + _md(", ".join(filter(None, (other.name, other.why)))), ""]
-            lines += [*_md_table(other.statistics), "Overfitting:", "", *_md_table(other.overfitting)]
+            lines += ["### Against " + escaped(", ".join(filter(None, (other.name, other.why)))), ""]
+            lines += [*table_lines(*other.statistics), "Overfitting:", "", *table_lines(*other.overfitting)]
             if other.elsewhere is not None:
-                lines += ["Macro-F1 on other test sets:", "", *_md_table(other.elsewhere)]
+                lines += ["Macro-F1 on other test sets:", "", *table_lines(*other.elsewhere)]
         if compared:
             lines += [GAP_NOTE, ""]
         if (table := cross_domain(group)) is not None:
-            lines += ["### Macro-F1 on other test sets", "", *_md_table(table)]
-        lines += ["### What else was measured", "", *_md_table(measures(group)), MEASURES_NOTE, ""]
+            lines += ["### Macro-F1 on other test sets", "", *table_lines(*table)]
+        lines += ["### What else was measured", "", *table_lines(*measures(group)), MEASURES_NOTE, ""]
         lines += [
             "### Learning curves",
             "",
             "Blue: original training rows. Orange: validation rows. One line each seed.",
             "",
         ]
-        lines += [f"![{_md(f.label)}]({FIGURES}/{f.name}.png)" for f in own if f.name.startswith("curves")]
+        lines += [f"![{escaped(f.label)}]({FIGURES}/{f.name}.png)" for f in own if f.name.startswith("curves")]
         lines += [""]
     for of, figure in drawn:
         if of is None and not _is_map(figure):
-            lines += [f"![{_md(figure.label)}]({FIGURES}/{figure.name}.png)", ""]
+            lines += [f"![{escaped(figure.label)}]({FIGURES}/{figure.name}.png)", ""]
     if failed := _failed(results):
-        lines += ["## Cells that failed", "", *(f"- {_md(line)}" for line in failed), ""]
+        lines += ["## Cells that failed", "", *(f"- {escaped(line)}" for line in failed), ""]
     lines += ["## How to read it", "", *(f"- *{word}*: {meaning}" for word, meaning in VERDICTS.items()), ""]
     lines += [" ".join(NOTES), ""]
-    lines += ["## With what", "", *(f"- {_md(sentence)}" for sentence in environments(results)), ""]
+    lines += ["## With what", "", *(f"- {escaped(sentence)}" for sentence in environments(results)), ""]
     return "\n".join(lines)
 
 
@@ -274,24 +273,6 @@ def _csv(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     writer.writerow(headings)
     writer.writerows(rows)
     return written.getvalue()
-
-
-def _md(text: object) -> str:
-    """Escape in a text what Markdown would take for markup of HTML, a link, code or another line."""
-    plain = re.sub(r"&(?=#?\w+;)", "&amp;", " ".join(str(text).splitlines()))
-    plain = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", plain)
-    return re.sub(r"[`\\]|\](?=[(\[:])", r"\\\g<0>", plain)
-
-
-def _md_cell(cell: object) -> str:
-    return _md(cell).replace("|", "\\|")
-
-
-def _md_table(table: Table) -> list[str]:
-    headings, rows = table
-    lines = ["| " + " | ".join(map(_md_cell, headings)) + " |", "|" + "---|" * len(headings)]
-    lines += ["| " + " | ".join(map(_md_cell, row)) + " |" for row in rows]
-    return [*lines, ""]
 
 
 def _failed(results: Results) -> list[str]:

@@ -17,6 +17,7 @@ from augment.files import replacing
 from classifiers.cutting import fit_tokenizer
 from classifiers.saved_folder import EXPORT, GRAPH, RECORD, WORK
 from classifiers.training import history
+from classifiers.training.model_card import CARD, may_be_written, model_card
 from classifiers.training.resuming import IDENTITY, note, refuse_another, writing
 
 if TYPE_CHECKING:
@@ -107,14 +108,17 @@ def save(result: TrainResult, folder: Path) -> None:
         # Again: each call of a tokenizer that asks for no truncation switches it off in what is saved.
         fit_tokenizer(result.checkpoint.tokenizer, result.model.config.max_tokens)
         result.checkpoint.tokenizer.save_pretrained(folder)
+    if may_be_written(card := folder / CARD):
+        _replace(card, model_card(result.record(), folder.resolve().name))
     for weights in folder.glob("*.safetensors"):  # other users cannot read these files otherwise
         shutil.copymode(folder / "config.json", weights)
     _replace(folder / history.FILE, "".join(map(history.line, result.history)))
     if importlib.util.find_spec("matplotlib") is not None:
         history.draw(result.history, folder / history.CURVES, best_step=result.best["step"])
     _replace(folder / RECORD, json.dumps(result.record(), indent=2, ensure_ascii=False) + "\n")
-    for runs in (folder / WORK).glob("*/runs"):  # of TensorBoard
-        shutil.move(runs, folder / "runs" / runs.parent.name)
+    for run in (folder / WORK).glob("*/runs/*"):  # of TensorBoard; those of an earlier training stay beside it
+        (folder / "runs" / run.parts[-3]).mkdir(parents=True, exist_ok=True)
+        shutil.move(run, folder / "runs" / run.parts[-3] / run.name)
     _remove(folder / WORK)
 
 

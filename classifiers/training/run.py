@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -124,6 +125,11 @@ def train(
         held_out_texts(against),
     )
     synthesis = _checked(config, data)
+    if "tensorboard" in config.report_to and output_dir is None and "TENSORBOARD_LOGGING_DIR" not in os.environ:
+        raise InputError(
+            "TensorBoard needs a folder, and there is none. Give an `output_dir`, set the variable"
+            " TENSORBOARD_LOGGING_DIR, or leave `report_to` out."
+        )
     with contextlib.ExitStack() as stack:
         identity = {} if output_dir is None else _identity(config, data)
         if output_dir is not None:

@@ -172,6 +172,9 @@ class ClassifierTrainer(Trainer):
                 for name in ("gap", "loss_gap", "gap_synthetic")
                 if record[name] is not None
             }
+            if record["validation"] is not None:  # under one name, whatever the classes are called
+                rows = record["train"]["support"]
+                gaps["eval_rarest_class_f1"] = record["validation"]["f1"][min(rows, key=rows.__getitem__)]
             self.log(gaps)
             metrics |= gaps
             self.history.add(record)

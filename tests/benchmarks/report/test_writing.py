@@ -19,7 +19,7 @@ from benchmarks.report.comparison import compare
 from benchmarks.report.figures import curves, plane
 from benchmarks.report.findings import about_rows, conclusions, opponents, overview
 from benchmarks.report.summary import GroupResults, f1_on_test, gap, groups, last_gap, rare_f1
-from benchmarks.report.writing import _md_cell, write
+from benchmarks.report.writing import write
 from benchmarks.results import RunRecord, appending, packed
 from classifiers.metrics import scores
 
@@ -493,9 +493,3 @@ def test_a_comparison_sees_another_encoder_of_the_same_name_in_any_sitting_and_s
     notes = compare(before, after).notes
     assert "sst3 · mini · linear · cross-entropy · crt: no seed is in both." in notes
     assert len(notes) == 2
-
-
-def test_markup_in_names_is_text_in_markdown():
-    hostile = "<script>x</script> [a](javascript:b) ![i](u) `c` d|e &lt;\n# f"
-    assert _md_cell(hostile) == ("&lt;script>x&lt;/script> [a\\](javascript:b) ![i\\](u) \\`c\\` d\\|e &amp;lt; # f")
-    assert _md_cell("AT&T, p < .05, food_drink") == "AT&T, p < .05, food_drink"
