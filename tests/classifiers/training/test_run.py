@@ -96,6 +96,7 @@ def test_the_folder_holds_what_transformers_opens(config, tmp_path):
     folder = tmp_path / "model"
     result = train(config(), TRAIN, VALIDATION, output_dir=folder)
     assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md",
         "config.json",
         "curves.png",
         "history.jsonl",
