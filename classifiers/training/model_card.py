@@ -19,15 +19,13 @@ def may_be_written(path: Path) -> bool:
     return not path.exists() or MARK in path.read_text(encoding="utf-8", errors="replace")
 
 
-def model_card(record: Mapping[str, Any], name: str) -> str:
+def model_card(record: Mapping[str, Any]) -> str:
     """Return the card of a classifier.
 
     Parameters
     ----------
     record : mapping
         The content of ``training.json``.
-    name : str
-        The name of the model.
 
     Returns
     -------
@@ -47,7 +45,7 @@ def model_card(record: Mapping[str, Any], name: str) -> str:
         *front_matter(meta),
         MARK,
         "",
-        f"# {escaped(name)}",
+        "# Classifier of texts",
         "",
         f"A classifier of texts with {len(record['classes'])} classes: the encoder {escaped(encoder)} with a head,"
         f" trained by Counterpoise {escaped(record['version'])}. It is opened with `import classifiers` and then"

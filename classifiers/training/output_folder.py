@@ -109,7 +109,7 @@ def save(result: TrainResult, folder: Path) -> None:
         fit_tokenizer(result.checkpoint.tokenizer, result.model.config.max_tokens)
         result.checkpoint.tokenizer.save_pretrained(folder)
     if may_be_written(card := folder / CARD):
-        _replace(card, model_card(result.record(), folder.resolve().name))
+        _replace(card, model_card(result.record()))
     for weights in folder.glob("*.safetensors"):  # other users cannot read these files otherwise
         shutil.copymode(folder / "config.json", weights)
     _replace(folder / history.FILE, "".join(map(history.line, result.history)))

@@ -24,7 +24,7 @@ def test_the_card_says_rows_and_scores_and_leaves_a_persons_card_alone(tmp_path:
         "pipeline_tag": "text-classification",
         "tags": ["counterpoise"],
     }
-    assert "# mine" in read.text
+    assert "# Classifier of texts" in read.text
     assert f"| {100 * result.best['validation']['macro_f1']:.1f} |" in text
     assert f"| positive | {RARE[1].count('positive')} | {VALIDATION[1].count('positive')} |" in text
     assert "<script" not in text
