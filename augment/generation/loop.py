@@ -14,7 +14,6 @@ from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.generation.outlook import Outlook
 from augment.generation.plan import TOGETHER, Slot, slots
 from augment.generation.shares import Shares
-from augment.words import whole
 
 CHUNK = 1024
 """Slots that are processed together. Fixed, so that no option can change the rows."""
@@ -43,8 +42,8 @@ class Judge(Protocol):
     def admits(self, candidate: Candidate) -> bool:
         """Judge one candidate against what was accepted before."""
 
-    def remember(self, text: str) -> None:
-        """Learn that a candidate was accepted, from its text and those beside it."""
+    def remember(self, text: str, beside: str = "") -> None:
+        """Learn that a candidate of this text was accepted, and what is beside it in its row."""
 
 
 JudgeType = TypeVar("JudgeType", bound=Judge)
@@ -407,6 +406,6 @@ def _fill_chunk(
 def _remember(guards: Sequence[Judge], rows: Iterable[Row], beside: Sequence[str] | None) -> None:
     """Tell the guards which rows were accepted."""
     for row in rows:
-        text = whole(row.text, _beside(beside, row.source))
+        other = _beside(beside, row.source)
         for guard in guards:
-            guard.remember(text)
+            guard.remember(row.text, other)

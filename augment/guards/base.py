@@ -197,11 +197,13 @@ class Guard:
         """Judge one candidate against what was accepted before."""
         return True
 
-    def remember(self, text: str) -> None:
+    def remember(self, text: str, beside: str = "") -> None:
         """Learn that a candidate was accepted, now or in the run that this one resumes.
 
         Parameters
         ----------
         text : str
-            `Candidate.whole`: its text, and those beside it.
+            Its text.
+        beside : str, default=""
+            `Candidate.beside`: the other texts of its row.
         """

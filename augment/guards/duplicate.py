@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from augment.generation.candidates import Candidate
 from augment.guards.base import Guard, Originals
-from augment.words import folded, key
+from augment.words import folded, key, whole
 
 
 class Duplicate(Guard):
@@ -26,6 +26,6 @@ class Duplicate(Guard):
         """Look the folded text up."""
         return key(folded(candidate.whole, " ")) not in self.seen_
 
-    def remember(self, text: str) -> None:
+    def remember(self, text: str, beside: str = "") -> None:
         """Add the folded text."""
-        self.seen_.add(key(folded(text, " ")))
+        self.seen_.add(key(folded(whole(text, beside), " ")))

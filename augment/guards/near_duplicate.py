@@ -28,7 +28,8 @@ class NearDuplicate(Guard):
     and punctuation. A text with fewer words is compared by its words. MinHash finds the earlier texts that may be
     similar, and the similarity itself decides: nothing below `threshold` is rejected. About 5 % of the pairs just at
     the threshold are missed, and at most 1 % of those .1 above it. Originals are not compared, since a variant is
-    always near its source.
+    always near its source. Of rows of several texts, new rows are compared by the text that is edited, since a long
+    text beside it would make all of them alike; held-out rows are left to `held_out`, for the same reason.
 
     Parameters
     ----------
@@ -93,23 +94,23 @@ class NearDuplicate(Guard):
         """Index the held-out texts, and the new rows of an earlier run."""
         self.held_out_ = _Index(self.threshold, self.permutations)
         self.accepted_ = _Index(self.threshold, self.permutations)
-        for text in originals.held_out:
+        for text in originals.held_out if originals.beside is None else ():
             self.held_out_.add(shingles(text, self.shingle))
-        for row in range(len(originals.texts)):
-            if not originals.is_real(row) and (text := originals.whole(row)):
-                self.remember(text)
+        for row, original in enumerate(originals.texts):
+            if original and not originals.is_real(row):
+                self.remember(original)
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Compare with the held-out texts."""
         if not self.held_out_.sets:
             return Judgement([True] * len(candidates))
-        return Judgement([not self.held_out_.has_near(shingles(c.whole, self.shingle)) for c in candidates])
+        return Judgement([not self.held_out_.has_near(shingles(c.text, self.shingle)) for c in candidates])
 
     def admits(self, candidate: Candidate) -> bool:
         """Compare with what was accepted."""
-        return not self.accepted_.has_near(shingles(candidate.whole, self.shingle))
+        return not self.accepted_.has_near(shingles(candidate.text, self.shingle))
 
-    def remember(self, text: str) -> None:
+    def remember(self, text: str, beside: str = "") -> None:
         """Index an accepted text."""
         self.accepted_.add(shingles(text, self.shingle))
 

@@ -35,7 +35,7 @@ from augment.run.manifest import manifest_path
 from augment.run.text_run import Run
 from augment.run.text_table import extended_batches
 from augment.text.base import TextStrategy
-from augment.words import folded, key, whole
+from augment.words import folded, key
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -373,7 +373,7 @@ def _replacements(
     for row, synthetic in enumerate(corpus.is_synthetic):
         if synthetic and (text := corpus.texts[row]):
             for guard in run.guards:
-                guard.remember(text if beside is None else whole(text, beside[row]))
+                guard.remember(text, "" if beside is None else beside[row])
     if progress is not None:
         progress(0, sum(plan.needed.values()), "rows")
     with run:

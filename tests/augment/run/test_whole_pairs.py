@@ -66,6 +66,16 @@ def test_whole_rows_are_compared_with_originals_and_with_each_other():
     assert record.rejected["duplicate"]
 
 
+def test_a_long_text_beside_it_does_not_make_all_edits_of_a_text_near_duplicates():
+    long = " ".join(f"word{i}" for i in range(200))
+    rows = pd.DataFrame({"premise": [long] * 6, "hypothesis": TEXTS[:6], "label": ["rare"] * 2 + ["common"] * 4})
+    guards = ["only:near_duplicate"]
+    options = {"text_column": BOTH, "edit": "hypothesis", "guards": guards, "sampling_strategy": {"rare": 10}}
+    never = [{"premise": long, "hypothesis": "Nothing like the others."}]
+    _, record = upsample(rows, strategy=Swap(), against=never, **options)
+    assert record.made["rare"] == 8
+
+
 def test_no_new_pair_is_near_a_held_out_pair_of_a_file_or_of_another_split(pairs):
     rows = [
         {"premise": "one two three", "hypothesis": h, "label": label} for h, label in zip("abcd", "xxyy", strict=True)
