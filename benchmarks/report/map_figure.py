@@ -137,15 +137,13 @@ def map_figure(
         axes.remove()
         grid = figure.add_gridspec(2, 1 + columns, width_ratios=[1.9, *[1] * columns])
         places = [grid[:, 0], *(grid[i // columns, 1 + i % columns] for i in range(len(panels) - 1))]
-        large: Axes | None = None
-        for place, (title, lines) in zip(places, panels.items(), strict=True):
-            panel = figure.add_subplot(place, sharey=large)
+        large, *small = [figure.add_subplot(place) for place in places]
+        for panel, (title, lines) in zip((large, *small), panels.items(), strict=True):
             _panel(panel, title, {arm: lines[arm] for arm in styles if arm in lines}, styles, sizes)
-            if large is None:
-                large = panel
-            else:
-                panel.tick_params(labelleft=True, labelsize=8)
-        assert large is not None
+        for panel in small:  # one scale for the tasks; the mean has its own, since it varies less
+            if panel is not small[0]:
+                panel.sharey(small[0])
+            panel.tick_params(labelleft=True, labelsize=8)
         large.set_xlabel("real rows of each class")
         large.set_ylabel(f"macro-F1 gained over {reference}{why}, points")
         low, high = large.get_ylim()

@@ -65,7 +65,13 @@ def test_a_port_that_is_taken_is_named(mail: Path) -> None:
 
 def test_ctrl_c_ends_the_page_with_a_summary(mail: Path) -> None:
     command = [sys.executable, "-u", "-m", "augment", "review", "mail.csv", "--no-browser"]
-    page = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    page = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
+    )
     assert page.stdout is not None
     address = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S{20,}", page.stdout.readline())
     assert address is not None

@@ -322,7 +322,7 @@ BAD = {
     "an empty attribute": ("""--strategy llm --model m --param 'attributes={"length": []}'""", "lists of values"),
     "broken JSON": (
         """--strategy llm --model m --param 'attributes={"length": ["short"'""",
-        "It is broken JSON: expecting ',' delimiter at character 20",
+        "is not JSON: line 1, column 20: Expecting ',' delimiter",
     ),
     "no JSON": ("--strategy llm --model m --param attributes=short", "JSON in a command"),
     "another class": (
