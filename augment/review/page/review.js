@@ -268,9 +268,13 @@ async function refresh() {
   const words = row === null ? {} : { row: row.row };
   const before = state.version;
   await open(words);
-  if (state.version === before) return;
-  alertWith("Another page has decided in the meantime. This page is up to date again.");
-  await showList();
+  const changed = state.version !== before;
+  if (changed) await showList();
+  return changed;
+}
+
+async function catchUp() {
+  if (await refresh()) alertWith("Another page has decided in the meantime. This page is up to date again.");
 }
 
 async function decide(verdict, label) {
@@ -420,8 +424,8 @@ async function begin() {
   at("form").addEventListener("reset", () => setTimeout(() => guarded(filtered, true), 0));
   document.addEventListener("keydown", pressed);
   // Another tab may have decided in the meantime.
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) guarded(refresh, true); });
-  window.addEventListener("focus", () => guarded(refresh, true));
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) guarded(catchUp, true); });
+  window.addEventListener("focus", () => guarded(catchUp, true));
   document.body.dataset.ready = "yes";
 }
 
