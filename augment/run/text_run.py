@@ -79,7 +79,7 @@ class Run:
         self.guards, self.notes = fitted_guards(job.strategy, job.guards, originals, device=device)
 
     def __enter__(self) -> Run:
-        """Start the workers, if there are others than this process."""
+        """Start the workers, unless this process does the work itself."""
         if not self.execution.here:
             assert isinstance(self.job.strategy, TextStrategy)
             self._executor = self.execution.start(TrialWork(self.job.strategy, self.guards))
