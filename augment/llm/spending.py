@@ -113,16 +113,17 @@ def forecast(
         The requests, their tokens and their cost, in a line.
     """
     seen: set[tuple[int, int]] = set()
-    rendered = answered = needed = 0
+    rendered = answered = needed = rows = 0
     tokens = Tokens()
     for draw in draws:
         if not requests.is_source(draw):
             continue
         needed += 1
-        group = (draw.source, requests.group(draw))
-        if group in seen:
+        place = requests.place(draw)
+        if (place.sources[0], place.turn) in seen:
             continue
-        seen.add(group)
+        seen.add((place.sources[0], place.turn))
+        rows += place.wanted
         if rendered < MOST_RENDERED:
             rendered += 1
             asked = requests.of(draw)
@@ -137,7 +138,7 @@ def forecast(
     left = round((rendered - answered) * share)
     words = in_words(left, Tokens(tokens.prompt * share, tokens.completion * share), price)
     lines = [f"Estimated for the first tries, with a token for four bytes: {words}."]
-    if (rows := len(seen) * requests.rows_per_request) > needed:
+    if rows > needed:
         lines.append(f"They ask for {rows:,} rows, and {needed:,} are needed. Fewer `rows_per_request` cost less.")
     if answered:
         lines.append(f"{counted(answered, 'request has', 'requests have')} an answer.")

@@ -39,8 +39,8 @@ UNANSWERED = "unanswered"
 SHARED = 4
 """Requests for each slot in a share of draws, which ends when its last request is answered."""
 OF_REQUESTS = (
-    *("model", "recipe", "exemplars", "rows_per_request", "attributes", "instructions", "class_descriptions"),
-    *("language", "temperature", "top_p", "max_tokens", "schema", "revision"),
+    *("model", "recipe", "exemplars", "rows_per_request", "share_requests", "attributes", "instructions"),
+    *("class_descriptions", "language", "temperature", "top_p", "max_tokens", "schema", "revision"),
 )
 """The parameters that requests depend on, beside `template`."""
 
@@ -68,9 +68,9 @@ def _are_values(value: Any) -> bool:
 class LLM(TextStrategy):
     """Ask a large language model for new rows of a class, shown some of its texts.
 
-    A request asks for `rows_per_request` rows. It belongs to a source row: it is drawn from the seed, the source, the
-    number of its rows and the number of the try alone, so a row does not depend on the others. Later tries ask for
-    half as many rows each time. Each answer is kept under the hash of its request: a command keeps them in
+    A request asks for `rows_per_request` rows. It is drawn from the seed, its source rows, the number of their new rows
+    and the number of the try alone, so a row does not depend on the others. Later tries ask for half as many rows each
+    time. Each answer is kept under the hash of its request: a command keeps them in
     ``OUTPUT.answers.jsonl``. With this file the same command gives the same rows without asking, and a run that was
     killed asks only what has no answer yet.
 
@@ -93,11 +93,15 @@ class LLM(TextStrategy):
     recipe : {"new", "paraphrase"}, default="new"
         Write new rows like the exemplars of the class, or say the source row in other words.
     exemplars : int, default=5
-        Texts of the class that a prompt shows, 1 or more. One of them is the source row, the others are drawn at
-        random. Texts that equal or nearly equal a held-out one, and rows of an earlier run, are never shown.
+        Texts of the class that a prompt shows, 1 or more: source rows of the request, and others at random. Texts that
+        equal or nearly equal a held-out one, and rows of an earlier run, are never shown.
     rows_per_request : int, default=1
-        Rows that a request asks for, 1 or more. All of them have the same source, so no more than new rows for each
-        source: what a request brings beyond them is not used.
+        Rows that a request asks for, 1 or more. It costs less to ask for several, since the prompt is sent once.
+    share_requests : bool, default=True
+        With ``recipe="new"``, the rows of a request belong to neighbouring sources of a class, as many as it has rows,
+        and equally many to each of them. Its prompt shows `exemplars` of these sources. False: all rows of a request
+        belong to one source, which its prompt shows; what an answer brings beyond the new rows of this source is not
+        used. ``recipe="paraphrase"`` always does that.
     attributes : dict of str to tuple of str, optional
         What each new row is to be like: values of each attribute, one of which is drawn for each row, such as
         ``{"length": ["one short sentence", "three sentences"]}``.
@@ -179,6 +183,7 @@ class LLM(TextStrategy):
         "recipe": [StrOptions({"new", "paraphrase"})],
         "exemplars": [Interval(Integral, 1, None, closed="left")],
         "rows_per_request": [Interval(Integral, 1, None, closed="left")],
+        "share_requests": ["boolean"],
         "attributes": [
             Names("a mapping of attributes to lists of values", {"length": ["short", "long"]}, _are_values),
             None,
@@ -218,6 +223,7 @@ class LLM(TextStrategy):
         recipe: Literal["new", "paraphrase"] = "new",
         exemplars: int = 5,
         rows_per_request: int = 1,
+        share_requests: bool = True,
         attributes: dict[str, tuple[str, ...]] | None = None,
         instructions: str | None = None,
         class_descriptions: dict[str, str] | None = None,
@@ -250,6 +256,7 @@ class LLM(TextStrategy):
         self.recipe = recipe
         self.exemplars = exemplars
         self.rows_per_request = rows_per_request
+        self.share_requests = share_requests
         self.attributes = attributes
         self.instructions = instructions
         self.class_descriptions = class_descriptions
@@ -322,17 +329,17 @@ class LLM(TextStrategy):
         guard = HeldOut()
         guard.fit(originals)
         free = guard.judge([], [Candidate(text) for _, text, _ in rows]).passed
-        shown: dict[str, dict[str, None]] = {label: {} for label in classes}
-        for (_, text, label), is_free in zip(rows, free, strict=True):
+        shown: dict[str, dict[int, str]] = {label: {} for label in classes}
+        for (row, text, label), is_free in zip(rows, free, strict=True):
             if is_free:
-                shown[label][text] = None
+                shown[label][row] = text
         left_out = [row for (row, _, _), is_free in zip(rows, free, strict=True) if not is_free]
-        self.learnt_ = {"texts": {label: [*texts] for label, texts in shown.items()}, "left_out": left_out}
+        self.learnt_ = {"texts": shown, "left_out": left_out}
 
     def prepare(self) -> None:
         """Read the template and the answers. What answers requests is opened when there is one to ask."""
         learnt = self.learnt_ or {"texts": {}, "left_out": []}
-        self._texts: dict[str, list[str]] = learnt["texts"]
+        self._texts: dict[str, dict[int, str]] = learnt["texts"]
         self._languages: dict[str, str | None] = {}
         self._requests = RowRequests(
             prompt=self._template(),
@@ -440,7 +447,7 @@ class LLM(TextStrategy):
         columns = {"llm_request": asked.request.key[:16]}
         if rows is None:
             return Candidate(f"{key(f'{draw.source} {draw.variant} {draw.attempt}'):x}", unusable=UNANSWERED)
-        text, unusable = rows[draw.variant % asked.wanted]
+        text, unusable = rows[self._requests.place(draw).number]
         if unusable is None:
             unusable = self._why_not(draw, text, asked, rows)
         return Candidate(text if unusable is None else "", columns=columns, unusable=unusable)
@@ -457,7 +464,7 @@ class LLM(TextStrategy):
         """Return the language that rows of a class should have; None if it is not known."""
         if self.language is not None:
             return self.language
-        texts = self._texts.get(label)
+        texts = [*self._texts.get(label, {}).values()]
         if not texts:
             return likely_language(exemplars)
         if label not in self._languages:

@@ -24,6 +24,7 @@ class KeptDraw(Settings):
     recipes: list[Recipe] = ["new", "paraphrase"]  # noqa: RUF012 -- pydantic copies it
     """What was asked for."""
     rows_per_request: int
+    share_requests: bool = False
     sampling_strategy: Any
     """The rows that were asked for: see `augment.generation.budget.rows_to_make`."""
 

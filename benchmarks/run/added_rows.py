@@ -216,6 +216,7 @@ def replayed_rows(train: LabelledRows, recipe: Recipe) -> LabelledRows:
         engine="replay",
         recipe=recipe,
         rows_per_request=draw.rows_per_request,
+        share_requests=draw.share_requests,
         template=str(template(recipe)),
         answers=str(draw.answers(recipe)),
     )

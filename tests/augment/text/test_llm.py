@@ -261,10 +261,25 @@ def test_batch_files_go_round_until_nothing_is_missing(place, fake, monkeypatch)
 
 
 def test_a_look_at_the_plan_says_what_it_costs_and_asks_nobody(place, fake):
-    result = augment(f"{LLM_RUN} --dry-run --param rows_per_request=5 --param price=1,10")
+    options = "--dry-run --param rows_per_request=5 --param price=1,10"
+    result = augment(f"{LLM_RUN} {options} --param share_requests=false")
     assert "Estimated for the first tries, with a token for four bytes: 8 requests," in result.stdout
     assert "at the price 1,10. They ask for 40 rows, and 36 are needed" in result.stdout
     assert fake.asked == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "requests"), [("", 3), ("--param share_requests=false", 24), ("--param recipe=paraphrase", 24)]
+)
+def test_sources_share_requests_unless_they_are_told_not_to(place, fake, parameters, requests):
+    texts = sentences({"seed": 1}, 24)
+    table("in.csv", [*ROWS[4:], *({"text": text, "label": "rare"} for text in texts)])
+    augment(f"{LLM_RUN} -o out.csv --param rows_per_request=8 --sampling-strategy rare=48 --guard none {parameters}")
+    assert len(fake.asked) == requests
+    assert len({row["source_row"] for row in new_rows("out.csv")}) == 24
+    assert len({row["text"] for row in new_rows("out.csv")}) == 24
+    for body in fake.asked:
+        assert sum(text in prompt(body) for text in texts) == (1 if "paraphrase" in parameters else 5)
 
 
 def test_an_interrupted_run_says_where_its_answers_are(place, fake):
