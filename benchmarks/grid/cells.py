@@ -8,12 +8,14 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from augment._version import __version__
 from augment.errors import InputError
 from augment.generation.budget import rows_to_make
 from augment.guards.selection import choice
+from augment.models import hub
 from augment.models.checkpoints import folder_hash
 from augment.registry import STRATEGIES
 from augment.text.retrieve import Retrieve
@@ -261,6 +263,9 @@ def why_absent(arm: Arm, suite: Suite, task: TaskData, seed: int) -> str | None:
     if arm.rows == "given":
         if not arm.adds_rows_in_training:
             return None
+        for name in arm.augmentation.get("parameters", {}).get("models", ()):
+            if not Path(name).is_dir() and not hub.reachable() and not hub.is_cached("models", name):
+                return f"the hub cannot be reached, and its model {name} is not kept here"
         strategy = arm.augmentation.get("sampling_strategy", strategy)
     return None if sum(rows_to_make(strategy, counts).values()) else "no class lacks rows"
 

@@ -43,7 +43,8 @@ ASKED_FOR = (
         "adasyn",
         "gaussian",
     ),
-    *("gan-smote", "crt", "llm-new", "llm-paraphrase", "retrieve", "self-training", "tapt", "tapt-fillmask"),
+    *("gan-smote", "crt", "back-translation", "llm-new", "llm-paraphrase", "retrieve", "self-training"),
+    *("tapt", "tapt-fillmask"),
     *("wrong-label", "rebalanced-others", "real", "more-real", "double-real", "tfidf-svm"),
 )
 
@@ -72,6 +73,7 @@ def test_every_suite_of_the_project_can_be_laid_out(name):
     found = laid_out(suite, *(data(6000, task) for task in suite.tasks))
     grid = len(suite.tasks) * len(suite.encoders) * len(suite.heads) * len(suite.losses)
     arms = [arm for arm in resolve(suite.arms, {}) if arm.replays is None]  # no answers belong to made-up rows
+    arms = [arm for arm in arms if arm.name != "back-translation"]  # its models are on the hub
     assert len({cell.place for cell in found}) == len(found) == grid * len(arms) * suite.seeds
     assert len({cell.key for cell in found}) == len(found)
 
@@ -93,6 +95,7 @@ def test_the_suites_are_those_that_were_asked_for():
     neutral, paper, mini = suites.read("neutral"), suites.read("paper"), suites.read("paper-mini")
     assert neutral.seeds >= 10
     later = {
+        "back-translation",
         "fillmask-chosen",
         "fillmask-light",
         "llm-new",
