@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from augment.data.layout import FORMATS
-from augment.data.other_splits import splits_of_folder
-from augment.data.reading import load
+from augment.data.other_splits import TRAIN, splits_of_folder
+from augment.data.reading import load, load_split
 from augment.errors import InputError, OutputError, counted
 from augment.files import check_ordinary, readable_as, staged_text
 from augment.markdown import escaped, front_matter, table_lines
@@ -82,13 +82,16 @@ def dataset_card(output: Path, told: Told | None = None, *, files: Mapping[str, 
                 f"{output}: has {counted(rows, 'row')}, and its manifest speaks of {expected:,}. One was changed since,"
                 " so a card would not be true. Run `augment upsample` again."
             )
+        split = _split_of(manifest)
+        others = {name: len(load_split(output, name)) for name in splits_of_folder(output) if name != split}
+        whole = rows + sum(others.values())
         title = told.title or output.stem
         meta = {
             "pretty_name": title,
             "license": told.licence,
             "language": list(told.languages),
             "task_categories": ["text-classification"],
-            "size_categories": [next((size for most, size in _SIZES.items() if rows < most), "n>10M")],
+            "size_categories": [next((size for most, size in _SIZES.items() if whole < most), "n>10M")],
             "source_datasets": [name] if _is_hub_id(name := str(manifest["input"]["name"])) else [],
             "tags": ["counterpoise", "synthetic"],
             "configs": files
@@ -100,8 +103,8 @@ def dataset_card(output: Path, told: Told | None = None, *, files: Mapping[str, 
             ],
         }
         if meta["size_categories"] == ["n>10M"]:
-            meta["size_categories"] = ["10M<n<100M"] if rows < 100_000_000 else ["100M<n<1B"]
-        return "\n".join([*front_matter(meta), f"# {escaped(title)}", "", *_body(manifest, rows, told)]) + "\n"
+            meta["size_categories"] = ["10M<n<100M"] if whole < 100_000_000 else ["100M<n<1B"]
+        return "\n".join([*front_matter(meta), f"# {escaped(title)}", "", *_body(manifest, rows, told, others)]) + "\n"
 
 
 def write_card(output: Path, path: Path, told: Told | None = None, *, overwrite: bool = False) -> None:
@@ -135,17 +138,20 @@ def write_card(output: Path, path: Path, told: Told | None = None, *, overwrite:
         pass
 
 
-def _body(manifest: Mapping[str, Any], rows: int, told: Told) -> list[str]:
+def _body(manifest: Mapping[str, Any], rows: int, told: Told, others: Mapping[str, int]) -> list[str]:
     """Return the lines below the title."""
     source, strategy = manifest["input"], manifest["strategy"]
     made = sum(manifest["made"].values())
     before, after = manifest["counts_before"], manifest["counts_after"]
     only = " The table has the new rows alone." if manifest.get("only_synthetic") else ""
+    where = f" in the split {escaped(_split_of(manifest))}" if others else ""
+    unchanged = ", ".join(f"{name} ({counted(count, 'row')})" for name, count in others.items())
     version = (manifest.get("versions") or {}).get("counterpoise", "")
     lines = [
-        f"{counted(rows, 'row')}. {counted(made, 'row was', 'rows were')} made by a program, from"
+        f"{counted(rows, 'row')}{where}. {counted(made, 'row was', 'rows were')} made by a program, from"
         f" {counted(source['rows'], 'row')} of {escaped(public(source['name']))}, with the strategy"
-        f" {escaped(strategy['name'])} of Counterpoise {escaped(version)}.{only}",
+        f" {escaped(strategy['name'])} of Counterpoise {escaped(version)}.{only}"
+        + (f" The other splits have no new rows: {escaped(unchanged)}." if others else ""),
         "",
         "**Use the new rows to train, never to evaluate.** A new row is close to its source: where you split the rows,"
         " keep those of one `source_row` together.",
@@ -191,7 +197,11 @@ def _body(manifest: Mapping[str, Any], rows: int, told: Told) -> list[str]:
             ],
         ),
     ]
-    held_out = [f"{public(file['name'])} ({counted(file['rows'], 'row')})" for file in manifest.get("against") or []]
+    held_out = [
+        f"{f'{name} of ' if (name := file.get('split')) in others else ''}{public(file['name'])}"
+        f" ({counted(file['rows'], 'row')})"
+        for file in manifest.get("against") or []
+    ]
     notes = [*run_notes(manifest), *([f"Held out from the new rows: {', '.join(held_out)}."] if held_out else [])]
     for review in manifest.get("reviews") or []:
         decided = ", ".join(f"{count} {what}" for what, count in (review.get("decided") or {}).items())
@@ -255,4 +265,9 @@ def _is_hub_id(name: str) -> bool:
 
 def splits_of(output: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the splits of an output: those of its folder, or that of its layout."""
-    return splits_of_folder(output) or ((manifest["input"].get("layout") or {}).get("split") or "train",)
+    return splits_of_folder(output) or (_split_of(manifest),)
+
+
+def _split_of(manifest: Mapping[str, Any]) -> str:
+    """Return the split that got new rows."""
+    return str((manifest["input"].get("layout") or {}).get("split") or TRAIN)

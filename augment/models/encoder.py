@@ -9,6 +9,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from augment.errors import InputError
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
     from augment.models.checkpoints import Checkpoint
 
 
-class TextEncoder:
+class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Encodes texts by pooling the last layer's token states. The batch size does not change a single bit.
+
+    It is a transformer of scikit-learn, for the first step of a pipeline. It learns nothing: `fit` opens the model.
 
     Parameters
     ----------
@@ -55,6 +58,8 @@ class TextEncoder:
     >>> vectors = encoder.encode(["A fine film.", "A good movie.", "The bus is late."])
     >>> vectors.shape, bool(vectors[0] @ vectors[1] > vectors[0] @ vectors[2])
     ((3, 384), True)
+    >>> encoder.set_output(transform="pandas").transform(["A fine film."]).columns[:2].tolist()
+    ['textencoder0', 'textencoder1']
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -192,6 +197,70 @@ class TextEncoder:
             vectors /= np.maximum(np.sqrt((vectors * vectors).sum(axis=1, keepdims=True)), 1e-12)
         return vectors
 
+    def fit(self, X: Sequence[str], y: Any = None) -> TextEncoder:
+        """Check the parameters and open the model.
+
+        Parameters
+        ----------
+        X : sequence of str, shape (n,)
+            Not read.
+        y : object, optional
+            Not read.
+
+        Returns
+        -------
+        TextEncoder
+            Itself.
+
+        Raises
+        ------
+        InputError
+            If a parameter is out of range.
+        ModelError
+            If the model cannot be opened.
+        """
+        self.prepare()
+        return self
+
+    def transform(self, X: Sequence[str]) -> Any:
+        """Encode texts, as `encode` does.
+
+        Parameters
+        ----------
+        X : sequence of str, shape (n,)
+            A list, an array or a column of texts.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, d)
+            Or a frame of pandas or polars, as `set_output` says, with the columns ``textencoder0``, ``textencoder1``
+            and so on.
+
+        Raises
+        ------
+        InputError
+            If a text is not a string, or a parameter is out of range.
+        ModelError
+            If the model cannot be opened.
+        """
+        return self.encode(X)
+
+    @property
+    def _n_features_out(self) -> int:
+        """The width of the vectors. Missing until the model is open: to show an encoder must not open it."""
+        if self._checkpoint is None:
+            raise AttributeError("The model is not open.")
+        return int(self._checkpoint.model.config.hidden_size)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._checkpoint is not None
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.two_d_array, tags.input_tags.string = False, True
+        return tags
+
     def cut(self, texts: Sequence[str]) -> int:
         """Return how many texts have more tokens than `max_length`, or than the model takes: their rest is not read."""
         return self.prepare().cut(_texts(texts), self._longest)
@@ -212,6 +281,11 @@ def _texts(texts: Sequence[str]) -> list[str]:
     """Return the texts as a list, after a check that they are strings."""
     if isinstance(texts, str):
         raise InputError(f"The encoder takes a sequence of texts. Got the string {texts[:40]!r}. Put it in a list.")
+    if len(getattr(texts, "shape", ())) == 2:
+        raise InputError(
+            f"The encoder takes one column of texts. Got a table of {texts.shape[1]} columns."  # type: ignore[attr-defined]
+            ' Name the column, as in frame["text"].'
+        )
     texts = list(texts)
     for row, text in enumerate(texts):
         if not isinstance(text, str):

@@ -126,6 +126,10 @@ class Composition(TextStrategy):
             self.parts[i].set_params(**values)
         return self
 
+    def _named_parts(self) -> list[tuple[str, TextStrategy]]:
+        """Return the parts with names, as scikit-learn's compositions take theirs."""
+        return [(f"{place}: {type(part).__name__}", part) for place, part in enumerate(self.parts)]
+
     def check(self) -> None:
         """Raise one error that names every mistake in the parameters, and in those of the parts."""
         wrong = []
@@ -272,6 +276,12 @@ class Sequential(Composition):
         super().__init__(sampling_strategy=sampling_strategy, random_state=random_state, guards=guards)
         self.steps = steps
 
+    def _sk_visual_block_(self) -> Any:
+        """Show the steps in a notebook one below the other, as those of a pipeline."""
+        from sklearn.pipeline import Pipeline
+
+        return Pipeline(self._named_parts())._sk_visual_block_()
+
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Apply the steps to each text; None if no step finds anything to replace."""
         results: list[Candidate | None] = [None] * len(draws)
@@ -341,6 +351,12 @@ class OneOf(Composition):
         super().__init__(sampling_strategy=sampling_strategy, random_state=random_state, guards=guards)
         self.choices = choices
         self.weights = weights
+
+    def _sk_visual_block_(self) -> Any:
+        """Show the choices in a notebook side by side, as those of a union."""
+        from sklearn.pipeline import FeatureUnion
+
+        return FeatureUnion(self._named_parts())._sk_visual_block_()
 
     def candidates(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Return one candidate for each draw; None if no choice finds anything to replace."""

@@ -7,10 +7,12 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value, load_dataset
 from fake_hub import FakeHub, listening
 from huggingface_hub import DatasetCard, constants
 from small_trainings import RARE
@@ -126,3 +128,37 @@ def test_what_the_hub_refuses_is_one_line(output: Path, hub: FakeHub, monkeypatc
     assert done.stderr.count("\n") == 1
     monkeypatch.setattr(reaching, "reachable", lambda: False)
     assert "cannot be reached" in card("card", "out.csv", "--push-to-hub", "ada/mail").stderr
+
+
+def test_a_folder_with_splits_goes_to_the_hub_whole(tmp_path: Path, hub: FakeHub, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    features = Features(text=Value("string"), label=ClassLabel(names=sorted(set(RARE[1]))), stars=Value("int8"))
+    rows = Dataset.from_dict({"text": RARE[0], "label": RARE[1], "stars": [3] * len(RARE[0])}, features=features)
+    held_out = Dataset.from_dict(
+        {"text": ["Held out, and unlike all others."], "label": RARE[1][:1], "stars": [1]}, features=features
+    )
+    splits = {"train": rows, "validation": held_out, "test": held_out.map(lambda row: {"text": row["text"].upper()})}
+    DatasetDict(splits).save_to_disk("mail")
+    done = card("upsample", "mail", "-o", "out", "--strategy", "nlpaug:random_word", "-q")
+    assert done.exit_code == 0, done.output
+    done = card("card", "out", "--push-to-hub", "ada/mail")
+    assert done.exit_code == 0, done.output
+
+    files = hub.repositories["ada/mail"]
+    for name, content in files.items():
+        if name.endswith(".parquet"):
+            Path(name).parent.mkdir(exist_ok=True)
+            Path(name).write_bytes(content)
+    Path("README.md").write_bytes(files["README.md"])
+    [configuration] = DatasetCard.load("README.md").data.configs
+    found = {split["split"]: split["path"] for split in configuration["data_files"]}
+    assert found == {split: f"data/{split}.parquet" for split in splits}
+    read = load_dataset("parquet", data_files=found, cache_dir="cache")
+    assert read["validation"]["text"][:] == held_out["text"][:]
+    assert read["train"].features == read["test"].features
+    assert read["train"].features["label"] == features["label"]
+    assert [read["train"]["is_synthetic"].count(new) for new in (False, True)] == [120, 72]
+    text = " ".join(files["README.md"].decode().split())
+    assert "192 rows in the split train. 72 rows were made by a program" in text
+    assert "The other splits have no new rows: validation (1 row), test (1 row)." in text
+    assert "Held out from the new rows: validation of mail (1 row), test of mail (1 row)." in text

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 from tiny_models import ARCHITECTURES, DTYPES, bert_shape
 
 from augment.errors import InputError, ModelError
@@ -64,6 +69,42 @@ def saved_encoder(path, bert, **shape):
         BertModel(BertConfig(**bert_shape(len(tokenizer), **shape))).save_pretrained(path)
     tokenizer.save_pretrained(path)
     return path
+
+
+# In a pipeline of scikit-learn
+
+
+def test_an_encoder_names_its_columns_and_keeps_the_index_of_a_column_of_texts(tiny, texts):
+    whole = encoder(tiny("bert")).set_output(transform="pandas")
+    column = pd.Series(texts, index=range(100, 100 + len(texts)))
+    frame = whole.transform(column)
+    assert frame.index.tolist() == column.index.tolist()
+    assert frame.columns.tolist() == whole.get_feature_names_out().tolist()
+    assert frame.columns[1] == "textencoder1"
+    np.testing.assert_array_equal(frame.to_numpy(), encoder(tiny("bert")).encode(texts))
+
+    table = pd.DataFrame({"text": column, "stars": 3.0})
+    both = ColumnTransformer([("texts", whole, "text"), ("rest", "passthrough", ["stars"])])
+    mixed = both.set_output(transform="pandas").fit_transform(table)
+    assert mixed.columns[[0, -1]].tolist() == ["texts__textencoder0", "rest__stars"]
+    assert mixed.index.tolist() == column.index.tolist()
+    with pytest.raises(InputError, match=r"takes one column of texts\. Got a table of 2 columns\."):
+        whole.transform(table)
+
+
+def test_a_pipeline_clones_an_encoder_and_sets_its_parameters(tiny, texts):
+    pipeline = Pipeline([("encode", encoder(tiny("bert"))), ("head", LogisticRegression())])
+    copy = clone(pipeline).set_params(encode__pooling="max", encode__max_length=8)
+    labels = [len(text) % 2 for text in texts]
+    assert copy.fit(texts, labels)[0].pooling == "max"
+    assert pipeline[0].pooling == "mean"
+    assert copy.predict(texts).shape == (len(texts),)
+
+
+def test_an_encoder_is_shown_without_opening_its_model():
+    shown = TextEncoder(model="./no-such-folder", normalize=True)._repr_html_()
+    assert "no-such-folder" in shown
+    assert "features" not in shown.split("</style>")[-1].split("<script")[0]
 
 
 # Poolers

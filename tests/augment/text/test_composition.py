@@ -228,6 +228,16 @@ def test_it_is_cloned_printed_pickled_and_set_part_by_part(cls, holds):
     assert "KeyboardEdit(aug_p=0.3)" in repr(strategy)
 
 
+def test_a_notebook_shows_each_part_with_its_own_parameters():
+    strategy = OneOf(choices=[RandomWordEdit(), Sequential(steps=[KeyboardEdit(aug_max=4)])])
+    shown = strategy._repr_html_()
+    assert all(f">{part}<" in shown for part in ("0: RandomWordEdit", "1: Sequential", "KeyboardEdit"))
+    assert "choices__0" not in shown
+    assert "steps__0" not in shown
+    assert "sk-parallel" in shown
+    assert OneOf(choices="not a list")._repr_html_()
+
+
 def test_every_mistake_of_every_part_is_told_in_one_error():
     wrong = Sequential(steps=[KeyboardEdit(aug_p=3), 5, OneOf(choices=[OcrEdit(aug_min=0)], weights=(1, 2))])
     with pytest.raises(InputError) as caught:
