@@ -180,6 +180,48 @@ def opened(path: Path) -> BinaryIO:
     return open(os.open(path, flags, _allowed(0o666, _new_group(path.parent))), "r+b", buffering=0)
 
 
+def append(file: BinaryIO, end: int, line: bytes) -> int:
+    """Append a line to a file that grows, and wait until it is on the disk.
+
+    Parameters
+    ----------
+    file : binary file
+        See `opened`.
+    end : int
+        Where the file ends, in bytes. A line that cannot be written whole leaves it there.
+    line : bytes
+        With its end.
+
+    Returns
+    -------
+    int
+        Where the file ends now.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    left = memoryview(line)
+    file.seek(end)
+    try:
+        while left:
+            left = left[file.write(left) :]
+        os.fsync(file.fileno())
+    except OSError:
+        file.truncate(end)
+        raise
+    return end + len(line)
+
+
+def delete_opened(file: BinaryIO, path: Path) -> None:
+    """Delete a file that grows, and close it."""
+    if os.name == "nt":  # where a file that is open cannot be deleted
+        file.close()
+    path.unlink(missing_ok=True)
+    file.close()
+
+
 def _allowed(mode: int, group: int) -> int:
     """Return what is left of the mode of a new file or folder where it may be no more readable than others."""
     for other, owner in _readers.get():

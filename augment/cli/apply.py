@@ -12,7 +12,7 @@ from augment.cli.console import note
 from augment.cli.display import bar, show_table
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
-from augment.cli.options import layout_of, layout_options, with_file_name
+from augment.cli.options import OUTPUT_FORMATS, QUIET, layout_of, layout_options, output_option, with_file_name
 from augment.errors import counted
 
 
@@ -50,22 +50,14 @@ from augment.errors import counted
 )
 @section(
     "Output",
-    option(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        callback=with_file_name,
-        help="File to write: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, or a folder.",
-    ),
+    output_option(OUTPUT_FORMATS, required=True),
     option("--overwrite", is_flag=True, help="Replace an existing output."),
 )
 @layout_options
 @section(
     "Running",
     option("--workers", type=int, default=1, help="Processes; changes the speed, not the result."),
-    option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    QUIET,
 )
 def apply_command(
     table: str,

@@ -115,11 +115,22 @@ guards_option = option(
 """The option ``--guard``."""
 
 
+OUTPUT_FORMATS = "File to write: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, or a folder."
+"""The help of an output that is a table."""
+QUIET = option("-q", "--quiet", is_flag=True, help="Print errors only.")
+"""The option ``--quiet``."""
+
+
 def seed_option(help: str = "Seed of all random draws.", **kwargs: Any) -> Callable[[_Command], _Command]:
     """Return the option ``--seed``. ``--random-state`` is taken for the same; two that differ are refused."""
     return option(
         "--seed", aliases=("--random-state",), multiple=True, callback=_one_seed, type=int, help=help, **kwargs
     )
+
+
+def output_option(help: str, *, metavar: str = "FILE", **kwargs: Any) -> Callable[[_Command], _Command]:
+    """Return the option ``--output``, a path with a name, as `option` takes the rest."""
+    return option("-o", "--output", type=Path, metavar=metavar, callback=with_file_name, help=help, **kwargs)
 
 
 def device_option(**default: Any) -> Callable[[_Command], _Command]:

@@ -16,10 +16,11 @@ from augment.cli.options import (
     CONFIG,
     GUARDED,
     LANGUAGE,
+    QUIET,
     chosen_options,
     layout_options,
+    output_option,
     parameters_option,
-    with_file_name,
 )
 from augment.errors import counted
 
@@ -51,17 +52,9 @@ MOST_IN_A_BATCH = 50_000
 @section("Guards", *GUARDED)
 @section(
     "Output",
-    option(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        callback=with_file_name,
-        help="File of requests to write, .jsonl.",
-    ),
+    output_option("File of requests to write, .jsonl.", required=True),
     option("--overwrite", is_flag=True, help="Replace an existing file."),
-    option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    QUIET,
 )
 @layout_options
 @section("Running", CONFIG)

@@ -12,7 +12,7 @@ from augment.cli.console import note
 from augment.cli.display import show_table
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
-from augment.cli.options import layout_of, layout_options, seed_option, with_file_name
+from augment.cli.options import QUIET, layout_of, layout_options, output_option, seed_option
 
 
 def _shares(context: click.Context, parameter: click.Parameter, value: str) -> list[float]:
@@ -46,17 +46,9 @@ def _shares(context: click.Context, parameter: click.Parameter, value: str) -> l
 )
 @section(
     "Output",
-    option(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        callback=with_file_name,
-        help="New folder for the files train, dev and test.",
-    ),
+    output_option("New folder for the files train, dev and test.", metavar="DIR", required=True),
     option("--overwrite", is_flag=True, help="Replace the folder of an earlier split."),
-    option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    QUIET,
 )
 @layout_options
 def split_command(

@@ -19,12 +19,14 @@ from augment.cli.options import (
     EXECUTION,
     GUARDED,
     LANGUAGE,
+    OUTPUT_FORMATS,
+    QUIET,
     chosen_options,
     device_option,
     execution_of,
     layout_options,
+    output_option,
     parameters_option,
-    with_file_name,
 )
 from augment.errors import counted
 
@@ -88,14 +90,7 @@ from augment.errors import counted
 )
 @section(
     "Output",
-    option(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="FILE",
-        callback=with_file_name,
-        help="File to write: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, or a folder.",
-    ),
+    output_option(OUTPUT_FORMATS),
     option(
         "--output-encoding",
         metavar="NAME",
@@ -144,7 +139,7 @@ from augment.errors import counted
         show_default="auto",
         help="Numbers that the model computes with: auto, float32, bfloat16, float16, int8.",
     ),
-    option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    QUIET,
 )
 @click.pass_context
 def upsample_command(

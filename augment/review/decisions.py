@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from augment.errors import InputError, OutputError
-from augment.files import lock, opened
+from augment.files import append, delete_opened, lock, opened
 from augment.plain_data import parse_json
 
 SCHEMA = 1
@@ -183,12 +183,8 @@ class Decisions:
 
     def close(self) -> None:
         """Close the file; delete it if it holds no decision."""
-        if self._file.closed:
-            return
-        if not self.history.version:
-            if os.name == "nt":  # where a file that is open cannot be deleted
-                self._file.close()
-            self.path.unlink(missing_ok=True)
+        if not self._file.closed and not self.history.version:
+            delete_opened(self._file, self.path)
         self._file.close()
 
     def __enter__(self) -> Decisions:
@@ -209,16 +205,7 @@ class Decisions:
 
     def _write(self, record: Mapping[str, Any]) -> None:
         line = (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
-        left = memoryview(line)
-        self._file.seek(self._end)
-        try:
-            while left:
-                left = left[self._file.write(left) :]
-            os.fsync(self._file.fileno())
-        except OSError:
-            self._file.truncate(self._end)
-            raise
-        self._end += len(line)
+        self._end = append(self._file, self._end, line)
 
 
 def read_decisions(path: Path, table: Mapping[str, Any]) -> dict[int, Decision]:

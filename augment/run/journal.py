@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from augment.errors import InputError, OutputError
-from augment.files import lock, opened
+from augment.files import append, delete_opened, lock, opened
 from augment.generation.loop import Outcome, Row
 from augment.identity import difference
 from augment.plain_data import as_expected, parse_json
@@ -180,10 +180,7 @@ class Journal:
 
     def remove(self) -> None:
         """Delete the file: its rows stand elsewhere now."""
-        if os.name == "nt":  # where a file that is open cannot be deleted
-            self._file.close()
-        self.path.unlink(missing_ok=True)
-        self._file.close()
+        delete_opened(self._file, self.path)
 
     def _lock(self) -> None:
         if not lock(self._file, self.path, "an output on another file system"):
@@ -232,17 +229,7 @@ class Journal:
     def _write(self, entry: Mapping[str, Any]) -> None:
         text = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         checksum = zlib.crc32(text, self._checksum)
-        line = b"%08x %s\n" % (checksum, text)
-        left = memoryview(line)
-        self._file.seek(self._end)
-        try:
-            while left:
-                left = left[self._file.write(left) :]
-            os.fsync(self._file.fileno())
-        except OSError:
-            self._file.truncate(self._end)
-            raise
-        self._end += len(line)
+        self._end = append(self._file, self._end, b"%08x %s\n" % (checksum, text))
         self._checksum = checksum
 
 

@@ -11,7 +11,7 @@ from augment.cli import completion
 from augment.cli.console import note
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
-from augment.cli.options import layout_of, layout_options, seed_option, values_of, with_file_name
+from augment.cli.options import QUIET, layout_of, layout_options, output_option, seed_option, values_of, with_file_name
 
 
 def _names() -> list[str]:
@@ -47,15 +47,7 @@ def _names() -> list[str]:
 )
 @section(
     "Output",
-    option(
-        "-o",
-        "--output",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        callback=with_file_name,
-        help="File of the training rows.",
-    ),
+    output_option("File of the training rows.", required=True),
     option(
         "--pool",
         type=Path,
@@ -64,7 +56,7 @@ def _names() -> list[str]:
         help="File of the texts without labels, if the task has a pool.",
     ),
     option("--overwrite", is_flag=True, help="Replace files that exist."),
-    option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    QUIET,
 )
 @section(
     "Input",

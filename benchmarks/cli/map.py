@@ -9,7 +9,7 @@ import click
 from augment.cli import completion
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
-from augment.cli.options import with_file_name
+from augment.cli.options import output_option
 
 
 @command(
@@ -22,15 +22,7 @@ from augment.cli.options import with_file_name
 @click.argument("folders", type=Path, nargs=-1, required=True, metavar="RESULTS…", shell_complete=completion.FOLDERS)
 @section(
     "Output",
-    option(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="FILE",
-        callback=with_file_name,
-        show_default="the map of `augment advise`",
-        help="JSON file of the map; an existing one is replaced.",
-    ),
+    output_option("JSON file of the map; an existing one is replaced.", show_default="the map of `augment advise`"),
     option("--check", is_flag=True, help="Write nothing; end with 1 if the file differs from what the results give."),
 )
 def map_command(folders: tuple[Path, ...], output: Path | None, check: bool) -> None:

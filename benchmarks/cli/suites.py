@@ -14,7 +14,7 @@ from augment.cli import completion
 from augment.cli.console import note
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
-from augment.cli.options import CLUSTER, execution_of, layout_of, layout_options
+from augment.cli.options import CLUSTER, QUIET, execution_of, layout_of, layout_options
 from augment.errors import CounterpoiseError, ModelError, counted, counted_of
 from augment.name_lists import read_list
 
@@ -112,7 +112,7 @@ def _arms() -> list[str]:
     ),
     *CLUSTER,
     option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Where the models run."),
-    option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    QUIET,
 )
 def run_command(
     name: str,

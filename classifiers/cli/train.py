@@ -17,6 +17,7 @@ from augment.cli.display import progress, show_table
 from augment.cli.help import command, number, option, section
 from augment.cli.inputs import check_there
 from augment.cli.options import (
+    QUIET,
     guards_option,
     layout_of,
     layout_options,
@@ -172,7 +173,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
 @section(
     "Running",
     option("--resume", is_flag=True, help="Go on with an interrupted training of the same command."),
-    option("-q", "--quiet", is_flag=True, help="Print errors only."),
+    QUIET,
 )
 @setting_options("Running")
 def train_command(
