@@ -18,13 +18,14 @@ from augment.execution.choice import chosen as execution_of
 from augment.generation.budget import SamplingStrategy
 from augment.generation.singletons import Singletons
 from augment.guards.base import Guard
-from augment.run.config import settle
-from augment.run.file_run import Destination, Progress, make_file
+from augment.run.destination import Destination
+from augment.run.file_run import Progress, make_file
 from augment.run.job import Job, check_strategy
 from augment.run.manifest import Manifest
 from augment.run.memory_run import handed_back, plan_in_memory
 from augment.run.notes import unasked
 from augment.run.other_columns import KeepColumns, checked
+from augment.run.request import settle
 from augment.run.text_run import Run
 from augment.seed_names import one_seed
 from augment.text.base import TextStrategy

@@ -299,7 +299,7 @@ def execution_of(context: click.Context, values: dict[str, Any], *, workers: int
 
 
 def chosen_options(context: click.Context, parameters: tuple[str, ...], others: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that the user gave, by the names that `augment.run.config.settle` takes."""
+    """Return the options that the user gave, by the names that `augment.run.request.settle` takes."""
     named = {name for name in others if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
     layout = layout_of(**others)
     options = {name: others[name] for name in others if name in named and name not in LAYOUT}

@@ -79,9 +79,9 @@ def requests_command(
     check_there([others["source"]], beside=others["against"], paths=[config])
     from augment.files import readable_as, replacing
     from augment.llm.answers import batch_line
-    from augment.run.config import settle
     from augment.run.file_run import plan_file, rejected_answers
     from augment.run.notes import on_job
+    from augment.run.request import settle
     from augment.run.text_run import unanswered_requests
 
     _check_free(output, overwrite=overwrite)

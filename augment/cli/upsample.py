@@ -171,9 +171,10 @@ def upsample_command(
     # Whether a strategy has the parameters is known once it is loaded, and models are looked for after that.
     known = [] if parameters or config else [others[name] for name in _model_options(others["strategy"])]
     check_there([others["source"]], beside=others["against"], models=known, paths=[config])
-    from augment.run.config import settle
-    from augment.run.file_run import Destination, make_file, plan_file
+    from augment.run.destination import Destination
+    from augment.run.file_run import make_file, plan_file
     from augment.run.notes import on_job
+    from augment.run.request import settle
     from augment.run.text_run import forecast
     from augment.upsampling import check_paths, report_on
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,11 +23,13 @@ from augment.data.formats.headers import seems_row, without_header
 from augment.data.formats.text_lines import line_batches
 from augment.data.labels import label_namer, usable_rows, with_mapped_labels
 from augment.data.layout import Layout
-from augment.data.mapped_tables import release, spooled
+from augment.data.lazy_texts import Beside, Texts
+from augment.data.mapped_tables import spooled
 from augment.data.other_splits import other_splits
+from augment.data.provenance import typed_provenance
 from augment.data.reading import from_arrow, load, load_spelled
 from augment.data.several_labels import LOOKED_AT, check_columns, check_labels
-from augment.data.table_columns import BATCH, batches, check_sound, encoded, selected, table_column, with_column
+from augment.data.table_columns import batches, check_sound, encoded, selected, table_column
 from augment.data.text_pairs import pair_of
 from augment.errors import InputError, listed
 from augment.words import whole
@@ -37,92 +38,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
-PROVENANCE = {"is_synthetic": "bool", "source_row": "int64", "strategy": "string", "variant": "int64"}
-"""The columns that upsampling adds, and their types."""
-
 _DEFAULT = Layout()
-_READS = 32  # single texts that are read before memory is released; each may have touched three times 64 KiB
-
-
-class Beside(Sequence[str]):
-    """For every row of a table the texts beside the one that is read, one a line, each read when it is accessed.
-
-    Parameters
-    ----------
-    table : Dataset
-        The table.
-    columns : sequence of str
-        Columns of strings. A null is an empty text.
-    """
-
-    def __init__(self, table: Dataset, columns: Sequence[str]) -> None:
-        self._texts = [Texts(table, column) for column in columns]
-
-    def __len__(self) -> int:
-        return len(self._texts[0])
-
-    @overload
-    def __getitem__(self, index: int) -> str: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str]:
-        """Return the texts of one row, or a list for a slice."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        return "\n".join(texts[index] or "" for texts in self._texts)
-
-    def __iter__(self) -> Iterator[str]:
-        for row in zip(*self._texts, strict=True):
-            yield "\n".join(text or "" for text in row)
-
-
-class Texts(Sequence[str | None]):
-    """The texts of a table, each read when it is accessed; equal to a list of the same texts.
-
-    Parameters
-    ----------
-    table : Dataset
-        The table.
-    column : str
-        Its column of strings.
-    """
-
-    def __init__(self, table: Dataset, column: str) -> None:
-        self.column = column
-        self._values = table_column(table, column)
-        self._reads = 0
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    @overload
-    def __getitem__(self, index: int) -> str | None: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[str | None]: ...
-    def __getitem__(self, index: int | slice) -> str | list[str | None] | None:
-        """Return one text, or a list for a slice."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        self._reads += 1
-        if self._reads % _READS == 0:
-            release()
-        text: str | None = self._values[int(index)].as_py()
-        return text
-
-    def __iter__(self) -> Iterator[str | None]:
-        for start in range(0, len(self), BATCH):
-            yield from self._values[start : start + BATCH].to_pylist()
-            release()
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, (Texts, list)):
-            return NotImplemented
-        return len(self) == len(other) and all(own == text for own, text in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"<{len(self)} texts>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -443,7 +359,7 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
             f"{name}: {text_column!r} is given as text column and as label column; give two different columns."
         )
     _check_beside(table, name, layout, {text_column, label_column})
-    table = _typed_provenance(table.with_format(None), name)
+    table = typed_provenance(table.with_format(None), name)
     if layout.label_map is not None:
         table = with_mapped_labels(table, name, label_column, layout.label_map)
     rows, unlabelled = usable_rows(table, name, label_column, layout)
@@ -510,53 +426,3 @@ def _starts_with_names(table: Dataset, text_column: str | None) -> bool:
     """Return whether a field of the first row is the name of a text column."""
     first = [column[0].as_py() for column in table.with_format("arrow")[:1].columns]
     return any(name in first for name in (text_column, *TEXT_COLUMNS) if name is not None)
-
-
-def _typed_provenance(table: Dataset, name: str) -> Dataset:
-    """Restore the types, lost in csv, of the columns that upsampling added."""
-    import pyarrow as pa
-
-    if "is_synthetic" not in table.column_names:  # then a column called "variant" is the user's own
-        return table
-    for column, dtype in PROVENANCE.items():
-        if column not in table.column_names or getattr(table.features[column], "dtype", None) == dtype:
-            continue
-        values = table_column(table, column)
-        try:
-            if pa.types.is_string(values.type):
-                values = _parsed(values, dtype, name, column)
-            table = with_column(table, column, values.cast(pa.type_for_alias(dtype)), dtype)
-        except pa.ArrowException as error:
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(
-                f"{name}: column {column!r} must hold {dtype} values ({reason}); rename or correct it."
-            ) from None
-    return table
-
-
-def _parsed(cells: pa.ChunkedArray, dtype: str, name: str, column: str) -> pa.ChunkedArray:
-    """Read booleans or integers from strings."""
-    import pyarrow as pa
-
-    parsers: dict[str, Callable[[str], Any]] = {"bool": {"true": True, "false": False}.__getitem__, "int64": int}
-    chunks = []
-    row = 0
-    for chunk in cells.chunks:
-        values: list[Any] = []
-        for cell in chunk.to_pylist():
-            try:
-                values.append(None if cell is None else parsers[dtype](cell.lower()))
-            except (KeyError, ValueError):
-                expected = "true or false" if dtype == "bool" else "an integer"
-                raise InputError(
-                    f"{name}, row {row}: column {column!r} expected {expected}, got {cell!r}; rename or correct it."
-                ) from None
-            row += 1
-        try:
-            chunks.append(pa.array(values, pa.type_for_alias(dtype)))
-        except OverflowError:
-            raise InputError(
-                f"{name}: column {column!r} holds numbers of more than 64 bits; rename or correct it."
-            ) from None
-        release()
-    return pa.chunked_array(chunks, pa.type_for_alias(dtype))

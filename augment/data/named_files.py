@@ -12,7 +12,8 @@ from augment.data.reading import load
 from augment.errors import InputError, listed
 
 if TYPE_CHECKING:
-    from augment.data.corpus import Corpus, Texts
+    from augment.data.corpus import Corpus
+    from augment.data.lazy_texts import Texts
 
 _MARKS = {"text_column": ":column=", "split": ":split="}
 """What may stand after the name of a file, each with the name of the field behind it."""

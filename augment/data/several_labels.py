@@ -171,7 +171,7 @@ def check_one_each(labels: Sequence[Any]) -> None:
 
 def _check_one_hot(table: Dataset, name: str) -> None:
     """Refuse a table without a label column that has a column of zeros and ones for each label."""
-    from augment.data.corpus import PROVENANCE
+    from augment.data.provenance import PROVENANCE
 
     columns = table.with_format(None)[:LOOKED_AT]
     flags = {

@@ -28,10 +28,11 @@ from augment.guards.base import Guard
 from augment.report.written_table import new_rows
 from augment.review.decisions import Decision, decisions_path, read_decisions
 from augment.review.reviewed_table import REVIEWED, REVIEWED_FROM, RowsUnderReview, read_table, scored
-from augment.run.config import settle
-from augment.run.file_run import Destination, plan_file
+from augment.run.destination import Destination
+from augment.run.file_run import plan_file
 from augment.run.job import Job
 from augment.run.manifest import manifest_path
+from augment.run.request import settle
 from augment.run.text_run import Run
 from augment.run.text_table import extended_batches
 from augment.text.base import TextStrategy

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from augment.data import corpus as corpora
-from augment.data.corpus import PROVENANCE, Corpus
+from augment.data.corpus import Corpus
 from augment.data.layout import Layout, check_layout
+from augment.data.provenance import PROVENANCE
 from augment.data.table_columns import encoded
 from augment.errors import InputError
 from augment.plain_data import parse_json

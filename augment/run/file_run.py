@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from augment.data.formats.dialect import Dialect, output_dialect
-from augment.data.formats.encodings import checked_encoding, to_write
 from augment.data.labels import with_mapped_labels
-from augment.data.layout import SEPARATED, TEXT_FORMATS
+from augment.data.layout import TEXT_FORMATS
 from augment.data.other_splits import splits_of_folder
 from augment.data.reading import load_split
-from augment.data.writing import check_output, check_storable, write_batches, write_splits
-from augment.errors import FormatError, InputError, Interrupted, OutputError, ShortfallError, counted
+from augment.data.writing import check_storable
+from augment.errors import FormatError, InputError, Interrupted, ShortfallError, counted
 from augment.execution.choice import Execution
-from augment.files import check_ordinary, check_room, check_writable, clear_leftovers, readable_as, staged_text
+from augment.files import check_room, readable_as
 from augment.generation.budget import check_many
 from augment.generation.loop import Row
 from augment.identity import digest
 from augment.llm.asking import Unanswered
-from augment.run.config import RunRequest
+from augment.run.destination import Destination, Splits
 from augment.run.job import Job, check_execution, plan_job
-from augment.run.journal import Journal, check_no_journal, journal_path
-from augment.run.manifest import Manifest, manifest_path
+from augment.run.journal import Journal, journal_path
+from augment.run.manifest import Manifest
+from augment.run.request import RunRequest
 from augment.run.text_run import Run, unanswered_requests
 from augment.run.text_table import extended_batches, other_split
 from augment.text.base import TextStrategy
@@ -56,183 +54,6 @@ The first call has what an interrupted run had done before, 0 as a rule. It does
 
 Log = Callable[[Job], None]
 """Called with the plan."""
-Splits = dict[str, tuple["Features", "Iterator[pa.RecordBatch]"]]
-"""The name of each split of a data set, its columns, and its rows."""
-
-
-@dataclass(frozen=True)
-class Destination:
-    """Where a run writes: the output, its manifest and its journal, and whether they may be replaced.
-
-    Parameters
-    ----------
-    output : Path
-        A ``.csv``, ``.tsv``, ``.jsonl``, ``.json``, ``.parquet`` or ``.xlsx`` file, or a folder (no suffix).
-    overwrite : bool, default=False
-        Replace an existing output, its manifest, and unfinished work.
-    resume : bool, default=False
-        Go on with the unfinished work of the same run, if there is any. Leave its output alone if it has finished.
-    encoding : str, optional
-        The encoding of a text file. None for that of the input if both have the same format, or UTF-8.
-    csv_safe : bool, default=False
-        Put an apostrophe before each cell of a csv or tsv file that a spreadsheet would take for a formula.
-    """
-
-    output: Path
-    overwrite: bool = False
-    resume: bool = False
-    encoding: str | None = None
-    csv_safe: bool = False
-
-    @property
-    def manifest(self) -> Path:
-        """Where the manifest stands."""
-        return manifest_path(self.output)
-
-    @property
-    def journal(self) -> Path:
-        """Where the journal stands while rows are made."""
-        return journal_path(self.output)
-
-    @property
-    def replaces(self) -> bool:
-        """Whether an existing output may be replaced.
-
-        A journal belongs to the same command. An output beside it was the last thing that this command wrote.
-        """
-        return self.overwrite or (self.resume and self.journal.exists())
-
-    @property
-    def may_be_finished(self) -> bool:
-        """Whether there is the output of a run that left nothing unfinished, and that is to be gone on with."""
-        there = os.path.exists(self.output) and os.path.exists(self.manifest)
-        return self.resume and there and not os.path.exists(self.journal)
-
-    def check(self) -> None:
-        """Check, before any work is done, that everything can be written.
-
-        Raises
-        ------
-        InputError
-            If the format of the output is unknown.
-        OutputError
-            If something cannot be written, or exists already and may not be replaced.
-        """
-        check_ordinary(self.journal, file=True)
-        check_output(self.output, overwrite=self.replaces or self.may_be_finished)
-        if self.encoding is not None:
-            checked_encoding(self.encoding)
-            if self.output.suffix.lower() not in TEXT_FORMATS:
-                raise InputError(f"`output_encoding` is for text files, and {self.output} is none. Leave it out.")
-        if self.csv_safe and self.output.suffix.lower() not in SEPARATED:
-            raise InputError(f"`csv_safe` is for csv and tsv files, and {self.output} is none. Leave it out.")
-        check_writable(self.manifest, file=True)
-        if not (self.replaces or self.may_be_finished):
-            if self.manifest.exists():
-                raise OutputError(
-                    f"{self.manifest} exists already; give `overwrite=True` to replace it, or another name."
-                )
-            check_no_journal(self.output)
-
-    def check_is_no_input(self, sources: Sequence[str]) -> None:
-        """Refuse to replace what the run reads.
-
-        Raises
-        ------
-        OutputError
-            If the output is one of the sources.
-        """
-        for source in sources:
-            if self.output.exists() and os.path.exists(source) and self.output.samefile(source):
-                raise OutputError(f"{self.output}: is an input of this run and is not replaced; choose another output.")
-
-    def finished(self, run: str) -> Manifest | None:
-        """Return the manifest of a run that has finished; None if there is none, and one is to be made.
-
-        Parameters
-        ----------
-        run : str
-            The hash of all that determines the output.
-
-        Raises
-        ------
-        OutputError
-            If the output is that of another run, and may not be replaced.
-        """
-        if not self.may_be_finished:
-            return None
-        manifest = Manifest.read(self.manifest)
-        if manifest.run == run:
-            _log.info(f"{self.output}: this run has finished already. Nothing is made or changed.")
-            return manifest
-        if self.overwrite:
-            return None
-        raise OutputError(
-            f"{self.output}: is there already, made by another run: its input, options, models or versions were others."
-            " Give `overwrite=True` to replace it, or choose another output."
-        )
-
-    def clear(self, *, replaces: bool) -> None:
-        """Clear away what a killed run has left, and look again: another run may have written in the meantime.
-
-        Parameters
-        ----------
-        replaces : bool
-            What `replaces` was before this run opened its journal.
-        """
-        clear_leftovers(self.output)
-        clear_leftovers(self.manifest)
-        check_output(self.output, overwrite=replaces)
-
-    def discard_unfinished(self) -> None:
-        """Delete the unfinished work of another command, which `overwrite` replaces.
-
-        Raises
-        ------
-        OutputError
-            If that command is still running.
-        """
-        if not self.overwrite or not self.journal.exists():
-            return
-        with Journal(self.journal, {}, resume=False):  # a journal without a chunk goes when it is closed
-            pass
-
-    def dialect(self, corpus: Corpus) -> Dialect | None:
-        """Return how the output is spelled; None if it is no text file."""
-        dialect = output_dialect(corpus.dialect, corpus.name, self.output)
-        if dialect is not None and self.encoding is not None:
-            dialect = replace(dialect, encoding=to_write(self.encoding))
-        return replace(dialect, safe=True) if dialect is not None and self.csv_safe else dialect
-
-    def place(
-        self,
-        manifest: Manifest,
-        features: Features,
-        batches: Iterator[pa.RecordBatch],
-        corpus: Corpus,
-        splits: Splits | None = None,
-    ) -> None:
-        """Put output and manifest in place, both or neither; a text file is spelled as the input was.
-
-        Parameters
-        ----------
-        manifest : Manifest
-        features : Features
-        batches : iterator of pyarrow.RecordBatch
-            The rows.
-        corpus : Corpus
-            The input.
-        splits : mapping of str to (Features, iterator), optional
-            All splits of a data set, the rows among them. None to write one table.
-        """
-        dialect = self.dialect(corpus)
-        manifest.output_encoding = self.encoding
-        manifest.output = None if dialect is None else dialect.recorded()
-        with staged_text(manifest.to_json(), self.manifest):
-            if splits is None:
-                write_batches(features, batches, self.output, dialect)
-            else:
-                write_splits(splits, self.output)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +83,7 @@ def plan_file(
     Parameters
     ----------
     request : RunRequest
-        From `augment.run.config.settle`.
+        From `augment.run.request.settle`.
     destination : Destination, optional
         Where the rows will be written; None for a look at the plan.
     execution : Execution, optional
@@ -347,7 +168,7 @@ def make_file(
     Parameters
     ----------
     request : RunRequest
-        From `augment.run.config.settle`.
+        From `augment.run.request.settle`.
     destination : Destination
         Checked.
     execution : Execution, optional

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from augment.data.corpus import PROVENANCE, Corpus
+from augment.data.corpus import Corpus
+from augment.data.provenance import PROVENANCE
 from augment.errors import InputError, counted
 from augment.execution.choice import Execution
 from augment.generation.budget import SamplingStrategy, rows_to_make

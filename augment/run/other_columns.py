@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Literal, NamedTuple
 
-from augment.data.corpus import PROVENANCE, Corpus
+from augment.data.corpus import Corpus
+from augment.data.provenance import PROVENANCE
 from augment.data.text_pairs import other_of
 from augment.errors import InputError, did_you_mean, listed
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.data.containers import named_frame
-from augment.data.corpus import PROVENANCE, Corpus
+from augment.data.corpus import Corpus
+from augment.data.provenance import PROVENANCE
 from augment.data.table_columns import BATCH, batches, taken
 from augment.generation.loop import Row
 

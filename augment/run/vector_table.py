@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from augment.data.corpus import PROVENANCE
+from augment.data.provenance import PROVENANCE
 from augment.data.table_columns import BATCH, batches
 from augment.errors import InputError
 from augment.run.job import Job
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 COLUMNS = ("vector", "neighbor_row", "neighbor_weight")
-"""Columns of the output of a vector strategy besides `augment.data.corpus.PROVENANCE`."""
+"""Columns of the output of a vector strategy besides `augment.data.provenance.PROVENANCE`."""
 
 
 DECODED = ("nearest_text", "nearest_distance")
@@ -77,7 +77,7 @@ def vector_batches(job: Job, made: Vectors, *, only_synthetic: bool) -> tuple[Fe
     Returns
     -------
     features : Features
-        The columns of the corpus, those of `augment.data.corpus.PROVENANCE` and `COLUMNS`, and, where vectors were
+        The columns of the corpus, those of `augment.data.provenance.PROVENANCE` and `COLUMNS`, and, where vectors were
         decoded, those of `DECODED`. ``vector`` is a list of float32 of fixed size.
     batches : iterator of pyarrow.RecordBatch
         New rows have no text; `source_row` and `neighbor_row` are the parents' row numbers in the input.

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from augment.data.corpus import Texts
 from augment.data.layout import Layout
+from augment.data.lazy_texts import Texts
 from augment.data.named_files import NamedFile
 from augment.errors import InputError, counted
 from augment.generation.candidates import Candidate

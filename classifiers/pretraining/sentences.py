@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from augment.data.corpus import Texts
 from augment.data.layout import Layout
+from augment.data.lazy_texts import Texts
 from augment.data.notes import NOT_USED
 from augment.data.reading import load
 from augment.errors import InputError, counted_of

@@ -291,7 +291,7 @@ def test_every_option_of_upsample_is_passed_on(name: str, monkeypatch: pytest.Mo
         seen.update(options)
         raise InputError("seen")
 
-    monkeypatch.setattr("augment.run.config.settle", settle)
+    monkeypatch.setattr("augment.run.request.settle", settle)
     monkeypatch.setattr("augment.cli.upsample.check_there", lambda *sources, **others: None)
     (option,) = [p for p in main.commands["upsample"].params if p.name == name]
     value = PASSED[name]

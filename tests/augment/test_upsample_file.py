@@ -16,7 +16,7 @@ from augment.cli import main
 from augment.errors import InputError, Interrupted, OutputError, ShortfallError
 from augment.generation.loop import CHUNK
 from augment.run import Journal
-from augment.run.file_run import Destination
+from augment.run.destination import Destination
 
 
 @pytest.fixture

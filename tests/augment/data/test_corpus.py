@@ -258,19 +258,6 @@ def test_the_fingerprint_holds_for_every_type_and_any_slice(values: pa.Array) ->
     assert fingerprint(Dataset(whole.take([1, 0, 2]))) != fingerprint(Dataset(whole)) or values.null_count == 3
 
 
-def test_texts_are_a_sequence_that_equals_the_list_of_them() -> None:
-    expected = ["a", None, "ü", ""]
-    found = from_table(labelled(expected), "t").texts
-    assert len(found) == 4
-    assert list(found) == found[:] == expected
-    assert found == expected
-    assert found != [*expected[:3], "x"]
-    assert [found[-2], found[np.int64(0)], found[1:3]] == ["ü", "a", [None, "ü"]]
-    assert repr(found) == "<4 texts>"
-    with pytest.raises(IndexError):
-        found[4]
-
-
 def test_classes_and_codes_say_the_class_of_every_row() -> None:
     strings = from_table(labelled(list("abcd"), ["y", "x", "y", "z"]), "t")
     assert (strings.classes, strings.codes.tolist()) == (["x", "y", "z"], [1, 0, 1, 2])

@@ -26,10 +26,11 @@ from hypothesis import strategies as st
 from tables import fingerprint, write
 
 from augment.data import writing
-from augment.data.corpus import PROVENANCE, from_table, read, read_texts
+from augment.data.corpus import from_table, read, read_texts
 from augment.data.formats.dialect import Dialect
 from augment.data.formats.encodings import Encoding
 from augment.data.layout import Layout
+from augment.data.provenance import PROVENANCE
 from augment.data.reading import from_arrow
 from augment.data.table_columns import batches
 from augment.data.writing import check_output, check_storable, write_batches

@@ -1,0 +1,413 @@
+"""The request for a run, from options and from the manifest of an earlier run or a file of the same form."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from augment.data import corpus
+from augment.data.corpus import Corpus
+from augment.data.formats.encodings import checked_encoding
+from augment.data.layout import Layout, check_layout
+from augment.data.named_files import NamedFile
+from augment.data.notes import other_splits
+from augment.data.reading import load_split
+from augment.errors import InputError, did_you_mean
+from augment.generation import budget
+from augment.generation.singletons import Singletons
+from augment.guards.base import Guard
+from augment.guards.selection import NONE, asked_by_default, choice
+from augment.identity import difference, digest, installed_versions
+from augment.registry import GUARDS, STRATEGIES
+from augment.run.config import EncoderSection, InputSection, PartSection, RunConfig, read
+from augment.run.job import HeldOutTexts, check_strategy, run_settings
+from augment.run.other_columns import KeepColumns
+from augment.text.base import TextStrategy
+
+if TYPE_CHECKING:
+    from augment.models.encoder import TextEncoder
+    from augment.vectors.base import VectorSampler
+
+_Read = TypeVar("_Read")
+
+STRATEGY = "fillmask"
+"""The default strategy."""
+MODEL_OPTIONS = ("model", "revision", "device", "dtype", "batch_size")
+"""Options for the model of a text strategy."""
+ADAPT_OPTIONS = ("adapt", "adapt_on")
+"""Options for what the model of a text strategy learns first."""
+TEXT_OPTIONS = (*MODEL_OPTIONS, *ADAPT_OPTIONS, "language")
+"""Options that are parameters of a text strategy."""
+ENCODER_OPTIONS = ("encoder", "pooling", "normalize", "decode")
+"""Options for vector strategies only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRequest:
+    """The request for a run, and the identities that must match if it repeats another run. Made by `settle`."""
+
+    source: str
+    layout: Layout
+    strategy: TextStrategy | VectorSampler
+    encoder: TextEncoder | None
+    """The encoder of a vector strategy; None for texts."""
+    decode: Literal["nearest"] | None
+    sampling_strategy: budget.SamplingStrategy
+    seed: int
+    against: tuple[NamedFile, ...]
+    guards: Sequence[str | Guard] | None
+    max_per_source: int | None
+    only_synthetic: bool
+    keep_columns: KeepColumns | None
+    singletons: Singletons | None
+    output_encoding: str | None
+    """The encoding of a text file that the configuration file names."""
+    path: Path | None
+    """The configuration file, or None."""
+    named: Container[str]
+    """Input and held-out files that are named by the configuration file and not by an option."""
+    fingerprint: str | None
+    """The fingerprint that the input must have."""
+    digests: tuple[str | None, ...]
+    """The hashes that the held-out files must have."""
+    identity: Mapping[str, Any]
+    """The identity that the strategy must have."""
+    encoder_identity: Mapping[str, Any]
+    """The identity that the encoder must have."""
+    guard_identities: tuple[tuple[dict[str, Any], Mapping[str, Any]], ...]
+    """Guards, and the identities that they must have."""
+    versions: Mapping[str, str]
+    """The versions with which the other run was made."""
+
+    def read_input(self) -> Corpus:
+        """Read the input.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read, or is not the one that the file was made from.
+        """
+        data = self._read_named(self.source, lambda: corpus.read(self.source, self.layout))
+        if self.fingerprint not in (None, data.fingerprint):
+            raise InputError(
+                f"{self.source}: is not the data that {self.path} was made from: fingerprint {data.fingerprint:.18}…"
+                f" instead of {self.fingerprint:.18}…. Give that data, or remove 'fingerprint' from the file to run on"
+                " other data."
+            )
+        return data
+
+    def read_held_out(self, data: Corpus) -> list[HeldOutTexts]:
+        """Read the held-out files, and for new texts also the other splits of the input's data set.
+
+        Parameters
+        ----------
+        data : Corpus
+            The input. A split in which no column of texts is found is left out.
+
+        Raises
+        ------
+        InputError
+            If one cannot be read, or is not the one that the file was made with.
+        """
+        read = []
+        for i, file in enumerate(self.against):
+            texts = self._read_named(file.name, partial(file.texts, self.layout))
+            if self.digests and self.digests[i] not in (None, digest(texts)):
+                raise InputError(
+                    f"{file.name}: is not the held-out file that {self.path} was made against: its texts differ. Give"
+                    f" that file, or remove 'texts' from 'against[{i}]' in {self.path} to run against this one."
+                )
+            read.append(HeldOutTexts(file.name, texts, file.text_column, file.split))
+        for split in other_splits(data, read) if self.encoder is None else ():
+            table = self._read_named(self.source, partial(load_split, self.source, split))
+            with contextlib.suppress(InputError):  # a note names the split, and how to name its column
+                if self.layout.beside:
+                    whole = corpus.whole_of(table, self.source, self.layout)
+                    read.append(HeldOutTexts(self.source, whole, split=split))
+                    continue
+                rows = corpus.texts_of(table, self.source, usual=data.text_column, mend="")
+                read.append(HeldOutTexts(self.source, [text for text in rows if text is not None], rows.column, split))
+        return read
+
+    def check_models(
+        self,
+        guards: Sequence[Guard],
+        identities: tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]] | None = None,
+    ) -> None:
+        """Check that the strategy and the guards have the models and versions of the other run.
+
+        Parameters
+        ----------
+        guards : sequence of Guard
+            Fitted, and the strategy prepared.
+        identities : tuple, optional
+            What the strategy and the guards say of themselves where they compute. None to ask those here.
+
+        Raises
+        ------
+        InputError
+            If a model, revision or version differs; the message names the first.
+        """
+        own, of_guards = identities or (self.strategy.identity(), [guard.identity() for guard in guards])
+        self._check(f"The strategy {self.strategy.name!r}", "strategy", self.identity, own)
+        if self.encoder is not None and self.encoder_identity:
+            self._check("The encoder", "encoder", self.encoder_identity, self.encoder.identity())
+        current = [(guard.to_config(), identity) for guard, identity in zip(guards, of_guards, strict=True)]
+        for config, identity in self.guard_identities:
+            for other, current_identity in current:
+                if config == other:
+                    self._check(
+                        f"The guard {config['name']!r}", f"guard {config['name']!r}", identity, current_identity
+                    )
+
+    def other_versions(self) -> str:
+        """Return, as one clause, the packages whose installed versions differ from those of the other run."""
+        now = installed_versions()
+        return ", ".join(
+            f"{name} {version} ({now.get(name, 'none')} here)"
+            for name, version in self.versions.items()
+            if now.get(name) != version
+        )
+
+    def _check(self, what: str, where: str, recorded: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        """Raise an error if an identity differs. Keys that the file lacks are not compared."""
+        plain = json.loads(json.dumps(now, default=str))
+        changed = difference(dict(recorded), {key: plain.get(key) for key in recorded})
+        if changed:
+            raise InputError(
+                f"{what} is not what it was when {self.path} was made: {changed}. Bring that back, or remove 'identity'"
+                f" of the {where} from the file to run all the same."
+            )
+
+    def _read_named(self, name: str, read: Callable[[], _Read]) -> _Read:
+        """Read a named file. If it is missing, explain where names from the configuration file are looked for."""
+        try:
+            return read()
+        except InputError as error:
+            if name not in self.named or os.path.exists(name):
+                raise
+            raise InputError(
+                f"{error} The name is from {self.path}; relative ones are looked for in the current folder,"
+                f" {Path.cwd()}: run from where it was made, or give the name as an option."
+            ) from error
+
+
+def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
+    """Combine options, a configuration file and defaults into one request.
+
+    An option overrides the file. The file overrides the settings of a strategy that was built in Python, and those
+    override the defaults.
+
+    If an option replaces something, its recorded hash or identity is not checked. Only the fingerprint of the input is
+    checked all the same, since the input has often just moved.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file.
+    options : mapping
+        The options by name: ``source``, ``strategy`` (a name, or a strategy), ``parameters`` (those
+        of the strategy, as texts), ``sampling_strategy``, ``seed``, ``against``, ``guards``, ``max_per_source``,
+        ``only_synthetic``, ``keep_columns``, ``singletons``, the fields of `Layout`, `TEXT_OPTIONS` and
+        `ENCODER_OPTIONS`. ``encoder`` is the name of a model, or a `TextEncoder`. None counts as not given.
+
+    Returns
+    -------
+    RunRequest
+
+    Raises
+    ------
+    InputError
+        If no input is named, or the file, a name or a parameter cannot be used.
+    """
+    options = {name: value for name, value in options.items() if value is not None}
+    recorded = RunConfig() if path is None else read(path)
+    source = options.get("source") or recorded.input.name
+    if source is None:
+        where = "No input is named" if path is None else f"{path}: names no input"
+        raise InputError(f"{where}; give `source`, or its 'name' under 'input' in a file for `config`.")
+    layout_changes = {field.name: options[field.name] for field in dataclasses.fields(Layout) if field.name in options}
+    layout = dataclasses.replace(_layout(recorded.input), **layout_changes)
+    if "against" in options:
+        against = tuple(map(NamedFile.parsed, options["against"]))
+    else:
+        against = tuple(NamedFile(file.name, file.text_column, file.split) for file in recorded.against or ())
+    check_layout(Layout(**layout_changes), (source, *(file.name for file in against)))
+    named, alone = choice(options.get("guards"))
+    parts = None if alone else recorded.guards
+    replaced = {guard.name for guard in named}
+    files = recorded.against if recorded.against is not None and "against" not in options else None
+    if options.get("decode") not in (None, "nearest"):
+        raise InputError(
+            f"`decode` must be 'nearest' or None. Got {options['decode']!r:.60}."
+            f"{did_you_mean(str(options['decode']), ['nearest'])}"
+        )
+    if not isinstance(options.get("strategy", ""), str):
+        check_strategy(options["strategy"])
+        options["strategy"].check()
+    try:
+        strategy, identity = _strategy(recorded.strategy, options)
+        encoder, encoder_identity = _encoder(recorded.encoder, options, strategy)
+        brought = _brought(recorded.strategy) if parts else []
+        built = None if parts is None else [GUARDS.from_config(part.config()) for part in parts]
+        left_out = asked_by_default(built or (), recorded.guard_notes or {}, _own_guards(recorded.strategy))
+        if recorded.output_encoding is not None:
+            checked_encoding(recorded.output_encoding)
+        if "strategy" not in options:
+            _check_sections(recorded, strategy)
+    except InputError as error:
+        if path is None:
+            raise
+        raise InputError(f"{path}: {error}") from error
+    guards = options.get("guards")
+    if built is not None and encoder is None:  # guards of the strategy are not named again
+        fitted = [*built, *left_out]
+        listed = [guard for guard in fitted if guard.to_config() not in brought and guard.name not in replaced]
+        if "strategy" in options and getattr(strategy, "copies", False):  # those of the other strategy do not bind it
+            listed = [guard for guard in listed if guard.binds_copies]
+        guards = [NONE, *listed, *(guards or ())]  # the file lists all of them
+
+    def first(name: str) -> Any:
+        value = getattr(recorded, name)
+        return options.get(name, value)
+
+    sampling_strategy = first("sampling_strategy")
+    if isinstance(sampling_strategy, str):
+        sampling_strategy = budget.parse(sampling_strategy)
+    same_rows = not layout_changes and recorded.input.fingerprint is not None and first("seed") == recorded.seed
+    own_settings = run_settings(
+        strategy,
+        sampling_strategy=sampling_strategy,
+        seed=first("seed"),
+        guards=guards,
+        origins={name: str(path) for name in ("sampling_strategy", "seed", "guards") if name not in options},
+        stacklevel=4,
+    )
+    return RunRequest(
+        source=source,
+        layout=layout,
+        strategy=strategy,
+        encoder=encoder,
+        decode=first("decode"),
+        **own_settings._asdict(),
+        against=against,
+        # The file may be of a run that made texts; vectors have no such limit.
+        max_per_source=first("max_per_source") if encoder is None else options.get("max_per_source"),
+        only_synthetic=bool(first("only_synthetic")),
+        keep_columns=first("keep_columns") if encoder is None else options.get("keep_columns"),
+        singletons=first("singletons"),
+        output_encoding=recorded.output_encoding,
+        path=path,
+        named={*(file.name for file in files or ()), *([] if options.get("source") else [source])},
+        fingerprint=None if layout_changes else recorded.input.fingerprint,
+        digests=() if layout_changes or files is None else tuple(file.texts for file in files),
+        identity=identity or {},
+        encoder_identity=encoder_identity or {},
+        guard_identities=tuple(
+            (guard.to_config(), {k: v for k, v in part.identity.items() if same_rows or k not in guard.from_rows})
+            for guard, part in zip(built or (), parts or (), strict=True)
+            if part.identity and guard.name not in replaced
+        ),
+        versions=recorded.versions or {},
+    )
+
+
+def _brought(part: PartSection | None) -> list[dict[str, Any]]:
+    """Return the guards that the strategy of a file needs and brings itself. Another strategy brings its own."""
+    return [guard.to_config() for guard in _own_guards(part) if not guard.by_default]
+
+
+def _own_guards(part: PartSection | None) -> list[Guard]:
+    """Return the guards that the strategy of a file brings."""
+    strategy = STRATEGIES.from_config(PartSection(name=STRATEGY).config() if part is None else part.config())
+    return strategy.own_guards() if isinstance(strategy, TextStrategy) else []
+
+
+def _check_sections(recorded: RunConfig, strategy: TextStrategy | VectorSampler) -> None:
+    """Refuse sections of a file that are for the other kind of strategy than the one it names."""
+    of_texts = isinstance(strategy, TextStrategy)
+    foreign = ("encoder", "decode") if of_texts else ("guards", "max_per_source", "keep_columns")
+    for name in foreign:
+        if getattr(recorded, name):
+            makes, others = ("texts", "vectors") if of_texts else ("vectors", "texts")
+            raise InputError(
+                f"{name!r} is for strategies that make {others}, and {strategy.name!r} makes {makes}. Remove it from"
+                " the file, or name another strategy."
+            )
+
+
+def _strategy(
+    part: PartSection | None, options: Mapping[str, Any]
+) -> tuple[TextStrategy | VectorSampler, Mapping[str, Any] | None]:
+    """Build the strategy, and return the identity that it must have; None if options change its rows."""
+    name, values = options.get("strategy"), options.get("parameters", {})
+    if name is not None and not isinstance(name, str):
+        return name, None
+    if part is not None and name not in (None, part.name):
+        part = None
+    name = (name or STRATEGY) if part is None else part.name
+    cls = STRATEGIES.find(name)
+    if cls.kind == "text":
+        values = {**values, **_of(options, TEXT_OPTIONS)}
+        if "encoder" in STRATEGIES.parameters(cls):
+            values |= _of(options, ("encoder",))
+    if part is None:
+        return STRATEGIES.create(name, values), None
+    strategy: TextStrategy | VectorSampler = STRATEGIES.from_config(part.config(), values)
+    return strategy, part.identity if set(values) <= set(strategy.speed_only) else None
+
+
+def _encoder(
+    part: EncoderSection | None, options: Mapping[str, Any], strategy: TextStrategy | VectorSampler
+) -> tuple[TextEncoder | None, Mapping[str, Any] | None]:
+    """Build the encoder of a vector strategy, and return the identity that it must have."""
+    if isinstance(strategy, TextStrategy):
+        for name in _of(options, [name for name in ENCODER_OPTIONS if not hasattr(strategy, name)]):
+            raise InputError(
+                f"`{name}` is for strategies that make vectors, and {strategy.name!r} makes texts. Leave it out, or"
+                " give another strategy: see `augment strategies`."
+            )
+        return None, None
+    from augment.models.encoder import TextEncoder
+
+    for name in _of(options, ADAPT_OPTIONS):
+        raise InputError(
+            f"`{name}` is for strategies that fill masks, and {strategy.name!r} makes vectors. Leave it out."
+        )
+    if "model" in options:
+        raise InputError(f"The strategy {strategy.name!r} has no `model`: name what makes the vectors as `encoder`.")
+    if "language" in options:
+        raise InputError(
+            f"`language` is for strategies that make texts, and {strategy.name!r} makes vectors. Leave it out."
+        )
+    if isinstance(options.get("encoder"), TextEncoder):
+        encoder = options["encoder"]
+        encoder.check()
+        return encoder, None
+    recorded = part or EncoderSection()
+    named = _of(options, (*MODEL_OPTIONS, *ENCODER_OPTIONS))
+    named.pop("decode", None)
+    if "encoder" in named:
+        named["model"] = named.pop("encoder")
+    encoder = TextEncoder(**{**recorded.model_dump(exclude={"identity"}), **named})
+    encoder.check()
+    return encoder, None if {*named} - {"batch_size"} else recorded.identity
+
+
+def _of(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return the options with these names."""
+    return {name: options[name] for name in names if name in options}
+
+
+def _layout(section: InputSection) -> Layout:
+    """Return the layout of a file. A short file may name only the columns."""
+    if section.layout is None:
+        return Layout(text_column=section.text_column, label_column=section.label_column)
+    return Layout(**dict(section.layout))
