@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dis
-import itertools
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
+from looked_at_options import check_options_are_looked_at
 
 from augment import FillMask, Random
 from augment.cli.options import LAYOUT, layout_of
@@ -22,23 +21,9 @@ from classifiers.training.run import train as train_on
 PAIR = (["a b c", "d e f", "g h", "i j"] * 2, ["x", "x", "y", "y"] * 2)
 
 
-def unwrapped(function: Any) -> Any:
-    while hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
-    return function
-
-
 @pytest.mark.parametrize("command", [pytest.param(command, id=name) for name, command in main.commands.items()])
 def test_every_option_is_looked_at(command: click.Command):
-    function = unwrapped(command.callback)
-    code = function.__code__
-    loaded = [step.argval for step in dis.get_instructions(function) if step.opname.startswith("LOAD")]
-    looked_at = set(itertools.chain.from_iterable(one if isinstance(one, tuple) else (one,) for one in loaded))
-    taken = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) | set(code.co_cellvars)
-    names = {str(parameter.name) for parameter in command.params}
-    assert names & taken <= looked_at | set(code.co_cellvars)
-    if not names <= taken:
-        assert {"others", "options"} & looked_at, "what the signature does not name is passed on whole"
+    check_options_are_looked_at(command, {"others", "options"})
 
 
 # Options of `classifiers train`

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
-from tables import fingerprint, write
+from tables import classed, fingerprint, labelled, put, write
 
 from augment.data.corpus import Corpus, from_table, read, read_texts
 from augment.data.layout import Layout
@@ -22,21 +22,6 @@ from augment.errors import InputError
 SHARED = Path(__file__).parents[4] / "shared" / "data"
 DEFAULT = Layout()
 HEADERLESS = Layout(header=False, columns=("stars", "body"), text_column="body")
-
-
-def labelled(texts: list[str | None], labels: list | None = None) -> Dataset:
-    return Dataset.from_dict({"text": texts, "label": labels or ["neutral"] * len(texts)})
-
-
-def classed() -> Dataset:
-    features = Features({"text": Value("string"), "label": ClassLabel(names=["negative", "neutral", "mixed"])})
-    return Dataset.from_dict({"text": ["a", "b", "c"], "label": [1, 0, 1]}, features=features)
-
-
-def put(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
 
 
 def refusal(source: str | Path, layout: Layout = DEFAULT) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, DatasetDict
-from tables import write
+from tables import labelled, put, write
 
 from augment.data import mapped_tables, named_sources
 from augment.data.layout import Layout
@@ -21,16 +21,6 @@ from augment.errors import InputError, OutputError
 from augment.models import hub
 
 DEFAULT = Layout()
-
-
-def labelled(texts: list[str | None], labels: list | None = None) -> Dataset:
-    return Dataset.from_dict({"text": texts, "label": labels or ["neutral"] * len(texts)})
-
-
-def put(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
 
 
 def texts(source: str | Path, layout: Layout = DEFAULT) -> list[str | None]:

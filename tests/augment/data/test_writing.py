@@ -20,10 +20,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+from datasets import Dataset, DatasetDict, Features, Value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tables import fingerprint, write
+from tables import classed, fingerprint, labelled, put, write
 
 from augment.data import writing
 from augment.data.corpus import from_table, read, read_texts
@@ -49,21 +49,6 @@ TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1),
     st.text(st.sampled_from("ab\",\t\n\r\\'\u2028\x85\ufeff"), min_size=1),
 )
-
-
-def labelled(texts: list[str | None], labels: list | None = None) -> Dataset:
-    return Dataset.from_dict({"text": texts, "label": labels or ["neutral"] * len(texts)})
-
-
-def classed() -> Dataset:
-    features = Features({"text": Value("string"), "label": ClassLabel(names=["negative", "neutral", "mixed"])})
-    return Dataset.from_dict({"text": ["a", "b", "c"], "label": [1, 0, 1]}, features=features)
-
-
-def put(folder: Path, name: str, content: str | bytes) -> Path:
-    path = folder / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
 
 
 @pytest.mark.parametrize("name", FILES)
