@@ -31,7 +31,7 @@ SCHEMA = {
 """The form that an answer is asked for in."""
 
 
-class Place(NamedTuple):
+class SharedPlace(NamedTuple):
     """Which request a draw belongs to, and which row of its answer is the draw's."""
 
     sources: tuple[int, ...]
@@ -82,13 +82,13 @@ class RowRequests:
         """Return whether a prompt may show the text of a draw, and there is one."""
         return bool(draw.text.strip()) and draw.source not in self.left_out
 
-    def place(self, draw: Draw) -> Place:
+    def place(self, draw: Draw) -> SharedPlace:
         """Return which request a draw belongs to. Further tries ask for half as many rows each time."""
         most = max(1, self.rows_per_request >> draw.attempt)
         sources = self._sharing(draw, most)
         turns = most // len(sources)  # rows of each source in one request
         number = sources.index(draw.source) + len(sources) * (draw.variant % turns)
-        return Place(sources, draw.variant // turns, turns * len(sources), number)
+        return SharedPlace(sources, draw.variant // turns, turns * len(sources), number)
 
     def _sharing(self, draw: Draw, most: int) -> tuple[int, ...]:
         """Return the sources that share a request: neighbours in their class, as many as it has rows."""
