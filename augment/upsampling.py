@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sklearn.base import clone
 
-from augment.data.layout import Layout, of_rows
+from augment.data.layout import Layout, of_labels, of_rows
 from augment.errors import InputError, Interrupted
 from augment.execution.choice import Ray
 from augment.execution.choice import chosen as execution_of
@@ -23,7 +23,7 @@ from augment.run.file_run import Progress, make_file
 from augment.run.job import Job, check_strategy
 from augment.run.manifest import Manifest
 from augment.run.memory_run import handed_back, plan_in_memory
-from augment.run.notes import unasked
+from augment.run.notes import off_target, unasked
 from augment.run.other_columns import KeepColumns, checked
 from augment.run.request import settle
 from augment.run.text_run import Run
@@ -52,7 +52,8 @@ def upsample(
     executor: str | Ray = "local",
     text_column: str | Sequence[str] | None = None,
     edit: str | None = None,
-    label_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
+    label_separator: str | None = None,
     single_label: bool = False,
 ) -> tuple[Any, Manifest]:
     """Balance the classes of a data set with new rows, and return a record of what was done.
@@ -63,6 +64,7 @@ def upsample(
         The data. A frame is one of pandas, polars or pyarrow, or another with an Arrow stream. Of a `DatasetDict` the
         split "train" gets new rows; the others are held out as `against` is, and stay as they are. Texts and labels
         are lists, tuples, numpy arrays or Series.
+        If rows have several labels, the labels are lists, or an indicator matrix of 0 and 1, shape (n_rows, n_labels).
     strategy : str or TextStrategy, default="fillmask"
         A registered name, or a configured strategy.
     sampling_strategy : str, float, dict or callable, optional
@@ -97,8 +99,11 @@ def upsample(
         pairs of texts: then `edit` says which of them is edited, and new rows copy the others.
     edit : str, optional
         Which of several columns of texts is edited.
-    label_column : str, optional
-        By default label/gold_label/sentiment, or the only column with another usual name.
+    label_column : str or sequence of str, optional
+        By default label/gold_label/sentiment, or the only column with another usual name. A column of lists holds
+        several labels in each row. Several columns are of 0 and 1, one for each label.
+    label_separator : str, optional
+        What stands between the labels of one cell, such as ``"|"`` in ``plot|acting``, if rows have several.
     single_label : bool, default=False
         Take labels that look like several, such as ``plot|acting``, as one class each. Otherwise they are refused.
 
@@ -108,7 +113,7 @@ def upsample(
         In the type of the input: originals first, unchanged and in order, then the new rows. Tables also have the
         columns `is_synthetic`, `source_row`, `strategy`, `variant`; so have the other splits of a `DatasetDict` if
         they had the same columns as the first. A frame that is neither of pandas nor of polars comes back as a
-        `pyarrow.Table`.
+        `pyarrow.Table`. A new row has the labels of its source, all of them if there are several.
     manifest : Manifest
         Counts before and after, rejections, what is missing and why.
 
@@ -121,7 +126,8 @@ def upsample(
     -----
     UserWarning
         If an argument differs from what the strategy was built with; the argument is used. If rows have no text, all
-        new rows of a class come from one row, or new rows leave columns empty and `keep_columns` is None.
+        new rows of a class come from one row, new rows leave columns empty and `keep_columns` is None, or labels get
+        more or fewer rows than they are to get, since a row has several.
 
     Examples
     --------
@@ -135,7 +141,7 @@ def upsample(
     plan = plan_in_memory(
         data,
         strategy,
-        Layout(**of_rows(text_column, edit), label_column=label_column, single_label=single_label),
+        Layout(**of_rows(text_column, edit), **of_labels(label_column, label_separator), single_label=single_label),
         sampling_strategy=sampling_strategy,
         seed=one_seed(seed, random_state),
         against=against,
@@ -144,8 +150,9 @@ def upsample(
         keep_columns=keep_columns,
         singletons=singletons,
     )
-    for line in unasked(plan.job):
-        warnings.warn(line, stacklevel=2)
+    for line in (*unasked(plan.job), off_target(plan.job)):
+        if line is not None:
+            warnings.warn(line, stacklevel=2)
     with Run(plan.job, execution=execution) as run:
         result = run.make(only_synthetic=only_synthetic)
     return handed_back(plan, run, list(result.rows), only_synthetic=only_synthetic), result.manifest
@@ -285,7 +292,7 @@ def upsample_file(
     if strategy is not None and not isinstance(strategy, str):
         check_strategy(strategy)
     execution = execution_of(workers, executor)
-    destination = Destination(Path(output), overwrite, resume, output_encoding, csv_safe)
+    destination = Destination(Path(output), overwrite, resume, output_encoding, csv_safe, report is not None)
     files = [against] if isinstance(against, (str, os.PathLike)) else against
     options = {
         "source": _named(source),
@@ -310,8 +317,9 @@ def upsample_file(
         warnings.warn(f"{config} was made with {request.other_versions()}: rows may differ.", stacklevel=2)
 
     def warn(job: Job) -> None:
-        for line in unasked(job):
-            warnings.warn(line, stacklevel=5)
+        for line in (*unasked(job), off_target(job)):
+            if line is not None:
+                warnings.warn(line, stacklevel=5)
 
     result = make_file(request, destination, execution=execution, strict=strict, yes=yes, progress=progress, log=warn)
     if result.manifest.missing:

@@ -86,27 +86,33 @@ def inspect_command(source: str, **others: Any) -> None:
     from augment.data import corpus
     from augment.data.inspection import FEW, inspect
     from augment.data.notes import NOT_SOURCES, on_reading
+    from augment.run.notes import on_label_sets
 
-    table = corpus.read(source, layout_of((source,), **others))
+    table = corpus.read(source, layout_of((source,), **others), several=True)
     inspection = inspect(table)
-    total = sum(inspection.counts.values())
-    show_table(
-        "classes", ["class", "rows", "share"], [[k, n, f"{n / total:.1%}"] for k, n in inspection.counts.items()]
-    )
+    total = len(table.table)
+    of_sets = table.label_sets is not None
+    kind, title = ("label", "labels") if of_sets else ("class", "classes")
+    show_table(title, [kind, "rows", "share"], [[k, n, f"{n / total:.1%}"] for k, n in inspection.counts.items()])
     click.echo(
         f"\n{counted(total, 'row')}, {inspection.synthetic:,} of them synthetic.\n"
         f"{counted(inspection.duplicates, 'repeats', 'repeat')} an earlier text (case and punctuation folded);"
-        f" {counted(inspection.conflicting, 'text stands', 'texts stand')} under more than one label.\n"
+        f" {counted(inspection.conflicting, 'text stands', 'texts stand')} under more than one"
+        f" {'set of labels' if of_sets else 'label'}.\n"
         f"Words per text: {', '.join(f'{n} at {q:.0%}' for q, n in inspection.lengths.items())}."
     )
     for line in on_reading(table, NOT_SOURCES):
         note(line, err=False)
+    for line in [] if table.label_sets is None else on_label_sets(table.label_sets):
+        note(line, err=False)
     if inspection.single:
-        click.echo(f"Classes of a single row: {named(inspection.single)}. --singletons says what becomes of them.")
+        fate = "" if of_sets else " --singletons says what becomes of them."
+        click.echo(f"{title.capitalize()} of a single row: {named(inspection.single)}.{fate}")
     if inspection.few:
-        click.echo(f"Classes of fewer than {FEW} rows: {named(inspection.few)}. Their new rows resemble each other.")
+        few = f"{title.capitalize()} of fewer than {FEW} rows: {named(inspection.few)}."
+        click.echo(f"{few} Their new rows resemble each other.")
     if inspection.suggestion is None:
-        click.echo("The classes are balanced: no upsampling is needed.")
+        click.echo(f"The {title} are balanced: no upsampling is needed.")
     else:
         joint = "=" if inspection.suggestion.startswith("-") else " "  # a class "-a" would be taken for an option
         suggested = f"--sampling-strategy{joint}{for_shell(inspection.suggestion)}"

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from augment.name_lists import written_list
+
 _PARAMETER = re.compile(r"`(?:[a-z_]+\.)*([a-z_]+)(?:=([^`]+))?`")
 
 
@@ -57,7 +59,10 @@ def _written(parameter: click.Parameter, value: str | None) -> str:
     name = max((name for name in names if name not in getattr(parameter, "aliases", ())), key=len)
     if value is None or parameter.is_flag:
         return name
-    return " ".join(f"{name} {shlex.quote(str(one))}" for one in _values(value))
+    values = [str(one) for one in _values(value)]
+    if len(values) > 1 and not parameter.multiple:
+        values = [written_list(values)]
+    return " ".join(f"{name} {shlex.quote(one)}" for one in values)
 
 
 def _values(text: str) -> Sequence[Any]:

@@ -24,6 +24,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 LAYOUT = (
     "text_column",
     "label_column",
+    "label_separator",
     "columns",
     "label_map",
     "labels",
@@ -52,7 +53,13 @@ _TEXT_COLUMN = option(
     "--text-column", metavar="NAME", show_default="text, sentence, review, …", help="Column of the texts."
 )
 _LABEL_COLUMN = option(
-    "--label-column", metavar="NAME", show_default="label, gold_label, sentiment, …", help="Column of the labels."
+    "--label-column",
+    metavar="NAME|A,B,…",
+    show_default="label, gold_label, sentiment, …",
+    help="Column of the labels, or a column of 0 and 1 for each label.",
+)
+_LABEL_SEPARATOR = option(
+    "--label-separator", metavar="TEXT", help="What is between the labels of one cell, e.g. '|', if rows have several."
 )
 _WITHOUT_HEADER = (
     option("--no-header", is_flag=True, help="The csv or tsv file has no header; give --columns."),
@@ -93,7 +100,7 @@ _FORM = (
         help="Encoding of a text file without a byte order mark, e.g. windows-1252.",
     ),
 )
-layout_options = section("Input", _TEXT_COLUMN, _LABEL_COLUMN, *_WITHOUT_HEADER, *_LABELS, *_FORM)
+layout_options = section("Input", _TEXT_COLUMN, _LABEL_COLUMN, _LABEL_SEPARATOR, *_WITHOUT_HEADER, *_LABELS, *_FORM)
 """The options that say how a labelled input is laid out."""
 text_layout_options = section("Input", _TEXT_COLUMN, *_WITHOUT_HEADER, *_FORM)
 """The same, for a command that reads no labels."""
@@ -150,12 +157,15 @@ def _one_seed(context: click.Context, parameter: click.Parameter, values: tuple[
 
 def layout_of(sources: Sequence[str] | None = None, /, *, labelled: bool = True, **others: Any) -> Layout:
     """Build the layout from `layout_options` or `text_layout_options`; refuse what has no effect on the sources."""
-    from augment.data.layout import Layout, check_layout
+    from augment.data.layout import Layout, check_layout, of_labels
 
     for name in ("columns", "labels"):
         if others.get(name) is not None:
             others[name] = _names(name, others[name])
-    layout = Layout(header=not others["no_header"], **{name: others[name] for name in LAYOUT if name in others})
+    given = {name: others[name] for name in LAYOUT if name in others}
+    if labelled and (column := given.pop("label_column", None)) is not None:
+        given |= of_labels(_several("label-column", column), given.pop("label_separator", None))
+    layout = Layout(header=not others["no_header"], **given)
     if sources is not None:
         check_layout(layout, sources, labelled=labelled)
     return layout
@@ -181,8 +191,10 @@ def _names(option: str, text: str) -> tuple[str, ...]:
 
 def _several(option: str, text: str) -> str | tuple[str, ...]:
     """Read an option that takes one name or several."""
+    if "," not in text:
+        return text
     names = _names(option, text)
-    return names if len(names) > 1 else text
+    return names if len(names) > 1 else names[0]
 
 
 def values_of(params: tuple[str, ...]) -> dict[str, str]:
@@ -304,6 +316,8 @@ def chosen_options(context: click.Context, parameters: tuple[str, ...], others: 
     layout = layout_of(**others)
     options = {name: others[name] for name in others if name in named and name not in LAYOUT}
     options |= {name: getattr(layout, name) for name in LAYOUT if name in named}
+    if "label_column" in named:
+        options["label_columns"] = layout.label_columns
     if others.get("edit") is not None:
         from augment.data.layout import of_rows
 

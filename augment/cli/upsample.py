@@ -179,7 +179,8 @@ def upsample_command(
     from augment.upsampling import check_paths, report_on
 
     execution = execution_of(context, others)
-    destination = None if output is None else Destination(output, overwrite, resume, output_encoding, csv_safe)
+    written = (output_encoding, csv_safe, report is not None)
+    destination = None if output is None else Destination(output, overwrite, resume, *written)
     if destination is not None:
         check_paths(destination, report)
     request = settle(config, chosen_options(context, parameters, others))
@@ -255,11 +256,32 @@ def _say_notes(job: Any) -> None:
 
 
 def _show_plan(job: Any) -> None:
+    if job.labels is not None:
+        _show_label_plan(job)
+        return
     rows = []
     for label, now in job.counts.items():
         make, sources = job.budget.get(label, 0), len(job.sources[label])
         rows.append([label, now, make, now + make, sources, f"{make / sources:.1f}" if sources else "-"])
     show_table("plan", ["class", "now", "to make", "then", "sources", "new rows per source"], rows)
+
+
+def _show_label_plan(job: Any) -> None:
+    """Print what each label is to get and gets, if rows have several."""
+    from augment.run.notes import off_target
+
+    plan, rows = job.labels, []
+    made = plan.by_label(job.budget)
+    for label, now in job.counts.items():
+        make, sources = made[label], plan.sources[label]
+        each = f"{make / sources:.1f}" if sources else "-"
+        rows.append([label, now, now + plan.wanted[label], make, now + make, sources, each])
+    columns = ["label", "now", "target", "to make", "then", "sources", "new rows per source"]
+    show_table("plan", columns, rows)
+    sets = counted(len(job.budget), "set of labels", "sets of labels")
+    click.echo(f"\n{counted(sum(job.budget.values()), 'new row')} of {sets}.")
+    if line := off_target(job):
+        click.echo(line)
 
 
 def _show_result(result: Any, output: Path, seconds: float) -> None:
@@ -268,11 +290,13 @@ def _show_result(result: Any, output: Path, seconds: float) -> None:
 
     manifest, texts = result.manifest, result.job.corpus.texts
     rows = [[k, n, manifest.made.get(k, 0), manifest.counts_after[k]] for k, n in manifest.counts_before.items()]
-    show_table(str(output), ["class", "before", "made", "after"], rows)
-    total = sum(manifest.made.values())
+    show_table(str(output), ["class" if manifest.label_sets is None else "label", "before", "made", "after"], rows)
+    total = manifest.rows_made
     if manifest.encoder is None:
         rejected = ", ".join(f"{count:,} {name}" for name, count in manifest.rejected.items()) or "none"
         click.echo(f"\n{counted(total, 'row')} made in {seconds:,.1f} s; candidates rejected: {rejected}.")
+        if line := manifest.excess():
+            click.echo(line)
         if total and (line := result.job.strategy.advice()):
             note(line)
     else:

@@ -188,6 +188,54 @@ def arrow_table(data: Any) -> pa.Table:
         ) from None
 
 
+def is_indicator(labels: Any) -> bool:
+    """Return whether labels are a matrix with a column for each label: an array, a sparse matrix or a frame."""
+    return getattr(labels, "ndim", 1) == 2 and getattr(labels, "shape", (0, 0))[1] > 1
+
+
+def _of_indicator(matrix: Any) -> list[list[Any]]:
+    """Return the labels of each row of an indicator matrix: numbers of columns, or their names in a frame."""
+    names = list(map(str, matrix.columns)) if hasattr(matrix, "columns") else range(matrix.shape[1])
+    dense = matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)
+    if dense.dtype.kind not in "biuf" or not np.isin(dense, (0, 1)).all():
+        raise InputError(
+            "Labels of two dimensions must be an indicator matrix: 0 and 1, with a row for each text and a column for"
+            f" each label. Got values of {dense.dtype}."
+        )
+    return [[names[place] for place in np.flatnonzero(row)] for row in dense]
+
+
+def with_rows(matrix: Any, rows: np.ndarray, *, only_new: bool) -> Any:
+    """Return an indicator matrix with some of its rows after it, or these rows alone, in the type of the matrix.
+
+    Parameters
+    ----------
+    matrix : ndarray, sparse matrix or pandas.DataFrame
+    rows : ndarray of int
+        Numbers of rows.
+    only_new : bool
+
+    Returns
+    -------
+    ndarray, sparse matrix or pandas.DataFrame
+    """
+    chosen = rows if only_new else np.concatenate([np.arange(matrix.shape[0]), rows])
+    if hasattr(matrix, "iloc"):
+        return matrix.iloc[chosen].reset_index(drop=True)
+    return matrix.tocsr()[chosen].asformat(matrix.format) if hasattr(matrix, "tocsr") else np.asarray(matrix)[chosen]
+
+
+def _labels(labels: Any) -> list[Any]:
+    """Turn labels into a list, with a list of labels in the place of a set, or of a row of an indicator matrix."""
+    if is_indicator(labels):
+        return _of_indicator(labels)
+    return [_plain_labels(label) for label in _column(labels, "labels")]
+
+
+def _plain_labels(label: Any) -> Any:
+    return sorted(label, key=str) if isinstance(label, (set, frozenset)) else label
+
+
 def held_out_texts(against: Sequence[str]) -> list[str]:
     """Return `against` as a list; raise InputError unless it is a sequence of texts."""
     if isinstance(against, str) or not all(isinstance(text, str) for text in against):
@@ -266,8 +314,8 @@ def as_table(data: Any) -> Dataset:
     if is_arrow_stream(data) and not isinstance(data, datasets.DatasetDict):
         return from_arrow(_holdable(arrow_table(data)), "the data")
     try:
-        if isinstance(data, (tuple, list)) and len(data) == 2 and len(data[0]) == len(data[1]):
-            return datasets.Dataset.from_dict({"text": _column(data[0], "texts"), "label": _column(data[1], "labels")})
+        if isinstance(data, (tuple, list)) and len(data) == 2 and len(data[0]) == _length(data[1]):
+            return datasets.Dataset.from_dict({"text": _column(data[0], "texts"), "label": _labels(data[1])})
     except pa.ArrowException as error:
         raise InputError(f"The data has a column of mixed types: {' '.join(str(error).split())}. Mend it.") from error
     if isinstance(data, datasets.DatasetDict):
@@ -279,6 +327,10 @@ def as_table(data: Any) -> Dataset:
         "The data must be a datasets.Dataset, a frame of pandas, polars or pyarrow, or a pair of equally long lists"
         f" (texts, labels). Got {type(data).__name__}.{lazy}"
     )
+
+
+def _length(labels: Any) -> int:
+    return labels.shape[0] if is_indicator(labels) else len(labels)
 
 
 def named_frame(frame: pd.DataFrame) -> pd.DataFrame:

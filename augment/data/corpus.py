@@ -21,6 +21,7 @@ from augment.data.fingerprint import fingerprint
 from augment.data.formats.dialect import Dialect
 from augment.data.formats.headers import seems_row, without_header
 from augment.data.formats.text_lines import line_batches
+from augment.data.label_sets import LabelSets, columns_of_sets, read_label_sets
 from augment.data.labels import label_namer, usable_rows, with_mapped_labels
 from augment.data.layout import Layout
 from augment.data.lazy_texts import Beside, Texts
@@ -28,7 +29,7 @@ from augment.data.mapped_tables import spooled
 from augment.data.other_splits import other_splits
 from augment.data.provenance import typed_provenance
 from augment.data.reading import from_arrow, load, load_spelled
-from augment.data.several_labels import LOOKED_AT, check_columns, check_labels
+from augment.data.several_labels import LOOKED_AT, check_columns, check_labels, refuse_several
 from augment.data.table_columns import batches, check_sound, encoded, selected, table_column
 from augment.data.text_pairs import pair_of
 from augment.errors import InputError, listed
@@ -65,6 +66,8 @@ class Corpus:
     """How its text file is spelled; None if the source is none."""
     other_splits: tuple[str, ...] = ()
     """The splits of its data set that were not read."""
+    label_sets: LabelSets | None = None
+    """The labels of every row, if rows have several. Then a class is a set of labels."""
 
     @cached_property
     def texts(self) -> Texts:
@@ -82,9 +85,16 @@ class Corpus:
         labels: list[str | int] = table_column(self.table, self.label_column).to_pylist()
         return labels
 
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The columns of the labels."""
+        return (self.label_column,) if self.label_sets is None else self.label_sets.columns
+
     @cached_property
     def label_names(self) -> dict[str | int, str]:
-        """The name of every label that occurs, in sorted order of the labels."""
+        """The name of every label, or set of labels, that occurs, in sorted order of the labels."""
+        if self.label_sets is not None:
+            return {name: name for name in self.label_sets.members}
         name_of = label_namer(self.table, self.label_column)
         return {value: str(name_of(value)) for value in self._encoded[0]}
 
@@ -102,6 +112,11 @@ class Corpus:
     def counts(self) -> dict[str, int]:
         """Class name → rows, in sorted order of the names."""
         return dict(sorted(zip(self.classes, np.bincount(self.codes).tolist(), strict=True)))
+
+    @property
+    def label_counts(self) -> dict[str, int]:
+        """Label → rows. The same as `counts`, unless rows have several labels."""
+        return self.counts if self.label_sets is None else self.label_sets.counts()
 
     @cached_property
     def has_text(self) -> np.ndarray:
@@ -128,12 +143,14 @@ class Corpus:
     @cached_property
     def _encoded(self) -> tuple[list[str | int], np.ndarray]:
         """The labels that occur, sorted, and the place of each row's label among them."""
+        if self.label_sets is not None:
+            return [*self.label_sets.members], self.label_sets.codes
         values, codes = encoded(table_column(self.table, self.label_column))
         order = sorted(range(len(values)), key=values.__getitem__)
         return [values[i] for i in order], np.argsort(order).astype(np.int32)[codes]
 
 
-def read(source: str | Path, layout: Layout = _DEFAULT) -> Corpus:
+def read(source: str | Path, layout: Layout = _DEFAULT, *, several: bool = False) -> Corpus:
     r"""Read a labelled table.
 
     Parameters
@@ -142,6 +159,8 @@ def read(source: str | Path, layout: Layout = _DEFAULT) -> Corpus:
         A file, a folder saved by `datasets`, a hub id, or ``"sample"`` for the bundled reviews.
     layout : Layout, optional
         How to read it.
+    several : bool, default=False
+        Also read rows of several labels (`Corpus.label_sets`). Otherwise they are refused.
 
     Returns
     -------
@@ -165,7 +184,7 @@ def read(source: str | Path, layout: Layout = _DEFAULT) -> Corpus:
     table, dialect = load_spelled(source, layout)
     splits = other_splits(source, table, layout.split)
     try:
-        corpus = from_table(table, str(source), layout)
+        corpus = from_table(table, str(source), layout, several=several)
     except MissingColumn as error:
         if layout.header and dialect is not None and dialect.delimiter is not None and _has_row_for_header(table):
             raise MissingColumn(f"{error} {without_header(len(table.column_names))}") from None
@@ -315,7 +334,7 @@ def texts_of(table: Dataset, name: str, text_column: str | None = None, *, usual
     return Texts(table, text_column)
 
 
-def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
+def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT, *, several: bool = False) -> Corpus:
     """Find the columns, map and check the labels, and keep the usable rows of a table in memory.
 
     Parameters
@@ -326,6 +345,8 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
         The table's name in messages.
     layout : Layout, optional
         How to read it. Options for files are ignored.
+    several : bool, default=False
+        Also read rows of several labels. Otherwise they are refused.
 
     Returns
     -------
@@ -350,8 +371,12 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
     check_sound(table, name)
     if layout.text_column is None or layout.text_column not in table.column_names:
         _refuse_pair(table, name, layout.text_column)
-    if not layout.single_label:
-        _refuse_several_labels(table, name, layout)
+    if not several and (layout.label_columns or layout.label_separator is not None):
+        raise refuse_several(name)
+    if not (layout.single_label or layout.label_columns):
+        _refuse_several_labels(table, name, layout, several)
+    if of_sets := columns_of_sets(table, name, layout):
+        return _with_label_sets(table, name, layout, of_sets)
     text_column = find_text(table, name, layout.text_column)
     label_column = find_label(table, name, layout.label_column, first=layout.label_map)
     if text_column == label_column:
@@ -376,8 +401,31 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT) -> Corpus:
         layout,
     )
     if not (layout.single_label or layout.labels or layout.label_map):  # which all say what a class is
-        check_labels(corpus)
+        check_labels(corpus, several=several)
     return corpus
+
+
+def _with_label_sets(table: Dataset, name: str, layout: Layout, columns: tuple[str, ...]) -> Corpus:
+    """Read a table of which each row may have several labels, or none."""
+    text_column = find_text(table, name, layout.text_column)
+    _check_beside(table, name, layout, {text_column, *columns})
+    table = typed_provenance(table.with_format(None), name)
+    sets = read_label_sets(table, name, columns, layout, text_column)
+    rows = np.flatnonzero(sets.has_label()) if layout.drop_unlabelled else np.arange(len(table))
+    kept = table if len(rows) == len(table) else selected(table, rows)
+    without = len(table) - len(kept)
+    return Corpus(
+        name,
+        kept,
+        text_column,
+        columns[0],
+        rows.astype(np.int64),
+        without,
+        without,
+        fingerprint(kept.features, batches(kept)),
+        layout,
+        label_sets=sets.of_rows(rows),
+    )
 
 
 def _refuse_pair(table: Dataset, name: str, requested: str | None) -> None:
@@ -406,14 +454,14 @@ def _check_beside(table: Dataset, name: str, layout: Layout, taken: set[str]) ->
         taken = {*taken, column}
 
 
-def _refuse_several_labels(table: Dataset, name: str, layout: Layout) -> None:
+def _refuse_several_labels(table: Dataset, name: str, layout: Layout, several: bool) -> None:
     """Refuse columns of several labels, before a message about missing columns would lead astray."""
     texts = TEXT_COLUMNS if layout.text_column is None else (layout.text_column,)
     text_column = next((column for column in texts if column in table.column_names), None)
     label_column = layout.label_column if layout.label_column in table.column_names else None
     if layout.label_column is None:
         label_column = known_label(table)
-    check_columns(table, name, text_column, label_column, LABEL_COLUMNS)
+    check_columns(table, name, text_column, label_column, LABEL_COLUMNS, several=several)
 
 
 def _has_row_for_header(table: Dataset) -> bool:

@@ -22,7 +22,7 @@ class Inspection:
     """The result of `inspect`."""
 
     counts: dict[str, int]
-    """Class name → rows."""
+    """Class name → rows. If rows have several labels: label → rows that have it."""
     synthetic: int
     """Rows that are synthetic already."""
     empty: int
@@ -64,17 +64,18 @@ def inspect(corpus: Corpus) -> Inspection:
     order = np.lexsort((codes, keys))
     again = np.diff(keys[order]) == 0
     other = again & (np.diff(codes[order]) != 0)
+    counts = corpus.label_counts
     quantiles = np.quantile(words if len(words) else [0], QUANTILES)
     return Inspection(
-        counts=corpus.counts,
+        counts=counts,
         synthetic=int(corpus.is_synthetic.sum()),
         empty=len(corpus.texts) - len(rows),
         duplicates=int(again.sum()),
         conflicting=len(np.unique(keys[order][1:][other])),
         lengths={q: int(n) for q, n in zip(QUANTILES, quantiles, strict=True)},
-        single=[name for name, count in corpus.counts.items() if count == 1],
-        few=[name for name, count in corpus.counts.items() if 1 < count < FEW],
-        suggestion=suggest(corpus.counts),
+        single=[name for name, count in counts.items() if count == 1],
+        few=[name for name, count in counts.items() if 1 < count < FEW],
+        suggestion=suggest(counts),
     )
 
 

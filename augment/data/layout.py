@@ -27,6 +27,11 @@ class Layout:
     label_column : str, optional
         Name of the label column; by default the first of ``label``, ``gold_label``, ``sentiment`` that exists, or
         the only column with another usual name; see `column_names.find_label`.
+    label_columns : tuple of str, optional
+        Columns of 0 and 1, one for each label, if rows may have several labels; in the place of `label_column`.
+    label_separator : str, optional
+        What stands between the labels of one cell, such as ``"|"`` in ``plot|acting``, if rows may have several. Lists
+        of labels need no separator.
     header : bool, default=True
         Whether the first line of a csv or tsv file names the columns.
     columns : tuple of str, optional
@@ -55,6 +60,8 @@ class Layout:
     text_column: str | None = None
     beside: tuple[str, ...] = ()
     label_column: str | None = None
+    label_columns: tuple[str, ...] = ()
+    label_separator: str | None = None
     header: bool = True
     columns: tuple[str, ...] | None = None
     label_map: str | None = None
@@ -119,6 +126,41 @@ def of_rows(text_column: str | Sequence[str] | None, edit: str | None) -> dict[s
     return {"text_column": edit, "beside": tuple(name for name in names if name != edit)}
 
 
+def of_labels(label_column: str | Sequence[str] | None, label_separator: str | None = None) -> dict[str, Any]:
+    """Return the fields of a layout that say where the labels are.
+
+    Parameters
+    ----------
+    label_column : str or sequence of str, optional
+        The column of labels, or a column of 0 and 1 for each label.
+    label_separator : str, optional
+        See `Layout`.
+
+    Returns
+    -------
+    dict
+        `Layout.label_column`, `Layout.label_columns` and `Layout.label_separator`.
+
+    Raises
+    ------
+    InputError
+        If several columns are not two or more different names, or the separator is not a text.
+
+    Examples
+    --------
+    >>> of_labels(["toxic", "insult"])
+    {'label_column': None, 'label_columns': ('toxic', 'insult'), 'label_separator': None}
+    """
+    if label_separator is not None and (not isinstance(label_separator, str) or not label_separator):
+        raise InputError(f"`label_separator` must be a text, such as '|'. Got {label_separator!r:.60}.")
+    if label_column is None or isinstance(label_column, str):
+        return {"label_column": label_column, "label_columns": (), "label_separator": label_separator}
+    names = list(label_column)
+    if len(names) < 2 or not all(isinstance(name, str) for name in names) or len({*names}) < len(names):
+        raise InputError(f"`label_column` must be one name, or two or more different ones. Got {label_column!r:.80}.")
+    return {"label_column": None, "label_columns": tuple(names), "label_separator": label_separator}
+
+
 FORMATS = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx")
 """The suffixes of files; a name without a suffix is a folder saved by `datasets`."""
 SEPARATED = {".csv": ",", ".tsv": "\t"}
@@ -131,7 +173,10 @@ TABULAR = {"header": "header=False", "columns": "columns", "delimiter": "delimit
 """Fields of a layout that csv and tsv files alone have, and how a message names them."""
 
 
-OF_LABELS = ("label_column", "label_map", "labels", "drop_unlabelled", "single_label")
+OF_LABELS = (
+    *("label_column", "label_columns", "label_separator"),
+    *("label_map", "labels", "drop_unlabelled", "single_label"),
+)
 """Fields of a layout that say where the labels are and which of them count."""
 
 

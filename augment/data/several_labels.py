@@ -78,8 +78,23 @@ def joined_labels(counts: Mapping[str, int]) -> Joined | None:
     return None
 
 
+def list_columns(table: Dataset) -> list[str]:
+    """Return the columns of lists."""
+    import pyarrow as pa
+
+    of_lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    schema = table.features.arrow_schema
+    return [field.name for field in schema if any(is_list(field.type) for is_list in of_lists)]
+
+
 def check_columns(
-    table: Dataset, name: str, text_column: str | None, label_column: str | None, known: Sequence[str]
+    table: Dataset,
+    name: str,
+    text_column: str | None,
+    label_column: str | None,
+    known: Sequence[str],
+    *,
+    several: bool = False,
 ) -> None:
     """Refuse tags of tokens, lists of labels, and a column for each label.
 
@@ -92,16 +107,15 @@ def check_columns(
         Columns that exist; None if none was named and none has a known name.
     known : sequence of str
         The known names of a label column.
+    several : bool, default=False
+        Whether the reader takes rows of several labels: then lists are not refused.
 
     Raises
     ------
     InputError
         Saying what was found and what to do.
     """
-    import pyarrow as pa
-
-    types = {field.name: field.type for field in table.features.arrow_schema}
-    lists = [n for n, t in types.items() if pa.types.is_list(t) or pa.types.is_large_list(t)]
+    lists = list_columns(table)
     candidates = [label_column] if label_column is not None else [n for n in lists if n.lower() in (*known, *LABELS)]
     labels = [column for column in candidates if column in lists]
     texts = [n for n in lists if n.lower() in TOKENS and n not in labels]
@@ -109,23 +123,25 @@ def check_columns(
         for tags in labels or ([n for n in lists if n != tokens] if label_column is None else []):
             if _as_long(table, tokens, tags):
                 raise _of_tokens(name, tags, tokens)
-    if labels:
+    if labels and not several:
         raise InputError(
             f"{name}: the column {labels[0]!r} holds a list of labels in each row. {_CLASS} Give a column of one label"
             " per row; to take each combination as one class, join its labels into one text, e.g. 'plot|acting', and"
             " give `single_label=True`."
         )
-    if label_column is None:
-        _check_one_hot(table, name)
+    if label_column is None and not labels:
+        _check_one_hot(table, name, several)
 
 
-def check_labels(corpus: Corpus) -> None:
+def check_labels(corpus: Corpus, *, several: bool = False) -> None:
     """Refuse labels that are several in one cell, or a tag for each word of the text.
 
     Parameters
     ----------
     corpus : Corpus
         Its labels are strings or integers.
+    several : bool, default=False
+        Whether the reader takes rows of several labels, if it is told that there are.
 
     Raises
     ------
@@ -134,7 +150,7 @@ def check_labels(corpus: Corpus) -> None:
     """
     name, label_column, counts = corpus.name, corpus.label_column, corpus.counts
     take = "Give `single_label=True` to take each such label as one class."
-    if any(" " in label for label in counts) and _fits_words(corpus):
+    if any(" " in label for label in counts) and _fits_words(_labelled(corpus)):
         raise InputError(
             f"{name}: the labels of column {label_column!r} are as many tags as their text has words. {_TAGS} Give a"
             f" column of one label per text. {take}"
@@ -147,10 +163,26 @@ def check_labels(corpus: Corpus) -> None:
         )
     joined = joined_labels(counts)
     if joined is not None:
+        apart = f"Give `label_separator={joined.separator!r}` to keep the labels apart, or `single_label=True`"
         raise InputError(
             f"{name}: {joined.rows:,} of {sum(counts.values()):,} labels of column {label_column!r} look like several"
-            f" labels with {joined.separator!r} between them, e.g. {joined.example!r:.60}. {_CLASS} {take}"
+            f" labels with {joined.separator!r} between them, e.g. {joined.example!r:.60}."
+            + (f" {apart} to take each such label as one class." if several else f" {_CLASS} {take}")
         )
+
+
+def refuse_tags_in_cells(table: Dataset, name: str, text_column: str, label_column: str, separator: str) -> None:
+    """Refuse joined labels that are a tag for each word of the text.
+
+    Raises
+    ------
+    InputError
+        If nearly all cells have as many parts as their text has words.
+    """
+    rows = table.with_format(None).select_columns([text_column, label_column])[:LOOKED_AT]
+    cells = zip(rows[text_column], rows[label_column], strict=True)
+    if _fits_words([(text, str(cell).strip().split(separator)) for text, cell in cells if text and cell]):
+        raise _of_tokens(name, label_column, text_column)
 
 
 def check_one_each(labels: Sequence[Any]) -> None:
@@ -169,7 +201,7 @@ def check_one_each(labels: Sequence[Any]) -> None:
             )
 
 
-def _check_one_hot(table: Dataset, name: str) -> None:
+def _check_one_hot(table: Dataset, name: str, several: bool) -> None:
     """Refuse a table without a label column that has a column of zeros and ones for each label."""
     from augment.data.provenance import PROVENANCE
 
@@ -186,7 +218,18 @@ def _check_one_hot(table: Dataset, name: str) -> None:
     else:
         first = next(iter(flags))
         mend = f"Balance one of them at a time, e.g. `label_column={first!r}`; new rows can copy the other columns."
-    raise InputError(f"{name}: has a column of 0 and 1 for each label ({listed(list(flags))}). {_CLASS} {mend}")
+        if several:
+            mend = f"Name them to balance all of them, e.g. `label_column={list(flags)!r}`."
+    said = "" if several else f" {_CLASS}"
+    raise InputError(f"{name}: has a column of 0 and 1 for each label ({listed(list(flags))}).{said} {mend}")
+
+
+def refuse_several(name: str) -> InputError:
+    """Return the error of a reader that takes one label a row, and is told that there are several."""
+    return InputError(
+        f"{name}: several columns of labels, and `label_separator`, are for rows of several labels, which `augment"
+        f" upsample` and `augment inspect` read. {_CLASS.replace('A run', 'This')} Leave them out."
+    )
 
 
 def _is_flag(value: Any) -> bool:
@@ -208,11 +251,15 @@ def _of_tokens(name: str, tags: str, tokens: str) -> InputError:
     )
 
 
-def _fits_words(corpus: Corpus) -> bool:
-    """Return whether nearly all labels have as many parts as their text has words, and that more than one."""
+def _labelled(corpus: Corpus) -> list[tuple[str, list[str]]]:
+    """Return the first texts, and the words of their labels."""
     classes = corpus.classes
-    labels = [classes[code] for code in corpus.codes[:LOOKED_AT]]
-    texts = corpus.texts[:LOOKED_AT]
-    pairs = [(len(text.split()), len(label.split())) for text, label in zip(texts, labels, strict=True) if text]
+    labels = [classes[code].split() for code in corpus.codes[:LOOKED_AT]]
+    return [(text, tags) for text, tags in zip(corpus.texts[:LOOKED_AT], labels, strict=True) if text]
+
+
+def _fits_words(rows: Sequence[tuple[str, Sequence[str]]]) -> bool:
+    """Return whether nearly all labels have as many parts as their text has words, and that more than one."""
+    pairs = [(len(text.split()), len(tags)) for text, tags in rows]
     fitting = [words for words, tags in pairs if words == tags]
     return len(pairs) > 1 and len(fitting) >= 0.9 * len(pairs) and sum(words > 2 for words in fitting) > len(pairs) / 2

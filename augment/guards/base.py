@@ -68,6 +68,8 @@ class Guard:
     of_edits: ClassVar[bool] = False
     """Whether it compares a candidate with the source that it was edited from. If the rows of a strategy are no edits
     (`TextStrategy.edits`), it is asked only if it is named."""
+    of_classes: ClassVar[bool] = False
+    """Whether it judges by the class of a row, so that it cannot judge rows of several labels."""
     asks: bool = False
     """Whether it asks a language model, many requests at a time. Such a guard runs in one process."""
     columns: Mapping[str, str] = {}

@@ -71,6 +71,11 @@ class WrittenOutput:
     def __init__(self, path: Path, manifest: Mapping[str, Any], seed: int) -> None:
         from augment.data.reading import load
 
+        if manifest.get("label_sets"):
+            raise InputError(
+                f"{path}: its rows have several labels, and a report compares classes of one label each. There is none"
+                " for it."
+            )
         self.path, self.manifest, self.seed = path, manifest, seed
         self.table = load(path, written_layout(manifest))
         self.text_column: str = manifest["input"]["text_column"]

@@ -48,6 +48,8 @@ class Destination:
         The encoding of a text file. None for that of the input if both have the same format, or UTF-8.
     csv_safe : bool, default=False
         Put an apostrophe before each cell of a csv or tsv file that a spreadsheet would take for a formula.
+    report : bool, default=False
+        Whether an HTML report will be written about it.
     """
 
     output: Path
@@ -55,6 +57,7 @@ class Destination:
     resume: bool = False
     encoding: str | None = None
     csv_safe: bool = False
+    report: bool = False
 
     @property
     def manifest(self) -> Path:

@@ -127,6 +127,10 @@ def plan_file(
 
         check_columns(job, request.decode)
     check_many(job.budget, yes=yes)
+    if destination is not None and destination.report and job.labels is not None:
+        raise InputError(
+            f"`report` compares classes of one label each, and the rows of {corpus.name} have several. Leave it out."
+        )
     if destination is not None and not destination.may_be_finished:
         _check_fits(request, job, destination)
     return job
@@ -138,7 +142,7 @@ def _check_fits(request: RunRequest, job: Job, destination: Destination) -> None
     new, originals = sum(job.budget.values()), 0 if request.only_synthetic else len(table)
     kept = table
     if not originals:
-        kept = table.select_columns([job.corpus.text_column, job.corpus.label_column, *job.columns.kept])
+        kept = table.select_columns([job.corpus.text_column, *job.corpus.label_columns, *job.columns.kept])
     of_text = request.encoder is None
     first = {label: int(rows[0]) for label, rows in job.sources.items() if len(rows)}
     made = [Row(job.corpus.texts[source] or "", label, source, 0, {}) for label, source in first.items()]
@@ -243,7 +247,7 @@ def _carry_out(
     job, identity = run.job, run.identity()
     whole = _hash(identity, request, destination)
     replaces = destination.replaces
-    plan: dict[str, Any] = {"sources": len(job.corpus.table), "classes": job.counts}
+    plan: dict[str, Any] = {"sources": len(job.corpus.table), "classes": job.corpus.counts}
     with Journal(destination.journal, identity, resume=destination.resume, **plan) as journal:
         destination.clear(replaces=replaces)
         try:
@@ -284,7 +288,7 @@ def _carry_out(
             raise Interrupted(
                 f"Interrupted: what is finished is kept in {journal.path}; repeat the run with `resume=True` to go on."
             ) from None
-        made = sum(result.manifest.made.values())
+        made = result.manifest.rows_made
         step = max(1, made // max(1, examples))
         shown = list(islice(result.rows, 0, min(max(0, examples) * step, made), step))
         journal.remove()

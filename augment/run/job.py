@@ -16,10 +16,11 @@ from augment.data.provenance import PROVENANCE
 from augment.errors import InputError, counted
 from augment.execution.choice import Execution
 from augment.generation.budget import SamplingStrategy, rows_to_make
+from augment.generation.label_plan import LabelPlan, label_plan
 from augment.generation.plan import usable_sources
 from augment.generation.singletons import SingleRows, Singletons, single_rows
 from augment.guards.base import Guard
-from augment.guards.selection import select
+from augment.guards.selection import choice, select
 from augment.run.other_columns import KeepColumns, OtherColumns, other_columns
 from augment.seeding import seed_of
 from augment.text.base import TextStrategy, added_columns, check_guards_apply, examine
@@ -53,9 +54,10 @@ class Job:
     """The guards of the run, in order."""
     max_per_source: int | None
     counts: dict[str, int]
-    """Class name → rows at present, synthetic ones included, in sorted order."""
+    """Class name → rows at present, synthetic ones included, in sorted order. If rows have several labels: label →
+    rows."""
     budget: dict[str, int]
-    """Class name → rows to make."""
+    """Class name → rows to make. If rows have several labels, a class is a set of labels."""
     sources: dict[str, np.ndarray]
     """Class name → rows of the corpus that new ones may be made from; int64, ascending."""
     single_rows: SingleRows
@@ -66,6 +68,8 @@ class Job:
     """Rows without a text. They are kept, but are never sources."""
     columns: OtherColumns
     """What new rows hold in the columns besides text and label."""
+    labels: LabelPlan | None = None
+    """What is to be made of each label, if rows have several."""
 
     def maker(self, label: str) -> str:
         """Return the name of the strategy that makes the rows of a class."""
@@ -265,12 +269,14 @@ def plan_job(
     strategy.check()
     if isinstance(strategy, TextStrategy):
         check_guards_apply(strategy, guards)
+    if corpus.label_sets is not None:
+        _check_keeps_sets(corpus, strategy, guards, singletons)
     check_provenance_columns(corpus)
     if isinstance(sampling_strategy, dict):
-        names = corpus.label_names
+        names = corpus.label_names if corpus.label_sets is None else {label: label for label in corpus.label_counts}
         by_value = {str(value): name for value, name in names.items()} | {name: name for name in names.values()}
         sampling_strategy = {by_value.get(str(key), str(key)): total for key, total in sampling_strategy.items()}
-    counts, has_text = corpus.counts, corpus.has_text
+    counts, has_text = corpus.label_counts, corpus.has_text
     empty = len(has_text) - int(has_text.sum())
     if strict and empty:
         raise InputError(
@@ -279,13 +285,21 @@ def plan_job(
             " Remove them, or run without `strict=True` to keep them and make nothing from them."
         )
     sources = usable_sources(has_text & ~corpus.is_synthetic, corpus.codes, corpus.classes)
-    budget = {str(name): rows for name, rows in rows_to_make(sampling_strategy, counts).items()}
+    labels = None
+    if corpus.label_sets is None:
+        budget = {str(name): rows for name, rows in rows_to_make(sampling_strategy, counts).items()}
+    else:
+        members = corpus.label_sets.members
+        labels = label_plan(sampling_strategy, counts, members, sources, max_per_source=max_per_source)
+        budget = labels.budget
     singles = single_rows(singletons, strategy, corpus.texts, sources, budget)
     budget |= dict.fromkeys(singles.skipped, 0)
     chosen: tuple[Guard, ...] = ()
     if isinstance(strategy, TextStrategy):
         whole = len(corpus.table) + sum(budget.values())
         chosen = tuple(select(guards, strategy.own_guards(), budget=budget, rows=whole, edits=strategy.edits))
+        if labels is not None:
+            chosen = tuple(guard for guard in chosen if not guard.of_classes)
         examine(strategy, chosen, corpus.texts, {label: sources[label] for label, rows in budget.items() if rows})
     return Job(
         corpus=corpus,
@@ -307,7 +321,38 @@ def plan_job(
             of_texts=texts_made,
             written=set(added_columns(strategy, chosen)) if isinstance(strategy, TextStrategy) else set(),
         ),
+        labels=labels,
     )
+
+
+def _check_keeps_sets(
+    corpus: Corpus,
+    strategy: TextStrategy | VectorSampler,
+    guards: Sequence[str | Guard] | None,
+    singletons: Singletons | None,
+) -> None:
+    """Refuse what needs one class for each row, if rows have several labels."""
+    if not isinstance(strategy, TextStrategy):
+        raise InputError(
+            f"{corpus.name}: rows have several labels, and {strategy.name!r} makes vectors between rows of one class."
+            " Choose a strategy that edits texts, such as 'fillmask'."
+        )
+    if not strategy.edits:
+        raise InputError(
+            f"{corpus.name}: rows have several labels, which a new row takes over from the row that it is an edit of,"
+            f" and {strategy.name!r} makes texts of a class anew. Choose a strategy that edits, such as 'fillmask'."
+        )
+    for guard in (*choice(guards).guards, *strategy.own_guards()):
+        if guard.of_classes and not guard.by_default:
+            raise InputError(
+                f"The guard {guard.name!r} judges by the one class of a row, and the rows of {corpus.name} have several"
+                " labels. Leave it out."
+            )
+    if singletons is not None:
+        raise InputError(
+            f"`singletons` is for classes of one label each, and the rows of {corpus.name} have several. Leave it out;"
+            " to leave labels as they are, name the others in `sampling_strategy`."
+        )
 
 
 def _first_variants(corpus: Corpus) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from augment import registry
 from augment.data.notes import other_splits
 from augment.errors import InputError
 from augment.files import check_ordinary
+from augment.generation.label_plan import LabelPlan
 from augment.guards.base import Guard
 from augment.identity import digest, installed_versions
 from augment.plain_data import as_expected, read_json
@@ -50,6 +51,8 @@ class Manifest:
     counts_before: dict[str, int]
     counts_after: dict[str, int]
     made: dict[str, int]
+    """Class → new rows. If rows have several labels: label → new rows that have it. So are the counts, and what is
+    missing."""
     missing: dict[str, dict[str, Any]]
     """Class → rows missing and why; empty when the budget was met."""
     rejected: dict[str, int]
@@ -74,6 +77,9 @@ class Manifest:
     """A hash of all that determines the output, by which a run that has finished is known again."""
     reviews: list[dict[str, Any]] = field(default_factory=list)
     """What persons decided on the new rows, a record for each time that decisions were applied."""
+    label_sets: dict[str, Any] | None = None
+    """If rows have several labels: the rows that each label was to get (``wanted``), how many more than that it has got
+    (``beyond``), and for each set of labels its ``labels`` and the rows ``made`` of it (``sets``)."""
     execution: dict[str, Any] | None = None
     """Workers and hardware of the cluster that made the rows, and whether the hardware was mixed; None for this
     machine alone."""
@@ -106,9 +112,22 @@ class Manifest:
             manifest.shortfall()  # which is what is said of it
             return manifest
 
+    @property
+    def rows_made(self) -> int:
+        """The number of new rows."""
+        if self.label_sets is None:
+            return sum(self.made.values())
+        return sum(one["made"] for one in self.label_sets["sets"])
+
+    def excess(self) -> str:
+        """Return one sentence on the labels that have got more rows than they were to get; empty if there is none."""
+        more = {} if self.label_sets is None else self.label_sets["beyond"]
+        return beyond_target(more)
+
     def shortfall(self) -> str:
         """Return one sentence on which rows are missing and why."""
-        parts = [f"{entry['rows']:,} of class {label!r} ({entry['why']})" for label, entry in self.missing.items()]
+        kind = "class" if self.label_sets is None else "label"
+        parts = [f"{entry['rows']:,} of {kind} {label!r} ({entry['why']})" for label, entry in self.missing.items()]
         return f"Rows that could not be made: {'; '.join(parts)}."
 
     def to_json(self) -> str:
@@ -127,10 +146,36 @@ def manifest_path(output: Path) -> Path:
     return output.with_name(output.name + ".manifest.json")
 
 
+def beyond_target(more: Mapping[str, int]) -> str:
+    """Return one sentence on the labels that get more rows than they are to get; empty if there is none.
+
+    Parameters
+    ----------
+    more : mapping of str to int
+        Label → rows beyond its target.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> beyond_target({"plot": 12, "acting": 3})
+    'Labels beyond their targets, since they stand beside others: plot +12, acting +3.'
+    """
+    if not more:
+        return ""
+    most = sorted(more.items(), key=lambda one: -one[1])
+    rest = f" and {len(most) - 20:,} others" if len(most) > 20 else ""
+    named = ", ".join(f"{label} +{rows:,}" for label, rows in most[:20])
+    return f"Labels beyond their targets, since they stand beside others: {named}{rest}."
+
+
 def _repeatable(job: Job) -> Any:
     """Return the sampling strategy as plain data: for a callable, the totals that it returned."""
     if callable(job.sampling_strategy):
-        return {label: job.counts[label] + rows for label, rows in job.budget.items()}
+        wanted = job.budget if job.labels is None else job.labels.wanted
+        return {label: job.counts[label] + rows for label, rows in wanted.items()}
     return job.sampling_strategy
 
 
@@ -165,6 +210,9 @@ def recorded(
     -------
     Manifest
     """
+    sets = None
+    if job.labels is not None:
+        sets, made, missing = _of_sets(job.labels, made, missing or {})
     own, of_guards = identities or (job.strategy.identity(), [guard.identity() for guard in guards])
     strategy = {**registry.STRATEGIES.to_config(job.strategy), "identity": own}
     if isinstance(job.strategy, TextStrategy) and (record := job.strategy.record()):
@@ -212,6 +260,26 @@ def recorded(
         rejected=rejected or {},
         learnt=job.strategy.learnt() if isinstance(job.strategy, TextStrategy) else [],
         guard_notes=guard_notes or {},
+        label_sets=sets,
         execution=execution,
         seconds=round(seconds, 3),
     )
+
+
+def _of_sets(
+    plan: LabelPlan, made: Mapping[str, int], missing: Mapping[str, dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, int], dict[str, dict[str, Any]]]:
+    """Return what was made of sets of labels, and by label the rows that were made and those that are missing."""
+    by_label = plan.by_label(made)
+    why: dict[str, dict[str, None]] = {}
+    for name, entry in missing.items():
+        for label in plan.members[name]:
+            why.setdefault(label, {})[entry["why"]] = None
+    nothing = {label: "no row to make it from" for label, sources in plan.sources.items() if not sources}
+    limit = "no more new rows are allowed of each source"
+    short = {
+        label: {"rows": rows, "why": "; ".join(why.get(label, ())) or nothing.get(label, limit)}
+        for label, rows in plan.short(by_label).items()
+    }
+    sets = [{"labels": list(plan.members[name]), "made": rows} for name, rows in made.items()]
+    return {"wanted": plan.wanted, "beyond": plan.beyond(by_label), "sets": sets}, by_label, short

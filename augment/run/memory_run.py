@@ -16,7 +16,9 @@ from augment.data.containers import (
     extended,
     held_out_texts,
     is_arrow_stream,
+    is_indicator,
     whole_rows,
+    with_rows,
 )
 from augment.data.corpus import Corpus, from_table, texts_of, whole_of
 from augment.data.layout import Layout
@@ -99,7 +101,7 @@ def plan_in_memory(
     splits = as_splits(data)
     given = data if splits is None else splits[training_split(splits)]
     table = arrow_table(given) if is_arrow_stream(given) else given
-    corpus = from_table(as_table(table), "the data", layout)
+    corpus = from_table(as_table(table), "the data", layout, several=True)
     held_out = [HeldOutTexts("against", never)] if never else []
     if splits is not None:
         train = training_split(splits)
@@ -153,12 +155,12 @@ def handed_back(plan: MemoryJob, run: Run, rows: list[Row], *, only_synthetic: b
     table, job = plan.table, plan.job
     if isinstance(table, (tuple, list)):
         texts, labels = table
+        kept, places = slice(0 if only_synthetic else None), label_rows(job.corpus, rows)
+        new_texts = extended(texts[kept], [row.text for row in rows])
+        if is_indicator(labels):
+            return new_texts, with_rows(labels, places, only_new=only_synthetic)
         values = columns(texts, labels)[1]  # a pandas.Series is indexed by its labels, a list by position
-        kept = slice(0 if only_synthetic else None)
-        return (
-            extended(texts[kept], [row.text for row in rows]),
-            extended(labels[kept], [values[place] for place in label_rows(job.corpus, rows)]),
-        )
+        return new_texts, extended(labels[kept], [values[place] for place in places])
     shape: dict[str, Any] = {
         "only_synthetic": only_synthetic,
         "kept": job.columns.kept,

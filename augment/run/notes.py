@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from augment.data.label_sets import LabelSets
 from augment.data.notes import NOT_SOURCES, not_held_out, on_rows, on_splits_held_out
-from augment.errors import listed
+from augment.errors import counted, listed
+from augment.generation.label_plan import mean_ratio, minority_labels
 from augment.run.job import Job
+from augment.run.manifest import beyond_target
 from augment.text.base import TextStrategy
 
 _ADVICE = (
@@ -36,6 +41,30 @@ def unasked(job: Job) -> list[str]:
     return [*on_rows(job.corpus, NOT_SOURCES), *(line for line in lines if line is not None)]
 
 
+def on_label_sets(sets: LabelSets) -> list[str]:
+    """Return what there is to say of rows of several labels.
+
+    Parameters
+    ----------
+    sets : LabelSets
+        Of a table.
+
+    Returns
+    -------
+    list of str
+    """
+    counts, rows = sets.counts(), len(sets.codes)
+    without = rows - int(np.count_nonzero(sets.has_label()))
+    rare = minority_labels(counts)
+    in_sets = counted(sum(map(bool, sets.members.values())), "different set")
+    return [
+        f"Rows have several labels, {sum(counts.values()) / rows:.2f} in the mean, in {in_sets}."
+        f" {counted(without, 'row has', 'rows have')} none. A new row takes over all labels of its source.",
+        f"The imbalance ratio of a label is {float(mean_ratio(counts)):.3g} in the mean (MeanIR). --sampling-strategy auto"
+        f" raises the labels above it: {listed(rare, 20) if rare else 'none'}.",
+    ]
+
+
 def on_job(job: Job) -> list[str]:
     """Return all that the command says about a plan: also what is held out, and what becomes of single texts.
 
@@ -61,8 +90,34 @@ def on_job(job: Job) -> list[str]:
     return [*own, line, *unasked(job)]
 
 
+def off_target(job: Job) -> str | None:
+    """Return one line on the labels that get more or fewer rows than they are to get, if rows have several labels.
+
+    Parameters
+    ----------
+    job : Job
+
+    Returns
+    -------
+    str or None
+        None if every label gets what it is to get.
+    """
+    if job.labels is None:
+        return None
+    made = job.labels.by_label(job.budget)
+    lines = [beyond_target(job.labels.beyond(made))]
+    if short := job.labels.short(made):
+        named = ", ".join(f"{label} -{rows:,}" for label, rows in [*short.items()][:20])
+        lines.append(f"Labels short of their targets, for want of sources: {named}{' …' * (len(short) > 20)}.")
+    return " ".join(line for line in lines if line) or None
+
+
 def _from_one_row(job: Job) -> str | None:
     """Return one line on classes of which all new rows are made from one row, unless something else was asked for."""
+    if job.labels is not None:
+        made = job.labels.by_label(job.budget)
+        single = [label for label, rows in made.items() if rows and job.labels.sources[label] == 1]
+        return f"Labels with a single row: {listed(single)}. All their new rows are made from it." if single else None
     alone = [label for label, rows in job.budget.items() if rows and len(job.sources[label]) == 1]
     if not alone or job.single_rows.request in ("skip", "copy"):
         return None

@@ -94,7 +94,7 @@ class RunRequest:
         InputError
             If it cannot be read, or is not the one that the file was made from.
         """
-        data = self._read_named(self.source, lambda: corpus.read(self.source, self.layout))
+        data = self._read_named(self.source, lambda: corpus.read(self.source, self.layout, several=True))
         if self.fingerprint not in (None, data.fingerprint):
             raise InputError(
                 f"{self.source}: is not the data that {self.path} was made from: fingerprint {data.fingerprint:.18}…"

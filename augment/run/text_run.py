@@ -113,6 +113,7 @@ class Run:
             "text_column": job.corpus.text_column,
             "beside": list(job.corpus.layout.beside),
             "label_column": job.corpus.label_column,
+            **_of_labels(job),
             "against": [{"name": file.name, "texts": digest(file.texts)} for file in job.held_out],
             "strategy": {
                 "name": strategy.name,
@@ -313,6 +314,13 @@ def unanswered_requests(job: Job) -> list[Request]:
     with strategy.gathering() as found:
         Run(dataclasses.replace(job, guards=computing)).make(seen=_as_if_answered)
     return list(found.values())
+
+
+def _of_labels(job: Job) -> dict[str, Any]:
+    """Return what else determines the rows if rows have several labels."""
+    if job.labels is None:
+        return {}
+    return {"label_columns": list(job.corpus.label_columns), "label_separator": job.corpus.layout.label_separator}
 
 
 def _determining(guard: Guard) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def _arrow_type(name: str) -> pa.DataType:
 
 
 def label_rows(corpus: Corpus, rows: Sequence[Row]) -> np.ndarray:
-    """Return for each new row a row of the corpus that has its class: its source, unless a guard has moved it.
+    """Return for each new row a row of the corpus that has its labels: its source, unless a guard has moved it.
 
     Parameters
     ----------
@@ -50,6 +50,8 @@ def label_rows(corpus: Corpus, rows: Sequence[Row]) -> np.ndarray:
     ndarray of int64, shape (m,)
     """
     found = np.array([row.source for row in rows], dtype=np.int64)
+    if corpus.label_sets is not None:
+        return found
     places = {label: i for i, label in enumerate(corpus.classes)}
     codes = np.array([places[row.label] for row in rows], dtype=np.int64)
     for code in np.unique(codes[corpus.codes[found] != codes]):
@@ -103,25 +105,29 @@ def extended_batches(
     schema = features.arrow_schema
 
     def new() -> Iterator[pa.RecordBatch]:
-        labels = pa.array(list(corpus.label_names), schema.field(corpus.label_column).type)
+        labels = None
+        if corpus.label_sets is None:
+            labels = pa.array(list(corpus.label_names), schema.field(corpus.label_column).type)
+        copied = [*kept, *(corpus.label_columns if labels is None else ())]
         waiting = iter(rows)
         while chunk := list(islice(waiting, BATCH)):
             sources = np.array([row.source for row in chunk], dtype=np.int64)
             written = {
                 corpus.text_column: pa.array([row.text for row in chunk], schema.field(corpus.text_column).type),
-                corpus.label_column: labels.take(pa.array(corpus.codes[label_rows(corpus, chunk)])),
                 "is_synthetic": pa.array(np.ones(len(chunk), bool)),
                 "source_row": pa.array(corpus.rows[sources]),
                 "strategy": pa.array([strategy(row.label) for row in chunk], schema.field("strategy").type),
                 "variant": pa.array([row.variant for row in chunk], pa.int64()),
             }
+            if labels is not None:
+                written[corpus.label_column] = labels.take(pa.array(corpus.codes[label_rows(corpus, chunk)]))
             for name in extra:
                 values = [row.columns.get(name) for row in chunk]
                 if pa.types.is_string(schema.field(name).type) and extra[name] != "string":  # as csv has it
                     values = [value if value is None else json.dumps(value) for value in values]
                 with contextlib.suppress(pa.ArrowException):  # of a column of that name that held something else
                     written[name] = pa.array(values, schema.field(name).type)
-            written |= taken(corpus.table, kept, sources) if kept else {}
+            written |= taken(corpus.table, copied, sources) if copied else {}
             arrays = [written.get(field.name, pa.nulls(len(chunk), field.type)) for field in schema]
             yield pa.record_batch(arrays, schema=schema)
 
@@ -241,7 +247,7 @@ def extended_arrow(
     options: dict[str, Any] = {"only_synthetic": True, "kept": (), "extra": extra}
     made = extended_table(corpus, rows, strategy, **options).data.table
     sources = corpus.rows[np.array([row.source for row in rows], dtype=np.int64)]
-    copied = dict.fromkeys(kept, sources) | {corpus.label_column: corpus.rows[label_rows(corpus, rows)]}
+    copied = dict.fromkeys(kept, sources) | dict.fromkeys(corpus.label_columns, corpus.rows[label_rows(corpus, rows)])
     arrays, originals = {}, corpus.rows[:0] if only_synthetic else corpus.rows
     for name in made.column_names:
         if name not in frame.column_names:
@@ -284,10 +290,11 @@ def extended_frame(
 
     names, frame = list(frame.columns), named_frame(frame)
     sources = corpus.rows[np.array([row.source for row in rows], dtype=np.int64)]
+    labelled = corpus.rows[label_rows(corpus, rows)]
     new = pd.DataFrame(
         {
             corpus.text_column: _series([row.text for row in rows], frame[corpus.text_column].dtype),
-            corpus.label_column: frame[corpus.label_column].iloc[corpus.rows[label_rows(corpus, rows)]].array,
+            **{name: frame[name].iloc[labelled].array for name in corpus.label_columns},
             **{name: frame[name].iloc[sources].array for name in kept},
             "is_synthetic": True,
             "source_row": pd.array(sources, dtype="Int64"),
@@ -303,7 +310,7 @@ def extended_frame(
         {
             name: NULLABLE[dtype.name]
             for name, dtype in frame.dtypes.items()
-            if dtype.name in NULLABLE and name not in (corpus.label_column, *kept, *PROVENANCE)
+            if dtype.name in NULLABLE and name not in (*corpus.label_columns, *kept, *PROVENANCE)
         }
     )
     if "is_synthetic" not in frame.columns:
