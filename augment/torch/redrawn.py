@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from augment.data.layout import Layout, of_rows
+from augment.data.containers import is_indicator
+from augment.data.layout import Layout, of_labels, of_rows
 from augment.errors import InputError
 from augment.files import replacing
 from augment.generation.budget import SamplingStrategy
@@ -25,7 +26,7 @@ from augment.generation.singletons import Singletons
 from augment.guards.base import Guard
 from augment.run.job import Job, check_count
 from augment.run.memory_run import plan_in_memory
-from augment.run.notes import unasked
+from augment.run.notes import off_target, unasked
 from augment.run.redraws import repeated, seed_of_set
 from augment.run.text_run import Run
 from augment.run.text_table import label_rows
@@ -67,7 +68,9 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         See `augment.upsample`.
     edit : str, optional
         See `augment.upsample`.
-    label_column : str, optional
+    label_column : str or sequence of str, optional
+        See `augment.upsample`, as for `label_separator`. Rows of several labels have lists of them, and no matrix.
+    label_separator : str, optional
         See `augment.upsample`.
     single_label : bool, default=False
         See `augment.upsample`.
@@ -119,16 +122,21 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         keep_columns: Any = None,
         text_column: str | Sequence[str] | None = None,
         edit: str | None = None,
-        label_column: str | None = None,
+        label_column: str | Sequence[str] | None = None,
+        label_separator: str | None = None,
         single_label: bool = False,
     ) -> None:
         if variants is not None:
             check_count("variants", variants)
         pair = isinstance(data, (tuple, list))
+        if pair and len(data) == 2 and is_indicator(data[1]):
+            raise InputError(
+                "`Redrawn` takes the labels of a row as a list, and not as a matrix. Give lists of labels."
+            )
         plan = plan_in_memory(
             data,
             strategy,
-            Layout(**of_rows(text_column, edit), label_column=label_column, single_label=single_label),
+            Layout(**of_rows(text_column, edit), **of_labels(label_column, label_separator), single_label=single_label),
             sampling_strategy=sampling_strategy,
             seed=one_seed(seed, random_state),
             against=against,
@@ -144,13 +152,15 @@ class Redrawn(torch.utils.data.Dataset[Any]):
                 "There is nothing to draw: the classes have as many rows as `sampling_strategy` asks for. Ask for more,"
                 f" e.g. {{{min(job.counts, key=job.counts.__getitem__)!r}: …}}, or train on the data itself."
             )
-        for line in unasked(job):
-            warnings.warn(line, stacklevel=2)
+        for line in (*unasked(job), off_target(job)):
+            if line is not None:
+                warnings.warn(line, stacklevel=2)
         self.variants = variants
         self.transform = transform
         self.originals = len(job.corpus.table)
         self._pair = pair
-        names = [job.corpus.text_column, job.corpus.label_column, *job.columns.kept]
+        names = [job.corpus.text_column, *job.corpus.label_columns, *job.columns.kept]
+        self._labels = len(job.corpus.label_columns)
         self._columns = {name: job.corpus.column(name) for name in names}
         self._length = self.originals + sum(job.budget.values())
         self._folder = Path(tempfile.mkdtemp(prefix="counterpoise-"))
@@ -206,16 +216,17 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         return vars(self) | {"_job": None}
 
     def _item(self, place: int) -> Any:
-        text_column, label_column, *kept = self._columns
+        text_column, *others = self._columns
+        labels, kept = others[: self._labels], others[self._labels :]
         if place < self.originals:
             text, label_row, source = self._columns[text_column][place].as_py(), place, place
         else:
             self._catch_up()
             text, label_row, source = self._new[place - self.originals]
-        label = self._columns[label_column][label_row].as_py()
+        values = {name: self._columns[name][label_row].as_py() for name in labels}
         if self._pair:
-            return text, label
-        return {text_column: text, label_column: label} | {name: self._columns[name][source].as_py() for name in kept}
+            return text, values[labels[0]]
+        return {text_column: text, **values} | {name: self._columns[name][source].as_py() for name in kept}
 
     def _catch_up(self) -> None:
         """Read the set of the epoch. In a worker that outlives an epoch it is another than before."""

@@ -223,6 +223,7 @@ PASSED = {
     "keep_columns": "id",
     "text_column": "a",
     "label_column": "b",
+    "label_separator": "|",
     "no_header": None,
     "columns": "a,b",
     "label_map": "stars",
