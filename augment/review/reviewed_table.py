@@ -167,6 +167,8 @@ def read_table(path: str | Path, layout: Layout | None = None) -> RowsUnderRevie
     manifest = read_manifest(Path(path)) if own else None
     if manifest is not None and manifest.get("encoder") is not None:
         raise InputError(f"{path}: holds vectors, and a person reviews texts; give a table of texts.")
+    if manifest is not None and manifest.get("label_sets"):
+        raise InputError(f"{path}: its rows have several labels, and a review decides on one label for each row.")
     if manifest is not None and not sum(manifest["made"].values()):
         raise InputError(f"{path}: its run has made no rows, so there is nothing to review.")
     asked = layout or Layout()

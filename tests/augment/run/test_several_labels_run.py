@@ -223,6 +223,7 @@ def test_what_needs_one_class_for_each_row_is_refused_in_one_line(films):
     assert sorted(path.name for path in films.iterdir()) == ["flags.csv", "joined.csv", "lists.jsonl"]
     augment(*JOINED, "-o", "out.csv")
     assert "a report compares classes of one label each" in refused("report", "out.csv")
+    assert "a review decides on one label for each row" in refused("apply", "out.csv", "-o", "applied.csv")
 
 
 def test_tags_of_words_are_refused_whatever_stands_between_them(films):
