@@ -148,7 +148,7 @@ def rows_of_labels(sampling_strategy: SamplingStrategy, counts: Mapping[str, int
     {'music': 8}
     """
     if not (isinstance(sampling_strategy, str) and sampling_strategy == "auto") or len(counts) < 2:
-        return {str(label): rows for label, rows in rows_to_make(sampling_strategy, {**counts}).items()}
+        return {str(label): rows for label, rows in rows_to_make(sampling_strategy, dict(counts.items())).items()}
     return {label: _to_the_mean(counts) - counts[label] for label in minority_labels(counts)}
 
 
