@@ -59,7 +59,7 @@ _LABEL_COLUMN = option(
     help="Column of the labels, or a column of 0 and 1 for each label.",
 )
 _LABEL_SEPARATOR = option(
-    "--label-separator", metavar="TEXT", help="What is between the labels of one cell, e.g. '|', if rows have several."
+    "--label-separator", metavar="MARK", help="What is between the labels of one cell, e.g. '|', if rows have several."
 )
 _WITHOUT_HEADER = (
     option("--no-header", is_flag=True, help="The csv or tsv file has no header; give --columns."),

@@ -60,8 +60,8 @@ def on_label_sets(sets: LabelSets) -> list[str]:
     return [
         f"Rows have several labels, {sum(counts.values()) / rows:.2f} in the mean, in {in_sets}."
         f" {counted(without, 'row has', 'rows have')} none. A new row takes over all labels of its source.",
-        f"The imbalance ratio of a label is {float(mean_ratio(counts)):.3g} in the mean (MeanIR). --sampling-strategy"
-        f" auto raises the labels above it: {listed(rare, 20) if rare else 'none'}.",
+        f"The imbalance ratio of a label is {float(mean_ratio(counts)):.3g} in the mean (MeanIR). The sampling"
+        f" strategy 'auto' raises the labels above it: {listed(rare, 20) if rare else 'none'}.",
     ]
 
 

@@ -193,7 +193,7 @@ def test_inspect_counts_labels_and_names_what_a_file_needs(films):
     ):
         assert line in shown
     assert "The imbalance ratio of a label is 4.08 in the mean (MeanIR)" in shown
-    assert "--sampling-strategy auto raises the labels above it: 'effects', 'music'" in shown
+    assert "The sampling strategy 'auto' raises the labels above it: 'effects', 'music'" in shown
     assert "--label-column acting,effects,music,plot" in refused("inspect", "flags.csv")
     lines = Path("joined.csv").read_text().splitlines(keepends=True)
     Path("full.csv").write_text("".join(line for line in lines if not line.endswith(",\n")))
