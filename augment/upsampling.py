@@ -51,7 +51,7 @@ def upsample(
     workers: int = 1,
     executor: str | Ray = "local",
     text_column: str | Sequence[str] | None = None,
-    edit: str | None = None,
+    edit: str | Sequence[str] | None = None,
     label_column: str | Sequence[str] | None = None,
     label_separator: str | None = None,
     single_label: bool = False,
@@ -96,9 +96,9 @@ def upsample(
         Where the workers are: on this machine, or on a Ray cluster, with what each of them takes.
     text_column : str or sequence of str, optional
         By default text/sentence/review, or the only column with another usual name. All columns of texts, if rows are
-        pairs of texts: then `edit` says which of them is edited, and new rows copy the others.
-    edit : str, optional
-        Which of several columns of texts is edited.
+        pairs of texts: then `edit` says which of them are edited, and new rows copy the others.
+    edit : str or sequence of str, optional
+        Which of several columns of texts are edited: names, or ``"both"``.
     label_column : str or sequence of str, optional
         By default label/gold_label/sentiment, or the only column with another usual name. A column of lists holds
         several labels in each row. Several columns are of 0 and 1, one for each label.

@@ -322,9 +322,10 @@ def chosen_options(context: click.Context, parameters: tuple[str, ...], others: 
         from augment.data.layout import of_rows
 
         texts = options.get("text_column")
-        options |= of_rows(texts if texts is None else _several("text-column", texts), options.pop("edit"))
+        edit = _several("edit", options.pop("edit"))
+        options |= of_rows(texts if texts is None else _several("text-column", texts), edit)
     elif "text_column" in options:
-        options["beside"] = ()
+        options |= {"beside": (), "also_edited": ()}
     if "keep_columns" in options:
         options["keep_columns"] = kept_columns(options["keep_columns"])
     if (poles := options.pop("polarity", None)) is not None:

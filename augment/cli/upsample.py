@@ -118,8 +118,8 @@ from augment.errors import counted
     "Input",
     option(
         "--edit",
-        metavar="NAME",
-        help="Which of several texts of a row is edited, with --text-column premise,hypothesis.",
+        metavar="both|A,B,…",
+        help="Which texts of a row are edited, with --text-column premise,hypothesis: names, or both.",
     ),
 )
 @section(
@@ -304,8 +304,11 @@ def _show_result(result: Any, output: Path, seconds: float) -> None:
         longest = manifest.encoder["max_length"]
         if line := cut_texts(result.job.corpus.name, manifest.cut_texts, len(texts), longest):
             note(line)
+    others = result.job.corpus.others
     for row in result.examples:
-        click.echo(f"\n  {row.label} | {texts[row.source]}\n  {'new':>{len(row.label)}} | {row.text}")
+        old = [texts[row.source], *(column[row.source] for column in others)]
+        for before, after in zip(old, (row.text, *row.others), strict=True):
+            click.echo(f"\n  {row.label} | {before}\n  {'new':>{len(row.label)}} | {after}")
 
 
 def _show_vectors(result: Any, count: int) -> None:

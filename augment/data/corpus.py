@@ -79,6 +79,11 @@ class Corpus:
         """The other texts of every row, if the layout names some."""
         return Beside(self.table, self.layout.beside) if self.layout.beside else None
 
+    @cached_property
+    def others(self) -> tuple[Texts, ...]:
+        """The columns of texts that are edited as well; `beside` begins with them."""
+        return tuple(Texts(self.table, column) for column in self.layout.also_edited)
+
     @property
     def labels(self) -> list[str | int]:
         """The labels as they are stored, one per row: strings, booleans, integers (also of a ClassLabel), floats."""
@@ -120,8 +125,9 @@ class Corpus:
 
     @cached_property
     def has_text(self) -> np.ndarray:
-        """Which rows have a text that is more than white space; bool, shape (n,)."""
-        return np.fromiter((bool(text and text.strip()) for text in self.texts), bool, len(self.texts))
+        """Which rows have a text that is more than white space, in each column that is edited; bool, shape (n,)."""
+        rows = zip(self.texts, *self.others, strict=True)
+        return np.fromiter((all(text and text.strip() for text in texts) for texts in rows), bool, len(self.texts))
 
     @property
     def is_synthetic(self) -> np.ndarray:
@@ -440,7 +446,7 @@ def _refuse_pair(table: Dataset, name: str, requested: str | None) -> None:
         raise InputError(
             f"{name}: each row is a pair of texts, {first!r} and {second!r}; {what}: `text_column={first!r}`, or"
             f" `text_column={second!r}`. Upsampling can copy the other one into new rows."
-            + " To upsample whole pairs, say also which of the two is edited: see docs/files.md."
+            + " To upsample whole pairs, say also which of the two is edited, or both: see docs/files.md."
             * both
         )
 

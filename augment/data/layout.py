@@ -24,6 +24,8 @@ class Layout:
     beside : tuple of str, optional
         Columns of further texts of each row, if rows are pairs of texts. New rows copy them from their source, and
         whole rows are compared with each other; see `of_rows`.
+    also_edited : tuple of str, optional
+        Those of `beside` that are edited as well, and not copied: its first ones.
     label_column : str, optional
         Name of the label column; by default the first of ``label``, ``gold_label``, ``sentiment`` that exists, or
         the only column with another usual name; see `column_names.find_label`.
@@ -59,6 +61,7 @@ class Layout:
 
     text_column: str | None = None
     beside: tuple[str, ...] = ()
+    also_edited: tuple[str, ...] = ()
     label_column: str | None = None
     label_columns: tuple[str, ...] = ()
     label_separator: str | None = None
@@ -81,20 +84,24 @@ class Layout:
         return cls(**plain)
 
 
-def of_rows(text_column: str | Sequence[str] | None, edit: str | None) -> dict[str, Any]:
-    """Return the fields of a layout that say which texts a row has, and which of them is edited.
+BOTH = "both"
+"""Stands for the two columns of texts, where it is said which are edited."""
+
+
+def of_rows(text_column: str | Sequence[str] | None, edit: str | Sequence[str] | None) -> dict[str, Any]:
+    """Return the fields of a layout that say which texts a row has, and which of them are edited.
 
     Parameters
     ----------
     text_column : str or sequence of str, optional
         The column of texts, or all columns of texts.
-    edit : str, optional
-        Which of several columns is edited. None if there is one.
+    edit : str or sequence of str, optional
+        Which of several columns are edited: names, or ``"both"`` for the two that there are. None if there is one.
 
     Returns
     -------
     dict
-        `Layout.text_column` and `Layout.beside`.
+        `Layout.text_column`, `Layout.beside` and `Layout.also_edited`.
 
     Raises
     ------
@@ -104,7 +111,9 @@ def of_rows(text_column: str | Sequence[str] | None, edit: str | None) -> dict[s
     Examples
     --------
     >>> of_rows(["premise", "hypothesis"], "hypothesis")
-    {'text_column': 'hypothesis', 'beside': ('premise',)}
+    {'text_column': 'hypothesis', 'beside': ('premise',), 'also_edited': ()}
+    >>> of_rows(["premise", "hypothesis"], "both")
+    {'text_column': 'premise', 'beside': ('hypothesis',), 'also_edited': ('hypothesis',)}
     """
     if text_column is None or isinstance(text_column, str):
         if edit not in (None, text_column):
@@ -112,18 +121,30 @@ def of_rows(text_column: str | Sequence[str] | None, edit: str | None) -> dict[s
                 f"`edit` names one of several columns of texts, as in `text_column=['premise', 'hypothesis']` and"
                 f" `edit='premise'`. Got {edit!r} for {'no column' if text_column is None else repr(text_column)}."
             )
-        return {"text_column": text_column, "beside": ()}
+        return {"text_column": text_column, "beside": (), "also_edited": ()}
     names = list(text_column)
     if len(names) < 2 or len({*names}) < len(names) or not all(isinstance(name, str) for name in names):
         raise InputError(f"`text_column` must be one name, or two or more different ones. Got {text_column!r:.80}.")
     if edit is None:
         raise InputError(
-            f"`text_column` names {len(names)} columns, and a run edits one of them. Say which, e.g."
-            f" `edit={names[0]!r}`; the others are copied."
+            f"`text_column` names {len(names)} columns. Say which of them are edited, e.g. `edit={names[0]!r}` or"
+            f" `edit={BOTH if len(names) == 2 else names[:2]!r}`; the others are copied."
         )
-    if edit not in names:
-        raise InputError(f"`edit` must be one of {listed(names)}. Got {edit!r:.80}.{did_you_mean(str(edit), names)}")
-    return {"text_column": edit, "beside": tuple(name for name in names if name != edit)}
+    if edit == BOTH and BOTH not in names:
+        if len(names) > 2:
+            raise InputError(
+                f"`edit='both'` is for two columns, and there are {len(names)}: {listed(names)}. Name them."
+            )
+        edit = names
+    edited = [edit] if isinstance(edit, str) else [*edit]
+    if unknown := [name for name in edited if name not in names]:
+        meant = did_you_mean(map(str, unknown), names)
+        raise InputError(f"`edit` must be one or more of {listed(names)}. Got {unknown[0]!r:.80}.{meant}")
+    if not edited or len({*edited}) < len(edited):
+        raise InputError(f"`edit` must name one column or more, each once. Got {edit!r:.80}.")
+    first, *others = [name for name in names if name in edited]
+    rest = [name for name in names if name not in edited]
+    return {"text_column": first, "beside": (*others, *rest), "also_edited": tuple(others)}
 
 
 def of_labels(label_column: str | Sequence[str] | None, label_separator: str | None = None) -> dict[str, Any]:

@@ -28,7 +28,18 @@ class Draw(NamedTuple):
     seed: int
     """The seed of the run."""
     beside: str = ""
-    """The other texts of the source's row, one a line; empty if a row has one text. They are not edited."""
+    """The other texts of the source's row, one a line; empty if a row has one text."""
+    others: tuple[str, ...] = ()
+    """Those of the other texts that are edited as well: `beside` begins with them. The rest is copied."""
+
+    def parts(self) -> list[Draw]:
+        """Return a draw for each text that is edited. That of the first has the same numbers as if it were alone."""
+        first = self._replace(others=())
+        return [first, *(first._replace(text=text, seed=self._seed_of(i)) for i, text in enumerate(self.others))]
+
+    def _seed_of(self, place: int) -> int:
+        """Return the seed for one of the other texts, so that equal texts of a row are edited in different ways."""
+        return int(generator(self.seed, "text", place).integers(2**63))
 
     @property
     def whole(self) -> str:
@@ -54,7 +65,13 @@ class Candidate:
     """Why this is not a text to judge, such as ``"refusal"``. It is counted as rejected under this name, and the row is
     tried again. None for a text."""
     beside: str = ""
-    """What is beside the text of its draw. Strategies leave it out."""
+    """What is beside the text in its row. Strategies leave it out."""
+    others: tuple[Candidate, ...] = ()
+    """The other new texts of its row, if several are edited. Strategies leave them out."""
+
+    def parts(self) -> list[Candidate]:
+        """Return a candidate for each text that is edited."""
+        return [self, *self.others]
 
     @property
     def whole(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -35,6 +36,8 @@ class Judge(Protocol):
     """The name under which rejections are counted."""
     binds_copies: ClassVar[bool]
     """Whether it also judges strategies whose new rows are copies by design."""
+    reads_rows: ClassVar[bool]
+    """Whether it reads a whole row. Others read each text that is edited."""
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Judge each candidate independently of the others."""
@@ -94,6 +97,8 @@ class Row(NamedTuple):
     variant: int
     columns: Mapping[str, Any] = {}
     """What the strategy and the guards say of it, by the names of the output's columns."""
+    others: tuple[str, ...] = ()
+    """Its other new texts, if several texts of a row are edited."""
 
 
 class Outcome(NamedTuple):
@@ -151,7 +156,9 @@ class Tally:
 def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequence[Draw]) -> list[Trial]:
     """Make a candidate for each draw, and let the guards judge it.
 
-    A guard sees only candidates that passed the guards before it, so costly guards come last. Once a guard has moved a
+    A guard sees only candidates that passed the guards before it, so costly guards come last. If several texts of a row
+    are edited, each is made by itself. A guard that does not read whole rows judges each of them, and the row passes if
+    all do. Once a guard has moved a
     candidate to another class, the guards after it judge it as one of that class.
 
     Parameters
@@ -168,14 +175,11 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequenc
         One for each draw, in order. Each depends only on its own draw.
     """
     draws = list(draws)
-    made = strategy.candidates(draws)
-    if len(made) != len(draws):
-        raise ValueError(f"{len(draws)} draws gave {len(made)} candidates; a strategy gives one for each.")
-    trials = [_untried(candidate, draw) for candidate, draw in zip(made, draws, strict=True)]
+    trials = [_untried(candidate, draw) for candidate, draw in zip(_made(strategy, draws), draws, strict=True)]
     for guard in guards:
         alive = [i for i, trial in enumerate(trials) if trial.candidate is not None and trial.against is None]
         candidates = [candidate for i in alive if (candidate := trials[i].candidate) is not None]
-        judgement = guard.judge([draws[i] for i in alive], candidates)
+        judgement = _judged(guard, [draws[i] for i in alive], candidates)
         for n, (i, passed) in enumerate(zip(alive, judgement.passed, strict=True)):
             measured = {name: values[n] for name, values in judgement.columns.items()}
             moved = trials[i].moved
@@ -187,13 +191,60 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequenc
     return trials
 
 
+def _made(strategy: CandidateSource, draws: Sequence[Draw]) -> list[Candidate | None]:
+    """Return a candidate for each draw, put together from those of its texts if several are edited."""
+    parts = [draw.parts() for draw in draws]
+    texts = [part for own in parts for part in own]
+    made = list(strategy.candidates(texts))
+    if len(made) != len(texts):
+        raise ValueError(f"{len(texts)} draws gave {len(made)} candidates; a strategy gives one for each.")
+    if len(texts) == len(draws):
+        return made
+    waiting = iter(made)
+    return [_whole([*islice(waiting, len(own))]) for own in parts]
+
+
+def _whole(texts: Sequence[Candidate | None]) -> Candidate | None:
+    """Return one candidate of all texts of a row; None if one of them could not be made."""
+    found = [text for text in texts if text is not None]
+    if len(found) < len(texts):
+        return None
+    first, *others = found
+    return replace(
+        first,
+        others=tuple(others),
+        unusable=next((text.unusable for text in found if text.unusable is not None), None),
+        columns={name: value for text in reversed(found) for name, value in text.columns.items()},
+    )
+
+
+def _judged(guard: Judge, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
+    """Return the judgement of a guard on rows: of each text on its own, unless the guard reads whole rows."""
+    if guard.reads_rows or not any(candidate.others for candidate in candidates):
+        return guard.judge(draws, candidates)
+    parts = [[*zip(d.parts(), c.parts(), strict=True)] for d, c in zip(draws, candidates, strict=True)]
+    judgement = guard.judge([d for own in parts for d, _ in own], [c for own in parts for _, c in own])
+    passed = iter(judgement.passed)
+    firsts = np.cumsum([0, *map(len, parts)])[:-1].tolist()
+    return Judgement(
+        [all([*islice(passed, len(own))]) for own in parts],
+        {name: [values[first] for first in firsts] for name, values in judgement.columns.items()},
+    )
+
+
 def _untried(candidate: Candidate | None, draw: Draw) -> Trial:
     """Return the trial of a candidate that no guard has seen."""
     if candidate is None:
         return Trial(None)
     if draw.beside:
-        candidate = replace(candidate, beside=draw.beside)
+        others = [other.text for other in candidate.others]
+        candidate = replace(candidate, beside=_new_beside(draw.beside, draw.others, others))
     return Trial(candidate, candidate.unusable, dict(candidate.columns))
+
+
+def _new_beside(beside: str, old: Sequence[str], new: Sequence[str]) -> str:
+    """Return what is beside a new text: `beside` begins with the old ones of the other texts that were edited."""
+    return "\n".join(new) + beside[len("\n".join(old)) :]
 
 
 def binding(guards: Sequence[JudgeType], *, copies: bool) -> list[JudgeType]:
@@ -206,6 +257,7 @@ def generate(
     *,
     texts: Mapping[int, str] | Sequence[str | None],
     beside: Sequence[str] | None = None,
+    others: Sequence[Sequence[str | None]] = (),
     sources: Mapping[Any, Sequence[int] | np.ndarray],
     budget: Mapping[Any, int],
     guards: Sequence[Judge],
@@ -237,7 +289,9 @@ def generate(
     texts : mapping of int to str, or sequence
         Row number to text, for every source.
     beside : sequence of str, optional
-        For every row the other texts of it, which are not edited; see `augment.generation.candidates.Draw`.
+        For every row the other texts of it; see `augment.generation.candidates.Draw`.
+    others : sequence of (sequence of str), default=()
+        Columns of texts that are edited as well, each with a text for every row. `beside` begins with them.
     sources : mapping of label to sequence of int
         Row numbers of the sources of each class.
     budget : mapping of label to int
@@ -276,7 +330,7 @@ def generate(
     InputError
         If `done` belongs to another plan.
     """
-    earlier, shares, drawn = iter(done), Shares(smallest=together), _Drawn(texts, beside, seed)
+    earlier, shares, drawn = iter(done), Shares(smallest=together), _Drawn(texts, beside, seed, others)
     wanted = {label: max(rows - tally.made[label], 0) for label, rows in budget.items()}
 
     def outlook_on(stream: int, label: Any) -> Outlook:
@@ -312,7 +366,7 @@ def generate(
                     " `overwrite=True`."
                 )
             else:
-                _remember(guards, outcome.rows, beside)
+                _remember(guards, outcome.rows, drawn)
             tally.add(outcome)
             barren.update(outcome.barren)
             empty_run = 0 if any(row.label == label for row in outcome.rows) else empty_run + len(chunk)
@@ -330,17 +384,21 @@ class _Drawn(NamedTuple):
     """For every row the other texts of it; None if a row has one text."""
     seed: int
     """The seed of the run."""
+    others: Sequence[Sequence[str | None]]
+    """Columns of texts that are edited as well."""
 
     def __call__(self, label: Any, tried: Iterable[Slot], attempt: int) -> list[Draw]:
         """Return the draws of some slots of a class."""
         return [
-            Draw(self.texts[source], label, source, variant, attempt, self.seed, _beside(self.beside, source))
+            Draw(self.texts[source], label, source, variant, attempt, self.seed, *self.rest_of(source))
             for source, variant in tried
         ]
 
-
-def _beside(beside: Sequence[str] | None, row: int) -> str:
-    return "" if beside is None else beside[row]
+    def rest_of(self, row: int) -> tuple[str, tuple[str, ...]]:
+        """Return what is beside the text of a row, and the texts among it that are edited."""
+        if self.beside is None:
+            return "", ()
+        return self.beside[row], tuple(column[row] or "" for column in self.others)
 
 
 def _coming(drawn: _Drawn, lacking: Mapping[Any, int], outlooks: Mapping[Any, Outlook]) -> Iterator[Draw]:
@@ -385,13 +443,14 @@ def _fill_chunk(
                 if against is not None:
                     rejected[against] += 1
                     continue
-                row = Row(trial.candidate.text, own, slot.source, slot.variant, trial.columns)
+                others = tuple(other.text for other in trial.candidate.others)
+                row = Row(trial.candidate.text, own, slot.source, slot.variant, trial.columns, others)
                 if by is None:
                     filled[slot] = row
                 else:
                     elsewhere.append(row)
                     room[own] -= 1
-                _remember(guards, [row], drawn.beside)
+                _remember(guards, [row], drawn)
             if ahead is not None and number + 1 < max_attempts:
                 ahead.again(drawn(label, again[rejected_before:], number + 1))
             if progress and (now := len(filled) + len(elsewhere)) > before:
@@ -403,9 +462,9 @@ def _fill_chunk(
     return Outcome(label, len(chunk), rows + elsewhere, dict(rejected), list(barren))
 
 
-def _remember(guards: Sequence[Judge], rows: Iterable[Row], beside: Sequence[str] | None) -> None:
+def _remember(guards: Sequence[Judge], rows: Iterable[Row], drawn: _Drawn) -> None:
     """Tell the guards which rows were accepted."""
     for row in rows:
-        other = _beside(beside, row.source)
+        beside, old = drawn.rest_of(row.source)
         for guard in guards:
-            guard.remember(row.text, other)
+            guard.remember(row.text, _new_beside(beside, old, row.others))

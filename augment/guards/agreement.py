@@ -74,6 +74,7 @@ class Agreement(Guard):
 
     name: ClassVar[str] = "agreement"
     summary: ClassVar[str] = "does not contradict its label, according to a teacher that never saw its source"
+    reads_rows: ClassVar[bool] = True
     of_classes: ClassVar[bool] = True
     from_rows: ClassVar[tuple[str, ...]] = ("classes", "judged", "recall")
 

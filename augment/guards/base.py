@@ -38,6 +38,8 @@ class Originals(NamedTuple):
     beside: Sequence[str] | None = None
     """For every row the other texts of it, which are not edited; see `augment.generation.candidates.Draw`. Then
     `held_out` has whole rows, as `whole` gives them. None if a row has one text."""
+    several_edited: bool = False
+    """Whether several texts of a row are edited."""
 
     def whole(self, row: int) -> str:
         """Return the text of a row and those beside it; empty if it has no text."""
@@ -70,6 +72,9 @@ class Guard:
     (`TextStrategy.edits`), it is asked only if it is named."""
     of_classes: ClassVar[bool] = False
     """Whether it judges by the class of a row, so that it cannot judge rows of several labels."""
+    reads_rows: ClassVar[bool] = False
+    """Whether it reads a whole row, if rows have several texts. Otherwise it judges each text that is edited, and the
+    row passes if all of them do."""
     asks: bool = False
     """Whether it asks a language model, many requests at a time. Such a guard runs in one process."""
     columns: Mapping[str, str] = {}

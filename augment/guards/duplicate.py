@@ -14,6 +14,7 @@ class Duplicate(Guard):
 
     name: ClassVar[str] = "duplicate"
     summary: ClassVar[str] = "equals no original and no other new row"
+    reads_rows: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.seen_: set[int] = set()

@@ -38,6 +38,7 @@ class HeldOut(Guard):
 
     name: ClassVar[str] = "held_out"
     summary: ClassVar[str] = "neither equals nor nearly equals a held-out row"
+    reads_rows: ClassVar[bool] = True
     binds_copies: ClassVar[bool] = True
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

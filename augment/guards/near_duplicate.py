@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval
 
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard, Originals
-from augment.words import folded, folded_words, key
+from augment.words import folded, folded_words, key, whole
 
 DETECTION = 0.95
 """Minimum probability of finding a pair just at the threshold. More similar pairs are found more often."""
@@ -96,9 +96,10 @@ class NearDuplicate(Guard):
         self.accepted_ = _Index(self.threshold, self.permutations)
         for text in originals.held_out if originals.beside is None else ():
             self.held_out_.add(shingles(text, self.shingle))
+        self.whole_ = originals.several_edited
         for row, original in enumerate(originals.texts):
             if original and not originals.is_real(row):
-                self.remember(original)
+                self.remember(original, originals.beside[row] if self.whole_ and originals.beside else "")
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Compare with the held-out texts."""
@@ -107,12 +108,13 @@ class NearDuplicate(Guard):
         return Judgement([not self.held_out_.has_near(shingles(c.text, self.shingle)) for c in candidates])
 
     def admits(self, candidate: Candidate) -> bool:
-        """Compare with what was accepted."""
-        return not self.accepted_.has_near(shingles(candidate.text, self.shingle))
+        """Compare with what was accepted: the text that is edited, or whole rows if several are."""
+        text = candidate.whole if self.whole_ else candidate.text
+        return not self.accepted_.has_near(shingles(text, self.shingle))
 
     def remember(self, text: str, beside: str = "") -> None:
-        """Index an accepted text."""
-        self.accepted_.add(shingles(text, self.shingle))
+        """Index an accepted text, or a whole row."""
+        self.accepted_.add(shingles(whole(text, beside) if self.whole_ else text, self.shingle))
 
 
 class _Index:

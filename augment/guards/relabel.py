@@ -75,6 +75,7 @@ class Relabel(Guard):
 
     name: ClassVar[str] = "relabel"
     summary: ClassVar[str] = "is of its class, according to a teacher, or is kept under the class that it is of"
+    reads_rows: ClassVar[bool] = True
     of_classes: ClassVar[bool] = True
     from_rows: ClassVar[tuple[str, ...]] = Agreement.from_rows
     speed_only: ClassVar[tuple[str, ...]] = ("base_url", "key_file", "answers")

@@ -142,10 +142,12 @@ def _check_fits(request: RunRequest, job: Job, destination: Destination) -> None
     new, originals = sum(job.budget.values()), 0 if request.only_synthetic else len(table)
     kept = table
     if not originals:
-        kept = table.select_columns([job.corpus.text_column, *job.corpus.label_columns, *job.columns.kept])
+        named = (job.corpus.text_column, *job.corpus.layout.also_edited, *job.corpus.label_columns)
+        kept = table.select_columns([*named, *job.columns.kept])
     of_text = request.encoder is None
     first = {label: int(rows[0]) for label, rows in job.sources.items() if len(rows)}
-    made = [Row(job.corpus.texts[source] or "", label, source, 0, {}) for label, source in first.items()]
+    others = {source: tuple(texts[source] or "" for texts in job.corpus.others) for source in first.values()}
+    made = [Row(job.corpus.texts[row] or "", label, row, 0, {}, others[row]) for label, row in first.items()]
     features, tables = extended_batches(
         replace(job.corpus, table=kept), made * of_text, job.maker, only_synthetic=False, kept=job.columns.kept
     )

@@ -137,7 +137,10 @@ class Journal:
                 {
                     "label": outcome.label,
                     "slots": outcome.slots,
-                    "rows": [[row.source, row.variant, row.label, row.text, dict(row.columns)] for row in outcome.rows],
+                    "rows": [
+                        [row.source, row.variant, row.label, row.text, dict(row.columns), *row.others]
+                        for row in outcome.rows
+                    ],
                     "rejected": dict(outcome.rejected),
                     "barren": outcome.barren,
                 }
@@ -160,11 +163,14 @@ class Journal:
     def _outcome(self, entry: Mapping[str, Any], number: int) -> Outcome:
         """Return what a line holds, in which nothing may be of another kind."""
         with as_expected(f"{self.path}, chunk {number}", "Begin anew with `overwrite=True`."):
-            rows = [Row(text, label, source, variant, said) for source, variant, label, text, said in entry["rows"]]
+            rows = [
+                Row(text, label, source, variant, said, tuple(others))
+                for source, variant, label, text, said, *others in entry["rows"]
+            ]
             outcome = Outcome(entry["label"], entry["slots"], rows, entry["rejected"], entry["barren"])
             numbers = [outcome.slots, *outcome.barren, *outcome.rejected.values()]
             numbers += [number for row in rows for number in (row.source, row.variant)]
-            texts = [outcome.label, *(text for row in rows for text in (row.text, row.label))]
+            texts = [outcome.label, *(text for row in rows for text in (row.text, row.label, *row.others))]
             sound = all(type(number) is int and number >= 0 for number in numbers)
             sound = sound and all(type(text) is str for text in texts)
             sound = sound and all(type(row.columns) is dict for row in rows)

@@ -99,7 +99,7 @@ def other_columns(
             f" Give `keep_columns=[{other!r}]` to copy it, `keep_columns=[]` to leave it empty, or"
             f" `text_column={other!r}` and `keep_columns=[{corpus.text_column!r}]` to change the other text."
         )
-    own = {corpus.text_column, *corpus.label_columns, *PROVENANCE, *written}
+    own = {corpus.text_column, *corpus.layout.also_edited, *corpus.label_columns, *PROVENANCE, *written}
     others = [name for name in corpus.table.column_names if name not in own]
     for name in () if keep is None or keep == "all" else keep:
         if name in own and name in corpus.table.column_names:

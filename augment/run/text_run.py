@@ -71,7 +71,7 @@ class Run:
         self.start = time.perf_counter()
         assert isinstance(job.strategy, TextStrategy)
         originals = _originals(job)
-        layout = dataclasses.replace(job.corpus.layout, beside=())  # a strategy reads the texts that it edits
+        layout = dataclasses.replace(job.corpus.layout, beside=(), also_edited=())  # a strategy reads the first text
         job.strategy.learn(originals, layout=layout, progress=progress)
         if self.execution.ray is None:  # the models of a cluster may be too much for this machine
             job.strategy.prepare()
@@ -112,6 +112,7 @@ class Run:
             "input": job.corpus.fingerprint,
             "text_column": job.corpus.text_column,
             "beside": list(job.corpus.layout.beside),
+            **({"also_edited": list(also)} if (also := job.corpus.layout.also_edited) else {}),
             "label_column": job.corpus.label_column,
             **_of_labels(job),
             "against": [{"name": file.name, "texts": digest(file.texts)} for file in job.held_out],
@@ -191,6 +192,7 @@ class Run:
         common: dict[str, Any] = {
             "texts": job.corpus.texts,
             "beside": job.corpus.beside,
+            "others": job.corpus.others,
             "sources": job.sources,
             "seed": job.seed,
             "tally": tally,
@@ -350,6 +352,7 @@ def _originals(job: Job) -> Originals:
         job.strategy.language,
         _budget(job),
         job.corpus.beside,
+        bool(job.corpus.layout.also_edited),
     )
 
 

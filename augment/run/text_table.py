@@ -119,6 +119,8 @@ def extended_batches(
                 "strategy": pa.array([strategy(row.label) for row in chunk], schema.field("strategy").type),
                 "variant": pa.array([row.variant for row in chunk], pa.int64()),
             }
+            for place, name in enumerate(corpus.layout.also_edited):
+                written[name] = pa.array([row.others[place] for row in chunk], schema.field(name).type)
             if labels is not None:
                 written[corpus.label_column] = labels.take(pa.array(corpus.codes[label_rows(corpus, chunk)]))
             for name in extra:
@@ -258,7 +260,7 @@ def extended_arrow(
         old = frame[name].take(originals)
         if name in copied:
             new = frame[name].take(copied[name])
-        elif name in (corpus.text_column, *PROVENANCE, *extra):
+        elif name in (corpus.text_column, *corpus.layout.also_edited, *PROVENANCE, *extra):
             new = _as_type(made[name], old.type)
         else:
             new = pa.chunked_array([pa.nulls(len(rows), old.type)])
@@ -294,6 +296,10 @@ def extended_frame(
     new = pd.DataFrame(
         {
             corpus.text_column: _series([row.text for row in rows], frame[corpus.text_column].dtype),
+            **{
+                name: _series([row.others[place] for row in rows], frame[name].dtype)
+                for place, name in enumerate(corpus.layout.also_edited)
+            },
             **{name: frame[name].iloc[labelled].array for name in corpus.label_columns},
             **{name: frame[name].iloc[sources].array for name in kept},
             "is_synthetic": True,

@@ -66,7 +66,7 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         Further columns of the items. New rows have those of their source.
     text_column : str or sequence of str, optional
         See `augment.upsample`.
-    edit : str, optional
+    edit : str or sequence of str, optional
         See `augment.upsample`.
     label_column : str or sequence of str, optional
         See `augment.upsample`, as for `label_separator`. Rows of several labels have lists of them, and no matrix.
@@ -121,7 +121,7 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         transform: Callable[[Any], Any] | None = None,
         keep_columns: Any = None,
         text_column: str | Sequence[str] | None = None,
-        edit: str | None = None,
+        edit: str | Sequence[str] | None = None,
         label_column: str | Sequence[str] | None = None,
         label_separator: str | None = None,
         single_label: bool = False,
@@ -159,7 +159,8 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         self.transform = transform
         self.originals = len(job.corpus.table)
         self._pair = pair
-        names = [job.corpus.text_column, *job.corpus.label_columns, *job.columns.kept]
+        self._texts = (job.corpus.text_column, *job.corpus.layout.also_edited)
+        names = [*self._texts, *job.corpus.label_columns, *job.columns.kept]
         self._labels = len(job.corpus.label_columns)
         self._columns = {name: job.corpus.column(name) for name in names}
         self._length = self.originals + sum(job.budget.values())
@@ -167,7 +168,7 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         weakref.finalize(self, _remove, self._folder, os.getpid())
         self._shared = torch.zeros((), dtype=torch.int64).share_memory_()
         self._number = -1
-        self._new: list[tuple[str, int, int]] = []
+        self._new: list[tuple[list[str], int, int]] = []
         self.set_epoch(0)
         if self.manifest.missing:
             warnings.warn(f"{self.manifest.shortfall()} Others are repeated.", stacklevel=2)
@@ -216,17 +217,19 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         return vars(self) | {"_job": None}
 
     def _item(self, place: int) -> Any:
-        text_column, *others = self._columns
+        others = list(self._columns)[len(self._texts) :]
         labels, kept = others[: self._labels], others[self._labels :]
         if place < self.originals:
-            text, label_row, source = self._columns[text_column][place].as_py(), place, place
+            texts, label_row, source = [self._columns[name][place].as_py() for name in self._texts], place, place
         else:
             self._catch_up()
-            text, label_row, source = self._new[place - self.originals]
+            texts, label_row, source = self._new[place - self.originals]
         values = {name: self._columns[name][label_row].as_py() for name in labels}
         if self._pair:
-            return text, values[labels[0]]
-        return {text_column: text, **values} | {name: self._columns[name][source].as_py() for name in kept}
+            return texts[0], values[labels[0]]
+        return {**dict(zip(self._texts, texts, strict=True)), **values} | {
+            name: self._columns[name][source].as_py() for name in kept
+        }
 
     def _catch_up(self) -> None:
         """Read the set of the epoch. In a worker that outlives an epoch it is another than before."""
@@ -255,13 +258,17 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         if not rows:
             raise InputError(f"No new row could be made. {self.manifest.shortfall()} Give other guards or a strategy.")
         corpus = job.corpus
-        new = [(row.text, int(place), row.source) for row, place in zip(rows, label_rows(corpus, rows), strict=True)]
+        places = label_rows(corpus, rows).tolist()
+        new = [([row.text, *row.others], place, row.source) for row, place in zip(rows, places, strict=True)]
         labels = np.array([row.label for row in rows])
         for code, label in enumerate(corpus.classes):
             made = np.flatnonzero(labels == label)
             own = np.flatnonzero(corpus.codes == code)
             for place in repeated(made, own, job.budget.get(label, 0)).tolist():
-                new.append(new[place] if len(made) else (corpus.texts[place] or "", place, place))
+                if len(made):
+                    new.append(new[place])
+                else:
+                    new.append(([texts[place] or "" for texts in (corpus.texts, *corpus.others)], place, place))
         with replacing(self._file(number)) as temporary:
             temporary.write_text(json.dumps(new), encoding="utf-8")
 

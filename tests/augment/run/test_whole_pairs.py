@@ -12,8 +12,9 @@ from augment_command import augment, cells, refused, table
 from datasets import Dataset, DatasetDict
 from swapped_words import LABELS, TEXTS, Swap
 
-from augment import upsample
-from augment.errors import InputError
+from augment import upsample, upsample_file
+from augment.data.layout import Layout
+from augment.errors import InputError, Interrupted
 from augment.review import open_review
 from augment.torch import Redrawn
 
@@ -50,6 +51,52 @@ def test_the_named_text_is_edited_and_the_other_goes_with_it(pairs, edit):
     assert (record["input"]["text_column"], record["input"]["layout"]["beside"]) == (edit, [other])
     augment("upsample --config out.csv.manifest.json -o again.csv --workers 2 --strategy nlpaug:keyboard")
     assert Path("again.csv").read_bytes() == Path("out.csv").read_bytes()
+
+
+@pytest.mark.parametrize("edit", ["both", "hypothesis,premise"])
+def test_both_texts_are_edited_and_the_label_is_kept(pairs, edit):
+    table("pairs.csv", [*ROWS, {"id": "empty", "premise": "Alone.", "hypothesis": "", "label": "neutral"}])
+    augment(f"{COMMAND} --edit {edit} -o out.csv --keep-columns id --show 2")
+    made = [row for row in cells("out.csv") if row["is_synthetic"] == "true"]
+    assert len(made) == 3 + 5
+    for row in made:
+        source = ROWS[int(row["source_row"])]
+        assert (row["label"], row["id"]) == (source["label"], source["id"])
+        assert row["premise"] != source["premise"]
+        assert row["hypothesis"] != source["hypothesis"]
+    pairs_made = [(row["premise"], row["hypothesis"]) for row in made]
+    assert len({*pairs_made}) == len(made)
+    augment(f"{COMMAND} --edit premise -o one.csv --keep-columns id")
+    alone = [row["premise"] for row in cells("one.csv") if row["is_synthetic"] == "true"]
+    assert alone[:5] == [premise for premise, _ in pairs_made[:5]], "the first text is edited as if it were alone"
+    record = json.loads(Path("out.csv.manifest.json").read_text())["input"]
+    assert (record["text_column"], record["layout"]["also_edited"]) == ("premise", ["hypothesis"])
+    augment("upsample --config out.csv.manifest.json -o again.csv --strategy nlpaug:keyboard")
+    assert Path("again.csv").read_bytes() == Path("out.csv").read_bytes()
+
+
+def test_equal_texts_of_a_pair_are_edited_in_different_ways_and_two_of_three_may_be_edited():
+    rows = pd.DataFrame({"a": TEXTS, "b": TEXTS, "c": TEXTS, "label": LABELS})
+    made, record = upsample(rows, text_column=["a", "b", "c"], edit=["c", "a"], strategy=Swap(), guards=["none"])
+    for row in new(made):
+        assert row["a"] != row["c"]
+        assert row["b"] == TEXTS[row["source_row"]] not in (row["a"], row["c"])
+    assert record.input["layout"]["beside"] == ("c", "b")
+    assert sum(record.made.values()) == 9
+
+
+def test_a_pair_passes_if_each_of_its_texts_does_and_whole_pairs_are_compared():
+    rows = pd.DataFrame({"a": ["one two"] * 3 + ["x y"] * 4, "b": list("ABCDEFG"), "label": ["r"] * 3 + ["c"] * 4})
+    options = {"text_column": ["a", "b"], "edit": "both", "sampling_strategy": {"r": 12}}
+    never = [{"a": "one zu0", "b": "zu0"}]
+    made, record = upsample(rows, strategy=Swap(pool=1), guards=["none"], against=never, **options)
+    assert {(row["a"], row["b"]) for row in new(made)} == {("zu0 two", "zu0")}, "the other edit is held out"
+    assert record.rejected["held_out"]
+    long = pd.DataFrame({"a": TEXTS, "b": TEXTS[::-1], "label": LABELS})
+    guards = ["only:length_ratio:high=1.01"]
+    made, _ = upsample(long, strategy=Swap(), guards=guards, text_column=["a", "b"], edit="both")
+    for row in new(made):
+        assert all(len(row[name]) <= 1.01 * len(long[name][row["source_row"]]) for name in "ab")
 
 
 def test_whole_rows_are_compared_with_originals_and_with_each_other():
@@ -108,6 +155,33 @@ def test_rejected_rows_are_replaced_by_other_pairs_and_items_of_a_training_loop_
     assert row["premise"] not in {old["premise"] for old in before}
     items = Redrawn(pd.DataFrame(ROWS), Swap(), text_column=BOTH, edit="premise")
     assert [items[i]["hypothesis"] != "" for i in range(len(items))] == [True] * (len(ROWS) + 9)
+    items = Redrawn(pd.DataFrame(ROWS), Swap(), text_column=BOTH, edit="both")
+    assert all("zu" in items[i]["hypothesis"] and "zu" in items[i]["premise"] for i in range(len(ROWS), len(items)))
+
+
+def test_both_texts_of_a_rejected_pair_are_replaced_and_a_run_that_was_cut_off_gives_the_same_bytes(pairs):
+    run = {"strategy": "nlpaug:keyboard", "sampling_strategy": "4x", "keep_columns": ["id"]}
+    run |= {"layout": Layout(text_column="premise", beside=("hypothesis",), also_edited=("hypothesis",))}
+    calls = 0
+
+    def stop(done: int, total: int, what: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+
+    upsample_file("pairs.csv", "out.csv", **run)
+    with pytest.raises(Interrupted):
+        upsample_file("pairs.csv", "cut.csv", progress=stop, **run)
+    upsample_file("pairs.csv", "cut.csv", resume=True, **run)
+    assert Path("cut.csv").read_bytes() == Path("out.csv").read_bytes()
+    before = cells("out.csv")
+    with open_review("out.csv") as review:
+        review.decide(len(ROWS), "reject")
+    augment("apply out.csv -o applied.csv")
+    (row,) = [row for row in cells("applied.csv") if row["reviewed"] == "replacement"]
+    for name in BOTH:
+        assert row[name] not in {old[name] for old in before}
 
 
 def test_the_report_shows_the_other_text(pairs):
@@ -118,8 +192,11 @@ def test_the_report_shows_the_other_text(pairs):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ("--text-column premise,hypothesis", "say also which of the two is edited: see docs/files.md"),
-        ("--text-column premise,hypothesis --edit label", "--edit must be one of 'premise', 'hypothesis'. Got 'label'"),
+        ("--text-column premise,hypothesis", "say also which of the two is edited, or both: see docs/files.md"),
+        (
+            "--text-column premise,hypothesis --edit label",
+            "--edit must be one or more of 'premise', 'hypothesis'. Got 'label'",
+        ),
         ("--text-column premise --edit hypothesis", "--edit names one of several columns of texts"),
         ("--edit hypothesis", "--edit names one of several columns of texts"),
         ("--text-column premise,nothing --edit premise", "pairs.csv: has no text column 'nothing'"),
@@ -137,7 +214,7 @@ def test_what_cannot_be_done_is_refused_in_one_line(pairs, options, says):
 
 
 def test_python_asks_which_text_is_edited():
-    with pytest.raises(InputError, match="names 2 columns, and a run edits one of them"):
+    with pytest.raises(InputError, match=r"names 2 columns\. Say which .* e\.g\. `edit='premise'` or `edit='both'`"):
         upsample(pd.DataFrame(ROWS), text_column=BOTH, strategy=Swap())
     with pytest.raises(InputError, match="`against` must be rows with the texts 'premise', 'hypothesis'"):
         upsample(pd.DataFrame(ROWS), text_column=BOTH, edit="premise", against=["One text."], strategy=Swap())
