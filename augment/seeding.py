@@ -19,7 +19,7 @@ STREAMS = (
     *("epoch", "sample", "redraw", "balance"),
     *("repetition", "dropout", "held_out"),
     *("subset", "fillings", "beams"),
-    "review",
+    *("review", "text"),
 )
 """The purposes that random numbers are drawn for. Each has its own generators. Add new ones at the end only."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,11 +36,7 @@ class Draw(NamedTuple):
     def parts(self) -> list[Draw]:
         """Return a draw for each text that is edited. That of the first has the same numbers as if it were alone."""
         first = self._replace(others=())
-        return [first, *(first._replace(text=text, seed=self._seed_of(i)) for i, text in enumerate(self.others))]
-
-    def _seed_of(self, place: int) -> int:
-        """Return the seed for one of the other texts, so that equal texts of a row are edited in different ways."""
-        return int(generator(self.seed, "text", place).integers(2**63))
+        return [first, *(first._replace(text=text, seed=_seed(self.seed, i)) for i, text in enumerate(self.others))]
 
     @property
     def whole(self) -> str:
@@ -49,6 +46,12 @@ class Draw(NamedTuple):
     def generator(self) -> np.random.Generator:
         """Return this draw's own generator. It does not depend on other draws or their order."""
         return generator(self.seed, "draw", self.source, self.variant, self.attempt)
+
+
+@lru_cache
+def _seed(seed: int, place: int) -> int:
+    """Return the seed for one of the other texts of rows, so that equal texts of a row are edited in different ways."""
+    return int(generator(seed, "text", place).integers(2**63))
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,9 @@ def test_equal_texts_of_a_pair_are_edited_in_different_ways_and_two_of_three_may
 
 
 def test_a_pair_passes_if_each_of_its_texts_does_and_whole_pairs_are_compared():
-    rows = pd.DataFrame({"a": ["one two"] * 3 + ["x y"] * 4, "b": list("ABCDEFG"), "label": ["r"] * 3 + ["c"] * 4})
+    rows = pd.DataFrame(
+        {"a": ["one two"] * 3 + ["x y"] * 4, "b": [f"ab{end}" for end in "cdefghi"], "label": ["r"] * 3 + ["c"] * 4}
+    )
     options = {"text_column": ["a", "b"], "edit": "both", "sampling_strategy": {"r": 12}}
     never = [{"a": "one zu0", "b": "zu0"}]
     made, record = upsample(rows, strategy=Swap(pool=1), guards=["none"], against=never, **options)
