@@ -17,7 +17,7 @@ from augment.files import check_ordinary, readable_as, staged_text
 from augment.markdown import escaped, front_matter, table_lines
 from augment.plain_data import as_expected
 from augment.report.run_notes import run_notes
-from augment.report.written_table import expected_rows, read_manifest, written_layout
+from augment.report.written_table import expected_rows, read_manifest, rows_made, written_layout
 from augment.run.manifest import manifest_path
 
 _SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M", 10_000_000: "1M<n<10M"}
@@ -138,10 +138,21 @@ def write_card(output: Path, path: Path, told: Told | None = None, *, overwrite:
         pass
 
 
+def _label_columns(source: Mapping[str, Any], *, several: bool) -> list[list[str]]:
+    """Return the columns of labels, and what each holds."""
+    if not several:
+        return [[source["label_column"], "the class"]]
+    columns = (source.get("layout") or {}).get("label_columns") or []
+    return [[name, "1 if the row has this label, or else 0"] for name in columns] or [
+        [source["label_column"], "the labels"]
+    ]
+
+
 def _body(manifest: Mapping[str, Any], rows: int, told: Told, others: Mapping[str, int]) -> list[str]:
     """Return the lines below the title."""
     source, strategy = manifest["input"], manifest["strategy"]
-    made = sum(manifest["made"].values())
+    made, of_sets = rows_made(manifest), bool(manifest.get("label_sets"))
+    kind, title = ("label", "Labels") if of_sets else ("class", "Classes")
     before, after = manifest["counts_before"], manifest["counts_after"]
     only = " The table has the new rows alone." if manifest.get("only_synthetic") else ""
     where = f" in the split {escaped(_split_of(manifest))}" if others else ""
@@ -156,10 +167,10 @@ def _body(manifest: Mapping[str, Any], rows: int, told: Told, others: Mapping[st
         "**Use the new rows to train, never to evaluate.** A new row is close to its source: where you split the rows,"
         " keep those of one `source_row` together.",
         "",
-        "## Classes",
+        f"## {title}",
         "",
         *table_lines(
-            ["class", "rows before", "new rows", "rows after"],
+            [kind, "rows before", "new rows", "rows after"],
             [
                 [name, f"{count:,}", f"{manifest['made'].get(name, 0):,}", f"{after.get(name, count):,}"]
                 for name, count in before.items()
@@ -167,7 +178,7 @@ def _body(manifest: Mapping[str, Any], rows: int, told: Told, others: Mapping[st
         ),
     ]
     if manifest["missing"]:
-        lacks = [f"{lack['rows']:,} of class {name!r} ({lack['why']})" for name, lack in manifest["missing"].items()]
+        lacks = [f"{lack['rows']:,} of {kind} {name!r} ({lack['why']})" for name, lack in manifest["missing"].items()]
         lines += [f"Rows that could not be made: {escaped('; '.join(lacks))}.", ""]
     settings = {
         "seed": manifest.get("seed"),
@@ -214,7 +225,7 @@ def _body(manifest: Mapping[str, Any], rows: int, told: Told, others: Mapping[st
             ["column", "content"],
             [
                 [source["text_column"], "the text"],
-                [source["label_column"], "the class"],
+                *_label_columns(source, several=of_sets),
                 ["is_synthetic", "whether the row was made by a program"],
                 ["source_row", "the number of the row that a new row was made from, counted from 0"],
             ],

@@ -234,6 +234,11 @@ LANGUAGE = option(
     show_default="en",
     help="Language of the texts: its negations are protected, and its words of praise and blame guarded.",
 )
+EDIT = option(
+    "--edit",
+    metavar="both|A,B,…",
+    help="Which texts of a row are edited, with --text-column premise,hypothesis: names, or both.",
+)
 CONFIG = option(
     "--config",
     type=Path,

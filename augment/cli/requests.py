@@ -14,6 +14,7 @@ from augment.cli.inputs import check_there
 from augment.cli.options import (
     AMOUNT,
     CONFIG,
+    EDIT,
     GUARDED,
     LANGUAGE,
     QUIET,
@@ -57,6 +58,7 @@ MOST_IN_A_BATCH = 50_000
     QUIET,
 )
 @layout_options
+@section("Input", EDIT)
 @section("Running", CONFIG)
 @click.pass_context
 def requests_command(

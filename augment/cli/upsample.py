@@ -16,6 +16,7 @@ from augment.cli.inputs import check_there
 from augment.cli.options import (
     AMOUNT,
     CONFIG,
+    EDIT,
     EXECUTION,
     GUARDED,
     LANGUAGE,
@@ -114,14 +115,7 @@ from augment.errors import counted
     ),
 )
 @layout_options
-@section(
-    "Input",
-    option(
-        "--edit",
-        metavar="both|A,B,…",
-        help="Which texts of a row are edited, with --text-column premise,hypothesis: names, or both.",
-    ),
-)
+@section("Input", EDIT)
 @section(
     "Running",
     CONFIG,

@@ -180,7 +180,13 @@ class WrittenOutput:
 def expected_rows(manifest: Mapping[str, Any]) -> int:
     """Return how many rows an output has, according to its manifest."""
     originals = 0 if manifest.get("only_synthetic") else manifest["input"]["rows"]
-    return int(sum(manifest["made"].values()) + originals)
+    return rows_made(manifest) + int(originals)
+
+
+def rows_made(manifest: Mapping[str, Any]) -> int:
+    """Return how many rows a run has made, according to its manifest."""
+    sets = manifest.get("label_sets")  # then a row counts under each of its labels
+    return int(sum(one["made"] for one in sets["sets"]) if sets else sum(manifest["made"].values()))
 
 
 def new_rows(synthetic: np.ndarray, manifest: Mapping[str, Any]) -> np.ndarray:
@@ -196,7 +202,7 @@ def new_rows(synthetic: np.ndarray, manifest: Mapping[str, Any]) -> np.ndarray:
     -------
     ndarray of bool, shape (n,)
     """
-    last = np.arange(len(synthetic)) >= len(synthetic) - sum(manifest["made"].values())
+    last = np.arange(len(synthetic)) >= len(synthetic) - rows_made(manifest)
     return last if len(synthetic) == expected_rows(manifest) and synthetic[last].all() else synthetic
 
 

@@ -262,7 +262,7 @@ def plan_job(
         )
     if corpus.layout.beside and not (isinstance(strategy, TextStrategy) and strategy.edits):
         raise InputError(
-            f"{corpus.name}: a row has several texts, of which one is edited and the others are copied, and"
+            f"{corpus.name}: a row has several texts that belong together, and"
             f" {strategy.name!r} makes its {'texts' if texts_made else 'vectors'} anew. Choose a strategy that edits,"
             " such as 'fillmask'."
         )

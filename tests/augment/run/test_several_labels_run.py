@@ -222,6 +222,8 @@ def test_what_needs_one_class_for_each_row_is_refused_in_one_line(films):
     )
     assert sorted(path.name for path in films.iterdir()) == ["flags.csv", "joined.csv", "lists.jsonl"]
     augment(*JOINED, "-o", "out.csv")
+    augment("card", "out.csv", "-o", "card.md")
+    assert "| label | rows before | new rows | rows after |" in Path("card.md").read_text()
     assert "a report compares classes of one label each" in refused("report", "out.csv")
     assert "a review decides on one label for each row" in refused("apply", "out.csv", "-o", "applied.csv")
 
