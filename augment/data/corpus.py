@@ -29,7 +29,7 @@ from augment.data.mapped_tables import spooled
 from augment.data.other_splits import other_splits
 from augment.data.provenance import typed_provenance
 from augment.data.reading import from_arrow, load, load_spelled
-from augment.data.several_labels import LOOKED_AT, check_columns, check_labels, refuse_several
+from augment.data.several_labels import LOOKED_AT, check_columns, check_labels, refuse_joined, refuse_several
 from augment.data.table_columns import batches, check_sound, encoded, selected, table_column
 from augment.data.text_pairs import pair_of
 from augment.errors import InputError, listed
@@ -393,7 +393,12 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT, *, several:
     table = typed_provenance(table.with_format(None), name)
     if layout.label_map is not None:
         table = with_mapped_labels(table, name, label_column, layout.label_map)
-    rows, unlabelled = usable_rows(table, name, label_column, layout)
+    try:
+        rows, unlabelled = usable_rows(table, name, label_column, layout)
+    except InputError:
+        if several and not (layout.single_label or layout.labels or layout.label_map):
+            refuse_joined(name, label_column, _counts(table, label_column), several=True)  # a row may have no label
+        raise
     kept = table if len(rows) == len(table) else selected(table, rows)
     corpus = Corpus(
         name,
@@ -409,6 +414,14 @@ def from_table(table: Dataset, name: str, layout: Layout = _DEFAULT, *, several:
     if not (layout.single_label or layout.labels or layout.label_map):  # which all say what a class is
         check_labels(corpus, several=several)
     return corpus
+
+
+def _counts(table: Dataset, column: str) -> dict[str, int]:
+    """Return the rows of each label, without those that have none."""
+    values, codes = encoded(table_column(table, column))
+    names = map(label_namer(table, column), values)
+    rows = np.bincount(codes, minlength=len(values)).tolist()
+    return {label: count for label, count in zip(names, rows, strict=True) if label}
 
 
 def _with_label_sets(table: Dataset, name: str, layout: Layout, columns: tuple[str, ...]) -> Corpus:

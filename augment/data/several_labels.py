@@ -161,6 +161,27 @@ def check_labels(corpus: Corpus, *, several: bool = False) -> None:
             f"{name}: the labels of column {label_column!r} are lists, e.g. {as_lists[0]!r:.60}. {_CLASS} Give a column"
             f" of one label per row. {take}"
         )
+    refuse_joined(name, label_column, counts, several=several)
+
+
+def refuse_joined(name: str, label_column: str, counts: Mapping[str, int], *, several: bool) -> None:
+    """Refuse labels that are several in one cell.
+
+    Parameters
+    ----------
+    name, label_column : str
+        The table's name and its column, for the message.
+    counts : mapping of str to int
+        Label → rows.
+    several : bool
+        Whether the reader takes rows of several labels, if it is told that there are.
+
+    Raises
+    ------
+    InputError
+        Saying how to take them.
+    """
+    take = "Give `single_label=True` to take each such label as one class."
     joined = joined_labels(counts)
     if joined is not None:
         apart = f"Give `label_separator={joined.separator!r}` to keep the labels apart, or `single_label=True`"
@@ -197,7 +218,8 @@ def check_one_each(labels: Sequence[Any]) -> None:
         if isinstance(label, (list, tuple, set, dict)) or getattr(label, "ndim", 0) > 0:
             raise InputError(
                 f"Row {row} has several labels: {label!r:.60}. {_CLASS} Give one label per row; to take each"
-                " combination as one class, join its labels into one text, e.g. 'plot|acting'."
+                " combination as one class, join its labels into one text, e.g. 'plot|acting'. `augment.upsample` takes"
+                " rows of several labels."
             )
 
 
