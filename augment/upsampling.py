@@ -60,11 +60,11 @@ def upsample(
 
     Parameters
     ----------
-    data : datasets.Dataset, datasets.DatasetDict, frame, or (texts, labels)
-        The data. A frame is one of pandas, polars or pyarrow, or another with an Arrow stream. Of a `DatasetDict` the
-        split "train" gets new rows; the others are held out as `against` is, and stay as they are. Texts and labels
-        are lists, tuples, numpy arrays or Series.
-        If rows have several labels, the labels are lists, or an indicator matrix of 0 and 1, shape (n_rows, n_labels).
+    data : datasets.Dataset, datasets.DatasetDict, frame, dicts, or (texts, labels)
+        The data. Dicts are a dict of columns, or a list with a dict for each row. A frame is one of pandas, polars or
+        pyarrow, or another with an Arrow stream. Of a `DatasetDict` the split "train" gets new rows; the others are
+        held out as `against` is, and stay as they are. Texts and labels are lists, tuples, numpy arrays or Series. If
+        rows have several labels, the labels are lists, or an indicator matrix of 0 and 1, shape (n_rows, n_labels).
     strategy : str or TextStrategy, default="fillmask"
         A registered name, or a configured strategy.
     sampling_strategy : str, float, dict or callable, optional

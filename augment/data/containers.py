@@ -135,6 +135,16 @@ def is_polars(data: Any) -> bool:
     return type(data).__module__.partition(".")[0] == "polars"
 
 
+def is_rows(data: Any) -> bool:
+    """Return whether data is a list of rows, each a dict."""
+    return isinstance(data, list) and bool(data) and all(isinstance(row, Mapping) for row in data)
+
+
+def is_pair(data: Any) -> bool:
+    """Return whether data is (texts, labels), or meant to be."""
+    return isinstance(data, (tuple, list)) and not is_rows(data)
+
+
 def is_arrow_stream(data: Any) -> bool:
     """Return whether data is a frame that hands out an Arrow stream, such as those of polars and pyarrow."""
     return hasattr(data, "__arrow_c_stream__") and not hasattr(data, "iloc") and not hasattr(data, "with_format")
@@ -289,7 +299,7 @@ def as_table(data: Any) -> Dataset:
 
     Parameters
     ----------
-    data : datasets.Dataset, pandas.DataFrame, frame with an Arrow stream, or (texts, labels)
+    data : datasets.Dataset, pandas.DataFrame, frame with an Arrow stream, dict of columns, dicts of rows, or a pair
 
     Returns
     -------
@@ -300,7 +310,8 @@ def as_table(data: Any) -> Dataset:
     Raises
     ------
     InputError
-        If the data is of another kind, two columns have one name, or a list holds values of several types.
+        If the data is of another kind, two columns have one name, columns differ in length, or a list holds values of
+        several types.
     """
     import datasets
     import pyarrow as pa
@@ -314,6 +325,11 @@ def as_table(data: Any) -> Dataset:
     if is_arrow_stream(data) and not isinstance(data, datasets.DatasetDict):
         return from_arrow(_holdable(arrow_table(data)), "the data")
     try:
+        if is_rows(data):
+            names = dict.fromkeys(name for row in data for name in row)
+            data = {name: [row.get(name) for row in data] for name in names}
+        if isinstance(data, Mapping) and not isinstance(data, datasets.DatasetDict):
+            return datasets.Dataset.from_dict(_of_one_length(data))
         if isinstance(data, (tuple, list)) and len(data) == 2 and len(data[0]) == _length(data[1]):
             return datasets.Dataset.from_dict({"text": _column(data[0], "texts"), "label": _labels(data[1])})
     except pa.ArrowException as error:
@@ -324,13 +340,22 @@ def as_table(data: Any) -> Dataset:
         raise InputError(f"The data has splits: {listed(list(data))}. Give one, e.g. data[{first!r}].{held_out}")
     lazy = " Collect it first." if type(data).__name__ == "LazyFrame" else ""
     raise InputError(
-        "The data must be a datasets.Dataset, a frame of pandas, polars or pyarrow, or a pair of equally long lists"
-        f" (texts, labels). Got {type(data).__name__}.{lazy}"
+        "The data must be a datasets.Dataset, a frame of pandas, polars or pyarrow, a dict of columns, a list of dicts,"
+        f" or a pair of equally long lists (texts, labels). Got {type(data).__name__}.{lazy}"
     )
 
 
 def _length(labels: Any) -> int:
     return labels.shape[0] if is_indicator(labels) else len(labels)
+
+
+def _of_one_length(data: Mapping[Any, Any]) -> dict[str, list[Any]]:
+    """Return a dict of columns as lists."""
+    columns = {str(name): _column(values, str(name)) for name, values in data.items()}
+    if len({*map(len, columns.values())}) > 1:
+        lengths = ", ".join(f"{name}: {len(values):,}" for name, values in columns.items())
+        raise InputError(f"The columns of the data must be of one length. Got {lengths}.")
+    return columns
 
 
 def named_frame(frame: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from augment import registry
@@ -17,6 +17,8 @@ from augment.data.containers import (
     held_out_texts,
     is_arrow_stream,
     is_indicator,
+    is_pair,
+    is_rows,
     whole_rows,
     with_rows,
 )
@@ -68,7 +70,7 @@ def plan_in_memory(
 
     Parameters
     ----------
-    data : datasets.Dataset, datasets.DatasetDict, frame, or (texts, labels)
+    data : datasets.Dataset, datasets.DatasetDict, frame, dicts, or (texts, labels)
         See `augment.upsampling.upsample`.
     strategy : str or TextStrategy
         A registered name, or a configured strategy.
@@ -96,7 +98,7 @@ def plan_in_memory(
             f"The strategy {chosen.name!r} makes vectors, not texts. Give it to augment.VectorUpsampler as the"
             " sampler, or take a text strategy, such as 'fillmask'."
         )
-    if keep_columns is not None and isinstance(data, (tuple, list)):
+    if keep_columns is not None and is_pair(data):
         raise InputError("`keep_columns` is for tables, and (texts, labels) has no other columns. Leave it out.")
     splits = as_splits(data)
     given = data if splits is None else splits[training_split(splits)]
@@ -153,7 +155,7 @@ def handed_back(plan: MemoryJob, run: Run, rows: list[Row], *, only_synthetic: b
         See `augment.upsampling.upsample`.
     """
     table, job = plan.table, plan.job
-    if isinstance(table, (tuple, list)):
+    if is_pair(table):
         texts, labels = table
         kept, places = slice(0 if only_synthetic else None), label_rows(job.corpus, rows)
         new_texts = extended(texts[kept], [row.text for row in rows])
@@ -171,6 +173,8 @@ def handed_back(plan: MemoryJob, run: Run, rows: list[Row], *, only_synthetic: b
     if is_arrow_stream(table):
         return as_frame(extended_arrow(table, job.corpus, rows, job.maker, **shape), like=plan.data)
     made = extended_table(job.corpus, rows, job.maker, **shape)
+    if is_rows(plan.data):
+        return made.to_list()
     if plan.splits is None:
-        return made
+        return made.to_dict() if isinstance(plan.data, Mapping) else made
     return with_new_split(plan.splits, made, job.corpus, only_synthetic=only_synthetic)

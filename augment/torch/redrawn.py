@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from augment.data.containers import is_indicator
+from augment.data.containers import is_indicator, is_pair
 from augment.data.layout import Layout, of_labels, of_rows
 from augment.errors import InputError
 from augment.files import replacing
@@ -46,7 +46,7 @@ class Redrawn(torch.utils.data.Dataset[Any]):
 
     Parameters
     ----------
-    data : datasets.Dataset, datasets.DatasetDict, frame, or (texts, labels)
+    data : datasets.Dataset, datasets.DatasetDict, frame, dicts, or (texts, labels)
         See `augment.upsample`. Of a `DatasetDict` the split "train" is the data, and the others are held out.
     strategy : str or TextStrategy, default="fillmask"
         A registered name, or a configured strategy.
@@ -128,7 +128,7 @@ class Redrawn(torch.utils.data.Dataset[Any]):
     ) -> None:
         if variants is not None:
             check_count("variants", variants)
-        pair = isinstance(data, (tuple, list))
+        pair = is_pair(data)
         if pair and len(data) == 2 and is_indicator(data[1]):
             raise InputError(
                 "`Redrawn` takes the labels of a row as a list, and not as a matrix. Give lists of labels."

@@ -312,7 +312,7 @@ def test_only_synthetic_gives_what_the_whole_ends_with(kind):
     ("data", "says"),
     [
         ((TEXTS, LABELS[:-1]), "equally long lists"),
-        ({"text": TEXTS, "label": LABELS}, "Got dict"),
+        ({*TEXTS}, "Got set"),
         ((TEXTS, [*LABELS[:-1], None]), "row 11"),
         (([*TEXTS[:-1], 5.0], LABELS), "float"),
         (pd.DataFrame({"words": TEXTS, "label": LABELS}), "'words', 'label'"),

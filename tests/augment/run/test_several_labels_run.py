@@ -110,6 +110,12 @@ def test_all_forms_of_python_give_the_same_rows():
     flags, _ = made(frame[["text"]].assign(**dict(zip(NAMES, MATRIX.T, strict=True))), label_column=NAMES)
     assert flags["text"].tolist() == texts
     assert (flags[NAMES].to_numpy() == MATRIX[sources]).all()
+    columns, _ = made({"text": TEXTS, "genres": SETS})
+    assert (columns["text"], columns["genres"]) == (texts, [SETS[row] for row in sources])
+    rows, _ = made([{"text": text, "genres": own} for text, own in zip(TEXTS, SETS, strict=True)])
+    assert [(row["text"], row["genres"]) for row in rows] == list(zip(texts, columns["genres"], strict=True))
+    with pytest.raises(InputError, match=r"must be of one length\. Got text: 12, genres: 11"):
+        made({"text": TEXTS, "genres": SETS[1:]})
     joined, _ = made((TEXTS, ["|".join(own) for own in SETS]), label_separator="|")
     assert joined == (texts, ["|".join(SETS[row]) for row in sources])
     for labels in (SETS, [tuple(own) for own in SETS], [{*own} for own in SETS]):
