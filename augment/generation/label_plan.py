@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -48,6 +48,30 @@ class LabelPlan(NamedTuple):
             for label in self.members[name]:
                 found[label] += count
         return found
+
+    def instead(
+        self, made: Mapping[str, int], sources: Mapping[str, Sequence[int] | np.ndarray], used_up: Collection[str]
+    ) -> dict[str, int]:
+        """Return which rows to make in the place of those that could not be made.
+
+        Parameters
+        ----------
+        made : mapping of str to int
+            The name of a set → the rows made of it.
+        sources : mapping of str to sequence of int
+            As for `label_plan`.
+        used_up : collection of str
+            Sets of which no more rows can be made.
+
+        Returns
+        -------
+        dict of str to int
+            The name of a set → further rows to make of it, 1 or more.
+        """
+        by_label = self.by_label(made)
+        left = {label: max(rows - by_label[label], 0) for label, rows in self.wanted.items()}
+        of_set = {name: 0 if name in used_up else len(sources[name]) for name in self.members}
+        return _budget(left, self.members, of_set)
 
     def beyond(self, made: Mapping[str, int]) -> dict[str, int]:
         """Return the labels that get more rows than they were to get, and how many more; `made` is by label."""
@@ -100,18 +124,37 @@ def label_plan(
     {'acting': 1, 'acting|plot': 2}
     """
     wanted = dict.fromkeys(counts, 0) | rows_of_labels(sampling_strategy, counts)
+    of_set = {name: len(sources[name]) for name in members}
+    of_label = dict.fromkeys(wanted, 0)
+    for name, labels in members.items():
+        for label in labels:
+            of_label[label] += of_set[name]
+    return LabelPlan(
+        members={name: tuple(labels) for name, labels in members.items()},
+        wanted=wanted,
+        budget=_budget(wanted, members, of_set, max_per_source),
+        sources=of_label,
+    )
+
+
+def _budget(
+    wanted: Mapping[str, int],
+    members: Mapping[str, Sequence[str]],
+    sources: Mapping[str, int],
+    max_per_source: int | None = None,
+) -> dict[str, int]:
+    """Return the rows to make of sets of labels, by their names; see `rows_of_sets`."""
     place = {label: i for i, label in enumerate(wanted)}
     has = np.zeros((len(members), len(place)), dtype=bool)
     for row, labels in enumerate(members.values()):
         has[row, [place[label] for label in labels]] = True
-    of_set = np.array([len(sources[name]) for name in members], dtype=np.int64)
-    rows = rows_of_sets(np.array([*wanted.values()], dtype=np.int64), has, of_set, max_per_source=max_per_source)
-    return LabelPlan(
-        members={name: tuple(labels) for name, labels in members.items()},
-        wanted=wanted,
-        budget={name: count for name, count in zip(members, rows.tolist(), strict=True) if count},
-        sources=dict(zip(wanted, (of_set @ has).tolist(), strict=True)),
+    rows = rows_of_sets(
+        np.array([*wanted.values()], dtype=np.int64),
+        has,
+        np.array([sources[name] for name in members], dtype=np.int64),
+        max_per_source=max_per_source,
     )
+    return {name: count for name, count in zip(members, rows.tolist(), strict=True) if count}
 
 
 def rows_of_labels(sampling_strategy: SamplingStrategy, counts: Mapping[str, int]) -> dict[str, int]:

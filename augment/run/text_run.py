@@ -16,7 +16,7 @@ from augment.errors import InputError
 from augment.execution.choice import Execution
 from augment.execution.executor import Executor
 from augment.generation.candidates import Draw
-from augment.generation.loop import TRIES, Row, Tally, Trial, Try, binding, generate, try_draws
+from augment.generation.loop import TRIES, Outcome, Row, Tally, Trial, Try, binding, generate, try_draws
 from augment.generation.plan import slots
 from augment.guards.base import Guard, Originals
 from augment.identity import digest, installed_versions
@@ -197,22 +197,16 @@ class Run:
             "seed": job.seed,
             "tally": tally,
             "max_per_source": job.max_per_source,
-            "first_variants": job.first_variants,
             "done": done,
             "progress": progress,
             "together": job.strategy.together,
         }
-        made = generate(
-            attempt,
-            budget=_budget(job),
-            guards=self.guards,
-            ranked=job.strategy.ranked,
-            max_attempts=TRIES,
-            ahead=workers,
-            **common,
-        )
+        made = self._rounds(attempt, tally, workers, common)
         guards = binding(self.guards, copies=True)
-        copies = generate(partial(try_draws, Random(), guards), budget=copied, guards=guards, **common)
+        first = job.first_variants
+        copies = generate(
+            partial(try_draws, Random(), guards), budget=copied, guards=guards, first_variants=first, **common
+        )
         for number, outcome in enumerate(chain(made, copies)):
             if journal is None:
                 rows += outcome.rows
@@ -222,7 +216,7 @@ class Run:
         seconds = time.perf_counter() - self.start
         manifest = recorded(
             job,
-            made={label: tally.made[label] for label in job.budget},
+            made={label: tally.made[label] for label in {**job.budget, **tally.made}},
             only_synthetic=only_synthetic,
             seconds=seconds,
             guards=self.guards,
@@ -236,6 +230,33 @@ class Run:
             rejected=dict(tally.rejections()),
         )
         return MadeRows(rows if journal is None else journal, manifest)
+
+    def _rounds(self, attempt: Try, tally: Tally, workers: Workers | None, common: dict[str, Any]) -> Iterator[Outcome]:
+        """Make the rows of the budget, and, if rows have several labels, others in the place of those that failed."""
+        job, budget, first = self.job, _budget(self.job), dict(self.job.first_variants)
+        assert isinstance(job.strategy, TextStrategy)
+        used_up: set[str] = set()
+        while budget:
+            made = generate(
+                attempt,
+                budget=budget,
+                guards=self.guards,
+                ranked=job.strategy.ranked,
+                max_attempts=TRIES,
+                first_variants=dict(first),
+                ahead=workers,
+                **common,
+            )
+            for outcome in made:
+                for row in outcome.rows if job.labels is not None else ():
+                    first[row.label] = max(first.get(row.label, 0), row.variant + 1)
+                yield outcome
+            failed = {label for label, rows in budget.items() if tally.made[label] < rows}
+            if job.labels is None or not failed or job.max_per_source is not None:
+                return
+            used_up |= failed
+            further = job.labels.instead(tally.made, job.sources, used_up)
+            budget = {label: tally.made[label] + rows for label, rows in further.items()}
 
     def _attempt(self) -> tuple[Try, Workers | None]:
         """Return what tries draws, and what is to be told of those that are coming."""

@@ -140,6 +140,8 @@ def test_an_indicator_matrix_comes_back_as_one(form):
 
 def test_a_run_that_was_cut_off_gives_the_same_bytes(films):
     run = {"strategy": "nlpaug:keyboard", "sampling_strategy": "5x", "layout": Layout(label_separator="|")}
+    with Path("joined.csv").open("a") as file:
+        file.write("?!,effects\n")  # gives no row, so that rows of other sets take its place
     calls = 0
 
     def stop(done: int, total: int, what: str) -> None:
@@ -157,6 +159,8 @@ def test_a_run_that_was_cut_off_gives_the_same_bytes(films):
         upsample_file("joined.csv", "out.csv", resume=True, **run)
         upsample_file("joined.csv", "whole.csv", **run)
     assert Path("out.csv").read_bytes() == Path("whole.csv").read_bytes()
+    assert {"labels": ["effects"], "made": 0} in record("out.csv")["label_sets"]["sets"]
+    assert record("out.csv")["counts_after"]["effects"] == 10
     augment("upsample", "--config", "whole.csv.manifest.json", "-o", "again.csv")
     assert Path("again.csv").read_bytes() == Path("whole.csv").read_bytes()
 
@@ -166,6 +170,23 @@ def test_two_workers_give_the_same_bytes(films):
     augment(*JOINED, "-o", "one.csv")
     augment(*JOINED, "-o", "two.csv", "--workers", "2")
     assert Path("one.csv").read_bytes() == Path("two.csv").read_bytes()
+
+
+def test_rows_of_other_sets_take_the_place_of_those_that_cannot_be_made():
+    texts = [*TEXTS, "?!", "!?", "?"]  # of which the last have no word to swap
+    sets = [["rare"], *[["plot"]] * 11, ["rare", "plot"], ["rare", "plot"], ["music"]]
+    wanted = {"rare": 15, "plot": 16, "music": 3}
+    with pytest.warns(UserWarning, match="Labels with a single row: 'music'"):
+        (_, labels), manifest = upsample((texts, sets), strategy=Swap(), sampling_strategy=wanted)
+    found = Counter(label for own in labels for label in own)
+    assert found == {"rare": 15, "plot": 16, "music": 1} == manifest.counts_after
+    assert manifest.missing == {"music": {"rows": 2, "why": "1 source without anything to replace"}}
+    assert [(one["labels"], one["made"]) for one in manifest.label_sets["sets"]] == [
+        (["music"], 0),
+        (["plot", "rare"], 0),
+        (["rare"], 12),
+        (["plot"], 3),
+    ]
 
 
 def test_rows_that_cannot_be_made_are_told_by_label(films):
