@@ -25,6 +25,8 @@ class KeptDraw(Settings):
     """What was asked for."""
     rows_per_request: int
     share_requests: bool = False
+    guards: list[str] | None = None
+    """Those that judged the rows; None for the default."""
     sampling_strategy: Any
     """The rows that were asked for: see `augment.generation.budget.rows_to_make`."""
 

@@ -222,7 +222,12 @@ def replayed_rows(train: LabelledRows, recipe: Recipe) -> LabelledRows:
     )
     rows = (list(train.texts), list(train.labels))
     (texts, labels), manifest = upsample(
-        rows, strategy=strategy, sampling_strategy=draw.sampling_strategy, seed=0, only_synthetic=True
+        rows,
+        strategy=strategy,
+        guards=draw.guards,
+        sampling_strategy=draw.sampling_strategy,
+        seed=0,
+        only_synthetic=True,
     )
     if manifest.missing:
         raise InputError(f"The answers that are kept no longer suffice: {manifest.shortfall()}")
