@@ -265,12 +265,12 @@ def _show_label_plan(job: Any) -> None:
     from augment.run.notes import off_target
 
     plan, rows = job.labels, []
-    made = plan.by_label(job.budget)
+    made, used = plan.by_label(job.budget), plan.by_label({name: len(job.sources[name]) for name in job.budget})
     for label, now in job.counts.items():
-        make, sources = made[label], plan.sources[label]
+        make, sources = made[label], used[label]
         each = f"{make / sources:.1f}" if sources else "-"
         rows.append([label, now, now + plan.wanted[label], make, now + make, sources, each])
-    columns = ["label", "now", "target", "to make", "then", "sources", "new rows per source"]
+    columns = ["label", "now", "target", "to make", "then", "sources used", "new rows per source"]
     show_table("plan", columns, rows)
     sets = counted(len(job.budget), "set of labels", "sets of labels")
     click.echo(f"\n{counted(sum(job.budget.values()), 'new row')} of {sets}.")

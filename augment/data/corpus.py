@@ -459,8 +459,7 @@ def _refuse_pair(table: Dataset, name: str, requested: str | None) -> None:
         raise InputError(
             f"{name}: each row is a pair of texts, {first!r} and {second!r}; {what}: `text_column={first!r}`, or"
             f" `text_column={second!r}`. Upsampling can copy the other one into new rows."
-            + " To upsample whole pairs, say also which of the two is edited, or both: see docs/files.md."
-            * both
+            " To upsample whole pairs, name both columns, and say which is edited: see docs/files.md."
         )
 
 

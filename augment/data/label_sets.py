@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from augment.data.column_names import LABEL_COLUMNS, MissingColumn, find_label, known_label
 from augment.data.labels import label_namer
 from augment.data.layout import Layout
-from augment.data.several_labels import LABELS, list_columns, refuse_tags_in_cells
+from augment.data.several_labels import LABELS, joined_labels, list_columns, refuse_tags_in_cells
 from augment.data.table_columns import batches
 from augment.errors import InputError, did_you_mean, listed
 
@@ -152,6 +153,7 @@ def read_label_sets(table: Dataset, name: str, columns: Sequence[str], layout: L
         rows: Iterable[tuple[Any, ...]] = _of_flags(table, name, columns)
     elif layout.label_separator is not None:
         refuse_tags_in_cells(table, name, text_column, columns[0], layout.label_separator)
+        _check_separates(table, name, columns[0], layout.label_separator)
         rows = _of_cells(table, columns[0], layout.label_separator)
     else:
         rows = _of_lists(table, name, columns[0])
@@ -211,6 +213,19 @@ def _of_cells(table: Dataset, column: str, separator: str) -> Iterator[tuple[str
     for cell in _cells(table, column):
         parts = [part.strip() for part in (name_of(cell) or "").split(separator)]
         yield tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _check_separates(table: Dataset, name: str, column: str, separator: str) -> None:
+    """Refuse a separator that is in no cell, if another one seems to be."""
+    name_of = label_namer(table, column)
+    counts = Counter(label for cell in _cells(table, column) if (label := name_of(cell)))
+    joined = None if any(separator in label for label in counts) else joined_labels(counts)
+    if joined is not None:
+        raise InputError(
+            f"{name}: no label of column {column!r} has {separator!r} in it, and {joined.rows:,} look like several with"
+            f" {joined.separator!r} between them, e.g. {joined.example!r:.60}. Give"
+            f" `label_separator={joined.separator!r}`."
+        )
 
 
 def _of_flags(table: Dataset, name: str, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -108,7 +108,7 @@ def test_both_texts_at_once_are_refused_with_the_way(pairs):
     refused(
         "upsample pairs.csv -o out.csv --strategy random --text-column premise,hypothesis",
         "a run reads one of them: --text-column premise, or --text-column hypothesis.",
-        "To upsample whole pairs, say also which of the two is edited, or both: see docs/files.md.",
+        "To upsample whole pairs, name both columns, and say which is edited: see docs/files.md.",
     )
 
 

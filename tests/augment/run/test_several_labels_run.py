@@ -238,6 +238,9 @@ def test_what_needs_one_class_for_each_row_is_refused_in_one_line(films):
     assert "--report compares classes of one label" in refused(*JOINED, "-o", "out.csv", "--report", "out.html")
     assert "--labels is for rows of one label" in refused(*JOINED, "-o", "out.csv", "--labels", "plot")
     assert "Leave one of them out" in refused(*JOINED, "-o", "out.csv", "--single-label")
+    other = refused("upsample", "joined.csv", "--dry-run", "--label-separator", ";")
+    assert "no label of column 'label' has ';' in it" in other
+    assert other.endswith("Give --label-separator '|'.")
     assert "column 'id' must hold 0 or 1" in refused("upsample", "flags.csv", "--dry-run", "--label-column", "plot,id")
     assert "has no label column 'plit'" in refused("upsample", "flags.csv", "--dry-run", "--label-column", "plot,plit")
     for command in (("split", "joined.csv", "-o", "parts"), ("advise", "joined.csv")):

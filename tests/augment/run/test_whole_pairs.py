@@ -194,7 +194,7 @@ def test_the_report_shows_the_other_text(pairs):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ("--text-column premise,hypothesis", "say also which of the two is edited, or both: see docs/files.md"),
+        ("--text-column premise,hypothesis", "name both columns, and say which is edited: see docs/files.md"),
         (
             "--text-column premise,hypothesis --edit label",
             "--edit must be one or more of 'premise', 'hypothesis'. Got 'label'",
