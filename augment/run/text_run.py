@@ -16,11 +16,12 @@ from augment.errors import InputError
 from augment.execution.choice import Execution
 from augment.execution.executor import Executor
 from augment.generation.candidates import Draw
-from augment.generation.loop import TRIES, Outcome, Row, Tally, Trial, Try, binding, generate, try_draws
+from augment.generation.loop import TRIES, Ahead, Outcome, Row, Tally, Trial, Try, binding, generate, try_draws
 from augment.generation.plan import slots
 from augment.guards.base import Guard, Originals
 from augment.identity import digest, installed_versions
 from augment.llm.requests import Request
+from augment.run.batched_tries import SIZE, BatchedTries
 from augment.run.job import Job, check_execution
 from augment.run.journal import Journal
 from augment.run.manifest import Manifest, recorded
@@ -184,7 +185,7 @@ class Run:
         assert isinstance(job.strategy, TextStrategy)
         rows: list[Row] = []
         earlier = journal.chunks if journal else 0
-        attempt, workers = self._attempt()
+        attempt, ahead = self._attempt()
         if seen is not None:
             attempt = partial(_seen, attempt, seen)
         done = iter(journal.outcomes() if journal else ())
@@ -201,7 +202,7 @@ class Run:
             "progress": progress,
             "together": job.strategy.together,
         }
-        made = self._rounds(attempt, tally, workers, common)
+        made = self._rounds(attempt, tally, ahead, common)
         guards = binding(self.guards, copies=True)
         first = job.first_variants
         copies = generate(
@@ -231,7 +232,7 @@ class Run:
         )
         return MadeRows(rows if journal is None else journal, manifest)
 
-    def _rounds(self, attempt: Try, tally: Tally, workers: Workers | None, common: dict[str, Any]) -> Iterator[Outcome]:
+    def _rounds(self, attempt: Try, tally: Tally, ahead: Ahead | None, common: dict[str, Any]) -> Iterator[Outcome]:
         """Make the rows of the budget, and, if rows have several labels, others in the place of those that failed."""
         job, budget, first = self.job, _budget(self.job), dict(self.job.first_variants)
         assert isinstance(job.strategy, TextStrategy)
@@ -244,7 +245,7 @@ class Run:
                 ranked=job.strategy.ranked,
                 max_attempts=TRIES,
                 first_variants=dict(first),
-                ahead=workers,
+                ahead=ahead,
                 **common,
             )
             for outcome in made:
@@ -258,14 +259,18 @@ class Run:
             further = job.labels.instead(tally.made, job.sources, used_up)
             budget = {label: tally.made[label] + rows for label, rows in further.items()}
 
-    def _attempt(self) -> tuple[Try, Workers | None]:
+    def _attempt(self) -> tuple[Try, Ahead | None]:
         """Return what tries draws, and what is to be told of those that are coming."""
         strategy = self.job.strategy
         assert isinstance(strategy, TextStrategy)
-        if self.execution.here:
-            return partial(try_draws, strategy, self.guards), None
-        assert self._executor is not None, "A run with workers is a context manager."
         tries, rows = 1 if strategy.ranked else TRIES, sum(_budget(self.job).values())
+        if self.execution.here:
+            attempt = partial(try_draws, strategy, self.guards)
+            if self.job.labels is None:
+                return attempt, None
+            batched = BatchedTries(attempt, size=max(SIZE, strategy.together), tries=tries)
+            return batched, batched
+        assert self._executor is not None, "A run with workers is a context manager."
         workers = Workers(self._executor, tries=tries, rows=rows, together=strategy.together)
         return workers, workers
 
