@@ -97,7 +97,7 @@ def exported(tiny, tmp_path_factory):
 # What is served
 
 
-@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("head", [pytest.param(head, marks=[pytest.mark.slow] * (head == "bigru")) for head in HEADS])
 def test_a_program_without_torch_gets_the_probabilities_of_the_model(head, bert, exported, tmp_path):
     folder = exported if head == "linear" else saved(bert, tmp_path, head=head)
     graph = folder / "onnx" if head == "linear" else export_onnx(str(folder))
@@ -133,7 +133,7 @@ def test_a_classifier_of_transformers_is_exported_too(tiny, tmp_path):
     np.testing.assert_allclose(answers, expected, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("knows_it", ["config", "tokenizer", "neither"])
+@pytest.mark.parametrize("knows_it", ["config", pytest.param("tokenizer", marks=pytest.mark.slow), "neither"])
 def test_a_gpt2_classifier_is_exported_if_one_of_its_files_has_a_padding_token(knows_it, tiny, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(tiny("roberta"))
     config = GPT2Config(vocab_size=len(tokenizer), n_embd=16, n_layer=1, n_head=2, n_positions=64)

@@ -92,6 +92,11 @@ def test_every_option_on_the_augmentation_reaches_it(name: str):
     TrainConfig(augmentation=ways)
 
 
+def test_new_rows_may_be_drawn_in_the_background():
+    asked = ["--augment", "random", "--augment-mode", "redraw", "--variants", "background"]
+    assert _settings(parsed(asked))["augmentation"]["variants"] is None
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -103,7 +103,7 @@ def test_options_reach_the_configuration(place, quick):
     found = run(
         *("train", "rare.csv", "-o", "model", "-q", "--head", "bigru", "--loss", "focal", "--gamma", "2"),
         *("--class-weights", "neutral=2,positive=1", "--augment", "nlpaug:random_word", "--augment-mode", "redraw"),
-        *("--guard", "none", "--variants", "background", "--soft-labels", "--sampling-strategy", "neutral=60"),
+        *("--guard", "none", "--variants", "2", "--soft-labels", "--sampling-strategy", "neutral=60"),
         *("--synthetic-weight", ".5", "--real-only", ".25", *quick),
     )
     assert found.exit_code == 0, found.output
@@ -113,7 +113,7 @@ def test_options_reach_the_configuration(place, quick):
     assert (config["synthetic_weight"], config["real_only"]) == (0.5, 0.25)
     augmentation = config["augmentation"]
     assert (augmentation["mode"], augmentation["strategy"]) == ("redraw", "nlpaug:random_word")
-    assert (augmentation["variants"], augmentation["soft_labels"]) == (None, True)
+    assert (augmentation["variants"], augmentation["soft_labels"]) == (2, True)
     assert (augmentation["guards"], augmentation["sampling_strategy"]) == (["none"], {"neutral": 60})
 
 
