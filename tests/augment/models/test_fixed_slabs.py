@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 
 import pytest
 import torch
@@ -108,12 +109,63 @@ def test_a_shorter_slab_is_used_only_where_it_gives_the_bits_of_a_whole_one(monk
     assert torch.equal(first, again)
 
 
+@pytest.mark.parametrize("alike", [True, False])
+def test_many_rows_are_multiplied_at_once_only_where_that_gives_the_bits_of_slabs(monkeypatch, alike):
+    multiply, handed = fixed_slabs._multiply, []
+
+    def kernel(rows, columns, bias, out=None):
+        handed.append(len(rows))
+        if alike or len(rows) <= SLAB:
+            product = torch.cat([multiply(one, columns, bias) for one in rows.split(1)])
+        else:
+            product = multiply(rows.flip(1), columns.flip(0), bias)
+        return product if out is None else out.copy_(product)
+
+    monkeypatch.setattr(fixed_slabs, "_multiply", kernel)
+    monkeypatch.setattr(fixed_slabs, "_tried", {})
+    monkeypatch.setattr(fixed_slabs, "_wanted", Counter())
+    monkeypatch.setattr(fixed_slabs, "OFTEN", 2)
+    rows, weight, bias = operands(384, 12, rows=1100)
+    with torch.inference_mode(), FixedSlabs():
+        first, _ = linear(rows, weight, bias), linear(rows, weight, bias)
+        handed.clear()
+        third = linear(rows, weight, bias)
+    assert handed == ([1024, 128] if alike else [SLAB] * 4 + [128])
+    assert torch.equal(first, third)
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_weight_in_bfloat16_is_packed_only_where_that_gives_the_same_bits(monkeypatch, alike):
+    if not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+        pytest.skip("this processor has no kernel for packed weights in bfloat16")
+    multiply = fixed_slabs._multiply
+
+    def kernel(rows, columns, bias, out=None):
+        product = multiply(rows, columns, bias)
+        if isinstance(columns, fixed_slabs.Packed) and not alike:
+            product = product + 1
+        return product if out is None else out.copy_(product)
+
+    monkeypatch.setattr(fixed_slabs, "_multiply", kernel)
+    monkeypatch.setattr(fixed_slabs, "_tried", {})
+    layer, rows, kept = torch.nn.Linear(384, 64), torch.randn(300, 384), {}
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with FixedSlabs(kept):
+            own = layer(rows)
+        with FixedSlabs():
+            unpacked = linear(rows, layer.weight.detach(), layer.bias)
+    packed = fixed_slabs._tried[384, 64, torch.bfloat16, torch.device("cpu"), True, True, "packed"]
+    assert alike or not packed
+    assert isinstance(kept[layer.weight], fixed_slabs.Packed) is packed
+    assert torch.equal(own, unpacked)
+
+
 def test_other_devices_have_larger_slabs(monkeypatch):
     monkeypatch.setattr(fixed_slabs, "SHORTER", ())  # a trial compares numbers, and there are none on this device
     assert fixed_slabs.slab_of(torch.device("cpu")) == SLAB
     assert fixed_slabs.slab_of(torch.device("meta")) == fixed_slabs.DEVICE_SLAB
     rows, weight = torch.ones(3, 8, device="meta"), torch.ones(5, 8, device="meta")
-    assert fixed_slabs._in_slabs(rows, weight, None).shape == (3, 5)
+    assert fixed_slabs._in_slabs(rows, weight.t(), None).shape == (3, 5)
 
 
 def test_the_context_ends_after_an_error_as_well():
