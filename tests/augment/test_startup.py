@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import subprocess
 import sys
 
 import pytest
@@ -42,3 +43,15 @@ def test_names_are_imported_from_it_as_from_any_module(quick):
     assert answer == 42
     with pytest.raises(ImportError, match="cannot import name 'question'"):
         from put_off import question  # noqa: F401
+
+
+def test_a_program_that_ends_does_not_look_through_all_its_objects_again():
+    """The function that is registered first is called last, so it sees what has happened."""
+    code = """
+import atexit, gc
+atexit.register(lambda: print(gc.get_freeze_count() > 0))
+from augment.startup import load_quickly
+load_quickly()
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "True\n"

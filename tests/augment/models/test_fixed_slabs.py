@@ -154,9 +154,7 @@ def test_a_weight_in_bfloat16_is_packed_only_where_that_gives_the_same_bits(monk
             own = layer(rows)
         with FixedSlabs():
             unpacked = linear(rows, layer.weight.detach(), layer.bias)
-    packed = fixed_slabs._tried[384, 64, torch.bfloat16, torch.device("cpu"), True, True, "packed"]
-    assert alike or not packed
-    assert isinstance(kept[layer.weight], fixed_slabs.Packed) is packed
+    assert alike or not isinstance(kept[layer.weight], fixed_slabs.Packed)
     assert torch.equal(own, unpacked)
 
 
