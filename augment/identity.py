@@ -40,7 +40,7 @@ def _short(value: Any) -> str:
 
 
 RECORDED = (
-    *("counterpoise", "torch", "transformers", "tokenizers", "datasets", "pyarrow", "numpy"),
+    *("counterpoise", "torch", "transformers", "tokenizers", "datasets", "pyarrow", "numpy", "scipy"),
     *("scikit-learn", "imbalanced-learn"),
 )
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from augment.generation.budget import MOST_ROWS, SamplingStrategy, rows_to_make
 
-_LARGEST = 200_000
+_LARGEST = 50_000
 """Cells of sets and labels above which no better choice is looked for."""
-_NODES = 1000
+_NODES = 100
 """Steps of that search. Not seconds, so that the choice is the same everywhere."""
 _WEIGHT = 1000.0
 """What a row too many counts, beside a row that is chosen otherwise."""
@@ -296,24 +296,23 @@ class _Choice:
 
         sets, labels = self._members.shape
         of_labels = self._members.T.astype(np.float64)
-        too_many = np.maximum(-self.left, 0)
-        # Rows of sets that are added, rows that are taken back, and rows of labels that are too many after that.
-        unknown = np.hstack([of_labels, -of_labels, -np.eye(labels)])
-        change = self.left.astype(np.float64)
+        surplus = np.minimum(self.left, 0)
+        # The unknowns: rows of sets that are added, rows that are taken back, rows of labels that are then too many.
         result = milp(
             c=np.concatenate([np.ones(2 * sets), np.full(labels, _WEIGHT)]),
             integrality=np.concatenate([np.ones(2 * sets), np.zeros(labels)]),
-            bounds=(0, np.concatenate([self._room, self.rows, too_many.sum() + 0 * too_many])),
-            constraints=LinearConstraint(unknown, np.minimum(change, 0), np.minimum(change, 0)),
+            bounds=(0, np.concatenate([self._room, self.rows, np.full(labels, -surplus.sum())])),
+            constraints=LinearConstraint(np.hstack([of_labels, -of_labels, -np.eye(labels)]), surplus, surplus),
             options={"node_limit": _NODES},
         )
         if result.x is None:
             return self.rows
-        change = np.rint(result.x).astype(np.int64)
-        rows = self.rows + change[:sets] - change[sets : 2 * sets]
-        left = self.left - (rows - self.rows) @ self._members
-        better = np.maximum(-left, 0).sum() < too_many.sum() and (np.maximum(left, 0) <= np.maximum(self.left, 0)).all()
-        return rows if better and (rows >= 0).all() else self.rows
+        found = np.rint(result.x).astype(np.int64)
+        change = found[:sets] - found[sets : 2 * sets]
+        left = self.left - change @ self._members
+        fewer = np.minimum(left, 0).sum() > surplus.sum()
+        sound = (self.rows + change >= 0).all() and (np.maximum(left, 0) <= np.maximum(self.left, 0)).all()
+        return self.rows + change if fewer and sound else self.rows
 
     def _share(self, label: int, sets: np.ndarray) -> None:
         """Share the rows of a label among sets, in proportion to their sources."""
