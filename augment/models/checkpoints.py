@@ -51,7 +51,8 @@ class Checkpoint:
     def identity(self) -> dict[str, str]:
         """Return the name, the revision, the device and the dtype, as a manifest records them.
 
-        For a device other than a CPU also the rows of its slabs, which determine the last bits.
+        For a device other than a CPU also the rows of its slabs, and for int8 on a CPU without VNNI the bits of the
+        weights, which determine what is computed.
         """
         identity = {
             "model": self.name,
@@ -59,10 +60,12 @@ class Checkpoint:
             "device": str(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
         }
-        if self.device.type != "cpu":
-            from augment.models.fixed_slabs import slab_of
+        from augment.models.fixed_slabs import largest_weight, slab_of
 
+        if self.device.type != "cpu":
             identity["slab"] = str(slab_of(self.device))
+        elif identity["dtype"] == "int8" and largest_weight() < 127:
+            identity["weight_bits"] = "7"
         return identity
 
     def require_pooler(self) -> None:
@@ -509,10 +512,13 @@ def _dtype(name: str, device: torch.device, *, or_int8: bool = False) -> torch.d
 
     if name not in DTYPES:
         raise InputError(f"The dtype must be one of {', '.join(DTYPES)}. Got {name!r}.{did_you_mean(name, DTYPES)}")
-    # Without these instructions integer kernels let sums of pairs overflow.
+    # Without VNNI weights have seven bits, so that sums of pairs cannot overflow; "auto" does not take that unasked.
     int8 = device.type == "cpu" and torch.cpu._is_vnni_supported()
-    if name == "int8" and not int8:
-        raise InputError(f"The dtype 'int8' needs a CPU with VNNI instructions, and {device} has none. Give 'auto'.")
+    avx2 = device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
+    if name == "int8" and not (int8 or avx2):
+        raise InputError(
+            f"The dtype 'int8' needs a CPU with VNNI or AVX2 instructions, and {device} has none. Give 'auto'."
+        )
     if name != "auto":
         named: torch.dtype = getattr(torch, name)
         return named

@@ -341,7 +341,7 @@ class Encoders:
     def identity(self, model: str) -> dict[str, str]:
         """Return what identifies an encoder's weights, and its dtype: both determine its vectors."""
         own = self.get(model).identity()
-        return {"revision": own["revision"], "dtype": own["dtype"]}
+        return {name: own[name] for name in ("revision", "dtype", "weight_bits") if name in own}
 
     def encode(self, model: str, texts: Sequence[str]) -> np.ndarray:
         """Return the unit vectors of texts, (n, d) float32; only those not remembered are encoded."""

@@ -58,7 +58,8 @@ class FixedSlabs(TorchFunctionMode):
     bfloat16 are packed once. All this is for a CPU; on another device a slab has `DEVICE_SLAB` rows, or is shorter.
 
     With `int8`, rows and weights are rounded to eight bits, with one scale for each row and each column of the product,
-    and multiplied as integers. Their sums are exact, so the order of summation does not matter.
+    and multiplied as integers. Their sums are exact, so the order of summation does not matter. On a CPU without VNNI
+    weights have seven bits (`largest_weight`).
 
     Parameters
     ----------
@@ -132,14 +133,23 @@ def quantized(weight: Tensor) -> Quantized:
     -------
     Quantized
     """
-    values, scales = _rounded(weight.float())
+    values, scales = _rounded(weight.float(), largest_weight())
     return Quantized(values.t(), scales[:, 0])
 
 
-def _rounded(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Return rows as int8 from -127 to 127, and what each is to be multiplied by, (rows, 1) float32."""
+def largest_weight() -> int:
+    """Return the largest integer that a weight is rounded to: 127, or 63 on a CPU without VNNI.
+
+    Its kernels add products in pairs, in 16 bits, of integers from 0 to 255 and a weight: 2 * 255 * 63 has room in
+    them, 2 * 255 * 127 has not.
+    """
+    return 127 if torch.cpu._is_vnni_supported() else 63
+
+
+def _rounded(rows: Tensor, top: int = 127) -> tuple[Tensor, Tensor]:
+    """Return rows as int8 from -top to top, and what each is to be multiplied by, (rows, 1) float32."""
     largest = torch.maximum(rows.amax(1, keepdim=True), rows.amin(1, keepdim=True).neg_())
-    scales = largest.div_(127).clamp_(min=torch.finfo(torch.float32).tiny)
+    scales = largest.div_(top).clamp_(min=torch.finfo(torch.float32).tiny)
     return (rows / scales).round_().to(torch.int8), scales
 
 

@@ -199,13 +199,22 @@ def test_a_bad_dtype(bert, dtype):
     assert message.startswith(f"The dtype must be one of auto, float32, bfloat16, float16, int8. Got {dtype!r}.")
 
 
-def test_int8_is_refused_where_the_processor_lets_sums_overflow(bert, monkeypatch):
+def test_int8_is_refused_where_the_processor_has_no_instructions_for_it(bert, monkeypatch):
     import torch
 
     monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
     assert refusal(bert, InputError, dtype="int8", device="cpu") == (
-        "The dtype 'int8' needs a CPU with VNNI instructions, and cpu has none. Give 'auto'."
+        "The dtype 'int8' needs a CPU with VNNI or AVX2 instructions, and cpu has none. Give 'auto'."
     )
+
+
+def test_int8_without_vnni_has_weights_of_seven_bits_and_says_so(bert, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert load_masked_lm(str(bert), dtype="int8", device="cpu").identity()["weight_bits"] == "7"
 
 
 @pytest.mark.parametrize(
