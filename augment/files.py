@@ -334,12 +334,12 @@ def held(path: Path, on_wait: Callable[[], None], *, mend: str) -> Iterator[None
         with replacing(path, mend=mend) as temporary:  # the folder may be one that was made before
             temporary.touch(exist_ok=False)
             temporary.unlink()
-        clear_leftovers(path)
+        clear_leftovers(path, alone=True)
         yield
 
 
-def clear_leftovers(path: Path) -> None:
-    """Remove the files that a killed run left beside an output; no other process may be writing it.
+def clear_leftovers(path: Path, *, alone: bool = False) -> None:
+    """Remove what killed processes left beside an output.
 
     Half-written files are deleted. An old folder that was moved aside is moved back if the new one is not in place.
 
@@ -347,18 +347,46 @@ def clear_leftovers(path: Path) -> None:
     ----------
     path : Path
         The output.
+    alone : bool, default=False
+        No other process can be writing it. Otherwise only what no process holds is touched; see `_claimed`.
     """
     name = glob.escape(f".{path.name}.")
     for old in path.parent.glob(f"{name}{_RANDOM}.old"):
-        if path.exists():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(old, path)
+        with _claimed(old) as free:
+            if not (free or alone):
+                continue
+            if path.exists():
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                os.replace(old, path)
     for temporary in path.parent.glob(f"{name}{_RANDOM}.tmp"):
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        with _claimed(temporary) as free:
+            if not (free or alone):
+                continue
+            if temporary.is_dir():
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _claimed(folder: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Hold a folder as one that a living process writes. Yield False if another holds it, or nothing can be held."""
+    if os.name == "nt":  # where a folder cannot be locked
+        yield False
+        return
+    import fcntl
+
+    handle, held = -1, False
+    try:
+        with contextlib.suppress(OSError):  # of file systems without locks
+            handle = os.open(folder, os.O_RDONLY)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            held = True
+        yield held
+    finally:
+        if handle >= 0:
+            os.close(handle)
 
 
 @contextlib.contextmanager
@@ -408,7 +436,8 @@ def replacing(path: Path, *, mend: str = "choose another output") -> Iterator[Pa
     Yields
     ------
     Path
-        Where to write a file or a folder. If the block raises, it is deleted.
+        Where to write a file or a folder. If the block raises, it is deleted. If the process is killed, the next one
+        that writes to `path` deletes it.
 
     Raises
     ------
@@ -418,20 +447,20 @@ def replacing(path: Path, *, mend: str = "choose another output") -> Iterator[Pa
     import pyarrow as pa
 
     check_ordinary(path)
-    private = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    temporary = private / path.name
     try:
-        private.mkdir(0o700)  # so that nobody else reads what is half written, whoever writes it
-        yield temporary
-        if os.path.lexists(temporary):
-            _flush(temporary)
-            _set_mode(temporary, path)
-            check_ordinary(path)
-            if temporary.is_dir() and path.is_dir():
-                _swap_folders(temporary, path)
-            else:
-                os.replace(temporary, path)
-            _flush_names(path.parent)
+        clear_leftovers(path)
+        with _private_folder(path) as private:
+            temporary = private / path.name
+            yield temporary
+            if os.path.lexists(temporary):
+                _flush(temporary)
+                _set_mode(temporary, path)
+                check_ordinary(path)
+                if temporary.is_dir() and path.is_dir():
+                    _swap_folders(temporary, path)
+                else:
+                    os.replace(temporary, path)
+                _flush_names(path.parent)
     except OutputError:
         raise
     except (OSError, pa.ArrowException) as error:
@@ -439,20 +468,35 @@ def replacing(path: Path, *, mend: str = "choose another output") -> Iterator[Pa
         raise OutputError(
             f"{path}: cannot be written ({reason}); free the disk or change its rights, or {mend}."
         ) from None
-    finally:
-        shutil.rmtree(private, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _private_folder(path: Path) -> Iterator[Path]:
+    """Make a folder beside `path` that nobody else can read, hold it for a block, and remove it."""
+    while True:
+        private = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        private.mkdir(0o700)
+        with _claimed(private, wait=True):
+            if not private.exists():  # another process has taken it for a leftover, just before it was held
+                continue
+            try:
+                yield private
+            finally:
+                shutil.rmtree(private, ignore_errors=True)
+            return
 
 
 def _swap_folders(new: Path, path: Path) -> None:
     """Replace an old folder by a new one. A plain rename can do this only if the old folder is empty."""
     old = path.with_name(f".{path.name}.{secrets.token_hex(4)}.old")
-    os.replace(path, old)
-    try:
-        os.replace(new, path)
-    except BaseException:
-        os.replace(old, path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    with _claimed(path):
+        os.replace(path, old)
+        try:
+            os.replace(new, path)
+        except BaseException:
+            os.replace(old, path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:

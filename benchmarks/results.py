@@ -285,6 +285,11 @@ def place_of(record: Record) -> Place:
     return task, encoder, head, loss, arm, seed
 
 
+def _has_place(record: Record) -> bool:
+    *names, seed = (record[name] for name in PLACE)
+    return all(isinstance(name, str) for name in names) and type(seed) is int
+
+
 def _parsed(path: Path, content: bytes) -> tuple[Results, int]:
     """Return the results in a file, and the length of its complete lines in bytes."""
     results, end = Results(path), 0
@@ -308,7 +313,7 @@ def _parsed(path: Path, content: bytes) -> tuple[Results, int]:
         end += len(line)
         kind = str(record.get("kind"))
         needed = REQUIRED.get((kind, str(record.get("status", ""))))
-        if needed is None or not set(needed) <= set(record):
+        if needed is None or not set(needed) <= set(record) or (kind == "cell" and not _has_place(record)):
             raise InputError(
                 f"{path}: line {number + 1} is not a record of a benchmark. Remove it or give another folder."
             )

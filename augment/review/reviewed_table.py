@@ -17,7 +17,7 @@ from augment.data.layout import Layout, check_layout
 from augment.data.provenance import PROVENANCE
 from augment.data.table_columns import encoded
 from augment.errors import InputError
-from augment.plain_data import parse_json
+from augment.plain_data import as_expected, parse_json
 from augment.report.written_table import cells_of, new_rows, read_manifest, source_texts
 from augment.review.doubts import most_doubtful_first, risk
 from augment.run.manifest import manifest_path
@@ -205,10 +205,12 @@ def scored(rows: RowsUnderReview, *, progress: Progress | None = None) -> Review
     notes = []
     classes = sorted(corpus.classes)
     scores = {name: values for name in SCORES if (values := _numbers(corpus, name, places)) is not None}
-    sources, no_sources = _sources(corpus, manifest)
+    mend = "Run `augment upsample` again to get its manifest as it was."
+    with as_expected(str(manifest_path(Path(corpus.name))), mend):
+        sources, no_sources = _sources(corpus, manifest)
+        probabilities = None if manifest is None else _written_probabilities(corpus, manifest, places, classes)
     if no_sources is not None:
         notes.append(no_sources)
-    probabilities = None if manifest is None else _written_probabilities(corpus, manifest, places, classes)
     if probabilities is not None:
         notes.append("The teacher is that of the guard 'agreement'.")
     else:

@@ -155,8 +155,8 @@ class Destination:
         replaces : bool
             What `replaces` was before this run opened its journal.
         """
-        clear_leftovers(self.output)
-        clear_leftovers(self.manifest)
+        clear_leftovers(self.output, alone=True)
+        clear_leftovers(self.manifest, alone=True)
         check_output(self.output, overwrite=replaces)
 
     def discard_unfinished(self) -> None:

@@ -31,11 +31,13 @@ def map_command(folders: tuple[Path, ...], output: Path | None, check: bool) -> 
     from augment.advice.measured import PACKAGED
     from augment.errors import counted
     from augment.files import replacing
+    from augment.plain_data import as_expected
     from benchmarks.report.pay_map import make_map
 
     path = output or PACKAGED
-    found = make_map(folders)
-    written = found.written()
+    with as_expected(", ".join(map(str, folders)), "Get the results again as `benchmarks run` has written them."):
+        found = make_map(folders)
+        written = found.written()
     if check:
         if not path.is_file() or path.read_text(encoding="utf-8") != written:
             raise click.ClickException(f"{path}: is not the map of these results. Write it without --check.")

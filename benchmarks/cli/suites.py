@@ -17,10 +17,13 @@ from augment.cli.inputs import check_there
 from augment.cli.options import CLUSTER, QUIET, execution_of, layout_of, layout_options
 from augment.errors import CounterpoiseError, ModelError, counted, counted_of
 from augment.name_lists import read_list
+from augment.plain_data import as_expected
 
 if TYPE_CHECKING:
     from benchmarks.results import Results
     from benchmarks.run.suite_run import SuiteRun
+
+ANEW = "Get the results again as `benchmarks run` has written them."
 
 
 def _listed(context: click.Context, parameter: click.Parameter, value: str | None) -> list[str] | None:
@@ -281,7 +284,10 @@ def report_command(folder: Path, out: Path | None, against: str | None) -> None:
     check_there(paths=[folder])
     from benchmarks.report.writing import write
 
-    for path in write(_read(folder), out or folder, against):
+    results = _read(folder)
+    with as_expected(str(results.path), ANEW):
+        written = write(results, out or folder, against)
+    for path in written:
         click.echo(path)
 
 
@@ -311,7 +317,9 @@ def compare_command(before: Path, after: Path, as_json: bool) -> None:
     from augment.cli.display import show_table
     from benchmarks.report.comparison import compare
 
-    changes = compare(_read(before), _read(after))
+    earlier, later = _read(before), _read(after)
+    with as_expected(f"{earlier.path} or {later.path}", ANEW):
+        changes = compare(earlier, later)
     if as_json:
         click.echo(json.dumps(changes.to_dict(), indent=2, ensure_ascii=False))
         return
