@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from augment.errors import InputError, OutputError, did_you_mean
+from augment.plain_data import is_special
 
 _RANDOM = "[0-9a-f]" * 8  # the random part of a temporary name
 _readers: ContextVar[tuple[tuple[int, int], ...]] = ContextVar("readers", default=())
@@ -44,8 +45,16 @@ def check_exists(path: Path) -> None:
     Raises
     ------
     InputError
-        If it is not; the message names one beside it that may have been meant.
+        If it is not; the message names one beside it that may have been meant. Or if it, or something in the folder,
+        is a device, a pipe or a socket, for which a command might wait for ever.
     """
+    inner: list[str] = []
+    if os.path.isdir(path):
+        with contextlib.suppress(OSError):  # who opens it says so
+            inner = os.listdir(path)
+    for one in (path, *(path / name for name in inner)):
+        if is_special(one):
+            raise InputError(f"{one}: is a device, a pipe or a socket; expected a file. Write its content to one.")
     if not os.path.exists(path):  # os.path and not pathlib, whose questions raise on a name that is too long
         beside = [entry.name for entry in path.parent.iterdir()] if os.path.isdir(path.parent) else []
         raise InputError(f"{path}: no such file or folder; check the path.{did_you_mean(path.name, beside)}")
@@ -453,14 +462,14 @@ def replacing(path: Path, *, mend: str = "choose another output") -> Iterator[Pa
             temporary = private / path.name
             yield temporary
             if os.path.lexists(temporary):
-                _flush(temporary)
+                flush(temporary)
                 _set_mode(temporary, path)
                 check_ordinary(path)
                 if temporary.is_dir() and path.is_dir():
                     _swap_folders(temporary, path)
                 else:
                     os.replace(temporary, path)
-                _flush_names(path.parent)
+                flush_names(path.parent)
     except OutputError:
         raise
     except (OSError, pa.ArrowException) as error:
@@ -499,12 +508,22 @@ def _swap_folders(new: Path, path: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _flush(path: Path) -> None:
-    """Wait until a file, or all of a folder, is on the disk."""
+def flush(path: Path) -> None:
+    """Wait until a file, or all of a folder, is on the disk.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    OSError
+        If the disk does not take it.
+    """
     for inner in path.iterdir() if path.is_dir() else ():
-        _flush(inner)
+        flush(inner)
     if path.is_dir():
-        _flush_names(path)
+        flush_names(path)
         return
     handle = os.open(path, (os.O_RDWR if os.name == "nt" else os.O_RDONLY) | getattr(os, "O_BINARY", 0))
     try:
@@ -513,8 +532,13 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def _flush_names(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk, where the system can do that."""
+def flush_names(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system can do that.
+
+    Parameters
+    ----------
+    folder : Path
+    """
     if os.name == "nt":
         return
     with contextlib.suppress(OSError):  # of file systems that cannot

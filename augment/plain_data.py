@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -186,8 +188,25 @@ def as_expected(where: str, mend: str = _MEND) -> Iterator[None]:
         raise InputError(f"{where}: does not hold what belongs there ({reason}). {mend}") from error
 
 
+def is_special(path: Path) -> bool:
+    """Return whether a path is a device, a pipe or a socket, which may give no end, or nothing at all.
+
+    Parameters
+    ----------
+    path : Path
+        Links are followed. What does not exist is not special.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def _content(path: Path, most: int, kind: str, mend: str) -> str:
     """Return the content of a text file, unless it is too large."""
+    if is_special(path):
+        raise InputError(f"{path}: is a device, a pipe or a socket; expected a file. {mend}")
     try:
         with open(path, "rb") as file:
             content = file.read(most + 1)

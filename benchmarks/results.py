@@ -18,7 +18,7 @@ import numpy as np
 from augment.errors import InputError, OutputError
 from augment.files import lock, opened
 from augment.identity import difference
-from augment.plain_data import parse_json
+from augment.plain_data import is_special, parse_json
 from benchmarks.grid.cells import Cell, Place
 
 FILE = "results.jsonl"
@@ -162,6 +162,8 @@ def read(folder: Path) -> Results:
         If there are no results, they have another schema, or a line other than the last is damaged.
     """
     path = file_in(folder)
+    if is_special(path):
+        raise InputError(f"{path}: is a device, a pipe or a socket; expected a file of results.")
     try:
         content = path.read_bytes()
     except OSError as error:

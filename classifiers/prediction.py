@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple, TextIO
 
+from augment.data.formats.csv_tables import defused
 from augment.data.notes import cut_texts, without_text
 from augment.execution.executor import Place
 from augment.models.scorer import TextScorer
@@ -119,13 +120,15 @@ def in_parts(texts: Iterable[str], size: int = CHUNK) -> Iterator[list[str]]:
         yield part
 
 
-def write_csv(rows: Iterable[dict[str, Any]], file: TextIO, classes: Iterable[str]) -> None:
-    """Write rows as csv with a header, as they come."""
+def write_csv(rows: Iterable[dict[str, Any]], file: TextIO, classes: Iterable[str], *, safe: bool = False) -> None:
+    """Write rows as csv with a header, as they come; if `safe`, no cell is one that a spreadsheet computes."""
     names = ["text", "label", *(f"p_{name}" for name in classes)]
     minimal = csv.DictWriter(file, names, lineterminator="\n")
     # The csv module does not quote a single carriage return, though it ends a line for many readers.
     quoted = csv.DictWriter(file, names, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    minimal.writeheader()
+    if safe:
+        rows = ({**row, **dict(zip(names[:2], defused([row["text"], row["label"]]), strict=True))} for row in rows)
+    minimal.writerow(dict(zip(names, defused(names) if safe else names, strict=True)))
     for row in rows:
         (quoted if "\r" in row["text"] else minimal).writerow(row)
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from augment.errors import InputError, ModelError
+from augment.files import check_exists
 
 RECORD = "training.json"
 """The file with the configuration and the results. It is written last: without it the training is not finished."""
@@ -52,6 +53,7 @@ def check_saved(name: str) -> None:
             raise ModelError(
                 f"The folder {name!r} holds no model: it has no config.json. Give one of `classifiers train`."
             )
+        check_exists(folder)
     elif folder.exists():
         raise ModelError(f"{name!r} is a file. Give a folder of `classifiers train`.")
     elif not _HUB_ID.fullmatch(name) or name.startswith(".") or folder.parent.is_dir():

@@ -12,7 +12,15 @@ from augment.cli.console import note
 from augment.cli.display import bar, show_table
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
-from augment.cli.options import OUTPUT_FORMATS, QUIET, layout_of, layout_options, output_option, with_file_name
+from augment.cli.options import (
+    CSV_SAFE,
+    OUTPUT_FORMATS,
+    QUIET,
+    layout_of,
+    layout_options,
+    output_option,
+    with_file_name,
+)
 from augment.errors import counted
 
 
@@ -52,6 +60,7 @@ from augment.errors import counted
     "Output",
     output_option(OUTPUT_FORMATS, required=True),
     option("--overwrite", is_flag=True, help="Replace an existing output."),
+    CSV_SAFE,
 )
 @layout_options
 @section(
@@ -66,6 +75,7 @@ def apply_command(
     replace: bool,
     output: Path,
     overwrite: bool,
+    csv_safe: bool,
     workers: int,
     quiet: bool,
     **others: Any,
@@ -88,6 +98,7 @@ def apply_command(
             layout=layout_of((table,), **others),
             workers=workers,
             overwrite=overwrite,
+            csv_safe=csv_safe,
             progress=advance,
         )
     for label, lack in applied.missing.items():

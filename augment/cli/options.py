@@ -128,6 +128,11 @@ QUIET = option("-q", "--quiet", is_flag=True, help="Print errors only.")
 """The option ``--quiet``."""
 
 
+CSV_SAFE = option(
+    "--csv-safe", is_flag=True, help="Put ' before cells of csv and tsv that a spreadsheet takes for formulas."
+)
+
+
 def seed_option(help: str = "Seed of all random draws.", **kwargs: Any) -> Callable[[_Command], _Command]:
     """Return the option ``--seed``. ``--random-state`` is taken for the same; two that differ are refused."""
     return option(

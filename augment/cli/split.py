@@ -12,7 +12,7 @@ from augment.cli.console import note
 from augment.cli.display import show_table
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
-from augment.cli.options import QUIET, layout_of, layout_options, output_option, seed_option
+from augment.cli.options import CSV_SAFE, QUIET, layout_of, layout_options, output_option, seed_option
 
 
 def _shares(context: click.Context, parameter: click.Parameter, value: str) -> list[float]:
@@ -48,11 +48,19 @@ def _shares(context: click.Context, parameter: click.Parameter, value: str) -> l
     "Output",
     output_option("New folder for the files train, dev and test.", metavar="DIR", required=True),
     option("--overwrite", is_flag=True, help="Replace the folder of an earlier split."),
+    CSV_SAFE,
     QUIET,
 )
 @layout_options
 def split_command(
-    source: str, output: Path, shares: list[float], seed: int, overwrite: bool, quiet: bool, **others: Any
+    source: str,
+    output: Path,
+    shares: list[float],
+    seed: int,
+    overwrite: bool,
+    csv_safe: bool,
+    quiet: bool,
+    **others: Any,
 ) -> None:
     """Split INPUT into train, dev and test files. Split first, then upsample the train file alone.
 
@@ -62,7 +70,7 @@ def split_command(
     from augment.data.splitting import split_file
 
     layout = layout_of((source,), **others)
-    result = split_file(source, output, shares=shares, seed=seed, layout=layout, overwrite=overwrite)
+    result = split_file(source, output, shares=shares, seed=seed, layout=layout, overwrite=overwrite, csv_safe=csv_safe)
     if quiet:
         return
     classes = next(iter(result.counts.values()))

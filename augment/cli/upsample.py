@@ -16,6 +16,7 @@ from augment.cli.inputs import check_there
 from augment.cli.options import (
     AMOUNT,
     CONFIG,
+    CSV_SAFE,
     EDIT,
     EXECUTION,
     GUARDED,
@@ -98,7 +99,7 @@ from augment.errors import counted
         show_default="that of an input of the same format, or utf-8",
         help="Encoding of the output.",
     ),
-    option("--csv-safe", is_flag=True, help="Put ' before cells of csv and tsv that a spreadsheet takes for formulas."),
+    CSV_SAFE,
     option("--overwrite", is_flag=True, help="Replace an existing output, and unfinished work."),
     option("--only-synthetic", is_flag=True, help="Write only the new rows."),
     option(

@@ -55,6 +55,7 @@ def find_source(source: str | Path) -> Path | None:
             _log.info("sample: the bundled reviews are read, and not what has this name here; that is ./sample.")
         return SAMPLE
     if there:
+        check_exists(path)
         return path
     suffix = path.suffix.lower()
     if not isinstance(source, str) or suffix in (*FORMATS, ".txt") or not _HUB_ID.fullmatch(source):

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from augment.data.corpus import read
-from augment.data.formats.dialect import output_dialect
+from augment.data.formats.dialect import check_csv_safe, output_dialect
 from augment.data.layout import FORMATS, Layout
 from augment.data.notes import NOT_USED, on_rows, on_splits
 from augment.data.table_columns import batches, selected
@@ -160,6 +160,7 @@ def split_file(
     random_state: int | None = None,
     layout: Layout = _DEFAULT,
     overwrite: bool = False,
+    csv_safe: bool = False,
 ) -> SplitResult:
     """Split a labelled file into ``train``, ``dev`` and ``test`` files in a new folder.
 
@@ -182,6 +183,8 @@ def split_file(
         How the source is laid out.
     overwrite : bool, default=False
         Replace a folder that an earlier call has written.
+    csv_safe : bool, default=False
+        Put an apostrophe before each cell of csv and tsv files that a spreadsheet would take for a formula.
 
     Returns
     -------
@@ -200,6 +203,8 @@ def split_file(
     path, source = Path(folder), os.fspath(source)
     suffix = Path(source).suffix.lower() if os.path.isfile(source) else ".csv"
     files = {part: f"{part}{suffix}" for part in named}
+    if csv_safe:
+        check_csv_safe(Path(files["train"]))
     _check_folder(path, overwrite=overwrite)
     corpus = read(source, layout)
     if corpus.is_synthetic.any():
@@ -217,7 +222,7 @@ def split_file(
         temporary.mkdir()
         for part, rows in parts.items():
             table = selected(corpus.table, rows)
-            dialect = output_dialect(corpus.dialect, source, path / files[part])
+            dialect = output_dialect(corpus.dialect, source, path / files[part], csv_safe=csv_safe)
             write_batches(table.features, batches(table), temporary / files[part], dialect)
     counts = {
         part: dict(zip(classes, np.bincount(corpus.codes[rows], minlength=len(classes)).tolist(), strict=True))

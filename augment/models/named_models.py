@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from augment.errors import InputError, ModelError, did_you_mean
+from augment.files import check_exists
 from augment.models import hub
 
 BUNDLED = {"mini": Path(__file__).parent / "mini"}
@@ -43,6 +44,7 @@ def place_of(name: str, revision: str | None = None) -> str:
             raise ModelError(
                 f"The folder {name!r} holds no model: it has no config.json. Give a save_pretrained folder."
             )
+        check_exists(folder)
         return str(folder)
     if folder.is_file() or name.startswith((".", "/", "~")) or name.count("/") > 1 or _WINDOWS_PATH.match(name):
         raise ModelError(

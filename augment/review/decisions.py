@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from augment.errors import InputError, OutputError
 from augment.files import append, delete_opened, lock, opened
-from augment.plain_data import parse_json
+from augment.plain_data import is_special, parse_json
 
 SCHEMA = 1
 VERDICTS = ("accept", "reject", "relabel")
@@ -227,6 +227,8 @@ def read_decisions(path: Path, table: Mapping[str, Any]) -> dict[int, Decision]:
     InputError
         If the file is missing or damaged, or its decisions are on another table.
     """
+    if is_special(path):
+        raise InputError(f"{path}: is a device, a pipe or a socket; name a file of decisions as `decisions`.")
     try:
         content = path.read_bytes()
     except FileNotFoundError:

@@ -15,7 +15,6 @@ import numpy as np
 
 from augment.data.corpus import Corpus
 from augment.data.formats.cells import python_columns
-from augment.data.formats.dialect import output_dialect
 from augment.data.layout import Layout
 from augment.data.table_columns import BATCH, batches
 from augment.data.writing import write_batches
@@ -94,6 +93,7 @@ def apply_decisions(
     layout: Layout | None = None,
     workers: int = 1,
     overwrite: bool = False,
+    csv_safe: bool = False,
     progress: Progress | None = None,
 ) -> Applied:
     """Write the table that follows from decisions. The same decisions give the same rows, whatever their order.
@@ -123,6 +123,8 @@ def apply_decisions(
         Processes that make candidates. Changes the speed, not the result.
     overwrite : bool, default=False
         Replace an existing output.
+    csv_safe : bool, default=False
+        Put an apostrophe before each cell of a csv or tsv file that a spreadsheet would take for a formula.
     progress : callable, optional
         See `augment.run.file_run.Progress`; for new rows.
 
@@ -137,7 +139,7 @@ def apply_decisions(
     OutputError
         If the output cannot be written, exists already, or is what is read.
     """
-    destination = Destination(Path(output), overwrite=overwrite)
+    destination = Destination(Path(output), overwrite=overwrite, csv_safe=csv_safe)
     place = decisions_path(Path(table)) if decisions is None else Path(decisions)
     destination.check()
     destination.check_is_no_input([str(table), str(place)])
@@ -149,7 +151,7 @@ def apply_decisions(
             notes.append("There is no manifest beside the table, so rejected rows are left out and not replaced.")
         batch = _kept_batches(plan)
         with readable_as([table]):
-            write_batches(plan.features, batch, destination.output, _dialect(rows.corpus, destination.output))
+            write_batches(plan.features, batch, destination.output, destination.dialect(rows.corpus))
         return plan.applied({}, {}, notes)
     made: Counter[str] = Counter()
     new: Iterator[pa.RecordBatch] = iter(())
@@ -161,7 +163,7 @@ def apply_decisions(
             notes += note
     else:
         notes += ["Rejected rows are left out and not replaced."] if plan.rejected else []
-    dialect = _dialect(rows.corpus, destination.output)
+    dialect = destination.dialect(rows.corpus)
     record = plan.record(made, result)
     record["output"] = None if dialect is None else dialect.recorded()
     text = json.dumps(record, indent=2, ensure_ascii=False, default=str) + "\n"
@@ -461,11 +463,6 @@ def _spelled(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value) if isinstance(value, (list, dict)) else str(value)
-
-
-def _dialect(corpus: Corpus, output: Path) -> Any:
-    """Return how a text file is spelled: as the reviewed table is."""
-    return output_dialect(corpus.dialect, corpus.name, output)
 
 
 def _key(text: str) -> int:

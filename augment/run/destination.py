@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from augment.data.formats.dialect import Dialect, output_dialect
+from augment.data.formats.dialect import Dialect, check_csv_safe, output_dialect
 from augment.data.formats.encodings import checked_encoding, to_write
-from augment.data.layout import SEPARATED, TEXT_FORMATS
+from augment.data.layout import TEXT_FORMATS
 from augment.data.writing import check_output, write_batches, write_splits
 from augment.errors import InputError, OutputError
 from augment.files import check_ordinary, check_writable, clear_leftovers, staged_text
@@ -99,8 +99,8 @@ class Destination:
             checked_encoding(self.encoding)
             if self.output.suffix.lower() not in TEXT_FORMATS:
                 raise InputError(f"`output_encoding` is for text files, and {self.output} is none. Leave it out.")
-        if self.csv_safe and self.output.suffix.lower() not in SEPARATED:
-            raise InputError(f"`csv_safe` is for csv and tsv files, and {self.output} is none. Leave it out.")
+        if self.csv_safe:
+            check_csv_safe(self.output)
         check_writable(self.manifest, file=True)
         if not (self.replaces or self.may_be_finished):
             if self.manifest.exists():
@@ -174,10 +174,10 @@ class Destination:
 
     def dialect(self, corpus: Corpus) -> Dialect | None:
         """Return how the output is spelled; None if it is no text file."""
-        dialect = output_dialect(corpus.dialect, corpus.name, self.output)
+        dialect = output_dialect(corpus.dialect, corpus.name, self.output, csv_safe=self.csv_safe)
         if dialect is not None and self.encoding is not None:
             dialect = replace(dialect, encoding=to_write(self.encoding))
-        return replace(dialect, safe=True) if dialect is not None and self.csv_safe else dialect
+        return dialect
 
     def place(
         self,

@@ -11,7 +11,16 @@ from augment.cli import completion
 from augment.cli.console import note
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
-from augment.cli.options import QUIET, layout_of, layout_options, output_option, seed_option, values_of, with_file_name
+from augment.cli.options import (
+    CSV_SAFE,
+    QUIET,
+    layout_of,
+    layout_options,
+    output_option,
+    seed_option,
+    values_of,
+    with_file_name,
+)
 
 
 def _names() -> list[str]:
@@ -56,6 +65,7 @@ def _names() -> list[str]:
         help="File of the texts without labels, if the task has a pool.",
     ),
     option("--overwrite", is_flag=True, help="Replace files that exist."),
+    CSV_SAFE,
     QUIET,
 )
 @section(
@@ -71,6 +81,7 @@ def draw_command(
     output: Path,
     pool: Path | None,
     overwrite: bool,
+    csv_safe: bool,
     quiet: bool,
     data_dir: Path | None,
     **columns: Any,
@@ -91,7 +102,7 @@ def draw_command(
     for key, value in values_of(parameters).items():
         given[key] = parse_yaml(value, f"--param {key}={value:.60}")
     data = find_task(name, given, task, data_dir, layout_of(**columns))
-    write_draw(data, seed, output, pool, overwrite=overwrite)
+    write_draw(data, seed, output, pool, overwrite=overwrite, csv_safe=csv_safe)
     if quiet:
         return
     for line in data.draw_notes:

@@ -79,7 +79,15 @@ def _quoted(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names))
 
 
-def write_draw(data: TaskData, seed: int, output: Path, pool: Path | None = None, *, overwrite: bool = False) -> None:
+def write_draw(
+    data: TaskData,
+    seed: int,
+    output: Path,
+    pool: Path | None = None,
+    *,
+    overwrite: bool = False,
+    csv_safe: bool = False,
+) -> None:
     """Write the training rows that the cells of one seed see, and their pool.
 
     Parameters
@@ -93,6 +101,8 @@ def write_draw(data: TaskData, seed: int, output: Path, pool: Path | None = None
         Of the pool, with the column ``text``.
     overwrite : bool, default=False
         Replace files that exist.
+    csv_safe : bool, default=False
+        Put an apostrophe before each cell of csv and tsv files that a spreadsheet would take for a formula.
 
     Raises
     ------
@@ -103,17 +113,20 @@ def write_draw(data: TaskData, seed: int, output: Path, pool: Path | None = None
     """
     from datasets import Dataset
 
+    from augment.data.formats.dialect import output_dialect
     from augment.data.writing import check_output, write_batches
 
     if pool is not None and data.task.pool is None:
         raise InputError(f"The task {data.title!r} has no pool. Give it one by the setting 'pool', e.g. left-out.")
     if pool is not None and pool.resolve() == output.resolve():
         raise InputError(f"{output}: is named for the rows and for the pool. Give two files.")
+    dialects = {}
     for path in filter(None, (output, pool)):
         check_output(path, overwrite=overwrite)
+        dialects[path] = output_dialect(None, "", path, csv_safe=csv_safe)
     rows = data.drawn(seed)[0]
     tables = [(output, {"text": list(rows.texts), "label": list(rows.labels)})]
     tables += [] if pool is None else [(pool, {"text": list(data.pool(seed))})]
     for path, columns in tables:
         table = Dataset.from_dict(columns)
-        write_batches(table.features, [table.data.table], path)
+        write_batches(table.features, [table.data.table], path, dialects[path])

@@ -17,7 +17,15 @@ from augment.cli.console import note
 from augment.cli.display import progress, show_table
 from augment.cli.help import command, option, section
 from augment.cli.inputs import check_there
-from augment.cli.options import EXECUTION, device_option, execution_of, layout_of, layout_options, text_layout_options
+from augment.cli.options import (
+    CSV_SAFE,
+    EXECUTION,
+    device_option,
+    execution_of,
+    layout_of,
+    layout_options,
+    text_layout_options,
+)
 from augment.errors import InputError, Interrupted
 from classifiers.saved_folder import GRAPH, check_saved
 
@@ -129,6 +137,7 @@ def _no_stream(context: click.Context, parameter: click.Parameter, value: Path |
         help="File to write.",
     ),
     option("--overwrite", is_flag=True, help="Replace an existing output."),
+    CSV_SAFE,
     option(
         "--format",
         "form",
@@ -149,6 +158,7 @@ def predict_command(
     device: str,
     dtype: str,
     overwrite: bool,
+    csv_safe: bool,
     **others: Any,
 ) -> None:
     """Label texts with the classifier in DIR.
@@ -165,6 +175,8 @@ def predict_command(
         if form not in ("csv", "jsonl"):
             raise InputError(f"{output}: predictions are written as .csv or .jsonl. Give such a name, or --format.")
     form = form or "csv"
+    if csv_safe and form != "csv":
+        raise InputError("--csv-safe is for csv, and the predictions are written as jsonl. Leave it out.")
     lines = source == "-" or source.endswith(".txt")
     layout = line_layout(**others) if lines else layout_of((source,), **others)
     check_saved(model)
@@ -188,7 +200,7 @@ def predict_command(
         if output is not None:
             stack.enter_context(readable_as([source]))
             file = stack.enter_context(stack.enter_context(replacing(output)).open("w", encoding="utf-8", newline=""))
-        write = partial(write_csv, classes=opened["classes"]) if form == "csv" else write_jsonl
+        write = partial(write_csv, classes=opened["classes"], safe=csv_safe) if form == "csv" else write_jsonl
         write(rows, file)
     for line in seen.notes("The standard input" if source == "-" else source, opened["longest"]):
         note(line)

@@ -39,7 +39,7 @@ from classifiers.pretraining.loop import (
     sizes,
 )
 from classifiers.pretraining.sentences import Tuples, Views
-from classifiers.training.resuming import last_checkpoint, note, refuse_another
+from classifiers.training.resuming import KeepCheckpoints, last_checkpoint, note, refuse_another
 
 Objective = Literal["simcse", "esimcse", "supervised-simcse"]
 OBJECTIVES: tuple[str, ...] = get_args(Objective)
@@ -359,7 +359,7 @@ def pretrain_by_contrast(
                 longest,
                 masks if config.mlm_weight else None,
             ),
-            callbacks=[LossLog(log)],
+            callbacks=[LossLog(log), KeepCheckpoints()],
             config=config,
         )
         trainer.remove_callback(PrinterCallback)

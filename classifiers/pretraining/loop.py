@@ -14,6 +14,7 @@ from pydantic import Field, WrapValidator
 from torch import nn
 from transformers import Trainer, TrainingArguments
 
+from augment.files import flush, flush_names
 from augment.models import pooling
 from augment.models.checkpoints import Checkpoint
 from augment.models.length_batches import LENGTH_STEP
@@ -118,8 +119,10 @@ def save(checkpoint: Checkpoint, output_dir: Path) -> None:
     with writing(output_dir), tempfile.TemporaryDirectory(dir=output_dir, prefix=".model-") as new:
         checkpoint.model.half().save_pretrained(new)
         checkpoint.tokenizer.save_pretrained(new)
+        flush(Path(new))
         for path in sorted(Path(new).iterdir(), key=lambda path: path.name == "config.json"):
             os.replace(path, output_dir / path.name)
+        flush_names(output_dir)
 
 
 def pooled_vectors(

@@ -33,7 +33,7 @@ from classifiers.pretraining.loop import (
     save,
     sizes,
 )
-from classifiers.training.resuming import last_checkpoint, note, refuse_another
+from classifiers.training.resuming import KeepCheckpoints, last_checkpoint, note, refuse_another
 
 SIMILARITY_WEIGHT = 10.0
 """Weight of the squared error of pairwise cosines, beside the cosine distance: at .1 of error the two weigh alike."""
@@ -192,6 +192,7 @@ def pretrain(
             ),
             vectors=vectors,
             distillation_weight=config.distillation_weight,
+            callbacks=[KeepCheckpoints()],
         )
         trainer.train(resume_from_checkpoint=last_checkpoint(training) if resume else None)
     save(checkpoint, output_dir)

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from accelerate import PartialState
 
 from augment.errors import OutputError
-from augment.files import replacing
+from augment.files import flush, replacing
+from augment.identity import digest
+from augment.plain_data import as_expected, read_json
 from classifiers.cutting import fit_tokenizer
 from classifiers.saved_folder import EXPORT, GRAPH, RECORD, WORK
 from classifiers.training import history
@@ -40,7 +42,7 @@ def check(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bo
     Raises
     ------
     OutputError
-        If the folder has contents and neither option is given, or the unfinished work is of another training.
+        If the folder has contents and neither option is given, or the work in it is of another training.
     """
     work = folder / WORK
     if folder.exists() and not folder.is_dir():
@@ -56,10 +58,36 @@ def check(folder: Path, identity: dict[str, Any], *, resume: bool, overwrite: bo
                 " `overwrite=True` to start again."
             )
         refuse_another(work, identity)
-    elif (folder / "config.json").exists():
+    elif (folder / "config.json").exists() and not (resume and finished(folder, identity)):
         raise OutputError(
             f"The folder {str(folder)!r} holds a model already. Give `overwrite=True`, or another folder."
         )
+
+
+def finished(folder: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the record of a training that has finished in a folder; None if there is none, or one of another training.
+
+    Parameters
+    ----------
+    folder : Path
+    identity : dict
+        All that determines the weights, as plain data.
+
+    Returns
+    -------
+    dict or None
+        See `classifiers.training.result.TrainResult.record`.
+    """
+    if (folder / WORK).exists() or not (folder / RECORD).exists():
+        return None
+    record = read_json(folder / RECORD)
+    with as_expected(str(folder / RECORD)):
+        return dict(record) if record.get("run") == _run(identity) else None
+
+
+def _run(identity: dict[str, Any]) -> str:
+    """Return a hash of all that determines the weights."""
+    return digest([json.dumps(identity, sort_keys=True)])
 
 
 def begin(folder: Path, identity: dict[str, Any], *, overwrite: bool) -> Path:
@@ -89,7 +117,7 @@ def begin(folder: Path, identity: dict[str, Any], *, overwrite: bool) -> Path:
     return work
 
 
-def save(result: TrainResult, folder: Path) -> None:
+def save(result: TrainResult, folder: Path, identity: dict[str, Any]) -> None:
     """Write a trained model, its tokenizer and the record of its training. Then remove the unfinished work.
 
     An export of the model that was there before is removed too, since it says something else.
@@ -97,8 +125,8 @@ def save(result: TrainResult, folder: Path) -> None:
     Parameters
     ----------
     result : TrainResult
-    folder : Path
-        The same folder as in `begin`.
+    folder, identity
+        As in `begin`.
     """
     (folder / RECORD).unlink(missing_ok=True)
     if (folder / EXPORT / GRAPH).is_file():
@@ -115,7 +143,12 @@ def save(result: TrainResult, folder: Path) -> None:
     _replace(folder / history.FILE, "".join(map(history.line, result.history)))
     if importlib.util.find_spec("matplotlib") is not None:
         history.draw(result.history, folder / history.CURVES, best_step=result.best["step"])
-    _replace(folder / RECORD, json.dumps(result.record(), indent=2, ensure_ascii=False) + "\n")
+    with writing(folder):
+        for path in sorted(folder.iterdir()):
+            if path.is_file():
+                flush(path)
+    record = {**result.record(), "run": _run(identity)}
+    _replace(folder / RECORD, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     for run in (folder / WORK).glob("*/runs/*"):  # of TensorBoard; those of an earlier training stay beside it
         (folder / "runs" / run.parts[-3]).mkdir(parents=True, exist_ok=True)
         shutil.move(run, folder / "runs" / run.parts[-3] / run.name)

@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from transformers import TrainerState
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from augment.errors import OutputError
-from augment.files import replacing
+from augment.files import flush, flush_names, replacing
 from augment.identity import difference
 from augment.plain_data import read_json
 
 IDENTITY = "asked.json"
 """The file, in the folder of unfinished work, with all that determines the weights."""
+WHOLE = "whole"
+"""The file, in the folder of a checkpoint, that is written when all the others are on the disk."""
 
 
 def refuse_another(work: Path, identity: dict[str, Any]) -> None:
@@ -86,16 +88,33 @@ def writing(folder: Path) -> Iterator[None]:
         ) from error
 
 
+class KeepCheckpoints(TrainerCallback):
+    """Waits until a checkpoint is on the disk, and marks it. A power cut can leave files of any length otherwise."""
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Mark the checkpoint that was just written."""
+        if state.is_world_process_zero:
+            folder = Path(args.output_dir or ".")
+            with writing(folder):
+                checkpoint = folder / f"checkpoint-{state.global_step}"
+                flush(checkpoint)
+                with replacing(checkpoint / WHOLE) as temporary:
+                    temporary.touch()
+                flush_names(folder)
+
+
 def last_checkpoint(folder: Path) -> str | None:
     """Return the last complete checkpoint in a folder. Incomplete checkpoints are removed.
 
     Parameters
     ----------
     folder : Path
-        The output folder of a trainer of transformers. The trainer writes its state last.
+        The output folder of a trainer of transformers that calls `KeepCheckpoints`.
     """
     while folder.is_dir() and (checkpoint := get_last_checkpoint(str(folder))) is not None:
         try:
+            if not (Path(checkpoint) / WHOLE).exists():
+                raise FileNotFoundError
             path = Path(checkpoint) / "trainer_state.json"
             state = TrainerState.load_from_json(str(path))
             if state.best_global_step:  # the folder may have been moved

@@ -21,6 +21,7 @@ from augment.data.containers import held_out_texts
 from augment.data.notes import cut_texts
 from augment.errors import InputError
 from augment.models.checkpoints import Checkpoint, folder_hash, load_encoder, quiet
+from augment.plain_data import as_expected
 from augment.seeding import global_generators
 from classifiers.config import Features, Static, TrainConfig, makes_rows
 from classifiers.cutting import fit_tokenizer
@@ -30,6 +31,7 @@ from classifiers.data.inputs import FrozenFeatures, TokenInputs, features_cache
 from classifiers.data.splits import Split, TrainingData, described, training_data
 from classifiers.data.synthesis import Synthesis
 from classifiers.model import EncoderClassifier
+from classifiers.saved_folder import RECORD
 from classifiers.training import history as histories
 from classifiers.training import output_folder
 from classifiers.training.callbacks import Progress
@@ -73,7 +75,8 @@ def train(
         Folder for the model, its tokenizer, ``training.json``, ``history.jsonl`` and, if matplotlib is installed,
         ``curves.png``. None: only the features of a frozen encoder are kept on the disk (see `cache_dir`).
     resume : bool, default=False
-        Go on with the unfinished training in `output_dir`. It must have the same data and settings.
+        Go on with the unfinished training in `output_dir`. It must have the same data and settings. One that has
+        finished is left alone, and its result returned.
     overwrite : bool, default=False
         Replace the contents of `output_dir`, after the new model is trained.
     callbacks : sequence of TrainerCallback, default=()
@@ -139,6 +142,9 @@ def train(
         stack.enter_context(global_generators(config.seed))
         stack.enter_context(quiet())
         checkpoint = load_encoder(config.encoder, revision=config.revision, device=config.device, dtype=config.dtype)
+        if resume and (record := output_folder.finished(Path(output_dir or "."), identity)) is not None:
+            log_once(f"{output_dir}: this training has finished already. Nothing is made or changed.")
+            return _finished(Path(output_dir or "."), record, config, checkpoint)
         cut = _cut(data, checkpoint, config.max_length)
         for line in [*data.notes, *cut.notes]:
             log_once(line)
@@ -181,9 +187,22 @@ def train(
             **setting.history.summary(best),
         )
         if output_dir is not None and PartialState().is_main_process:
-            output_folder.save(result, Path(output_dir))
+            output_folder.save(result, Path(output_dir), identity)
     PartialState().wait_for_everyone()
     return result
+
+
+def _finished(folder: Path, record: dict[str, Any], config: TrainConfig, checkpoint: Checkpoint) -> TrainResult:
+    """Return the result of a training that has finished in a folder."""
+    model = EncoderClassifier.from_pretrained(folder).to(checkpoint.device).eval()
+    with as_expected(str(folder / RECORD)):
+        return TrainResult(
+            model=model,
+            checkpoint=replace(checkpoint, model=model),
+            config=config,
+            history=histories.read(folder / histories.FILE),
+            **{name: record[name] for name in ("best", "last", "mean_gap", "rows", "data", "seconds")},
+        )
 
 
 def _checked(config: TrainConfig, data: TrainingData) -> Synthesis | None:

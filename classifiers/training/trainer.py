@@ -24,7 +24,7 @@ from transformers import (
 from transformers.trainer_utils import EvalLoopOutput, align_special_tokens
 
 from augment.errors import TrainingError
-from augment.files import replacing
+from augment.files import flush, replacing
 from augment.models.checkpoints import Checkpoint
 from augment.plain_data import read_json
 from classifiers.config import TrainConfig
@@ -36,7 +36,7 @@ from classifiers.model import EncoderClassifier
 from classifiers.training.callbacks import EvaluateEvery, EvaluateWhenStopped, FollowEpoch, Progress, ShowProgress
 from classifiers.training.history import History, Phase, recorded
 from classifiers.training.objective import loss_of
-from classifiers.training.resuming import last_checkpoint, writing
+from classifiers.training.resuming import KeepCheckpoints, last_checkpoint, writing
 
 CHOSEN_BY = "eval_validation_macro_f1"
 """The metric that chooses the best weights."""
@@ -295,7 +295,7 @@ def fit(
         history=setting.history,
         classes=model.classes,
         phase=phase,
-        callbacks=[*setting.callbacks],
+        callbacks=[KeepCheckpoints(), *setting.callbacks],
     )
     trainer.remove_callback(PrinterCallback)
     if config.evaluate_steps is not None and every == "epoch":
@@ -318,6 +318,7 @@ def fit(
     if keep and trainer.is_world_process_zero():
         with writing(folder / DONE):
             model.save_pretrained(folder / DONE)
+            flush(folder / DONE)
             with replacing(folder / DONE / "best_step.json") as temporary:
                 temporary.write_text(json.dumps(best), encoding="utf-8")
     return best

@@ -63,3 +63,18 @@ def test_links_pipes_and_devices_are_neither_followed_nor_replaced_nor_waited_fo
     (tmp_path / "folder").mkdir()
     with pytest.raises(OutputError, match="is a folder; expected a file there"):
         check_writable(tmp_path / "folder", file=True)
+
+
+def test_what_a_killed_process_left_is_cleared_by_the_next_one_and_what_another_is_writing_is_not(tmp_path: Path):
+    path = tmp_path / "out"
+    left = tmp_path / ".out.0123abcd.tmp"
+    left.mkdir()
+    (left / "out").write_text("half")
+    with replacing(path) as other:
+        other.write_text("first")
+        assert not left.exists()
+        with replacing(path) as temporary:
+            assert other.exists()
+            temporary.write_text("second")
+    assert path.read_text() == "first"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]

@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from campaign.fuzz import BATCH, OPTIONS, Fuzz
+from campaign.fuzz import BATCH, OPTIONS, THINGS, Fuzz
 from campaign.kills import Rounds
+from campaign.reviews import ReviewRounds
+from campaign.surroundings import FullDisk, Pipes
 from campaign.tally import Tally
 from campaign.targets import TARGETS
 from campaign.warm import ROOT, Warm
 from campaign.works import WORKS, Workshop
 
-SHARES = {"kills": 0.45, "faults": 0.2, "fuzz": 0.35}
+SHARES = {"kills": 0.4, "faults": 0.15, "disk": 0.08, "pipe": 0.02, "fuzz": 0.35}
 """Of the time, by kind."""
 Round = Callable[[int], object]
 
@@ -28,7 +30,10 @@ def rounds(warm: Warm, shop: Workshop, tally: Tally) -> dict[str, Round]:
         of_work = Rounds(warm, shop, work, tally)
         found[f"kills:{work.name}"] = of_work.kill
         found[f"faults:{work.name}"] = of_work.fault
-    for name in (OPTIONS, *(target.name for target in TARGETS)):
+        found[f"disk:{work.name}"] = FullDisk(of_work).round
+    found[ReviewRounds.kind] = ReviewRounds(warm, shop, tally).round
+    found[Pipes.kind] = Pipes(warm, shop, tally).round
+    for name in (OPTIONS, THINGS, *(target.name for target in TARGETS)):
         found[f"fuzz:{name}"] = Fuzz(warm, shop, name, tally).batch
     return found
 
@@ -80,7 +85,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(tally.table())
     print(
         f"{tally.total('kills', 'kills:'):,} kills in {tally.total('rounds', 'kills:'):,} rounds,"
-        f" {tally.total('rounds', 'faults:'):,} faults, {tally.total('rounds', 'fuzz:'):,} fuzzed inputs"
+        f" {tally.total('rounds', 'faults:'):,} faults, {tally.total('rounds', 'disk:'):,} full disks,"
+        f" {tally.total('rounds', 'fuzz:'):,} fuzzed inputs"
         f" in {(time.monotonic() - start) / 60:.1f} minutes with seed {given.seed}:"
         f" {'nothing was found' if tally.clean else 'see what was found'}."
     )

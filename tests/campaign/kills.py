@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from campaign.file_operations import FAULTS, KILLS, Happening, count, let
@@ -47,6 +48,8 @@ class Rounds:
         assert (wrong := differences(contents(place), due)) == [], f"{self.work.name} twice: {wrong}"
         self._operations: list[tuple[str, str]] = json.loads(diary.read_text())
         self._seconds = second.seconds
+        self.pages = 3 * sum(-(-path.stat().st_size // 4096) for path in place.rglob("*") if path.is_file())
+        """About what the work needs of a disk, in pages of 4 kB, and more."""
         self._due = due
 
     def kill(self, number: int) -> None:
@@ -76,31 +79,57 @@ class Rounds:
         self._finish(kind, number, place, done)
 
     def fault(self, number: int) -> None:
-        """Let a file operation fail; the command says so in one line, and is done when it is given again."""
+        """Let a file operation fail, each of the work's in turn, in an order by chance."""
         self.prepare()
         kind = f"faults:{self.work.name}"
         rng = random.Random(f"{self.tally.seed} {kind} {number}")
         place = self.shop.fresh(self.work)
         self.tally.add(kind, "rounds")
-        # Each operation in turn, in an order by chance.
         order = random.Random(f"{self.tally.seed} {kind}").sample(range(len(self._operations)), len(self._operations))
         at = order[number % len(order)] + 1
         happening = Happening(rng.choice(FAULTS), at, lasts=rng.random() < 0.3)
         name, path = self._operations[at - 1]
-        done = [f"{happening}, {name} of {path}"]
-        ended = self._run(place, happening)
+        clears = name in ("unlink", "rmdir", "remove") or (name == "open" and ".tmp" in path) or happening.lasts
+        said = [f"{happening}, {name} of {path}"]
+        self.hinder(kind, number, place, said, before=let(happening, place.parent), clears=clears)
+
+    def hinder(
+        self,
+        kind: str,
+        number: int,
+        place: Path,
+        done: list[str],
+        *,
+        before: Callable[[], None] | None = None,
+        then: Callable[[], object] | None = None,
+        clears: bool = False,
+    ) -> None:
+        """Run the work where something fails: it says so in one line, and is done when it is given again.
+
+        Parameters
+        ----------
+        kind, number, place, done
+            The round, its folder, and what fails.
+        before : callable, optional
+            Called in the child before the command, to let something fail.
+        then : callable, optional
+            Called before the command is given again.
+        clears : bool, default=False
+            Whether it is clearing away that fails, so that something may be left until then.
+        """
+        ended = self.warm(self._words(), place, before=before)
         if self._is_wrong(kind, number, ended, place, done):
             return
+        errors = [line for line in ended.err.splitlines() if line.startswith("Error")]
         if ended.code not in (0, 1, 2):
             self._find(kind, number, Difference("refused", f"exit {ended.code}, {ended.said()}"), place, done)
-        elif ended.code:
-            errors = [line for line in ended.err.splitlines() if line.startswith("Error")]
-            if len(errors) != 1 or not ended.err.splitlines()[-1].startswith("Error"):
-                self._find(kind, number, Difference("refused", f"not one line: {ended.said()}"), place, done)
-        if name not in ("unlink", "rmdir", "remove") and not happening.lasts:
-            left = [one for one in contents(place) if one.endswith(".tmp") or ".tmp/" in one]
-            if left:
-                self._find(kind, number, Difference("leftovers", str(left)), place, done)
+        elif ended.code and (len(errors) != 1 or ended.err.splitlines()[-1] != errors[0]):
+            self._find(kind, number, Difference("refused", f"not one line: {ended.said()}"), place, done)
+        left = [] if clears else [one for one in contents(place) if one.endswith(".tmp") or ".tmp/" in one]
+        if left:
+            self._find(kind, number, Difference("leftovers", str(left)), place, done)
+        if then is not None:
+            then()
         self._finish(kind, number, place, done)
 
     def _words(self) -> list[str]:

@@ -111,9 +111,10 @@ _TABLE = (
     "augment upsample {0} -o new.csv --strategy random",
     "augment upsample {0} -o new.jsonl --strategy random --keep-columns all",
     "augment upsample {0} -o new.parquet --strategy random",
-    "augment upsample {0} -o new.xlsx --strategy nlpaug:split --guard none --csv-safe",
+    "augment upsample {0} -o new.xlsx --strategy nlpaug:split --guard none",
     "augment upsample in.csv -o new.csv --strategy random --against {0}",
     "augment split {0} -o parts",
+    "augment upsample {0} -o new.tsv --strategy random --guard none --csv-safe",
     "augment advise {0}",
     "augment review {0} --summary",
     "classifiers predict model {0} -o new.csv",
@@ -122,8 +123,7 @@ _TABLE = (
 
 
 def _table(name: str, file: str, how: Strategy) -> Target:
-    lines = [line.format(file) for line in _TABLE if not ("xlsx" in line and "csv-safe" in line)]
-    return Target(name, file, how, tuple(lines))
+    return Target(name, file, how, tuple(line.format(file) for line in _TABLE))
 
 
 TARGETS = (

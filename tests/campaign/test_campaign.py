@@ -41,7 +41,7 @@ def test_a_short_campaign_finds_nothing_and_says_so(tmp_path, capfd):
 
 
 def test_a_missing_fsync_is_noticed(tmp_path, monkeypatch):
-    monkeypatch.setattr("augment.files._flush", lambda path: None)
+    monkeypatch.setattr("augment.files.flush", lambda path: None)
     tally = found_by("kills:random", tmp_path, most=40)
     assert tally.total("different") + tally.total("lost") + tally.total("refused") > 0
 

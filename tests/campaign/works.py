@@ -65,9 +65,9 @@ class Workshop:
         self._endpoint.close()
         shutil.rmtree(self.base, ignore_errors=True)
 
-    def words(self, line: str) -> list[str]:
-        """Fill the places of models and the endpoint in a command line."""
-        return [word.replace("BERT", str(self.bert)).replace("URL", self.url) for word in line.split()]
+    def words(self, line: str, between: str | None = None) -> list[str]:
+        """Return the words of a command line, with the model in the place of BERT and the endpoint in that of URL."""
+        return [word.replace("BERT", str(self.bert)).replace("URL", self.url) for word in line.split(between)]
 
     def fresh(self, work: Work) -> Path:
         """Return a new place with the inputs of a work."""

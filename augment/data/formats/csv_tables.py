@@ -227,14 +227,14 @@ def write_csv(features: Features, tables: Iterable[pa.Table], handle: BinaryIO, 
     try:
         try:
             names = ["" if name in dialect.unnamed else name for name in features]
-            lines.add([_defused(names) if dialect.safe else names])
+            lines.add([defused(names) if dialect.safe else names])
             text.write("".join(lines))
         except (_NotHeld, UnicodeEncodeError):
             raise _not_held([list(features)], None, dialect) from None
         start = 0
         for table in tables:
             columns = map(_cells, python_columns(features, _spelled(features, table), start))
-            rows = list(zip(*(map(_defused, columns) if dialect.safe else columns), strict=True))
+            rows = list(zip(*(map(defused, columns) if dialect.safe else columns), strict=True))
             lines.clear()
             try:
                 lines.add(rows)
@@ -327,8 +327,14 @@ def _spelled(features: Features, table: pa.Table) -> pa.Table:
     return table
 
 
-def _defused(cells: list[str]) -> list[str]:
-    """Return cells with an apostrophe before what a spreadsheet would take for a formula. Numbers stay."""
+def defused(cells: list[str]) -> list[str]:
+    """Return cells with an apostrophe before what a spreadsheet would take for a formula. Numbers stay.
+
+    Examples
+    --------
+    >>> defused(["=1+1", "-2.5", "@home", "fine"])
+    ["'=1+1", '-2.5', "'@home", 'fine']
+    """
     return [f"'{cell}" if cell[:1] in _FORMULA and cell and not _NUMBER.fullmatch(cell) else cell for cell in cells]
 
 

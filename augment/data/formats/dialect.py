@@ -8,7 +8,7 @@ import csv
 import io
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,39 @@ def default_dialect(suffix: str) -> Dialect | None:
     return Dialect(delimiter=SEPARATED.get(suffix)) if suffix in TEXT_FORMATS else None
 
 
-def output_dialect(dialect: Dialect | None, source: str, output: Path) -> Dialect | None:
+def check_csv_safe(output: Path) -> None:
+    """Check that an output has cells that a spreadsheet may take for formulas.
+
+    Raises
+    ------
+    InputError
+        If it is no csv or tsv file.
+    """
+    if output.suffix.lower() not in SEPARATED:
+        raise InputError(f"`csv_safe` is for csv and tsv files, and {output} is none. Leave it out.")
+
+
+def output_dialect(dialect: Dialect | None, source: str, output: Path, *, csv_safe: bool = False) -> Dialect | None:
     r"""Return the dialect of an output: that of the source if both have one format, or the default of its own format.
+
+    Parameters
+    ----------
+    dialect : Dialect or None
+        Of the source.
+    source : str
+    output : Path
+    csv_safe : bool, default=False
+        Put an apostrophe before each cell that a spreadsheet would take for a formula.
+
+    Returns
+    -------
+    Dialect or None
+        None if the output is no text file.
+
+    Raises
+    ------
+    InputError
+        If `csv_safe` is for no csv or tsv file.
 
     Examples
     --------
@@ -68,7 +99,10 @@ def output_dialect(dialect: Dialect | None, source: str, output: Path) -> Dialec
     '\t'
     """
     suffix = output.suffix.lower()
-    return dialect if Path(source).suffix.lower() == suffix and dialect else default_dialect(suffix)
+    found = dialect if Path(source).suffix.lower() == suffix and dialect else default_dialect(suffix)
+    if csv_safe:
+        check_csv_safe(output)
+    return replace(found, safe=True) if csv_safe and found is not None else found
 
 
 def find_dialect(path: Path, layout: Layout) -> Dialect | None:

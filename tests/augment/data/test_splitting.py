@@ -129,3 +129,11 @@ def test_synthetic_rows_are_refused(tmp_path):
     with pytest.raises(InputError, match="105 rows are synthetic"):
         split_file(tmp_path / "balanced.csv", tmp_path / "parts")
     assert not (tmp_path / "parts").exists()
+
+
+def test_formulas_are_made_harmless_on_request(tmp_path):
+    source = write_csv(tmp_path / "in.csv", [(f"=SUM({n};{n})", "ab"[n % 2]) for n in range(20)])
+    split_file(source, tmp_path / "parts", csv_safe=True)
+    texts = read(tmp_path / "parts" / "train.csv").texts
+    assert texts
+    assert all(text.startswith("'=SUM(") for text in texts)

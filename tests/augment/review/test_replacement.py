@@ -178,3 +178,11 @@ def test_a_source_gets_no_more_rows_than_the_run_allows(balanced: Path) -> None:
     augment("apply few.csv -o reviewed.csv -q")
     sources = Counter(row["source_row"] for row in cells("reviewed.csv") if row["is_synthetic"] == "true")
     assert max(sources.values()) == 1
+
+
+def test_formulas_are_made_harmless_on_request(mail: Path) -> None:
+    table("mail.csv", [{"text": f"=SUM({n};{n})", "label": "ab"[n % 2]} for n in range(6)])
+    with open_review(mail) as review:
+        review.decide(0, "reject")
+    augment("apply mail.csv -o out.csv --csv-safe")
+    assert [row["text"] for row in cells("out.csv")] == [f"'=SUM({n};{n})" for n in range(1, 6)]

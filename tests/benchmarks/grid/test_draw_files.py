@@ -99,3 +99,12 @@ def test_files_are_replaced_on_request_alone(own):
     assert "rows.csv: exists already; give --overwrite" in drawn(f"csv:{own}", *FEW, "-o", "rows.csv", code=2)
     drawn(f"csv:{own}", *FEW, "--seed", 1, "-o", "rows.csv", "--overwrite")
     assert Path("rows.csv").read_bytes() != before
+
+
+def test_formulas_are_made_harmless_on_request(own):
+    lines = [json.dumps({"text": f"=SUM({n};{n})", "label": "no" if n % 2 else "so"}) for n in range(40)]
+    own.write_text("\n".join(lines))
+    few = ("--param", "per_class=6", "--param", "pool=left-out")
+    drawn(f"csv:{own}", *few, "-o", "rows.csv", "--pool", "pool.csv", "--csv-safe", "-q")
+    assert all(text.startswith("'=SUM(") for text in (*read("rows.csv").texts, *read_texts("pool.csv")))
+    assert "--csv-safe is for csv and tsv files" in drawn(f"csv:{own}", *few, "-o", "rows.jsonl", "--csv-safe", code=2)

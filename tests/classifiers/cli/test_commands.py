@@ -396,6 +396,15 @@ def test_predict_quotes_a_lone_carriage_return(place, model):
     assert rows[0]["label"] in ("neutral", "positive")
 
 
+def test_predict_makes_formulas_harmless_on_request(place, model):
+    (place / "lines.txt").write_text("=1+1\nfine\n-3\n@home\n")
+    plain, safe = (run("predict", model, "lines.txt", *options).stdout for options in ([], ["--csv-safe"]))
+    texts = [row["text"] for row in csv.DictReader(safe.splitlines())]
+    assert texts == ["'=1+1", "fine", "-3", "'@home"]
+    assert safe.replace("'", "") == plain
+    assert "--csv-safe is for csv" in refused("predict", model, "lines.txt", "--format", "jsonl", "--csv-safe")
+
+
 def test_predict_streams_lines_from_a_pipe_and_stops_quietly_when_it_closes(place, model):
     feed = "\n".join(TRAIN[0] * 200)
     process = subprocess.Popen(

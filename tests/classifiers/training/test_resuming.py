@@ -17,6 +17,7 @@ from transformers import TrainerCallback
 
 from augment.errors import OutputError
 from classifiers.training.history import read
+from classifiers.training.resuming import WHOLE
 from classifiers.training.run import train
 
 pytestmark = [pytest.mark.numeric, pytest.mark.usefixtures("without_curves")]
@@ -63,19 +64,33 @@ def test_a_training_that_was_stopped_after_its_last_step_writes_the_same_files(c
     for name in files:
         if name != "training.json":  # which has the seconds
             assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
+    before = {path: path.stat().st_mtime_ns for path in cut.iterdir()}
+    again = train(asked, TRAIN, VALIDATION, output_dir=cut, resume=True)
+    assert {path: path.stat().st_mtime_ns for path in cut.iterdir()} == before, "a finished training is left alone"
+    recorded = json.loads((cut / "training.json").read_text())
+    assert again.record() == {name: value for name, value in recorded.items() if name != "run"}
+    assert again.history == read(whole / "history.jsonl")
+    with pytest.raises(OutputError, match="holds a model already"):
+        train(config(evaluate_steps=2, seed=1), TRAIN, VALIDATION, output_dir=cut, resume=True)
 
 
 def interrupted(*arguments):
     raise KeyboardInterrupt
 
 
-def test_a_checkpoint_that_was_cut_short_is_passed_over(config, uninterrupted, tmp_path):
+@pytest.mark.parametrize("what", ["state", "weights"])
+def test_a_checkpoint_that_was_cut_short_is_passed_over(config, uninterrupted, tmp_path, what):
     asked, folder = config(evaluate_steps=2), tmp_path / "cut"
     whole = uninterrupted(asked)
     with pytest.raises(KeyboardInterrupt):
         train(asked, TRAIN, VALIDATION, output_dir=folder, callbacks=[Stop(7)])
-    state = folder / "checkpoints" / "train" / "checkpoint-6" / "trainer_state.json"
-    state.write_text(state.read_text()[:100])
+    checkpoint = folder / "checkpoints" / "train" / "checkpoint-6"
+    if what == "state":
+        state = checkpoint / "trainer_state.json"
+        state.write_text(state.read_text()[:100])
+    else:  # a power cut before all of it was on the disk
+        (checkpoint / WHOLE).unlink()
+        (checkpoint / "model.safetensors").write_bytes(b"")
     assert same(weights(whole), weights(train(asked, TRAIN, VALIDATION, output_dir=folder, resume=True)))
 
 
