@@ -403,6 +403,7 @@ def _measured(model: str, config: TrainConfig, tasks: Sequence[TaskData], jobs: 
         return Speed(max(0.0, small - each * math.prod(SMALL)), each, reading)
 
     threads = max(1, (os.cpu_count() or 1) // jobs)  # as in `benchmarks.run.suite_run`
-    with ThreadPoolExecutor(jobs, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
-        speeds = list(pool.map(timed, range(jobs)))
+    beside = min(jobs, os.cpu_count() or 1)  # more would wait for each other, and each has a model of its own
+    with ThreadPoolExecutor(beside, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+        speeds = list(pool.map(timed, range(beside)))
     return Speed(*map(mean, zip(*speeds, strict=True))), tokens

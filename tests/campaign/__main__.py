@@ -11,6 +11,7 @@ from pathlib import Path
 
 from campaign.fuzz import BATCH, OPTIONS, THINGS, Fuzz
 from campaign.kills import Rounds
+from campaign.processes import HOW, ProcessRounds
 from campaign.reviews import ReviewRounds
 from campaign.surroundings import FullDisk, Pipes
 from campaign.tally import Tally
@@ -18,7 +19,7 @@ from campaign.targets import TARGETS
 from campaign.warm import ROOT, Warm
 from campaign.works import WORKS, Workshop
 
-SHARES = {"kills": 0.4, "faults": 0.15, "disk": 0.08, "pipe": 0.02, "fuzz": 0.35}
+SHARES = {"kills": 0.4, "faults": 0.15, "disk": 0.07, "pipe": 0.02, "processes": 0.06, "fuzz": 0.3}
 """Of the time, by kind."""
 Round = Callable[[int], object]
 
@@ -33,6 +34,8 @@ def rounds(warm: Warm, shop: Workshop, tally: Tally) -> dict[str, Round]:
         found[f"disk:{work.name}"] = FullDisk(of_work).round
     found[ReviewRounds.kind] = ReviewRounds(warm, shop, tally).round
     found[Pipes.kind] = Pipes(warm, shop, tally).round
+    for name in HOW:
+        found[f"processes:{name}"] = ProcessRounds(warm, shop, tally, name).round
     for name in (OPTIONS, THINGS, *(target.name for target in TARGETS)):
         found[f"fuzz:{name}"] = Fuzz(warm, shop, name, tally).batch
     return found
@@ -84,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
         shop.close()
     print(tally.table())
     print(
-        f"{tally.total('kills', 'kills:'):,} kills in {tally.total('rounds', 'kills:'):,} rounds,"
+        f"{tally.total('kills'):,} kills in {tally.total('rounds', 'kills:'):,} rounds,"
         f" {tally.total('rounds', 'faults:'):,} faults, {tally.total('rounds', 'disk:'):,} full disks,"
         f" {tally.total('rounds', 'fuzz:'):,} fuzzed inputs"
         f" in {(time.monotonic() - start) / 60:.1f} minutes with seed {given.seed}:"
