@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from augment.errors import OutputError
-from augment.files import check_writable, opened, readable_as, replacing, staged_text
+from augment.errors import InputError, OutputError
+from augment.files import check_exists, check_writable, opened, readable_as, replacing, staged_text
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the modes of POSIX")
 
@@ -78,3 +78,14 @@ def test_what_a_killed_process_left_is_cleared_by_the_next_one_and_what_another_
             temporary.write_text("second")
     assert path.read_text() == "first"
     assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_pipe_is_not_read_alone_or_in_a_folder(tmp_path: Path):
+    (tmp_path / "saved").mkdir()
+    for path in (tmp_path / "in.csv", tmp_path / "saved" / "state.json"):
+        os.mkfifo(path)
+        for named in (path, path.parent):
+            with pytest.raises(InputError, match=f"{path.name}: is a device, a pipe or a socket; expected a file"):
+                check_exists(named)
+        path.unlink()
+    check_exists(tmp_path)

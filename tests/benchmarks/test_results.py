@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from augment.errors import InputError, OutputError
 from benchmarks import results
+from benchmarks.cli.entry import main
 from benchmarks.results import RunRecord, appending, packed, unpacked
 
 SUITE = {"name": "own", "training": {"epochs": 4.0}}
@@ -71,6 +73,20 @@ def test_damage_elsewhere_is_refused(tmp_path):
     path.write_bytes(b"".join([*lines[:2], lines[2][:-9] + b"\n", lines[3]]))
     with pytest.raises(InputError, match="line 3 is damaged"):
         results.read(tmp_path)
+
+
+def test_a_record_with_another_kind_of_value_is_refused(tmp_path):
+    path = filled(tmp_path, "a", "b")
+    whole = path.read_text()
+    path.write_text(whole.replace('"seed":0', '"seed":"0"', 1))
+    with pytest.raises(InputError, match="line 3 is not a record of a benchmark"):
+        results.read(tmp_path)
+    path.write_text(whole)
+    for command in ("compare", "report", "map"):
+        ended = CliRunner().invoke(main, [command, *[str(tmp_path)] * (1 + (command == "compare"))])
+        assert ended.exit_code == 2, ended.output
+        assert "does not hold what belongs there" in ended.output
+        assert len(ended.output.splitlines()) == 1
 
 
 def test_another_schema_is_refused(tmp_path):

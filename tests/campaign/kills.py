@@ -11,7 +11,7 @@ from pathlib import Path
 from campaign.file_operations import FAULTS, KILLS, Happening, count, let
 from campaign.outcome import Difference, contents, differences, whole_lines
 from campaign.tally import Tally
-from campaign.warm import Ended, Warm
+from campaign.warm import SETUP, Ended, Warm
 from campaign.works import Work, Workshop
 
 
@@ -44,10 +44,11 @@ class Rounds:
         place = self.shop.fresh(self.work)
         diary = place.with_name("diary")
         before, after = count(place.parent, diary)
-        second = self.warm(self._words(), place, before=before, after=after)
+        second = self.warm(self._words(), place, before=before, after=after, patience=SETUP)
         assert (wrong := differences(contents(place), due)) == [], f"{self.work.name} twice: {wrong}"
         self._operations: list[tuple[str, str]] = json.loads(diary.read_text())
         self._seconds = second.seconds
+        self._patience = max(self.warm.patience, 5 * second.seconds)
         self.pages = 3 * sum(-(-path.stat().st_size // 4096) for path in place.rglob("*") if path.is_file())
         """About what the work needs of a disk, in pages of 4 kB, and more."""
         self._due = due
@@ -117,7 +118,7 @@ class Rounds:
         clears : bool, default=False
             Whether it is clearing away that fails, so that something may be left until then.
         """
-        ended = self.warm(self._words(), place, before=before)
+        ended = self.warm(self._words(), place, before=before, patience=self._patience)
         if self._is_wrong(kind, number, ended, place, done):
             return
         errors = [line for line in ended.err.splitlines() if line.startswith("Error")]
@@ -137,7 +138,7 @@ class Rounds:
 
     def _run(self, place: Path, happening: Happening | None = None, kill_after: float | None = None) -> Ended:
         before = None if happening is None else let(happening, place.parent)
-        return self.warm(self._words(), place, before=before, kill_after=kill_after)
+        return self.warm(self._words(), place, before=before, kill_after=kill_after, patience=self._patience)
 
     def _find(self, kind: str, number: int, wrong: Difference, place: Path, done: list[str]) -> None:
         self.tally.find(wrong.what, kind, number, f"{wrong.said}\n  after: {'; '.join(done)}", place)
@@ -147,7 +148,7 @@ class Rounds:
         if ended.workers:
             self._find(kind, number, Difference("leftovers", f"{ended.workers} worker processes"), place, done)
         if ended.hung:
-            said = f"over {self.warm.patience:.0f} s ({ended.cpu:.0f} CPU s): {ended.said()}"
+            said = f"over {self._patience:.0f} s ({ended.cpu:.0f} CPU s): {ended.said()}"
             self._find(kind, number, Difference("hangs", said), place, done)
         elif ended.traceback:
             self._find(kind, number, Difference("tracebacks", ended.said()), place, done)
@@ -190,7 +191,7 @@ class Rounds:
             self._find(kind, number, wrong, place, done)
         if self.work.endpoint:
             more = Counter(whole_lines(self.shop.asked)[asked:])
-            most = len(self._answered(place)) - known
+            most = self._answered(place) - known
             if more.total() > most or max(more.values(), default=1) > 1:
                 said = f"{more.total()} requests were asked, and {most} had no answer"
                 self._find(kind, number, Difference("doubled", said), place, done)

@@ -19,7 +19,7 @@ from campaign.kills import Rounds
 from campaign.outcome import contents
 from campaign.tally import Tally
 from campaign.targets import MODELS
-from campaign.warm import Warm
+from campaign.warm import SETUP, Warm
 from campaign.works import Workshop
 
 PAGE = 4096
@@ -49,21 +49,24 @@ class FullDisk:
         rng = random.Random(f"{tally.seed} {self.kind} {number}")
         place = rounds.shop.fresh(rounds.work)
         tally.add(self.kind, "rounds")
-        what = rng.choice(("disk", "TMPDIR", "limit"))
-        pages = rng.randint(0, rounds.pages)
-        if what == "limit":
-            rounds.hinder(self.kind, number, place, [f"no file above {pages} pages"], before=_limit(pages * PAGE))
-            return
+        what = rng.choice(("disk", "disk", "TMPDIR"))
+        pages = rng.randint(0, rounds.pages if what == "disk" else 4)
         folder = place if what == "disk" else place.with_name("tmp")
         folder.mkdir(exist_ok=True)
-        with _small(folder, pages if what == "disk" else rng.randint(0, 4)) as grow:
-            if grow is None:
-                if not tally.skipped:
-                    tally.skip(
-                        "rounds with a small disk: only root can mount a tmpfs; a limit on files takes its place"
-                    )
+        with _small(folder, pages) as grow:
+            if grow is not None:
+                rounds.hinder(self.kind, number, place, [f"{pages} pages free on {what}"], then=grow)
                 return
-            rounds.hinder(self.kind, number, place, [f"{pages} pages free on {what}"], then=grow)
+        if not tally.skipped:
+            tally.skip("small disks: only root can mount a tmpfs. A limit on the size of files takes their place")
+        pages += 16  # what the command prints goes to files, too
+        rounds.hinder(
+            self.kind,
+            number,
+            rounds.shop.fresh(rounds.work),
+            [f"no file above {pages} pages"],
+            before=_limit(pages * PAGE),
+        )
 
 
 def _limit(size: int) -> Callable[[], None]:
@@ -110,7 +113,7 @@ class Pipes:
         line = PRINTS[number % len(PRINTS)]
         if line not in self._due:
             self.warm.learn(line.split(), self.shop.fresh(MODELS))
-            self._due[line] = self.warm(line.split(), self.shop.fresh(MODELS)).out
+            self._due[line] = self.warm(line.split(), self.shop.fresh(MODELS), patience=SETUP).out
         place = self.shop.fresh(MODELS)
         before = set(contents(place))
         self.tally.add(self.kind, "rounds")

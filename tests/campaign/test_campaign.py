@@ -35,14 +35,15 @@ def found_by(kind: str, tmp_path: Path, most: int) -> Tally:
 
 
 def test_a_short_campaign_finds_nothing_and_says_so(tmp_path, capfd):
-    arguments = ["--folder", str(tmp_path), "--minutes", ".05", "--only", "kills:random,faults:random,fuzz:config"]
+    arguments = ["--folder", str(tmp_path), "--minutes", ".02", "--only", "kills:split,faults:split,fuzz:gan:config"]
     assert main(arguments) == 0
     assert "nothing was found" in capfd.readouterr().out
 
 
 def test_a_missing_fsync_is_noticed(tmp_path, monkeypatch):
     monkeypatch.setattr("augment.files.flush", lambda path: None)
-    tally = found_by("kills:random", tmp_path, most=40)
+    monkeypatch.setattr("campaign.kills.KILLS", ("power cut",))
+    tally = found_by("kills:split", tmp_path, most=40)
     assert tally.total("different") + tally.total("lost") + tally.total("refused") > 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -49,6 +50,12 @@ def test_what_cannot_be_reviewed_is_refused_in_one_line(mail: Path) -> None:
     refused("review mail.csv --sample 0 --summary", "A sample has 1 row or more")
     table("empty.csv", [{"text": "", "label": "a"}] * 2)
     refused("review empty.csv --summary", "has no rows to review: none has a text")
+
+
+def test_a_manifest_that_was_edited_is_refused_in_one_line(balanced: Path) -> None:
+    path = Path("balanced.csv.manifest.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "guards": [0.5]}))
+    refused("review balanced.csv --summary", "balanced.csv.manifest.json", "does not hold what belongs there")
 
 
 def test_a_port_that_is_taken_is_named(mail: Path) -> None:

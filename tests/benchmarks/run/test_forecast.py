@@ -179,6 +179,14 @@ def test_a_model_is_measured_in_steps_and_tokens():
     assert tokens.held_out == 8
 
 
+def test_no_more_models_are_timed_than_there_are_cores(monkeypatch):
+    made = []
+    monkeypatch.setattr("classifiers.training.run.new_model", lambda *arguments: made.append(1) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        _measured("mini", laid_out("none", encoder="mini")[0].config, [task()], 10**6)
+    assert len(made) <= (os.cpu_count() or 1)
+
+
 @pytest.mark.parametrize("arm", ["none", "r-drop", "random", "fillmask-static", "fillmask-guarded", "fillmask-cure"])
 def test_recorded_cells_are_within_a_factor_of_two(arm):
     # One speed for all: that of the machine of these results, on which a step on 32 rows took .57 s.
