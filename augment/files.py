@@ -491,7 +491,10 @@ def _private_folder(path: Path) -> Iterator[Path]:
             try:
                 yield private
             finally:
-                shutil.rmtree(private, ignore_errors=True)
+                try:
+                    private.rmdir()  # it is empty if all went well
+                except OSError:
+                    shutil.rmtree(private, ignore_errors=True)
             return
 
 

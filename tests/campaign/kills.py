@@ -75,7 +75,7 @@ class Rounds:
                 if ended.code not in (0, None):
                     self._find(kind, number, Difference("refused", f"exit {ended.code}, {ended.said()}"), place, done)
                 return
-            for wrong in self._damage(place, before, power=how == "power cut"):
+            for wrong in self._damage(place, before):
                 self._find(kind, number, wrong, place, done)
         self._finish(kind, number, place, done)
 
@@ -157,7 +157,7 @@ class Rounds:
     def _state(self, place: Path) -> dict[str, list[bytes]]:
         return {name: whole_lines(place / name) for name in self.work.grows}
 
-    def _damage(self, place: Path, before: dict[str, list[bytes]], *, power: bool) -> list[Difference]:
+    def _damage(self, place: Path, before: dict[str, list[bytes]]) -> list[Difference]:
         """Return what a kill has spoilt: lines that were there before, and files that are not whole."""
         now, wrong = contents(place), []
         for name, lines in before.items():
