@@ -78,7 +78,8 @@ def f1_on_test(record: Record) -> float:
 
 def own_test(record: Record) -> dict[str, Any]:
     """Return the scores on the task's own test rows."""
-    scores: dict[str, Any] = next(iter(record["tests"].values()))
+    scores: dict[str, Any]
+    scores, *_ = record["tests"].values()
     return scores
 
 
@@ -247,7 +248,7 @@ class GroupResults:
 
     def _bootstrap(self, arm: ArmResults, other: ArmResults, seeds: Sequence[int]) -> tuple[float, float]:
         """Return the bootstrap interval over seeds and test rows."""
-        test = next(iter(arm.any["tests"]))
+        test, *_ = arm.any["tests"]
         truth = [self.results.truth(arm.cells[seed], test) for seed in seeds]
         own, others = (
             [unpacked(one.cells[seed]["predicted"][test]).astype(np.int64) for seed in seeds] for one in (arm, other)

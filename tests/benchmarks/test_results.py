@@ -82,7 +82,7 @@ def test_a_record_with_another_kind_of_value_is_refused(tmp_path):
     with pytest.raises(InputError, match="line 3 is not a record of a benchmark"):
         results.read(tmp_path)
     path.write_text(whole)
-    for command in ("compare", "report", "map"):
+    for command in ("compare", "report"):
         ended = CliRunner().invoke(main, [command, *[str(tmp_path)] * (1 + (command == "compare"))])
         assert ended.exit_code == 2, ended.output
         assert "does not hold what belongs there" in ended.output
