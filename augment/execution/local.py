@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -103,6 +104,7 @@ def _open(work: Work, place: LocalPlace, own_cores: bool) -> dict[str, Any]:
         os.sched_setaffinity(0, cores[place.number % len(cores) :: place.workers] or cores)
     report = work.open(place)
     _Here.work = work
+    gc.freeze()  # what is open stays: the collector of garbage would look through it again and again
     return report
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import logging
 import os
@@ -310,6 +311,7 @@ class _Actor:
             report = self._work.open(self._place)
         except CounterpoiseError as error:
             return None, error
+        gc.freeze()  # what is open stays: the collector of garbage would look through it again and again
         return {**described(str(report.get("device", "cpu"))), "dtype": None, **report}, None
 
     def do(self, task: Any) -> tuple[Any, CounterpoiseError | None]:

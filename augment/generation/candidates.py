@@ -71,6 +71,9 @@ class Candidate:
     """What is beside the text in its row. Strategies leave it out."""
     others: tuple[Candidate, ...] = ()
     """The other new texts of its row, if several are edited. Strategies leave them out."""
+    readings: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """Guard → what its `augment.guards.base.Guard.reader` has found in the candidate, if a worker has called it.
+    Strategies leave it out."""
 
     def parts(self) -> list[Candidate]:
         """Return a candidate for each text that is edited."""

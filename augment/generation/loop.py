@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import islice
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
@@ -330,7 +331,7 @@ def generate(
     InputError
         If `done` belongs to another plan.
     """
-    earlier, shares, drawn = iter(done), Shares(smallest=together), _Drawn(texts, beside, seed, others)
+    earlier, shares, drawn = iter(done), Shares(smallest=together), _Drawn(_kept(texts), beside, seed, others)
     wanted = {label: max(rows - tally.made[label], 0) for label, rows in budget.items()}
 
     def outlook_on(stream: int, label: Any) -> Outlook:
@@ -378,7 +379,7 @@ def generate(
 class _Drawn(NamedTuple):
     """Makes the draws of slots."""
 
-    texts: Any
+    text_of: Callable[[int], Any]
     """Row number to text."""
     beside: Sequence[str] | None
     """For every row the other texts of it; None if a row has one text."""
@@ -390,7 +391,7 @@ class _Drawn(NamedTuple):
     def __call__(self, label: Any, tried: Iterable[Slot], attempt: int) -> list[Draw]:
         """Return the draws of some slots of a class."""
         return [
-            Draw(self.texts[source], label, source, variant, attempt, self.seed, *self.rest_of(source))
+            Draw(self.text_of(source), label, source, variant, attempt, self.seed, *self.rest_of(source))
             for source, variant in tried
         ]
 
@@ -399,6 +400,11 @@ class _Drawn(NamedTuple):
         if self.beside is None:
             return "", ()
         return self.beside[row], tuple(column[row] or "" for column in self.others)
+
+
+def _kept(texts: Any) -> Callable[[int], Any]:
+    """Return what reads texts, and keeps some: a source is drawn from several times, and a table is slow to read."""
+    return lru_cache(maxsize=2 * CHUNK)(lambda row: texts[row])
 
 
 def _coming(drawn: _Drawn, lacking: Mapping[Any, int], outlooks: Mapping[Any, Outlook]) -> Iterator[Draw]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -199,6 +199,17 @@ class Guard:
         Judgement
         """
         return Judgement([True] * len(candidates))
+
+    def reader(self) -> Callable[[Candidate], Any] | None:
+        """Return what finds in a candidate what `admits` compares, so that workers can do it; None if it is quick.
+
+        Returns
+        -------
+        callable or None
+            It can be pickled. What it returns, too; it depends on the candidate alone, and `admits` finds it in
+            `Candidate.readings`, if a worker has made the candidate.
+        """
+        return None
 
     def admits(self, candidate: Candidate) -> bool:
         """Judge one candidate against what was accepted before."""

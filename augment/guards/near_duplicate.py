@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from importlib.metadata import version
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from sklearn.utils._param_validation import Interval
 
@@ -77,6 +77,9 @@ class NearDuplicate(Guard):
         "permutations": [Interval(Integral, 1, None, closed="left")],
     }
 
+    _asked: tuple[str, Sketch | None] = ("", None)
+    """The last text that was asked for, and its sketch: mostly it is the next to be remembered."""
+
     def __init__(self, *, threshold: float = 0.75, shingle: int = 2, permutations: int = 24) -> None:
         self.threshold = threshold
         self.shingle = shingle
@@ -95,7 +98,7 @@ class NearDuplicate(Guard):
         self.held_out_ = _Index(self.threshold, self.permutations)
         self.accepted_ = _Index(self.threshold, self.permutations)
         for text in originals.held_out if originals.beside is None else ():
-            self.held_out_.add(shingles(text, self.shingle))
+            self.held_out_.add(self._sketch(text))
         self.whole_ = originals.several_edited
         for row, original in enumerate(originals.texts):
             if original and not originals.is_real(row):
@@ -105,16 +108,63 @@ class NearDuplicate(Guard):
         """Compare with the held-out texts."""
         if not self.held_out_.sets:
             return Judgement([True] * len(candidates))
-        return Judgement([not self.held_out_.has_near(shingles(c.text, self.shingle)) for c in candidates])
+        return Judgement([not self.held_out_.has_near(self._sketch(c.text)) for c in candidates])
+
+    def reader(self) -> Callable[[Candidate], Sketch]:
+        """Return what takes the sketch of a candidate."""
+        return partial(_read, whole_row=self.whole_, size=self.shingle, permutations=self.accepted_.permutations)
 
     def admits(self, candidate: Candidate) -> bool:
         """Compare with what was accepted: the text that is edited, or whole rows if several are."""
         text = candidate.whole if self.whole_ else candidate.text
-        return not self.accepted_.has_near(shingles(text, self.shingle))
+        found = candidate.readings.get(self.name) or self._sketch(text)
+        self._asked = text, found
+        return not self.accepted_.has_near(found)
 
     def remember(self, text: str, beside: str = "") -> None:
         """Index an accepted text, or a whole row."""
-        self.accepted_.add(shingles(whole(text, beside) if self.whole_ else text, self.shingle))
+        one, (asked, found) = whole(text, beside) if self.whole_ else text, self._asked
+        self.accepted_.add(found if found is not None and one == asked else self._sketch(one))
+
+    def _sketch(self, text: str) -> Sketch:
+        return sketch(text, self.shingle, self.accepted_.permutations)
+
+
+class Sketch(NamedTuple):
+    """What texts are compared by."""
+
+    shingles: array[int]
+    """The keys of its shingles, ascending: 8 bytes each; a set of integers would take 70."""
+    hashes: Any
+    """Their MinHash, of rensa."""
+
+
+def _read(candidate: Candidate, *, whole_row: bool, size: int, permutations: int) -> Sketch:
+    return sketch(candidate.whole if whole_row else candidate.text, size, permutations)
+
+
+@lru_cache(maxsize=2048)  # a candidate is looked up once with every kind of text
+def sketch(text: str, size: int, permutations: int) -> Sketch:
+    """Return what a text is compared by.
+
+    Parameters
+    ----------
+    text : str
+    size : int
+        Words of a shingle, 1 or more.
+    permutations : int
+        Hash functions of the MinHash, 1 or more.
+
+    Returns
+    -------
+    Sketch
+    """
+    from rensa import RMinHash
+
+    keys = shingles(text, size)
+    hashes = RMinHash(permutations, SEED)
+    hashes.update([number.to_bytes(8, "little") for number in keys])
+    return Sketch(array("Q", sorted(keys)), hashes)
 
 
 class _Index:
@@ -133,29 +183,20 @@ class _Index:
         self.lsh = RMinHashLSH(threshold, self.permutations, self.bands)
         self.sets: list[array[int]] = []
 
-    def add(self, shingle_keys: frozenset[int]) -> None:
-        """Add a set."""
-        self.lsh.insert(len(self.sets), self._sketch(shingle_keys))
-        self.sets.append(array("Q", sorted(shingle_keys)))  # 8 bytes a shingle; a set of integers would take 70
+    def add(self, one: Sketch) -> None:
+        """Add a text."""
+        self.lsh.insert(len(self.sets), one.hashes)
+        self.sets.append(one.shingles)
 
-    def has_near(self, shingle_keys: frozenset[int]) -> bool:
-        """Return whether the index holds a set with at least the threshold's similarity."""
-        if not self.sets:
+    def has_near(self, one: Sketch) -> bool:
+        """Return whether the index holds a text with at least the threshold's similarity."""
+        found = self.lsh.query(one.hashes) if self.sets else ()
+        if not found:
             return False
-        return any(
-            similarity(shingle_keys, self.sets[i]) >= self.threshold for i in self.lsh.query(self._sketch(shingle_keys))
-        )
-
-    def _sketch(self, shingle_keys: frozenset[int]) -> object:
-        """Return the MinHash of a set."""
-        from rensa import RMinHash
-
-        sketch = RMinHash(self.permutations, SEED)
-        sketch.update([number.to_bytes(8, "little") for number in shingle_keys])
-        return sketch
+        shingle_keys = frozenset(one.shingles)
+        return any(similarity(shingle_keys, self.sets[i]) >= self.threshold for i in found)
 
 
-@lru_cache(maxsize=4096)  # a candidate is looked up once with every kind of text, and then added
 def shingles(text: str, size: int) -> frozenset[int]:
     """Return keys of the runs of words in a text.
 

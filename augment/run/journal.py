@@ -152,22 +152,19 @@ class Journal:
         self._places.append((place, self._end - place, checksum))
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Read the finished chunks, in order, one at a time."""
-        for number, (place, length, checksum) in enumerate(self._places, 1):
+        """Read the finished chunks, in order, one at a time. They were checked before, or written here."""
+        for place, length, checksum in self._places:
             self._file.seek(place)
-            entry, _ = _parsed(self._file.read(length), checksum)
-            if entry is None:
+            text, _ = _unchanged(self._file.read(length), checksum)
+            if text is None:
                 raise InputError(f"{self.path}: has been changed while it was read; begin anew with `overwrite=True`.")
-            yield self._outcome(entry, number)
+            yield _outcome(json.loads(text.decode("utf-8", "surrogatepass")))
 
-    def _outcome(self, entry: Mapping[str, Any], number: int) -> Outcome:
+    def _checked(self, entry: Mapping[str, Any]) -> Outcome:
         """Return what a line holds, in which nothing may be of another kind."""
-        with as_expected(f"{self.path}, chunk {number}", "Begin anew with `overwrite=True`."):
-            rows = [
-                Row(text, label, source, variant, said, tuple(others))
-                for source, variant, label, text, said, *others in entry["rows"]
-            ]
-            outcome = Outcome(entry["label"], entry["slots"], rows, entry["rejected"], entry["barren"])
+        with as_expected(f"{self.path}, chunk {self.chunks + 1}", "Begin anew with `overwrite=True`."):
+            outcome = _outcome(entry)
+            rows = outcome.rows
             numbers = [outcome.slots, *outcome.barren, *outcome.rejected.values()]
             numbers += [number for row in rows for number in (row.source, row.variant)]
             texts = [outcome.label, *(text for row in rows for text in (row.text, row.label, *row.others))]
@@ -212,7 +209,7 @@ class Journal:
                         " `resume=True`, or begin anew with `overwrite=True`."
                     )
                 while (read := _parsed(line := file.readline(), checksum))[0] is not None:
-                    self.rows += len(self._outcome(read[0], self.chunks + 1).rows)
+                    self.rows += len(self._checked(read[0]).rows)
                     self._places.append((end, len(line), checksum))
                     end += len(line)
                     checksum = read[1]
@@ -239,11 +236,23 @@ class Journal:
         self._checksum = checksum
 
 
-def _parsed(line: bytes, before: int) -> tuple[dict[str, Any] | None, int]:
-    """Return the content of a line, or None if it is not whole, and its checksum, which goes on from that before it."""
+def _outcome(entry: Mapping[str, Any]) -> Outcome:
+    rows = [
+        Row(text, label, source, variant, said, tuple(others))
+        for source, variant, label, text, said, *others in entry["rows"]
+    ]
+    return Outcome(entry["label"], entry["slots"], rows, entry["rejected"], entry["barren"])
+
+
+def _unchanged(line: bytes, before: int) -> tuple[bytes | None, int]:
+    """Return the text of a line, or None if it is not whole, and its checksum, which goes on from that before it."""
     written, _, text = line[:-1].partition(b" ")
     checksum = zlib.crc32(text, before)
-    if not line.endswith(b"\n") or written != b"%08x" % checksum:
-        return None, checksum
-    content = parse_json(text.decode("utf-8", "surrogatepass"), "A line of the journal")
+    return text if line.endswith(b"\n") and written == b"%08x" % checksum else None, checksum
+
+
+def _parsed(line: bytes, before: int) -> tuple[dict[str, Any] | None, int]:
+    """Return the content of a line, or None if it is not whole, and its checksum."""
+    text, checksum = _unchanged(line, before)
+    content = None if text is None else parse_json(text.decode("utf-8", "surrogatepass"), "A line of the journal")
     return content if isinstance(content, dict) else None, checksum

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,6 +41,7 @@ class TrialWork:
         self.strategy = clone(strategy)
         self.strategy.take_over(strategy)
         self.guards = [guard for guard in guards if type(guard).judge is not Guard.judge]
+        self.readers = {guard.name: reader for guard in guards if (reader := guard.reader()) is not None}
 
     def open(self, place: Place) -> dict[str, Any]:
         """Open the models, and return what determines the rows besides the parameters."""
@@ -63,7 +65,15 @@ class TrialWork:
     def do(self, task: Sequence[Draw]) -> TriedDraws:
         """Try draws, in their order."""
         start = time.perf_counter()
-        return TriedDraws(try_draws(self.strategy, self.guards, task), time.perf_counter() - start)
+        trials = [self._read(trial) for trial in try_draws(self.strategy, self.guards, task)]
+        return TriedDraws(trials, time.perf_counter() - start)
+
+    def _read(self, trial: Trial) -> Trial:
+        """Add to a candidate what the driver needs to compare it with other rows."""
+        if trial.candidate is None or trial.against is not None:
+            return trial
+        readings = {name: read(trial.candidate) for name, read in self.readers.items()}
+        return trial._replace(candidate=replace(trial.candidate, readings=readings))
 
 
 class TriedDraws(NamedTuple):
@@ -115,13 +125,23 @@ class Workers:
         self._keeper: dict[_Key, int] = {}
         """Draw that waits → that worker."""
         self._ahead: set[_Key] = set()
-        """First tries that were begun and not asked for yet."""
+        """First tries that are not of this chunk, and were not asked for yet."""
 
     def expect(self, soon: Sequence[Draw], later: Iterator[Draw]) -> None:
         """Learn which draws are coming; see `augment.generation.loop.Ahead`."""
-        self._soon = {key: d for d in soon if (key := _key(d)) not in self._known and key not in self._under_way}
+        before = self._soon  # what was to be tried ahead, and was not begun
+        self._soon = {}
+        for start in range(0, len(soon), LARGEST):
+            self._line_up(soon[start : start + LARGEST])
+        self._soon.update((key, draw) for key, draw in before.items() if key in self._ahead)
         self._later = later
         self._fill()
+
+    def _line_up(self, draws: Sequence[Draw]) -> None:
+        """Note draws to be tried, by length: a task of texts of like length is as fast as a much larger one."""
+        for draw in sorted(draws, key=lambda d: -len(d.text)):  # the variants of a source stay together
+            if (key := _key(draw)) not in self._known and key not in self._under_way:
+                self._soon.setdefault(key, draw)
 
     def again(self, draws: Sequence[Draw]) -> None:
         """Learn which slots need another try; see `augment.generation.loop.Ahead`."""
@@ -218,21 +238,21 @@ class Workers:
 
     def _some_coming(self, most: int) -> list[Draw]:
         """Take first tries: those of this chunk, and then some of those after it."""
-        soon = list(islice(self._soon, max(0, most)))
-        draws = [self._soon.pop(key) for key in soon]
-        self._under_way.update(soon)
-        room = CHUNK + 3 * self._executor.count * self._size - len(self._ahead)
-        for draw in islice(self._later, max(0, min(most - len(draws), room))):
-            self._under_way.add(_key(draw))
-            self._ahead.add(_key(draw))
-            draws.append(draw)
-        self._left -= len(draws)
-        return draws
+        if len(self._soon) < most:
+            room = CHUNK + 3 * self._executor.count * self._size - len(self._ahead)
+            draws = list(islice(self._later, max(0, min(LARGEST, room))))
+            self._ahead.update(map(_key, draws))
+            self._line_up(draws)
+        keys = list(islice(self._soon, max(0, most)))
+        self._under_way.update(keys)
+        self._left -= len(keys)
+        return [self._soon.pop(key) for key in keys]
 
     def _forget(self, label: Any) -> None:
         """Drop what was tried for slots of a class that is done."""
         self._known = {key: trial for key, trial in self._known.items() if key[0] != label}
         self._ahead = {key for key in self._ahead if key[0] != label}
+        self._soon = {key: draw for key, draw in self._soon.items() if key[0] != label}
         for key in [key for key in self._keeper if key[0] == label]:
             del self._again[self._keeper.pop(key)][key]
             self._under_way.discard(key)

@@ -22,8 +22,10 @@ from augment.execution.local import LocalPlace, LocalProcesses
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.generation.loop import try_draws
 from augment.generation.outlook import Outlook
-from augment.guards.base import Guard
+from augment.guards.base import Guard, Originals
 from augment.guards.changed import Changed
+from augment.guards.duplicate import Duplicate
+from augment.guards.near_duplicate import NearDuplicate
 from augment.run.workers import TrialWork, Workers
 from augment.text.base import TextStrategy
 from augment.text.fill_mask import FillMask
@@ -124,13 +126,14 @@ class Counting:
     count = 2
 
     def __init__(self, work: TrialWork) -> None:
-        self.work, self.given, self.tried = work, [], Counter()
+        self.work, self.given, self.tried, self.tasks = work, [], Counter(), []
 
     def free(self) -> list[int]:
         return [0, 1]
 
     def submit(self, task: list[Draw], *, worker: int | None = None) -> int:
         self.tried.update(task)
+        self.tasks.append(task)
         self.given.append((len(self.tried), task))
         return len(self.tried)
 
@@ -158,6 +161,42 @@ def test_what_is_coming_is_tried_ahead_and_nothing_twice():
     assert sum(draw in counting.tried for draw in rejected) > 0.8 * len(rejected), "tried again without being asked"
     workers(rejected)
     assert set(counting.tried.values()) == {1}
+
+
+def test_workers_read_what_the_driver_compares_and_its_verdicts_are_those_without(sentences):
+    guards = {told: [Duplicate(), NearDuplicate()] for told in (True, False)}
+    for one in (guard for both in guards.values() for guard in both):
+        one.fit(Originals(["a held-out text"], ["a"], sentences[:1], 0))
+    work = TrialWork(Marked(sign="+"), guards[True])
+    work.open(LocalPlace(0, 1))
+    asked = [Draw(text, "a", i, variant, 0, 5) for i, text in enumerate(sentences[:20]) for variant in range(3)]
+    verdicts = []
+    for trial in work.do(asked * 2).trials:
+        if trial.against is None:
+            assert set(trial.candidate.readings) == {"duplicate", "near_duplicate"}
+            plain = Candidate(trial.candidate.text)
+            verdicts.append([guard.admits(trial.candidate) for guard in guards[True]])
+            assert verdicts[-1] == [guard.admits(plain) for guard in guards[False]]
+            for both in guards.values():
+                [guard.remember(plain.text) for guard in both if all(verdicts[-1])]
+    assert [True, True] in verdicts
+    assert [False, False] in verdicts
+    assert [True, False] in verdicts
+
+
+def test_tasks_have_texts_of_like_length():
+    work = TrialWork(Marked(sign="+"), [])
+    work.open(LocalPlace(0, 1))
+    counting = Counting(work)
+    workers, coming = (
+        Workers(counting, tries=8, rows=1024),
+        [Draw("x" * (1 + i % 64), "a", i, 0, 0, 5) for i in range(1024)],
+    )
+    workers.expect(coming[:512], iter(coming[512:]))
+    workers(coming[:512])
+    for task in counting.tasks:
+        lengths = [len(draw.text) for draw in task]
+        assert max(lengths) - min(lengths) <= 16, "a quarter of all"
 
 
 def test_a_worker_that_dies_is_said_in_one_line_and_the_others_end():
