@@ -12,9 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import torch
 from tiny_models import ARCHITECTURES, FAVOURITES, OF_OTHER_LANGUAGES, POSITIONS, SENTENCES
+
+# A loaded machine is no failure.
+hypothesis.settings.register_profile("project", deadline=None)
+hypothesis.settings.load_profile("project")
 
 
 @pytest.hookimpl(wrapper=True)
