@@ -13,7 +13,8 @@ from augment.data.layout import FORMATS
 from augment.data.other_splits import TRAIN, splits_of_folder
 from augment.data.reading import load, load_split
 from augment.errors import InputError, OutputError, counted
-from augment.files import check_ordinary, readable_as, staged_text
+from augment.file_modes import readable_as
+from augment.files import check_ordinary, staged_text
 from augment.markdown import escaped, front_matter, table_lines
 from augment.plain_data import as_expected
 from augment.report.run_notes import run_notes

@@ -79,7 +79,8 @@ def requests_command(
     if others["source"] is None and config is None:
         raise click.UsageError("Give INPUT (a file, a saved folder, a hub id, `sample`), or a --config that names it.")
     check_there([others["source"]], beside=others["against"], paths=[config])
-    from augment.files import readable_as, replacing
+    from augment.file_modes import readable_as
+    from augment.files import replacing
     from augment.llm.answers import batch_line
     from augment.run.file_run import plan_file, rejected_answers
     from augment.run.notes import on_job

@@ -17,7 +17,8 @@ from augment.data.notes import NOT_USED, on_rows, on_splits
 from augment.data.table_columns import batches, selected
 from augment.data.writing import check_name, write_batches
 from augment.errors import InputError, OutputError, counted
-from augment.files import check_writable, readable_as, replacing
+from augment.file_modes import readable_as
+from augment.files import check_writable, replacing
 from augment.seed_names import one_seed
 from augment.seeding import generator
 from augment.words import folded

@@ -116,7 +116,8 @@ def write_report(
     CounterpoiseError
         See `check_report` and `augment.report.text_findings.appraise`.
     """
-    from augment.files import readable_as, staged_text
+    from augment.file_modes import readable_as
+    from augment.files import staged_text
 
     check_report(path, overwrite=overwrite)
     with as_expected(str(manifest_path(output)), "Run `augment upsample` again to get its manifest as it was."):

@@ -20,7 +20,8 @@ from augment.data.table_columns import BATCH, batches
 from augment.data.writing import write_batches
 from augment.errors import InputError
 from augment.execution.choice import Execution
-from augment.files import readable_as, staged_text
+from augment.file_modes import readable_as
+from augment.files import staged_text
 from augment.generation.candidates import Candidate
 from augment.generation.loop import Row
 from augment.guards.base import Guard

@@ -10,7 +10,7 @@ import numpy as np
 
 from augment.data.layout import Layout
 from augment.errors import InputError, counted, did_you_mean
-from augment.files import readable_as
+from augment.file_modes import readable_as
 from augment.report.text_measures import Piece, changed_words
 from augment.report.written_table import cells_of
 from augment.review.audit import drawn, expected, widest

@@ -18,7 +18,8 @@ from augment.data.reading import load_split
 from augment.data.writing import check_storable
 from augment.errors import FormatError, InputError, Interrupted, ShortfallError, counted
 from augment.execution.choice import Execution
-from augment.files import check_room, readable_as
+from augment.file_modes import readable_as
+from augment.files import check_room
 from augment.generation.budget import check_many
 from augment.generation.loop import Row
 from augment.identity import digest

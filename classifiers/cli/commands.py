@@ -182,7 +182,8 @@ def predict_command(
     check_saved(model)
     check_there([] if source == "-" else [source], models=[model])
     from augment.execution import in_order
-    from augment.files import readable_as, replacing
+    from augment.file_modes import readable_as
+    from augment.files import replacing
     from classifiers.prediction import CHUNK, PredictionWork, Seen, in_parts, predictions, write_csv, write_jsonl
 
     interactive = source == "-" and sys.stdin.isatty()

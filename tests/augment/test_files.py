@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from augment.errors import InputError, OutputError
-from augment.files import check_exists, check_writable, opened, readable_as, replacing, staged_text
+from augment.file_modes import readable_as
+from augment.files import check_exists, check_writable, opened, replacing, staged_text
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the modes of POSIX")
 
