@@ -167,10 +167,10 @@ class Rounds:
                 wrong.append(Difference("lost", f"{name} had {len(lines)} lines and has {len(kept)}"))
             if doubled := Counter(kept) - Counter(set(kept)):
                 wrong.append(Difference("doubled", f"{name}: {min(doubled)[:200]!r}"))
-        outputs = (*self.work.whole, *(f"{name}/" for name in self.work.whole))
+        inner = tuple(f"{name}/" for name in self.work.whole)
         for path in sorted({*now, *self._before, *self._due}):
             known = self._before.get(path), self._due.get(path)
-            if path.startswith(outputs) and now.get(path) not in known and path not in self.work.grows:
+            if (path in self.work.whole or path.startswith(inner)) and now.get(path) not in known:
                 wrong.append(Difference("different", f"{path} is neither the old nor the new one"))
         return wrong
 
