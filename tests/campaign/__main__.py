@@ -83,16 +83,18 @@ def main(arguments: list[str] | None = None) -> int:
             parts = [part for part in given.only.split(",") if part]
             chosen = {name: one for name, one in all_rounds.items() if not parts or name.startswith(tuple(parts))}
             campaign(given.minutes, tally, chosen)
+    except KeyboardInterrupt:
+        print("Interrupted.")
     finally:
         shop.close()
-    print(tally.table())
-    print(
-        f"{tally.total('kills'):,} kills in {tally.total('rounds', 'kills:'):,} rounds,"
-        f" {tally.total('rounds', 'faults:'):,} faults, {tally.total('rounds', 'disk:'):,} full disks,"
-        f" {tally.total('rounds', 'fuzz:'):,} fuzzed inputs"
-        f" in {(time.monotonic() - start) / 60:.1f} minutes with seed {given.seed}:"
-        f" {'nothing was found' if tally.clean else 'see what was found'}."
-    )
+        print(tally.table())
+        minutes = (time.monotonic() - start) / 60
+        print(
+            f"{tally.total('kills'):,} kills in {tally.total('rounds', 'kills:'):,} rounds,"
+            f" {tally.total('rounds', 'faults:'):,} faults, {tally.total('rounds', 'disk:'):,} full disks,"
+            f" {tally.total('rounds', 'fuzz:'):,} fuzzed inputs in {minutes:.1f} minutes with seed {given.seed}:"
+            f" {'nothing was found' if tally.clean else 'see what was found'}."
+        )
     return 0 if tally.clean else 1
 
 

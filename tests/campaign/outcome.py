@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 VARIES = frozenset(("seconds", "training_seconds", "rows_per_second", "peak_mb", "hardware", "time", "files", "asked"))
-"""Keys of records that differ between two runs of one command: times, the machine, hashes of answers in any order, what was asked."""
+"""Keys of records that differ between two runs: times, the machine, what was asked, hashes of answers in any order."""
 IN_ANY_ORDER = ("results.jsonl", "answers.jsonl")
 
 
