@@ -132,6 +132,8 @@ class Warm:
             In the place of that of all commands.
         """
         out, err = place.with_name(f"{place.name}.out"), place.with_name(f"{place.name}.err")
+        for path in (out, err):  # a child may be killed before it opens them
+            path.write_bytes(b"")
         here, there = os.pipe() if reader else (-1, -1)
         start, used = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         sys.stdout.flush()
