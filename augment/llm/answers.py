@@ -6,17 +6,21 @@ import hashlib
 import json
 import logging
 import os
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from augment.errors import InputError, OutputError
-from augment.files import check_exists, opened
+from augment.files import check_exists, flush, opened
 from augment.llm.requests import Answer, Request, canonical
 from augment.plain_data import parse_json
 
 FILTERED = {"content_filter", "content_policy_violation"}
 """Codes of errors by which a service says that it will not answer: an answer without a text."""
+
+SYNCED = 0.1
+"""Seconds of answers that a power cut may cost."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +65,7 @@ class KeptAnswers:
         self._failures: dict[str, str] = {}
         self.used: set[str] = set()
         """The keys of the answers that were used."""
+        self._synced = 0.0
         if file is not None and file.exists():
             self._read(file)
             self._written = set(self._answers)
@@ -113,12 +118,22 @@ class KeptAnswers:
     def record(self) -> dict[str, Any]:
         """Return, for the manifest, the files with their hashes, and how many answers and tokens they hold."""
         files = [path for path in (self.file, *self._sources) if path is not None and path.exists()]
+        if self.file in files:
+            self._sync()
         return {
             "files": [{"name": str(path), "hash": _hash_of(path)} for path in files],
             "answers": len(self._answers),
             "prompt_tokens": sum(answer.prompt_tokens or 0 for answer in self._answers.values()),
             "completion_tokens": sum(answer.completion_tokens or 0 for answer in self._answers.values()),
         }
+
+    def _sync(self) -> None:
+        """Wait until all answers are on the disk."""
+        assert self.file is not None
+        try:
+            flush(self.file)
+        except OSError as error:
+            raise OutputError(f"{self.file}: cannot be written ({error.strerror}); free the disk.") from None
 
     def _read(self, path: Path) -> None:
         """Read a file; of several answers to one request, the first counts."""
@@ -162,6 +177,9 @@ class KeptAnswers:
                 left = memoryview(lines)
                 while left:
                     left = left[file.write(left) :]
+                if time.monotonic() - self._synced > SYNCED:
+                    os.fsync(file.fileno())
+                    self._synced = time.monotonic()
         except OutputError:
             raise
         except OSError as error:

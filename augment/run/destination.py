@@ -15,7 +15,7 @@ from augment.data.layout import TEXT_FORMATS
 from augment.data.writing import check_output, write_batches, write_splits
 from augment.errors import InputError, OutputError
 from augment.files import check_ordinary, check_writable, clear_leftovers, staged_text
-from augment.run.journal import Journal, check_no_journal, journal_path
+from augment.run.journal import check_no_journal, journal_path
 from augment.run.manifest import Manifest, manifest_path
 
 if TYPE_CHECKING:
@@ -158,19 +158,6 @@ class Destination:
         clear_leftovers(self.output, alone=True)
         clear_leftovers(self.manifest, alone=True)
         check_output(self.output, overwrite=replaces)
-
-    def discard_unfinished(self) -> None:
-        """Delete the unfinished work of another command, which `overwrite` replaces.
-
-        Raises
-        ------
-        OutputError
-            If that command is still running.
-        """
-        if not self.overwrite or not self.journal.exists():
-            return
-        with Journal(self.journal, {}, resume=False):  # a journal without a chunk goes when it is closed
-            pass
 
     def dialect(self, corpus: Corpus) -> Dialect | None:
         """Return how the output is spelled; None if it is no text file."""

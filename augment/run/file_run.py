@@ -389,11 +389,12 @@ def _make_vectors(
         progress=_counted(progress, len(job.corpus.table), "texts"),
     )
     replaces = destination.replaces
-    destination.discard_unfinished()
-    destination.clear(replaces=replaces)
     vectors.manifest.run = whole
     features, batches = vector_table.vector_batches(job, vectors, only_synthetic=request.only_synthetic)
-    destination.place(vectors.manifest, features, batches, job.corpus)
+    # A kill between output and manifest leaves this journal, by which the output is known as that of this run.
+    with Journal(destination.journal, {"run": whole}, resume=destination.resume):
+        destination.clear(replaces=replaces)
+        destination.place(vectors.manifest, features, batches, job.corpus)
     return FileResult(manifest=vectors.manifest, job=job, examples=[], vectors=vectors)
 
 

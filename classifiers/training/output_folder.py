@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from accelerate import PartialState
 
 from augment.errors import OutputError
-from augment.files import flush, replacing
+from augment.files import clear_leftovers, flush, replacing
 from augment.identity import digest
 from augment.plain_data import as_expected, read_json
 from classifiers.cutting import fit_tokenizer
@@ -82,7 +82,10 @@ def finished(folder: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
         return None
     record = read_json(folder / RECORD)
     with as_expected(str(folder / RECORD)):
-        return dict(record) if record.get("run") == _run(identity) else None
+        same = record.get("run") == _run(identity)
+    if same:
+        clear_leftovers(folder / WORK)  # of a process that was killed while it removed its work
+    return dict(record) if same else None
 
 
 def _run(identity: dict[str, Any]) -> str:
@@ -164,9 +167,10 @@ def clear(work: Path) -> None:
 
 
 def _remove(work: Path) -> None:
-    """Remove a folder. It is renamed first, so that it never exists in part."""
+    """Remove a folder, and what a killed process left of one. It is renamed first, so that it never exists in part."""
+    clear_leftovers(work)
     if work.exists():
-        gone = work.with_name(f".{work.name}.{secrets.token_hex(4)}.old")
+        gone = work.with_name(f".{work.name}.{secrets.token_hex(4)}.tmp")
         work.rename(gone)
         shutil.rmtree(gone, ignore_errors=True)
 

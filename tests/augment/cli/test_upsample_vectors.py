@@ -84,6 +84,28 @@ def test_an_existing_output_is_replaced_only_on_request():
     assert sorted(os.listdir()) == sorted([*names, *(f"{name}.manifest.json" for name in names), "in.csv", "tiny"])
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process that is killed")
+def test_a_run_that_was_killed_between_output_and_manifest_is_gone_on_with(monkeypatch):
+    made("--seed 1", output="whole.parquet")
+    child = os.fork()
+    if child == 0:
+        try:
+            import augment.run.destination as module
+
+            write = module.write_batches
+            monkeypatch.setattr(module, "write_batches", lambda *arguments: (write(*arguments), os._exit(9)))
+            made("--seed 1")
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert Path("out.parquet").exists()
+    assert not Path("out.parquet.manifest.json").exists()
+    made("--seed 1 --resume")
+    assert Path("out.parquet").read_bytes() == Path("whole.parquet").read_bytes()
+    assert {path.name for path in Path().glob(".*")} == set()
+    assert not Path("out.parquet.journal").exists()
+
+
 def test_quiet_says_nothing_when_all_is_well():
     done = run("upsample in.csv -o out.parquet --strategy smote --encoder ./tiny --quiet")
     assert (done.stdout, done.stderr) == ("", "")

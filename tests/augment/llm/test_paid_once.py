@@ -18,7 +18,8 @@ from language_models import rows
 from stub_endpoint import completion, refusal, served
 
 from augment import LLM
-from augment.llm.requests import request_of
+from augment.llm.answers import KeptAnswers
+from augment.llm.requests import Answer, Request, request_of
 
 KEY = "sk-proj-0123456789abcdefSECRET"
 ROWS = [
@@ -74,6 +75,16 @@ def test_a_run_that_was_killed_asks_nothing_that_was_answered_and_ends_with_the_
         augment(f"{line.replace('out.csv', 'whole.csv')}")
         assert Path("whole.csv").read_bytes() == first
         assert sorted(kept()) == sorted(kept("whole.csv.answers.jsonl"))
+
+
+def test_answers_are_on_the_disk_before_a_manifest_counts_them(place, monkeypatch):
+    synced = []
+    monkeypatch.setattr("augment.llm.answers.flush", lambda path: synced.append((path, path.stat().st_size)))
+    kept_answers = KeptAnswers(file=place / "answers.jsonl")
+    for key in ("a", "b"):
+        kept_answers.add(Request(key, {}), Answer("fine", "stop", None, None))
+    assert kept_answers.record()["answers"] == 2
+    assert synced == [(place / "answers.jsonl", (place / "answers.jsonl").stat().st_size)]
 
 
 def test_a_thousand_requests_are_under_way_at_a_time(place):

@@ -65,6 +65,7 @@ def test_a_training_that_was_stopped_after_its_last_step_writes_the_same_files(c
         if name != "training.json":  # which has the seconds
             assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
     before = {path: path.stat().st_mtime_ns for path in cut.iterdir()}
+    (cut / ".checkpoints.0123abcd.tmp" / "train").mkdir(parents=True)  # as a kill while the work is removed leaves it
     again = train(asked, TRAIN, VALIDATION, output_dir=cut, resume=True)
     assert {path: path.stat().st_mtime_ns for path in cut.iterdir()} == before, "a finished training is left alone"
     recorded = json.loads((cut / "training.json").read_text())
