@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import random
+import re
 import resource
 import select
 import shutil
@@ -23,6 +24,7 @@ from campaign.warm import SETUP, Warm
 from campaign.works import Workshop
 
 PAGE = 4096
+_TIMES = re.compile(rb"[0-9.]+ s\b")
 PRINTS = (
     "augment upsample in.csv -o new.csv --strategy random --sampling-strategy 12x --show 9999",
     "augment strategies fillmask",
@@ -123,7 +125,7 @@ class Pipes:
         found = wrongs(ended, set(contents(place)) - before, place, self.warm.patience)
         if leaves is not None:
             found = [one for one in found if not (one[0] == "refused" and ended.code == 141)]
-        elif not found and (ended.code != 0 or ended.out != self._due[line]):
+        elif not found and (ended.code != 0 or _TIMES.sub(b"", ended.out) != _TIMES.sub(b"", self._due[line])):
             found = [("lost", f"exit {ended.code}, {len(ended.out)} bytes and not {len(self._due[line])}")]
         for what, said in found:
             self.tally.find(what, self.kind, number, f"{line!r}, whose reader {how}: {said}", place)

@@ -139,6 +139,8 @@ class Warm:
         sys.stdout.flush()
         child = os.fork()
         if child == 0:
+            if reader:
+                os.close(here)
             self._become(line, place, out, err, there if reader else None, before, after)
         content = b""
         if reader:
