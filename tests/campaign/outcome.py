@@ -7,8 +7,21 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-VARIES = frozenset(("seconds", "training_seconds", "rows_per_second", "peak_mb", "hardware", "time", "files", "asked"))
-"""Keys of records that differ between two runs: times, the machine, what was asked, hashes of answers in any order."""
+VARIES = frozenset(
+    (
+        "seconds",
+        "training_seconds",
+        "rows_per_second",
+        "peak_mb",
+        "hardware",
+        "time",
+        "files",
+        "asked",
+        "engine_identity",
+    )
+)
+"""Keys of records that differ between two runs: times, the machine, hashes of answers in any order, and who was asked
+how much, which is nobody if all answers were there."""
 IN_ANY_ORDER = ("results.jsonl", "answers.jsonl")
 
 
