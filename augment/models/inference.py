@@ -43,6 +43,10 @@ class Inference:
         self.checkpoint = checkpoint
         self._weights: dict[Tensor, Any] = {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave the converted weights out of copies and pickles: packed ones can be neither, and are soon made again."""
+        return type(self), (self.checkpoint,)
+
     def map(self, work: Callable[[Batch], Result], batches: Iterable[Batch]) -> Iterator[Result]:
         """Yield `work(batch)` for each batch, in order, within inference mode, autocast and fixed slabs.
 
