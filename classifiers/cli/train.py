@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -216,10 +215,12 @@ def train_command(
         )
     from accelerate import PartialState
 
+    from classifiers.saved_folder import RECORD
+
     if not PartialState().is_main_process:
         return
     if as_json:
-        click.echo(json.dumps(result.record(), indent=2, ensure_ascii=False))
+        click.echo((output_dir / RECORD).read_text(encoding="utf-8"), nl=False)
     elif not quiet:
         _show(result, output_dir)
 
