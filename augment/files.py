@@ -299,10 +299,11 @@ def clear_leftovers(path: Path, *, alone: bool = False) -> None:
 @contextlib.contextmanager
 def _claimed(folder: Path, *, wait: bool = False) -> Iterator[bool]:
     """Hold a folder as one that a living process writes. Yield False if another holds it, or nothing can be held."""
-    if os.name == "nt":  # where a folder cannot be locked
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # on Windows, where a folder cannot be locked
         yield False
         return
-    import fcntl
 
     handle, held = -1, False
     try:
