@@ -44,7 +44,7 @@ class Inference:
         self._weights: dict[Tensor, Any] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Leave the converted weights out of copies and pickles: packed ones can be neither, and are soon made again."""
+        """Leave converted weights out of copies and pickles: packed ones can be neither, and are soon made again."""
         return type(self), (self.checkpoint,)
 
     def map(self, work: Callable[[Batch], Result], batches: Iterable[Batch]) -> Iterator[Result]:
