@@ -89,12 +89,19 @@ class Checkpoint:
             )
 
     def longest(self) -> int:
-        """Return the maximum number of tokens of the model, special tokens included."""
+        """Return the maximum number of tokens of the model, special tokens included.
+
+        Raises
+        ------
+        ModelError
+            If the tokenizer gives none that is a number.
+        """
         from torch import nn
 
-        longest = min(
-            self.tokenizer.model_max_length, getattr(self.model.base_model.config, "max_position_embeddings", 512)
-        )
+        own = self.tokenizer.model_max_length
+        if not isinstance(own, (int, float)) or own < 1:
+            raise ModelError(f"The tokenizer of {self.name!r} has model_max_length={own!r}; expected a number above 0.")
+        longest = int(min(own, getattr(self.model.base_model.config, "max_position_embeddings", 512)))
         for name, module in self.model.base_model.named_modules():
             if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
                 first = 0 if module.padding_idx is None else module.padding_idx + 1  # RoBERTa counts from there

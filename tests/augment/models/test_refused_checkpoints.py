@@ -11,7 +11,7 @@ import sys
 import pytest
 from opened_models import refusal, saved
 
-from augment.errors import InputError
+from augment.errors import InputError, ModelError
 from augment.models.checkpoints import load_classifier, load_encoder, load_masked_lm
 
 # What is opened
@@ -81,6 +81,13 @@ def test_a_folder_that_is_broken_in_ways_nobody_thought_of(copy, file, change):
     there = json.loads((copy / file).read_text())
     (copy / file).write_text(json.dumps(change if isinstance(change, list) else there | change))
     refusal(copy)
+
+
+def test_a_tokenizer_whose_longest_text_is_no_number(copy):
+    there = json.loads((copy / "tokenizer_config.json").read_text())
+    (copy / "tokenizer_config.json").write_text(json.dumps(there | {"model_max_length": "many"}))
+    with pytest.raises(ModelError, match="model_max_length='many'; expected a number above 0"):
+        load_encoder(str(copy)).longest()
 
 
 def test_the_home_of_nobody():
