@@ -51,7 +51,7 @@ PIECES = (
         b"\xe2\x80\xa8",
     ),
 )
-values = st.sampled_from(ODD) | st.text(max_size=8) | st.integers() | st.floats()
+values = st.sampled_from(ODD).map(copy.deepcopy) | st.text(max_size=8) | st.integers() | st.floats()
 
 
 def _places(tree: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
