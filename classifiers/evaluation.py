@@ -124,7 +124,7 @@ def opened(
             f"The classifier {model!r} cuts texts at {trained} tokens, the length of its training, so a `max_length` of"
             f" {max_length} has no effect. Leave it out, or train with a larger one."
         )
-    return checkpoint, min(max_length, checkpoint.longest())
+    return checkpoint, checkpoint.longest(max_length)
 
 
 def _recorded_length(folder: Path) -> int | None:

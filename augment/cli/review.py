@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +78,7 @@ def review_command(
     if not summary:
         check_libraries()
     with (
+        _ended_as_by_ctrl_c(),
         bar(quiet=False) as advance,
         open_review(
             source,
@@ -94,6 +98,21 @@ def review_command(
                 )
             serve(review, host=host, port=port or 0, browser=not no_browser, log=_say_address)
         _say_state(review, source)
+
+
+@contextlib.contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """End the block in order, too, if the terminal is closed or the system asks for it."""
+    names = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+    numbers = [number for name in names if (number := getattr(signal, name, None)) is not None]
+    taken = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in taken:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _say_address(address: str) -> None:

@@ -20,8 +20,8 @@ class Ray:
     ----------
     address : str, optional
         ``"HOST:PORT"`` of the head node, or ``"auto"`` for the cluster that this machine belongs to. None for that of
-        the variable RAY_ADDRESS, or for the one that this machine belongs to, or for a Ray of this machine alone that
-        ends with the run.
+        the variable RAY_ADDRESS, or for the one that ``ray start`` has made this machine a part of, or for a Ray of
+        this machine alone that ends with the run.
     worker_cpus : float, default=1
         Cores of a worker, above 0. It has as many threads, 1 at least.
     worker_gpus : float, default=0

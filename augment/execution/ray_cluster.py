@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib.util
 import logging
@@ -125,6 +126,8 @@ class RayActors(Team):
                 raise CounterpoiseError(_cannot_import(str(cause))) from failed
             reason = next(iter(str(cause).splitlines()), type(cause).__name__)
             raise CounterpoiseError(f"A worker has failed: {type(cause).__name__}: {reason}") from failed
+        except lost.RayError as died:  # of the cluster itself, e.g. that it ends
+            raise Died from died
         if error is not None:
             raise error
         return value
@@ -155,8 +158,10 @@ class RayActors(Team):
 
     def _end(self, connection: Any) -> None:
         import ray
+        from ray.exceptions import RayError
 
-        ray.kill(connection)
+        with contextlib.suppress(RayError):  # it has never started, or is gone with its node
+            ray.kill(connection)
 
     def _finish(self) -> None:
         if self._own:
@@ -204,25 +209,41 @@ def connect(cluster: Ray, workers: int) -> bool:
     if ray.is_initialized():
         return False
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-    address = os.environ.get("RAY_ADDRESS") or "auto" if cluster.address in (None, "auto") else cluster.address
-    if address != "auto":
-        check_answers(address)
+    named = os.environ.get("RAY_ADDRESS") or cluster.address if cluster.address in (None, "auto") else cluster.address
+    if named not in (None, "auto"):
+        check_answers(named)
     logging.getLogger("ray").setLevel(logging.ERROR)  # its advice is for those who manage the cluster
     try:
-        ray.init(address=address, **quiet)
+        if named is None:
+            _join_or_start(max(os.cpu_count() or 1, ceil(workers * cluster.worker_cpus)), quiet)
+        else:
+            ray.init(address=named, **quiet)
     except ConnectionError as error:
-        if cluster.address is None and address == "auto":
-            cores = max(os.cpu_count() or 1, ceil(workers * cluster.worker_cpus))
-            ray.init(address="local", num_cpus=cores, include_dashboard=False, _node_ip_address="127.0.0.1", **quiet)
-            return True
         raise InputError(
-            f"`address={cluster.address!r}`: no Ray runs on this machine. Give HOST:PORT of the head node, or leave the"
+            f"`address={named!r}`: no Ray runs on this machine. Give HOST:PORT of the head node, or leave the"
             " address out to start one here."
         ) from error
     except (RuntimeError, ValueError) as error:  # other versions of Ray or Python than here
         reason = " ".join(str(error).split())
-        raise InputError(f"The cluster at {address} cannot be used: {reason}") from error
+        raise InputError(f"The cluster at {named or 'this machine'} cannot be used: {reason}") from error
     return True
+
+
+def _join_or_start(cores: int, quiet: dict[str, Any]) -> None:
+    """Connect to the Ray that `ray start` has started on this machine, or start one for this process alone.
+
+    One that another program has started for itself is not joined: it ends with that program.
+    """
+    import ray
+
+    alone: dict[str, Any] = {"num_cpus": cores, "include_dashboard": False, "_node_ip_address": "127.0.0.1", **quiet}
+    try:
+        ray.init(**alone)
+    except ValueError:  # Ray was started here, and its cores are its own
+        try:
+            ray.init(**quiet)
+        except ConnectionError:  # it has ended without `ray stop`
+            ray.init(address="local", **alone)
 
 
 def check_answers(address: str) -> None:

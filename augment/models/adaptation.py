@@ -82,7 +82,7 @@ def adapt(
         checkpoint.tokenizer,
         lesson.texts,
         lesson.starts,
-        min(SETTINGS["max_length"], checkpoint.longest()),
+        checkpoint.longest(SETTINGS["max_length"]),
     )
     with _Parts(checkpoint, rows, seed) as parts:
         order = generator(seed, "held_out").permutation(len(rows)).tolist()

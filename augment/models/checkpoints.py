@@ -88,13 +88,25 @@ class Checkpoint:
                 f" ({type(self.model).__name__}) has none. Give the pooling 'cls'."
             )
 
-    def longest(self) -> int:
-        """Return the maximum number of tokens of the model, special tokens included.
+    def longest(self, max_length: int | None = None) -> int:
+        """Return the maximum number of tokens that is read of a text, special tokens included.
+
+        Parameters
+        ----------
+        max_length : int, optional
+            A limit of the caller's. None for that of the model.
+
+        Returns
+        -------
+        int
+            Above the number of special tokens: a tokenizer cuts nothing if it has no room beside them.
 
         Raises
         ------
         ModelError
-            If the tokenizer gives none that is a number.
+            If the tokenizer's own limit is no number, or leaves no room beside the special tokens.
+        InputError
+            If `max_length` leaves none.
         """
         from torch import nn
 
@@ -106,7 +118,17 @@ class Checkpoint:
             if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
                 first = 0 if module.padding_idx is None else module.padding_idx + 1  # RoBERTa counts from there
                 longest = min(longest, module.num_embeddings - first)
-        return longest
+        special = self.tokenizer.num_special_tokens_to_add()
+        if longest <= special:
+            raise ModelError(
+                f"The model {self.name!r} takes {longest} tokens, of which {special} are special ones, so there is no"
+                " room for a text. Correct model_max_length in tokenizer_config.json, or give another model."
+            )
+        if max_length is not None and max_length <= special:
+            raise InputError(
+                f"`max_length` must be above {special}, the special tokens of {self.name!r}. Got {max_length}."
+            )
+        return longest if max_length is None else min(max_length, longest)
 
     def tokens(self, texts: Sequence[str], longest: int) -> list[list[int]]:
         """Return the token ids of each text, special ones included; a text of more than `longest` tokens is cut."""

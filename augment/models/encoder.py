@@ -136,14 +136,10 @@ class TextEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ------
         InputError
             If `max_length` leaves no room beside the special tokens.
+        ModelError
+            If the model leaves none.
         """
-        special = checkpoint.tokenizer.num_special_tokens_to_add()
-        if self.max_length <= special:
-            raise InputError(
-                f"`max_length` of the encoder must be above {special}, the special tokens of {self.model!r}."
-                f" Got {self.max_length}."
-            )
-        self._longest = min(self.max_length, checkpoint.longest())
+        self._longest = checkpoint.longest(self.max_length)
         self._inference = Inference(checkpoint)
         self._checkpoint = checkpoint
 

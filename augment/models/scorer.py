@@ -38,7 +38,7 @@ class TextScorer:
     ) -> None:
         self._checkpoint = model if isinstance(model, Checkpoint) else load_classifier(model, device=device)
         self._inference = Inference(self._checkpoint)
-        self._longest = min(max_length, self._checkpoint.longest())
+        self._longest = self._checkpoint.longest(max_length)
         self.batch_size = batch_size
         self.revision = self._checkpoint.revision
 

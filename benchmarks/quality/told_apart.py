@@ -177,7 +177,7 @@ def token_states(texts: Sequence[str], encoder: str) -> tuple[list[Tensor], list
     from augment.models.length_batches import LengthBatch, length_batches, padded
 
     checkpoint = load_encoder(encoder)
-    longest = min(SETTINGS["max_length"], checkpoint.longest())
+    longest = checkpoint.longest(SETTINGS["max_length"])
     rows = checkpoint.tokenizer(list(texts), truncation=True, max_length=longest, return_offsets_mapping=True)
     ids = rows["input_ids"]
 

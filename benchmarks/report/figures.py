@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Sequence
 from itertools import cycle
-from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from augment.files import replacing
 from augment.report.charts import NEW, ORIGINAL, OTHER, svg
 from benchmarks.report.paper_numbers import Published, of_the_paper
 from benchmarks.report.significance import Interval, paired_interval
@@ -55,8 +54,8 @@ class Figure:
         """Return the figure as an element of a page."""
         return svg(self.draw, self.name, self.label, width=self.width, height=self.height)
 
-    def write(self, folder: Path) -> Path:
-        """Write the figure as PNG. The same numbers give the same file."""
+    def png(self) -> bytes:
+        """Return the figure as a PNG file. The same numbers give the same bytes."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure as Canvas
 
@@ -65,10 +64,9 @@ class Figure:
         axes = canvas.add_subplot()
         axes.spines[["top", "right"]].set_visible(False)
         self.draw(axes)
-        path = folder / f"{self.name}.png"
-        with replacing(path) as temporary:
-            canvas.savefig(temporary, format="png", metadata={"Software": None})
-        return path
+        written = io.BytesIO()
+        canvas.savefig(written, format="png", metadata={"Software": None})
+        return written.getvalue()
 
 
 def plane(group: GroupResults, number: int) -> Figure | None:

@@ -75,14 +75,16 @@ def draw_map(
     figure = map_figure(groups, path.stem, arms=arms, reference=reference)
     if figure is None:
         raise InputError("A map needs tasks with two or more values of 'per_class', and an arm without new rows.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".png":
-            return figure.write(path.parent)
+    if path.suffix == ".png":
+        content = figure.png()
+    else:
         names = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
         head, end, rest = figure.svg().replace("<svg", names, 1).partition(">")
+        content = (head + end + STYLE + rest).encode()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
-            temporary.write_text(head + end + STYLE + rest, encoding="utf-8")
+            temporary.write_bytes(content)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); give another folder.") from None
     return path

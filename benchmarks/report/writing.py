@@ -76,6 +76,7 @@ def write(
     if against is not None and against not in arms:
         close = did_you_mean(against, arms) or f" There are: {', '.join(arms)}."
         raise InputError(f"{results.path}: no cell of an arm {against!r} is done.{close}")
+    drawn = [*_maps(all_groups), *_figures(results, all_groups)]
     texts: dict[str, Callable[[], str]] = {
         "report.html": lambda: _html(results, all_groups, drawn, against),
         "report.md": lambda: _markdown(results, all_groups, drawn, against),
@@ -83,17 +84,17 @@ def write(
         "arms.csv": lambda: _csv(*arm_rows(all_groups)),
         "cells.csv": lambda: _csv(*cell_rows(results)),
     }
-    drawn = [*_maps(all_groups), *_figures(results, all_groups)]
+    # All is made before the first file is written: results that cannot be shown leave an earlier report as it was.
+    pictures = {folder / FIGURES / f"{figure.name}.png": figure.png() for _, figure in drawn}
+    written = {folder / name: text().encode() for name, text in texts.items() if names is None or name in names}
     try:
         (folder / FIGURES).mkdir(parents=True, exist_ok=True)
-        pictures = [figure.write(folder / FIGURES) for _, figure in drawn]
+        for path, content in (pictures | written).items():
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
         for picture in (folder / FIGURES).iterdir():
             if figures.FILE.fullmatch(picture.name) and picture not in pictures:  # of an earlier report, on other arms
                 picture.unlink()
-        written = [folder / name for name in texts if names is None or name in names]
-        for path in written:
-            with replacing(path) as temporary:
-                temporary.write_text(texts[path.name](), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{folder}: cannot be written ({error.strerror}); give another folder as `out`.") from None
     return [*written, *pictures]

@@ -347,7 +347,7 @@ def _measured(model: str, config: TrainConfig, tasks: Sequence[TaskData], jobs: 
     from classifiers.training.run import new_model
 
     checkpoint = load_encoder(model, device=config.device)
-    longest = min(config.max_length, checkpoint.longest())
+    longest = checkpoint.longest(config.max_length)
 
     def lengths(texts: Sequence[str]) -> np.ndarray:
         some = [texts[i] for i in np.linspace(0, len(texts) - 1, min(len(texts), SAMPLE)).astype(int)]

@@ -36,7 +36,7 @@ class TokenInputs:
 
     def __init__(self, checkpoint: Checkpoint, max_length: int) -> None:
         self.checkpoint = checkpoint
-        self.longest = min(max_length, checkpoint.longest())
+        self.longest = checkpoint.longest(max_length)
         self.collate: Callable[..., Any] = Padded(checkpoint.tokenizer.pad_token_id, self.longest)
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:

@@ -182,7 +182,7 @@ def pretrain(
             model=checkpoint.model,
             args=arguments(checkpoint, training, config),
             processing_class=tokenizer,
-            train_dataset=Sentences(tokenizer, texts, starts, min(config.max_length, checkpoint.longest())),
+            train_dataset=Sentences(tokenizer, texts, starts, checkpoint.longest(config.max_length)),
             data_collator=WordMasks(
                 tokenizer.mask_token_id,
                 tokenizer.pad_token_id,

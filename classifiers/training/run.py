@@ -248,7 +248,7 @@ class _Cut(NamedTuple):
 
 def _cut(data: TrainingData, checkpoint: Checkpoint, max_length: int) -> _Cut:
     """Count the texts of original and validation rows that are cut."""
-    longest = min(max_length, checkpoint.longest())
+    longest = checkpoint.longest(max_length)
     counts, notes = {}, []
     for name, split in {"training": data.originals, "validation": data.validation}.items():
         if split is not None and (count := checkpoint.cut(split.texts, longest)):

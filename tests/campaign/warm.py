@@ -258,10 +258,11 @@ class Warm:
 
 
 def _starves(child: int, start: float, limit: float) -> bool:
-    """Return whether a process wants to go on, and other programs have most of the processor: it may take longer."""
+    """Return whether a process, or what it waits for, gets too little of the processor: it may take longer."""
     state, *rest = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
     used = (int(rest[10]) + int(rest[11])) / os.sysconf("SC_CLK_TCK")
-    return state == "R" and used < limit / 2 and time.monotonic() - start < 4 * limit
+    busy = state == "R" or os.getloadavg()[0] > (os.cpu_count() or 1)
+    return busy and used < limit / 2 and time.monotonic() - start < 4 * limit
 
 
 class _Watch:

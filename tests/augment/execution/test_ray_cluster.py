@@ -17,7 +17,7 @@ import pytest
 
 from augment.errors import CounterpoiseError, InputError, ModelError
 from augment.execution import Execution, Ray, WorkerDied
-from augment.execution.ray_cluster import RayActors, check_answers, check_resources
+from augment.execution.ray_cluster import RayActors, check_answers, check_resources, connect
 from augment.upsampling import upsample, upsample_file
 
 ray = pytest.importorskip("ray", reason="needs the extra [ray]")
@@ -257,6 +257,23 @@ def test_an_address_where_nothing_or_something_else_answers_is_said_in_a_line(mo
         answering.join()
     with pytest.raises(InputError, match=r"must be HOST:PORT, e\.g\. .* Got 'head'"):
         check_answers("head")
+
+
+@pytest.mark.parametrize("joins", [False, True])
+def test_without_an_address_only_what_ray_start_has_started_is_joined(monkeypatch: pytest.MonkeyPatch, joins: bool):
+    calls: list[dict[str, Any]] = []
+
+    def init(**given: Any) -> None:
+        calls.append(given)
+        if joins and "num_cpus" in given:
+            raise ValueError("When connecting to an existing cluster, num_cpus and num_gpus must not be provided.")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.init", init)
+    assert connect(Ray(worker_cpus=50), 2)
+    assert [call.get("num_cpus") for call in calls] == ([100, None] if joins else [100])
+    assert all("address" not in call for call in calls)  # "auto" would find the Ray of any other program
 
 
 def test_ray_that_is_not_installed_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch):

@@ -364,7 +364,7 @@ def test_parameters_out_of_range_are_refused_before_a_model_is_looked_for(option
 def test_a_length_that_leaves_room_for_no_token_is_refused(bert):
     for length in (1, 2):
         assert refusal(InputError, encoder(bert, max_length=length).prepare) == (
-            f"`max_length` of the encoder must be above 2, the special tokens of {str(bert)!r}. Got {length}."
+            f"`max_length` must be above 2, the special tokens of {str(bert)!r}. Got {length}."
         )
     assert encoder(bert, max_length=3).encode(["a film"]).any()
 

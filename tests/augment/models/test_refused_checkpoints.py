@@ -83,10 +83,17 @@ def test_a_folder_that_is_broken_in_ways_nobody_thought_of(copy, file, change):
     refusal(copy)
 
 
-def test_a_tokenizer_whose_longest_text_is_no_number(copy):
+@pytest.mark.parametrize(
+    ("longest", "said"),
+    [
+        ("many", "has model_max_length='many'; expected a number above 0"),
+        (2, "takes 2 tokens, of which 2 are special ones, so there is no room for a text. Correct model_max_length"),
+    ],
+)
+def test_a_tokenizer_without_a_number_of_tokens_that_leaves_room_for_a_text(copy, longest, said):
     there = json.loads((copy / "tokenizer_config.json").read_text())
-    (copy / "tokenizer_config.json").write_text(json.dumps(there | {"model_max_length": "many"}))
-    with pytest.raises(ModelError, match="model_max_length='many'; expected a number above 0"):
+    (copy / "tokenizer_config.json").write_text(json.dumps(there | {"model_max_length": longest}))
+    with pytest.raises(ModelError, match=said):
         load_encoder(str(copy)).longest()
 
 

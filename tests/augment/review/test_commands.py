@@ -70,7 +70,8 @@ def test_a_port_that_is_taken_is_named(mail: Path) -> None:
     assert not Path("mail.csv.decisions.jsonl").exists()
 
 
-def test_ctrl_c_ends_the_page_with_a_summary(mail: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_page_ends_with_a_summary_and_leaves_nothing_if_nothing_was_decided(mail: Path, how: int) -> None:
     command = [sys.executable, "-u", "-m", "augment", "review", "mail.csv", "--no-browser"]
     page = subprocess.Popen(
         command,
@@ -82,8 +83,9 @@ def test_ctrl_c_ends_the_page_with_a_summary(mail: Path) -> None:
     assert page.stdout is not None
     address = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S{20,}", page.stdout.readline())
     assert address is not None
-    page.send_signal(signal.SIGINT)
+    page.send_signal(how)
     out, err = page.communicate(timeout=30)
     assert page.returncode == 0, err
     assert "0 of 10 rows read" in out
     assert "Traceback" not in err
+    assert not Path("mail.csv.decisions.jsonl").exists()

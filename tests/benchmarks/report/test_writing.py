@@ -328,6 +328,19 @@ def test_a_report_leaves_no_figure_of_an_earlier_one(tmp_path):
     assert set((tmp_path / "figures").iterdir()) == kept | {path for path in written if path.parent.name == "figures"}
 
 
+def test_results_that_cannot_be_shown_leave_an_earlier_report_as_it_was(tmp_path):
+    folder = made(tmp_path / "some", seeds=1, arms=("none", "crt"))
+    write(results.read(folder), tmp_path)
+    there = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with appending(folder) as (_, appender):
+        appender.add_cell(cell("fillmask-cure", 0) | {"curve": [["training", 1, {}, 0.5], ["training", 2, {}, 0.5]]})
+    damaged = folder / results.FILE
+    there[damaged] = damaged.read_bytes()
+    ended = CliRunner().invoke(main, ["report", str(folder), "--out", str(tmp_path)])
+    assert (ended.exit_code, "does not hold what belongs there" in ended.output) == (2, True), ended.output
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == there
+
+
 def test_the_page_stands_by_itself_and_what_is_no_markup_is_escaped(report):
     text = (report[0] / "report.html").read_text()
     assert not re.search(r"(src|href)=\"(?!#|data:)", text)
