@@ -127,7 +127,8 @@ def upsample(
     UserWarning
         If an argument differs from what the strategy was built with; the argument is used. If rows have no text, all
         new rows of a class come from one row, new rows leave columns empty and `keep_columns` is None, or labels get
-        more or fewer rows than they are to get, since a row has several.
+        more or fewer rows than they are to get, since a row has several. If rows could not be made; `manifest.missing`
+        says how many of which class, and why.
 
     Examples
     --------
@@ -155,6 +156,8 @@ def upsample(
             warnings.warn(line, stacklevel=2)
     with Run(plan.job, execution=execution) as run:
         result = run.make(only_synthetic=only_synthetic)
+    if result.manifest.missing:
+        warnings.warn(result.manifest.shortfall(), stacklevel=2)
     return handed_back(plan, run, list(result.rows), only_synthetic=only_synthetic), result.manifest
 
 

@@ -149,9 +149,36 @@ class Tally:
             reasons.append("no more new rows are allowed of each source")
         return ", ".join(reasons)
 
+    def lacking(self, barren: str = "without anything to replace") -> dict[Any, dict[str, Any]]:
+        """Return, by class, how many rows are missing (``rows``) and why (``why``); see `why_missing`."""
+        return {label: {"rows": rows, "why": self.why_missing(label, barren)} for label, rows in self.missing.items()}
+
     def rejections(self) -> Counter[str]:
         """Return candidates rejected by guard, over all classes."""
         return sum(self.rejected.values(), Counter[str]())
+
+
+def shortfall(lacking: Mapping[Any, Mapping[str, Any]], kind: str = "class") -> str:
+    """Return one sentence on which rows are missing and why.
+
+    Parameters
+    ----------
+    lacking : mapping of str to mapping
+        Label → ``rows`` and ``why``, as `Tally.lacking` returns it.
+    kind : {"class", "label"}, default="class"
+        What a row has: one class, or several labels.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> shortfall({"neutral": {"rows": 1200, "why": "2,400 candidates rejected as near_duplicate"}})
+    "Rows that could not be made: 1,200 of class 'neutral' (2,400 candidates rejected as near_duplicate)."
+    """
+    parts = [f"{lack['rows']:,} of {kind} {label!r} ({lack['why']})" for label, lack in lacking.items()]
+    return f"Rows that could not be made: {'; '.join(parts)}."
 
 
 def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequence[Draw]) -> list[Trial]:

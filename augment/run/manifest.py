@@ -13,6 +13,7 @@ from augment.data.notes import other_splits
 from augment.errors import InputError
 from augment.files import check_ordinary
 from augment.generation.label_plan import LabelPlan
+from augment.generation.loop import shortfall
 from augment.guards.base import Guard
 from augment.identity import digest, installed_versions
 from augment.plain_data import as_expected, read_json
@@ -109,7 +110,7 @@ class Manifest:
             if record.pop("schema") != SCHEMA:
                 raise InputError(f"{path}: is not a manifest of schema {SCHEMA}. {mend}")
             manifest = cls(**record)
-            manifest.shortfall()  # which is what is said of it
+            manifest.shortfall()  # fails if `missing` is malformed
             return manifest
 
     @property
@@ -126,9 +127,7 @@ class Manifest:
 
     def shortfall(self) -> str:
         """Return one sentence on which rows are missing and why."""
-        kind = "class" if self.label_sets is None else "label"
-        parts = [f"{entry['rows']:,} of {kind} {label!r} ({entry['why']})" for label, entry in self.missing.items()]
-        return f"Rows that could not be made: {'; '.join(parts)}."
+        return shortfall(self.missing, "class" if self.label_sets is None else "label")
 
     def to_json(self) -> str:
         """Return the manifest as indented JSON with a final newline."""

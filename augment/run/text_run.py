@@ -141,8 +141,8 @@ class Run:
 
     def guard_identities(self) -> list[dict[str, Any]]:
         """Return what each guard says of itself where it judges the rows."""
-        elsewhere = self._report().get("guards", {})
-        return [elsewhere.get(place, guard.identity()) for place, guard in enumerate(self.guards)]
+        of_workers = self._report().get("guards", {})
+        return [of_workers.get(guard.name) or guard.identity() for guard in self.guards]
 
     def _report(self) -> dict[str, Any]:
         """Return what the first worker of a cluster has reported; empty if this machine makes the rows."""
@@ -224,10 +224,7 @@ class Run:
             identities=(self.strategy_identity(), self.guard_identities()),
             execution=self._recorded(),
             guard_notes=self.notes,
-            missing={
-                label: {"rows": rows, "why": tally.why_missing(label, job.strategy.barren)}
-                for label, rows in tally.missing.items()
-            },
+            missing=tally.lacking(job.strategy.barren),
             rejected=dict(tally.rejections()),
         )
         return MadeRows(rows if journal is None else journal, manifest)

@@ -18,7 +18,7 @@ from augment.data.layout import Layout
 from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy, rows_to_make
 from augment.generation.candidates import Candidate, Draw
-from augment.generation.loop import Row, Tally, binding, generate, try_draws
+from augment.generation.loop import Row, Tally, binding, generate, shortfall, try_draws
 from augment.generation.plan import usable_sources
 from augment.generation.singletons import single_rows
 from augment.guards.base import Guard, Originals
@@ -302,6 +302,11 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         InputError
             If lengths differ, a text is not a string, a label is missing, there are not two classes, or classes have
             fewer than `fewest_rows` texts.
+
+        Warns
+        -----
+        UserWarning
+            If fewer rows could be made than the classes were to get.
         """
         self.check()
         rows, labels = columns(texts, y)
@@ -335,6 +340,8 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
             new_rows += outcome.rows
         self.sampling_strategy_ = budget
         self.shortfall_ = tally.missing
+        if tally.missing:
+            warnings.warn(shortfall(tally.lacking(self.barren)), stacklevel=2)
         self.rejections_ = dict(tally.rejections())
         self.source_indices_ = np.array([row.source for row in new_rows], dtype=np.int64)
         return extended(texts, [row.text for row in new_rows]), extended(y, [row.label for row in new_rows])

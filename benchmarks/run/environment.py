@@ -56,6 +56,27 @@ def hardware(device: str) -> dict[str, Any]:
     return {"device": name, "threads": torch.get_num_threads(), "cores": os.cpu_count()}
 
 
+def threads_of(jobs: int) -> int:
+    """Return how many threads each of some processes takes: its share of the cores.
+
+    `OMP_NUM_THREADS`, or the cores that this process may use, is the most: threads that wait for each other on cores
+    that others use take many times as long.
+
+    Parameters
+    ----------
+    jobs : int
+        Processes that run at the same time, 1 or more.
+
+    Returns
+    -------
+    int
+        1 or more.
+    """
+    import torch
+
+    return min(max(1, (os.cpu_count() or 1) // jobs), torch.get_num_threads())
+
+
 def gpu_peak_mb(device: str) -> int | None:
     """Return the peak memory of tensors on a GPU, in MiB; None on a CPU."""
     import torch

@@ -20,6 +20,7 @@ from benchmarks.grid.kept_answers import kept_draws
 from benchmarks.grid.sources import LabelledRows
 from benchmarks.grid.tasks import TaskData
 from benchmarks.results import Record, Results
+from benchmarks.run.environment import threads_of
 from classifiers.config import Redraw, Static, TrainConfig
 
 MADE = 2
@@ -402,7 +403,7 @@ def _measured(model: str, config: TrainConfig, tasks: Sequence[TaskData], jobs: 
         each = max(0.0, large - small) / (math.prod(LARGE) - math.prod(SMALL))
         return Speed(max(0.0, small - each * math.prod(SMALL)), each, reading)
 
-    threads = max(1, (os.cpu_count() or 1) // jobs)  # as in `benchmarks.run.suite_run`
+    threads = threads_of(jobs)
     beside = min(jobs, os.cpu_count() or 1)  # more would wait for each other, and each has a model of its own
     with ThreadPoolExecutor(beside, initializer=torch.set_num_threads, initargs=(threads,)) as pool:
         speeds = list(pool.map(timed, range(beside)))

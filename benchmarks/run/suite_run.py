@@ -21,6 +21,7 @@ from benchmarks.grid.tasks import TaskData
 from benchmarks.report.looks import rule
 from benchmarks.report.summary import groups
 from benchmarks.results import FILE, Record, Results, RunRecord, appending, file_in, read
+from benchmarks.run.environment import threads_of
 from benchmarks.run.runner import run
 
 MOST_CELLS = 100_000
@@ -229,8 +230,7 @@ def run_suite(
                 log(f"{task.title}: training rows that nearly equal others are taken out: {parts}.")
             for test, rows in task.tests.items():
                 appender.add_test(rows.fingerprint, test, rows.labels)
-        cores = (os.cpu_count() or 1) // plan.jobs if plan.ray is None else int(plan.ray.worker_cpus)
-        threads = max(1, cores)
+        threads = threads_of(plan.jobs) if plan.ray is None else max(1, int(plan.ray.worker_cpus))
         failed: list[Record] = []
         with watch(plan.cells, results) as on_cell:
             later = list(plan.cells)

@@ -53,7 +53,8 @@ def test_the_counts_come_out_exact_when_other_sources_must_stand_in():
 
 def test_a_class_that_cannot_be_filled_ends_short_and_says_by_how_much_and_why():
     data = (["one", "two", *TEXTS], ["neutral"] * 2 + ["positive"] * 12)
-    new, _, manifest = pair(data, strategy=Swap(pool=3))
+    with pytest.warns(UserWarning, match=r"could not be made: 7 of class 'neutral' \(.* rejected as duplicate"):
+        new, _, manifest = pair(data, strategy=Swap(pool=3))
     assert sorted(new) == ["zu0", "zu1", "zu2"]
     assert manifest.counts_after == {"neutral": 5, "positive": 12}
     assert manifest.made == {"neutral": 3}

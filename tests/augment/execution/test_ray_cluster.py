@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import pytest
 from augment.errors import CounterpoiseError, InputError, ModelError
 from augment.execution import Execution, Ray, WorkerDied
 from augment.execution.ray_cluster import RayActors, check_answers, check_resources, connect
+from augment.generation.candidates import Candidate, Draw, Judgement
+from augment.guards.base import Guard
 from augment.upsampling import upsample, upsample_file
 
 ray = pytest.importorskip("ray", reason="needs the extra [ray]")
@@ -63,6 +65,19 @@ def cluster() -> Iterator[Any]:
     cluster.shutdown()
 
 
+class Judging(Guard):
+    """Pass all, and tell which process judges."""
+
+    name = "judging"
+    summary = "tells who judges"
+
+    def identity(self) -> dict[str, Any]:
+        return {"process": os.getpid()}
+
+    def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
+        return Judgement([True] * len(candidates))
+
+
 @pytest.fixture
 def address(cluster: Any) -> str:
     return str(cluster.address)
@@ -78,7 +93,8 @@ def test_two_nodes_make_the_rows_of_one_process(address: str, bert: Path, senten
     write_input(tmp_path / "in.csv", sentences)
     from augment.text.fill_mask import FillMask
 
-    wanted: dict[str, Any] = {"strategy": FillMask(model=str(bert), device="cpu"), "guards": ["similarity:low=.8"]}
+    guards = ["similarity:low=.8", Judging()]
+    wanted: dict[str, Any] = {"strategy": FillMask(model=str(bert), device="cpu"), "guards": guards}
     wanted |= {"sampling_strategy": {"rare": 40, "few": 40}, "seed": 3}
     here = upsample_file(tmp_path / "in.csv", tmp_path / "here.csv", **wanted)
     there = upsample_file(
@@ -86,7 +102,9 @@ def test_two_nodes_make_the_rows_of_one_process(address: str, bert: Path, senten
     )
     assert (tmp_path / "there.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
     assert there.strategy == here.strategy
-    assert there.guards == here.guards
+    assert there.guards[:-1] == here.guards[:-1]
+    assert here.guards[-1]["identity"] == {"process": os.getpid()}
+    assert there.guards[-1]["identity"] != here.guards[-1]["identity"], "an actor judges, and tells what it is"
     assert there.execution is not None
     assert (there.execution["workers"], there.execution["mixed_hardware"]) == (2, False)
     assert len(there.execution["hardware"]) == 1

@@ -152,7 +152,9 @@ def test_a_text_with_nothing_to_replace_is_no_source_and_others_take_over(bert, 
 
 def test_a_class_with_nothing_to_replace_at_all_is_reported_short(bert, sentences):
     made = FillMask(model=str(bert), device="cpu", random_state=0)
-    texts, y = made.fit_resample([*sentences[:4], "1!", "2!"], ["many"] * 4 + ["few"] * 2)
+    with pytest.warns(UserWarning, match="could not be made: 2 of class 'few'") as told:
+        texts, y = made.fit_resample([*sentences[:4], "1!", "2!"], ["many"] * 4 + ["few"] * 2)
+    assert {warning.filename for warning in told} == {__file__}
     assert len(texts) == len(y) == 6
     assert made.shortfall_ == {"few": 2}
 
