@@ -323,7 +323,7 @@ def _plain(base: Any) -> Any:
             try:
                 value = super().construct_object(node, deep)
             except (ValueError, OverflowError, AttributeError, KeyError, IndexError):
-                raise _wrong(node, f"{str(node.value)!r:.60} is no {kind}") from None
+                raise _wrong(node, f"{str(node.value)!r:.60} is not a valid {kind}") from None
             if isinstance(value, int) and not _fits(value):
                 raise _wrong(node, "a whole number has more than 64 bits")
             return value

@@ -68,8 +68,11 @@ def upsample(
     strategy : str or TextStrategy, default="fillmask"
         A registered name, or a configured strategy.
     sampling_strategy : str, float, dict or callable, optional
-        See `augment.generation.rows_to_make`. None for the strategy's own, which is ``"auto"`` unless it was built
-        with another.
+        How many rows: ``"auto"`` raises every class to the largest, ``"2x"`` doubles every class, ``"+500"`` gives each
+        so many more, a share in (0, 1] is one of the largest class, and ``{class: amount}`` names the classes: a total,
+        ``"2x"`` or ``"+500"``. A callable gets the counts and returns such a dict; all forms stand at
+        `augment.generation.rows_to_make`. None for the strategy's own, which is ``"auto"`` unless it was built with
+        another.
     seed : int, optional
         0 to 2**64 - 1. The same seed and data give the same rows. None for the strategy's `random_state`, or 0.
     random_state : int, optional
@@ -78,7 +81,9 @@ def upsample(
         Held-out texts that no new row may equal or nearly equal. For rows of several texts: rows with the same columns,
         such as dicts or a `datasets.Dataset`.
     guards : sequence of (str or Guard), optional
-        What every new row must pass; see `augment.guards.select`. None for the strategy's own, or the default ones.
+        What every new row must pass: names such as ``"agreement"`` with the default parameters, ``"similarity:low=.8"``
+        with others, guards of your own, or ``["none"]``. The guards that keep rows apart from held-out and other rows
+        always judge. None for the strategy's own, or the default ones; see `augment.guards.select`.
     max_per_source : int, optional
         Maximum number of new rows from one source.
     only_synthetic : bool, default=False
@@ -208,7 +213,8 @@ def upsample_file(
         A registered name, or a configured strategy, of texts or of vectors. None for that of `config`, or
         ``"fillmask"``.
     sampling_strategy : str, float, dict or callable, optional
-        See `augment.generation.rows_to_make`. None for that of `config`, or the strategy's own, or ``"auto"``.
+        How many rows of which class; as for `upsample`. None for that of `config`, or the strategy's own, or
+        ``"auto"``.
     seed : int, optional
         0 to 2**64 - 1. None for that of `config`, or the strategy's `random_state`, or 0.
     random_state : int, optional

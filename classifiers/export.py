@@ -91,7 +91,7 @@ def _output(model: str, output_dir: str | Path | None, *, overwrite: bool) -> Pa
     """Return the folder to write. Refuse one whose contents would be lost."""
     own = Path(model).expanduser()
     if output_dir is None and not own.is_dir():
-        raise InputError(f"The model {model!r} is no folder of this machine. Give an `output_dir` for its export.")
+        raise InputError(f"The model {model!r} is not a folder on this machine. Give an `output_dir` for its export.")
     folder = own / EXPORT if output_dir is None else Path(output_dir)
     if not folder.exists():
         return folder

@@ -28,7 +28,7 @@ _NOT_TOLD = "not told; ask before you pass the rows on"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class CardDetails:
     """What a card says that no manifest knows.
 
     Parameters
@@ -50,14 +50,14 @@ class Told:
     languages: Sequence[str] = ()
 
 
-def dataset_card(output: Path, told: Told | None = None, *, files: Mapping[str, str] | None = None) -> str:
+def dataset_card(output: Path, details: CardDetails | None = None, *, files: Mapping[str, str] | None = None) -> str:
     """Return the card of an output.
 
     Parameters
     ----------
     output : Path
         The table, with its manifest beside it.
-    told : Told, optional
+    details : CardDetails, optional
     files : mapping, optional
         The name of each split and its file in the repository, if the rows go there too.
 
@@ -71,8 +71,8 @@ def dataset_card(output: Path, told: Told | None = None, *, files: Mapping[str, 
     InputError
         If the output or its manifest is missing or cannot be used, or they differ in their number of rows.
     """
-    told = told or Told()
-    for code in told.languages:
+    details = details or CardDetails()
+    for code in details.languages:
         if not re.fullmatch("[a-z]{2,3}", code):
             raise InputError(f"`languages` must be codes of two or three small letters, e.g. 'en'. Got {code!r}.")
     with as_expected(str(manifest_path(output)), "Run `augment upsample` again to get its manifest as it was."):
@@ -86,11 +86,11 @@ def dataset_card(output: Path, told: Told | None = None, *, files: Mapping[str, 
         split = _split_of(manifest)
         others = {name: len(load_split(output, name)) for name in splits_of_folder(output) if name != split}
         whole = rows + sum(others.values())
-        title = told.title or output.stem
+        title = details.title or output.stem
         meta = {
             "pretty_name": title,
-            "license": told.licence,
-            "language": list(told.languages),
+            "license": details.licence,
+            "language": list(details.languages),
             "task_categories": ["text-classification"],
             "size_categories": [next((size for most, size in _SIZES.items() if whole < most), "n>10M")],
             "source_datasets": [name] if _is_hub_id(name := str(manifest["input"]["name"])) else [],
@@ -105,10 +105,12 @@ def dataset_card(output: Path, told: Told | None = None, *, files: Mapping[str, 
         }
         if meta["size_categories"] == ["n>10M"]:
             meta["size_categories"] = ["10M<n<100M"] if whole < 100_000_000 else ["100M<n<1B"]
-        return "\n".join([*front_matter(meta), f"# {escaped(title)}", "", *_body(manifest, rows, told, others)]) + "\n"
+        return (
+            "\n".join([*front_matter(meta), f"# {escaped(title)}", "", *_body(manifest, rows, details, others)]) + "\n"
+        )
 
 
-def write_card(output: Path, path: Path, told: Told | None = None, *, overwrite: bool = False) -> None:
+def write_card(output: Path, path: Path, details: CardDetails | None = None, *, overwrite: bool = False) -> None:
     """Write the card of an output to a file.
 
     Parameters
@@ -117,7 +119,7 @@ def write_card(output: Path, path: Path, told: Told | None = None, *, overwrite:
         The table, with its manifest beside it.
     path : Path
         A ``.md`` file.
-    told : Told, optional
+    details : CardDetails, optional
         What no manifest knows.
     overwrite : bool, default=False
         Replace an existing file.
@@ -134,7 +136,7 @@ def write_card(output: Path, path: Path, told: Told | None = None, *, overwrite:
     check_ordinary(path, file=True)
     if os.path.exists(path) and not overwrite:
         raise OutputError(f"{path}: exists already; give `overwrite=True` to replace it, or choose another name.")
-    content = dataset_card(output, told)
+    content = dataset_card(output, details)
     with readable_as([output]), staged_text(content, path):
         pass
 
@@ -149,7 +151,7 @@ def _label_columns(source: Mapping[str, Any], *, several: bool) -> list[list[str
     ]
 
 
-def _body(manifest: Mapping[str, Any], rows: int, told: Told, others: Mapping[str, int]) -> list[str]:
+def _body(manifest: Mapping[str, Any], rows: int, details: CardDetails, others: Mapping[str, int]) -> list[str]:
     """Return the lines below the title."""
     source, strategy = manifest["input"], manifest["strategy"]
     made, of_sets = rows_made(manifest), bool(manifest.get("label_sets"))
@@ -236,9 +238,9 @@ def _body(manifest: Mapping[str, Any], rows: int, told: Told, others: Mapping[st
         *table_lines(
             ["of", "licence"],
             [
-                ["this data set", told.licence or _NOT_TOLD],
-                [f"the source, {public(source['name'])}", told.source_licence or _NOT_TOLD],
-                ["the model that made the new rows", told.model_licence or _NOT_TOLD],
+                ["this data set", details.licence or _NOT_TOLD],
+                [f"the source, {public(source['name'])}", details.source_licence or _NOT_TOLD],
+                ["the model that made the new rows", details.model_licence or _NOT_TOLD],
             ],
         ),
     ]

@@ -6,7 +6,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from augment.card.description import Told, dataset_card, splits_of
+from augment.card.description import CardDetails, dataset_card, splits_of
 from augment.data.other_splits import splits_of_folder
 from augment.data.reading import load, load_split
 from augment.data.table_columns import BATCH
@@ -19,7 +19,7 @@ _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def push(
-    output: Path, repository: str, told: Told | None = None, *, private: bool = False, overwrite: bool = False
+    output: Path, repository: str, details: CardDetails | None = None, *, private: bool = False, overwrite: bool = False
 ) -> str:
     """Upload the card of an output and its rows to a data set repository of the hub.
 
@@ -31,7 +31,7 @@ def push(
         The table, with its manifest beside it.
     repository : str
         ``"owner/name"``. It is made if it does not exist.
-    told : Told, optional
+    details : CardDetails, optional
         What no manifest knows.
     private : bool, default=False
         Make the repository private.
@@ -58,7 +58,7 @@ def push(
     manifest = read_manifest(output)
     splits = splits_of(output, manifest)
     files = {split: f"data/{split}.parquet" for split in splits}
-    card = dataset_card(output, told, files=files)
+    card = dataset_card(output, details, files=files)
     if not hub.reachable():
         raise InputError(f"The hub at {hub.endpoint()} cannot be reached. Connect first, or leave `push_to_hub` out.")
     api = HfApi(endpoint=hub.endpoint())

@@ -55,9 +55,9 @@ def card_command(
     if private and push_to_hub is None:
         raise InputError("`private` is for a repository. Give `push_to_hub` too, or leave it out.")
     check_there(paths=[output])
-    from augment.card.description import Told, write_card
+    from augment.card.description import CardDetails, write_card
 
-    told = Told(
+    details = CardDetails(
         title=title,
         licence=licence,
         source_licence=source_licence,
@@ -67,8 +67,8 @@ def card_command(
     if push_to_hub is not None:
         from augment.card.publication import push
 
-        click.echo(f"Commit: {push(output, push_to_hub, told, private=private, overwrite=overwrite)}")
+        click.echo(f"Commit: {push(output, push_to_hub, details, private=private, overwrite=overwrite)}")
         return
     path = path or output.with_name(f"{output.name}.card.md")
-    write_card(output, path, told, overwrite=overwrite)
+    write_card(output, path, details, overwrite=overwrite)
     click.echo(f"Card: {path}")

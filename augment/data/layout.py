@@ -223,13 +223,13 @@ def check_layout(layout: Layout, sources: Sequence[str | Path], *, labelled: boo
     suffixes = {Path(source).suffix.lower() for source in sources}
     if not suffixes & {*SEPARATED}:
         wrong += [
-            f"`{written}` is for csv and tsv files, and {named} is none. Leave it out."
+            f"`{written}` is for csv and tsv files, and {named} is neither. Leave it out."
             for name, written in TABULAR.items()
             if name in given
         ]
     texts = [source for source in sources if Path(source).suffix.lower() in (*TEXT_FORMATS, ".txt")]
     if "encoding" in given and not texts:
-        wrong.append(f"`encoding` is for text files, and {named} is none. Leave it out.")
+        wrong.append(f"`encoding` is for text files, and {named} is not one. Leave it out.")
     elif "encoding" in given and all(map(mark_of_file, texts)):
         wrong.append(f"`encoding` has no effect: {named} begins with a byte order mark, which tells. Leave it out.")
     if "split" in given and not any(has_splits(source) for source in sources):

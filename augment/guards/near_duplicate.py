@@ -53,9 +53,10 @@ class NearDuplicate(Guard):
     3 words  1.5 %  0.9 %  0.5 %  0.1 %
     =======  =====  =====  =====  =====
 
-    With 2 words and .75, all 19 differed from their twin in one word; from 15 words on, texts that differ in one word
-    are always as alike as that, shorter ones if it stands near an end. Single words mix this up with reused function
-    words: at .75, three in five pairs differed in 2 words or more. Half of the variants came no nearer than .41.
+    With shingles of 2 words and .75, each of the 19 rejected variants differed in one word from an earlier variant. Two
+    texts of 15 words or more that differ in one word always have a similarity of .75 or more. Shorter texts have it
+    only if that word is near the beginning or the end. With shingles of 1 word and .75, three in five rejected variants
+    differed in 2 words or more, and shared function words. Half of all variants had a similarity of .41 or less.
 
     200,000 rows like those of SST-3 (17 words) took 150 MB, 0.75 MB per 1,000, and 80 microseconds each on one core.
     Longer texts take 8 bytes more for each word.

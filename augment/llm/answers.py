@@ -161,8 +161,8 @@ class KeptAnswers:
             key, answer = _answered(record)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             raise InputError(
-                f"{path}: line {number} is no answer. Expected an answers file, whose lines have a 'key' and a 'text',"
-                " or the results of a batch, whose lines have a 'custom_id' and a 'response'."
+                f"{path}: line {number} is not an answer. Expected an answers file, whose lines have a 'key' and a"
+                " 'text', or the results of a batch, whose lines have a 'custom_id' and a 'response'."
             ) from None
         if answer is None:
             self._failures.setdefault(key, _failure(record))

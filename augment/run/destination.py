@@ -98,7 +98,7 @@ class Destination:
         if self.encoding is not None:
             checked_encoding(self.encoding)
             if self.output.suffix.lower() not in TEXT_FORMATS:
-                raise InputError(f"`output_encoding` is for text files, and {self.output} is none. Leave it out.")
+                raise InputError(f"`output_encoding` is for text files, and {self.output} is not one. Leave it out.")
         if self.csv_safe:
             check_csv_safe(self.output)
         check_writable(self.manifest, file=True)

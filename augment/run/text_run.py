@@ -170,7 +170,7 @@ class Run:
         progress : callable, optional
             Called with the number of rows just made.
         seen : callable, optional
-            Takes each trial, and returns the one to go on with; for a run that is only played.
+            Takes each trial, and returns the one to go on with; for a run that only plans what it would ask.
 
         Returns
         -------

@@ -65,7 +65,7 @@ def check_csv_safe(output: Path) -> None:
         If it is no csv or tsv file.
     """
     if output.suffix.lower() not in SEPARATED:
-        raise InputError(f"`csv_safe` is for csv and tsv files, and {output} is none. Leave it out.")
+        raise InputError(f"`csv_safe` is for csv and tsv files, and {output} is neither. Leave it out.")
 
 
 def output_dialect(dialect: Dialect | None, source: str, output: Path, *, csv_safe: bool = False) -> Dialect | None:

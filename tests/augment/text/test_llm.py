@@ -353,7 +353,7 @@ BAD = {
         "may hold a secret and is not shown",
     ),
     "no answers": ("--strategy llm --model m --param answers=none.jsonl", "no such file"),
-    "another file": ("--strategy llm --model m --param answers=in.csv", "in.csv: line 1 is no answer"),
+    "another file": ("--strategy llm --model m --param answers=in.csv", "in.csv: line 1 is not an answer"),
     "an idle option": ("--strategy llm --model m --device cpu", "is for a local model, and an endpoint answers here"),
     "an idle parameter": ("--strategy llm --model a/b --param retries=2", "is for an endpoint, and a local model"),
     "exemplars of a paraphrase": (
