@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import random
 import secrets
 import sys
@@ -24,6 +25,29 @@ STREAMS = (
 """The purposes that random numbers are drawn for. Each has its own generators. Add new ones at the end only."""
 
 
+class Subset(enum.IntEnum):
+    """What the stream "subset" chooses: the second number of its key. The first one is of the class or the fold.
+
+    A number never changes, or the rows of earlier runs would. `FEW_ROWS` and `TEXTS_TO_LEARN` had the same one from
+    the start.
+    """
+
+    FEW_ROWS = 0
+    TEXTS_TO_LEARN = 0
+    PART_OF_A_SPLIT = 1
+    HALF_OF_THE_DEV_ROWS = 2
+    ADDED_ROWS = 3
+    CLASSES = 4
+    POOL = 5
+    COMPARED_HALVES = 10
+    QUOTAS = 11
+    PARTNERS = 12
+    THINNED_PAIRS = 13
+    RESAMPLED_FOLD = 14
+    ORDER_OF_A_SHEET = 15
+    ROWS_OF_A_SHEET = 16
+
+
 def generator(seed: int, stream: str, *key: int) -> np.random.Generator:
     """Return the generator of one key. It does not depend on what was drawn before.
 
@@ -37,8 +61,8 @@ def generator(seed: int, stream: str, *key: int) -> np.random.Generator:
     stream : str
         One of `STREAMS`.
     *key : int
-        At most three numbers, each 0 to 2**64 - 1, e.g. source row, variant, attempt. One stream always takes
-        the same number of them: a missing one counts as 0.
+        At most three numbers, each 0 to 2**64 - 1, e.g. source row, variant, attempt. A missing one counts as 0.
+        Two uses of a stream must differ in one of them, or be given different seeds.
 
     Returns
     -------

@@ -20,7 +20,7 @@ from augment.errors import InputError, OutputError, counted
 from augment.file_modes import readable_as
 from augment.files import check_writable, replacing
 from augment.seed_names import one_seed
-from augment.seeding import generator
+from augment.seeding import Subset, generator
 from augment.words import folded
 
 Part = Literal["train", "dev", "test"]
@@ -102,7 +102,7 @@ def split_rows(
         )
     parts: dict[Part, list[int]] = {part: [] for part in shares}
     for number, own in enumerate(starts.values()):
-        order = generator(seed, "subset", number, 1).permutation(own)
+        order = generator(seed, "subset", number, Subset.PART_OF_A_SPLIT).permutation(own)
         start = 0
         for part, size in zip(shares, _sizes(len(order), list(shares.values())), strict=True):
             parts[part] += [row for group in order[start : start + size] for row in groups[int(group)]]

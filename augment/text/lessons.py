@@ -14,7 +14,7 @@ from augment.guards.held_out import HeldOut
 from augment.models.adapted_weights import Lesson, adapted
 from augment.models.checkpoints import Checkpoint
 from augment.models.label_prefix import conditioned
-from augment.seeding import generator
+from augment.seeding import Subset, generator
 
 MOST = 20_000
 """Of more texts so many are drawn at random."""
@@ -113,7 +113,8 @@ def lesson(originals: Originals, pool: Sequence[str] = (), *, labelled: bool = F
         raise InputError("There is no text to learn from. Leave `adapt` out, or give more texts.")
     if len(items) > MOST:
         _log.info(f"The model learns from {MOST:,} of {len(items):,} texts, drawn at random.")
-        kept = sorted(generator(originals.seed, "subset").permutation(len(items))[:MOST].tolist())
+        order = generator(originals.seed, "subset", 0, Subset.TEXTS_TO_LEARN).permutation(len(items))
+        kept = sorted(order[:MOST].tolist())
         items = [items[place] for place in kept]
     shown = [(text, 0) if label is None else conditioned(text, label) for text, label in items]
     return Lesson([text for text, _ in shown], [start for _, start in shown])

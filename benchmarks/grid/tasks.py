@@ -13,7 +13,7 @@ from pydantic import Field, model_serializer, model_validator
 
 from augment.data.layout import Layout
 from augment.errors import InputError, counted, did_you_mean
-from augment.seeding import generator
+from augment.seeding import Subset, generator
 from augment.settings import Settings
 from benchmarks.grid.sources import LabelledRows, at_hand, digest, has_test_rows, read_split
 from classifiers.data.splits import near_copies
@@ -206,7 +206,7 @@ class TaskData:
             chosen = np.zeros(len(labels), dtype=bool)
             for number, (name, count) in enumerate(self.kept.items()):
                 places = np.flatnonzero(labels == name)
-                chosen[generator(seed, "subset", number).permutation(places)[:count]] = True
+                chosen[generator(seed, "subset", number, Subset.FEW_ROWS).permutation(places)[:count]] = True
             own, reserve = (self.train.taken(np.flatnonzero(rows)) for rows in (chosen, ~chosen))
             self._draws[seed] = own, reserve
         return self._draws[seed]
@@ -232,7 +232,7 @@ class TaskData:
         if self.task.pool != LEFT_OUT:
             return self.pool_file
         texts = self.drawn(seed)[1].texts
-        return tuple(texts[i] for i in generator(seed, "subset", 0, 5).permutation(len(texts)))
+        return tuple(texts[i] for i in generator(seed, "subset", 0, Subset.POOL).permutation(len(texts)))
 
     def unlabelled(self, seed: int) -> list[str]:
         """Return the texts of a seed's training rows and of its pool, each once, sorted.
@@ -434,7 +434,7 @@ def _drawn_classes(name: str, classes: int, seed: int, train: LabelledRows) -> s
             f"The task {name!r} has {len(names)} classes, and 'classes' draws {classes} of them. Give a smaller number,"
             " or leave it out."
         )
-    order = generator(seed, "subset", 0, 4).permutation(len(names))
+    order = generator(seed, "subset", 0, Subset.CLASSES).permutation(len(names))
     return {names[i] for i in order[:classes]}
 
 
@@ -487,5 +487,6 @@ def _halves(dev: LabelledRows) -> tuple[LabelledRows, LabelledRows]:
     held_out = np.zeros(len(labels), dtype=bool)
     for number, name in enumerate(dev.counts):
         own = np.flatnonzero(labels == name)
-        held_out[generator(0, "subset", number, 2).permutation(own)[: max(1, len(own) // 5)]] = True
+        order = generator(0, "subset", number, Subset.HALF_OF_THE_DEV_ROWS).permutation(own)
+        held_out[order[: max(1, len(own) // 5)]] = True
     return dev.taken(np.flatnonzero(~held_out)), dev.taken(np.flatnonzero(held_out))

@@ -19,7 +19,7 @@ from augment.guards.base import Originals
 from augment.guards.near_duplicate import NearDuplicate
 from augment.registry import STRATEGIES
 from augment.report.text_measures import word_counts
-from augment.seeding import generator
+from augment.seeding import Subset, generator
 from augment.text.base import TextStrategy
 
 CLASS = ":class="
@@ -34,8 +34,6 @@ CONTROLS = {
 }
 """The arms that are always measured: real rows as they are, which nothing should tell apart; words deleted at random;
 and fill-mask as it was when the first figures were published, each of its parameters given."""
-
-_HALVES, _QUOTAS, _PARTNERS = 10, 11, 12  # what the stream "subset" is drawn for
 
 
 class ClassOfFile(NamedTuple):
@@ -186,7 +184,7 @@ def halves(chosen: ClassOfFile, *, rows: int, seed: int) -> Halves:
     distinct = own[_distinct([texts[int(i)] or "" for i in own])]
     sources, others = {}, {}
     for place, name in enumerate(names):
-        order = generator(seed, "subset", place, _HALVES).permutation(distinct[labels[distinct] == name])
+        order = generator(seed, "subset", place, Subset.COMPARED_HALVES).permutation(distinct[labels[distinct] == name])
         sources[name], others[name] = order[: len(order) // 2], order[len(order) // 2 :]
     most = {name: len(sources[name]) for name in names}
     wanted = {name: n for name, n in _quotas(most, rows, seed).items() if n}
@@ -247,7 +245,7 @@ def made_pairs(halves: Halves, strategy: TextStrategy, *, guards: Sequence[str] 
     for place, name in enumerate(halves.wanted):
         own, real = [row for row in made if row.label == name], halves.real[name]
         sources = [halves.texts[row.source] for row in own]
-        order = generator(halves.seed, "subset", place, _PARTNERS).permutation(len(own))
+        order = generator(halves.seed, "subset", place, Subset.PARTNERS).permutation(len(own))
         partners = _nearest(word_counts(sources), word_counts([text for text, _ in real]), order)
         for row, source, partner in zip(own, sources, partners, strict=True):
             pairs.append(Pair(name, row.text, source, int(halves.rows[row.source]), *real[partner]))
@@ -268,7 +266,7 @@ def _distinct(texts: Sequence[str]) -> list[int]:
 
 def _quotas(most: dict[str, int], rows: int, seed: int) -> dict[str, int]:
     """Share a number of rows evenly among classes, none above its own most."""
-    order = [list(most)[i] for i in generator(seed, "subset", 0, _QUOTAS).permutation(len(most))]
+    order = [list(most)[i] for i in generator(seed, "subset", 0, Subset.QUOTAS).permutation(len(most))]
     shares = dict.fromkeys(most, 0)
     left = min(rows, sum(most.values()))
     while left:

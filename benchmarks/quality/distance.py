@@ -12,12 +12,11 @@ from augment.generation.candidates import Candidate
 from augment.guards.base import Originals
 from augment.guards.near_duplicate import NearDuplicate, shingles, similarity
 from augment.report.text_measures import Piece, changed_words, distinct, self_bleu, word_counts
-from augment.seeding import generator
+from augment.seeding import Subset, generator
 from benchmarks.quality.compared_rows import Pair
 
 BIN = 0.05
 """Rows whose shares of changed words lie in the same interval of this width count as equally changed."""
-_THINNED = 13  # what the stream "subset" is drawn for
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ def equally_changed(arms: Sequence[Sequence[Pair]], *, copies: Sequence[bool], s
         )
     thinned = []
     for place, (pairs, own, copied) in enumerate(zip(arms, bins, copies, strict=True)):
-        order = generator(seed, "subset", place, _THINNED).permutation(len(pairs))
+        order = generator(seed, "subset", place, Subset.THINNED_PAIRS).permutation(len(pairs))
         kept = order[: int(quota.sum())]
         if not copied:
             kept = np.concatenate([order[own[order] == share][:n] for share, n in enumerate(quota)])

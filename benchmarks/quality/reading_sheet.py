@@ -14,13 +14,12 @@ import numpy as np
 
 from augment.errors import InputError, OutputError, listed
 from augment.files import staged_text
-from augment.seeding import generator
+from augment.seeding import Subset, generator
 from benchmarks.quality.compared_rows import Pair
 from benchmarks.quality.fluency import MadeSet
 
 REAL, NEW = "real", "new"
 ALL_SETS = "all sets"
-_ROWS, _ORDER = 14, 15  # what the stream "subset" is drawn for
 _Z = 1.959964  # of a 95 % interval
 
 
@@ -116,7 +115,7 @@ def drawn_rows(sets: Sequence[MadeSet], arms: Sequence[str], *, per_set: int, se
     """
     drawn: list[SheetRow] = []
     for place, made in enumerate(sets):
-        chooser = generator(seed, "subset", place, _ROWS)
+        chooser = generator(seed, "subset", place, Subset.ROWS_OF_A_SHEET)
         sources: set[int] = set()
         partners: dict[int, Pair] = {}
         for number, arm in enumerate(arms):
@@ -138,7 +137,7 @@ def drawn_rows(sets: Sequence[MadeSet], arms: Sequence[str], *, per_set: int, se
         partners |= {pair.real_row: pair for pair in spare if pair.real_row not in partners}
         real = list(partners.items())[: per_set - per_set // 2]
         drawn += [SheetRow(pair.real, pair.label, made.name, REAL, "", row) for row, pair in real]
-    return [drawn[i] for i in generator(seed, "subset", 0, _ORDER).permutation(len(drawn))]
+    return [drawn[i] for i in generator(seed, "subset", 0, Subset.ORDER_OF_A_SHEET).permutation(len(drawn))]
 
 
 def write_sheet(rows: Sequence[SheetRow], sheet: Path, *, ask_label: bool) -> Path:

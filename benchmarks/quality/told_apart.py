@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.errors import InputError
-from augment.seeding import generator
+from augment.seeding import Subset, generator
 from benchmarks.quality.compared_rows import Pair
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ SETTINGS: dict[str, Any] = {
 """How the judge is trained (`least_steps` for few rows) and its interval computed. A result is computed again if one of
 these differs."""
 _WORD = re.compile(r"\w+|[^\w\s]")
-_RESAMPLED = 14  # what the stream "subset" is drawn for
 
 
 @dataclass(frozen=True)
@@ -291,7 +290,7 @@ def _judged(
 
 def _resampled(is_new: np.ndarray, scores: np.ndarray, groups: np.ndarray, *, seed: int, fold: int) -> np.ndarray:
     """Return the AUCs of a fold for samples of its sources and of its real rows, drawn with replacement."""
-    rng, areas = generator(seed, "subset", fold, _RESAMPLED), []
+    rng, areas = generator(seed, "subset", fold, Subset.RESAMPLED_FOLD), []
     kinds = [np.unique(groups[is_new == kind], return_inverse=True)[1] for kind in (True, False)]
     for _ in range(SETTINGS["resamples"]):
         weights = np.zeros(len(scores))

@@ -15,7 +15,7 @@ from augment.files import replacing
 from augment.generation.budget import rows_to_make
 from augment.plain_data import read_json
 from augment.registry import STRATEGIES
-from augment.seeding import generator
+from augment.seeding import Subset, generator
 from benchmarks.grid.cells import Cell, real_rows, wanted_rows
 from benchmarks.grid.kept_answers import Recipe, kept_draws, template
 from benchmarks.grid.sources import LabelledRows
@@ -129,7 +129,7 @@ def _drawn(
     names: list[str] = []
     for name, count in wanted.items():
         number = [*source.counts].index(name) if name in source.counts else len(source.counts)
-        order = generator(seed, "subset", number, 3).permutation(np.flatnonzero(fits(name, labels)))
+        order = generator(seed, "subset", number, Subset.ADDED_ROWS).permutation(np.flatnonzero(fits(name, labels)))
         texts += [source.texts[i] for i in np.resize(order, count)]
         names += [name] * count
     return LabelledRows(tuple(texts), tuple(names))

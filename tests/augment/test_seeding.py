@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augment.seeding import STREAMS, generator, global_generators
+from augment.seeding import STREAMS, Subset, generator, global_generators
 
 THOROUGHLY = settings(deadline=None, max_examples=60)
 NUMBERS = st.integers(0, 2**64 - 1)
@@ -76,6 +76,12 @@ def test_the_numbers_of_a_key_are_the_same_in_every_release():
     assert STREAMS[:2] == ("plan", "draw")
     assert raw((0, "plan", 0), 2) == [213000021201967259, 4455796210202625458]
     assert raw((7, "draw", 3, 1, 2), 2) == [13460719433537247693, 490526935633636596]
+
+
+def test_every_subset_has_a_number_of_its_own_but_for_two_that_share_one_from_the_start():
+    shared = {name for name, purpose in Subset.__members__.items() if name != purpose.name}
+    assert shared == {"TEXTS_TO_LEARN"}
+    assert raw((7, "subset", 2, Subset.PART_OF_A_SPLIT)) == raw((7, "subset", 2, 1))
 
 
 def test_an_unknown_stream_or_a_number_out_of_range_is_refused():
