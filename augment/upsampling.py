@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sklearn.base import clone
 
+from augment.caller_warnings import warn_caller
 from augment.data.layout import Layout, of_labels, of_rows
 from augment.errors import InputError, Interrupted
 from augment.execution.choice import Ray
@@ -156,9 +156,7 @@ def upsample(
         keep_columns=keep_columns,
         singletons=singletons,
     )
-    for line in (*unasked(plan.job), off_target(plan.job)):
-        if line is not None:
-            warnings.warn(line, stacklevel=2)
+    _warn_of(plan.job)
     with Run(plan.job, execution=execution) as run:
         result = run.make(only_synthetic=only_synthetic)
     if result.manifest.missing:
@@ -323,19 +321,22 @@ def upsample_file(
         raise InputError("Give a source: a file, a saved folder, a hub id or 'sample'; or a config that names it.")
     request = settle(None if config is None else Path(config), options)
     if request.other_versions():
-        warnings.warn(f"{config} was made with {request.other_versions()}: rows may differ.", stacklevel=2)
-
-    def warn(job: Job) -> None:
-        for line in (*unasked(job), off_target(job)):
-            if line is not None:
-                warnings.warn(line, stacklevel=5)
-
-    result = make_file(request, destination, execution=execution, strict=strict, yes=yes, progress=progress, log=warn)
+        warn_caller(f"{config} was made with {request.other_versions()}: rows may differ.")
+    result = make_file(
+        request, destination, execution=execution, strict=strict, yes=yes, progress=progress, on_plan=_warn_of
+    )
     if result.manifest.missing:
-        warnings.warn(result.manifest.shortfall(), stacklevel=2)
+        warn_caller(result.manifest.shortfall())
     if report is not None and not (result.was_finished and os.path.exists(report)):
         report_on(destination, report, seed=request.seed, progress=progress)
     return result.manifest
+
+
+def _warn_of(job: Job) -> None:
+    """Warn of what is unusual about a plan."""
+    for line in (*unasked(job), off_target(job)):
+        if line is not None:
+            warn_caller(line)
 
 
 def _named(source: str | os.PathLike[str] | None) -> str | None:

@@ -200,7 +200,7 @@ def upsample_command(
             strict=strict,
             yes=yes,
             progress=advance,
-            log=None if quiet else _say_notes,
+            on_plan=None if quiet else _say_notes,
             examples=0 if quiet else show,
         )
     if result.manifest.missing:

@@ -52,9 +52,8 @@ Progress = Callable[[int, int, str], None]
 The first call has what an interrupted run had done before, 0 as a rule. It does not count in a rate.
 """
 
-
-Log = Callable[[Job], None]
-"""Called with the plan."""
+OnPlan = Callable[[Job], None]
+"""Called with the plan after the models are opened, before any row is made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +164,7 @@ def make_file(
     strict: bool = False,
     yes: bool = False,
     progress: Progress | None = None,
-    log: Log | None = None,
+    on_plan: OnPlan | None = None,
     examples: int = 0,
 ) -> FileResult:
     """Carry out a request, and write the output and its manifest.
@@ -186,8 +185,8 @@ def make_file(
         As for `plan_file`.
     progress : callable, optional
         See `Progress`.
-    log : callable, optional
-        Called with the plan after the models are opened, before any row is made.
+    on_plan : callable, optional
+        See `OnPlan`.
     examples : int, default=0
         How many of the new rows to return.
 
@@ -210,8 +209,8 @@ def make_file(
     with readable_as([request.source, *(file.name for file in request.against)]):
         job = plan_file(request, destination, execution=execution, strict=strict, yes=yes)
         if request.encoder is not None:
-            return _make_vectors(request, job, destination, execution, progress, log)
-        return _make_texts(request, job, destination, execution, strict, progress, log, examples)
+            return _make_vectors(request, job, destination, execution, progress, on_plan)
+        return _make_texts(request, job, destination, execution, strict, progress, on_plan, examples)
 
 
 def _make_texts(
@@ -221,7 +220,7 @@ def _make_texts(
     execution: Execution,
     strict: bool,
     progress: Progress | None,
-    log: Log | None,
+    on_plan: OnPlan | None,
     examples: int,
 ) -> FileResult:
     """Carry out the job of a text strategy."""
@@ -233,8 +232,8 @@ def _make_texts(
         request.check_models(run.guards, (run.strategy_identity(), run.guard_identities()))
         if (finished := destination.finished(_hash(run.identity(), request, destination))) is not None:
             return FileResult(manifest=finished, job=job, examples=[], was_finished=True)
-        if log is not None:  # as deep below `upsample_file` as for vectors, since its warnings point at the caller
-            log(job)
+        if on_plan is not None:
+            on_plan(job)
         return _carry_out(run, request, destination, strict, progress, examples)
 
 
@@ -368,7 +367,7 @@ def _make_vectors(
     destination: Destination,
     execution: Execution,
     progress: Progress | None,
-    log: Log | None,
+    on_plan: OnPlan | None,
 ) -> FileResult:
     """Carry out the job of a vector strategy."""
     from augment.run import vector_run, vector_table  # imbalanced-learn, which text strategies do without
@@ -378,8 +377,8 @@ def _make_vectors(
     whole = _hash(vector_run.identity(job, request.encoder), request, destination)
     if (finished := destination.finished(whole)) is not None:
         return FileResult(manifest=finished, job=job, examples=[], was_finished=True)
-    if log is not None:
-        log(job)
+    if on_plan is not None:
+        on_plan(job)
     vectors = vector_run.make(
         job,
         request.encoder,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from augment.caller_warnings import warn_caller
 from augment.data.corpus import Corpus
 from augment.data.provenance import PROVENANCE
 from augment.errors import InputError, counted
@@ -140,7 +140,6 @@ def run_settings(
     seed: int | None = None,
     guards: Sequence[str | Guard] | None = None,
     origins: Mapping[str, str] = MappingProxyType({}),
-    stacklevel: int = 3,
 ) -> RunSettings:
     """Combine the settings of a strategy and of a call. The call wins, with a warning if they differ.
 
@@ -152,8 +151,6 @@ def run_settings(
         Settings of the call; None for the strategy's.
     origins : mapping of str to str, optional
         Where the setting of a name is from, for the warning; "the call" unless it is listed.
-    stacklevel : int, default=3
-        Where the warning points: 2 for the caller of this function, 3 for the caller's caller.
 
     Returns
     -------
@@ -182,10 +179,9 @@ def run_settings(
     for name, (argument, own_name, own) in pairs.items():
         chosen[name] = own if argument is None else argument
         if argument is not None and own is not None and argument != own:
-            warnings.warn(
+            warn_caller(
                 f"`{name}={argument!r}` of {origins.get(name, 'the call')} goes before `{own_name}={own!r}` of the"
-                " strategy. Give one of them.",
-                stacklevel=stacklevel,
+                " strategy. Give one of them."
             )
     return RunSettings(
         "auto" if chosen["sampling_strategy"] is None else chosen["sampling_strategy"],

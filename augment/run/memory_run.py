@@ -64,7 +64,6 @@ def plan_in_memory(
     max_per_source: int | None = None,
     keep_columns: KeepColumns | None = None,
     singletons: Singletons | None = None,
-    stacklevel: int = 4,
 ) -> MemoryJob:
     """Plan what to make for data in memory, without opening a model.
 
@@ -78,8 +77,6 @@ def plan_in_memory(
         The columns.
     sampling_strategy, seed, against, guards, max_per_source, keep_columns, singletons
         See `augment.upsampling.upsample`.
-    stacklevel : int, default=4
-        Where warnings point: 4 for the caller's caller.
 
     Returns
     -------
@@ -112,9 +109,7 @@ def plan_in_memory(
     job = plan_job(
         corpus,
         chosen,
-        **run_settings(
-            chosen, sampling_strategy=sampling_strategy, seed=seed, guards=guards, stacklevel=stacklevel
-        )._asdict(),
+        **run_settings(chosen, sampling_strategy=sampling_strategy, seed=seed, guards=guards)._asdict(),
         held_out=held_out,
         max_per_source=max_per_source,
         keep_columns=keep_columns,

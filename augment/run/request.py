@@ -288,7 +288,6 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
         seed=first("seed"),
         guards=guards,
         origins={name: str(path) for name in ("sampling_strategy", "seed", "guards") if name not in options},
-        stacklevel=4,
     )
     return RunRequest(
         source=source,

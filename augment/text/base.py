@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import logging
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from augment.caller_warnings import warn_caller
 from augment.data.containers import class_counts, columns, extended, has_text
 from augment.data.layout import Layout
 from augment.errors import InputError
@@ -433,7 +433,7 @@ def examine(
             used.setdefault(user.language or strategy.language or "en", {})[what] = None
     for language, lists in used.items():
         if line := language_warning(language, list(lists), texts, sources):
-            warnings.warn(line, stacklevel=3)
+            warn_caller(line)
 
 
 def added_columns(strategy: TextStrategy, guards: Sequence[Guard]) -> dict[str, str]:

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import tempfile
-import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from numbers import Integral
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from augment.caller_warnings import warn_caller
 from augment.data.containers import is_indicator, is_pair
 from augment.data.layout import Layout, of_labels, of_rows
 from augment.errors import InputError
@@ -154,7 +154,7 @@ class Redrawn(torch.utils.data.Dataset[Any]):
             )
         for line in (*unasked(job), off_target(job)):
             if line is not None:
-                warnings.warn(line, stacklevel=2)
+                warn_caller(line)
         self.variants = variants
         self.transform = transform
         self.originals = len(job.corpus.table)
@@ -171,7 +171,7 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         self._new: list[tuple[list[str], int, int]] = []
         self.set_epoch(0)
         if self.manifest.missing:
-            warnings.warn(f"{self.manifest.shortfall()} Others are repeated.", stacklevel=2)
+            warn_caller(f"{self.manifest.shortfall()} Others are repeated.")
 
     @property
     def epoch(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from augment.caller_warnings import warn_caller
 from augment.errors import InputError, ModelError, counted
 from augment.models.inference import one_thread_each
 from augment.parameters import Rule, only_with
@@ -235,12 +235,11 @@ class GANSMOTE(NeedsNeighbors, VectorSampler):
         self._codes = sorted(codes)
         trained = sorted(code for code in codes if len(rows.of(code)) >= self.min_rows)
         for code in sorted({*codes} - {*trained}):
-            warnings.warn(
+            warn_caller(
                 f"The class {rows.label(code)!r} has"
                 f" {counted(len(rows.of(code)), 'row' if self._groups else 'different row')},"
                 f" and {type(self).__name__} trains no network on fewer than min_rows={self.min_rows}: its new rows are"
-                " those of SMOTE.",
-                stacklevel=7,  # where fit_resample was called
+                " those of SMOTE."
             )
         few = []
         for code in trained if self.generator_input == "residual" and self.small_class == "raise" else ():
@@ -479,7 +478,7 @@ class GANSMOTE(NeedsNeighbors, VectorSampler):
         )
         if self.on_collapse == "raise":
             raise InputError(message)
-        warnings.warn(message, stacklevel=8)
+        warn_caller(message)
 
 
 def _networks() -> dict[str, Any]:
