@@ -1,4 +1,4 @@
-"""The two entry points: `upsample` for data in memory, `upsample_file` for files."""
+"""The two entry points: `upsample` for data in memory, and `upsample_file` for files."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from sklearn.base import clone
 
 from augment.caller_warnings import warn_caller
 from augment.data.layout import Layout, of_labels, of_rows
-from augment.errors import InputError, Interrupted
+from augment.errors import InputError
 from augment.execution.choice import Ray
 from augment.execution.choice import chosen as execution_of
 from augment.generation.budget import SamplingStrategy
 from augment.generation.singletons import Singletons
 from augment.guards.base import Guard
+from augment.report.beside_output import check_report_of, write_report_of
 from augment.run.destination import Destination
 from augment.run.file_run import Progress, make_file
-from augment.run.job import Job, check_strategy
+from augment.run.job import check_strategy
 from augment.run.manifest import Manifest
 from augment.run.memory_run import handed_back, plan_in_memory
-from augment.run.notes import off_target, unasked
+from augment.run.notes import warn_of
 from augment.run.other_columns import KeepColumns, checked
 from augment.run.request import settle
 from augment.run.text_run import Run
@@ -156,7 +157,7 @@ def upsample(
         keep_columns=keep_columns,
         singletons=singletons,
     )
-    _warn_of(plan.job)
+    warn_of(plan.job)
     with Run(plan.job, execution=execution) as run:
         result = run.make(only_synthetic=only_synthetic)
     if result.manifest.missing:
@@ -299,7 +300,14 @@ def upsample_file(
     if strategy is not None and not isinstance(strategy, str):
         check_strategy(strategy)
     execution = execution_of(workers, executor)
-    destination = Destination(Path(output), overwrite, resume, output_encoding, csv_safe, report is not None)
+    destination = Destination(
+        output=Path(output),
+        overwrite=overwrite,
+        resume=resume,
+        encoding=output_encoding,
+        csv_safe=csv_safe,
+        report=report is not None,
+    )
     files = [against] if isinstance(against, (str, os.PathLike)) else against
     options = {
         "source": _named(source),
@@ -316,27 +324,22 @@ def upsample_file(
         "decode": decode,
         **_changed_fields(layout),
     }
-    check_paths(destination, report)
+    destination.check()
+    if report is not None:
+        check_report_of(destination, report)
     if source is None and config is None:
         raise InputError("Give a source: a file, a saved folder, a hub id or 'sample'; or a config that names it.")
     request = settle(None if config is None else Path(config), options)
     if request.other_versions():
         warn_caller(f"{config} was made with {request.other_versions()}: rows may differ.")
     result = make_file(
-        request, destination, execution=execution, strict=strict, yes=yes, progress=progress, on_plan=_warn_of
+        request, destination, execution=execution, strict=strict, yes=yes, progress=progress, on_plan=warn_of
     )
     if result.manifest.missing:
         warn_caller(result.manifest.shortfall())
     if report is not None and not (result.was_finished and os.path.exists(report)):
-        report_on(destination, report, seed=request.seed, progress=progress)
+        write_report_of(destination, report, seed=request.seed, progress=progress)
     return result.manifest
-
-
-def _warn_of(job: Job) -> None:
-    """Warn of what is unusual about a plan."""
-    for line in (*unasked(job), off_target(job)):
-        if line is not None:
-            warn_caller(line)
 
 
 def _named(source: str | os.PathLike[str] | None) -> str | None:
@@ -345,56 +348,6 @@ def _named(source: str | os.PathLike[str] | None) -> str | None:
         return source
     name = os.fspath(source)
     return os.path.join(os.curdir, name) if name == "sample" and os.path.exists(name) else name
-
-
-def check_paths(destination: Destination, report: str | os.PathLike[str] | None) -> None:
-    """Check, before any work is done, that output and report can be written.
-
-    Raises
-    ------
-    InputError
-        If the format of a suffix is unknown, or the libraries for reports are not installed.
-    OutputError
-        If something cannot be written, or exists already and may not be replaced.
-    """
-    destination.check()
-    if report is not None:
-        from augment.report.html import check_report
-
-        if not (destination.may_be_finished and os.path.exists(report)):
-            check_report(Path(report), overwrite=destination.overwrite)
-
-
-def report_on(
-    destination: Destination, report: str | os.PathLike[str], *, seed: int, progress: Progress | None = None
-) -> None:
-    """Write the report about an output that is in place.
-
-    Parameters
-    ----------
-    destination : Destination
-        Of the run.
-    report : path-like
-        The HTML file, checked by `check_paths`.
-    seed : int
-        Of the run.
-    progress : callable, optional
-        As for `upsample_file`, for the texts that are turned into vectors.
-
-    Raises
-    ------
-    Interrupted
-        After Ctrl-C. The output stays.
-    """
-    from augment.report.html import write_report
-
-    try:
-        write_report(destination.output, Path(report), overwrite=destination.overwrite, seed=seed, progress=progress)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"Interrupted: {destination.output} is written whole; `augment report {destination.output} -o {report}`"
-            " makes its report."
-        ) from None
 
 
 def _changed_fields(layout: Layout | None) -> dict[str, Any]:

@@ -166,18 +166,27 @@ def upsample_command(
     # Whether a strategy has the parameters is known once it is loaded, and models are looked for after that.
     known = [] if parameters or config else [others[name] for name in _model_options(others["strategy"])]
     check_there([others["source"]], beside=others["against"], models=known, paths=[config])
+    from augment.report.beside_output import check_report_of, write_report_of
     from augment.run.destination import Destination
     from augment.run.file_run import make_file, plan_file
     from augment.run.notes import on_job
     from augment.run.request import settle
     from augment.run.text_run import forecast
-    from augment.upsampling import check_paths, report_on
 
     execution = execution_of(context, others)
-    written = (output_encoding, csv_safe, report is not None)
-    destination = None if output is None else Destination(output, overwrite, resume, *written)
-    if destination is not None:
-        check_paths(destination, report)
+    destination = None
+    if output is not None:
+        destination = Destination(
+            output=output,
+            overwrite=overwrite,
+            resume=resume,
+            encoding=output_encoding,
+            csv_safe=csv_safe,
+            report=report is not None,
+        )
+        destination.check()
+        if report is not None:
+            check_report_of(destination, report)
     request = settle(config, chosen_options(context, parameters, others))
     if not getattr(request.strategy, "asks", False):  # what a service calls its model, it knows alone
         check_there(models=[others["model"], others["encoder"]])
@@ -211,7 +220,7 @@ def upsample_command(
             _show_vectors(result, show)
     if report is not None and not (result.was_finished and report.exists()):
         with bar(quiet=quiet) as advance:
-            report_on(destination, report, seed=request.seed, progress=advance)
+            write_report_of(destination, report, seed=request.seed, progress=advance)
         if not quiet:
             click.echo(f"\nReport: {report}")
 

@@ -140,7 +140,7 @@ def apply_decisions(
     OutputError
         If the output cannot be written, exists already, or is what is read.
     """
-    destination = Destination(Path(output), overwrite=overwrite, csv_safe=csv_safe)
+    destination = Destination(output=Path(output), overwrite=overwrite, csv_safe=csv_safe)
     place = decisions_path(Path(table)) if decisions is None else Path(decisions)
     destination.check()
     destination.check_is_no_input([str(table), str(place)])

@@ -32,7 +32,7 @@ Splits = dict[str, tuple["Features", "Iterator[pa.RecordBatch]"]]
 """The name of each split of a data set, its columns, and its rows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Destination:
     """Where a run writes: the output, its manifest and its journal, and whether they may be replaced.
 
@@ -69,15 +69,13 @@ class Destination:
         """Where the journal stands while rows are made."""
         return journal_path(self.output)
 
-    @property
-    def replaces(self) -> bool:
+    def may_replace(self) -> bool:
         """Whether an existing output may be replaced.
 
         A journal belongs to the same command. An output beside it was the last thing that this command wrote.
         """
         return self.overwrite or (self.resume and self.journal.exists())
 
-    @property
     def may_be_finished(self) -> bool:
         """Whether there is the output of a run that left nothing unfinished, and that is to be gone on with."""
         there = os.path.exists(self.output) and os.path.exists(self.manifest)
@@ -94,7 +92,7 @@ class Destination:
             If something cannot be written, or exists already and may not be replaced.
         """
         check_ordinary(self.journal, file=True)
-        check_output(self.output, overwrite=self.replaces or self.may_be_finished)
+        check_output(self.output, overwrite=self.may_replace() or self.may_be_finished())
         if self.encoding is not None:
             checked_encoding(self.encoding)
             if self.output.suffix.lower() not in TEXT_FORMATS:
@@ -102,7 +100,7 @@ class Destination:
         if self.csv_safe:
             check_csv_safe(self.output)
         check_writable(self.manifest, file=True)
-        if not (self.replaces or self.may_be_finished):
+        if not (self.may_replace() or self.may_be_finished()):
             if self.manifest.exists():
                 raise OutputError(
                     f"{self.manifest} exists already; give `overwrite=True` to replace it, or another name."
@@ -134,7 +132,7 @@ class Destination:
         OutputError
             If the output is that of another run, and may not be replaced.
         """
-        if not self.may_be_finished:
+        if not self.may_be_finished():
             return None
         manifest = Manifest.read(self.manifest)
         if manifest.run == run:
@@ -147,17 +145,17 @@ class Destination:
             " Give `overwrite=True` to replace it, or choose another output."
         )
 
-    def clear(self, *, replaces: bool) -> None:
+    def clear(self, *, may_replace: bool) -> None:
         """Clear away what a killed run has left, and look again: another run may have written in the meantime.
 
         Parameters
         ----------
-        replaces : bool
-            What `replaces` was before this run opened its journal.
+        may_replace : bool
+            What `may_replace` said before this run opened its journal.
         """
         clear_leftovers(self.output, alone=True)
         clear_leftovers(self.manifest, alone=True)
-        check_output(self.output, overwrite=replaces)
+        check_output(self.output, overwrite=may_replace)
 
     def dialect(self, corpus: Corpus) -> Dialect | None:
         """Return how the output is spelled; None if it is no text file."""

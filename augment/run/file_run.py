@@ -131,7 +131,7 @@ def plan_file(
         raise InputError(
             f"`report` compares classes of one label each, and the rows of {corpus.name} have several. Leave it out."
         )
-    if destination is not None and not destination.may_be_finished:
+    if destination is not None and not destination.may_be_finished():
         _check_fits(request, job, destination)
     return job
 
@@ -248,10 +248,10 @@ def _carry_out(
     """Make the rows of a run, and write them."""
     job, identity = run.job, run.identity()
     whole = _hash(identity, request, destination)
-    replaces = destination.replaces
+    may_replace = destination.may_replace()
     plan: dict[str, Any] = {"sources": len(job.corpus.table), "classes": job.corpus.counts}
     with Journal(destination.journal, identity, resume=destination.resume, **plan) as journal:
-        destination.clear(replaces=replaces)
+        destination.clear(may_replace=may_replace)
         try:
             result = run.make(
                 journal=journal,
@@ -387,12 +387,12 @@ def _make_vectors(
         only_synthetic=request.only_synthetic,
         progress=_counted(progress, len(job.corpus.table), "texts"),
     )
-    replaces = destination.replaces
+    may_replace = destination.may_replace()
     vectors.manifest.run = whole
     features, batches = vector_table.vector_batches(job, vectors, only_synthetic=request.only_synthetic)
     # A kill between output and manifest leaves this journal, by which the output is known as that of this run.
     with Journal(destination.journal, {"run": whole}, resume=destination.resume):
-        destination.clear(replaces=replaces)
+        destination.clear(may_replace=may_replace)
         destination.place(vectors.manifest, features, batches, job.corpus)
     return FileResult(manifest=vectors.manifest, job=job, examples=[], vectors=vectors)
 

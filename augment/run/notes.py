@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from augment.caller_warnings import warn_caller
 from augment.data.label_sets import LabelSets
 from augment.data.notes import NOT_SOURCES, not_held_out, on_rows, on_splits_held_out
 from augment.errors import counted, listed
@@ -20,7 +21,7 @@ _OF_VECTORS = "A new vector has several parents, or none, and so no values of on
 
 
 def unasked(job: Job) -> list[str]:
-    """Return what a run does that nobody asked for: the functions of Python warn of it.
+    """Return what a run does that nobody asked for.
 
     Parameters
     ----------
@@ -110,6 +111,23 @@ def off_target(job: Job) -> str | None:
         named = ", ".join(f"{label} -{rows:,}" for label, rows in [*short.items()][:20])
         lines.append(f"Labels short of their targets, for want of sources: {named}{' …' * (len(short) > 20)}.")
     return " ".join(line for line in lines if line) or None
+
+
+def warn_of(job: Job) -> None:
+    """Warn, before any row is made, of what a plan does that nobody asked for.
+
+    Parameters
+    ----------
+    job : Job
+
+    Warns
+    -----
+    UserWarning
+        See `unasked` and `off_target`.
+    """
+    for line in (*unasked(job), off_target(job)):
+        if line is not None:
+            warn_caller(line)
 
 
 def _from_one_row(job: Job) -> str | None:

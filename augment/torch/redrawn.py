@@ -26,7 +26,7 @@ from augment.generation.singletons import Singletons
 from augment.guards.base import Guard
 from augment.run.job import Job, check_count
 from augment.run.memory_run import plan_in_memory
-from augment.run.notes import off_target, unasked
+from augment.run.notes import warn_of
 from augment.run.redraws import repeated, seed_of_set
 from augment.run.text_run import Run
 from augment.run.text_table import label_rows
@@ -152,9 +152,7 @@ class Redrawn(torch.utils.data.Dataset[Any]):
                 "There is nothing to draw: the classes have as many rows as `sampling_strategy` asks for. Ask for more,"
                 f" e.g. {{{min(job.counts, key=job.counts.__getitem__)!r}: …}}, or train on the data itself."
             )
-        for line in (*unasked(job), off_target(job)):
-            if line is not None:
-                warn_caller(line)
+        warn_of(job)
         self.variants = variants
         self.transform = transform
         self.originals = len(job.corpus.table)

@@ -101,7 +101,7 @@ def test_what_an_interrupted_run_left_is_gone_on_with(source, tmp_path):
         upsample_file(source, output, **arguments)
     upsample_file(source, output, **arguments, resume=True)
     assert output.read_bytes() == whole.read_bytes()
-    assert not Destination(output).journal.exists()
+    assert not Destination(output=output).journal.exists()
 
 
 def test_a_finished_run_is_gone_on_with_by_leaving_it_alone(source, tmp_path, bert, caplog):
@@ -294,12 +294,12 @@ def test_the_same_value_twice_is_no_conflict(built):
 
 def test_a_destination_replaces_only_its_own_unfinished_work(tmp_path):
     output = tmp_path / "a.csv"
-    assert not Destination(output).replaces
-    assert not Destination(output, resume=True).replaces
-    with Journal(Destination(output).journal, {}, resume=False):
-        assert Destination(output, resume=True).replaces
-        assert not Destination(output).replaces
-    assert Destination(output, overwrite=True).replaces
+    assert not Destination(output=output).may_replace()
+    assert not Destination(output=output, resume=True).may_replace()
+    with Journal(Destination(output=output).journal, {}, resume=False):
+        assert Destination(output=output, resume=True).may_replace()
+        assert not Destination(output=output).may_replace()
+    assert Destination(output=output, overwrite=True).may_replace()
 
 
 # What Python callers may get wrong
@@ -348,7 +348,7 @@ def test_the_warning_says_what_comes_from_a_file_and_points_at_the_caller(source
 
 def test_overwriting_with_vectors_discards_unfinished_texts(source, tmp_path, bert):
     output = tmp_path / "o.parquet"
-    journal = Destination(output).journal
+    journal = Destination(output=output).journal
     journal.write_bytes(b"of a killed run\n")
     with pytest.raises(OutputError, match="unfinished run"):
         upsample_file(source, output, strategy=Smote(k_neighbors=2), encoder=str(bert))
