@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from augment.data import corpus
 from augment.data.corpus import Corpus
@@ -26,8 +26,8 @@ from augment.guards.base import Guard
 from augment.guards.selection import NONE, asked_by_default, choice
 from augment.identity import difference, digest, installed_versions
 from augment.registry import GUARDS, STRATEGIES
-from augment.run.config import EncoderSection, InputSection, PartSection, RunConfig, read
-from augment.run.job import HeldOutTexts, check_strategy, run_settings
+from augment.run.config import EncoderSection, HeldOutSection, InputSection, PartSection, RunConfig, read
+from augment.run.job import HeldOutTexts, RunSettings, check_strategy, run_settings
 from augment.run.other_columns import KeepColumns
 from augment.text.base import TextStrategy
 
@@ -47,6 +47,7 @@ TEXT_OPTIONS = (*MODEL_OPTIONS, *ADAPT_OPTIONS, "language")
 """Options that are parameters of a text strategy."""
 ENCODER_OPTIONS = ("encoder", "pooling", "normalize", "decode")
 """Options for vector strategies only."""
+_MERGED = ("decode", "max_per_source", "keep_columns", "singletons")  # an option, or else the file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,21 +230,65 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     """
     options = {name: value for name, value in options.items() if value is not None}
     recorded = RunConfig() if path is None else read(path)
+    files = _files(path, recorded, options)
+    named, alone = choice(options.get("guards"))
+    _check_values(options)
+    try:
+        parts = _parts(recorded, options, alone=alone)
+    except InputError as error:
+        if path is None:
+            raise
+        raise InputError(f"{path}: {error}") from error
+    merged = {name: options.get(name, getattr(recorded, name)) for name in _MERGED}
+    if parts.encoder is not None:  # the file may be of a run that made texts; vectors have no such limits
+        merged |= {name: options.get(name) for name in ("max_per_source", "keep_columns")}
+    replaced = {guard.name for guard in named}
+    return RunRequest(
+        source=files.source,
+        layout=files.layout,
+        strategy=parts.strategy,
+        encoder=parts.encoder,
+        against=files.against,
+        **merged,
+        **_settings(path, recorded, options, _guards(options, parts, replaced), parts.strategy)._asdict(),
+        only_synthetic=bool(options.get("only_synthetic", recorded.only_synthetic)),
+        output_encoding=recorded.output_encoding,
+        path=path,
+        named={*(file.name for file in files.recorded), *([] if options.get("source") else [files.source])},
+        **_must_match(recorded, options, files, parts, replaced),
+        versions=recorded.versions or {},
+    )
+
+
+class _Files(NamedTuple):
+    """What a run reads."""
+
+    source: str
+    layout: Layout
+    against: tuple[NamedFile, ...]
+    recorded: Sequence[HeldOutSection]
+    """The held-out files of the configuration file; none if an option names others."""
+    relaid: bool
+    """Whether an option changes the layout of the configuration file."""
+
+
+def _files(path: Path | None, recorded: RunConfig, options: Mapping[str, Any]) -> _Files:
+    """Combine what options and file say of the files to read."""
     source = options.get("source") or recorded.input.name
     if source is None:
         where = "No input is named" if path is None else f"{path}: names no input"
         raise InputError(f"{where}; give `source`, or its 'name' under 'input' in a file for `config`.")
-    layout_changes = {field.name: options[field.name] for field in dataclasses.fields(Layout) if field.name in options}
-    layout = dataclasses.replace(_layout(recorded.input), **layout_changes)
-    if "against" in options:
-        against = tuple(map(NamedFile.parsed, options["against"]))
-    else:
-        against = tuple(NamedFile(file.name, file.text_column, file.split) for file in recorded.against or ())
-    check_layout(Layout(**layout_changes), (source, *(file.name for file in against)))
-    named, alone = choice(options.get("guards"))
-    parts = None if alone else recorded.guards
-    replaced = {guard.name for guard in named}
-    files = recorded.against if recorded.against is not None and "against" not in options else None
+    changes = _of(options, [field.name for field in dataclasses.fields(Layout)])
+    sections = () if "against" in options else recorded.against or ()
+    against = tuple(map(NamedFile.parsed, options.get("against", ())))
+    against += tuple(NamedFile(file.name, file.text_column, file.split) for file in sections)
+    check_layout(Layout(**changes), (source, *(file.name for file in against)))
+    layout = dataclasses.replace(_layout(recorded.input), **changes)
+    return _Files(source, layout, against, sections, bool(changes))
+
+
+def _check_values(options: Mapping[str, Any]) -> None:
+    """Raise an error for `decode`, or a strategy built in Python, that cannot be used."""
     if options.get("decode") not in (None, "nearest"):
         raise InputError(
             f"`decode` must be 'nearest' or None. Got {options['decode']!r:.60}."
@@ -252,75 +297,87 @@ def settle(path: Path | None, options: Mapping[str, Any]) -> RunRequest:
     if not isinstance(options.get("strategy", ""), str):
         check_strategy(options["strategy"])
         options["strategy"].check()
-    try:
-        strategy, identity = _strategy(recorded.strategy, options)
-        encoder, encoder_identity = _encoder(recorded.encoder, options, strategy)
-        brought = _brought(recorded.strategy) if parts else []
-        built = None if parts is None else [GUARDS.from_config(part.config()) for part in parts]
-        left_out = asked_by_default(built or (), recorded.guard_notes or {}, _own_guards(recorded.strategy))
-        if recorded.output_encoding is not None:
-            checked_encoding(recorded.output_encoding)
-        if "strategy" not in options:
-            _check_sections(recorded, strategy)
-    except InputError as error:
-        if path is None:
-            raise
-        raise InputError(f"{path}: {error}") from error
-    guards = options.get("guards")
-    if built is not None and encoder is None:  # guards of the strategy are not named again
-        fitted = [*built, *left_out]
-        listed = [guard for guard in fitted if guard.to_config() not in brought and guard.name not in replaced]
-        if "strategy" in options and getattr(strategy, "copies", False):  # those of the other strategy do not bind it
-            listed = [guard for guard in listed if guard.binds_copies]
-        guards = [NONE, *listed, *(guards or ())]  # the file lists all of them
 
-    def first(name: str) -> Any:
-        value = getattr(recorded, name)
-        return options.get(name, value)
 
-    sampling_strategy = first("sampling_strategy")
-    if isinstance(sampling_strategy, str):
-        sampling_strategy = budget.parse(sampling_strategy)
-    same_rows = not layout_changes and recorded.input.fingerprint is not None and first("seed") == recorded.seed
-    own_settings = run_settings(
+class _Parts(NamedTuple):
+    """The strategy, the encoder and the guards of options and file."""
+
+    strategy: TextStrategy | VectorSampler
+    identity: Mapping[str, Any]
+    encoder: TextEncoder | None
+    encoder_identity: Mapping[str, Any]
+    guards: list[tuple[Guard, PartSection]] | None
+    """Those that the file lists; None if it lists none, or an option leaves them out."""
+    left_out: list[Guard]
+    """Default guards that the run of the file left out after their fit."""
+    brought: list[dict[str, Any]]
+    """The guards that the strategy of the file needs and brings itself. Another strategy brings its own."""
+
+
+def _parts(recorded: RunConfig, options: Mapping[str, Any], *, alone: bool) -> _Parts:
+    """Build what options and file name, and check that the parts of the file suit each other."""
+    strategy, identity = _strategy(recorded.strategy, options)
+    encoder, encoder_identity = _encoder(recorded.encoder, options, strategy)
+    own = _own_guards(recorded.strategy)
+    guards = None
+    if recorded.guards is not None and not alone:
+        guards = [(GUARDS.from_config(part.config()), part) for part in recorded.guards]
+    brought = [guard.to_config() for guard in own if not guard.by_default] if guards else []
+    left_out = asked_by_default([guard for guard, _ in guards or ()], recorded.guard_notes or {}, own)
+    if recorded.output_encoding is not None:
+        checked_encoding(recorded.output_encoding)
+    if "strategy" not in options:
+        _check_sections(recorded, strategy)
+    return _Parts(strategy, identity or {}, encoder, encoder_identity or {}, guards, left_out, brought)
+
+
+def _guards(options: Mapping[str, Any], parts: _Parts, replaced: Container[str]) -> Sequence[str | Guard] | None:
+    """Return the guards to name: those of the options, and those of the file that they do not replace."""
+    named = options.get("guards")
+    if parts.guards is None or parts.encoder is not None:
+        return named
+    fitted = [*(guard for guard, _ in parts.guards), *parts.left_out]
+    listed = [guard for guard in fitted if guard.to_config() not in parts.brought and guard.name not in replaced]
+    if "strategy" in options and getattr(parts.strategy, "copies", False):  # those of another strategy do not bind it
+        listed = [guard for guard in listed if guard.binds_copies]
+    return [NONE, *listed, *(named or ())]  # the file lists all of them
+
+
+def _settings(
+    path: Path | None,
+    recorded: RunConfig,
+    options: Mapping[str, Any],
+    guards: Sequence[str | Guard] | None,
+    strategy: TextStrategy | VectorSampler,
+) -> RunSettings:
+    """Combine the settings of options and file with those of the strategy."""
+    sampling_strategy = options.get("sampling_strategy", recorded.sampling_strategy)
+    return run_settings(
         strategy,
-        sampling_strategy=sampling_strategy,
-        seed=first("seed"),
+        sampling_strategy=budget.parse(sampling_strategy) if isinstance(sampling_strategy, str) else sampling_strategy,
+        seed=options.get("seed", recorded.seed),
         guards=guards,
-        origins={name: str(path) for name in ("sampling_strategy", "seed", "guards") if name not in options},
+        origins={name: str(path) for name in RunSettings._fields if name not in options},
     )
-    return RunRequest(
-        source=source,
-        layout=layout,
-        strategy=strategy,
-        encoder=encoder,
-        decode=first("decode"),
-        **own_settings._asdict(),
-        against=against,
-        # The file may be of a run that made texts; vectors have no such limit.
-        max_per_source=first("max_per_source") if encoder is None else options.get("max_per_source"),
-        only_synthetic=bool(first("only_synthetic")),
-        keep_columns=first("keep_columns") if encoder is None else options.get("keep_columns"),
-        singletons=first("singletons"),
-        output_encoding=recorded.output_encoding,
-        path=path,
-        named={*(file.name for file in files or ()), *([] if options.get("source") else [source])},
-        fingerprint=None if layout_changes else recorded.input.fingerprint,
-        digests=() if layout_changes or files is None else tuple(file.texts for file in files),
-        identity=identity or {},
-        encoder_identity=encoder_identity or {},
-        guard_identities=tuple(
+
+
+def _must_match(
+    recorded: RunConfig, options: Mapping[str, Any], files: _Files, parts: _Parts, replaced: Container[str]
+) -> dict[str, Any]:
+    """Return the hashes and identities of the file that must match, since no option replaces what they are of."""
+    fingerprint = None if files.relaid else recorded.input.fingerprint
+    same_rows = fingerprint is not None and options.get("seed", recorded.seed) == recorded.seed
+    return {
+        "fingerprint": fingerprint,
+        "digests": () if files.relaid else tuple(file.texts for file in files.recorded),
+        "identity": parts.identity,
+        "encoder_identity": parts.encoder_identity,
+        "guard_identities": tuple(
             (guard.to_config(), {k: v for k, v in part.identity.items() if same_rows or k not in guard.from_rows})
-            for guard, part in zip(built or (), parts or (), strict=True)
+            for guard, part in parts.guards or ()
             if part.identity and guard.name not in replaced
         ),
-        versions=recorded.versions or {},
-    )
-
-
-def _brought(part: PartSection | None) -> list[dict[str, Any]]:
-    """Return the guards that the strategy of a file needs and brings itself. Another strategy brings its own."""
-    return [guard.to_config() for guard in _own_guards(part) if not guard.by_default]
+    }
 
 
 def _own_guards(part: PartSection | None) -> list[Guard]:
@@ -368,17 +425,17 @@ def _encoder(
 ) -> tuple[TextEncoder | None, Mapping[str, Any] | None]:
     """Build the encoder of a vector strategy, and return the identity that it must have."""
     if isinstance(strategy, TextStrategy):
-        for name in _of(options, [name for name in ENCODER_OPTIONS if not hasattr(strategy, name)]):
+        if foreign := [name for name in ENCODER_OPTIONS if name in options and not hasattr(strategy, name)]:
             raise InputError(
-                f"`{name}` is for strategies that make vectors, and {strategy.name!r} makes texts. Leave it out, or"
-                " give another strategy: see `augment strategies`."
+                f"`{foreign[0]}` is for strategies that make vectors, and {strategy.name!r} makes texts. Leave it out,"
+                " or give another strategy: see `augment strategies`."
             )
         return None, None
     from augment.models.encoder import TextEncoder
 
-    for name in _of(options, ADAPT_OPTIONS):
+    if adapting := [name for name in ADAPT_OPTIONS if name in options]:
         raise InputError(
-            f"`{name}` is for strategies that fill masks, and {strategy.name!r} makes vectors. Leave it out."
+            f"`{adapting[0]}` is for strategies that fill masks, and {strategy.name!r} makes vectors. Leave it out."
         )
     if "model" in options:
         raise InputError(f"The strategy {strategy.name!r} has no `model`: name what makes the vectors as `encoder`.")
