@@ -8,7 +8,7 @@ import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from itertools import zip_longest
-from typing import Any
+from typing import Any, NamedTuple
 
 
 def digest(texts: Iterable[str | None]) -> str:
@@ -20,21 +20,32 @@ def digest(texts: Iterable[str | None]) -> str:
     return f"sha256:{whole.hexdigest()}"
 
 
-def difference(before: Any, now: Any, name: str = "") -> str:
-    """Describe the first difference between two identities; an empty string if there is none."""
+class Difference(NamedTuple):
+    """A value in which two identities differ. As a text, it is a clause that says so."""
+
+    name: str
+    """Where it stands: keys and places."""
+    before: Any
+    now: Any
+
+    def __str__(self) -> str:
+        return f"{self.name} was {shown(self.before)} and is {shown(self.now)} now"
+
+
+def difference(before: Any, now: Any, name: str = "") -> Difference | None:
+    """Return the first difference between two identities; None if there is none."""
     if isinstance(before, dict) and isinstance(now, dict):
-        for key in [*before, *(key for key in now if key not in before)]:
-            first_difference = difference(before.get(key), now.get(key), f"{name}.{key}".lstrip("."))
-            if first_difference:
-                return first_difference
-        return ""
-    if isinstance(before, list) and isinstance(now, list):
-        differences = (difference(a, b, f"{name}[{i}]") for i, (a, b) in enumerate(zip_longest(before, now)))
-        return next(filter(None, differences), "")
-    return "" if before == now else f"{name} was {_short(before)} and is {_short(now)} now"
+        keys = [*before, *(key for key in now if key not in before)]
+        pairs = ((before.get(key), now.get(key), f"{name}.{key}".lstrip(".")) for key in keys)
+    elif isinstance(before, list) and isinstance(now, list):
+        pairs = ((a, b, f"{name}[{i}]") for i, (a, b) in enumerate(zip_longest(before, now)))
+    else:
+        return None if before == now else Difference(name, before, now)
+    return next(filter(None, (difference(*pair) for pair in pairs)), None)
 
 
-def _short(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value of an identity for a message, at most 60 characters of it."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."
 

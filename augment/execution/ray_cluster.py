@@ -18,7 +18,7 @@ from augment.execution.choice import Ray
 from augment.execution.executor import Work
 from augment.execution.machine import described
 from augment.execution.team import Died, Team
-from augment.identity import difference
+from augment.identity import difference, shown
 
 ANSWER = 20.0
 """Seconds in which a head node must answer."""
@@ -135,12 +135,10 @@ class RayActors(Team):
     def _welcome(self, number: int, report: dict[str, Any]) -> None:
         """Refuse a node with other versions than here, and other hardware than that of the other workers."""
         here = described("cpu")["versions"]
-        if unlike := difference(here, report["versions"]):
-            name, _, values = unlike.partition(" was ")
-            ours, _, theirs = values.removesuffix(" now").partition(" and is ")
+        if other_version := difference(here, report["versions"]):
             raise InputError(
-                f"The node {report['node']} has {name} {theirs}, and this program {ours}: other versions make other"
-                " rows. Install the same on all nodes."
+                f"The node {report['node']} has {other_version.name} {shown(other_version.now)}, and this program"
+                f" {shown(other_version.before)}: other versions make other rows. Install the same on all nodes."
             )
         other = next(iter(self.reports.values()), None)
         if other is None or (unlike := _unlike(other, report)) == "":
