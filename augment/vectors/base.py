@@ -114,7 +114,7 @@ class VectorSampler(SeededByRandomState, BaseOverSampler, abc.ABC):
 
     An over-sampler of imbalanced-learn. The base adds what other samplers lack: repeated rows are left out while new
     ones are made, every class has its own random stream, counts are exact, no new row equals a real one, and the
-    parents of each new row are known. A subclass sets `name` and `summary` and writes `draw`. It may write `settle` to
+    parents of each new row are known. A subclass sets `name` and `summary` and writes `draw`. It may write `learn` to
     learn from all rows first.
 
     Parameters
@@ -202,7 +202,7 @@ class VectorSampler(SeededByRandomState, BaseOverSampler, abc.ABC):
             If no new row can be made.
         """
 
-    def settle(self, rows: VectorRows, seed: int) -> None:
+    def learn(self, rows: VectorRows, seed: int) -> None:
         """Learn from all rows, once before any draw.
 
         Parameters
@@ -308,7 +308,7 @@ class VectorSampler(SeededByRandomState, BaseOverSampler, abc.ABC):
         if few := {label: size for label, size in sizes.items() if size < self.fewest_rows}:
             raise InputError(self._too_few(few))
         with threadpool_limits(1, user_api="blas"):  # otherwise the last bits depend on the number of cores
-            self.settle(rows, seed)
+            self.learn(rows, seed)
             for code, (label, n_rows) in zip(places, to_make.items(), strict=True):
                 try:
                     parts.append(self._exactly(rows, code, n_rows, seed, real))

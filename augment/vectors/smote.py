@@ -121,7 +121,7 @@ class SmoteFamily(NeedsNeighbors, VectorSampler, abc.ABC):
         """Return the random state of the sampler for one class."""
         return seed
 
-    def settle(self, rows: VectorRows, seed: int) -> None:  # noqa: D102 -- see the base
+    def learn(self, rows: VectorRows, seed: int) -> None:  # noqa: D102 -- see the base
         self._vectors = for_search(rows.vectors, self.metric)
 
     def draw(self, rows: VectorRows, code: int, wanted: int, seed: int) -> Drawn:  # noqa: D102 -- see the base

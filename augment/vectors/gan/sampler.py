@@ -220,49 +220,36 @@ class GANSMOTE(NeedsNeighbors, VectorSampler):
     def takes_repeats(self) -> bool:  # noqa: D102 -- see the base
         return self.output == "onehot"
 
-    def settle(self, rows: VectorRows, seed: int) -> None:  # noqa: D102 -- see the base
-        if self.output == "onehot" and self.generator_input != "noise":
-            raise InputError(
-                "One-hot rows are made from noise, since SMOTE rows are not one-hot. Give generator_input='noise'. Got"
-                f" {self.generator_input!r}."
-            )
-        if self.output == "continuous" and self.groups is not None:
-            raise InputError("`groups` are for one-hot rows. Give output='onehot' with them, or leave them out.")
-        self._groups = checked_groups(self.groups, rows) if self.output == "onehot" else []
-        codes = [
+    def learn(self, rows: VectorRows, seed: int) -> None:
+        """Check the parameters against the rows, train the networks, and look for a collapse.
+
+        Parameters
+        ----------
+        rows, seed
+            See `augment.vectors.base.VectorSampler.learn`.
+
+        Raises
+        ------
+        InputError
+            If the rows do not suit `output`, `groups` or `k_neighbors`, or a network has collapsed and `on_collapse` is
+            ``"raise"``.
+
+        Warns
+        -----
+        UserWarning
+            For each class that is too small for a network, and each network that has collapsed.
+        """
+        self._groups = self._groups_of(rows)
+        self._codes = sorted(
             int(np.searchsorted(rows.labels, label)) for label, wanted in self.sampling_strategy_.items() if wanted
-        ]
-        self._codes = sorted(codes)
-        trained = sorted(code for code in codes if len(rows.of(code)) >= self.min_rows)
-        for code in sorted({*codes} - {*trained}):
-            warn_caller(
-                f"The class {rows.label(code)!r} has"
-                f" {counted(len(rows.of(code)), 'row' if self._groups else 'different row')},"
-                f" and {type(self).__name__} trains no network on fewer than min_rows={self.min_rows}: its new rows are"
-                " those of SMOTE."
-            )
-        few = []
-        for code in trained if self.generator_input == "residual" and self.small_class == "raise" else ():
-            n_own = len(rows.of(code))
-            kept = n_own - int(HELD_ASIDE * n_own)
-            if self.k_neighbors >= kept:
-                few.append(f"{kept}: of the {n_own} different rows of class {rows.label(code)!r} a fifth is held aside")
-        if few:
-            raise InputError(
-                f"`k_neighbors` of {type(self).__name__} must be smaller than {', and than '.join(few)}. Got"
-                f" {self.k_neighbors}. Lower it, or give small_class='lower'."
-            )
+        )
+        trained = [code for code in self._codes if len(rows.of(code)) >= self.min_rows]
+        self._warn_of_small_classes(rows, [code for code in self._codes if code not in trained])
+        self._check_neighbors(rows, trained)
         self._rows, self._smote = rows, self._smote_of(rows)
-        self._generators: dict[int, Any] = {}
-        self.history_: list[dict[str, Any]] = []
-        self.collapse_: dict[Any, dict[str, float]] = {}
         child = int(generator(seed, "network").integers(2**32))
-        with global_generators(child), one_thread_each():
-            if self.generator_input == "residual":
-                self._train_residual(rows, trained, child)
-            else:
-                for code in trained:
-                    self._train_plain(rows, code, child)
+        self._train(rows, trained, child)
+        self.collapse_: dict[Any, dict[str, float]] = {}
         for code in trained:
             self._look_for_collapse(rows, code, child)
 
@@ -372,12 +359,60 @@ class GANSMOTE(NeedsNeighbors, VectorSampler):
             ) from error
         return sampler
 
+    def _groups_of(self, rows: VectorRows) -> list[list[int]]:
+        """Return the groups of one-hot columns, checked; none for continuous rows."""
+        if self.output == "onehot" and self.generator_input != "noise":
+            raise InputError(
+                "One-hot rows are made from noise, since SMOTE rows are not one-hot. Give generator_input='noise'. Got"
+                f" {self.generator_input!r}."
+            )
+        if self.output == "continuous" and self.groups is not None:
+            raise InputError("`groups` are for one-hot rows. Give output='onehot' with them, or leave them out.")
+        return checked_groups(self.groups, rows) if self.output == "onehot" else []
+
+    def _warn_of_small_classes(self, rows: VectorRows, codes: Sequence[int]) -> None:
+        """Warn of each class that no network is trained for."""
+        for code in codes:
+            warn_caller(
+                f"The class {rows.label(code)!r} has"
+                f" {counted(len(rows.of(code)), 'row' if self._groups else 'different row')},"
+                f" and {type(self).__name__} trains no network on fewer than min_rows={self.min_rows}: its new rows are"
+                " those of SMOTE."
+            )
+
+    def _check_neighbors(self, rows: VectorRows, trained: Sequence[int]) -> None:
+        """Raise an error if classes have too few rows for SMOTE once some are held aside."""
+        if self.generator_input != "residual" or self.small_class != "raise":
+            return
+        few = []
+        for code in trained:
+            n_own = len(rows.of(code))
+            kept = n_own - int(HELD_ASIDE * n_own)
+            if self.k_neighbors >= kept:
+                few.append(f"{kept}: of the {n_own} different rows of class {rows.label(code)!r} a fifth is held aside")
+        if few:
+            raise InputError(
+                f"`k_neighbors` of {type(self).__name__} must be smaller than {', and than '.join(few)}. Got"
+                f" {self.k_neighbors}. Lower it, or give small_class='lower'."
+            )
+
+    def _train(self, rows: VectorRows, trained: Sequence[int], seed: int) -> None:
+        """Train the networks: one for all classes, or one for each."""
+        self._generators: dict[int, Any] = {}
+        self.history_: list[dict[str, Any]] = []
+        with global_generators(seed), one_thread_each():
+            if self.generator_input == "residual":
+                self._train_residual(rows, trained, seed)
+            else:
+                for code in trained:
+                    self._train_plain(rows, code, seed)
+
     def _smote_of(self, rows: VectorRows) -> Smote:
         """Return the SMOTE sampler for some rows."""
         smote = Smote(
             k_neighbors=self.k_neighbors, metric=self.metric, sphere=self.sphere, small_class=self.small_class
         )
-        smote.settle(rows, 0)
+        smote.learn(rows, 0)
         return smote
 
     def _settings(self, rows: int) -> Any:

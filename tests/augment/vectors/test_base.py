@@ -28,7 +28,7 @@ class Wander(VectorSampler):
         self.rate = rate
         self.repeats = repeats
 
-    def settle(self, rows, seed):
+    def learn(self, rows, seed):
         self.asked_, self.seeds_, self.settled_ = [], [], (rows, seed)
 
     def draw(self, rows, code, wanted, seed):

@@ -58,7 +58,7 @@ def test_drawn_from_the_same_seed_the_rows_are_those_of_imbalanced_learn(ours, t
     X, y = overlapping(sizes=(40, 90), width=6)
     rows = VectorRows(X, np.repeat([0, 1], [40, 90]), np.unique(y), np.arange(130), on_sphere=False)
     ours.sampling_strategy_ = {"c0": 80}
-    ours.settle(rows, 0)
+    ours.learn(rows, 0)
     drawn = ours.draw(rows, 0, 80, 7)
     theirs.set_params(sampling_strategy={"c0": 120}, random_state=ours.stream(7))
     expected = theirs.fit_resample(X, y)[0][130:]
