@@ -7,7 +7,8 @@ are checked by pydantic; see `augment.settings`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -33,28 +34,26 @@ class Rule(NamedTuple):
     """What the first must be, after "must be"."""
 
 
-def only_with(name: str, default: Any, other: str, value: Any) -> Rule:
-    """Return the rule that a parameter keeps its default where another one leaves it without effect.
+class OnlyWith(NamedTuple):
+    """Parameters that keep their defaults where another parameter leaves them without effect."""
 
-    Parameters
-    ----------
-    name : str
-    default : object
-        Its default.
-    other : str
-        The other parameter.
-    value : object
-        The value of the other one with which this one has an effect.
+    names: tuple[str, ...]
+    other: str
+    """The other parameter."""
+    value: Any
+    """The value of the other one with which these have an effect."""
 
-    Returns
-    -------
-    Rule
-    """
-    return Rule(
-        (name, other),
-        lambda own, others: own == default or others == value,
-        f"left at {default!r} unless `{other}` is {value!r}",
-    )
+    def rules(self, cls: type) -> list[Rule]:
+        """Return the rule of each parameter, with the defaults that the constructor of a class has."""
+        parameters = inspect.signature(cls).parameters
+        return [self._rule(name, parameters[name].default) for name in self.names if name in parameters]
+
+    def _rule(self, name: str, default: Any) -> Rule:
+        return Rule(
+            (name, self.other),
+            lambda own, other: own == default or other == self.value,
+            f"left at {default!r} unless `{self.other}` is {self.value!r}",
+        )
 
 
 class TextTuple(Options):
@@ -219,12 +218,17 @@ def faults(cls: type, values: Mapping[str, Any], *, sentence: str = SENTENCE) ->
             expected = expectation(cls, name)
             message = sentence.format(name=name, owner=cls.__name__, expected=expected, value=f"{value!r:.80}")
             wrong[name] = message + "".join(_more(one, value) for one in allowed)
-    for names, holds, expected in getattr(cls, "_parameter_rules", ()):
+    for names, holds, expected in _rules(cls):
         tested = {name: values[name] for name in names if name in values and name not in wrong}
         if len(tested) == len(names) and not holds(*tested.values()):
             came = ", ".join(f"{name}={value!r:.80}" for name, value in tested.items())
             wrong[names[0]] = sentence.format(name=names[0], owner=cls.__name__, expected=expected, value=came)
     return list(wrong.values())
+
+
+def _rules(cls: type) -> Iterator[Rule]:
+    for rule in getattr(cls, "_parameter_rules", ()):
+        yield from rule.rules(cls) if isinstance(rule, OnlyWith) else (rule,)
 
 
 def _more(constraint: Any, value: Any) -> str:

@@ -13,8 +13,8 @@ from sklearn.utils._param_validation import Interval
 from augment.errors import InputError, listed
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.base import Guard, Originals
-from augment.guards.word_teacher import WordTeacher
-from augment.parameters import Rule, only_with
+from augment.guards.word_teacher import WordTeacher, softmax
+from augment.parameters import OnlyWith, Rule
 from augment.seeding import generator
 from augment.words import folded, key
 
@@ -33,7 +33,6 @@ HIGHEST = 0.2
 """The highest bound that is found. Where classes are easy, a row may be less typical than most and still right."""
 LEVEL = 0.01
 """Level of the test whether a teacher recognises a class, before it is divided by the number of classes."""
-_OF_THE_DEFAULT_TEACHER = {"model": "mini", "folds": 5, "max_rows": 6000}
 
 
 class Agreement(Guard):
@@ -86,14 +85,14 @@ class Agreement(Guard):
         "max_rows": [Interval(Integral, 1, None, closed="left")],
         "soft_labels": ["boolean"],
     }
-    _parameter_rules: ClassVar[tuple[Rule, ...]] = (
+    _parameter_rules: ClassVar[tuple[Rule | OnlyWith, ...]] = (
         Rule(("max_rows", "folds"), lambda rows, folds: rows >= 2 * folds, "twice `folds` or more"),
         Rule(
             ("least", "teacher"),
             lambda least, teacher: least is not None or teacher is None,
             "a number with a `teacher`",
         ),
-        *(only_with(name, default, "teacher", None) for name, default in _OF_THE_DEFAULT_TEACHER.items()),
+        OnlyWith(("model", "folds", "max_rows"), "teacher", None),
     )
 
     def __init__(
@@ -292,9 +291,7 @@ class Agreement(Guard):
         logits = np.zeros((len(vectors), len(self.classes_)), dtype=np.float32)
         for i in range(len(self.classes_)):
             logits[:, i] = (vectors * self.weights_[folds, i]).sum(axis=1) + self.biases_[folds, i]
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares: np.ndarray = odds / odds.sum(axis=1, keepdims=True)
-        return shares
+        return softmax(logits)
 
 
 def tempered(scores: np.ndarray, temperature: float) -> np.ndarray:
@@ -316,10 +313,7 @@ def tempered(scores: np.ndarray, temperature: float) -> np.ndarray:
     >>> tempered(np.array([[0.8, 0.2]]), 2.0).round(3).tolist()
     [[0.667, 0.333]]
     """
-    logits = np.log(np.maximum(scores.astype(np.float64), 1e-12)) / temperature
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: np.ndarray = odds / odds.sum(axis=1, keepdims=True)
-    return shares
+    return softmax(np.log(np.maximum(scores.astype(np.float64), 1e-12)) / temperature)
 
 
 def temperature(scores: np.ndarray, labels: np.ndarray) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw, Judgement
-from augment.parameters import Rule, check_parameters
+from augment.parameters import OnlyWith, Rule, check_parameters
 from augment.registry import GUARDS
 from augment.words import whole
 
@@ -93,7 +93,7 @@ class Guard:
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
     """Parameter → what it may be, in scikit-learn's form; see `augment.parameters`."""
-    _parameter_rules: ClassVar[tuple[Rule, ...]] = ()
+    _parameter_rules: ClassVar[tuple[Rule | OnlyWith, ...]] = ()
     """How parameters must relate to each other."""
 
     def check(self) -> None:

@@ -16,13 +16,10 @@ from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.guards.agreement import WORDS, Agreement
 from augment.guards.base import Guard, Originals
 from augment.llm.addresses import address_faults
-from augment.parameters import Names, Rule, check_parameters, only_with
+from augment.parameters import Names, OnlyWith, Rule, check_parameters
 
 if TYPE_CHECKING:
     from augment.models.encoder import Encoders
-
-
-_OF_THE_TEACHER = {"least": 0.5, "teacher": None, "folds": 5, "max_rows": 6000}
 
 
 class Relabel(Guard):
@@ -93,15 +90,15 @@ class Relabel(Guard):
         "answers": [str, None],
         "class_descriptions": [Names("a mapping of classes to texts", {"neutral": "states facts"}), None],
     }
-    _parameter_rules: ClassVar[tuple[Rule, ...]] = (
-        only_with("least", 0.5, "keep", True),
+    _parameter_rules: ClassVar[tuple[Rule | OnlyWith, ...]] = (
+        OnlyWith(("least",), "keep", True),
         Rule(
             ("model", "by"),
             lambda model, by: by != "llm" or (model.strip() != "" and model not in ("mini", WORDS)),
             "the name of a language model if a language model is asked, as in relabel:by=llm,model=gpt-5-mini",
         ),
-        *(only_with(name, value, "by", "teacher") for name, value in _OF_THE_TEACHER.items()),
-        *(only_with(name, None, "by", "llm") for name in ("base_url", "key_file", "answers", "class_descriptions")),
+        OnlyWith(("least", "teacher", "folds", "max_rows"), "by", "teacher"),
+        OnlyWith(("base_url", "key_file", "answers", "class_descriptions"), "by", "llm"),
         *(rule for rule in Agreement._parameter_rules if "least" not in rule.names),
     )
 

@@ -14,6 +14,13 @@ MAX_WORDS = 20_000
 """Maximum number of words that count, the most frequent ones. It bounds the memory, not the quality."""
 
 
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return the probabilities of logits, along the last axis."""
+    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    shares: np.ndarray = odds / odds.sum(axis=-1, keepdims=True)
+    return shares
+
+
 class WordTeacher:
     """Multinomial naive Bayes on the TF-IDF weights of words, one for each fold, fitted on the rows of the others.
 
@@ -71,6 +78,5 @@ class WordTeacher:
             first, last = weights.indptr[i : i + 2]
             row = self.logits[fold][:, weights.indices[first:last]] * weights.data[first:last]
             logits = row.sum(axis=1, dtype=np.float64)
-            odds = np.exp(logits - logits.max())
-            shares[i] = odds / odds.sum()
+            shares[i] = softmax(logits)
         return shares

@@ -24,7 +24,7 @@ from augment.generation.singletons import single_rows
 from augment.guards.base import Guard, Originals
 from augment.guards.selection import choice, select
 from augment.models.encoder import Encoders
-from augment.parameters import Rule, check_parameters
+from augment.parameters import OnlyWith, Rule, check_parameters
 from augment.registry import STRATEGIES
 from augment.seed_names import SeededByRandomState
 from augment.seeding import seed_of
@@ -94,7 +94,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
     _parameter_constraints: ClassVar[dict[str, Any]] = {}
     """Parameter → what it may be, in scikit-learn's form; see `augment.parameters`. Those of this base are checked
     where they are used."""
-    _parameter_rules: ClassVar[tuple[Rule, ...]] = ()
+    _parameter_rules: ClassVar[tuple[Rule | OnlyWith, ...]] = ()
     """How parameters must relate to each other."""
 
     def __init__(

@@ -28,7 +28,6 @@ _NO_PLURAL = frozenset((
     "always", "perhaps", "besides", "news", "species", "series", "means", "yes", "lots", "towards", "afterwards",
     "nowadays", "sometimes", "upstairs", "downstairs", "overseas", "indoors", "outdoors", "gas", "canvas",
 ))
-_NO_PARTICIPLE = frozenset(("anything", "during", "evening", "everything", "morning", "nothing", "something"))
 # fmt: on
 _SUFFIX = 3
 """Letters of the longest ending that makes another form of a word."""

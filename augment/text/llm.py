@@ -28,7 +28,7 @@ from augment.llm.requests import Engine, Request
 from augment.llm.row_requests import RowRequest, RowRequests
 from augment.llm.spending import Price, forecast
 from augment.models.checkpoints import DTYPES
-from augment.parameters import Names, Rule, check_parameters, only_with
+from augment.parameters import Names, OnlyWith, Rule, check_parameters
 from augment.text.base import TextStrategy
 from augment.text.languages import LOOKED_AT, likely_language
 from augment.word_lists import LANGUAGES
@@ -208,9 +208,9 @@ class LLM(TextStrategy):
         "dtype": [StrOptions(set(DTYPES) - {"int8"})],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
     }
-    _parameter_rules: ClassVar[tuple[Rule, ...]] = (
+    _parameter_rules: ClassVar[tuple[Rule | OnlyWith, ...]] = (
         Rule(("model",), lambda model: bool(model.strip()), "the name of a model"),
-        only_with("exemplars", 5, "recipe", "new"),
+        OnlyWith(("exemplars",), "recipe", "new"),
     )
 
     def __init__(

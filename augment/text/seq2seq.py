@@ -17,7 +17,7 @@ from augment.guards.base import Guard
 from augment.guards.changed import Changed
 from augment.models.checkpoints import DTYPES, load_seq2seq
 from augment.models.sequence_to_sequence import Choose, SequenceToSequence
-from augment.parameters import Rule, TextTuple, check_parameters, only_with
+from augment.parameters import OnlyWith, Rule, TextTuple, check_parameters
 from augment.recently_used import RecentlyUsed
 from augment.text.base import TextStrategy
 from augment.text.fitting_words import nucleus, pick
@@ -109,7 +109,7 @@ class Seq2Seq(TextStrategy):
         "device": [str],
         "dtype": [StrOptions(set(DTYPES))],
     }
-    _parameter_rules: ClassVar[tuple[Rule, ...]] = (
+    _parameter_rules: ClassVar[tuple[Rule | OnlyWith, ...]] = (
         *(
             Rule((name, "models"), lambda own, models: len(own) in (0, len(models)), "empty, or one for each model")
             for name in ("revisions", "prefixes", "src_lang", "tgt_lang")
@@ -120,9 +120,7 @@ class Seq2Seq(TextStrategy):
             "a chain with `tgt_lang`: each model reads what the one before writes, and the last writes what the first"
             " reads",
         ),
-        only_with("temperature", 1.0, "num_beams", 1),
-        only_with("top_k", 50, "num_beams", 1),
-        only_with("top_p", 0.95, "num_beams", 1),
+        OnlyWith(("temperature", "top_k", "top_p"), "num_beams", 1),
     )
 
     def __init__(

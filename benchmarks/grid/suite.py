@@ -14,7 +14,7 @@ from augment.errors import InputError, did_you_mean
 from augment.settings import Settings, problems
 from benchmarks.grid.arms import load_mapping
 from benchmarks.grid.sources import OWN, check_name
-from benchmarks.grid.tasks import LEFT_OUT, Task, TaskData, load, read_parts
+from benchmarks.grid.tasks import LEFT_OUT, Task, TaskData, load, read_parts, without_later
 
 FOLDER = Path(__file__).parent / "suites"
 """The folder of the built-in suites."""
@@ -26,8 +26,7 @@ OF_A_CELL = (
 
 LOGISTIC_REGRESSION = "logistic-regression"
 """The head that is fitted on the vectors of a frozen encoder."""
-LATER = ("looks", "sampling_strategy", "C", "first_seed")
-"""Settings that came after the first results. Where they are not set, folders of older results can go on."""
+_LATER = ("looks", "sampling_strategy", "C", "first_seed")  # where they are not set, older results can go on
 
 Names = Annotated[list[str], Field(min_length=1)]
 
@@ -90,8 +89,7 @@ class Suite(Settings):
     def identity(self) -> dict[str, Any]:
         """What must stay the same in a folder of results. Arms, seeds, encoders, heads and losses may be added."""
         identity = self.model_dump(mode="json", exclude={"description", "arms", "seeds", "encoders", "heads", "losses"})
-        defaults = {name: Suite.model_fields[name].default for name in LATER}
-        return {name: value for name, value in identity.items() if name not in LATER or value != defaults[name]}
+        return without_later(Suite, identity, _LATER)
 
     def changed(self, tasks: Sequence[str], encoders: Sequence[str]) -> Suite:
         """Return the suite with other tasks, drawn in the same way, or other encoders, if any are given."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,13 +20,31 @@ from classifiers.data.splits import near_copies
 
 LEFT_OUT = "left-out"
 """The value of `Task.pool` for the rows that the draw leaves out."""
-LATER = ("per_class", "classes", "classes_seed", "tail", "pool")
-"""Settings of a task that came after the first results. They are not written where they are not set, so that the keys
-of older cells stay."""
+_LATER = ("per_class", "classes", "classes_seed", "tail", "pool")  # see `without_later`
 MOST_CLASSES = 256
 """The largest number of classes of a task, since predictions are kept as bytes."""
 MOST_NAMES = 5
 """The largest number of classes that a title or a line names."""
+
+
+def without_later(kind: type[Settings], written: Mapping[str, Any], later: Container[str]) -> dict[str, Any]:
+    """Leave out settings that came after the first results, where they have their defaults.
+
+    Parameters
+    ----------
+    kind : type
+        The settings.
+    written : mapping of str to object
+        Them as plain data.
+    later : container of str
+        The names of those that came later.
+
+    Returns
+    -------
+    dict
+    """
+    fields = kind.model_fields
+    return {name: value for name, value in written.items() if name not in later or value != fields[name].default}
 
 
 class Task(Settings):
@@ -86,9 +104,8 @@ class Task(Settings):
 
     @model_serializer(mode="wrap")
     def _written(self, handler: Callable[[Task], dict[str, Any]]) -> dict[str, Any]:
-        """Leave out the settings of `LATER` that are not set."""
-        defaults = {name: Task.model_fields[name].default for name in LATER}
-        return {name: value for name, value in handler(self).items() if name not in LATER or value != defaults[name]}
+        """Leave out the settings of `_LATER` that are not set, so that the keys of older cells stay."""
+        return without_later(Task, handler(self), _LATER)
 
     def title(self, rare: Sequence[str]) -> str:
         """Name the task in tables. `rare` are the names of its rare classes."""

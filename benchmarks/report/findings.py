@@ -39,7 +39,7 @@ VERDICTS = {
     "hurts": "macro-F1 is down in the same sense.",
     "no evidence": "anything else. It does not say that there is no effect.",
 }
-"""The meaning of each verdict of `benchmarks.report.significance.verdict`."""
+"""The meaning of each verdict of `benchmarks.report.significance.verdict_of`."""
 NOTES = (
     "A verdict needs ten seeds. Underfitting also makes the gap smaller: look at “train F1” beside it.",
     "“bootstrap” resamples seeds and test rows together. It shows what another test set might have given. The verdict "

@@ -72,6 +72,15 @@ def upper_bound(arm: Sequence[float], other: Sequence[float], *, confidence: flo
     ----------
     arm, other, confidence
         See `paired_interval`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two seeds, or the lengths differ.
     """
     differences = _differences(arm, other)
     quantile = float(stats.t.ppf(confidence, len(differences) - 1))
@@ -86,6 +95,16 @@ def wilcoxon(arm: Sequence[float], other: Sequence[float]) -> float:
     arm, other
         See `paired_interval`.
 
+    Returns
+    -------
+    float
+        In [0, 1]; 1 if all differences are 0.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two seeds, or the lengths differ.
+
     Examples
     --------
     >>> wilcoxon([2.0, 3.0, 4.0, 5.5, 6.0], [1.0, 1.0, 1.0, 1.0, 1.0])
@@ -96,7 +115,17 @@ def wilcoxon(arm: Sequence[float], other: Sequence[float]) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for the number of comparisons (Holm 1979). The order is kept.
+    """Adjust p-values for the number of comparisons (Holm 1979).
+
+    Parameters
+    ----------
+    p_values : sequence of float, shape (n,)
+        Each in [0, 1].
+
+    Returns
+    -------
+    list of float, length n
+        In the same order; at most 1.
 
     Examples
     --------
@@ -182,11 +211,11 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """The result in words; see `verdict`. Empty between two looks."""
-        return verdict(self.f1, self.adjusted, self.gap_upper, self.seeds) if self.judged else ""
+        """The result in words; see `verdict_of`. Empty between two looks."""
+        return verdict_of(self.f1, self.adjusted, self.gap_upper, self.seeds) if self.judged else ""
 
 
-def verdict(f1: Interval, adjusted: float, gap_upper: float, seeds: int) -> str:
+def verdict_of(f1: Interval, adjusted: float, gap_upper: float, seeds: int) -> str:
     """Return the result of a comparison in words.
 
     Parameters
@@ -206,11 +235,11 @@ def verdict(f1: Interval, adjusted: float, gap_upper: float, seeds: int) -> str:
 
     Examples
     --------
-    >>> verdict(Interval(1.2, 0.4, 2.0, 0.006), 0.03, 0.2, 10)
+    >>> verdict_of(Interval(1.2, 0.4, 2.0, 0.006), 0.03, 0.2, 10)
     'helps and generalises'
-    >>> verdict(Interval(1.2, 0.4, 2.0, 0.006), 0.03, 1.7, 10)
+    >>> verdict_of(Interval(1.2, 0.4, 2.0, 0.006), 0.03, 1.7, 10)
     'helps but overfits'
-    >>> verdict(Interval(1.2, 0.4, 2.0, 0.006), 0.09, 0.2, 10)
+    >>> verdict_of(Interval(1.2, 0.4, 2.0, 0.006), 0.09, 0.2, 10)
     'no evidence'
     """
     if seeds < LEAST_SEEDS:

@@ -21,7 +21,7 @@ from benchmarks.report.significance import (
     holm,
     paired_interval,
     upper_bound,
-    verdict,
+    verdict_of,
     wilcoxon,
 )
 from benchmarks.results import Record, Results, unpacked
@@ -224,7 +224,7 @@ class GroupResults:
         return {
             arm.name: len(seeds)
             for arm, seeds, f1, adjusted in self._f1_against(base)
-            if len(seeds) in self.looks and verdict(f1, adjusted, 0.0, len(seeds)) not in ("", "no evidence")
+            if len(seeds) in self.looks and verdict_of(f1, adjusted, 0.0, len(seeds)) not in ("", "no evidence")
         }
 
     def _f1_against(self, other: ArmResults) -> list[tuple[ArmResults, list[int], Interval, float]]:

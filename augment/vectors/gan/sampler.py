@@ -14,7 +14,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from augment.caller_warnings import warn_caller
 from augment.errors import InputError, ModelError, counted
 from augment.models.inference import one_thread_each
-from augment.parameters import Rule, only_with
+from augment.parameters import OnlyWith
 from augment.seeding import generator, global_generators, seed_of
 from augment.vectors.base import ROUNDS, Drawn, VectorRows, VectorSampler
 from augment.vectors.fidelity import density_coverage
@@ -41,17 +41,6 @@ _DEFAULTS = {
     "smote": (None, 128, 2e-4),
     "noise": (3000, 70, 1e-4),
 }
-
-
-_OF_RESIDUAL = {
-    "n_components": 128,
-    "packing": 2,
-    "n_critic": 5,
-    "gradient_penalty": 10.0,
-    "stop_at": "smote",
-    "patience": 4,
-}
-"""Parameters that the default mode alone looks at, and their defaults."""
 
 
 class GANSMOTE(NeedsNeighbors, VectorSampler):
@@ -164,8 +153,12 @@ class GANSMOTE(NeedsNeighbors, VectorSampler):
         "min_rows": [Interval(Integral, 30, None, closed="left")],
         "on_collapse": [StrOptions({"warn", "raise"})],
     }
-    _parameter_rules: ClassVar[tuple[Rule, ...]] = tuple(
-        only_with(name, default, "generator_input", "residual") for name, default in _OF_RESIDUAL.items()
+    _parameter_rules: ClassVar[tuple[OnlyWith, ...]] = (
+        OnlyWith(
+            ("n_components", "packing", "n_critic", "gradient_penalty", "stop_at", "patience"),
+            "generator_input",
+            "residual",
+        ),
     )
 
     def __init__(

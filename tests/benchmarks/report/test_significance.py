@@ -15,7 +15,7 @@ from benchmarks.report.significance import (
     holm,
     paired_interval,
     upper_bound,
-    verdict,
+    verdict_of,
     wilcoxon,
 )
 
@@ -38,7 +38,7 @@ def test_an_arm_that_does_nothing_is_said_to_do_something_at_the_nominal_rate():
     for _ in range(trials):
         shared = rng.normal(60, 2, seeds)
         found = paired_interval(shared + rng.normal(0, 1, seeds), shared + rng.normal(0, 1, seeds))
-        wrong += verdict(found, found.p, 0.0, seeds) != "no evidence"
+        wrong += verdict_of(found, found.p, 0.0, seeds) != "no evidence"
     assert wrong / trials == pytest.approx(0.05, abs=0.012)  # 3.5 standard errors
 
 
@@ -50,7 +50,7 @@ def test_over_ten_arms_that_do_nothing_any_verdict_is_rare():
         none = rng.normal(60, 1, 10)
         intervals = [paired_interval(none + rng.normal(0, 1, 10), none) for _ in range(10)]
         adjusted = holm([found.p for found in intervals])
-        wrong += any(verdict(f, p, 0.0, 10) != "no evidence" for f, p in zip(intervals, adjusted, strict=True))
+        wrong += any(verdict_of(f, p, 0.0, 10) != "no evidence" for f, p in zip(intervals, adjusted, strict=True))
     assert wrong / trials <= 0.07
 
 
@@ -65,19 +65,19 @@ def test_a_known_effect_is_found_as_often_as_theory_has_it(effect, power):
     for _ in range(trials):
         none = rng.normal(60, 2, 10)
         interval = paired_interval(none + rng.normal(effect, 1, 10), none)
-        found += verdict(interval, interval.p, 0.0, 10) == "helps and generalises"
+        found += verdict_of(interval, interval.p, 0.0, 10) == "helps and generalises"
     assert found / trials == pytest.approx(theory, abs=0.03)
 
 
 def test_an_arm_overfits_unless_its_gap_is_known_not_to_grow():
     sure = Interval(2.0, 1.0, 3.0, 0.001)
-    assert verdict(sure, 0.01, GAP_MARGIN, 10) == "helps and generalises"
-    assert verdict(sure, 0.01, GAP_MARGIN + 0.01, 10) == "helps but overfits"
-    assert verdict(Interval(-2.0, -3.0, -1.0, 0.001), 0.01, -5.0, 10) == "hurts"
+    assert verdict_of(sure, 0.01, GAP_MARGIN, 10) == "helps and generalises"
+    assert verdict_of(sure, 0.01, GAP_MARGIN + 0.01, 10) == "helps but overfits"
+    assert verdict_of(Interval(-2.0, -3.0, -1.0, 0.001), 0.01, -5.0, 10) == "hurts"
 
 
 def test_fewer_than_ten_seeds_give_no_verdict():
-    assert verdict(Interval(20.0, 19.0, 21.0, 1e-9), 1e-8, -5.0, 9) == ""
+    assert verdict_of(Interval(20.0, 19.0, 21.0, 1e-9), 1e-8, -5.0, 9) == ""
 
 
 def test_holm_is_that_of_the_definition():
