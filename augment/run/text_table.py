@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
@@ -59,6 +58,30 @@ def label_rows(corpus: Corpus, rows: Sequence[Row]) -> np.ndarray:
     return found
 
 
+def _own_values(
+    corpus: Corpus, rows: Sequence[Row], strategy: Callable[[str], str], extra: Iterable[str]
+) -> dict[str, Any]:
+    """Return the values that new rows do not copy, by column: lists, and arrays where the type is always the same."""
+    return {
+        corpus.text_column: [row.text for row in rows],
+        **{name: [row.others[place] for row in rows] for place, name in enumerate(corpus.layout.also_edited)},
+        "is_synthetic": np.ones(len(rows), dtype=bool),
+        "source_row": corpus.rows[np.array([row.source for row in rows], dtype=np.int64)],
+        "strategy": [strategy(row.label) for row in rows],
+        "variant": np.array([row.variant for row in rows], dtype=np.int64),
+        **{name: [row.columns.get(name) for row in rows] for name in extra},
+    }
+
+
+def _copied_from(corpus: Corpus, rows: Sequence[Row], kept: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the row of the input, for each new row, that each of its other columns is copied from."""
+    sources = np.array([row.source for row in rows], dtype=np.int64)
+    return {
+        **dict.fromkeys(corpus.label_columns, corpus.rows[label_rows(corpus, rows)]),
+        **dict.fromkeys(kept, corpus.rows[sources]),
+    }
+
+
 def extended_batches(
     corpus: Corpus,
     rows: Iterable[Row],
@@ -111,27 +134,22 @@ def extended_batches(
         copied = [*kept, *(corpus.label_columns if labels is None else ())]
         waiting = iter(rows)
         while chunk := list(islice(waiting, BATCH)):
-            sources = np.array([row.source for row in chunk], dtype=np.int64)
-            written = {
-                corpus.text_column: pa.array([row.text for row in chunk], schema.field(corpus.text_column).type),
-                "is_synthetic": pa.array(np.ones(len(chunk), bool)),
-                "source_row": pa.array(corpus.rows[sources]),
-                "strategy": pa.array([strategy(row.label) for row in chunk], schema.field("strategy").type),
-                "variant": pa.array([row.variant for row in chunk], pa.int64()),
-            }
-            for place, name in enumerate(corpus.layout.also_edited):
-                written[name] = pa.array([row.others[place] for row in chunk], schema.field(name).type)
-            if labels is not None:
-                written[corpus.label_column] = labels.take(pa.array(corpus.codes[label_rows(corpus, chunk)]))
-            for name in extra:
-                values = [row.columns.get(name) for row in chunk]
-                if pa.types.is_string(schema.field(name).type) and extra[name] != "string":  # as csv has it
+            arrays = {}
+            for name, values in _own_values(corpus, chunk, strategy, extra).items():
+                kind = schema.field(name).type
+                if pa.types.is_string(kind) and extra.get(name, "string") != "string":  # as csv has it
                     values = [value if value is None else json.dumps(value) for value in values]
-                with contextlib.suppress(pa.ArrowException):  # of a column of that name that held something else
-                    written[name] = pa.array(values, schema.field(name).type)
-            written |= taken(corpus.table, copied, sources) if copied else {}
-            arrays = [written.get(field.name, pa.nulls(len(chunk), field.type)) for field in schema]
-            yield pa.record_batch(arrays, schema=schema)
+                try:
+                    arrays[name] = pa.array(values, None if isinstance(values, np.ndarray) else kind)
+                except pa.ArrowException:
+                    if name not in extra:  # else the input has a column of that name that holds something else
+                        raise
+            if labels is not None:
+                arrays[corpus.label_column] = labels.take(pa.array(corpus.codes[label_rows(corpus, chunk)]))
+            sources = np.array([row.source for row in chunk], dtype=np.int64)
+            arrays |= taken(corpus.table, copied, sources) if copied else {}
+            columns = [arrays.get(field.name, pa.nulls(len(chunk), field.type)) for field in schema]
+            yield pa.record_batch(columns, schema=schema)
 
     return features, new() if only_synthetic else chain(original_batches(corpus.table, features), new())
 
@@ -248,8 +266,7 @@ def extended_arrow(
 
     options: dict[str, Any] = {"only_synthetic": True, "kept": (), "extra": extra}
     made = extended_table(corpus, rows, strategy, **options).data.table
-    sources = corpus.rows[np.array([row.source for row in rows], dtype=np.int64)]
-    copied = dict.fromkeys(kept, sources) | dict.fromkeys(corpus.label_columns, corpus.rows[label_rows(corpus, rows)])
+    copied = _copied_from(corpus, rows, kept)
     arrays, originals = {}, corpus.rows[:0] if only_synthetic else corpus.rows
     for name in made.column_names:
         if name not in frame.column_names:
@@ -291,24 +308,13 @@ def extended_frame(
     import pandas as pd
 
     names, frame = list(frame.columns), named_frame(frame)
-    sources = corpus.rows[np.array([row.source for row in rows], dtype=np.int64)]
-    labelled = corpus.rows[label_rows(corpus, rows)]
-    new = pd.DataFrame(
-        {
-            corpus.text_column: _series([row.text for row in rows], frame[corpus.text_column].dtype),
-            **{
-                name: _series([row.others[place] for row in rows], frame[name].dtype)
-                for place, name in enumerate(corpus.layout.also_edited)
-            },
-            **{name: frame[name].iloc[labelled].array for name in corpus.label_columns},
-            **{name: frame[name].iloc[sources].array for name in kept},
-            "is_synthetic": True,
-            "source_row": pd.array(sources, dtype="Int64"),
-            "strategy": [strategy(row.label) for row in rows],
-            "variant": pd.array([row.variant for row in rows], dtype="Int64"),
-            **{name: pd.Series([row.columns.get(name) for row in rows], dtype=object) for name in extra},
-        }
-    )
+    own = _own_values(corpus, rows, strategy, extra)
+    for name in (corpus.text_column, *corpus.layout.also_edited):
+        own[name] = _series(own[name], frame[name].dtype)
+    own |= {name: pd.array(own[name], dtype="Int64") for name in ("source_row", "variant")}
+    own |= {name: pd.Series(own[name], dtype=object) for name in extra}
+    copied = {name: frame[name].iloc[places].array for name, places in _copied_from(corpus, rows, kept).items()}
+    new = pd.DataFrame({**own, **copied})
     added = [name for name in (*PROVENANCE, *extra) if name not in frame.columns]
     if only_synthetic:
         return new.reindex(columns=[*frame.columns, *added]).set_axis([*names, *added], axis=1)
