@@ -277,7 +277,9 @@ def parametrize_with_checks(strategies: Sequence[TextStrategy]) -> Callable[...,
 
 def _prepare(strategy: TextStrategy) -> None:
     """Let a strategy learn from the texts, and open what it needs, as a run does."""
-    strategy.learn(Originals(list(_texts(strategy)), list(LABELS), [], 0, language=strategy.language))
+    strategy.learn(
+        Originals(texts=list(_texts(strategy)), labels=list(LABELS), held_out=[], seed=0, language=strategy.language)
+    )
     strategy.prepare()
 
 

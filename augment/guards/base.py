@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from augment.errors import InputError
 from augment.generation.candidates import Candidate, Draw, Judgement
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from augment.models.encoder import Encoders
 
 
-class Originals(NamedTuple):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Originals:
     """The data that is known before any row is made."""
 
     texts: Sequence[str | None]

@@ -337,7 +337,15 @@ def _of_word_teacher(
     teacher.by_default = True  # so that it says why it is unfit
     teacher.prepare(Encoders(device="cpu"))
     # Of a table without originals, the new rows are all that there is to learn from.
-    teacher.fit(Originals(corpus.texts, corpus.named_labels(), (), 0, None if synthetic.all() else synthetic))
+    teacher.fit(
+        Originals(
+            texts=corpus.texts,
+            labels=corpus.named_labels(),
+            held_out=(),
+            seed=0,
+            is_synthetic=None if synthetic.all() else synthetic,
+        )
+    )
     if teacher.why_unfit():
         return None
     found = np.zeros((len(places), len(classes)))

@@ -367,15 +367,15 @@ def _originals(job: Job) -> Originals:
     """Return what strategies and guards learn from."""
     assert isinstance(job.strategy, TextStrategy)
     return Originals(
-        job.corpus.texts,
-        job.corpus.named_labels(),
-        [text for file in job.held_out for text in file.texts],
-        job.seed,
-        job.corpus.is_synthetic,
-        job.strategy.language,
-        _budget(job),
-        job.corpus.beside,
-        bool(job.corpus.layout.also_edited),
+        texts=job.corpus.texts,
+        labels=job.corpus.named_labels(),
+        held_out=[text for file in job.held_out for text in file.texts],
+        seed=job.seed,
+        is_synthetic=job.corpus.is_synthetic,
+        language=job.strategy.language,
+        wanted=_budget(job),
+        beside=job.corpus.beside,
+        several_edited=bool(job.corpus.layout.also_edited),
     )
 
 

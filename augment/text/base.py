@@ -320,7 +320,9 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         chosen = select(self.guards, self.own_guards(), budget=budget, rows=whole, edits=self.edits)
         examine(self, chosen, rows, {label: sources[label] for label, wanted in budget.items() if wanted})
         self.random_state_ = seed_of(self.random_state)
-        originals = Originals(rows, labels, [], self.random_state_, language=self.language, wanted=budget)
+        originals = Originals(
+            texts=rows, labels=labels, held_out=[], seed=self.random_state_, language=self.language, wanted=budget
+        )
         self.learn(originals)
         self.prepare()
         guards, _ = fitted_guards(self, chosen, originals)

@@ -161,7 +161,7 @@ class Novelty:
         self._held_out, self._near = HeldOut(), NearDuplicate()
         self._held_out.fit(originals)
         never = chain(originals.held_out, real_texts(originals).values())
-        self._near.fit(Originals([], [], never, originals.seed))
+        self._near.fit(Originals(texts=[], labels=[], held_out=never, seed=originals.seed))
 
     def accepts(self, text: str) -> bool:
         """Return whether a text is new, and remember it if so."""

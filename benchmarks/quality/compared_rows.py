@@ -255,7 +255,7 @@ def made_pairs(halves: Halves, strategy: TextStrategy, *, guards: Sequence[str] 
 def _distinct(texts: Sequence[str]) -> list[int]:
     """Return the places of the texts that nearly repeat no earlier one."""
     index = NearDuplicate()
-    index.fit(Originals([], [], [], 0))
+    index.fit(Originals(texts=[], labels=[], held_out=[], seed=0))
     kept = []
     for place, text in enumerate(texts):
         if index.admits(Candidate(text)):

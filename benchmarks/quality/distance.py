@@ -50,7 +50,7 @@ def distance(pairs: Sequence[Pair]) -> Distance:
     Distance
     """
     guard, new = NearDuplicate(), [pair.new for pair in pairs]
-    guard.fit(Originals([], [], [], 0))
+    guard.fit(Originals(texts=[], labels=[], held_out=[], seed=0))
     repeats = 0
     for text in new:
         repeats += not guard.admits(Candidate(text))

@@ -119,7 +119,10 @@ def guard_quality(
     made = [(d, c) for d, c in zip(draws, strategy.candidates(draws), strict=True) if c is not None]
     if not made:
         raise InputError(f"{corpus.name}: the strategy {strategy.name!r} can make nothing of the class {label!r}.")
-    originals, encoders = Originals([text for text, _ in pairs], labels, [], seed), Encoders()
+    originals, encoders = (
+        Originals(texts=[text for text, _ in pairs], labels=labels, held_out=[], seed=seed),
+        Encoders(),
+    )
 
     def verdict(name: str, texts: Sequence[str], rejected: float = 0.0) -> Verdict:
         scores = judge.own(texts, label)

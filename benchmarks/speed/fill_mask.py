@@ -181,7 +181,7 @@ def _fill_mask(
     labels = [label for _, label in setting.labelled]
     budget = {setting.label: setting.rows}
     chosen = select(guards, strategy.own_guards(), budget=budget, rows=len(texts) + setting.rows)
-    fitted, _ = fitted_guards(strategy, chosen, Originals(texts, labels, [], 0))
+    fitted, _ = fitted_guards(strategy, chosen, Originals(texts=texts, labels=labels, held_out=[], seed=0))
     own = [i for i, label in enumerate(labels) if label == setting.label]
 
     def make(executor: Any, rows: int, seed: int) -> int:

@@ -189,7 +189,7 @@ def near_copies(texts: Sequence[str], held_out: Sequence[str]) -> np.ndarray:
     candidates = [Candidate(text) for text in texts]
     near = np.zeros(len(candidates), dtype=bool)
     for guard in (HeldOut(), NearDuplicate()):
-        guard.fit(Originals([], [], list(held_out), 0))
+        guard.fit(Originals(texts=[], labels=[], held_out=list(held_out), seed=0))
         near |= ~np.array(guard.judge([], candidates).passed, dtype=bool)
     return near
 

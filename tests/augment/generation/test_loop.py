@@ -81,7 +81,7 @@ def fitted(held_out: Sequence[str] = ()) -> list[Guard]:
 
 def seen(guards: list[Guard], held_out: Sequence[str] = ()) -> list[Guard]:
     for guard in guards:
-        guard.fit(Originals(list(TEXTS.values()), ["a"] * len(TEXTS), held_out, 0))
+        guard.fit(Originals(texts=list(TEXTS.values()), labels=["a"] * len(TEXTS), held_out=held_out, seed=0))
     return guards
 
 

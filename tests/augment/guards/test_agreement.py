@@ -33,7 +33,7 @@ def encoders():
 
 def originals(*classes, seed=0, more=()):
     rows = [(text, label) for label in classes for text in TEXTS[label]] + list(more)
-    return Originals([text for text, _ in rows], [label for _, label in rows], [], seed)
+    return Originals(texts=[text for text, _ in rows], labels=[label for _, label in rows], held_out=[], seed=seed)
 
 
 def ready(encoders, known=None, **options):

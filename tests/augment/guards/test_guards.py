@@ -30,7 +30,7 @@ def passes(guard: Guard, source: str, *new: str) -> list[bool]:
 
 
 def originals(*texts: str | None, held_out: Iterable[str] = ()) -> Originals:
-    return Originals(texts, ["neutral"] * len(texts), held_out, 0)
+    return Originals(texts=texts, labels=["neutral"] * len(texts), held_out=held_out, seed=0)
 
 
 def against(*held_out: str, near_words: int = 4) -> HeldOut:

@@ -29,7 +29,7 @@ VOCABULARY = [f"w{i}" for i in range(60)]
 
 def fitted(*held_out: str, **parameters: float) -> NearDuplicate:
     guard = NearDuplicate(**parameters)
-    guard.fit(Originals(["an original"], ["neutral"], held_out, 0))
+    guard.fit(Originals(texts=["an original"], labels=["neutral"], held_out=held_out, seed=0))
     return guard
 
 
@@ -126,7 +126,7 @@ def test_asking_is_not_accepting_and_order_counts_through_remembering_alone():
 
 def test_originals_are_no_near_duplicates():
     guard = NearDuplicate()
-    guard.fit(Originals([LONG, None], ["neutral", "neutral"], [], 0))
+    guard.fit(Originals(texts=[LONG, None], labels=["neutral", "neutral"], held_out=[], seed=0))
     assert judged(guard, ONE_WORD_OFF) == [True]
     assert guard.admits(Candidate(ONE_WORD_OFF))
 
@@ -142,7 +142,7 @@ def test_held_out_texts_are_kept_from_whatever_the_order():
 def test_it_forgets_one_run_when_it_is_fitted_for_another():
     guard = fitted(LONG)
     guard.remember(UNLIKE)
-    guard.fit(Originals([], [], [], 0))
+    guard.fit(Originals(texts=[], labels=[], held_out=[], seed=0))
     assert judged(guard, LONG) == [True]
     assert guard.admits(Candidate(UNLIKE))
 
@@ -251,7 +251,15 @@ def test_importing_it_loads_no_index_library():
 
 def test_rows_of_an_earlier_run_are_not_nearly_repeated_and_real_rows_may_be():
     guard = NearDuplicate()
-    guard.fit(Originals([LONG, UNLIKE], ["neutral", "neutral"], [], 0, np.array([True, False])))
+    guard.fit(
+        Originals(
+            texts=[LONG, UNLIKE],
+            labels=["neutral", "neutral"],
+            held_out=[],
+            seed=0,
+            is_synthetic=np.array([True, False]),
+        )
+    )
     assert admitted(guard, [ONE_WORD_OFF, UNLIKE]) == [False, True]
-    guard.fit(Originals([LONG, UNLIKE], ["neutral", "neutral"], [], 0))
+    guard.fit(Originals(texts=[LONG, UNLIKE], labels=["neutral", "neutral"], held_out=[], seed=0))
     assert admitted(guard, [ONE_WORD_OFF]) == [True]

@@ -38,7 +38,7 @@ def prepared(**parameters: Any) -> Polarity:
     guard = Polarity(**parameters)
     guard.prepare(Encoders())
     named = [name for pole in ("positive", "negative", "neutral") for name in parameters.get(pole) or ()]
-    guard.fit(Originals([], ["neutral", *named], [], 0))
+    guard.fit(Originals(texts=[], labels=["neutral", *named], held_out=[], seed=0))
     return guard
 
 
@@ -197,7 +197,7 @@ def test_an_own_file_takes_the_place_of_the_list_of_its_pole(tmp_path):
     assert passes(guard, "The film is good, the shades are red."), "a comment is no word"
     assert not passes(guard, "The film is good, the seats are wide.", label="positive"), "red is lost"
     fitted = prepared(positive_words=str(path), negative_words=str(path))
-    fitted.fit(Originals(["a"], ["neutral"], [], 0))
+    fitted.fit(Originals(texts=["a"], labels=["neutral"], held_out=[], seed=0))
     assert fitted.identity()["words"] == 6
 
 
@@ -207,7 +207,7 @@ def test_the_manifest_tells_one_list_from_another_and_says_the_poles(tmp_path):
     def identity(content: str, parameter: str = "positive_words") -> dict[str, Any]:
         path.write_text(content)
         guard = prepared(**{parameter: str(path)})
-        guard.fit(Originals(["a", "b", "c"], ["Positive", "other", "neg"], [], 0))
+        guard.fit(Originals(texts=["a", "b", "c"], labels=["Positive", "other", "neg"], held_out=[], seed=0))
         return guard.identity()
 
     first = identity("red\nblue\n")
@@ -246,18 +246,20 @@ def test_classes_must_be_a_tuple(pole):
 
 def test_a_class_that_the_data_has_not_is_refused():
     with pytest.raises(InputError) as caught:
-        prepared(neutral=("Neutrl",)).fit(Originals(["a", "b", "c"], ["neutral", "positive", "neutral"], [], 0))
+        prepared(neutral=("Neutrl",)).fit(
+            Originals(texts=["a", "b", "c"], labels=["neutral", "positive", "neutral"], held_out=[], seed=0)
+        )
     assert str(caught.value) == (
         "`neutral` of the polarity guard names the class 'Neutrl' and the data has no such class, but 'neutral',"
         " 'positive'. Did you mean 'neutral'? Name its classes."
     )
-    prepared().fit(Originals(["a", "b"], ["Neutral", "sports"], [], 0))
-    prepared(neutral=("1",)).fit(Originals(["a", "b"], [0, 1], [], 0))
+    prepared().fit(Originals(texts=["a", "b"], labels=["Neutral", "sports"], held_out=[], seed=0))
+    prepared(neutral=("1",)).fit(Originals(texts=["a", "b"], labels=[0, 1], held_out=[], seed=0))
 
 
 def test_data_without_a_polar_class_is_refused():
     with pytest.raises(InputError) as caught:
-        prepared().fit(Originals(["a", "b"], ["sports", "politics"], [], 0))
+        prepared().fit(Originals(texts=["a", "b"], labels=["sports", "politics"], held_out=[], seed=0))
     assert str(caught.value) == (
         "The polarity guard knows none of the classes 'sports', 'politics'. Say which are of which pole, e.g."
         " polarity:positive=praise,negative=complaint, or leave the guard out."

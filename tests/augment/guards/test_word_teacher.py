@@ -30,7 +30,7 @@ def originals(*classes, mixed_up=False):
     labels = [label for _, label in rows]
     if mixed_up:
         labels = [labels[i] for i in np.random.default_rng(1).permutation(len(labels))]
-    return Originals([text for text, _ in rows], labels, [], 0)
+    return Originals(texts=[text for text, _ in rows], labels=labels, held_out=[], seed=0)
 
 
 def fitted(known, *, by_default=False, **options):

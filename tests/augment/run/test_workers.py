@@ -166,7 +166,7 @@ def test_what_is_coming_is_tried_ahead_and_nothing_twice():
 def test_workers_read_what_the_driver_compares_and_its_verdicts_are_those_without(sentences):
     guards = {told: [Duplicate(), NearDuplicate()] for told in (True, False)}
     for one in (guard for both in guards.values() for guard in both):
-        one.fit(Originals(["a held-out text"], ["a"], sentences[:1], 0))
+        one.fit(Originals(texts=["a held-out text"], labels=["a"], held_out=sentences[:1], seed=0))
     work = TrialWork(Marked(sign="+"), guards[True])
     work.open(LocalPlace(0, 1))
     asked = [Draw(text, "a", i, variant, 0, 5) for i, text in enumerate(sentences[:20]) for variant in range(3)]

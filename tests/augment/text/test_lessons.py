@@ -15,7 +15,13 @@ TEXTS = ["The shop opens at nine.", "the SHOP opens at ten!", "A fine day.", " A
 
 def originals(held_out=()):
     synthetic = np.array([False] * 6 + [True])
-    return Originals(TEXTS, ["good", "bad", "good", "bad", "bad", "bad", "bad"], held_out, 0, synthetic)
+    return Originals(
+        texts=TEXTS,
+        labels=["good", "bad", "good", "bad", "bad", "bad", "bad"],
+        held_out=held_out,
+        seed=0,
+        is_synthetic=synthetic,
+    )
 
 
 def test_each_real_text_once():

@@ -465,7 +465,7 @@ def test_the_engine_is_told_from_what_is_given(tmp_path):
 def test_a_row_does_not_depend_on_what_else_is_asked(fake):
     strategy = LLM(model="m", rows_per_request=3)
     texts = [*NEUTRAL, *sentences({"seed": 1}, 5)]
-    strategy.learn(Originals(texts, ["neutral"] * 8, [], 5))
+    strategy.learn(Originals(texts=texts, labels=["neutral"] * 8, held_out=[], seed=5))
     strategy.prepare()
     draws = [
         Draw(texts[i], "neutral", i, variant, attempt, 5) for i in range(8) for variant in (0, 4) for attempt in (0, 2)

@@ -302,7 +302,7 @@ def test_an_edit_that_makes_a_negation_is_rejected_and_counted():
 
 
 def test_the_guard_compares_spans_in_order_blind_to_case_and_spacing():
-    nothing = Originals([], [], [], 0)
+    nothing = Originals(texts=[], labels=[], held_out=[], seed=0)
     guard = ProtectedSpan(protect=("New York",))
     guard.fit(nothing)
     for source, candidate, passes in (

@@ -280,7 +280,9 @@ def test_the_nearest_is_found_in_parts_as_in_one(monkeypatch, across):
 
 def test_rows_of_an_earlier_run_do_not_keep_sentences_out(place):
     known, old = "The shop opens at nine.", "We sat by the door."
-    originals = Originals([known, old], ["few", "few"], [], 0, np.array([False, True]))
+    originals = Originals(
+        texts=[known, old], labels=["few", "few"], held_out=[], seed=0, is_synthetic=np.array([False, True])
+    )
     lines("pool.txt", known, old, "A third.")
     assert UnlabelledPool("pool.txt").new(originals).rows.tolist() == [1, 2]
     assert [Novelty(originals).accepts(text) for text in (known, old)] == [False, True]
@@ -288,7 +290,7 @@ def test_rows_of_an_earlier_run_do_not_keep_sentences_out(place):
 
 def test_a_default_teacher_that_lacks_rows_is_left_out_and_a_named_one_is_refused():
     guard = Agreement(least=None)
-    originals = Originals(["One.", "Two.", "Three.", "Four."], ["a", "b", "b", "b"], [], 0)
+    originals = Originals(texts=["One.", "Two.", "Three.", "Four."], labels=["a", "b", "b", "b"], held_out=[], seed=0)
     guard.by_default = True
     from augment.models.encoder import Encoders
 
@@ -302,7 +304,7 @@ def test_a_default_teacher_that_lacks_rows_is_left_out_and_a_named_one_is_refuse
 
 def test_a_later_try_is_the_next_sentence(contract_pool):
     strategy = Retrieve(pool=contract_pool)
-    strategy.learn(Originals(list(checks.TEXTS), list(checks.LABELS), [], 0))
+    strategy.learn(Originals(texts=list(checks.TEXTS), labels=list(checks.LABELS), held_out=[], seed=0))
     strategy.prepare()
     first, second = (Draw(checks.TEXTS[0], "neutral", 0, *place, 0) for place in ((1, 0), (0, 1)))
     assert strategy.candidates([first]) == strategy.candidates([second])
