@@ -77,7 +77,10 @@ def select(
     rows: int = 0,
     edits: bool = True,
 ) -> list[Guard]:
-    """Return fresh guards in the order in which they judge.
+    """Return the guards of a run in the order in which they judge.
+
+    Those chosen by name are made here. Those given as objects are returned as they are: what they learn when they are
+    fitted stays in them, until they are fitted again.
 
     Parameters
     ----------
@@ -122,31 +125,40 @@ def select(
     return sorted(guards, key=lambda guard: order.get(guard.name, len(order)))
 
 
-def asked_by_default(guards: Sequence[Guard], notes: Container[str], own: Sequence[Guard] = ()) -> list[Guard]:
-    """Mark those guards of an earlier run that were default ones, so that their fit says again what it finds.
+def mark_default(guards: Sequence[Guard], notes: Container[str]) -> None:
+    """Set `Guard.by_default` of the guards of an earlier run, so that their fit says again what it finds.
 
     Parameters
     ----------
     guards : sequence of Guard
-        All that the run asked. Those among the notes get `Guard.by_default`.
+        All that the run asked.
     notes : container of str
         The names of the default guards that had something to say; see `augment.text.base.FittedGuards`.
+    """
+    for guard in guards:
+        guard.by_default = guard.name in notes
+
+
+def left_out(guards: Sequence[Guard], notes: Container[str], own: Sequence[Guard] = ()) -> list[Guard]:
+    """Return the default guards that an earlier run left out after their fit. They are fitted again.
+
+    Parameters
+    ----------
+    guards, notes
+        See `mark_default`.
     own : sequence of Guard, default=()
         Those that the strategy brings.
 
     Returns
     -------
     list of Guard
-        Default guards among the notes that were left out after their fit. They are fitted again.
+        Each with `Guard.by_default`.
     """
-    for guard in guards:
-        guard.by_default = guard.name in notes
     names = {guard.name for guard in guards}
     default = {guard.name: guard for guard in (*map(GUARDS.parse, DEFAULT), *own)}
-    left_out = [guard for name, guard in default.items() if name in notes and name not in names]
-    for guard in left_out:
-        guard.by_default = True
-    return left_out
+    found = [guard for name, guard in default.items() if name in notes and name not in names]
+    mark_default(found, notes)
+    return found
 
 
 def suiting(named: Sequence[Guard], budget: Mapping[Any, int] | None, rows: int, *, edits: bool = True) -> list[Guard]:

@@ -23,7 +23,7 @@ from augment.errors import InputError, did_you_mean
 from augment.generation import budget
 from augment.generation.singletons import Singletons
 from augment.guards.base import Guard
-from augment.guards.selection import NONE, asked_by_default, choice
+from augment.guards.selection import NONE, choice, left_out, mark_default
 from augment.identity import difference, digest, installed_versions
 from augment.registry import GUARDS, STRATEGIES
 from augment.run.config import EncoderSection, HeldOutSection, InputSection, PartSection, RunConfig, read
@@ -323,12 +323,15 @@ def _parts(recorded: RunConfig, options: Mapping[str, Any], *, alone: bool) -> _
     if recorded.guards is not None and not alone:
         guards = [(GUARDS.from_config(part.config()), part) for part in recorded.guards]
     brought = [guard.to_config() for guard in own if not guard.by_default] if guards else []
-    left_out = asked_by_default([guard for guard, _ in guards or ()], recorded.guard_notes or {}, own)
+    asked, notes = [guard for guard, _ in guards or ()], recorded.guard_notes or {}
+    mark_default(asked, notes)
     if recorded.output_encoding is not None:
         checked_encoding(recorded.output_encoding)
     if "strategy" not in options:
         _check_sections(recorded, strategy)
-    return _Parts(strategy, identity or {}, encoder, encoder_identity or {}, guards, left_out, brought)
+    return _Parts(
+        strategy, identity or {}, encoder, encoder_identity or {}, guards, left_out(asked, notes, own), brought
+    )
 
 
 def _guards(options: Mapping[str, Any], parts: _Parts, replaced: Container[str]) -> Sequence[str | Guard] | None:
