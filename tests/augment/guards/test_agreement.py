@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -345,6 +346,6 @@ def test_rows_of_an_earlier_run_teach_nothing(encoders):
     more = [(f"{text} indeed", NEXT[label]) for label in TEXTS for text in TEXTS[label]]
     known = originals("food", "road", "tool", more=more)
     made = np.arange(len(known.texts)) >= len(known.texts) - len(more)
-    kept_out, never_there = ready(encoders, known._replace(is_synthetic=made)), ready(encoders)
+    kept_out, never_there = ready(encoders, replace(known, is_synthetic=made)), ready(encoders)
     assert np.array_equal(kept_out.weights_, never_there.weights_)
     assert kept_out.recall_ == never_there.recall_ != ready(encoders, known).recall_

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,7 @@ def test_of_many_texts_some_are_drawn_by_the_seed(monkeypatch, caplog):
     assert first == again
     assert len(first) == 3
     assert "3 of 23 texts" in caplog.text
-    assert lesson(originals()._replace(seed=1), pool).texts != first
+    assert lesson(replace(originals(), seed=1), pool).texts != first
 
 
 def test_fewer_texts_are_learnt_from_more_often():
