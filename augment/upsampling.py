@@ -161,7 +161,7 @@ def upsample(
     with Run(plan.job, execution=execution) as run:
         result = run.make(only_synthetic=only_synthetic)
     if result.manifest.missing:
-        warnings.warn(result.manifest.shortfall(), stacklevel=2)
+        warn_caller(result.manifest.shortfall())
     return handed_back(plan, run, list(result.rows), only_synthetic=only_synthetic), result.manifest
 
 

@@ -343,7 +343,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         self.sampling_strategy_ = budget
         self.shortfall_ = tally.missing
         if tally.missing:
-            warnings.warn(shortfall(tally.lacking(self.barren)), stacklevel=2)
+            warn_caller(shortfall(tally.lacking(self.barren)))
         self.rejections_ = dict(tally.rejections())
         self.source_indices_ = np.array([row.source for row in new_rows], dtype=np.int64)
         return extended(texts, [row.text for row in new_rows]), extended(y, [row.label for row in new_rows])
