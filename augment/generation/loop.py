@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -40,6 +40,9 @@ class Judge(Protocol):
     reads_rows: ClassVar[bool]
     """Whether it reads a whole row. Others read each text that is edited."""
 
+    def rules_out(self, draws: Sequence[Draw]) -> Sequence[bool]:
+        """Say of each source, before anything is made of it, whether hardly any candidate made of it would pass."""
+
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Judge each candidate independently of the others."""
 
@@ -65,9 +68,10 @@ class Trial(NamedTuple):
     """The result of one draw, before rows are compared in the order of the plan."""
 
     candidate: Candidate | None
-    """None if the source cannot give any."""
+    """None if the source cannot give any, or if a guard rules the source out."""
     against: str | None = None
-    """The first guard that rejects the candidate independently of other rows, or why it is no text to judge."""
+    """The first guard that rejects the candidate independently of other rows or rules its source out, or why it is no
+    text to judge."""
     columns: Mapping[str, Any] = {}
     """What the strategy and the guards say of it."""
     moved: Moved | None = None
@@ -115,6 +119,8 @@ class Outcome(NamedTuple):
     """Candidates rejected, by guard, or by why they are no text to judge."""
     barren: list[int]
     """Sources that cannot give a candidate."""
+    ruled_out: Mapping[str, list[int]] = {}
+    """Guard → sources that it rules out."""
 
 
 @dataclass
@@ -129,6 +135,8 @@ class Tally:
     """Candidates rejected, by class and by guard."""
     barren: Counter[Any] = field(default_factory=Counter)
     """Sources in which the strategy found nothing to replace, by class."""
+    ruled_out: dict[Any, dict[str, set[int]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(set)))
+    """Sources that were left out, by class and by the guard that rules them out."""
     used_up: set[Any] = field(default_factory=set)
     """Classes whose sources have used all their allowed slots."""
 
@@ -137,6 +145,8 @@ class Tally:
         self.made.update(row.label for row in outcome.rows)
         self.rejected[outcome.label].update(outcome.rejected)
         self.barren[outcome.label] += len(outcome.barren)
+        for name, sources in outcome.ruled_out.items():
+            self.ruled_out[outcome.label][name].update(sources)
 
     def why_missing(self, label: Any, barren: str = "without anything to replace") -> str:
         """Return, in one clause, why rows of a class are missing; `barren` says what barren sources are."""
@@ -156,6 +166,14 @@ class Tally:
     def rejections(self) -> Counter[str]:
         """Return candidates rejected by guard, over all classes."""
         return sum(self.rejected.values(), Counter[str]())
+
+    def left_out(self) -> dict[str, dict[Any, int]]:
+        """Return how many sources were left out, by the guard that rules them out and by class."""
+        left_out: dict[str, dict[Any, int]] = {}
+        for label, by_guard in self.ruled_out.items():
+            for name, sources in by_guard.items():
+                left_out.setdefault(name, {})[label] = len(sources)
+        return left_out
 
 
 def shortfall(lacking: Mapping[Any, Mapping[str, Any]], kind: str = "class") -> str:
@@ -184,10 +202,10 @@ def shortfall(lacking: Mapping[Any, Mapping[str, Any]], kind: str = "class") -> 
 def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequence[Draw]) -> list[Trial]:
     """Make a candidate for each draw, and let the guards judge it.
 
-    A guard sees only candidates that passed the guards before it, so costly guards come last. If several texts of a row
-    are edited, each is made by itself. A guard that does not read whole rows judges each of them, and the row passes if
-    all do. Once a guard has moved a
-    candidate to another class, the guards after it judge it as one of that class.
+    Nothing is made of a source that a guard rules out, which is asked at first tries. A guard sees only candidates that
+    passed the guards before it, so costly guards come last. If several texts of a row are edited, each is made by
+    itself. A guard that does not read whole rows judges each of them, and the row passes if all do. Once a guard has
+    moved a candidate to another class, the guards after it judge it as one of that class.
 
     Parameters
     ----------
@@ -203,7 +221,12 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequenc
         One for each draw, in order. Each depends only on its own draw.
     """
     draws = list(draws)
-    trials = [_untried(candidate, draw) for candidate, draw in zip(_made(strategy, draws), draws, strict=True)]
+    against = _ruled_out(guards, draws)
+    made = iter(_made(strategy, [draw for draw, by in zip(draws, against, strict=True) if by is None]))
+    trials = [
+        Trial(None, by) if by is not None else _untried(next(made), draw)
+        for draw, by in zip(draws, against, strict=True)
+    ]
     for guard in guards:
         alive = [i for i, trial in enumerate(trials) if trial.candidate is not None and trial.against is None]
         candidates = [candidate for i in alive if (candidate := trials[i].candidate) is not None]
@@ -217,6 +240,16 @@ def try_draws(strategy: CandidateSource, guards: Sequence[Judge], draws: Sequenc
             columns = {**trials[i].columns, **measured}
             trials[i] = Trial(trials[i].candidate, None if passed else guard.name, columns, moved)
     return trials
+
+
+def _ruled_out(guards: Sequence[Judge], draws: Sequence[Draw]) -> list[str | None]:
+    """Return for each draw the first guard that rules its source out; None at later tries than the first."""
+    against: list[str | None] = [None] * len(draws)
+    for guard in guards:
+        first = [i for i, draw in enumerate(draws) if draw.attempt == 0 and against[i] is None]
+        for i, out in zip(first, guard.rules_out([draws[i] for i in first]), strict=True):
+            against[i] = guard.name if out else None
+    return against
 
 
 def _made(strategy: CandidateSource, draws: Sequence[Draw]) -> list[Candidate | None]:
@@ -304,7 +337,8 @@ def generate(
 
     Each slot of the plan is tried up to `max_attempts` times. A slot that stays empty is given up, and the next slot of
     the plan takes its place: the next source, or the next variant. A class ends with too few rows if its plan runs out,
-    or if so many slots in a row have stayed empty that every source was among them.
+    or if so many slots in a row have stayed empty that every source was among them. Sources that a guard rules out are
+    passed over, and tried only before a class would end with too few rows.
 
     A candidate that a guard has moved to another class is kept under that class if it still lacks rows, in the order of
     the plan; otherwise it is rejected. Either way its slot is tried again. A class that is made later then gets fewer
@@ -361,24 +395,32 @@ def generate(
     earlier, shares, drawn = iter(done), Shares(smallest=together), _Drawn(_kept(texts), beside, seed, others)
     wanted = {label: max(rows - tally.made[label], 0) for label, rows in budget.items()}
 
-    def outlook_on(stream: int, label: Any) -> Outlook:
-        own, first = sources[label], (first_variants or {}).get(label, 0)
-        plan = slots(own, seed=seed, stream=stream, wanted=wanted[label], first=first, limit=max_per_source)
-        return Outlook(plan)
+    def outlook_on(stream: int, label: Any, own: Sequence[int] | np.ndarray, rows: int) -> Outlook:
+        first = (first_variants or {}).get(label, 0)
+        return Outlook(slots(own, seed=seed, stream=stream, wanted=rows, first=first, limit=max_per_source))
 
-    outlooks = {label: outlook_on(stream, label) for stream, label in enumerate(budget)}
+    outlooks = {label: outlook_on(stream, label, sources[label], wanted[label]) for stream, label in enumerate(budget)}
     for stream, (label, n_rows) in enumerate(budget.items()):
         own, still = sources[label], max(n_rows - tally.made[label], 0)
         if still != wanted[label]:  # guards have moved rows of other classes here
             wanted[label] = still
-            outlooks[label] = outlook_on(stream, label)
+            outlooks[label] = outlook_on(stream, label, own, still)
         outlook = outlooks[label]
         barren: set[int] = set()
-        empty_run, patience = 0, TOGETHER * len(own) * (max_attempts if ranked else 1)
-        while tally.made[label] < n_rows and empty_run < patience and len(barren) < len(own):
-            chunk = outlook.take(min(CHUNK, n_rows - tally.made[label]), barren)
+        ruled_out: list[int] = []
+        empty_run, first_try, patience = 0, 0, TOGETHER * (max_attempts if ranked else 1)
+        while tally.made[label] < n_rows:
+            spent = empty_run >= patience * len(own) or len(barren) == len(own)
+            chunk = [] if spent else outlook.take(min(CHUNK, n_rows - tally.made[label]), barren)
+            if not chunk and ruled_out:  # nothing else is left; a second try is one that no guard rules out
+                own, ruled_out, first_try, empty_run = ruled_out, [], 1, 0
+                outlooks.pop(label)
+                outlook, barren = outlook_on(stream, label, own, n_rows - tally.made[label]), set()
+                del tally.ruled_out[label]
+                continue
             if not chunk:
-                tally.used_up.add(label)
+                if not spent:
+                    tally.used_up.add(label)
                 break
             outcome = next(earlier, None)
             if outcome is None:
@@ -386,8 +428,9 @@ def generate(
                 room = Counter({other: rows - tally.made[other] for other, rows in budget.items() if other != label})
                 if ahead is not None:
                     lacking = {**room, label: n_rows - tally.made[label] - len(chunk)}
-                    ahead.expect(drawn(label, chunk, 0), _coming(drawn, lacking, outlooks))
-                outcome = _fill_chunk(attempt, chunk, drawn, label, room, guards, tries, shares, progress, ahead)
+                    ahead.expect(drawn(label, chunk, first_try), _coming(drawn, lacking, outlooks))
+                numbers = range(first_try, first_try + tries)
+                outcome = _fill_chunk(attempt, chunk, drawn, label, room, guards, numbers, shares, progress, ahead)
             elif (outcome.label, outcome.slots) != (label, len(chunk)):
                 raise InputError(
                     f"A chunk of {outcome.slots} slots of {outcome.label!r} belongs to another plan. Begin anew with"
@@ -396,10 +439,11 @@ def generate(
             else:
                 _remember(guards, outcome.rows, drawn)
             tally.add(outcome)
-            barren.update(outcome.barren)
+            barren.update(outcome.barren, *outcome.ruled_out.values())
+            ruled_out += chain.from_iterable(outcome.ruled_out.values())
             empty_run = 0 if any(row.label == label for row in outcome.rows) else empty_run + len(chunk)
             yield outcome
-        outlooks.pop(label)
+        outlooks.pop(label, None)
     tally.missing |= {label: rows - tally.made[label] for label, rows in budget.items() if tally.made[label] < rows}
 
 
@@ -448,25 +492,29 @@ def _fill_chunk(
     label: Any,
     room: Counter[Any],
     guards: Sequence[Judge],
-    max_attempts: int,
+    numbers: range,
     shares: Shares,
     progress: Callable[[int], None] | None,
     ahead: Ahead | None,
 ) -> Outcome:
-    """Try the slots of a chunk until each is filled or given up; `room` has the rows that other classes lack."""
+    """Try the slots of a chunk until each is filled or given up.
+
+    `numbers` are those of the tries at a slot, and `room` has the rows that other classes lack.
+    """
     filled: dict[Slot, Row] = {}
     elsewhere: list[Row] = []
     rejected: Counter[str] = Counter()
     barren: dict[int, None] = {}
+    ruled_out: dict[str, dict[int, None]] = defaultdict(dict)
     pending = list(chunk)
-    for number in range(max_attempts):
+    for number in numbers:
         again: list[Slot] = []
         for share in shares.of(pending):
             before, rejected_before = len(filled) + len(elsewhere), len(again)
             trials = attempt(drawn(label, share, number))
             for slot, trial in zip(share, trials, strict=True):
                 if trial.candidate is None:
-                    barren[slot.source] = None
+                    (barren if trial.against is None else ruled_out[trial.against])[slot.source] = None
                     continue
                 own, by = (label, None) if trial.moved is None else trial.moved
                 against = trial.against or (by if by is not None and room[own] < 1 else None)
@@ -484,7 +532,7 @@ def _fill_chunk(
                     elsewhere.append(row)
                     room[own] -= 1
                 _remember(guards, [row], drawn)
-            if ahead is not None and number + 1 < max_attempts:
+            if ahead is not None and number + 1 in numbers:
                 ahead.again(drawn(label, again[rejected_before:], number + 1))
             if progress and (now := len(filled) + len(elsewhere)) > before:
                 progress(now - before)
@@ -492,7 +540,8 @@ def _fill_chunk(
         if not pending:
             break
     rows = [filled[slot] for slot in chunk if slot in filled]
-    return Outcome(label, len(chunk), rows + elsewhere, dict(rejected), list(barren))
+    left_out = {name: list(sources) for name, sources in ruled_out.items()}
+    return Outcome(label, len(chunk), rows + elsewhere, dict(rejected), list(barren), left_out)
 
 
 def _remember(guards: Sequence[Judge], rows: Iterable[Row], drawn: _Drawn) -> None:

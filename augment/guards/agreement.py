@@ -44,6 +44,10 @@ class Agreement(Guard):
     (case and punctuation folded) share a fold, and a candidate is scored by the teacher that saw neither its source nor
     a copy of it.
 
+    With a number for `least`, a source that the teacher itself gives less gets no edits, since few of them would pass:
+    other sources of its class get them. So it is in each class of whose rows the teacher gives most as much as `least`,
+    as long as the other sources suffice.
+
     Parameters
     ----------
     least : float or None, default=0.2
@@ -131,6 +135,7 @@ class Agreement(Guard):
     def fit(self, originals: Originals) -> None:
         """Fit one teacher for each fold, and measure their recall on rows that they have not seen."""
         self.unfit_ = ""
+        self.selective_: list[Any] = []
         self.classes_ = sorted(set(originals.labels), key=str)
         if self._teacher is not None:
             self._teacher.places(self.classes_)
@@ -159,6 +164,10 @@ class Agreement(Guard):
             str(label): round(float(correct[labels == i].mean()), 3) if (labels == i).any() else 0.0
             for i, label in enumerate(self.classes_)
         }
+        if self.least is not None and originals.edits:
+            reached = scores[np.arange(len(labels)), labels] >= self.least
+            known = [(labels == i).any() and reached[labels == i].mean() > 0.5 for i in range(len(self.classes_))]
+            self.selective_ = [label for label, most in zip(self.classes_, known, strict=True) if most]
         if self.least is None:
             self.bounds_ = {self.classes_[i]: bound for i, bound in bounds(scores, labels).items()}
             if not self.bounds_ and not self.by_default:
@@ -235,6 +244,13 @@ class Agreement(Guard):
         if self.model != WORDS:
             identity |= self._encoders.identity(self.model)
         return identity | {"recall": self.recall_}
+
+    def rules_out(self, draws: Sequence[Draw]) -> Sequence[bool]:
+        """Judge the sources themselves, those of classes that the teacher mostly knows."""
+        asked = [draw.label in self.selective_ for draw in draws]
+        own = [draw for draw, judged in zip(draws, asked, strict=True) if judged]
+        passed = iter(self.judge(own, [Candidate(draw.text, beside=draw.beside) for draw in own]).passed)
+        return [judged and not next(passed) for judged in asked]
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Score the candidates."""

@@ -42,6 +42,8 @@ class Originals:
     `held_out` has whole rows, as `whole` gives them. None if a row has one text."""
     several_edited: bool = False
     """Whether several texts of a row are edited."""
+    edits: bool = True
+    """Whether each new row is an edit of its source, and stays in its class."""
 
     def whole(self, row: int) -> str:
         """Return the text of a row and those beside it; empty if it has no text."""
@@ -74,6 +76,8 @@ class Guard:
     (`TextStrategy.edits`), it is asked only if it is named."""
     of_classes: ClassVar[bool] = False
     """Whether it judges by the class of a row, so that it cannot judge rows of several labels."""
+    moves: bool = False
+    """Whether it may keep a candidate under another class than its source's."""
     reads_rows: ClassVar[bool] = False
     """Whether it reads a whole row, if rows have several texts. Otherwise it judges each text that is edited, and the
     row passes if all of them do."""
@@ -187,6 +191,23 @@ class Guard:
     def finding(self) -> str | None:
         """Return, in a clause, what a user should know about the fit of a default guard, or None. Called after it."""
         return None
+
+    def rules_out(self, draws: Sequence[Draw]) -> Sequence[bool]:
+        """Say of each source, before anything is made of it, whether hardly any candidate made of it would pass.
+
+        Other sources of the class get its rows. If they do not suffice, it is tried after all. As for `judge`, the
+        answer depends on the draw alone.
+
+        Parameters
+        ----------
+        draws : sequence of Draw
+            First tries at rows.
+
+        Returns
+        -------
+        sequence of bool, of the same length
+        """
+        return [False] * len(draws)
 
     def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
         """Judge each candidate independently of the others.

@@ -135,6 +135,11 @@ class Relabel(Guard):
         return self.by == "llm"
 
     @property
+    def moves(self) -> bool:  # type: ignore[override]
+        """Whether rows are kept under other classes."""
+        return self.keep
+
+    @property
     def columns(self) -> Mapping[str, str]:  # type: ignore[override]
         """The class of the source, and the teacher's probability, if rows are kept under other classes."""
         return {"source_label": "string", "relabel_probability": "double"} if self.keep else {}

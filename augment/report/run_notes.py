@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from augment.errors import listed
+from augment.run.manifest import left_out_note
 
 _SINGLE = {
     "skip": "These classes have a single text, so they got no new rows",
@@ -37,7 +38,7 @@ def run_notes(manifest: Mapping[str, Any]) -> list[str]:
         "empty_columns": "New rows leave these columns empty",
         "splits_not_held_out": "These splits of the input were not held out, so new rows may be close to their rows",
     }
-    notes = list(manifest.get("guard_notes", {}).values())
-    return notes + [
+    notes = [*manifest.get("guard_notes", {}).values(), left_out_note(manifest.get("left_out", {}))]
+    return [note for note in notes if note] + [
         f"{says}: {listed(manifest[field])}." for field, says in meaning.items() if says and manifest.get(field)
     ]

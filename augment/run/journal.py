@@ -6,6 +6,7 @@ import json
 import os
 import zlib
 from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from augment.generation.loop import Outcome, Row
 from augment.identity import difference
 from augment.plain_data import as_expected, parse_json
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 def journal_path(output: Path) -> Path:
@@ -143,6 +144,7 @@ class Journal:
                     ],
                     "rejected": dict(outcome.rejected),
                     "barren": outcome.barren,
+                    "ruled_out": dict(outcome.ruled_out),
                 }
             )
         except OSError as error:
@@ -166,6 +168,7 @@ class Journal:
             outcome = _outcome(entry)
             rows = outcome.rows
             numbers = [outcome.slots, *outcome.barren, *outcome.rejected.values()]
+            numbers += chain.from_iterable(outcome.ruled_out.values())
             numbers += [number for row in rows for number in (row.source, row.variant)]
             texts = [outcome.label, *(text for row in rows for text in (row.text, row.label, *row.others))]
             sound = all(type(number) is int and number >= 0 for number in numbers)
@@ -241,7 +244,7 @@ def _outcome(entry: Mapping[str, Any]) -> Outcome:
         Row(text, label, source, variant, said, tuple(others))
         for source, variant, label, text, said, *others in entry["rows"]
     ]
-    return Outcome(entry["label"], entry["slots"], rows, entry["rejected"], entry["barren"])
+    return Outcome(entry["label"], entry["slots"], rows, entry["rejected"], entry["barren"], entry["ruled_out"])
 
 
 def _unchanged(line: bytes, before: int) -> tuple[bytes | None, int]:

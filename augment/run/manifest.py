@@ -58,6 +58,8 @@ class Manifest:
     """Class → rows missing and why; empty when the budget was met."""
     rejected: dict[str, int]
     """Guard → candidates rejected."""
+    left_out: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Guard → class → sources of which nothing was made, since the guard would reject most of it."""
     guard_notes: dict[str, str] = field(default_factory=dict)
     """Default guard → what its fit found, or why it was not asked."""
     learnt: list[dict[str, Any]] = field(default_factory=list)
@@ -170,6 +172,32 @@ def beyond_target(more: Mapping[str, int]) -> str:
     return f"Labels beyond their targets, since they stand beside others: {named}{rest}."
 
 
+def left_out_note(left_out: Mapping[str, Mapping[str, int]]) -> str:
+    """Return one sentence on the sources that guards rule out; empty if there is none.
+
+    Parameters
+    ----------
+    left_out : mapping of str to (mapping of str to int)
+        Guard → class → sources.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> left_out_note({"agreement": {"neutral": 116}})
+    "Sources left out, since a guard would reject most edits of them: 116 of 'neutral' (agreement)."
+    """
+    parts = [f"{n:,} of {label!r} ({name})" for name, counts in left_out.items() for label, n in counts.items()]
+    more = f" and of {len(parts) - 20:,} other classes" if len(parts) > 20 else ""
+    return (
+        f"Sources left out, since a guard would reject most edits of them: {', '.join(parts[:20])}{more}."
+        if parts
+        else ""
+    )
+
+
 def _repeatable(job: Job) -> Any:
     """Return the sampling strategy as plain data: for a callable, the totals that it returned."""
     if callable(job.sampling_strategy):
@@ -187,6 +215,7 @@ def recorded(
     guards: Sequence[Guard] = (),
     missing: dict[str, dict[str, Any]] | None = None,
     rejected: dict[str, int] | None = None,
+    left_out: dict[str, dict[str, int]] | None = None,
     guard_notes: dict[str, str] | None = None,
     identities: tuple[dict[str, Any], Sequence[dict[str, Any]]] | None = None,
     execution: dict[str, Any] | None = None,
@@ -198,7 +227,7 @@ def recorded(
     job : Job
     made : dict of str to int
         Class name → rows made.
-    only_synthetic, seconds, guards, missing, rejected, guard_notes
+    only_synthetic, seconds, guards, missing, rejected, left_out, guard_notes
         See `augment.run.manifest.Manifest`.
     identities : tuple, optional
         What the strategy and the guards say of themselves where they have computed. None to ask those of `job`.
@@ -257,6 +286,7 @@ def recorded(
         made=made,
         missing=missing or {},
         rejected=rejected or {},
+        left_out=left_out or {},
         learnt=job.strategy.learnt() if isinstance(job.strategy, TextStrategy) else [],
         guard_notes=guard_notes or {},
         label_sets=sets,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -24,11 +25,13 @@ from augment.llm.requests import Request
 from augment.run.batched_tries import SIZE, BatchedTries
 from augment.run.job import Job, check_execution
 from augment.run.journal import Journal
-from augment.run.manifest import Manifest, recorded
+from augment.run.manifest import Manifest, left_out_note, recorded
 from augment.run.workers import TrialWork, Workers
 from augment.text.base import TextStrategy, added_columns, fitted_guards
 from augment.text.duplication import Random
 from augment.text.llm import LLM, UNANSWERED
+
+_log = logging.getLogger("augment")
 
 
 class MadeRows(NamedTuple):
@@ -226,7 +229,10 @@ class Run:
             guard_notes=self.notes,
             missing=tally.lacking(job.strategy.barren),
             rejected=dict(tally.rejections()),
+            left_out=tally.left_out(),
         )
+        if line := left_out_note(manifest.left_out):
+            _log.info(line)
         return MadeRows(rows if journal is None else journal, manifest)
 
     def _rounds(self, attempt: Try, tally: Tally, ahead: Ahead | None, common: dict[str, Any]) -> Iterator[Outcome]:
@@ -376,6 +382,7 @@ def _originals(job: Job) -> Originals:
         wanted=_budget(job),
         beside=job.corpus.beside,
         several_edited=bool(job.corpus.layout.also_edited),
+        edits=job.strategy.edits and not any(guard.moves for guard in job.guards),
     )
 
 

@@ -295,7 +295,8 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         texts, y
             Of shape (n + m,), in the caller's containers. Fitted: `sampling_strategy_`
             (class → rows to make), `shortfall_` (class → rows missing), `source_indices_` (m,) int64,
-            `rejections_` (guard → count), `random_state_` (the seed).
+            `rejections_` (guard → count), `left_out_` (guard → class → sources that it rules out),
+            `random_state_` (the seed).
 
         Raises
         ------
@@ -321,7 +322,13 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         examine(self, chosen, rows, {label: sources[label] for label, wanted in budget.items() if wanted})
         self.random_state_ = seed_of(self.random_state)
         originals = Originals(
-            texts=rows, labels=labels, held_out=[], seed=self.random_state_, language=self.language, wanted=budget
+            texts=rows,
+            labels=labels,
+            held_out=[],
+            seed=self.random_state_,
+            language=self.language,
+            wanted=budget,
+            edits=self.edits and not any(guard.moves for guard in chosen),
         )
         self.learn(originals)
         self.prepare()
@@ -345,6 +352,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         if tally.missing:
             warn_caller(shortfall(tally.lacking(self.barren)))
         self.rejections_ = dict(tally.rejections())
+        self.left_out_ = tally.left_out()
         self.source_indices_ = np.array([row.source for row in new_rows], dtype=np.int64)
         return extended(texts, [row.text for row in new_rows]), extended(y, [row.label for row in new_rows])
 

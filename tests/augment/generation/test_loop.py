@@ -264,6 +264,61 @@ def test_a_class_without_sources_is_missing_whole_and_the_next_is_made():
     assert tally.missing == {"a": 4}
 
 
+# Sources that a guard rules out
+
+
+class Ruling(Guard):
+    """Rule some sources out, and reject nothing."""
+
+    name = "ruling"
+    summary = "rules sources out"
+
+    def __init__(self, sources: Sequence[int]) -> None:
+        self.sources = sources
+
+    def rules_out(self, draws: Sequence[Draw]) -> list[bool]:
+        return [draw.source in self.sources for draw in draws]
+
+
+def test_nothing_is_made_of_sources_that_a_guard_rules_out_and_others_get_their_rows():
+    strategy = Scripted(numbered)
+    rows, tally = run(strategy, {"neutral": 35}, guards=[Ruling([2, 5, 7])])
+    assert tally.left_out() == {"ruling": {"neutral": 3}}
+    assert (tally.missing, tally.barren.total(), tally.rejections().total()) == ({}, 0, 0)
+    assert Counter(row.source for row in rows) == dict.fromkeys(set(range(10)) - {2, 5, 7}, 5)
+    assert len(strategy.asked) == 35, "not a try at the others"
+
+
+@pytest.mark.parametrize(("ruled_out", "limit"), [(range(10), None), (range(6), 4), ([3], 4)])
+def test_sources_that_were_ruled_out_are_tried_after_all_if_the_others_do_not_suffice(ruled_out, limit):
+    rows, tally = run(Scripted(numbered), {"neutral": 40}, guards=[Ruling(ruled_out)], max_per_source=limit)
+    assert Counter(row.source for row in rows) == dict.fromkeys(range(10), 4)
+    assert len(set(planned(rows))) == 40
+    assert (tally.missing, tally.left_out()) == ({}, {})
+
+
+@pytest.mark.parametrize("limit", [None, 30])
+def test_finished_chunks_of_a_plan_with_ruled_out_sources_are_not_made_again(limit):
+    def chunks(done: Sequence[Outcome] = ()) -> list[Outcome]:
+        options: dict[str, Any] = {"sources": {"neutral": range(10)}, "budget": {"neutral": 60}, "seed": 3}
+        guards = [Ruling([0, 1, 2, 3, 4, 5, 6, 7, 8])]
+        return [
+            *made(
+                Scripted(numbered),
+                guards=guards,
+                texts=TEXTS,
+                tally=Tally(),
+                done=done,
+                max_per_source=limit,
+                **options,
+            )
+        ]
+
+    whole = chunks()
+    assert sum(len(chunk.rows) for chunk in whole) == 60
+    assert all(chunks(whole[:done]) == whole for done in range(len(whole) + 1))
+
+
 # Ending short
 
 

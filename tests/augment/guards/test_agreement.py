@@ -349,3 +349,33 @@ def test_rows_of_an_earlier_run_teach_nothing(encoders):
     kept_out, never_there = ready(encoders, replace(known, is_synthetic=made)), ready(encoders)
     assert np.array_equal(kept_out.weights_, never_there.weights_)
     assert kept_out.recall_ == never_there.recall_ != ready(encoders, known).recall_
+
+
+# Sources that it rules out
+
+
+def ruled_out(guard, pairs):
+    return list(guard.rules_out([Draw(text, label, i, 0, 0, 0) for i, (text, label) in enumerate(pairs)]))
+
+
+@pytest.mark.parametrize("model", ["mini", "words"])
+def test_it_rules_out_the_sources_of_which_the_teacher_that_has_not_seen_them_gives_their_class_too_little(
+    encoders, model
+):
+    known = originals("food", "road", "tool", more=WRONG)  # rows that it is fitted on, in other folds
+    guard = ready(encoders, known, model=model)
+    assert ruled_out(guard, WRONG) == [True] * 6
+    own = list(zip(known.texts, known.labels, strict=True))
+    judged_as_candidates = judged(guard, own, known.texts).passed
+    assert ruled_out(guard, own) == [not passed for passed in judged_as_candidates]
+
+
+def test_it_rules_out_nothing_where_the_sources_cannot_tell_what_becomes_of_them(encoders):
+    known = originals("food", "road", "tool", more=WRONG)
+    assert not any(ruled_out(ready(encoders, known, least=None), WRONG)), "few sources are below a bound that is found"
+    assert not any(ruled_out(ready(encoders, replace(known, edits=False)), WRONG)), "the rows are no edits"
+    mostly_wrong = originals("food", "road", more=[(text, "tool") for text in TEXTS["food"]])
+    guard = ready(encoders, mostly_wrong, least=0.6)
+    assert not any(ruled_out(guard, [(text, "tool") for text in TEXTS["food"]])), (
+        "a class that the teacher does not know"
+    )
