@@ -3,13 +3,13 @@ from .budget import rows_to_make as rows_to_make
 from .candidates import Candidate as Candidate
 from .candidates import Draw as Draw
 from .candidates import Judgement as Judgement
-from .loop import CandidateSource as CandidateSource
-from .loop import Judge as Judge
 from .loop import Outcome as Outcome
 from .loop import Row as Row
 from .loop import Tally as Tally
-from .loop import Trial as Trial
 from .loop import generate as generate
-from .loop import try_draws as try_draws
 from .plan import Slot as Slot
 from .plan import slots as slots
+from .trials import CandidateSource as CandidateSource
+from .trials import Judge as Judge
+from .trials import Trial as Trial
+from .trials import try_draws as try_draws

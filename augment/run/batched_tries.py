@@ -7,7 +7,8 @@ from itertools import islice
 from typing import Any
 
 from augment.generation.candidates import Draw
-from augment.generation.loop import TRIES, Trial, Try
+from augment.generation.loop import TRIES
+from augment.generation.trials import Trial, Try
 
 SIZE = 128
 """Draws that are tried together, at least."""

@@ -17,8 +17,9 @@ from augment.errors import InputError
 from augment.execution.choice import Execution
 from augment.execution.executor import Executor
 from augment.generation.candidates import Draw
-from augment.generation.loop import TRIES, Ahead, Outcome, Row, Tally, Trial, Try, binding, generate, try_draws
+from augment.generation.loop import TRIES, Ahead, Outcome, Row, Tally, generate
 from augment.generation.plan import slots
+from augment.generation.trials import Trial, Try, binding, try_draws
 from augment.guards.base import Guard, Originals
 from augment.identity import digest, installed_versions
 from augment.llm.requests import Request

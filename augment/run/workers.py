@@ -13,7 +13,8 @@ from sklearn.base import clone
 
 from augment.execution.executor import Executor, Place
 from augment.generation.candidates import Draw
-from augment.generation.loop import CHUNK, Trial, try_draws
+from augment.generation.loop import CHUNK
+from augment.generation.trials import Trial, try_draws
 from augment.guards.base import Guard
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ from augment.data.layout import Layout
 from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy, rows_to_make
 from augment.generation.candidates import Candidate, Draw
-from augment.generation.loop import Row, Tally, binding, generate, shortfall, try_draws
+from augment.generation.loop import Row, Tally, generate, shortfall
 from augment.generation.plan import usable_sources
 from augment.generation.singletons import single_rows
+from augment.generation.trials import binding, try_draws
 from augment.guards.base import Guard, Originals
 from augment.guards.selection import choice, select
 from augment.models.encoder import Encoders

@@ -166,7 +166,8 @@ def _fill_mask(
     workers: int,
 ) -> tuple[int, float, float, tuple[float, ...], float]:
     from augment.execution import Execution
-    from augment.generation.loop import TRIES, Tally, generate, try_draws
+    from augment.generation.loop import TRIES, Tally, generate
+    from augment.generation.trials import try_draws
     from augment.guards.base import Originals
     from augment.guards.selection import select
     from augment.run.workers import TrialWork, Workers

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment.generation.candidates import Candidate, Draw, Judgement
-from augment.generation.loop import CHUNK, Outcome, Row, Tally, binding, generate, try_draws
+from augment.generation.loop import CHUNK, Outcome, Row, Tally, generate
 from augment.generation.plan import Slot, slots
+from augment.generation.trials import binding, try_draws
 from augment.guards.base import Guard, Originals
 from augment.guards.changed import Changed
 from augment.guards.duplicate import Duplicate

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from swapped_words import TEXTS, Stubborn
 
 from augment.generation.candidates import Draw
-from augment.generation.loop import Tally, Trial, generate, try_draws
+from augment.generation.loop import Tally, generate
+from augment.generation.trials import Trial, try_draws
 from augment.guards.changed import Changed
 from augment.run.batched_tries import BatchedTries
 

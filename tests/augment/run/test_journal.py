@@ -38,7 +38,14 @@ IDENTITY = {
 STRANGE = ["", "\n\r\0\x85\u2028", "é😀", "\ud83d alone \udc00", "\ud83d\udc00", "00000000 {}\n", '"\\', " x "]
 OUTCOMES = [
     Outcome("neutral", 8, [Row(t, "neutral", i, i % 3, {}) for i, t in enumerate(STRANGE)], {"changed": 3}, [4, 2**40]),
-    Outcome("neutral", 2, [Row("another class", "négatif", 5, 1, {"source_label": "neutral"})], {}, []),
+    Outcome(
+        "neutral",
+        2,
+        [Row("another class", "négatif", 5, 1, {"source_label": "neutral"})],
+        {},
+        [],
+        {"agreement": [3, 7]},
+    ),
     Outcome("négatif", 1, [Row("a", "négatif", 9, 0, {"label_probs": [0.1, 1e-6, 0.899999], "odd": None})], {}, [0]),
 ]
 
@@ -238,8 +245,8 @@ def test_tuples_and_the_order_of_keys_are_no_difference(path):
 
 def test_a_journal_of_another_schema_is_refused(path, monkeypatch):
     kept(path)
-    monkeypatch.setattr("augment.run.journal.SCHEMA", 4)
-    with pytest.raises(InputError, match="schema was 3 and is 4 now"):
+    monkeypatch.setattr("augment.run.journal.SCHEMA", 5)
+    with pytest.raises(InputError, match="schema was 4 and is 5 now"):
         opened(path)
 
 
@@ -430,11 +437,12 @@ def test_lines_in_another_order_or_twice_are_damage(path):
         {"slots": "many"},
         {"rejected": {"a": "b"}},
         {"barren": None},
+        {"ruled_out": {"agreement": [-1]}},
     ],
 )
 def test_a_chunk_of_another_form_is_told_in_one_line(path, change):
     with opened(path, resume=False) as journal:
         journal.append(OUTCOMES[0])
-        journal._write({"label": "x", "slots": 1, "rows": [], "rejected": {}, "barren": [], **change})
+        journal._write({"label": "x", "slots": 1, "rows": [], "rejected": {}, "barren": [], "ruled_out": {}, **change})
     with pytest.raises(InputError, match=r"journal, chunk 2: does not hold what belongs there .* Begin anew"):
         Journal(path, IDENTITY, resume=True, sources=9, classes={row.label for row in OUTCOMES[0].rows} | {"x"})

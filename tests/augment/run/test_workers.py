@@ -20,8 +20,8 @@ from augment.errors import CounterpoiseError, InputError
 from augment.execution.executor import Done
 from augment.execution.local import LocalPlace, LocalProcesses
 from augment.generation.candidates import Candidate, Draw, Judgement
-from augment.generation.loop import try_draws
 from augment.generation.outlook import Outlook
+from augment.generation.trials import try_draws
 from augment.guards.base import Guard, Originals
 from augment.guards.changed import Changed
 from augment.guards.duplicate import Duplicate
