@@ -16,14 +16,17 @@ from torch import Tensor, nn
 from transformers import PrinterCallback, TrainerCallback
 
 from augment.errors import InputError, ModelError
+from augment.files import replacing
 from augment.identity import digest
 from augment.models.checkpoints import Checkpoint, load_encoder, load_masked_lm
 from augment.models.masked_lm import HeadStates
 from augment.models.pooling import POOLERS
 from augment.models.word_masks import WordMasks, masked_loss
+from augment.plain_data import read_json
 from augment.seeding import generator, global_generators
 from classifiers.pretraining.contrastive_losses import NegativeQueue, alignment, follow, info_nce, same_text, uniformity
 from classifiers.pretraining.loop import (
+    TRAINING,
     InnerShare,
     LoopConfig,
     NotNegative,
@@ -33,13 +36,14 @@ from classifiers.pretraining.loop import (
     TokenCount,
     WholeShare,
     arguments,
+    has_finished,
     make_ready,
     pooled_vectors,
     save,
     sizes,
 )
 from classifiers.pretraining.sentences import Tuples, Views
-from classifiers.training.resuming import KeepCheckpoints, last_checkpoint, note, refuse_another
+from classifiers.training.resuming import KeepCheckpoints, last_checkpoint
 
 Objective = Literal["simcse", "esimcse", "supervised-simcse"]
 OBJECTIVES: tuple[str, ...] = get_args(Objective)
@@ -310,9 +314,9 @@ def pretrain_by_contrast(
     config : ContrastiveConfig
         How to train.
     resume : bool, default=False
-        Go on from the last checkpoint in `output_dir`, if there is one.
+        Go on from the last checkpoint in `output_dir`, if there is one. If the training has finished, nothing is made.
     log : callable, optional
-        Called with a line on the loss, every 50 steps.
+        Called with a line on the loss, every 50 steps, or if it has finished already.
 
     Returns
     -------
@@ -333,15 +337,15 @@ def pretrain_by_contrast(
             f"There must be at least {config.batch_size} different {what}, one batch, beside {len(held_out)} that are"
             f" held out. Got {len(rows)} in all. Give more, or a smaller batch size."
         )
-    training = output_dir / "training"
     identity = {
         "config": config.record(),
         "model": checkpoint.revision,
         "sizes": sizes(checkpoint),
         "texts": digest([text for row in train for text in row]),
     }
-    refuse_another(training, identity)
-    note(training, identity)
+    if has_finished(output_dir, identity, resume=resume, log=log or (lambda line: None)):
+        return dict(read_json(output_dir / REPORT))
+    training = output_dir / TRAINING
     make_ready(checkpoint, config)
     tokenizer, longest = checkpoint.tokenizer, checkpoint.longest()
     masks = WordMasks(tokenizer.mask_token_id, tokenizer.pad_token_id, config.mask_ratio, 0.0, config.seed)
@@ -376,7 +380,8 @@ def pretrain_by_contrast(
         "before": asdict(before),
         "after": asdict(after),
     }
-    (output_dir / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    with replacing(output_dir / REPORT) as temporary:
+        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     save(checkpoint, output_dir)
     return report
 

@@ -63,7 +63,7 @@ def pretrain_files(
         Fields of `PretrainConfig`, or of `ContrastiveConfig`.
     device : {"auto", "cpu", "cuda"}, default="auto"
     resume : bool, default=False
-        Go on from the last checkpoint in the output folder.
+        Go on from the last checkpoint in the output folder. If the training has finished, nothing is made.
     log : callable, optional
         Called with lines on rows that are left out and, with the contrastive objectives, on the progress.
 
@@ -102,7 +102,7 @@ def pretrain_files(
         shown = texts if labels is None else [conditioned(*row)[0] for row in zip(texts, labels, strict=True)]
         checkpoint = shrink(checkpoint, shown, **smaller)
         taught_by = load_encoder(teacher, device=device) if teacher else None
-        pretrain(checkpoint, texts, output_dir, config, labels=labels, teacher=taught_by, resume=resume)
+        pretrain(checkpoint, texts, output_dir, config, labels=labels, teacher=taught_by, resume=resume, log=log)
         return None
     from classifiers.pretraining.contrastive import ContrastiveConfig, open_encoder, pretrain_by_contrast
     from classifiers.pretraining.sentences import read_triples
@@ -136,10 +136,12 @@ def _check_choices(objective: str, condition: str, teacher: str | None, triple_c
 
 
 def _check_folder(output_dir: Path, *, resume: bool) -> None:
-    """Refuse a folder that holds a model, or an unfinished training that is not to be resumed."""
-    if (output_dir / "config.json").exists():
+    """Refuse a folder that holds another model, or a training that is not to be resumed."""
+    from classifiers.pretraining.loop import TRAINING
+
+    if (output_dir / "config.json").exists() and not (resume and (output_dir / TRAINING).exists()):
         raise OutputError(f"The folder {str(output_dir)!r} holds a model already. Give another.")
-    if (output_dir / "training").exists() and not resume:
+    if (output_dir / TRAINING).exists() and not resume:
         raise OutputError(
             f"The folder {str(output_dir)!r} holds an unfinished training. Give `resume=True` to go on, or another"
             " folder."

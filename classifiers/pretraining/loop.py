@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -14,13 +13,13 @@ from pydantic import Field, WrapValidator
 from torch import nn
 from transformers import Trainer, TrainingArguments
 
-from augment.files import flush, flush_names
+from augment.files import flush_names, replacing
 from augment.models import pooling
 from augment.models.checkpoints import Checkpoint
 from augment.models.length_batches import LENGTH_STEP
 from augment.models.word_masks import LengthGroups, use_fast_backward
 from augment.settings import Configuration
-from classifiers.training.resuming import writing
+from classifiers.training.resuming import note, refuse_another, writing
 from classifiers.training.trainer import on_one_device
 
 
@@ -57,6 +56,10 @@ class LoopConfig(Configuration):
     batch_size: Count = 64
     save_steps: Count = 500
     seed: Annotated[int, Field(ge=0)] = 0
+
+
+TRAINING = "training"
+"""The folder in that of the model with the checkpoints to resume from. It stays."""
 
 
 class SentenceTrainer(Trainer):
@@ -100,6 +103,37 @@ def arguments(checkpoint: Checkpoint, training: Path, config: LoopConfig, **more
     return result
 
 
+def has_finished(output_dir: Path, identity: dict[str, Any], *, resume: bool, log: Callable[[str], None]) -> bool:
+    """Note what a training is, and return whether it has finished already, so that there is nothing to do.
+
+    Parameters
+    ----------
+    output_dir : Path
+        The folder of the model.
+    identity : dict
+        All that determines the weights, as plain data.
+    resume : bool
+        Whether it goes on if it has been interrupted. Only then can it have finished.
+    log : callable
+        Called with a line if it has finished.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    OutputError
+        If the folder holds another training, or cannot be made.
+    """
+    refuse_another(output_dir / TRAINING, identity)
+    note(output_dir / TRAINING, identity)
+    finished = resume and (output_dir / "config.json").exists()
+    if finished:
+        log(f"{output_dir}: this training has finished already. Nothing is made or changed.")
+    return finished
+
+
 def make_ready(checkpoint: Checkpoint, config: LoopConfig) -> None:
     """Put a model into training mode, in place, with the dropout of the configuration."""
     use_fast_backward(checkpoint)
@@ -116,12 +150,14 @@ def save(checkpoint: Checkpoint, output_dir: Path) -> None:
     OutputError
         If it cannot be written, e.g. because the disk is full. The training can be resumed.
     """
-    with writing(output_dir), tempfile.TemporaryDirectory(dir=output_dir, prefix=".model-") as new:
-        checkpoint.model.half().save_pretrained(new)
-        checkpoint.tokenizer.save_pretrained(new)
-        flush(Path(new))
-        for path in sorted(Path(new).iterdir(), key=lambda path: path.name == "config.json"):
+    whole = output_dir / TRAINING / "model"
+    with writing(output_dir):
+        with replacing(whole, mend="go on with `resume=True`") as new:
+            checkpoint.model.half().save_pretrained(new)
+            checkpoint.tokenizer.save_pretrained(new)
+        for path in sorted(whole.iterdir(), key=lambda path: path.name == "config.json"):
             os.replace(path, output_dir / path.name)
+        whole.rmdir()
         flush_names(output_dir)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from augment.models.masked_lm import HeadStates
 from augment.models.word_masks import IGNORED, Sentences, WordMasks, masked_loss
 from augment.seeding import global_generators
 from classifiers.pretraining.loop import (
+    TRAINING,
     InnerShare,
     LoopConfig,
     NotNegative,
@@ -28,12 +29,13 @@ from classifiers.pretraining.loop import (
     Share,
     TokenCount,
     arguments,
+    has_finished,
     make_ready,
     pooled_vectors,
     save,
     sizes,
 )
-from classifiers.training.resuming import KeepCheckpoints, last_checkpoint, note, refuse_another
+from classifiers.training.resuming import KeepCheckpoints, last_checkpoint
 
 SIMILARITY_WEIGHT = 10.0
 """Weight of the squared error of pairwise cosines, beside the cosine distance: at .1 of error the two weigh alike."""
@@ -108,6 +110,7 @@ def pretrain(
     labels: Sequence[Any] | None = None,
     teacher: Checkpoint | None = None,
     resume: bool = False,
+    log: Callable[[str], None] | None = None,
 ) -> None:
     """Train a masked LM on text and save it, in half precision, with its tokenizer.
 
@@ -134,7 +137,9 @@ def pretrain(
     teacher : Checkpoint, optional
         An encoder whose mean-pooled vectors the model learns to match; same width as the model.
     resume : bool, default=False
-        Go on from the last checkpoint in `output_dir`, if there is one.
+        Go on from the last checkpoint in `output_dir`, if there is one. If the training has finished, nothing is made.
+    log : callable, optional
+        Called with a line if it has finished already.
 
     Raises
     ------
@@ -164,7 +169,6 @@ def pretrain(
         shown = [label_prefix.conditioned(text, label) for text, label in rows]
         texts, starts = [text for text, _ in shown], [start for _, start in shown]
         setattr(checkpoint.model.config, label_prefix.RECORD, "prefix")
-    training = output_dir / "training"
     identity = {
         "config": config.model_dump(),
         "model": checkpoint.revision,
@@ -172,8 +176,9 @@ def pretrain(
         "teacher": None if teacher is None else teacher.revision,
         "texts": digest(texts),
     }
-    refuse_another(training, identity)
-    note(training, identity)
+    if has_finished(output_dir, identity, resume=resume, log=log or (lambda line: None)):
+        return
+    training = output_dir / TRAINING
     vectors = None if teacher is None else _teacher_vectors(teacher, texts, training)
     tokenizer = checkpoint.tokenizer
     make_ready(checkpoint, config)

@@ -45,7 +45,7 @@ def refuse_another(work: Path, identity: dict[str, Any]) -> None:
         return
     if differs := difference(recorded, json.loads(json.dumps(identity))):
         raise OutputError(
-            f"The unfinished training in {str(work.parent)!r} is another one: {differs}. Give the same data and"
+            f"The training in {str(work.parent)!r} is another one: {differs}. Give the same data and"
             " options, or another folder."
         )
 

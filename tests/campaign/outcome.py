@@ -34,11 +34,11 @@ class Difference(NamedTuple):
 
 
 def contents(place: Path) -> dict[str, bytes]:
-    """Return what each file of a folder says, by its path; times are left out of records."""
+    """Return what each file says, by its path, without times and without the checkpoints of a pretraining."""
     return {
         str(path.relative_to(place)): _plain(path)
         for path in sorted(place.rglob("*"))
-        if path.is_file() and path.suffix != ".lock"
+        if path.is_file() and path.suffix != ".lock" and not {"pretrained", "training"} <= set(path.parts)
     }
 
 

@@ -26,10 +26,13 @@ ROOT = Path(__file__).parents[2]
 MODULES = (
     *("augment.__main__", "classifiers.__main__", "benchmarks.__main__", "augment.upsampling", "augment.run.workers"),
     *("augment.report.html", "benchmarks.run.suite_run", "benchmarks.report.writing", "classifiers.training.run"),
+    "classifiers.pretraining.masked_lm",
 )
 """What is imported before the first command runs; `Warm.learn` adds what a command imports besides."""
 CHUNK = 64
 """Slots of a chunk, so that a small run has a journal of many lines."""
+SAVE_STEPS = 7
+"""Of a pretraining, so that a small one has checkpoints."""
 SETUP = 300
 """Seconds that a command may take while inputs are made."""
 BROKEN = 97
@@ -255,6 +258,10 @@ class Warm:
         import augment.run.workers
 
         augment.generation.loop.CHUNK = augment.run.workers.CHUNK = CHUNK
+        from classifiers.pretraining.masked_lm import PretrainConfig
+
+        PretrainConfig.model_fields["save_steps"].default = SAVE_STEPS
+        PretrainConfig.model_rebuild(force=True)
 
 
 def _starves(child: int, start: float, limit: float) -> bool:

@@ -242,6 +242,10 @@ WORKS = (
     Work("apply", "augment apply balanced.csv -o reviewed.csv --overwrite", before=(BALANCED,), inputs=decided),
     Work("train", "classifiers train train.csv --validation dev.csv -o model --encoder BERT --epochs 3 --resume -q"),
     Work(
+        "pretrain",
+        "classifiers pretrain pool.txt --model BERT -o pretrained --epochs 2 --batch-size 8 --max-length 24 --resume",
+    ),
+    Work(
         "benchmarks",
         "benchmarks run --suite suite.yaml --encoder BERT -o results --jobs 1 --device cpu -q",
         grows=("results/results.jsonl",),

@@ -221,7 +221,8 @@ def test_global_generators_are_left_alone(trained):
 def test_a_resumed_run_ends_in_the_weights_of_an_uninterrupted_one(trained, bert, tmp_path, save_steps, last):
     config = QUICK.changed(save_steps=save_steps)
     pretrain(opened(bert), TEXTS, tmp_path, config)
-    (tmp_path / "model.safetensors").unlink()
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).unlink()
     shutil.rmtree(tmp_path / "training" / "checkpoint-21")
     assert [path.name for path in (tmp_path / "training").glob("checkpoint-*")] == [f"checkpoint-{last}"]
     checkpoint, steps = opened(bert), []
@@ -238,8 +239,11 @@ def test_a_resumed_run_ends_in_the_weights_of_an_uninterrupted_one(trained, bert
 def test_resuming_a_finished_run_changes_nothing_and_one_not_begun_begins(trained, bert, tmp_path):
     folder, _, _ = trained
     old = load_file(folder / "model.safetensors")
-    again = shutil.copytree(folder, tmp_path / "again")
-    pretrain(opened(bert), TEXTS, again, QUICK, resume=True)
+    again, said = shutil.copytree(folder, tmp_path / "again"), []
+    there = {path: path.stat().st_mtime_ns for path in again.rglob("*")}
+    pretrain(opened(bert), TEXTS, again, QUICK, resume=True, log=said.append)
+    assert said == [f"{again}: this training has finished already. Nothing is made or changed."]
+    assert {path: path.stat().st_mtime_ns for path in again.rglob("*")} == there
     pretrain(opened(bert), TEXTS, tmp_path / "fresh", QUICK, resume=True)
     for path in (again, tmp_path / "fresh"):
         new = load_file(path / "model.safetensors")
