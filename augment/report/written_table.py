@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
     from augment.data.layout import Layout
 
-_NEEDED = ("input", "strategy", "guards", "counts_before", "counts_after", "made", "missing", "rejected")
+_COUNTS = ("counts_before", "counts_after", "made", "rejected")
+_NEEDED = {"input": dict, "strategy": dict, "guards": list, "missing": dict, **dict.fromkeys(_COUNTS, dict)}
+"""What a manifest holds, and of what kind."""
+_MORE = {"output": dict, "reviews": list, "label_sets": dict}
+"""What it may hold."""
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -49,7 +53,27 @@ def read_manifest(path: Path) -> dict[str, Any]:
     manifest = read_json(place, "Expected an output of `augment upsample` with its manifest beside it.")
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA or not all(n in manifest for n in _NEEDED):
         raise InputError(f"{place}: is not a manifest of schema {SCHEMA}; run `augment upsample` again to get one.")
+    if (wrong := _of_another_kind(manifest)) is not None:
+        raise InputError(
+            f"{place}: does not hold what belongs there (part {wrong!r})."
+            " Run `augment upsample` again to get its manifest as it was."
+        )
     return manifest
+
+
+def _of_another_kind(manifest: Mapping[str, Any]) -> str | None:
+    """Return the name of a part of a manifest that is of another kind than it should be; None if there is none."""
+    parts = {**_NEEDED, **{name: kind for name, kind in _MORE.items() if manifest.get(name) is not None}}
+    for name, kind in parts.items():
+        value = manifest[name]
+        inner = value.values() if isinstance(value, dict) else value
+        if not isinstance(value, kind):
+            return name
+        if name in _COUNTS and not all(type(rows) is int for rows in inner):
+            return name
+        if name in ("guards", "missing", "reviews") and not all(isinstance(one, dict) for one in inner):
+            return name
+    return None
 
 
 def written_layout(manifest: Mapping[str, Any]) -> Layout:

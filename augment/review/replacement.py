@@ -25,6 +25,7 @@ from augment.files import staged_text
 from augment.generation.candidates import Candidate
 from augment.generation.loop import Row
 from augment.guards.base import Guard
+from augment.plain_data import as_expected
 from augment.report.written_table import new_rows
 from augment.review.decisions import Decision, decisions_path, read_decisions
 from augment.review.reviewed_table import REVIEWED, REVIEWED_FROM, RowsUnderReview, read_table, scored
@@ -165,7 +166,8 @@ def apply_decisions(
     else:
         notes += ["Rejected rows are left out and not replaced."] if plan.rejected else []
     dialect = destination.dialect(rows.corpus)
-    record = plan.record(made, result)
+    with as_expected(str(manifest_path(Path(table))), "Run `augment upsample` again to get its manifest as it was."):
+        record = plan.record(made, result)
     record["output"] = None if dialect is None else dialect.recorded()
     text = json.dumps(record, indent=2, ensure_ascii=False, default=str) + "\n"
     with readable_as([table]), staged_text(text, destination.manifest):

@@ -34,6 +34,7 @@ REVIEWED = "reviewed"
 REVIEWED_FROM = "reviewed_from"
 """The column that says which class a row had before a person moved it."""
 OUTCOMES = ("accepted", "relabelled", "replacement")
+_MEND = "Run `augment upsample` again to get its manifest as it was."
 _PROBABILITIES = "label_probs"
 _PART = 5_000  # rows that a teacher reads at a time
 
@@ -173,8 +174,11 @@ def read_table(path: str | Path, layout: Layout | None = None) -> RowsUnderRevie
         raise InputError(f"{path}: its run has made no rows, so there is nothing to review.")
     asked = layout or Layout()
     check_layout(asked, [path])
-    corpus = corpora.read(path, asked if manifest is None else _recorded(manifest, asked))
-    under_review = corpus.is_synthetic if manifest is None else new_rows(corpus.is_synthetic, manifest)
+    with as_expected(str(manifest_path(Path(path))), _MEND):
+        how = asked if manifest is None else _recorded(manifest, asked)
+    corpus = corpora.read(path, how)
+    with as_expected(str(manifest_path(Path(path))), _MEND):
+        under_review = corpus.is_synthetic if manifest is None else new_rows(corpus.is_synthetic, manifest)
     if manifest is None and not under_review.any():
         under_review = np.ones(len(corpus.table), dtype=bool)
     judged = _judged(corpus)
@@ -205,8 +209,7 @@ def scored(rows: RowsUnderReview, *, progress: Progress | None = None) -> Review
     notes = []
     classes = sorted(corpus.classes)
     scores = {name: values for name in SCORES if (values := _numbers(corpus, name, places)) is not None}
-    mend = "Run `augment upsample` again to get its manifest as it was."
-    with as_expected(str(manifest_path(Path(corpus.name))), mend):
+    with as_expected(str(manifest_path(Path(corpus.name))), _MEND):
         sources, no_sources = _sources(corpus, manifest)
         probabilities = None if manifest is None else _written_probabilities(corpus, manifest, places, classes)
     if no_sources is not None:

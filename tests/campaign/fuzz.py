@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from campaign.outcome import contents
+from campaign.outcome import names
 from campaign.tally import Tally
 from campaign.targets import LINES, MODELS, TARGETS, option_lines, read_gan
 from campaign.warm import Ended, Warm
@@ -115,10 +115,10 @@ class Fuzz:
     def _run(self, number: int, case: Case) -> None:
         place = self.shop.fresh(self._place)
         with _put(place / case.file, case.what) if case.file else contextlib.nullcontext():
-            before = set(contents(place))
+            before = names(place)
             self.tally.add(self.kind, "rounds")
             ended = self.warm(case.words, place)
-            new = set(contents(place)) - before
+            new = names(place) - before
         for what, said in wrongs(ended, new, place, self.warm.patience):
             how = case.what if isinstance(case.what, str) else "damaged" * bool(case.file)
             self.tally.find(what, self.kind, number, f"{' '.join(case.words)!r} {how} {case.file}\n  {said}", place)

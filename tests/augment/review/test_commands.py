@@ -52,9 +52,10 @@ def test_what_cannot_be_reviewed_is_refused_in_one_line(mail: Path) -> None:
     refused("review empty.csv --summary", "has no rows to review: none has a text")
 
 
-def test_a_manifest_that_was_edited_is_refused_in_one_line(balanced: Path) -> None:
+@pytest.mark.parametrize("change", [{"guards": [0.5]}, {"input": 7}, {"input": {"layout": 1.5}}, {"reviews": [1]}])
+def test_a_manifest_that_was_edited_is_refused_in_one_line(balanced: Path, change: dict[str, Any]) -> None:
     path = Path("balanced.csv.manifest.json")
-    path.write_text(json.dumps({**json.loads(path.read_text()), "guards": [0.5]}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     refused("review balanced.csv --summary", "balanced.csv.manifest.json", "does not hold what belongs there")
 
 
