@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import os
 import random
+import re
 import secrets
 import signal
 import subprocess
@@ -22,6 +23,8 @@ MARK = "COUNTERPOISE_CAMPAIGN"
 """The variable by which the processes of a round are known."""
 LINE = "augment upsample in.csv -o out.csv --strategy nlpaug:keyboard --sampling-strategy 40x --resume"
 WORK = Work("processes", LINE)
+WORKERS, AGENTS = 40, 150
+"""Seconds in which workers, and the agents of a Ray that was killed, must have ended."""
 HOW = {"ray": "--executor ray --workers 2", "workers": "--workers 2"}
 
 
@@ -106,17 +109,28 @@ def _tables(place: Path) -> dict[str, bytes]:
     return {name: content for name, content in contents(place).items() if not name.endswith(".manifest.json")}
 
 
-def _left(seconds: float = 40) -> list[str]:
+def _left() -> list[str]:
     """Wait for the processes of a round to end, and end those that do not. Return their command lines."""
-    end = time.monotonic() + seconds
-    while (left := _marked()) and time.monotonic() < end:
+    start = time.monotonic()
+    while (left := _marked()) and time.monotonic() - start < (AGENTS if _are_agents(left) else WORKERS):
         time.sleep(0.2)
     named = []
     for process in left:
         with contextlib.suppress(OSError):
-            named.append(Path(f"/proc/{process}/cmdline").read_bytes()[:100].replace(b"\0", b" ").decode())
+            named.append(_line(process))
             os.kill(process, signal.SIGKILL)
     return named
+
+
+def _are_agents(processes: list[int]) -> bool:
+    """Return whether nothing but agents of Ray is left: they try to tell a cluster of its end that is not there."""
+    return all(re.match(r"ray::\w+Agent|$", _line(process)) for process in processes)
+
+
+def _line(process: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes()[:100].replace(b"\0", b" ").decode().strip()
+    return ""
 
 
 def _marked() -> list[int]:
