@@ -343,7 +343,7 @@ def pretrain_by_contrast(
         "sizes": sizes(checkpoint),
         "texts": digest([text for row in train for text in row]),
     }
-    if has_finished(output_dir, identity, resume=resume, log=log or (lambda line: None)):
+    if has_finished(output_dir, identity, resume=resume, log=log):
         return dict(read_json(output_dir / REPORT))
     training = output_dir / TRAINING
     make_ready(checkpoint, config)
