@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from augment.errors import InputError
 from augment.name_lists import for_shell, read_list, read_pairs, split, written_list, written_pairs
 
-THOROUGHLY = settings(deadline=None, max_examples=300)
+THOROUGHLY = settings(max_examples=300)
 HARD = [
     "",
     " ",

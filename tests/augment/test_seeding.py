@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from augment.seeding import STREAMS, Subset, generator, global_generators
 
-THOROUGHLY = settings(deadline=None, max_examples=60)
+THOROUGHLY = settings(max_examples=60)
 NUMBERS = st.integers(0, 2**64 - 1)
 KEYS = st.tuples(NUMBERS, st.sampled_from(STREAMS), NUMBERS, NUMBERS, NUMBERS)
 

@@ -94,7 +94,7 @@ def requests(draw):
     return counts, (totals if form == "totals" else lambda now: dict(totals)), counts | totals
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(request=requests(), seed=st.integers(0, 2**64 - 1), pool=st.sampled_from([40, 1000]), data=st.randoms())
 def test_the_counts_are_exact_for_any_counts_and_any_sampling_strategy(request, seed, pool, data):
     counts, sampling_strategy, after = request

@@ -18,7 +18,7 @@ from augment.words import (
     word_spans,
 )
 
-THOROUGHLY = settings(deadline=None, max_examples=80)
+THOROUGHLY = settings(max_examples=80)
 
 PIECES = [
     "It's",

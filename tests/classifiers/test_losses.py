@@ -47,7 +47,7 @@ def gradient(function, logits):
 SEEDS = st.integers(0, 10_000)
 
 
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=25)
 
 
 # By hand

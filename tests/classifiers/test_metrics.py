@@ -16,7 +16,7 @@ from classifiers.metrics import Scores, area_between, confusion, gap, gap_synthe
 
 CLASSES = ["negative", "neutral", "positive"]
 SEEDS = st.integers(0, 10_000)
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=25)
 
 
 def drawn(seed, n=40, n_classes=3, sharpness=1.0):

@@ -52,7 +52,7 @@ TEXTS = st.one_of(
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(TEXTS, st.none() | TEXTS), min_size=1, max_size=6))
 def test_any_text_comes_back_as_it_was_written(tmp_path: Path, name: str, rows: list[tuple[str, str | None]]) -> None:
     columns = {"text": [t for t, _ in rows], "label": ["x"] * len(rows), "note": [n for _, n in rows]}

@@ -12,7 +12,7 @@ from augment.errors import CounterpoiseError, InputError
 from augment.generation.budget import parse, rows_to_make
 from augment.name_lists import written_pairs
 
-THOROUGHLY = settings(deadline=None, max_examples=80)
+THOROUGHLY = settings(max_examples=80)
 WORDS = ("minority", "not minority", "not majority", "all", "auto")
 REVIEWS = {"neg": 5, "neu": 2, "pos": 6}
 

@@ -23,7 +23,7 @@ from augment.guards.held_out import HeldOut
 from augment.guards.length_ratio import LengthRatio
 from augment.guards.selection import select
 
-THOROUGHLY = settings(deadline=None, max_examples=80)
+THOROUGHLY = settings(max_examples=80)
 NAMES = ["Anna", "Boris", "Chloe", "Dmitri", "Elena", "Farid", "Greta", "Hugo", "Ines", "Jonas"]
 TEXTS = {i: f"{name} opened the shop at nine." for i, name in enumerate(NAMES)}
 

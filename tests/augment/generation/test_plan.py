@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from augment.generation.plan import TOGETHER, Slot, slots
 
-THOROUGHLY = settings(deadline=None, max_examples=80)
+THOROUGHLY = settings(max_examples=80)
 SOURCES = st.lists(st.integers(0, 10**12), min_size=1, max_size=25, unique=True)
 SEEDS = st.integers(0, 2**64 - 1)
 COUNTS = st.integers(0, 200)

@@ -19,7 +19,7 @@ from augment.guards.held_out import HeldOut
 from augment.guards.length_ratio import LengthRatio
 from augment.registry import GUARDS
 
-THOROUGHLY = settings(deadline=None, max_examples=100)
+THOROUGHLY = settings(max_examples=100)
 
 
 def passes(guard: Guard, source: str, *new: str) -> list[bool]:
@@ -253,7 +253,7 @@ def common(one: list[str], other: list[str]) -> int:
 WORDS = st.lists(st.sampled_from(["aa", "bb", "cc"]), max_size=7)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(WORDS, WORDS, st.integers(2, 5))
 def test_held_out_agrees_with_the_longest_common_subsequence(held, new, near_words):
     # One word out of each text at most makes them equal: all but one word of the longer are common.

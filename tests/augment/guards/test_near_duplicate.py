@@ -95,7 +95,7 @@ def test_few_hash_functions_find_less_and_still_reject_nothing_unlike():
     assert found_and_due(texts, 0.3, 2, permutations=1)[0] < 0.97 * found_and_due(texts, 0.3, 2, permutations=24)[0]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from("abc"), max_size=8), st.lists(st.sampled_from("abc"), max_size=8), st.integers(1, 4))
 def test_at_similarity_one_it_rejects_exactly_the_same_shingles(one, other, size):
     guard = fitted(threshold=1.0, shingle=size)
@@ -221,7 +221,7 @@ def test_it_refuses_parameters_out_of_range(wrong):
     assert str(caught.value) == f"`{name}` of NearDuplicate must be a {expected}. Got {value}."
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.floats(0.01, 1.0), st.integers(1, 128))
 def test_bands_fit_into_the_permutations_and_find_what_they_promise(threshold, permutations):
     bands, rows = banding(threshold, permutations)

@@ -16,8 +16,7 @@ from augment.words import Span, folded, word_spans
 
 pytestmark = pytest.mark.numeric
 
-settings.register_profile("engine", deadline=None, max_examples=150)
-THOROUGHLY = settings(settings.get_profile("engine"))
+THOROUGHLY = settings(max_examples=150)
 
 LITERALS = ("[MASK]", "<mask>", "[UNK]", "<unk>", "</s>", "<s>", "[SEP]", "[CLS]", "[PAD]", "<pad>")
 PIECES_TOO = {("albert", "<pad>"), *(("deberta", literal) for literal in ("[MASK]", "[SEP]", "[CLS]", "[PAD]"))}

@@ -94,7 +94,7 @@ COUNTS = st.dictionaries(TEXT, st.integers(0, 10**9))
 CHUNKS = st.tuples(TEXT, st.lists(ROWS, max_size=4), COUNTS, st.lists(st.integers(0, 2**62)))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CHUNKS, max_size=4), st.integers(0, 4))
 def test_any_chunks_come_back_however_they_are_split_into_runs(path, chunks, first):
     outcomes = [

@@ -140,7 +140,7 @@ def replacements(draw: Any, text: str) -> list[Replacement]:
     ]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.data(), st.text("abc ", max_size=12))
 def test_composed_replacements_do_what_both_do_one_after_the_other(data, text):
     first = data.draw(replacements(text))
@@ -328,7 +328,7 @@ def configured(draw: Any, registry: Any, name: str) -> Any:
 OURS = list(STRATEGIES.own)
 PARTS = [name for name in OURS if STRATEGIES.find(name).kind == "text" and name not in ("sequential", "one_of")]
 """What can be a part of another, and has none itself."""
-ROUNDS = settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
+ROUNDS = settings(max_examples=15, suppress_health_check=list(HealthCheck))
 
 
 def through_json(config: dict[str, Any]) -> dict[str, Any]:

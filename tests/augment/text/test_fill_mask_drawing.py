@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from filled_masks import ODD, candidates, draws, strategy
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tiny_models import ARCHITECTURES, DTYPES, in_order
 
@@ -78,7 +78,6 @@ def test_a_draw_follows_the_probabilities(top_k, top_p, temperature):
     assert chisquare([found[i] for i in range(len(kept))], expected).pvalue > 0.001
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.floats(-50, 50, width=32), min_size=1, max_size=12),
     st.floats(0, 1, exclude_max=True),

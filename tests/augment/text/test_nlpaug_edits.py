@@ -214,7 +214,7 @@ def test_a_single_word_is_edited_where_the_edit_can(edit):
         assert candidate is not None or edit.name == "nlpaug:spelling", "only a list may lack the word"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(text=st.text(max_size=60) | st.lists(st.sampled_from(["ılık", "ßa", "now", "İyi", "its", "I"])).map(" ".join))
 def test_any_text_gives_none_or_a_change_of_words_that_may_be_edited(edit, text):
     for candidate in edit.candidates(draws(text, 3)):

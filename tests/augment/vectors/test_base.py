@@ -15,7 +15,7 @@ from augment.errors import InputError
 from augment.seeding import generator
 from augment.vectors.base import Drawn, VectorSampler
 
-THOROUGHLY = settings(deadline=None, max_examples=60)
+THOROUGHLY = settings(max_examples=60)
 
 
 class Wander(VectorSampler):

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from augment.vectors.interpolation import at_length, between
 
-THOROUGHLY = settings(deadline=None, max_examples=60)
+THOROUGHLY = settings(max_examples=60)
 VECTORS = hnp.arrays(
     np.float64, (6, 3), elements=st.floats(-8, 8, width=32).filter(lambda number: number == 0 or abs(number) > 1e-3)
 )

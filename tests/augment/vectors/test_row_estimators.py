@@ -15,7 +15,7 @@ from sklearn.neighbors import NearestNeighbors
 from augment.vectors.row_estimators import RowNeighbors, for_search
 from augment.vectors.row_keys import first_rows, row_keys
 
-THOROUGHLY = settings(deadline=None, max_examples=150)
+THOROUGHLY = settings(max_examples=150)
 FLOATS = ("float16", "float32", "float64")
 
 
@@ -160,7 +160,7 @@ def test_rows_that_it_was_not_fitted_on_have_their_neighbours_in_the_order_of_di
     assert (np.diff(distances, axis=1) >= 0).all()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(hnp.arrays(np.float32, st.tuples(st.integers(4, 30), st.just(2)), elements=st.sampled_from([0.0, 1.0, 2.0])))
 def test_among_ties_the_row_itself_is_first_and_none_is_named_twice(vectors):
     n = len(vectors)
@@ -239,7 +239,7 @@ def test_euclidean_vectors_are_searched_as_they_are(vectors):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(numbers=hnp.arrays(np.float32, (8, 3), elements=st.floats(-10, 10, width=32)))
 def test_the_euclidean_order_of_what_is_searched_is_that_of_the_cosine(dtype, numbers):
     vectors = numbers.astype(dtype)

@@ -137,7 +137,7 @@ def resample(sampler, X, y):
 
 
 @pytest.mark.parametrize("cls", EVERY)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     problem=problems(), k=st.integers(1, 4), seed=st.integers(0, 2**32 - 1), sphere=st.sampled_from(["auto", "none"])
 )
@@ -167,7 +167,7 @@ def assert_between(new, first, second):
 
 
 @pytest.mark.parametrize("cls", FAMILY)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(problem=problems(), k=st.integers(1, 4), seed=st.integers(0, 2**32 - 1), n_clusters=st.integers(1, 3))
 def test_every_new_row_lies_between_two_neighbours_of_its_class_at_the_weight_that_is_given(
     cls, problem, k, seed, n_clusters

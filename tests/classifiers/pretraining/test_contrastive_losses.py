@@ -111,7 +111,7 @@ def test_candidates_that_say_the_same_are_no_negatives():
     ]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=6), st.lists(st.integers(0, 6), max_size=6), st.data())
 def test_exclusions_are_those_of_a_slow_count(premises, others, data):
     positives = data.draw(st.lists(st.integers(0, 6), min_size=len(premises), max_size=len(premises)))
@@ -133,7 +133,7 @@ def sentences(draw):
     return np.arange(100, 100 + len(repeatable)), repeatable
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sentences(), st.floats(0, 1), st.integers(0, 50), st.integers(0, 2**32))
 def test_repetition_only_repeats_and_never_a_special_token(sentence, rate, room, seed):
     pieces, repeatable = sentence

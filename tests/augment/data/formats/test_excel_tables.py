@@ -84,7 +84,7 @@ def test_cells_keep_their_type_where_the_column_has_one(tmp_path: Path) -> None:
     assert read(path).counts == {"False": 1, "True": 1}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(TEXTS, min_size=1, max_size=5))
 def test_any_text_comes_back_as_it_was_written(tmp_path: Path, texts: list[str]) -> None:
     write(Dataset.from_dict({"text": texts, "label": ["x"] * len(texts)}), tmp_path / "t.xlsx")
