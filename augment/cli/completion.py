@@ -98,7 +98,7 @@ def _models() -> Iterable[str]:
 
 
 def _dtypes() -> Iterable[str]:
-    from augment.models.checkpoints import DTYPES
+    from augment.models.devices import DTYPES
 
     return DTYPES
 

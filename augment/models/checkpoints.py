@@ -9,14 +9,15 @@ import os
 import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from augment.errors import CounterpoiseError, InputError, ModelError, counted, did_you_mean
+from augment.errors import CounterpoiseError, InputError, ModelError, counted
 from augment.models import hub
+from augment.models.devices import device_of, dtype_of
 from augment.models.named_models import BUNDLED, place_of
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ MODEL_TYPES = "counterpoise.model_types"
 SAFE = {"use_safetensors": True, "trust_remote_code": False}
 """Load no pickles, and run no code that comes with a model."""
 _CAUSAL = "Give one that writes texts, e.g. 'Qwen/Qwen2.5-0.5B-Instruct'."
-DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Checkpoint:
     dtype: torch.dtype
     """The type of the linear maps: float32, a half type by autocast, or int8 (see `fixed_slabs`)."""
     untrained: tuple[str, ...] = ()
-    """Names of parameters that the checkpoint lacks, so that they are random: those of an encoder's pooler."""
+    """Names of parameters that the checkpoint lacks, so that they are random: an encoder's pooler, or a new head."""
 
     def identity(self) -> dict[str, str]:
         """Return the name, the revision, the device and the dtype, as a manifest records them.
@@ -192,26 +192,15 @@ def load_masked_lm(
     InputError
         If the device or the dtype cannot be used.
     """
-    source = place_of(name, revision)  # before heavy imports
-    from transformers import AutoModelForMaskedLM
-
-    place = _device(device)
-    computed_in = _dtype(dtype, place, or_int8=True)
-    with quiet(), _one_line(name), _asked_once(source):
-        model, report = AutoModelForMaskedLM.from_pretrained(
-            source, revision=revision, dtype="float32", **SAFE, output_loading_info=True
-        )
-        tokenizer = _fast_tokenizer(source, revision)
-    missing = sorted(report["missing_keys"])
-    if missing and not new_head:
+    opened = _opened("AutoModelForMaskedLM", name, revision, device, dtype, or_int8=True)
+    if opened.untrained and not new_head:
         raise ModelError(
-            f"The model {name!r} is not a masked language model: its checkpoint lacks {_and_more(missing)}."
+            f"The model {name!r} is not a masked language model: its checkpoint lacks {_and_more(opened.untrained)}."
             " Give a checkpoint saved from a ...ForMaskedLM class, e.g. 'mini' or 'distilbert/distilroberta-base'."
         )
-    if tokenizer.mask_token_id is None:
+    if opened.tokenizer.mask_token_id is None:
         raise ModelError(f"The tokenizer of {name!r} has no mask token, so it cannot fill masks. Give a masked LM.")
-    model.eval().to(place)
-    return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in)
+    return opened
 
 
 def load_encoder(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
@@ -235,33 +224,22 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
     InputError
         If the device or the dtype cannot be used.
     """
-    source = place_of(name, revision)  # before heavy imports
+    place_of(name, revision)  # before heavy imports
     import torch
-    from transformers import AutoModel
 
-    place = _device(device)
-    computed_in = _dtype(dtype, place)
-    with quiet(), _one_line(name), _asked_once(source):
-        _announce(source, revision)
-        # Missing weights are drawn from the global generator: it is seeded here, and restored afterwards.
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
-            model, report = AutoModel.from_pretrained(
-                source, revision=revision, dtype="float32", **SAFE, output_loading_info=True
-            )
-        tokenizer = _fast_tokenizer(source, revision)
-    untrained = sorted(report["missing_keys"])
-    missing = [key for key in untrained if not _is_pooler(key)]
+    # Missing weights are drawn from the global generator: it is seeded here, and restored afterwards.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        opened = _opened("AutoModel", name, revision, device, dtype)
+    missing = [key for key in opened.untrained if not _is_pooler(key)]
     if missing:
         raise ModelError(
             f"The model {name!r} is not a trained encoder: its checkpoint lacks {_and_more(missing)}."
             " Give a folder or hub id whose weights are those of its config.json."
         )
-    if own := getattr(model.config, "encoder_max_tokens", None):
-        tokenizer.model_max_length = own  # that of a classifier is the length of its training
-    model = model.base_model  # the encoder of a classifier; any other model itself
-    model.eval().to(place)
-    return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in, tuple(untrained))
+    if own := getattr(opened.model.config, "encoder_max_tokens", None):
+        opened.tokenizer.model_max_length = own  # that of a classifier is the length of its training
+    return replace(opened, model=opened.model.base_model)  # the encoder of a classifier; any other model itself
 
 
 def load_classifier(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
@@ -285,26 +263,14 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
     InputError
         If the device or the dtype cannot be used.
     """
-    source = place_of(name, revision)  # before heavy imports
-    from transformers import AutoModelForSequenceClassification
-
-    place = _device(device)
-    computed_in = _dtype(dtype, place)
-    with quiet(), _one_line(name), _asked_once(source):
-        _announce(source, revision)
-        model, report = AutoModelForSequenceClassification.from_pretrained(
-            source, revision=revision, dtype="float32", **SAFE, output_loading_info=True
-        )
-        tokenizer = _fast_tokenizer(source, revision)
-    missing = sorted(report["missing_keys"])
-    if missing:
+    opened = _opened("AutoModelForSequenceClassification", name, revision, device, dtype)
+    if opened.untrained:
         raise ModelError(
-            f"The model {name!r} is not a text classifier: its checkpoint lacks {missing[0]!r}."
+            f"The model {name!r} is not a text classifier: its checkpoint lacks {opened.untrained[0]!r}."
             " Give a checkpoint saved from a ...ForSequenceClassification class."
         )
-    _agree_on_padding(name, model, tokenizer)
-    model.eval().to(place)
-    return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in)
+    _agree_on_padding(name, opened.model, opened.tokenizer)
+    return opened
 
 
 def load_causal_lm(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
@@ -327,27 +293,17 @@ def load_causal_lm(name: str, *, revision: str | None = None, device: str = "aut
     InputError
         If the device or the dtype cannot be used.
     """
-    source = place_of(name, revision)  # before heavy imports
-    from transformers import AutoModelForCausalLM
-    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
-
-    kind: Any = AutoModelForCausalLM  # its types know no report
-    place = _device(device)
     if dtype == "int8":
         raise InputError(f"The causal language model {name!r} cannot be computed in int8. Give the dtype 'auto'.")
-    computed_in = _dtype(dtype, place)
-    with quiet(), _one_line(name), _asked_once(source):
-        model, report = kind.from_pretrained(
-            source, revision=revision, dtype=computed_in, **SAFE, output_loading_info=True
-        )
-        tokenizer = _fast_tokenizer(source, revision)
-    missing = sorted(report["missing_keys"])
-    masked = model.config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    if missing or (masked and not getattr(model.config, "is_decoder", False)):
-        reason = f"its checkpoint lacks {_and_more(missing)}" if missing else "it fills masks"
+    opened = _opened("AutoModelForCausalLM", name, revision, device, dtype, weights_too=True)
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    config = opened.model.config
+    fills_masks = config.model_type in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False)
+    if opened.untrained or fills_masks:
+        reason = f"its checkpoint lacks {_and_more(opened.untrained)}" if opened.untrained else "it fills masks"
         raise ModelError(f"The model {name!r} is not a causal language model: {reason}. {_CAUSAL}")
-    model.eval().to(place)
-    return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in)
+    return opened
 
 
 def load_seq2seq(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
@@ -371,25 +327,50 @@ def load_seq2seq(name: str, *, revision: str | None = None, device: str = "auto"
     InputError
         If the device or the dtype cannot be used.
     """
-    source = place_of(name, revision)  # before heavy imports
-    from transformers import AutoModelForSeq2SeqLM
-
-    place = _device(device)
-    computed_in = _dtype(dtype, place)
-    with quiet(), _one_line(name), _asked_once(source), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Recommended: pip install sacremoses")  # for other punctuation than ours
-        model, report = AutoModelForSeq2SeqLM.from_pretrained(
-            source, revision=revision, dtype="float32", **SAFE, output_loading_info=True
-        )
-        tokenizer = _tokenizer(source, revision)
-    missing = sorted(report["missing_keys"])
-    if missing:
+        opened = _opened("AutoModelForSeq2SeqLM", name, revision, device, dtype, slow_tokenizer=True)
+    if opened.untrained:
         raise ModelError(
             f"The model {name!r} is not a trained sequence-to-sequence model: its checkpoint lacks"
-            f" {_and_more(missing)}. Give a checkpoint saved from a ...ForConditionalGeneration class."
+            f" {_and_more(opened.untrained)}. Give a checkpoint saved from a ...ForConditionalGeneration class."
         )
+    return opened
+
+
+def _opened(
+    kind: str,
+    name: str,
+    revision: str | None,
+    device: str,
+    dtype: str,
+    *,
+    or_int8: bool = False,
+    weights_too: bool = False,
+    slow_tokenizer: bool = False,
+) -> Checkpoint:
+    """Open a model by a class of transformers, and its tokenizer. All that the checkpoint lacks is in `untrained`.
+
+    `or_int8` lets the dtype "auto" mean int8, `weights_too` holds the weights in the dtype as well, and with
+    `slow_tokenizer` the tokenizer need not give character offsets.
+    """
+    source = place_of(name, revision)  # before heavy imports
+    import transformers
+
+    place = device_of(device)
+    computed_in = dtype_of(dtype, place, or_int8=or_int8)
+    with quiet(), _one_line(name), _asked_once(source):
+        _announce(source, revision)
+        weights = computed_in if weights_too else "float32"
+        model, report = getattr(transformers, kind).from_pretrained(
+            source, revision=revision, dtype=weights, **SAFE, output_loading_info=True
+        )
+        tokenizer = _tokenizer(source, revision)
+        if not (tokenizer.is_fast or slow_tokenizer):
+            raise ModelError(f"The tokenizer of {source!r} gives no character offsets. A fast tokenizer is needed.")
     model.eval().to(place)
-    return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in)
+    missing = tuple(sorted(report["missing_keys"]))
+    return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in, missing)
 
 
 def _agree_on_padding(name: str, model: Any, tokenizer: PreTrainedTokenizerFast) -> None:
@@ -430,17 +411,10 @@ def _is_pooler(parameter: str) -> bool:
     return parameter.startswith("pooler.")
 
 
-def _and_more(missing: list[str]) -> str:
+def _and_more(missing: Sequence[str]) -> str:
     """Name the first missing weight, and count the others."""
     more = len(missing) - 1
     return f"{missing[0]!r}" + (f" and {counted(more, 'more weight')}" if more else "")
-
-
-def _fast_tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFast:
-    tokenizer = _tokenizer(source, revision)
-    if not tokenizer.is_fast:
-        raise ModelError(f"The tokenizer of {source!r} gives no character offsets. A fast tokenizer is needed.")
-    return tokenizer
 
 
 def _tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFast:
@@ -489,75 +463,6 @@ def _hashed(folder: Path) -> str:
             with path.open("rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return f"sha256:{digest.hexdigest()}"
-
-
-def _device(name: str) -> torch.device:
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()  # the device "meta" computes nothing
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(
-            f"The device {name!r} cannot be used: this machine has {', '.join(_devices())}. Give one of them, or"
-            " 'auto'."
-        ) from error
-    return device
-
-
-def _devices() -> list[str]:
-    """Return the names of the devices of this machine."""
-    import torch
-
-    gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
-    return ["cpu", *gpus, *["mps"] * torch.backends.mps.is_available()]
-
-
-def quickest_dtype(device: str = "auto") -> str:
-    """Return the dtype that ``"auto"`` means for filling masks: the quickest that a device computes in.
-
-    Parameters
-    ----------
-    device : str, default="auto"
-
-    Returns
-    -------
-    str
-        ``"bfloat16"``, ``"int8"`` or ``"float32"``.
-
-    Raises
-    ------
-    InputError
-        If the device cannot be used.
-    """
-    return str(_dtype("auto", _device(device), or_int8=True)).removeprefix("torch.")
-
-
-def _dtype(name: str, device: torch.device, *, or_int8: bool = False) -> torch.dtype:
-    """Return the type of the linear maps; `or_int8` says whether "auto" may mean eight bits."""
-    import torch
-
-    if name not in DTYPES:
-        raise InputError(f"The dtype must be one of {', '.join(DTYPES)}. Got {name!r}.{did_you_mean(name, DTYPES)}")
-    # Without VNNI weights have seven bits, so that sums of pairs cannot overflow; "auto" does not take that unasked.
-    int8 = device.type == "cpu" and torch.cpu._is_vnni_supported()
-    avx2 = device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
-    if name == "int8" and not (int8 or avx2):
-        raise InputError(
-            f"The dtype 'int8' needs a CPU with VNNI or AVX2 instructions, and {device} has none. Give 'auto'."
-        )
-    if name != "auto":
-        named: torch.dtype = getattr(torch, name)
-        return named
-    if (
-        torch.cuda.is_bf16_supported(including_emulation=False)
-        if device.type == "cuda"
-        else torch.cpu._is_avx512_bf16_supported()
-    ):
-        return torch.bfloat16
-    return torch.int8 if or_int8 and int8 else torch.float32
 
 
 @contextlib.contextmanager

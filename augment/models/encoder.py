@@ -13,7 +13,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from augment.errors import InputError
-from augment.models.checkpoints import DTYPES, load_encoder, quickest_dtype
+from augment.models.checkpoints import load_encoder
+from augment.models.devices import DTYPES, quickest_dtype
 from augment.models.inference import Inference
 from augment.models.pooling import POOLERS
 from augment.parameters import check_parameters

@@ -22,7 +22,8 @@ from augment.guards.base import Guard, Originals
 from augment.guards.fluency import Fluency
 from augment.identity import digest
 from augment.models.adapted_weights import load_adapted
-from augment.models.checkpoints import DTYPES, Checkpoint, load_masked_lm
+from augment.models.checkpoints import Checkpoint, load_masked_lm
+from augment.models.devices import DTYPES
 from augment.models.label_prefix import RECORD, conditioned
 from augment.models.masked_lm import MaskedLM
 from augment.models.steadiness import Steadiness

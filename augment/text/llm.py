@@ -27,7 +27,7 @@ from augment.llm.prompts import Prompt, check_descriptions
 from augment.llm.requests import Engine, Request
 from augment.llm.row_requests import RowRequest, RowRequests
 from augment.llm.spending import Price, forecast
-from augment.models.checkpoints import DTYPES
+from augment.models.devices import DTYPES
 from augment.parameters import Names, OnlyWith, Rule, check_parameters
 from augment.text.base import TextStrategy
 from augment.text.languages import LOOKED_AT, likely_language

@@ -15,7 +15,8 @@ from augment.generation.budget import SamplingStrategy
 from augment.generation.candidates import Candidate, Draw
 from augment.guards.base import Guard
 from augment.guards.changed import Changed
-from augment.models.checkpoints import DTYPES, load_seq2seq
+from augment.models.checkpoints import load_seq2seq
+from augment.models.devices import DTYPES
 from augment.models.sequence_to_sequence import Choose, SequenceToSequence
 from augment.parameters import OnlyWith, Rule, TextTuple, check_parameters
 from augment.recently_used import RecentlyUsed
