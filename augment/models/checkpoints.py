@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import os
 import textwrap
@@ -12,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from augment.errors import CounterpoiseError, InputError, ModelError, counted
 from augment.models import hub
 from augment.models.devices import device_of, dtype_of
 from augment.models.named_models import BUNDLED, place_of
+from augment.models.revisions import revision_of
 
 if TYPE_CHECKING:
     import torch
@@ -239,7 +238,8 @@ def load_encoder(name: str, *, revision: str | None = None, device: str = "auto"
         )
     if own := getattr(opened.model.config, "encoder_max_tokens", None):
         opened.tokenizer.model_max_length = own  # that of a classifier is the length of its training
-    return replace(opened, model=opened.model.base_model)  # the encoder of a classifier; any other model itself
+    encoder: Any = opened.model.base_model  # the encoder of a classifier; any other model itself
+    return replace(opened, model=encoder)
 
 
 def load_classifier(name: str, *, revision: str | None = None, device: str = "auto", dtype: str = "auto") -> Checkpoint:
@@ -370,7 +370,7 @@ def _opened(
             raise ModelError(f"The tokenizer of {source!r} gives no character offsets. A fast tokenizer is needed.")
     model.eval().to(place)
     missing = tuple(sorted(report["missing_keys"]))
-    return Checkpoint(name, _identity(source, revision), model, tokenizer, place, computed_in, missing)
+    return Checkpoint(name, revision_of(source, revision), model, tokenizer, place, computed_in, missing)
 
 
 def _agree_on_padding(name: str, model: Any, tokenizer: PreTrainedTokenizerFast) -> None:
@@ -425,44 +425,6 @@ def _tokenizer(source: str, revision: str | None) -> PreTrainedTokenizerFast:
         raise ModelError(f"There is no tokenizer in {source!r}, or it is empty. Save the model's tokenizer beside it.")
     opened: PreTrainedTokenizerFast = tokenizer
     return opened
-
-
-def _identity(source: str, revision: str | None) -> str:
-    """Return a hash of a folder's model files, or the commit of a hub model."""
-    from huggingface_hub import try_to_load_from_cache
-
-    if Path(source).is_dir():
-        return _hashed(Path(source))
-    cached = try_to_load_from_cache(source, "config.json", revision=revision)
-    return Path(cached).parent.name if isinstance(cached, str) else str(revision)
-
-
-def folder_hash(name: str) -> str:
-    """Return a hash of the content of a model's folder; an empty string for a hub id.
-
-    Parameters
-    ----------
-    name : str
-        A folder, a hub id, or a bundled name.
-
-    Returns
-    -------
-    str
-        ``sha256:…`` of its configuration, weights and tokenizer.
-    """
-    folder = Path(os.path.expanduser(BUNDLED.get(name, name)))
-    return _hashed(folder) if folder.is_dir() else ""
-
-
-def _hashed(folder: Path) -> str:
-    """Hash the files of a model's folder that determine what it computes."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".json", ".safetensors", ".txt", ".model") and path.is_file():
-            digest.update(path.name.encode() + b"\0")
-            with path.open("rb") as file:
-                digest.update(hashlib.file_digest(file, "sha256").digest())
-    return f"sha256:{digest.hexdigest()}"
 
 
 @contextlib.contextmanager

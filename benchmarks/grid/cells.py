@@ -16,7 +16,7 @@ from augment.errors import InputError
 from augment.generation.budget import rows_to_make
 from augment.guards.selection import choice
 from augment.models import hub
-from augment.models.checkpoints import folder_hash
+from augment.models.revisions import folder_hash
 from augment.registry import STRATEGIES
 from augment.text.retrieve import Retrieve
 from benchmarks.grid.arms import Arm

@@ -15,7 +15,7 @@ from augment._version import __version__
 from augment.errors import InputError
 from augment.files import staged_text
 from augment.guards.selection import choice
-from augment.models.checkpoints import folder_hash
+from augment.models.revisions import folder_hash
 from augment.plain_data import read_json
 from augment.registry import STRATEGIES
 from benchmarks.quality.compared_rows import CONTROLS, ClassOfFile, NamedStrategy, Pair, halves, made_pairs

@@ -20,7 +20,8 @@ from augment._version import __version__
 from augment.data.containers import held_out_texts
 from augment.data.notes import cut_texts
 from augment.errors import InputError
-from augment.models.checkpoints import Checkpoint, folder_hash, load_encoder, quiet
+from augment.models.checkpoints import Checkpoint, load_encoder, quiet
+from augment.models.revisions import folder_hash
 from augment.plain_data import as_expected
 from augment.seeding import global_generators
 from classifiers.config import Features, Static, TrainConfig, makes_rows
