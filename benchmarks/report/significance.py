@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from augment.errors import InputError
 
@@ -57,11 +57,11 @@ def paired_interval(arm: Sequence[float], other: Sequence[float], *, confidence:
     (2.0, -0.48, 4.48, 0.074)
     """
     differences = _differences(arm, other)
-    center, error = float(differences.mean()), float(stats.sem(differences))
+    center, error = float(differences.mean()), _standard_error(differences)
     if error == 0 or np.ptp(differences) < 1e-12:
         return Interval(center, center, center, 1.0 if center == 0 else 0.0)
-    width = float(stats.t.ppf(0.5 + confidence / 2, len(differences) - 1)) * error
-    p = 2 * float(stats.t.sf(abs(center) / error, len(differences) - 1))
+    width = float(special.stdtrit(len(differences) - 1, 0.5 + confidence / 2)) * error
+    p = 2 * float(special.stdtr(len(differences) - 1, -abs(center) / error))
     return Interval(center, center - width, center + width, p)
 
 
@@ -83,8 +83,8 @@ def upper_bound(arm: Sequence[float], other: Sequence[float], *, confidence: flo
         If there are fewer than two seeds, or the lengths differ.
     """
     differences = _differences(arm, other)
-    quantile = float(stats.t.ppf(confidence, len(differences) - 1))
-    return float(differences.mean()) + quantile * float(stats.sem(differences))
+    quantile = float(special.stdtrit(len(differences) - 1, confidence))
+    return float(differences.mean()) + quantile * _standard_error(differences)
 
 
 def wilcoxon(arm: Sequence[float], other: Sequence[float]) -> float:
@@ -249,6 +249,11 @@ def verdict_of(f1: Interval, adjusted: float, gap_upper: float, seeds: int) -> s
     if f1.high < 0:
         return "hurts"
     return "helps and generalises" if gap_upper <= GAP_MARGIN else "helps but overfits"
+
+
+def _standard_error(values: np.ndarray) -> float:
+    """Return the standard error of the mean, as scipy.stats.sem does in ten times the time."""
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def _differences(arm: Sequence[float], other: Sequence[float]) -> np.ndarray:
