@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from vector_measures import leave_out_the_network
 
 from augment.cli.entry import main
 from augment.errors import InputError
@@ -19,6 +20,14 @@ from augment.report.text_measures import reference_fidelity, vector_fidelity
 from augment.run.manifest import manifest_path
 
 pytestmark = pytest.mark.numeric
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_network():
+    with pytest.MonkeyPatch.context() as patch:
+        leave_out_the_network(patch)
+        yield
+
 
 SAMPLE = Path(__file__).parents[3] / "augment" / "data" / "samples" / "reviews.csv"
 

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from vector_measures import leave_out_the_network
 
 from augment.errors import InputError
 from augment.report.text_measures import (
@@ -47,6 +48,11 @@ def reference() -> Fidelity:
 @pytest.fixture(scope="module")
 def alike(reference: Fidelity) -> Fidelity:
     return vector_fidelity(TRAIN, HELDOUT, rows(640, 5), **OTHERS, reference=reference)
+
+
+@pytest.fixture
+def without_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_out_the_network(monkeypatch)
 
 
 def of(synthetic: np.ndarray, reference: Fidelity, **options) -> Fidelity:
@@ -111,6 +117,7 @@ def test_the_network_does_not_mind_the_scale_of_a_column() -> None:
     assert two_sample_test(real * scales, shifted * scales, classifier="mlp")[0] > 0.8
 
 
+@pytest.mark.usefixtures("without_network")
 def test_collapse_to_a_point_covers_little(reference: Fidelity) -> None:
     found = of(np.tile(HELDOUT[:1], (80, 1)), reference)
     assert found.coverage < 0.5
@@ -118,6 +125,7 @@ def test_collapse_to_a_point_covers_little(reference: Fidelity) -> None:
     assert found.two_sample_knn > 0.8
 
 
+@pytest.mark.usefixtures("without_network")
 def test_the_variance_of_halved_rows_is_a_quarter(reference: Fidelity) -> None:
     assert of(TRAIN / 2, reference).variance_ratio == pytest.approx(0.25)
     assert of(TRAIN[:40] + 7, reference).variance_ratio == pytest.approx(
@@ -178,6 +186,7 @@ def test_there_are_at_most_eight_draws() -> None:
     assert {density_coverage(real, synthetic, k=1, seed=seed)[0] for seed in range(20)} == {0, 1 / 32}
 
 
+@pytest.mark.usefixtures("without_network")
 def test_k_sets_the_size_of_the_balls(reference: Fidelity) -> None:
     assert of(rows(320, 14), reference, k=1).coverage == pytest.approx(0.5, abs=0.1)
 
@@ -185,23 +194,27 @@ def test_k_sets_the_size_of_the_balls(reference: Fidelity) -> None:
 # Copies
 
 
+@pytest.mark.usefixtures("without_network")
 def test_copies_of_train_rows_lie_at_distance_zero(reference: Fidelity) -> None:
     found = of(np.concatenate([TRAIN[::2], TRAIN[::3]]), reference)
     assert found.nearest_train == 0
     assert found.nearest_heldout == pytest.approx(reference.nearest_heldout, rel=0.05)
 
 
+@pytest.mark.usefixtures("without_network")
 def test_copies_in_single_precision_and_far_from_zero_lie_at_distance_zero() -> None:
     train = (TRAIN + 1000).astype(np.float32)
     assert vector_fidelity(train, HELDOUT + 1000, train[::-1]).nearest_train == 0
 
 
+@pytest.mark.usefixtures("without_network")
 def test_noisy_copies_are_nearer_to_train_rows_than_real_rows_are(reference: Fidelity) -> None:
     found = of(TRAIN + rows(240, 12) * 0.1, reference)
     assert found.nearest_train < reference.nearest_train / 3
     assert found.nearest_heldout == pytest.approx(reference.nearest_heldout, rel=0.05)
 
 
+@pytest.mark.usefixtures("without_network")
 def test_a_row_of_the_reference_is_not_its_own_neighbour_but_its_copy_is() -> None:
     train, heldout = column(*range(0, 30, 3)), column(*range(1000, 1010))
     found = reference_fidelity(train, heldout)
@@ -210,6 +223,7 @@ def test_a_row_of_the_reference_is_not_its_own_neighbour_but_its_copy_is() -> No
     assert reference_fidelity(np.repeat(train, 2, axis=0), heldout).nearest_train == 0
 
 
+@pytest.mark.usefixtures("without_network")
 def test_distances_beyond_the_first_block_are_right_too() -> None:
     train, heldout = column(*range(2500)), column(*range(10))
     train[1200:] += 0.5 * np.arange(1300)[:, None]  # one and a half apart, more than half of the rows
@@ -219,16 +233,19 @@ def test_distances_beyond_the_first_block_are_right_too() -> None:
 # Training on synthetic rows
 
 
+@pytest.mark.usefixtures("without_network")
 def test_rows_of_another_class_teach_the_wrong_thing(reference: Fidelity) -> None:
     wrong = others(240, 13)[0][:240]
     assert of(wrong, reference, **OTHERS).tstr_f1 < reference.tstr_f1 - 0.1  # .36 below
 
 
+@pytest.mark.usefixtures("without_network")
 def test_label_noise_falls_below_real_rows(reference: Fidelity) -> None:
     noisy = np.concatenate([TRAIN[:60], others(240, 14)[0][:180]])
     assert of(noisy, reference, **OTHERS).tstr_f1 < reference.tstr_f1 - 0.05  # .12 below; a row is .001
 
 
+@pytest.mark.usefixtures("without_network")
 def test_no_more_synthetic_rows_are_learnt_from_than_there_are_real_ones(reference: Fidelity) -> None:
     made = rows(240, 15)
     few, many = (vector_fidelity(TRAIN[:n], HELDOUT, made, **OTHERS, reference=reference).tstr_f1 for n in (10, 240))
@@ -236,6 +253,7 @@ def test_no_more_synthetic_rows_are_learnt_from_than_there_are_real_ones(referen
     assert many == pytest.approx(reference.tstr_f1, abs=0.05)
 
 
+@pytest.mark.usefixtures("without_network")
 def test_the_order_and_names_of_the_other_classes_do_not_matter(reference: Fidelity) -> None:
     made, (X, y) = rows(80, 16), OTHERS["others_heldout"]
     mixed = np.random.default_rng(0).permutation(len(y))
@@ -248,6 +266,7 @@ def test_the_order_and_names_of_the_other_classes_do_not_matter(reference: Fidel
     assert found == pytest.approx(expected)
 
 
+@pytest.mark.usefixtures("without_network")
 def test_without_other_classes_there_is_no_f1(reference: Fidelity) -> None:
     assert math.isnan(of(TRAIN, reference).tstr_f1)
 
@@ -298,6 +317,7 @@ def test_constant_columns_and_few_rows_give_numbers() -> None:
     assert np.isfinite(dataclasses.astuple(found)[:-1]).all()
 
 
+@pytest.mark.usefixtures("without_network")
 def test_rows_without_any_variance() -> None:
     same = np.full((20, 3), 0.1)
     assert vector_fidelity(same, same, same).variance_ratio == 1

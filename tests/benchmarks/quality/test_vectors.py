@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from vector_measures import leave_out_the_network
 
 from augment.data.corpus import read
 from augment.errors import InputError
@@ -16,6 +17,13 @@ from benchmarks.quality.vectors import DUPLICATES, vector_quality
 from benchmarks.speed.smote import SmoteSetting, competitors
 
 pytestmark = pytest.mark.numeric
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_network():
+    with pytest.MonkeyPatch.context() as patch:
+        leave_out_the_network(patch)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from small_gans import new_rows, normal, quick
+from vector_measures import leave_out_the_network
 
 from augment.report.text_measures import reference_fidelity, vector_fidelity
 from augment.vectors.gan.networks import ResidualGenerator
@@ -187,7 +188,8 @@ def test_stopping_at_real_rows_is_never_earlier_and_sometimes_later_than_at_smot
 # It learns
 
 
-def test_rows_spread_more_like_real_ones_than_those_of_smote():
+def test_rows_spread_more_like_real_ones_than_those_of_smote(monkeypatch):
+    leave_out_the_network(monkeypatch)
     rng = np.random.default_rng(1)
     scale = np.linspace(3, 0.3, 16)
     real, held, often = (rng.normal(size=(count, 16)) * scale for count in (400, 200, 800))
