@@ -57,6 +57,7 @@ def test_the_advised_arms_are_measured_and_the_same_command_goes_on(place, monke
     assert (place / "advised-mail" / "results.jsonl").read_bytes() == before
 
 
+@pytest.mark.usefixtures("timed_in_a_blink")
 def test_a_dry_run_and_a_file_that_cannot_be_split_write_nothing(place):
     there = sorted(place.iterdir())
     ended = measure("--dry-run")

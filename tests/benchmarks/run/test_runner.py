@@ -90,10 +90,16 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def suite_file(tmp_path_factory: pytest.TempPathFactory, data: Path, bert: Path) -> Path:
+def encoder(tmp_path_factory: pytest.TempPathFactory, bert: Path) -> Path:
+    """The folder of an encoder of this module's own."""
+    return shutil.copytree(bert, tmp_path_factory.mktemp("encoder") / "bert")
+
+
+@pytest.fixture(scope="module")
+def suite_file(tmp_path_factory: pytest.TempPathFactory, data: Path, encoder: Path) -> Path:
     suite = {
         "tasks": [{"name": f"csv:{data}", "ratio": 0.4, "label": "neutral"}],
-        "encoders": [str(bert)],
+        "encoders": [str(encoder)],
         "arms": [arm for arm in ARMS if arm not in OWN_ARMS],
         "seeds": 2,
         "evaluations": 2,
@@ -253,22 +259,19 @@ def test_the_labels_of_the_controls_are_wrong_or_right_row_by_row(suite_file, tm
                 assert (own == label) is right, (text, label)
 
 
-def test_the_same_command_runs_only_what_failed(done, suite_file):
-    out, _ = done
-    before = (out / results.FILE).read_bytes()
-    again = run(suite_file, out, "--arms", ",".join(ARMS), "--jobs", "1")
-    assert again.exit_code == 1
-    assert "18 of 20 cells are done already." in again.output
-    added = (out / results.FILE).read_bytes()[len(before) :].decode().splitlines()
-    assert [json.loads(line)["arm"] for line in added] == ["broken"] * 2
-
-
-def test_more_seeds_and_fewer_arms_are_added_to_what_is_there(done, suite_file, tmp_path):
+def test_what_failed_is_run_again_and_more_seeds_and_fewer_arms_are_added_to_what_is_there(done, suite_file, tmp_path):
     out = shutil.copytree(done[0], tmp_path / "more")  # other tests count the cells of the first run
-    ended = run(suite_file, out, "--arms", "tfidf-svm", "--seeds", "3")
-    assert ended.exit_code == 0, ended.output
-    assert "2 of 3 cells are done already." in ended.output
-    assert ("tfidf-svm", 2) in records(out)
+    before = (out / results.FILE).read_bytes()
+    again = run(suite_file, out, "--arms", "tfidf-svm,broken", "--seeds", "3", "--jobs", "1")
+    assert again.exit_code == 1
+    assert "2 of 6 cells are done already." in again.output
+    after = (out / results.FILE).read_bytes()
+    assert after.startswith(before)
+    added = [json.loads(line) for line in after[len(before) :].decode().splitlines()]
+    assert sorted((record["arm"], record["seed"]) for record in added) == [
+        *(("broken", seed) for seed in range(3)),
+        ("tfidf-svm", 2),
+    ]
 
 
 @pytest.mark.numeric
@@ -339,6 +342,7 @@ def test_a_record_tells_what_was_drawn(data, tmp_path):
     assert json.loads(json.dumps(drawn)) == drawn
 
 
+@pytest.mark.usefixtures("timed_in_a_blink")
 def test_a_dry_run_shows_the_grid_and_writes_nothing(suite_file, tmp_path):
     ended = run(suite_file, tmp_path / "out", "--dry-run", "--seeds", "3")
     assert ended.exit_code == 0, ended.output
@@ -347,30 +351,29 @@ def test_a_dry_run_shows_the_grid_and_writes_nothing(suite_file, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_results_of_another_arm_or_encoder_of_the_same_name_are_refused(suite_file, bert, tmp_path):
-    out, arms, encoder = tmp_path / "out", tmp_path / "arms.yaml", tmp_path / "encoder"
-    shutil.copytree(bert, encoder)
-
-    def again(*more: str):
-        own = ["--suite", str(suite_file), "--arm-file", str(arms), "--encoder", str(encoder), "--device", "cpu"]
-        return CliRunner().invoke(main, ["run", *own, "--out", str(out), "--seeds", "1", *more])
-
-    arms.write_text(yaml.safe_dump({"mine": {"training": {"label_smoothing": 0.1}}}))
-    ended = again("--arms", "mine")
-    assert ended.exit_code == 0, ended.output
+def test_results_of_another_arm_or_encoder_of_the_same_name_are_refused(done, suite_file, encoder, tmp_path):
+    out, arms = shutil.copytree(done[0], tmp_path / "out"), tmp_path / "arms.yaml"
     before = (out / results.FILE).read_bytes()
-    arms.write_text(yaml.safe_dump({"mine": {"training": {"label_smoothing": 0.2}}}))
+
+    def refused(arm: str, *more: str) -> str:
+        own = ["--suite", str(suite_file), "--arm-file", str(arms), "--device", "cpu", "--seeds", "1"]
+        ended = CliRunner().invoke(main, ["run", *own, "--out", str(out), "--arms", arm, *more])
+        assert ended.exit_code == 2
+        return ended.output
+
+    other = OWN_ARMS["light-smote"]["training"] | {"synthetic_weight": 0.25}
+    arms.write_text(yaml.safe_dump(OWN_ARMS | {"light-smote": {"training": other}}))
     for options in ([], ["--dry-run"]):
-        refused = again("--arms", "mine", *options)
-        assert refused.exit_code == 2
-        told = "the arm 'mine' was measured there in another way (label_smoothing was 0.1 and is 0.2 now)"
-        assert told in refused.output
-    configuration = json.loads((encoder / "config.json").read_text())
-    (encoder / "config.json").write_text(json.dumps(configuration | {"layer_norm_eps": 1e-6}))
-    for options in ([], ["--dry-run"]):
-        refused = again("--arms", "none", *options)
-        assert refused.exit_code == 2
-        assert f"has results of another encoder with the name '{encoder}'" in refused.output
+        told = "the arm 'light-smote' was measured there in another way (synthetic_weight was 0.5 and is 0.25 now)"
+        assert told in refused("light-smote", *options)
+    kept = (encoder / "config.json").read_text()
+    (encoder / "config.json").write_text(json.dumps(json.loads(kept) | {"layer_norm_eps": 1e-6}))
+    try:
+        for options in ([], ["--dry-run"]):
+            told = f"has results of another encoder with the name '{encoder}'"
+            assert told in refused("none", *options)
+    finally:
+        (encoder / "config.json").write_text(kept)
     assert (out / results.FILE).read_bytes() == before
 
 
@@ -401,6 +404,7 @@ def test_the_hashes_of_all_yaml_stand_in_the_results_whatever_the_files_are_call
     assert files == {name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for name, path in own.items()}
 
 
+@pytest.mark.usefixtures("timed_in_a_blink")
 def test_an_arm_that_needs_rows_which_are_not_there_is_said_to_be_left_out(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ended = CliRunner().invoke(main, ["run", "--arms", "none,real", "--seeds", "1", "--dry-run"])

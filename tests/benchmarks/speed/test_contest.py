@@ -260,6 +260,7 @@ def test_an_encoder_without_a_masked_lm_head_takes_part_in_what_it_can_do(bert, 
     from transformers import AutoModel, AutoTokenizer
 
     without_the_peer(monkeypatch)
+    monkeypatch.setattr(encoding, "alone", in_this_process)
     monkeypatch.setattr(measures, "CONTESTS", {name: measures.CONTESTS[name] for name in ("fillmask", "encoding")})
     AutoModel.from_pretrained(bert).save_pretrained(tmp_path / "encoder")
     AutoTokenizer.from_pretrained(bert).save_pretrained(tmp_path / "encoder")
