@@ -47,18 +47,23 @@ def test_numbers_are_ordered_as_numbers_and_come_back_as_numbers(classifier):
     assert classifier.predict_proba(SEEN).argmax(axis=1).tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("container", [list, tuple, np.array, pd.Series])
-def test_containers_give_the_same(classifier, container):
+@pytest.fixture(scope="module")
+def plain(bert):
+    """What a classifier of one epoch says that was given lists."""
+    settings = {"learning_rate": 3e-3, "epochs": 1.0, "device": "cpu", "dtype": "float32"}
+    return TextClassifier(encoder=str(bert), **settings).fit(TEXTS, LABELS).predict_proba(SEEN)
+
+
+@pytest.mark.parametrize("container", [tuple, np.array, pd.Series])
+def test_containers_give_the_same(classifier, plain, container):
     classifier.set_params(epochs=1.0)
-    plain = classifier.fit(TEXTS, LABELS).predict_proba(SEEN)
     assert np.array_equal(
         clone(classifier).fit(container(TEXTS), container(LABELS)).predict_proba(container(SEEN)), plain
     )
 
 
-def test_a_series_with_an_index_of_its_own_is_read_in_its_order(classifier):
+def test_a_series_with_an_index_of_its_own_is_read_in_its_order(classifier, plain):
     classifier.set_params(epochs=1.0)
-    plain = classifier.fit(TEXTS, LABELS).predict_proba(SEEN)
     index = range(len(TEXTS), 0, -1)
     assert np.array_equal(classifier.fit(pd.Series(TEXTS, index), pd.Series(LABELS, index)).predict_proba(SEEN), plain)
 
@@ -78,7 +83,7 @@ def test_before_it_is_fitted_it_predicts_nothing(classifier):
 
 
 def test_it_is_pickled_with_what_it_learnt(classifier):
-    classifier.fit(TEXTS, LABELS)
+    classifier.set_params(epochs=1.0).fit(TEXTS, LABELS)
     again = pickle.loads(pickle.dumps(classifier))
     assert np.array_equal(again.predict_proba(SEEN), classifier.predict_proba(SEEN))
 
@@ -87,7 +92,7 @@ def test_it_works_in_a_pipeline_and_under_cross_validation(classifier):
     lower = FunctionTransformer(lambda texts: [text.lower() for text in texts])
     classifier.set_params(epochs=10.0)
     model = Pipeline([("lower", lower), ("classifier", classifier)])
-    found = cross_val_score(model, TEXTS, LABELS, cv=StratifiedKFold(3), scoring="f1_macro", error_score="raise")
+    found = cross_val_score(model, TEXTS, LABELS, cv=StratifiedKFold(2), scoring="f1_macro", error_score="raise")
     assert found.mean() > 0.8
 
 

@@ -22,7 +22,7 @@ from transformers import (
 from augment.errors import ModelError, OutputError
 from augment.models.checkpoints import load_encoder
 from augment.models.pooling import POOLERS
-from classifiers import export
+from classifiers import export, onnx_graph
 from classifiers.cli.entry import main
 from classifiers.evaluation import open_scorer
 from classifiers.export import export_onnx
@@ -85,13 +85,28 @@ def served(folder, batches):
 
 
 @pytest.fixture(scope="module")
-def exported(tiny, tmp_path_factory):
-    """The folder of a classifier with an export in it."""
+def export_and_program(tiny, tmp_path_factory):
+    """The folder of a classifier with an export in it, and the program of ONNX that was written."""
     folder = saved(tiny("bert"), tmp_path_factory.mktemp("exported"))
-    done = CliRunner().invoke(main, ["export", str(folder), "--to", "onnx"])
+    programs, exported = [], onnx_graph.exported
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_graph, "exported", lambda model: programs.append(exported(model)) or programs[-1])
+        done = CliRunner().invoke(main, ["export", str(folder), "--to", "onnx"])
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith(f"{folder / 'onnx' / 'model.onnx'}: ")
-    return folder
+    return folder, programs[0]
+
+
+@pytest.fixture(scope="module")
+def exported(export_and_program):
+    """The folder of a classifier with an export in it."""
+    return export_and_program[0]
+
+
+@pytest.fixture
+def once(export_and_program, monkeypatch):
+    """Have torch make the program of `exported` no second time."""
+    monkeypatch.setattr(onnx_graph, "exported", lambda model: export_and_program[1])
 
 
 # What is served
@@ -123,6 +138,7 @@ def test_every_architecture_is_exported(head, folder, tmp_path):
     export_onnx(str(saved(folder, tmp_path, head=head)))
 
 
+@pytest.mark.slow
 def test_a_classifier_of_transformers_is_exported_too(tiny, tmp_path):
     model = AutoModelForSequenceClassification.from_pretrained(tiny("distilbert"), num_labels=2)
     model.save_pretrained(tmp_path)
@@ -153,7 +169,8 @@ def test_a_gpt2_classifier_is_exported_if_one_of_its_files_has_a_padding_token(k
         assert not (tmp_path / "onnx").exists()
         return
     scorer = open_scorer(str(tmp_path), device="cpu")
-    _, answers = served(export_onnx(str(tmp_path)), [TEXTS[1:], *([text] for text in TEXTS[1:])])
+    classes, answers = served(export_onnx(str(tmp_path)), [TEXTS[1:], *([text] for text in TEXTS[1:])])
+    assert classes == ["LABEL_0", "LABEL_1"]
     np.testing.assert_allclose(answers, np.tile(scorer.probabilities(TEXTS[1:]), (2, 1)), atol=1e-4, rtol=0)
 
 
@@ -172,9 +189,10 @@ def test_the_model_is_not_changed(exported, bert, tmp_path):
         assert (exported / name).read_bytes() == (fresh / name).read_bytes()
 
 
-def test_weights_of_a_large_model_are_beside_the_graph(bert, tmp_path, monkeypatch):
+@pytest.mark.usefixtures("once")
+def test_weights_of_a_large_model_are_beside_the_graph(exported, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "INLINE_BYTES", 1000)
-    graph = export_onnx(str(saved(bert, tmp_path)), tmp_path / "large")
+    graph = export_onnx(str(exported), tmp_path / "large")
     assert sorted(path.name for path in graph.iterdir()) == ["model.onnx", "model.onnx.data", "tokenizer.json"]
     assert (graph / "model.onnx.data").stat().st_size > 100_000
 
@@ -190,6 +208,7 @@ def refused(*arguments):
     return line
 
 
+@pytest.mark.usefixtures("once")
 def test_an_older_export_is_replaced_only_if_it_is_asked_for(exported):
     before = (exported / "onnx" / "model.onnx").stat().st_mtime_ns
     line = refused(exported, "--to", "onnx")
@@ -215,6 +234,7 @@ def test_a_folder_with_something_else_is_never_replaced(exported, tmp_path):
     assert refused(exported, "--to", "onnx", "-o", tmp_path / "file").endswith("is a file. Give the name of a folder.")
 
 
+@pytest.mark.usefixtures("once")
 def test_a_graph_that_says_something_else_is_not_kept(exported, tmp_path, monkeypatch):
     right = export._served
     monkeypatch.setattr(export, "_served", lambda *given: right(*given) + 2e-4)

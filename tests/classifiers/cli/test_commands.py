@@ -217,7 +217,7 @@ def test_a_model_is_not_overwritten_unasked(place, quick, model):
 
 @pytest.mark.numeric
 def test_ctrl_c_says_how_to_go_on_and_resume_goes_on(place, quick):
-    command = [PROGRAM, "train", "train.csv", "--validation", "dev.csv", "-o", "model", *quick, "--epochs", "20"]
+    command = [PROGRAM, "train", "train.csv", "--validation", "dev.csv", "-o", "model", *quick, "--epochs", "8"]
     code = (
         "import signal, subprocess, sys; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "from classifiers.cli.entry import main; main()"
@@ -238,7 +238,7 @@ def test_ctrl_c_says_how_to_go_on_and_resume_goes_on(place, quick):
     assert "The training in 'model' is unfinished" in refused("evaluate", "model", "dev.csv")
     found = run(*command[1:], "--resume", "-q")
     assert found.exit_code == 0, found.output
-    assert (place / "model" / "history.jsonl").read_text().count("\n") == 20
+    assert (place / "model" / "history.jsonl").read_text().count("\n") == 8
     assert not (place / "model" / "checkpoints").exists()
 
 

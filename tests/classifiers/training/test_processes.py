@@ -61,7 +61,8 @@ def config(bert):
 
 
 def test_two_processes_train_one_model_and_write_once(config, tmp_path):
-    done = launched(tmp_path, config)
+    """With sets made in turn. The slow tests have them made by processes in the background."""
+    done = launched(tmp_path, config | {"augmentation": config["augmentation"] | {"variants": 2}})
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("step 6 (epoch 1)") == 1  # 192 rows in 12 batches, of which each process takes half
     records = read(tmp_path / "model" / "history.jsonl")

@@ -120,7 +120,7 @@ def test_a_killed_process_is_resumed(config, tmp_path):
         from small_trainings import TRAIN, VALIDATION
         from classifiers.config import TrainConfig
         from classifiers.training.run import train
-        config = TrainConfig(**{json.dumps(config(epochs=12.0).model_dump())!s})
+        config = TrainConfig(**{json.dumps(config(epochs=6.0).model_dump())!s})
         train(config, TRAIN, VALIDATION, output_dir={str(tmp_path / "model")!r})
     """)
         .replace("null", "None")
@@ -136,9 +136,9 @@ def test_a_killed_process_is_resumed(config, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "model" / "training.json").exists()
-    resumed = train(config(epochs=12.0), TRAIN, VALIDATION, output_dir=tmp_path / "model", resume=True)
-    assert [record["epoch"] for record in resumed.history] == list(range(1, 13))
-    whole = train(config(epochs=12.0), TRAIN, VALIDATION)
+    resumed = train(config(epochs=6.0), TRAIN, VALIDATION, output_dir=tmp_path / "model", resume=True)
+    assert [record["epoch"] for record in resumed.history] == list(range(1, 7))
+    whole = train(config(epochs=6.0), TRAIN, VALIDATION)
     assert same(weights(whole), weights(resumed))
 
 
