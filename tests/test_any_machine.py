@@ -105,10 +105,10 @@ def test_the_peak_of_memory_is_a_number_where_the_system_tells_it(job):
 def test_letters_outside_ascii_reach_files_and_terminals(job):
     folder, found = job
     assert "zurück" in found["shown"]
-    made = (folder / "one.csv").read_text(encoding="utf-8")
+    made = (folder / "filled.csv").read_text(encoding="utf-8")
     assert "naïve" in made
     assert "“Ünder”" in made
-    assert "zurück" in json.loads((folder / "one.csv.manifest.json").read_text(encoding="utf-8"))["counts_after"]
+    assert "zurück" in json.loads((folder / "filled.csv.manifest.json").read_text(encoding="utf-8"))["counts_after"]
 
 
 def test_every_text_file_is_opened_with_an_encoding_of_its_own():

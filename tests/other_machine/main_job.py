@@ -32,12 +32,11 @@ def main(folder: Path) -> None:
     from augment.errors import Interrupted
     from augment.generation.loop import CHUNK
 
-    def strategy():
-        return FillMask(model=bert, device="cpu", dtype="float32", top_k=20)
-
     many = {"sampling_strategy": {"zurück": 60}, "seed": 1}
-    upsample_file(source, folder / "one.csv", strategy=strategy(), **many)
-    upsample_file(source, folder / "two.csv", strategy=strategy(), workers=2, **many)
+    filling = FillMask(model=bert, device="cpu", dtype="float32", top_k=20)
+    upsample_file(source, folder / "filled.csv", strategy=filling, **many)
+    for workers, name in ((1, "one.csv"), (2, "two.csv")):
+        upsample_file(source, folder / name, strategy="nlpaug:keyboard", workers=workers, **many)
 
     copies = {"strategy": "random", "sampling_strategy": {"zurück": 3000}, "seed": 0}
     calls = []

@@ -146,6 +146,7 @@ def test_the_first_line_can_be_taken_alone(site):
     assert "Traceback" not in Path("errors").read_text()
     assert "BrokenPipe" not in Path("errors").read_text()
     assert counts(cells("out.csv")) == {"neutral": 360, "positive": 360}
+    assert not Path("out.csv.journal").exists()
 
 
 def test_an_interruption_leaves_nothing_behind(site, tmp_path_factory):

@@ -459,12 +459,6 @@ def test_a_shortfall_under_strict_leaves_no_journal(plugged):
     assert not Path("out.csv.journal").exists()
 
 
-def test_a_reader_that_goes_away_after_the_rows_are_written_leaves_no_journal(site, place):
-    command = f"'{COMMAND}' {upsample(900).replace(' -q', '')} --show 900 | true"
-    subprocess.run(command, shell=True, env={**os.environ, "PYTHONPATH": str(site)}, stderr=subprocess.DEVNULL)
-    assert files() == ["in.csv", "out.csv", "out.csv.manifest.json"]
-
-
 # Interrupted
 
 

@@ -102,7 +102,7 @@ def tried(started: Any, rows: int = 100) -> Workers:
     return Workers(started, tries=8, rows=rows)
 
 
-def test_trials_are_those_of_one_process_in_their_order_and_in_several_processes():
+def test_trials_are_those_of_one_process_in_their_order_and_one_that_dies_is_said_in_one_line():
     asked = draws(141, "nothing")
     expected = without_pid(here(asked, [Changed(), Where()]))
     with executor(Marked(sign="+"), [Changed(), Where()], 2) as started:
@@ -117,7 +117,9 @@ def test_trials_are_those_of_one_process_in_their_order_and_in_several_processes
         with pytest.raises(InputError, match="nothing to be had"):
             tried(started)(draws(3, "refuse"))
         assert without_pid(tried(started)(asked[5:8])) == expected[5:8], "an error in one draw does not end them"
-    assert multiprocessing.active_children() == []
+        with pytest.raises(CounterpoiseError, match=r"A worker process has died.*fewer `workers`.*`resume=True`"):
+            tried(started)(draws(3, "die"))
+    assert multiprocessing.active_children() == [], "the others end"
 
 
 class Counting:
@@ -197,15 +199,6 @@ def test_tasks_have_texts_of_like_length():
     for task in counting.tasks:
         lengths = [len(draw.text) for draw in task]
         assert max(lengths) - min(lengths) <= 16, "a quarter of all"
-
-
-def test_a_worker_that_dies_is_said_in_one_line_and_the_others_end():
-    with (
-        pytest.raises(CounterpoiseError, match=r"A worker process has died.*fewer `workers`.*`resume=True`"),
-        executor(Marked(), [], 2) as started,
-    ):
-        tried(started)(draws(3, "die"))
-    assert multiprocessing.active_children() == []
 
 
 def test_an_error_does_not_wait_for_what_the_workers_are_at():
