@@ -34,6 +34,17 @@ def pytest_collection() -> Iterator[None]:
         gc.freeze()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk() -> Iterator[None]:
+    """Have what is written not wait until it is on the disk, since no test of this process cuts the power.
+
+    A descriptor that is not open is an error as before.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", os.fstat)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """Print as into a pipe, whatever the terminal is and whatever a library has left in the environment."""
