@@ -27,6 +27,7 @@ def test_every_page_is_in_the_list_of_a_section() -> None:
     assert sorted(pages - listed) == [], "add a line to docs/tutorials.md, how_to.md, explanation.md or reference.md"
 
 
+@pytest.mark.slow  # the workflow of the docs runs it on every push
 @pytest.mark.skipif(importlib.util.find_spec("sphinx") is None, reason="Sphinx, of the extra docs, is not installed")
 def test_the_site_is_built_without_a_warning_and_no_link_within_it_is_broken(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "docs/site/build.py"), str(tmp_path), "--no-reports"]
