@@ -226,7 +226,7 @@ def test_a_character_that_the_encoding_has_not_is_told_in_csv_and_escaped_in_jso
 # Back as it was
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(EASY, EASY), min_size=1, max_size=5),
     delimiter=st.sampled_from([",", "\t", ";", "|"]),
@@ -255,7 +255,7 @@ def test_a_file_that_is_read_and_written_again_has_the_same_bytes(
     assert rewritten(path, layout) == content
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(ANY, st.none() | ANY), min_size=1, max_size=5),
     delimiter=st.sampled_from([",", "\t", ";", "|"]),
@@ -279,7 +279,7 @@ def test_any_text_comes_back_in_any_dialect(
     assert (spelled.encoding, spelled.row_end, spelled.delimiter) == (encoding, row_end, delimiter)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.tuples(ANY, ANY), min_size=1, max_size=5),
     row_end=st.sampled_from(["\n", "\r\n"]),
