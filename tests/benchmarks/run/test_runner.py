@@ -66,7 +66,13 @@ ARMS = ["none", "random", "r-drop", "redrawn", "wrong-label", "real", "tfidf-svm
 OWN_ARMS = {
     "redrawn": {
         "training": {
-            "augmentation": {"mode": "redraw", "strategy": "fillmask", "variants": 4, "guards": ["none"]},
+            "augmentation": {
+                "mode": "redraw",
+                "strategy": "fillmask",
+                "parameters": {"where": "any", "likeness": 0, "choose": 1},
+                "variants": 4,
+                "guards": ["none"],
+            },
             "synthetic_weight": 0.5,
             "real_only": 0.25,
         }
