@@ -368,9 +368,28 @@ def _opened(
         tokenizer = _tokenizer(source, revision)
         if not (tokenizer.is_fast or slow_tokenizer):
             raise ModelError(f"The tokenizer of {source!r} gives no character offsets. A fast tokenizer is needed.")
+    _check_vocabulary(name, model, tokenizer)
     model.eval().to(place)
     missing = tuple(sorted(report["missing_keys"]))
     return Checkpoint(name, revision_of(source, revision), model, tokenizer, place, computed_in, missing)
+
+
+def _check_vocabulary(name: str, model: Any, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Refuse a tokenizer with tokens that the model has no row for. One added for texts of others is let be."""
+    try:
+        rows: int = model.base_model.get_input_embeddings().num_embeddings
+    except (AttributeError, NotImplementedError):  # a model of another package may have none
+        return
+    kinds = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
+    special = {getattr(tokenizer, f"{kind}_token", None) for kind in kinds}
+    added = {token.content for token in tokenizer.added_tokens_decoder.values()} - special
+    beyond = {word: number for word, number in tokenizer.get_vocab().items() if number >= rows and word not in added}
+    if beyond:
+        raise ModelError(
+            f"The tokenizer of {name!r} has {counted(len(beyond), 'token')} that the model does not know, e.g."
+            f" {min(beyond, key=lambda word: beyond[word])!r:.40}: the model has {rows:,}. Give the tokenizer that was"
+            " saved with it."
+        )
 
 
 def _agree_on_padding(name: str, model: Any, tokenizer: PreTrainedTokenizerFast) -> None:

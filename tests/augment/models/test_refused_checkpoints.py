@@ -97,6 +97,12 @@ def test_a_tokenizer_without_a_number_of_tokens_that_leaves_room_for_a_text(copy
         load_encoder(str(copy)).longest()
 
 
+def test_a_token_that_the_model_does_not_know(copy):
+    there = json.loads((copy / "tokenizer_config.json").read_text())
+    (copy / "tokenizer_config.json").write_text(json.dumps(there | {"sep_token": "[OTHER]"}))
+    assert "has 1 token that the model does not know, e.g. '[OTHER]': the model has" in refusal(copy)
+
+
 def test_the_home_of_nobody():
     refusal("~nobody-of-this-name/model")
 
