@@ -74,12 +74,28 @@ def named_weights(class_weights: Mapping[str, float], mass: np.ndarray, classes:
     >>> named_weights({"rare": 3.0, "frequent": 1.0}, np.array([6.0, 2.0]), ["frequent", "rare"]).round(3).tolist()
     [0.667, 2.0]
     """
+    check_class_weights(class_weights, classes)
+    weights = np.array([class_weights[name] for name in classes])
+    scaled: np.ndarray = weights * mass.sum() / (mass * weights).sum()
+    return scaled
+
+
+def check_class_weights(class_weights: Mapping[str, float], classes: Sequence[str]) -> None:
+    """Check that weights are of all classes, and of no other.
+
+    Parameters
+    ----------
+    class_weights : mapping of str to float
+    classes : sequence of str
+
+    Raises
+    ------
+    InputError
+        If a class is unknown, or one is left out.
+    """
     if {*class_weights} != {*classes}:
         unknown = [name for name in class_weights if name not in classes]
         raise InputError(
             f"The `class_weights` must name each class once: {', '.join(map(repr, classes))}. Got"
             f" {', '.join(map(repr, class_weights))}.{did_you_mean(unknown, classes)}"
         )
-    weights = np.array([class_weights[name] for name in classes])
-    scaled: np.ndarray = weights * mass.sum() / (mass * weights).sum()
-    return scaled

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,7 +38,7 @@ from classifiers.training import output_folder
 from classifiers.training.callbacks import Progress
 from classifiers.training.head_training import retrain_head
 from classifiers.training.history import History
-from classifiers.training.objective import loss_of
+from classifiers.training.objective import check_class_weights
 from classifiers.training.result import TrainResult
 from classifiers.training.trainer import TrainingSetup, fit
 
@@ -111,17 +111,11 @@ def train(
     >>> result.classes, len(result.history)
     (['neutral', 'positive'], 2)
     """
-    if resume and overwrite:
-        raise InputError(
-            "`resume` and `overwrite` exclude each other: one goes on with unfinished work, one removes it."
-            " Give one of them."
-        )
-    if output_dir is None and (resume or overwrite):
-        name = "resume" if resume else "overwrite"
-        raise InputError(f"`{name}` is for a training with an `output_dir`, and none is given. Leave it out.")
+    output = None if output_dir is None else Path(output_dir)
+    _check_output(config, output, resume=resume, overwrite=overwrite)
     # The state of all processes that train this model. Later transformers sets it up again in the same way.
     PartialState(cpu=config.device == "cpu" or (config.device == "auto" and not torch.cuda.is_available()))
-    log_once = log if log is not None and PartialState().is_main_process else lambda line: None
+    main_log = log if log is not None and PartialState().is_main_process else lambda line: None
     start = time.perf_counter()
     data = training_data(
         described(train_dataset, "the training data"),
@@ -129,68 +123,98 @@ def train(
         held_out_texts(against),
     )
     synthesis = _checked(config, data)
-    if "tensorboard" in config.report_to and output_dir is None and "TENSORBOARD_LOGGING_DIR" not in os.environ:
+    identity = {} if output is None else _identity(config, data)
+    if output is not None:
+        output_folder.check(output, identity, resume=resume, overwrite=overwrite)
+    elif PartialState().num_processes > 1:
+        raise InputError("Several processes that train one model need an `output_dir` that all can read. Give one.")
+    with global_generators(config.seed), quiet():
+        checkpoint = load_encoder(config.encoder, revision=config.revision, device=config.device, dtype=config.dtype)
+        if output is not None and resume and (record := output_folder.finished(output, identity)) is not None:
+            main_log(f"{output_dir}: this training has finished already. Nothing is made or changed.")
+            return _finished(output, record, config, checkpoint)
+        cut = _cut(data, checkpoint, config.max_length)
+        for line in [*data.notes, *cut.notes]:
+            main_log(line)
+        model = new_model(config, checkpoint, data.classes)
+        fit_tokenizer(checkpoint.tokenizer, model.config.max_tokens)
+        with _work_folder(output, identity, overwrite=overwrite) as work:
+            setting = TrainingSetup(
+                config=config,
+                checkpoint=checkpoint,
+                model=model,
+                history=History(work / histories.FILE, log=main_log, writes=PartialState().is_main_process),
+                folder=work,
+                keep=output is not None,
+                resume=resume,
+                callbacks=callbacks,
+                progress=progress,
+            )
+            best, new_rows = _trained(setting, data, synthesis, main_log)
+        result = _result(setting, data, best, {"cut_texts": cut.counts} if cut.counts else {}, new_rows, start)
+        if output is not None and PartialState().is_main_process:
+            output_folder.save(result, output, identity)
+    PartialState().wait_for_everyone()
+    return result
+
+
+def _check_output(config: TrainConfig, output: Path | None, *, resume: bool, overwrite: bool) -> None:
+    """Raise an error for options that exclude each other, or that need an output folder if there is none."""
+    if resume and overwrite:
+        raise InputError(
+            "`resume` and `overwrite` exclude each other: one goes on with unfinished work, one removes it."
+            " Give one of them."
+        )
+    if output is None and (resume or overwrite):
+        name = "resume" if resume else "overwrite"
+        raise InputError(f"`{name}` is for a training with an `output_dir`, and none is given. Leave it out.")
+    if "tensorboard" in config.report_to and output is None and "TENSORBOARD_LOGGING_DIR" not in os.environ:
         raise InputError(
             "TensorBoard needs a folder, and there is none. Give an `output_dir`, set the variable"
             " TENSORBOARD_LOGGING_DIR, or leave `report_to` out."
         )
-    with contextlib.ExitStack() as stack:
-        identity = {} if output_dir is None else _identity(config, data)
-        if output_dir is not None:
-            output_folder.check(Path(output_dir), identity, resume=resume, overwrite=overwrite)
-        elif PartialState().num_processes > 1:
-            raise InputError("Several processes that train one model need an `output_dir` that all can read. Give one.")
-        stack.enter_context(global_generators(config.seed))
-        stack.enter_context(quiet())
-        checkpoint = load_encoder(config.encoder, revision=config.revision, device=config.device, dtype=config.dtype)
-        if resume and (record := output_folder.finished(Path(output_dir or "."), identity)) is not None:
-            log_once(f"{output_dir}: this training has finished already. Nothing is made or changed.")
-            return _finished(Path(output_dir or "."), record, config, checkpoint)
-        cut = _cut(data, checkpoint, config.max_length)
-        for line in [*data.notes, *cut.notes]:
-            log_once(line)
-        model = new_model(config, checkpoint, data.classes)
-        fit_tokenizer(checkpoint.tokenizer, model.config.max_tokens)
-        if output_dir is None:
-            work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        else:
-            work = output_folder.begin(Path(output_dir), identity, overwrite=overwrite)
-        setting = TrainingSetup(
-            config=config,
-            checkpoint=checkpoint,
-            model=model,
-            history=History(work / histories.FILE, log=log_once, writes=PartialState().is_main_process),
-            folder=work,
-            keep=output_dir is not None,
-            resume=resume,
-            callbacks=callbacks,
-            progress=progress,
-        )
-        try:
-            best, new_rows = _trained(setting, data, synthesis, log_once)
-        except InputError:
-            if output_dir is not None and PartialState().is_main_process:
-                output_folder.clear(work)
-            raise
-        setting.model.eval()
-        result = TrainResult(
-            model=setting.model,
-            checkpoint=replace(checkpoint, model=setting.model),
-            config=config,
-            history=setting.history.records,
-            rows={"original": data.originals.counts(data.classes), "synthetic": data.synthetic.counts(data.classes)}
-            | ({} if data.validation is None else {"validation": data.validation.counts(data.classes)})
-            | ({"omitted": data.omitted} if data.omitted else {})
-            | ({"cut_texts": cut.counts} if cut.counts else {})
-            | new_rows,
-            data=data.fingerprints,
-            seconds=time.perf_counter() - start,
-            **setting.history.summary(best),
-        )
-        if output_dir is not None and PartialState().is_main_process:
-            output_folder.save(result, Path(output_dir), identity)
-    PartialState().wait_for_everyone()
-    return result
+
+
+@contextlib.contextmanager
+def _work_folder(output: Path | None, identity: dict[str, Any], *, overwrite: bool) -> Iterator[Path]:
+    """Yield the folder of unfinished work, a temporary one without an output. A refused training leaves none."""
+    if output is None:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+        return
+    work = output_folder.begin(output, identity, overwrite=overwrite)
+    try:
+        yield work
+    except InputError:
+        if PartialState().is_main_process:
+            output_folder.clear(work)
+        raise
+
+
+def _result(
+    setting: TrainingSetup,
+    data: TrainingData,
+    best: int | None,
+    cut_texts: dict[str, Any],
+    new_rows: dict[str, Any],
+    start: float,
+) -> TrainResult:
+    """Return the result of a training, with the weights of the step `best`."""
+    setting.model.eval()
+    return TrainResult(
+        model=setting.model,
+        checkpoint=replace(setting.checkpoint, model=setting.model),
+        config=setting.config,
+        history=setting.history.records,
+        rows={"original": data.originals.counts(data.classes), "synthetic": data.synthetic.counts(data.classes)}
+        | ({} if data.validation is None else {"validation": data.validation.counts(data.classes)})
+        | ({"omitted": data.omitted} if data.omitted else {})
+        | cut_texts
+        | new_rows,
+        data=data.fingerprints,
+        seconds=time.perf_counter() - start,
+        **setting.history.summary(best),
+    )
 
 
 def _finished(folder: Path, record: dict[str, Any], config: TrainConfig, checkpoint: Checkpoint) -> TrainResult:
@@ -216,7 +240,8 @@ def _checked(config: TrainConfig, data: TrainingData) -> Synthesis | None:
                 f"There is no report target {name!r} on this machine. There is"
                 f" {', '.join(there) or 'none'}. Install it, or leave `report_to` out."
             )
-    loss_of(config, np.ones(len(data.classes)), data.classes)
+    if isinstance(config.class_weights, Mapping):
+        check_class_weights(config.class_weights, data.classes)
     if config.patience is not None and data.validation is None:
         raise InputError("The patience needs validation rows, and there are none. Give some, or leave `patience` out.")
     makes_texts = isinstance(ways, Static)
