@@ -43,7 +43,7 @@ def upsample(
     sampling_strategy: SamplingStrategy | None = None,
     seed: int | None = None,
     random_state: int | None = None,
-    against: Sequence[str] = (),
+    against: Any = (),
     guards: Sequence[str | Guard] | None = None,
     max_per_source: int | None = None,
     only_synthetic: bool = False,
@@ -78,9 +78,9 @@ def upsample(
         0 to 2**64 - 1. The same seed and data give the same rows. None for the strategy's `random_state`, or 0.
     random_state : int, optional
         The same as `seed`, by its name in scikit-learn.
-    against : sequence of str, default=()
-        Held-out texts that no new row may equal or nearly equal. For rows of several texts: rows with the same columns,
-        such as dicts or a `datasets.Dataset`.
+    against : sequence of str, or table, default=()
+        Held-out texts that no new row may equal or nearly equal: a list, an array, a Series, or a table like the data,
+        whose text column is read. For rows of several texts a table with the same columns.
     guards : sequence of (str or Guard), optional
         What every new row must pass: names such as ``"agreement"`` with the default parameters, ``"similarity:low=.8"``
         with others, guards of your own, or ``["none"]``. The guards that keep rows apart from held-out and other rows

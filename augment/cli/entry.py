@@ -111,7 +111,9 @@ def inspect_command(source: str, **others: Any) -> None:
     if inspection.few:
         few = f"{title.capitalize()} of fewer than {FEW} rows: {named(inspection.few)}."
         click.echo(f"{few} Their new rows resemble each other.")
-    if inspection.suggestion is None:
+    if len(inspection.counts) == 1:
+        click.echo(f"There is only one {kind}. Upsampling needs at least two: look at the label column.")
+    elif inspection.suggestion is None:
         click.echo(f"The {title} are balanced: no upsampling is needed.")
     else:
         joint = "=" if inspection.suggestion.startswith("-") else " "  # a class "-a" would be taken for an option

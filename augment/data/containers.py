@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,16 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from augment.data.column_names import NO_ARROW_TYPE
+from augment.data.layout import FORMATS
 from augment.data.several_labels import check_one_each
 from augment.errors import InputError, counted, listed
-from augment.words import whole
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from datasets import Dataset, DatasetDict
-
-    from augment.data.layout import Layout
 
 
 def class_counts(labels: Sequence[Any]) -> dict[Any, int]:
@@ -243,27 +242,23 @@ def _labels(labels: Any) -> list[Any]:
 
 
 def _plain_labels(label: Any) -> Any:
+    if isinstance(label, float) and label != label:  # a missing label of pandas
+        return None
     return sorted(label, key=str) if isinstance(label, (set, frozenset)) else label
 
 
-def held_out_texts(against: Sequence[str]) -> list[str]:
-    """Return `against` as a list; raise InputError unless it is a sequence of texts."""
-    if isinstance(against, str) or not all(isinstance(text, str) for text in against):
-        raise InputError(
-            "`against` must be a sequence of texts; augment.data.corpus.read_texts(FILE) reads them from a file."
-        )
-    return list(against)
+def is_table(data: Any) -> bool:
+    """Return whether data has columns: a frame, a `datasets.Dataset`, a dict of columns, or dicts of rows."""
+    return isinstance(data, Mapping) or is_rows(data) or hasattr(data, "columns") or hasattr(data, "column_names")
 
 
-def whole_rows(against: Iterable[Any], layout: Layout) -> list[str]:
-    """Return held-out rows of several texts as `augment.words.whole` makes texts of them.
+def held_out_texts(against: Iterable[str]) -> list[str]:
+    """Return held-out texts as a list.
 
     Parameters
     ----------
-    against : iterable of mapping
-        Rows with the columns of the layout.
-    layout : Layout
-        With `beside`.
+    against : iterable of str
+        A list, tuple, numpy array or Series.
 
     Returns
     -------
@@ -272,19 +267,18 @@ def whole_rows(against: Iterable[Any], layout: Layout) -> list[str]:
     Raises
     ------
     InputError
-        If a row is none, or lacks a text.
+        If it is a table or a single text, holds something else than texts, or holds the name of a file that exists.
     """
-    names = [str(layout.text_column), *layout.beside]
-    texts = []
-    for row in against:
-        cells = [row.get(name) for name in names] if isinstance(row, Mapping) else []
-        found = [cell for cell in cells if isinstance(cell, str)]
-        if len(found) < len(names):
+    if isinstance(against, str) or is_table(against) or not all(isinstance(text, str) for text in against):
+        raise InputError(
+            "`against` must be a sequence of texts; augment.data.corpus.read_texts(FILE) reads them from a file."
+        )
+    texts = list(against)
+    for text in texts:
+        if len(text) < 256 and os.path.splitext(text)[1] in (*FORMATS, ".txt") and os.path.isfile(text):
             raise InputError(
-                f"`against` must be rows with the texts {listed(names)}, such as dicts or a datasets.Dataset. Got"
-                f" {row!r:.80}."
+                f"`against` must be texts, and {text!r} is a file. augment.data.corpus.read_texts({text!r}) reads them."
             )
-        texts.append(whole(found[0], "\n".join(found[1:])))
     return texts
 
 

@@ -58,8 +58,8 @@ def usable_rows(table: Dataset, name: str, column: str, layout: Layout) -> tuple
         nothing = f"null, empty or {NO_MAJORITY[column]!r}" if column in NO_MAJORITY else "null or empty"
         raise InputError(
             f"{name}: {without} no usable label in column {column!r} ({nothing}), the first is row"
-            f" {np.argmin(keep)}; give `drop_unlabelled=True` to keep them out, "
-            f"or `labels` to name the classes."
+            f" {np.argmin(keep)}. Leave such rows out: those of a file with `drop_unlabelled=True`, or with `labels`,"
+            " which names the classes to keep."
         )
     if not keep.any():
         raise InputError(f"{name}: no row has a usable label in column {column!r}; give another as `label_column`.")

@@ -184,8 +184,37 @@ def on_reading(corpus: Corpus, fate: str) -> list[str]:
     return [*on_rows(corpus, fate), *([] if other is None else [other])]
 
 
+def alike_classes(corpus: Corpus) -> str | None:
+    """Return one line on classes whose names differ only in case or white space, or None if there are none.
+
+    Parameters
+    ----------
+    corpus : Corpus
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> from augment.data.corpus import from_table
+    >>> from augment.data.layout import Layout
+    >>> from datasets import Dataset
+    >>> table = Dataset.from_dict({"text": ["good", "bad", "fine"], "label": ["positive", "negative", "Positive "]})
+    >>> alike_classes(from_table(table, "reviews.csv", Layout()))
+    "reviews.csv: names of classes differ only in case or white space: 'Positive ', 'positive'. Each is a class."
+    """
+    alike: dict[str, list[str]] = {}
+    for name in corpus.label_counts:
+        alike.setdefault(" ".join(name.casefold().split()), []).append(name)
+    names = [name for group in alike.values() if len(group) > 1 for name in group]
+    if not names:
+        return None
+    return f"{corpus.name}: names of classes differ only in case or white space: {listed(names, 20)}. Each is a class."
+
+
 def on_rows(corpus: Corpus, fate: str) -> list[str]:
-    """Return the lines of `left_out` and `without_text` about a table.
+    """Return the lines of `left_out`, `without_text` and `alike_classes` about a table.
 
     Parameters
     ----------
@@ -198,5 +227,6 @@ def on_rows(corpus: Corpus, fate: str) -> list[str]:
     list of str
     """
     rows = len(corpus.table)
-    lines = [left_out(corpus), without_text(corpus.name, rows - int(corpus.has_text.sum()), rows, fate)]
+    without = without_text(corpus.name, rows - int(corpus.has_text.sum()), rows, fate)
+    lines = [left_out(corpus), without, alike_classes(corpus)]
     return [line for line in lines if line is not None]

@@ -19,13 +19,13 @@ from augment.data.containers import (
     is_indicator,
     is_pair,
     is_rows,
-    whole_rows,
+    is_table,
     with_rows,
 )
 from augment.data.corpus import Corpus, from_table, texts_of, whole_of
 from augment.data.layout import Layout
 from augment.data.other_splits import training_split
-from augment.errors import InputError
+from augment.errors import InputError, listed
 from augment.generation.budget import SamplingStrategy
 from augment.generation.loop import Row
 from augment.generation.singletons import Singletons
@@ -59,7 +59,7 @@ def plan_in_memory(
     *,
     sampling_strategy: SamplingStrategy | None = None,
     seed: int | None = None,
-    against: Sequence[str] = (),
+    against: Any = (),
     guards: Sequence[str | Guard] | None = None,
     max_per_source: int | None = None,
     keep_columns: KeepColumns | None = None,
@@ -87,7 +87,6 @@ def plan_in_memory(
     InputError
         If the data or an option cannot be used.
     """
-    never = whole_rows(against, layout) if layout.beside else held_out_texts(against)
     chosen: Any = registry.STRATEGIES.create(strategy, {}) if isinstance(strategy, str) else strategy
     check_strategy(chosen)
     if not isinstance(chosen, TextStrategy):
@@ -101,11 +100,14 @@ def plan_in_memory(
     given = data if splits is None else splits[training_split(splits)]
     table = arrow_table(given) if is_arrow_stream(given) else given
     corpus = from_table(as_table(table), "the data", layout, several=True)
-    held_out = [HeldOutTexts("against", never)] if never else []
+    held_out = [one for one in (_held_out(against, corpus),) if one.texts]
     if splits is not None:
         train = training_split(splits)
         corpus = dataclasses.replace(corpus, other_splits=tuple(name for name in splits if name != train))
-        held_out += [_held_out_split(name, splits[name], corpus) for name in corpus.other_splits]
+        held_out += [
+            _held_out_table(splits[name], corpus, f"the split {name!r}")._replace(name=corpus.name, split=name)
+            for name in corpus.other_splits
+        ]
     job = plan_job(
         corpus,
         chosen,
@@ -118,17 +120,23 @@ def plan_in_memory(
     return MemoryJob(data, splits, table, job)
 
 
-def _held_out_split(name: str, table: Dataset, corpus: Corpus) -> HeldOutTexts:
-    """Return the texts of another split of a data set in memory."""
+def _held_out(against: Any, corpus: Corpus) -> HeldOutTexts:
+    """Return the texts that no new row may equal: those of a sequence, or of a table like the data."""
+    if is_table(against):
+        return _held_out_table(as_table(against), corpus, "`against`")._replace(name="against")
+    if corpus.layout.beside and len(against):
+        names = listed([str(corpus.layout.text_column), *corpus.layout.beside])
+        raise InputError(f"`against` must be rows with the texts {names}: a table, or dicts. Got {against!r:.80}.")
+    return HeldOutTexts("against", held_out_texts(against))
+
+
+def _held_out_table(table: Dataset, corpus: Corpus, name: str) -> HeldOutTexts:
+    """Return the texts of a table in memory."""
     if corpus.layout.beside:
-        return HeldOutTexts(corpus.name, whole_of(table, f"the split {name!r}", corpus.layout), split=name)
-    texts = texts_of(
-        table,
-        f"the split {name!r}",
-        usual=corpus.text_column,
-        mend=f"call one {corpus.text_column!r}, as in the split that gets new rows, or leave this split out",
-    )
-    return HeldOutTexts(corpus.name, [text for text in texts if text is not None], texts.column, name)
+        return HeldOutTexts(name, whole_of(table, name, corpus.layout))
+    mend = f"call one {corpus.text_column!r}, as in the data, or leave {name} out"
+    texts = texts_of(table, name, usual=corpus.text_column, mend=mend)
+    return HeldOutTexts(name, [text for text in texts if text is not None], texts.column)
 
 
 def handed_back(plan: MemoryJob, run: Run, rows: list[Row], *, only_synthetic: bool) -> Any:

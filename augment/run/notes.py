@@ -17,6 +17,7 @@ _ADVICE = (
     "`keep_columns='all'`, or the names of some, copies them from the source row; `keep_columns=[]` says that this is"
     " meant."
 )
+NOTHING = "All classes have the rows that `sampling_strategy` asks for: no row is made."
 _OF_VECTORS = "A new vector has several parents, or none, and so no values of one row."
 
 
@@ -35,6 +36,7 @@ def unasked(job: Job) -> list[str]:
     """
     advice = _ADVICE if isinstance(job.strategy, TextStrategy) else _OF_VECTORS
     lines = [
+        None if sum(job.budget.values()) else NOTHING,
         _from_one_row(job),
         job.columns.note(advice) if sum(job.budget.values()) else None,
         not_held_out(job.corpus, job.held_out),

@@ -113,7 +113,7 @@ class Redrawn(torch.utils.data.Dataset[Any]):
         sampling_strategy: SamplingStrategy | None = None,
         seed: int | None = None,
         random_state: int | None = None,
-        against: Sequence[str] = (),
+        against: Any = (),
         guards: Sequence[str | Guard] | None = None,
         max_per_source: int | None = None,
         singletons: Singletons | None = None,

@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from itertools import zip_longest
+from pathlib import Path
 
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from datasets import Dataset
 from hypothesis import given, settings
@@ -14,6 +18,7 @@ from swapped_words import LABELS, SHUFFLED, SHUFFLED_LABELS, TEXTS, Stubborn, Sw
 
 from augment.data.corpus import from_table
 from augment.data.layout import Layout
+from augment.errors import InputError
 from augment.run.job import HeldOutTexts, plan_job
 from augment.run.text_run import Run
 from augment.upsampling import upsample
@@ -202,6 +207,31 @@ def test_no_synthetic_row_nearly_equals_a_held_out_row(change):
     assert Counter(guarded_labels) == Counter(labels)
     assert manifest.rejected["held_out"] >= len(new)
     assert not [(a, b) for a in guarded for b in held_out if nearly_equal(a, b)]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [pd.DataFrame, pl.DataFrame, pa.table, Dataset.from_dict, dict, lambda held: pd.DataFrame(held).to_dict("records")],
+)
+def test_held_out_rows_may_be_a_table_like_the_data(table):
+    new, _, _ = pair(seed=5)
+    wanted, _, as_list = pair(seed=5, against=new)
+    guarded, _, manifest = pair(seed=5, against=table({"label": ["any"] * len(new), "text": new}))
+    assert guarded == wanted
+    assert [file["texts"] for file in manifest.against] == [file["texts"] for file in as_list.against]
+
+
+def test_what_is_no_held_out_text_is_refused_and_never_taken_for_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("dev.csv").write_text("text,label\na,b\n")
+    for against, says in (
+        (["dev.csv"], r"'dev\.csv' is a file\. augment\.data\.corpus\.read_texts\('dev\.csv'\) reads them"),
+        ("dev.csv", "must be a sequence of texts"),
+        ((TEXTS, LABELS), "must be a sequence of texts"),
+        (pd.DataFrame({"label": ["a"], "number": [1]}), "`against`: has no text column"),
+    ):
+        with pytest.raises(InputError, match=says):
+            pair(against=against)
 
 
 def test_held_out_rows_that_are_far_from_everything_change_nothing():

@@ -28,6 +28,27 @@ def test_inspect_shows_what_stands_in_a_file():
     assert result.stderr == ""
 
 
+def test_alike_classes_and_a_single_class_are_told():
+    spelled = {"Neutral ": 2, "neutral": 3, "positive": 5}
+    labels = [label for label, many in spelled.items() for _ in range(many)]
+    rows = [{"text": f"Bus {i} is late again.", "label": label} for i, label in enumerate(labels)]
+    table("in.csv", rows)
+    line = "in.csv: names of classes differ only in case or white space: 'Neutral ', 'neutral'. Each is a class."
+    assert line in augment("inspect in.csv").stdout.splitlines()
+    assert line in augment("upsample in.csv -o out.csv --strategy random").stderr.splitlines()
+    assert line in augment("upsample in.csv --strategy random --dry-run").stdout.splitlines()
+    table("one.csv", [row | {"label": "positive"} for row in rows])
+    said = augment("inspect one.csv").stdout
+    assert "There is only one class. Upsampling needs at least two" in said
+    assert "balanced" not in said
+
+
+def test_a_run_that_has_nothing_to_make_says_so_first():
+    table("in.csv", [{"text": f"Bus {i} is late again.", "label": label} for i in range(4) for label in ("a", "b")])
+    told = augment("upsample in.csv -o out.csv --strategy random").stderr.splitlines()
+    assert told[0] == "All classes have the rows that --sampling-strategy asks for: no row is made."
+
+
 def test_what_inspect_suggests_works_as_it_stands():
     suggested = re.search(r"Suggested: (--sampling-strategy \S+)", augment("inspect in.csv").stdout)[1]
     augment(f"upsample in.csv -o out.csv {suggested}")

@@ -84,8 +84,9 @@ def test_rows_without_a_usable_label_are_an_error_until_the_caller_decides() -> 
     with pytest.raises(InputError) as caught:
         from_table(table, "t")
     assert str(caught.value) == (
-        "t: 3 of 5 rows have no usable label in column 'gold_label' (null, empty or 'mixed'), the first is row 1; "
-        "give `drop_unlabelled=True` to keep them out, or `labels` to name the classes."
+        "t: 3 of 5 rows have no usable label in column 'gold_label' (null, empty or 'mixed'), the first is row 1. "
+        "Leave such rows out: those of a file with `drop_unlabelled=True`, or with `labels`, which names the classes to"
+        " keep."
     )
     kept = from_table(table, "t", Layout(drop_unlabelled=True))
     assert kept.texts == ["a", "e"]

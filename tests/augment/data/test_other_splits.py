@@ -222,7 +222,7 @@ def test_a_data_set_in_memory_without_a_training_split_is_refused(names, says):
 def test_a_split_in_memory_without_texts_is_refused_by_its_name(films):
     whole = films_of_classes()
     whole["test"] = Dataset.from_dict({"words": ["Nor this."]})
-    with pytest.raises(InputError, match=r"the split 'test': has no text column .* or leave this split out"):
+    with pytest.raises(InputError, match=r"the split 'test': has no text column .* or leave the split 'test' out"):
         upsample(whole, strategy=Swap())
 
 
