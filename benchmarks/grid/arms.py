@@ -90,6 +90,15 @@ class Arm(Settings):
             )
         if self.rows != "given" and self.training.get("augmentation"):
             raise InputError(f"The arm {self.name!r} adds rows in two ways. Leave `rows` or its augmentation out.")
+        ways = self.augmentation
+        parameters, strategy = ways.get("parameters", {}), ways.get("strategy", "")
+        if not isinstance(parameters, Mapping):
+            raise InputError(f"The arm {self.name!r} has parameters={parameters!r:.60}; expected keys and values.")
+        models = parameters.get("models", [])
+        if not isinstance(models, (list, tuple)) or not all(isinstance(model, str) for model in models):
+            raise InputError(f"The arm {self.name!r} has models={models!r:.60}; expected a list of names.")
+        if strategy is not None and not isinstance(strategy, str):
+            raise InputError(f"The arm {self.name!r} has strategy={strategy!r:.60}; expected a name.")
         return self
 
     @property

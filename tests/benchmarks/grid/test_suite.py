@@ -213,6 +213,18 @@ def test_ones_own_arms_and_the_strategies_of_plugins_are_found(monkeypatch):
         ),
         ({"arms": [{"odd": {"training": {"augmentation": {"guards": ["polarty"]}}}}]}, "polarty"),
         (
+            {"arms": [{"odd": {"training": {"augmentation": {"parameters": "x"}}}}]},
+            "The arm 'odd' has parameters='x'; expected keys and values",
+        ),
+        (
+            {"arms": [{"odd": {"training": {"augmentation": {"parameters": {"models": [3]}}}}}]},
+            r"has models=\[3\]; expected a list of names",
+        ),
+        (
+            {"arms": [{"odd": {"training": {"augmentation": {"strategy": [3]}}}}]},
+            r"has strategy=\[3\]; expected a name",
+        ),
+        (
             {"arms": [{"odd": {"rows": "real", "training": {"augmentation": {"mode": "balanced"}}}}]},
             "adds rows in two ways",
         ),
