@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["negations", "positive", "negative", "common"]
+Kind = Literal["negations", "positive", "negative", "common", "poles"]
+"""``poles`` has the usual names of polar classes, such as ``positive: positiv``. The others hold words."""
 
 LANGUAGES = {
     "en": "English",
@@ -31,7 +32,7 @@ def has_list(language: str, kind: Kind) -> bool:
     ----------
     language : str
         One of `LANGUAGES`.
-    kind : {"negations", "positive", "negative", "common"}
+    kind : {"negations", "positive", "negative", "common", "poles"}
 
     Returns
     -------
@@ -53,7 +54,7 @@ def entries(language: str, kind: Kind) -> tuple[str, ...]:
     ----------
     language : str
         One of `LANGUAGES`.
-    kind : {"negations", "positive", "negative", "common"}
+    kind : {"negations", "positive", "negative", "common", "poles"}
 
     Returns
     -------

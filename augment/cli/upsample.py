@@ -265,7 +265,7 @@ def _show_plan(job: Any) -> None:
         return
     rows = []
     for label, now in job.counts.items():
-        make, sources = job.budget.get(label, 0), len(job.sources[label])
+        make, sources = job.at_most(label), len(job.sources[label])
         rows.append([label, now, make, now + make, sources, f"{make / sources:.1f}" if sources else "-"])
     show_table("plan", ["class", "now", "to make", "then", "sources", "new rows per source"], rows)
 

@@ -150,6 +150,23 @@ class Guard:
         """
         return True
 
+    def check_classes(self, classes: Sequence[str], language: str | None = None) -> None:
+        """Check that the guard can judge these classes, without opening anything. Called before a run, and by `fit`.
+
+        Parameters
+        ----------
+        classes : sequence of str
+            All classes of the data, by their names.
+        language : str, optional
+            That of the strategy.
+
+        Raises
+        ------
+        InputError
+            If a parameter names a class that is not there, or the guard has nothing to go by.
+        """
+        return
+
     def keep_beside(self, output: Path) -> None:
         """Keep what is paid for beside this output. Called by runs that write a file, before `prepare`.
 

@@ -30,7 +30,14 @@ NAMES = {
     "negative": re.compile(r"(?:DEGREE )?neg(?:ative)?|1 star|2 stars".replace("DEGREE", _DEGREE)),
     "neutral": re.compile(r"neu(?:tral)?|3 stars"),
 }
-"""The usual names of polar classes, by pole: in lower case, with one space for ``_``, ``-`` and spaces."""
+"""The usual English names of polar classes, by pole: in lower case, with one space for ``_``, ``-`` and spaces."""
+
+
+@cache
+def _names_elsewhere() -> dict[str, str]:
+    """Return the usual names of polar classes in the other languages, each with its pole."""
+    lines = [line for language in LANGUAGES for line in entries(language, "poles")]
+    return {name: pole for pole, _, name in (line.partition(": ") for line in lines)}
 
 
 class Polarity(Guard):
@@ -45,7 +52,8 @@ class Polarity(Guard):
     ----------
     positive : tuple of str, optional
         Classes of praise, without regard to case; each must be in the data. An empty tuple guards none. None for those
-        with usual names: positive or pos, also after very, extremely, somewhat and the like, and 4 or 5 stars.
+        with usual names: positive or pos, also after very, extremely, somewhat and the like, and 4 or 5 stars. The
+        usual names in the other languages with word lists are known, too.
     negative : tuple of str, optional
         Classes of blame, likewise: negative or neg, and 1 star or 2 stars.
     neutral : tuple of str, optional
@@ -138,10 +146,13 @@ class Polarity(Guard):
         InputError
             If the data has none, or lacks a class that a parameter names, or no words come for the language.
         """
-        self.language_ = self.language_of(originals)
+        self.check_classes([*{str(label): None for label in originals.labels}], originals.language)
+
+    def check_classes(self, classes: Sequence[str], language: str | None = None) -> None:
+        """Find the polar classes; see `fit`."""
+        self.language_ = self.language or language or "en"
         if not self.by_default and (why := self.why_unfit()):
             raise InputError(f"The polarity guard cannot be asked: {why}")
-        classes = {str(label): None for label in originals.labels}
         self.poles_ = {label: pole for label in sorted(classes) if (pole := self.pole(label))}
         present = {label.casefold() for label in classes}
         for pole in NAMES:
@@ -191,15 +202,17 @@ class Polarity(Guard):
         --------
         >>> Polarity().pole("Very_Positive"), Polarity(negative=("rant",)).pole("Rant"), Polarity().pole("mixed")
         ('positive', 'negative', None)
+        >>> Polarity().pole("positiv"), Polarity().pole("négatif")
+        ('positive', 'negative')
         """
         name = str(label).casefold()
         for pole in NAMES:
             if name in map(str.casefold, getattr(self, pole) or ()):
                 return pole
         usual = " ".join(re.split(r"[\s_-]+", name.strip()))
-        return next(
-            (pole for pole, known in NAMES.items() if getattr(self, pole) is None and known.fullmatch(usual)), None
-        )
+        elsewhere = _names_elsewhere().get(usual)
+        known = (pole for pole, names in NAMES.items() if names.fullmatch(usual) or pole == elsewhere)
+        return next((pole for pole in known if getattr(self, pole) is None), None)
 
     def _keeps_pole(self, draw: Draw, candidate: Candidate) -> bool:
         """Return whether a candidate is still of its class's pole, as far as words tell."""

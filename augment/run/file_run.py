@@ -127,6 +127,8 @@ def plan_file(
 
         check_columns(job, request.decode)
     check_many(job.budget, yes=yes)
+    if execution is None or execution.ray is None:
+        request.check_device()
     if destination is not None and destination.report and job.labels is not None:
         raise InputError(
             f"`report` compares classes of one label each, and the rows of {corpus.name} have several. Leave it out."

@@ -19,6 +19,7 @@ from augment.generation.budget import SamplingStrategy, rows_to_make
 from augment.generation.label_plan import LabelPlan, label_plan
 from augment.generation.plan import usable_sources
 from augment.generation.singletons import SingleRows, Singletons, single_rows
+from augment.generation.trials import binding
 from augment.guards.base import Guard
 from augment.guards.selection import choice, select
 from augment.run.other_columns import KeepColumns, OtherColumns, other_columns
@@ -70,6 +71,11 @@ class Job:
     """What new rows hold in the columns besides text and label."""
     labels: LabelPlan | None = None
     """What is to be made of each label, if rows have several."""
+
+    def at_most(self, label: str) -> int:
+        """Return how many rows of its budget a class can get, with `max_per_source`."""
+        rows = self.budget.get(label, 0)
+        return rows if self.max_per_source is None else min(rows, self.max_per_source * len(self.sources[label]))
 
     def maker(self, label: str) -> str:
         """Return the name of the strategy that makes the rows of a class."""
@@ -296,6 +302,8 @@ def plan_job(
         chosen = tuple(select(guards, strategy.own_guards(), budget=budget, rows=whole, edits=strategy.edits))
         if labels is not None:
             chosen = tuple(guard for guard in chosen if not guard.of_classes)
+        for guard in binding(chosen, copies=strategy.copies):
+            guard.check_classes(corpus.classes, strategy.language)
         examine(strategy, chosen, corpus.texts, {label: sources[label] for label, rows in budget.items() if rows})
     return Job(
         corpus=corpus,

@@ -9,15 +9,19 @@ from augment.data.label_sets import LabelSets
 from augment.data.notes import NOT_SOURCES, not_held_out, on_rows, on_splits_held_out
 from augment.errors import counted, listed
 from augment.generation.label_plan import mean_ratio, minority_labels
+from augment.guards.polarity import Polarity
 from augment.run.job import Job
 from augment.run.manifest import beyond_target
 from augment.text.base import TextStrategy
+from augment.word_lists import has_list
 
 _ADVICE = (
     "`keep_columns='all'`, or the names of some, copies them from the source row; `keep_columns=[]` says that this is"
     " meant."
 )
 NOTHING = "All classes have the rows that `sampling_strategy` asks for: no row is made."
+MOST_POLES = 5
+"""Data with more classes is not about praise and blame, as a rule."""
 _OF_VECTORS = "A new vector has several parents, or none, and so no values of one row."
 
 
@@ -31,13 +35,15 @@ def unasked(job: Job) -> list[str]:
     Returns
     -------
     list of str
-        Lines on rows that are left out, rows without a text, classes of which all new rows come from one row, columns
-        that new rows leave empty, and splits that are not held out.
+        Lines on rows that are left out, rows without a text, classes of which all new rows come from one row, classes
+        that `max_per_source` keeps short, columns that new rows leave empty, and splits that are not held out.
     """
     advice = _ADVICE if isinstance(job.strategy, TextStrategy) else _OF_VECTORS
     lines = [
         None if sum(job.budget.values()) else NOTHING,
         _from_one_row(job),
+        _beyond_sources(job),
+        _without_poles(job),
         job.columns.note(advice) if sum(job.budget.values()) else None,
         not_held_out(job.corpus, job.held_out),
     ]
@@ -144,4 +150,36 @@ def _from_one_row(job: Job) -> str | None:
     return (
         f"Classes with a single row: {listed(alone)}. All their new rows are made from it; `singletons='skip'` leaves"
         " them as they are."
+    )
+
+
+def _beyond_sources(job: Job) -> str | None:
+    """Return one line on the classes whose sources do not suffice for `max_per_source`."""
+    short = [
+        f"{label}: {job.budget[label] - most:,} of {job.budget[label]:,} (it has {len(job.sources[label]):,} sources)"
+        for label in job.budget
+        if (most := job.at_most(label)) < job.budget[label]
+    ]
+    if not short:
+        return None
+    more = f" and {len(short) - 5} more" if len(short) > 5 else ""
+    return (
+        f"Rows that will be missing, since `max_per_source={job.max_per_source}`: {'; '.join(short[:5])}{more}."
+        " Raise it, or make fewer rows."
+    )
+
+
+def _without_poles(job: Job) -> str | None:
+    """Return one line if the language is not English and no class has a usual name for praise or blame."""
+    language = getattr(job.strategy, "language", None)
+    by_default = [guard for guard in job.guards if guard.by_default]
+    few = len(job.counts) <= MOST_POLES and job.labels is None
+    if language in (None, "en") or not few or not by_default or not has_list(language, "positive"):
+        return None
+    guard = next((guard for guard in job.guards if isinstance(guard, Polarity)), Polarity())
+    if not {"positive", "negative"}.isdisjoint(map(guard.pole, job.counts)):
+        return None
+    return (
+        "No class has a usual name for praise or blame, so no guard keeps words of praise and blame in their classes."
+        " If some classes praise or blame, say which: `guards=['polarity:positive=NAME,negative=NAME']`."
     )

@@ -168,6 +168,19 @@ class RunRequest:
                         f"The guard {config['name']!r}", f"guard {config['name']!r}", identity, current_identity
                     )
 
+    def check_device(self) -> None:
+        """Check that this machine has the device that is named, without opening a model.
+
+        Raises
+        ------
+        InputError
+            If it has not.
+        """
+        if (device := getattr(self.encoder or self.strategy, "device", "auto")) not in (None, "auto", "cpu"):
+            from augment.models.devices import device_of
+
+            device_of(device)
+
     def other_versions(self) -> str:
         """Return, as one clause, the packages whose installed versions differ from those of the other run."""
         now = installed_versions()

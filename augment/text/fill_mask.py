@@ -37,7 +37,7 @@ from augment.text.base import TextStrategy
 from augment.text.content_words import is_content
 from augment.text.finalists import Finalists, judge
 from augment.text.fitting_words import FittingWords, WordFilter, pick
-from augment.text.languages import LOOKED_AT, is_english, unlike_english
+from augment.text.languages import LOOKED_AT, is_english, likely_language, unlike_english
 from augment.text.lessons import learnt_weights
 from augment.text.masked_text import Filling, Masking, Wording, different, masked
 from augment.word_lists import LANGUAGES
@@ -53,6 +53,10 @@ JUDGED = 3
 LARGER = (
     "mini is a small model. A larger one writes more natural rows: `model='answerdotai/ModernBERT-base'`"
     " (150 million parameters, a download of 600 MB, about ten times the time)."
+)
+MULTILINGUAL = (
+    "mini is a small English model. For texts in another language a multilingual one writes better rows:"
+    " `model='FacebookAI/xlm-roberta-base'` (278 million parameters, about ten times the time)."
 )
 NEVER_FILLS = 3
 """How many words may not fill a mask: the old word and its two neighbours."""
@@ -247,17 +251,25 @@ class FillMask(TextStrategy):
 
     def examine(self, texts: Sequence[str | None], sources: Mapping[Any, Sequence[int] | np.ndarray]) -> None:
         """Warn of texts that are not English, if the model is known to be one of English alone."""
+        self._foreign = False
         if not is_english(self.model):
             return
-        found = []
+        found, every = [], []
         for label, places in sources.items():
             step = max(1, len(places) // LOOKED_AT)
-            clause = unlike_english(texts[int(place)] or "" for place in places[::step][:LOOKED_AT])
-            if clause:
+            sample = [texts[int(place)] or "" for place in places[::step][:LOOKED_AT]]
+            every += sample
+            if clause := _not_english(sample):
                 found.append(f"{str(label)!r} ({clause})")
-        if found:
+        what = f"these texts well: {_listed(found)}" if found else ""
+        if not found and self.language != "en" and every:
+            what = f"texts in {LANGUAGES[self.language]} well"
+        elif not found and (clause := _not_english(every)):
+            what = f"these texts well: {clause}"
+        if what:
+            self._foreign = True
             warnings.warn(
-                f"{self.model} is an English model, and it cannot fill these texts well: {_listed(found)}. Give"
+                f"{self.model} is an English model, and it cannot fill {what}. Give"
                 " `model` a multilingual one, such as FacebookAI/xlm-roberta-base or"
                 " google-bert/bert-base-multilingual-cased.",
                 stacklevel=2,
@@ -335,8 +347,10 @@ class FillMask(TextStrategy):
         return None if engine is None or self.learnt_ is not None or self.revision else engine.checkpoint
 
     def advice(self) -> str:
-        """Name a larger model of English, if the small one that comes with the package was used."""
-        return LARGER if self.model == "mini" else ""
+        """Name a better model for the language of the texts, if the small one that comes with the package was used."""
+        if self.model != "mini":
+            return ""
+        return MULTILINGUAL if getattr(self, "_foreign", self.language != "en") else LARGER
 
     def own_guards(self) -> list[Guard]:
         """Return the guard `fluency`, unless a single filling is drawn: the best of several may still not fit."""
@@ -509,6 +523,14 @@ def _has_any(word: str, negations: Sequence[re.Pattern[str]]) -> bool:
     """Return whether a word is a negation, or, where no spaces stand between words, holds one."""
     whole = not is_spaceless(word)
     return any((negation.fullmatch if whole else negation.search)(word) for negation in negations)
+
+
+def _not_english(texts: Sequence[str]) -> str:
+    """Return in a clause what in texts is not English, also of a few; an empty string if nothing."""
+    if clause := unlike_english(texts):
+        return clause
+    likely = likely_language(texts)
+    return "" if likely in (None, "en") else f"they are {LANGUAGES[likely]}"
 
 
 def _listed(found: Sequence[str], most: int = 5) -> str:

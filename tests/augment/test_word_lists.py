@@ -26,7 +26,7 @@ SENTENCES = {
 
 
 def test_every_file_belongs_to_a_language_and_says_where_it_is_from():
-    kinds = {"negations", "positive", "negative", "common"}
+    kinds = {"negations", "positive", "negative", "common", "poles"}
     files = sorted(FOLDER.iterdir())
     assert len(files) >= 30
     for path in files:

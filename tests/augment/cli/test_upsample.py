@@ -330,6 +330,14 @@ def test_a_dry_run_counts_the_sources_and_not_the_rows():
 def test_a_dry_run_refuses_what_the_run_would_refuse():
     refused("upsample in.csv --dry-run --sampling-strategy neutrl=9", "Did you mean 'neutral'?")
     refused("upsample in.csv --dry-run --against none.csv", "none.csv", "no such file")
+    refused("upsample in.csv --dry-run --guard polarity:positive=good", "names the class 'good'", "'positive'")
+    refused("upsample in.csv --dry-run --strategy fillmask --device cuda:99", "'cuda:99' cannot be used", "cpu")
+
+
+def test_a_dry_run_says_which_rows_the_sources_cannot_give():
+    plan = augment("upsample in.csv --dry-run --max-per-source 1 --sampling-strategy neutral=+10").stdout
+    assert "neutral 4 4 8 4 1.0" in " ".join(plan.split())
+    assert "since --max-per-source 1: neutral: 6 of 10 (it has 4 sources)." in " ".join(plan.split())
 
 
 def test_quiet_says_nothing_when_all_is_well():

@@ -146,6 +146,8 @@ def test_words_count_by_their_form_also_under_a_negation():
         ("positive", ["positive", "Pos", "VERY POSITIVE", "very_positive", "extremely-positive", "4 stars", "5 stars"]),
         ("negative", ["Negative", "neg", "Very Negative", "somewhat_negative", "1 star", "2 stars"]),
         ("neutral", ["neutral", "NEUTRAL", "neu", "3 stars"]),
+        ("positive", ["Positiv", "sehr_positiv", "très positif", "positiva", "positief"]),
+        ("negative", ["negativ", "Négatif", "negativo", "negatief"]),
         (None, ["mixed", "conflict", "1", 5, "positively", "not negative", "sports", "", "very neutral"]),
     ],
 )

@@ -146,6 +146,28 @@ def test_the_command_takes_a_language_and_names_it_in_the_warning(tmp_path):
     assert "'en', 'de', 'es'" in wrong.stderr
 
 
+def test_an_english_model_is_named_for_a_few_texts_in_another_language_and_so_is_a_better_one():
+    texts, sources = ["Der Parkplatz kostet zehn Euro.", "Das Essen war kalt."], {"a": [0], "b": [1]}
+    german = FillMask(language="de")
+    with pytest.warns(UserWarning, match="mini is an English model, and it cannot fill texts in German well"):
+        german.examine(texts, sources)
+    assert "xlm-roberta" in german.advice()
+    seen = FillMask()
+    with pytest.warns(UserWarning, match="'a' .they are German"):
+        seen.examine([f"{texts[0]} Ich habe das nicht gewusst. " * 3, "Fine."], sources)
+    assert "xlm-roberta" in seen.advice()
+
+
+def test_where_no_class_has_a_known_pole_a_run_in_another_language_says_so(tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("text,label\nDas war sehr gut.,lob\nGut.,lob\nDas war schlecht.,tadel\n", encoding="utf-8")
+    command = ["upsample", str(source), "--strategy", "nlpaug:keyboard", "--language", "de", "--dry-run"]
+    says = "No class has a usual name for praise or blame"
+    assert says in CliRunner().invoke(main, command).output
+    named = [*command, "--guard", "polarity:positive=lob,negative=tadel"]
+    assert says not in CliRunner().invoke(main, named).output
+
+
 def test_a_guard_may_have_a_language_of_its_own():
     (polarity,) = [guard for guard in select(["polarity:language=fr"]) if guard.name == "polarity"]
     assert polarity.language == "fr"
