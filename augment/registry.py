@@ -203,10 +203,12 @@ class Registry:
         problems = []
         for key, parameter in known.items():
             if parameter.default is parameter.empty and key not in plain and key not in texts:
-                nested = self._holds_others(hints.get(key, Any))
-                problems.append(
-                    f"The {self.what} {name!r} needs a value for {key!r}{self._in_a_file() if nested else '.'}"
-                )
+                needs = f"The {self.what} {name!r} needs a value for {key!r}"
+                if self._holds_others(hints.get(key, Any)):
+                    problems.append(f"{needs}{self._in_a_file()}")
+                else:
+                    page = f" See {cls.page}." if getattr(cls, "page", "") else ""
+                    problems.append(f"{needs}: give `{key}=`.{page}")
         converted: dict[str, Any] = {}
         broken: set[str] = set()
         for key, value in {**plain, **texts}.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from augment.advice.measured import MeasuredCell
+from augment.errors import counted
 
 FACTOR = 2.0
 """A near data set has between half and twice as many rows of its smallest class. The same holds for the ratio."""
@@ -75,8 +76,43 @@ def is_near(shape: Shape, cell: MeasuredCell) -> bool:
         Whether the rows of the rare class differ by a factor of 2 at most, so does the ratio to the largest class, and
         both have few (2 to 5), some (6 to 30) or many classes.
     """
+    return not differences(shape, cell)
+
+
+def differences(shape: Shape, cell: MeasuredCell) -> list[str]:
+    """Say why a measured data set is not like another one; see `is_near`.
+
+    Parameters
+    ----------
+    shape : Shape
+    cell : MeasuredCell
+
+    Returns
+    -------
+    list of str
+        A clause for each reason, with both figures. Empty if it is near.
+
+    Examples
+    --------
+    >>> from augment.advice.measured import read_map
+    >>> cell = next(cell for cell in read_map().cells if cell.rows.smallest == 40 and cell.classes == 3)
+    >>> differences(Shape(classes=9, smallest=90, median=200.0, largest=cell.rows.largest, rare="a"), cell)[0]
+    'its rarest class has 40 rows, yours 90'
+    """
     limit = math.log2(FACTOR) + ROUNDING
-    return all(part <= limit for part in _parts(shape, cell)) and _kind(shape.classes) == _kind(cell.classes)
+    rows, ratio = _parts(shape, cell)
+    found = []
+    if rows > limit:
+        found.append(f"its rarest class has {counted(cell.rows.smallest, 'row')}, yours {shape.smallest:,}")
+    if ratio > limit:
+        found.append(f"that class has {_percent(cell.ratio)} of the rows of the largest, yours {_percent(shape.ratio)}")
+    if _kind(shape.classes) != _kind(cell.classes):
+        found.append(f"it has {counted(cell.classes, 'class', 'classes')}, yours {shape.classes:,}")
+    return found
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
 
 
 def nearest(shape: Shape, cells: Sequence[MeasuredCell]) -> list[MeasuredCell]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from augment.advice.commands import FINE_TUNED
 from augment.advice.measured import PLAIN, MeasuredArm, MeasuredCell, Points, Regime
-from augment.advice.nearness import Shape
+from augment.advice.nearness import Shape, differences
 from augment.data.inspection import Inspection
+from augment.data.splitting import LEAST_TO_MEASURE
 from augment.errors import counted
 
 HEADS = {FINE_TUNED: "fine-tuned", "logistic-regression": "logistic regression on frozen vectors"}
@@ -132,13 +133,13 @@ class Advice:
             f" {found.lengths[0.5]} words at the median. {shape.rare!r} has {counted(shape.smallest, 'row')},"
             f" {shape.ratio:.0%} of the largest class."
         )
-        if not found.duplicates and not found.conflicting:
+        if not found.duplicates:  # a text under two labels is one
             return [line]
-        return [
-            line,
-            f"Look at these first: {counted(found.duplicates, 'row repeats', 'rows repeat')} an earlier text, and"
-            f" {counted(found.conflicting, 'text stands', 'texts stand')} under more than one label.",
-        ]
+        repeat = f"Look at these first: {counted(found.duplicates, 'row repeats', 'rows repeat')} an earlier text"
+        if not found.conflicting:
+            return [line, f"{repeat}."]
+        texts = counted(found.conflicting, "text stands", "texts stand")
+        return [line, f"{repeat}, and {texts} under more than one label."]
 
     def _evidence(self) -> list[str]:
         """Say which measured data sets are near."""
@@ -148,7 +149,7 @@ class Advice:
             return [f"Near, of the measured data sets: {names}. Classifier: {how}."]
         lines = [
             f"Nothing measured is near. Of {counted(self.measured, 'data set')} ({how}) the nearest is"
-            f" {_described(self.nearest)}. What pays there need not pay here."
+            f" {_described(self.nearest)}, and it differs: {'; '.join(differences(self.shape, self.nearest))}."
         ]
         arms = [] if self.regime is None else [arm for arm in self.regime.arms if arm.gain.low is not None]
         if self.regime is not None and arms:
@@ -163,9 +164,12 @@ class Advice:
 
     def _steps(self) -> list[str]:
         """Say what to do first, and whether to add rows."""
-        if not self.near:
-            return []
         first = self.first
+        if not self.near:
+            plain = "train on the rows as they are"
+            what = plain if first.arm.name == PLAIN else f"{first.arm.name} ({_plain(first.arm.summary)})"
+            line = f"A guess, since it was the best way without new rows on that nearest data set: {what}."
+            return [line, *_indented(first.command)]
         if first.gain is None:
             lines = ["First: train on the rows as they are. No other loss and no other way to draw rows did better."]
         else:
@@ -231,6 +235,14 @@ class Advice:
                 f"For comparison, more real rows: {self.ceiling.arm.name} ({_plain(self.ceiling.arm.summary)}),"
                 f" {_points(self.ceiling.gain)} against {self._rival}."
             )
+        few = {name: texts for name, texts in self.inspection.different.items() if texts < LEAST_TO_MEASURE}
+        if few:
+            named = ", ".join(f"{name!r} has {texts}" for name, texts in [*few.items()][:5]) + ", …" * (len(few) > 5)
+            lines.append(
+                f"It cannot be measured on your rows yet: that takes {LEAST_TO_MEASURE} different texts of each class,"
+                f" and {named}."
+            )
+            return lines
         chosen = (self.first, self.rows, None if self.pool is None else self.with_pool)
         arms = [PLAIN, *(choice.arm.name for choice in chosen if choice is not None)]
         lines.append(f"Measure it on your own rows ({', '.join(dict.fromkeys(arms))}):")

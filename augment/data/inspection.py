@@ -31,6 +31,8 @@ class Inspection:
     """Rows whose text, case and punctuation folded, stands in an earlier row."""
     conflicting: int
     """Texts, folded, that stand under more than one label."""
+    different: dict[str, int]
+    """Class name → different texts, folded. One that stands under several labels counts for its first row alone."""
     lengths: dict[float, int]
     """Quantile → words of a text."""
     single: list[str]
@@ -65,6 +67,7 @@ def inspect(corpus: Corpus) -> Inspection:
     again = np.diff(keys[order]) == 0
     other = again & (np.diff(codes[order]) != 0)
     counts = corpus.label_counts
+    firsts = np.bincount(codes[np.unique(keys, return_index=True)[1]], minlength=len(corpus.classes))
     quantiles = np.quantile(words if len(words) else [0], QUANTILES)
     return Inspection(
         counts=counts,
@@ -72,6 +75,7 @@ def inspect(corpus: Corpus) -> Inspection:
         empty=len(corpus.texts) - len(rows),
         duplicates=int(again.sum()),
         conflicting=len(np.unique(keys[order][1:][other])),
+        different=dict(zip(corpus.classes, firsts.tolist(), strict=True)),
         lengths={q: int(n) for q, n in zip(QUANTILES, quantiles, strict=True)},
         single=[name for name, count in counts.items() if count == 1],
         few=[name for name, count in counts.items() if 1 < count < FEW],

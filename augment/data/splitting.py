@@ -43,6 +43,10 @@ class SplitResult:
     """A line for each kind of rows that are left out, and one for other splits of the same data set."""
 
 
+LEAST_TO_MEASURE = 10
+"""The smallest number of different texts of a class in a user's file that `benchmarks` splits."""
+
+
 def split_rows(
     texts: Sequence[str],
     labels: Sequence[str],

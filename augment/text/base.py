@@ -59,6 +59,8 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
     summary: ClassVar[str]
     """One line for lists of strategies."""
     kind: ClassVar[str] = "text"
+    page: ClassVar[str] = ""
+    """The page of the documentation that tells how to use it, named where a parameter is missing."""
     copies: bool = False
     """Whether its new rows are copies by design, and exempt from the guards against them."""
 

@@ -165,6 +165,7 @@ class LLM(TextStrategy):
     """
 
     name: ClassVar[str] = "llm"
+    page: ClassVar[str] = "docs/llm.md"
     summary: ClassVar[str] = "ask a large language model for new rows; needs an endpoint, a local model or batch files"
     edits = False
     asks = True

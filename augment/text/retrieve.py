@@ -96,6 +96,7 @@ class Retrieve(TextStrategy):
     """
 
     name: ClassVar[str] = "retrieve"
+    page: ClassVar[str] = "docs/retrieve.md"
     summary: ClassVar[str] = "take real sentences near the rows of a class from unlabelled text; needs a pool"
     speed_only: ClassVar[tuple[str, ...]] = ("batch_size", "cache_dir")
     edits = False

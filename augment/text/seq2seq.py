@@ -92,6 +92,7 @@ class Seq2Seq(TextStrategy):
     """
 
     name: ClassVar[str] = "seq2seq"
+    page: ClassVar[str] = "docs/seq2seq.md"
     summary: ClassVar[str] = "translate there and back, or paraphrase, with sequence-to-sequence models"
     speed_only: ClassVar[tuple[str, ...]] = ("batch_size",)
 

@@ -18,11 +18,9 @@ from typing import Any
 import numpy as np
 
 from augment.data.layout import FORMATS, Layout
-from augment.data.splitting import PARTS, Part, split_rows
+from augment.data.splitting import LEAST_TO_MEASURE, PARTS, Part, split_rows
 from augment.errors import InputError, did_you_mean
 
-LEAST = 10
-"""The smallest number of different texts of a class in the user's own file, which is split here."""
 OWN = "csv:"
 """The prefix of the path of the user's own file."""
 
@@ -357,4 +355,4 @@ def _own_split(name: str, split: Part, layout: Layout) -> LabelledRows:
                 return _read(str(folder / f"{split}{suffix}"), layout)
         raise InputError(f"{folder}: has no file for the {split} rows. Expected {split}.csv beside the others.")
     rows = _read(source, layout)
-    return rows.taken(split_rows(rows.texts, rows.labels, source, least=LEAST)[split])
+    return rows.taken(split_rows(rows.texts, rows.labels, source, least=LEAST_TO_MEASURE)[split])

@@ -57,9 +57,19 @@ def test_where_nothing_is_near_no_gain_is_promised(tmp_path):
     found = advice(tmp_path, [cell("one", 400, 4000, [PAYS])])
     said = str(found)
     assert "Nothing measured is near. Of 1 data set (mini, fine-tuned) the nearest is one, 400 to 4000" in said
+    assert "and it differs: its rarest class has 400 rows, yours 40." in said
+    assert "A guess, since it was the best way without new rows on that nearest data set: logit-adjustment" in said
+    assert f"    {found.first.command}" in found.lines
     assert "New rows pay" not in said
     assert "points" not in said
     assert found.lines[-1].strip() == found.measure
+
+
+def test_what_cannot_be_split_is_not_said_to_be_measurable(tmp_path):
+    found = advice(tmp_path, [cell("one", 10, 100, [PAYS])], rare=9, often=90)
+    assert found.lines[-1] == (
+        "It cannot be measured on your rows yet: that takes 10 different texts of each class, and 'rare' has 9."
+    )
 
 
 def test_rows_that_hurt_are_advised_against_and_a_sum_that_may_be_nothing_is_said_to_be_open(tmp_path):

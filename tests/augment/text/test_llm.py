@@ -324,7 +324,7 @@ def test_a_python_run_keeps_new_answers_in_the_named_file(tmp_path, fake, monkey
 
 
 BAD = {
-    "no model": ("--strategy llm", "needs a value for 'model'"),
+    "no model": ("--strategy llm", "needs a value for 'model': give --model NAME. See docs/llm.md."),
     "several processes": ("--strategy llm --model m --workers 2", "--workers is for strategies that compute"),
     "an unknown variable": (
         "--strategy llm --model m --param template=bad.jinja",

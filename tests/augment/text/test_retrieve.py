@@ -233,7 +233,7 @@ def test_a_pool_may_be_a_table_and_lines_count_its_rows(place):
 
 def test_what_cannot_be_is_one_line_and_nothing_is_written(place):
     refused(f"{COMMAND} --param pool=nosuch.txt".replace("pool=pool.txt --param ", ""), "nosuch.txt: no such file")
-    refused("upsample in.csv -o out.csv --strategy retrieve", "needs a value for 'pool'")
+    refused("upsample in.csv -o out.csv --strategy retrieve", "needs a value for 'pool': give --param pool=FILE")
     Path("pool.txt").write_text("")
     refused(COMMAND, "pool.txt: the file is empty")
     lines("pool.txt", "", "  ")
