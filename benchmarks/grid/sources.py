@@ -224,6 +224,8 @@ def check_name(name: str, suites: Sequence[str] = ()) -> None:
     if name.strip() == OWN:
         raise InputError("The task 'csv:' needs a file. Give its path after the colon, e.g. csv:reviews.csv.")
     if name != "sample" and not name.startswith(OWN) and name not in SOURCES:
+        if Path(name).is_file():
+            raise InputError(f"There is no task {name!r}, but a file of that name. Give it as csv:{name}.")
         known = (*SOURCES, "sample", *suites)
         raise InputError(
             f"There is no task{' or suite' if suites else ''} {name!r}. There is {', '.join(known)}, and csv:FILE for a"
