@@ -90,7 +90,10 @@ class Commands(Group):
             error.show()
             sys.exit(error.exit_code)
         except click.ClickException as error:
-            _fail(error.format_message(), error.exit_code)
+            words = [*(kwargs.get("args") or (args[0] if args else None) or sys.argv[1:])]
+            several = "--against" in words and "unexpected extra argument" in error.format_message()
+            more = " Repeat the option for each file: --against A --against B." if several else ""
+            _fail(f"{error.format_message()}{more}", error.exit_code)
         except (click.Abort, KeyboardInterrupt):
             _fail("Interrupted: nothing was written.", INTERRUPTED)
         except OSError as error:

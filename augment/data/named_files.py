@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from augment.data.corpus import Corpus
     from augment.data.lazy_texts import Texts
 
-_MARKS = {"text_column": ":column=", "split": ":split="}
+_MARKS = {"text_column": ":column=", "label_column": ":label=", "split": ":split="}
 """What may stand after the name of a file, each with the name of the field behind it."""
 
 
@@ -28,10 +28,12 @@ class NamedFile(NamedTuple):
     """The column of its texts. None to look for that of the input, and then for the usual names."""
     split: str | None = None
     """The split of a saved folder or a hub id. None if it has no more than one."""
+    label_column: str | None = None
+    """The column of its labels, of a validation file. None for that of the input, or the usual names."""
 
     @classmethod
     def parsed(cls, text: str | os.PathLike[str]) -> Self:
-        """Read ``FILE``, and after it ``:column=NAME``, ``:split=NAME``, or both.
+        """Read ``FILE``, and after it ``:column=NAME``, ``:split=NAME``, ``:label=NAME``, or several of them.
 
         A file that has this whole name is meant as it is.
 
@@ -43,9 +45,9 @@ class NamedFile(NamedTuple):
         Examples
         --------
         >>> NamedFile.parsed("C:/tweets.tsv:column=Tweet")
-        NamedFile(name='C:/tweets.tsv', text_column='Tweet', split=None)
+        NamedFile(name='C:/tweets.tsv', text_column='Tweet', split=None, label_column=None)
         >>> NamedFile.parsed("owner/name:configuration:split=test")
-        NamedFile(name='owner/name:configuration', text_column=None, split='test')
+        NamedFile(name='owner/name:configuration', text_column=None, split='test', label_column=None)
         """
         whole = name = os.fspath(text)
         given: dict[str, str] = {}
@@ -104,6 +106,8 @@ class NamedFile(NamedTuple):
         InputError
             See `augment.data.corpus.open_texts` and `augment.data.corpus.whole_of`.
         """
+        if self.label_column is not None:
+            raise InputError(f"{self}: of a held-out file only the texts are read. Leave ':label=' out.")
         if layout.beside:
             from augment.data.corpus import read_whole  # numpy, which names do without
 
@@ -156,8 +160,18 @@ class NamedFile(NamedTuple):
         Raises
         ------
         InputError
-            See `augment.data.corpus.read`.
+            See `augment.data.corpus.read`. The message says how the columns of this file are named.
         """
+        from augment.data.column_names import MissingColumn
         from augment.data.corpus import read
 
-        return read(self.name, replace(self.layout(layout), text_column=self.text_column or layout.text_column))
+        own = {field: name for field in ("text_column", "label_column") if (name := getattr(self, field)) is not None}
+        try:
+            return read(self.name, replace(self.layout(layout), **own))
+        except MissingColumn as error:
+            said = str(error)
+            for field in ("text_column", "label_column"):
+                said = said.replace(
+                    f"give one as `{field}`", f"name one with the file, as in {self.name}{_MARKS[field]}NAME"
+                )
+            raise MissingColumn(said) from None

@@ -164,7 +164,11 @@ def _from_amount(amount: str, counts: Counts) -> dict[Label, int]:
 
 def _from_share(share: float, counts: Counts) -> dict[Label, int]:
     if not 0 < share <= 1:
-        raise InputError(f"`sampling_strategy` as a share of the largest class must lie in (0, 1]. Got {share:g}.")
+        more = f" For so many new rows of each class give '+{share:.0f}', for a total 'CLASS={share:.0f}'."
+        raise InputError(
+            f"`sampling_strategy` as a share of the largest class must lie in (0, 1]. Got {share:g}."
+            f"{more if share > 1 and share.is_integer() else ''}"
+        )
     total = math.floor(share * max(counts.values()))
     to_make = {label: total - count for label, count in counts.items() if count < total}
     if not to_make and share < 1:

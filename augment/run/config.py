@@ -126,6 +126,7 @@ def read(path: Path) -> RunConfig:
             f"{path}: has the schema {record['schema']!r}, and this version reads {SCHEMA}. Install the version that"
             " wrote it."
         )
+    _check_forms(path, record)
     try:
         request = with_seed({key: value for key, value in record.items() if key not in OUTCOME})
     except InputError as error:
@@ -134,3 +135,13 @@ def read(path: Path) -> RunConfig:
         return RunConfig.model_validate_json(json.dumps(request))
     except ValidationError as error:
         raise InputError(f"{path}: {problems(error, RunConfig, 'A run')}") from None
+
+
+def _check_forms(path: Path, record: dict[str, Any]) -> None:
+    """Refuse names alone in the place of a section, and an output in a file that was written by hand."""
+    for key in ("input", "strategy", "encoder"):
+        if isinstance(name := record.get(key), str):
+            inner = "model" if key == "encoder" else "name"
+            raise InputError(f"{path}: {key!r} is written {json.dumps({key: {inner: name}})}. Got {name!r}.")
+    if "output" in record and "schema" not in record:
+        raise InputError(f"{path}: 'output' has no effect in a file. Remove it, and give `output`.")

@@ -276,8 +276,12 @@ def plan_job(
     check_provenance_columns(corpus)
     if isinstance(sampling_strategy, dict):
         names = corpus.label_names if corpus.label_sets is None else {label: label for label in corpus.label_counts}
-        by_value = {str(value): name for value, name in names.items()} | {name: name for name in names.values()}
-        sampling_strategy = {by_value.get(str(key), str(key)): total for key, total in sampling_strategy.items()}
+        by_value = {_number(value): name for value, name in names.items()}
+        by_value |= {str(value): name for value, name in names.items()} | {name: name for name in names.values()}
+        sampling_strategy = {
+            by_value.get(str(key), by_value.get(_number(key), str(key))): total
+            for key, total in sampling_strategy.items()
+        }
     counts, has_text = corpus.label_counts, corpus.has_text
     empty = len(has_text) - int(has_text.sum())
     if strict and empty:
@@ -327,6 +331,11 @@ def plan_job(
         ),
         labels=labels,
     )
+
+
+def _number(label: Any) -> str:
+    """Return a label as a text, in which 2.0 is 2: pandas makes floats of whole numbers beside a missing one."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
 def _check_keeps_sets(

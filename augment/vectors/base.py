@@ -265,6 +265,11 @@ class VectorSampler(SeededByRandomState, BaseOverSampler, abc.ABC):
             raise InputError(
                 f"{type(self).__name__}.fit_resample takes X and y alone. Got {', '.join(params)} besides."
             )
+        if _holds_texts(X):
+            raise InputError(
+                f"{type(self).__name__} takes vectors, and X holds texts. Put a TextEncoder before it, or use a"
+                " VectorUpsampler."
+            )
         if hasattr(X, "iloc"):  # else imbalanced-learn would cut new rows to whole numbers, or to True, by column
             whole = X.select_dtypes("integer" if self.takes_repeats() else ["integer", "bool"]).columns
             X = X.astype(dict.fromkeys(whole, np.float64)) if len(whole) else X
@@ -356,3 +361,11 @@ class VectorSampler(SeededByRandomState, BaseOverSampler, abc.ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
         return tags
+
+
+def _holds_texts(X: Any) -> bool:
+    """Return whether the first row is a text, or a row of a frame with a text in it."""
+    if not (isinstance(X, (list, tuple, np.ndarray)) or hasattr(X, "iloc")) or not len(X):
+        return False
+    first: Any = (X.iloc if hasattr(X, "iloc") else X)[0]
+    return isinstance(first, str) or (hasattr(first, "iloc") and any(isinstance(value, str) for value in first))

@@ -164,7 +164,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
     option(
         "--validation",
         metavar="FILE",
-        help="Labelled rows; the weights that do best on them are kept. FILE or FILE:column=NAME:split=NAME.",
+        help="Labelled rows; the best weights on them are kept. FILE, or FILE:column=NAME:label=NAME:split=NAME.",
     ),
 )
 @setting_options("Evaluation")
@@ -191,7 +191,6 @@ def train_command(
     check_there([source], beside=[*against, *([] if validation is None else [validation])], models=[config.encoder])
     from augment.data.corpus import read
     from augment.data.named_files import NamedFile
-    from classifiers.training.run import train
 
     beside = [NamedFile.parsed(name) for name in against]
     validated = [] if validation is None else [NamedFile.parsed(validation)]
@@ -201,6 +200,8 @@ def train_command(
     never = [text for file in beside for text in file.texts(layout)]
     if (line := _on_splits(config, rows, beside, validated)) is not None and not quiet:
         note(line)
+    from classifiers.training.run import train  # torch, after the files were looked at
+
     with resumable(output_dir, "checkpoints"):
         result = train(
             config,

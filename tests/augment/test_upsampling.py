@@ -101,6 +101,13 @@ def test_integer_labels_of_a_pair_stay_integers():
     assert manifest.counts_after == {"0": 7, "2": 7}
 
 
+def test_whole_numbers_that_pandas_made_floats_are_known_by_their_value():
+    data = pd.DataFrame({"text": TEXTS, "label": np.where(np.array(LABELS) == LABELS[0], 0.0, 2.0)})
+    rows = int((data.label == 2).sum())
+    _, manifest = upsample(data, strategy=Swap(), sampling_strategy={2: rows + 3})
+    assert manifest.rows_made == 3
+
+
 def test_a_dataset_comes_back_as_a_dataset_with_its_class_names_and_other_columns():
     features = Features(
         {"id": Value("int64"), "text": Value("string"), "label": ClassLabel(names=["neutral", "negative", "positive"])}

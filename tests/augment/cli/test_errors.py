@@ -278,6 +278,11 @@ def test_an_output_must_be_named():
     refused("upsample in.csv", "-o", "--dry-run")
 
 
+def test_several_held_out_files_and_a_number_of_rows_are_told_in_their_form():
+    refused("upsample in.csv -o out.csv --against in.csv in.csv", "--against A --against B")
+    refused("upsample in.csv -o out.csv --sampling-strategy 100", "must lie in (0, 1]", "'+100'", "'CLASS=100'")
+
+
 def test_a_command_that_there_is_not_is_refused():
     refused("upsamle in.csv", "'upsamle'", "upsample")
     refused("upsample", "INPUT")

@@ -45,8 +45,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_the_column_stands_behind_the_file(text: str, name: str, column: str | None) -> None:
-    assert NamedFile.parsed(text) == (name, column, None)
-    assert NamedFile.parsed(Path(text)) == (str(Path(name)), column, None)
+    assert NamedFile.parsed(text) == NamedFile(name, column)
+    assert NamedFile.parsed(Path(text)) == NamedFile(str(Path(name)), column)
     assert str(NamedFile(name, column)) == text
 
 
@@ -58,7 +58,7 @@ def test_a_missing_name_is_refused(text: str) -> None:
 
 def test_a_file_that_has_the_whole_name_is_meant_as_it_is(place: Path) -> None:
     put(place, "odd:column=words", "") if Path("odd").drive == "" else pytest.skip("no colon in names on Windows")
-    assert NamedFile.parsed("odd:column=words") == ("odd:column=words", None, None)
+    assert NamedFile.parsed("odd:column=words") == NamedFile("odd:column=words")
 
 
 def test_the_advice_for_a_held_out_file_works_and_leaves_the_input_alone(place: Path) -> None:
@@ -75,6 +75,18 @@ def test_the_advice_for_a_held_out_file_works_and_leaves_the_input_alone(place: 
     wrong = CliRunner().invoke(main, [*command, "other.tsv:column=word", "--overwrite"])
     assert "has no text column 'word'" in wrong.stderr
     assert "Did you mean 'words'?" in wrong.stderr
+
+
+def test_a_validation_file_may_have_both_columns_under_other_names(place: Path) -> None:
+    Path("foreign.csv").write_text("Kommentar,Klasse\nfine,a\nbad,b\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"as in foreign\.csv:column=NAME\.$"):
+        NamedFile.parsed("foreign.csv").labelled(Layout())
+    with pytest.raises(InputError, match=r"as in foreign\.csv:label=NAME\.$"):
+        NamedFile.parsed("foreign.csv:column=Kommentar").labelled(Layout())
+    named = NamedFile.parsed("foreign.csv:column=Kommentar:label=Klasse")
+    assert named.labelled(Layout()).labels == ["a", "b"]
+    with pytest.raises(InputError, match="Leave ':label=' out"):
+        named.texts(Layout())
 
 
 def test_a_manifest_repeats_the_column(place: Path) -> None:

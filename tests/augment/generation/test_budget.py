@@ -249,7 +249,12 @@ AMOUNT = (
         ),
         (0.0, REVIEWS, "`sampling_strategy` as a share of the largest class must lie in (0, 1]. Got 0."),
         (1.5, REVIEWS, "`sampling_strategy` as a share of the largest class must lie in (0, 1]. Got 1.5."),
-        (2, REVIEWS, "`sampling_strategy` as a share of the largest class must lie in (0, 1]. Got 2."),
+        (
+            2,
+            REVIEWS,
+            "`sampling_strategy` as a share of the largest class must lie in (0, 1]. Got 2. For so many new rows of"
+            " each class give '+2', for a total 'CLASS=2'.",
+        ),
         (
             float("nan"),
             REVIEWS,

@@ -357,7 +357,8 @@ def test_other_versions_are_told_and_stop_nothing():
         ({"input": {"layout": {"lables": ["a"]}}}, "Did you mean 'labels'?"),
         ({"strategy": {"name": "random", "parametres": {}}}, "Did you mean 'parameters'?"),
         ({"strategy": {"parameters": {}}}, "'strategy.name' is missing; give it."),
-        ({"strategy": "random"}, "'strategy' must be an object. Got 'random'."),
+        ({"strategy": "random"}, '\'strategy\' is written {"strategy": {"name": "random"}}. Got \'random\'.'),
+        ({"output": "o.csv"}, "'output' has no effect in a file. Remove it, and give --output."),
         ({"strategy": {"name": "randm"}}, "run.json: There is no strategy 'randm'."),
         ({"strategy": {"name": "nlpaug:ocr", "parameters": {"aug_q": 1}}}, "Did you mean 'aug_p'?"),
         (

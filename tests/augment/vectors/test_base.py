@@ -386,6 +386,12 @@ def test_a_number_that_is_none_is_refused_by_its_row(value, row, container):
     assert str(caught.value) == f"Row {row} of X holds NaN or an infinite value. Mend or remove such rows."
 
 
+@pytest.mark.parametrize("form", [list, np.array, pd.Series, lambda texts: pd.DataFrame({"text": texts})])
+def test_texts_are_refused_with_what_makes_vectors_of_them(form):
+    with pytest.raises(InputError, match=r"Wander takes vectors, and X holds texts\. Put a TextEncoder before it"):
+        Wander().fit_resample(form(["a b", "c d", "e f"]), ["x", "x", "y"])
+
+
 @pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csc_array, sparse.coo_matrix])
 def test_sparse_rows_are_refused_with_the_mend(form):
     X, y = reviews()
