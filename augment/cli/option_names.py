@@ -20,8 +20,8 @@ def with_options(message: str, parameters: Sequence[click.Parameter]) -> str:
     """Return a message of the library in the words of a command.
 
     The library writes a parameter in backticks, alone or with a value. The option of the same name takes its place.
-    What has no option stays as it is: ``--param`` and files have the names of Python. But ``name=`` without a value asks
-    for one, so it becomes an option with a word for its value, or a ``--param`` if the command has that.
+    What has no option stays as it is: ``--param`` and files have the names of Python. But ``name=`` asks for a value:
+    it becomes an option with a word for its value, or a ``--param`` if the command has that.
 
     Parameters
     ----------

@@ -164,7 +164,7 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
     option(
         "--validation",
         metavar="FILE",
-        help="Labelled rows; the best weights on them are kept. FILE, or FILE:column=NAME:label=NAME:split=NAME.",
+        help="Labelled rows; the weights that do best on them are kept. FILE or FILE:column=NAME, also :label= and :split=.",
     ),
 )
 @setting_options("Evaluation")
