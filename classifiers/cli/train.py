@@ -164,7 +164,8 @@ def _kind(name: str, annotation: Any) -> dict[str, Any]:
     option(
         "--validation",
         metavar="FILE",
-        help="Labelled rows; the weights that do best on them are kept. FILE or FILE:column=NAME, also :label= and :split=.",
+        help="Labelled rows; the weights that do best on them are kept. FILE or FILE:column=NAME, also :label=NAME and"
+        " :split=NAME.",
     ),
 )
 @setting_options("Evaluation")
