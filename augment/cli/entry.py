@@ -85,7 +85,7 @@ def inspect_command(source: str, **others: Any) -> None:
     check_there([source])
     from augment.data import corpus
     from augment.data.inspection import FEW, inspect
-    from augment.data.notes import NOT_SOURCES, on_reading
+    from augment.data.notes import NOT_SOURCES, all_different, on_reading
     from augment.run.notes import on_label_sets
 
     table = corpus.read(source, layout_of((source,), **others), several=True)
@@ -105,6 +105,8 @@ def inspect_command(source: str, **others: Any) -> None:
         note(line, err=False)
     for line in [] if table.label_sets is None else on_label_sets(table.label_sets):
         note(line, err=False)
+    if all_different(table) is not None:
+        return
     if inspection.single:
         fate = "" if of_sets else " --singletons says what becomes of them."
         click.echo(f"{title.capitalize()} of a single row: {named(inspection.single)}.{fate}")

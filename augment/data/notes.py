@@ -13,6 +13,9 @@ from augment.errors import counted_of, listed
 
 NOT_SOURCES = "They are kept, and nothing is made from them."
 NOT_USED = "They are left out."
+MANY_LABELS = 20
+DIFFERENT = 0.9
+"""Of so many rows or more, so large a share has labels of its own only if they are not labels."""
 
 
 class _File(Protocol):
@@ -184,6 +187,25 @@ def on_reading(corpus: Corpus, fate: str) -> list[str]:
     return [*on_rows(corpus, fate), *([] if other is None else [other])]
 
 
+def all_different(corpus: Corpus) -> str | None:
+    """Return one line if nearly every row has a label of its own, as where columns are swapped; else None.
+
+    Parameters
+    ----------
+    corpus : Corpus
+
+    Returns
+    -------
+    str or None
+    """
+    rows, classes = len(corpus.table), len(corpus.classes)
+    if corpus.label_sets is not None or rows < MANY_LABELS or classes < DIFFERENT * rows:
+        return None
+    line = f"{corpus.name}: {classes:,} different labels in {rows:,} rows: is {corpus.label_column!r} the label column?"
+    swapped = sum(" " in str(name).strip() for name in corpus.classes) > classes / 2
+    return f"{line} Its cells look like texts; are the two columns swapped?" if swapped else line
+
+
 def alike_classes(corpus: Corpus) -> str | None:
     """Return one line on classes whose names differ only in case or white space, or None if there are none.
 
@@ -214,7 +236,7 @@ def alike_classes(corpus: Corpus) -> str | None:
 
 
 def on_rows(corpus: Corpus, fate: str) -> list[str]:
-    """Return the lines of `left_out`, `without_text` and `alike_classes` about a table.
+    """Return the lines of `left_out`, `without_text`, `all_different` and `alike_classes` about a table.
 
     Parameters
     ----------
@@ -228,5 +250,5 @@ def on_rows(corpus: Corpus, fate: str) -> list[str]:
     """
     rows = len(corpus.table)
     without = without_text(corpus.name, rows - int(corpus.has_text.sum()), rows, fate)
-    lines = [left_out(corpus), without, alike_classes(corpus)]
+    lines = [left_out(corpus), without, all_different(corpus), alike_classes(corpus)]
     return [line for line in lines if line is not None]

@@ -102,3 +102,12 @@ def test_inspect_counts_synthetic_rows_and_says_when_nothing_is_needed():
     result = augment("inspect out.csv")
     assert "18 rows, 5 of them synthetic" in result.stdout
     assert "no upsampling is needed" in result.stdout
+
+
+def test_labels_that_are_all_different_are_asked_about():
+    table("ids.csv", [{"text": f"a short text {i}", "label": f"id{i}"} for i in range(30)])
+    said = augment("inspect ids.csv").stdout
+    assert "ids.csv: 30 different labels in 30 rows: is 'label' the label column?" in " ".join(said.split())
+    assert "balanced" not in said
+    swapped = augment("upsample ids.csv --dry-run --text-column label --label-column text").output
+    assert "are the two columns swapped?" in " ".join(swapped.split())
