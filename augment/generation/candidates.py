@@ -32,6 +32,8 @@ class Draw(NamedTuple):
     """The other texts of the source's row, one a line; empty if a row has one text."""
     others: tuple[str, ...] = ()
     """Those of the other texts that are edited as well: `beside` begins with them. The rest is copied."""
+    lenient: bool = False
+    """Whether a guard that `relents` does so, since rows of the class are lacking."""
 
     def parts(self) -> list[Draw]:
         """Return a draw for each text that is edited. That of the first has the same numbers as if it were alone."""
@@ -62,6 +64,9 @@ class Candidate:
     replacements: tuple[Replacement, ...] = ()
     steadiness: float | None = None
     """What `augment.models.steadiness.Steadiness` says of it, if the strategy has measured it."""
+    naturalness: float | None = None
+    """The share of such candidates that readers find natural, as `augment.text.naturalness` estimates it; None if the
+    strategy does not know."""
     columns: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What the strategy writes beside the row, by the names in `TextStrategy.columns`."""
     unusable: str | None = None

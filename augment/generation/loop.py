@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
@@ -22,6 +22,8 @@ CHUNK = 1024
 """Slots that are processed together. Fixed, so that no option can change the rows."""
 TRIES = 8
 """Tries at one slot."""
+STRICT = 2
+"""Slots for each row of a class, before guards relent."""
 
 
 class Ahead(Protocol):
@@ -168,6 +170,9 @@ def generate(
     or if so many slots in a row have stayed empty that every source was among them. Sources that a guard rules out are
     passed over, and tried only before a class would end with too few rows.
 
+    If a guard `relents`, a class that still lacks rows after `STRICT` times as many slots as it wants rows, or whose
+    plan has run out before, begins its plan again, without the slots that are filled. All draws are lenient then.
+
     A candidate that a guard has moved to another class is kept under that class if it still lacks rows, in the order of
     the plan; otherwise it is rejected. Either way its slot is tried again. A class that is made later then gets fewer
     slots, and one that ended with too few rows may still be filled.
@@ -220,12 +225,17 @@ def generate(
     InputError
         If `done` belongs to another plan.
     """
-    earlier, shares, drawn = iter(done), Shares(smallest=together), _Drawn(_kept(texts), beside, seed, others)
+    earlier, shares = iter(done), Shares(smallest=together)
+    drawn = _Drawn(_kept(texts), beside, seed, others, set())
+    relenting = not ranked and any(guard.relents for guard in guards)
     wanted = {label: max(rows - tally.made[label], 0) for label, rows in budget.items()}
 
-    def outlook_on(stream: int, label: Any, own: Sequence[int] | np.ndarray, rows: int) -> Outlook:
+    def outlook_on(
+        stream: int, label: Any, own: Sequence[int] | np.ndarray, rows: int, without: Collection[Slot] = ()
+    ) -> Outlook:
         first = (first_variants or {}).get(label, 0)
-        return Outlook(slots(own, seed=seed, stream=stream, wanted=rows, first=first, limit=max_per_source))
+        plan = slots(own, seed=seed, stream=stream, wanted=rows, first=first, limit=max_per_source)
+        return Outlook(slot for slot in plan if slot not in without)
 
     outlooks = {label: outlook_on(stream, label, sources[label], wanted[label]) for stream, label in enumerate(budget)}
     for stream, (label, n_rows) in enumerate(budget.items()):
@@ -236,14 +246,29 @@ def generate(
         outlook = outlooks[label]
         barren: set[int] = set()
         ruled_out: list[int] = []
+        full: set[Slot] = set()
+        strict = STRICT * still  # slots before guards relent
         empty_run, first_try, patience = 0, 0, TOGETHER * (max_attempts if ranked else 1)
         while tally.made[label] < n_rows:
-            spent = empty_run >= patience * len(own) or len(barren) == len(own)
-            chunk = [] if spent else outlook.take(min(CHUNK, n_rows - tally.made[label]), barren)
+            useless = len(barren) == len(own)
+            spent = useless or empty_run >= patience * len(own)
+            size = min(CHUNK, n_rows - tally.made[label])
+            if strictly := relenting and label not in drawn.lenient:
+                size = min(size, strict)
+                strict -= size
+            chunk = [] if spent else outlook.take(size, barren)
+            if not chunk and strictly and not useless:
+                drawn.lenient.add(label)
+                outlook, empty_run = outlook_on(stream, label, own, still, full), 0
+                if label in outlooks:
+                    outlooks[label] = outlook
+                continue
             if not chunk and ruled_out:  # nothing else is left; a second try is one that no guard rules out
                 own, ruled_out, first_try, empty_run = ruled_out, [], 1, 0
+                still = n_rows - tally.made[label]
+                strict = STRICT * still
                 outlooks.pop(label)
-                outlook, barren = outlook_on(stream, label, own, n_rows - tally.made[label]), set()
+                outlook, barren = outlook_on(stream, label, own, still), set()
                 del tally.ruled_out[label]
                 continue
             if not chunk:
@@ -267,6 +292,7 @@ def generate(
             else:
                 _remember(guards, outcome.rows, drawn)
             tally.add(outcome)
+            full.update(Slot(row.source, row.variant) for row in outcome.rows if row.label == label)
             barren.update(outcome.barren, *outcome.ruled_out.values())
             ruled_out += chain.from_iterable(outcome.ruled_out.values())
             empty_run = 0 if any(row.label == label for row in outcome.rows) else empty_run + len(chunk)
@@ -286,11 +312,22 @@ class _Drawn(NamedTuple):
     """The seed of the run."""
     others: Sequence[Sequence[str | None]]
     """Columns of texts that are edited as well."""
+    lenient: set[Any]
+    """Classes that lack rows, so that guards relent."""
 
     def __call__(self, label: Any, tried: Iterable[Slot], attempt: int) -> list[Draw]:
         """Return the draws of some slots of a class."""
         return [
-            Draw(self.text_of(source), label, source, variant, attempt, self.seed, *self.rest_of(source))
+            Draw(
+                self.text_of(source),
+                label,
+                source,
+                variant,
+                attempt,
+                self.seed,
+                *self.rest_of(source),
+                label in self.lenient,
+            )
             for source, variant in tried
         ]
 

@@ -29,6 +29,10 @@ class Judge(Protocol):
     reads_rows: ClassVar[bool]
     """Whether it reads a whole row. Others read each text that is edited."""
 
+    @property
+    def relents(self) -> bool:
+        """Whether it judges a draw that is `lenient` less strictly."""
+
     def rules_out(self, draws: Sequence[Draw]) -> Sequence[bool]:
         """Say of each source, before anything is made of it, whether hardly any candidate made of it would pass."""
 

@@ -91,6 +91,9 @@ class Guard:
     language: str | None = None
     """The language of its word lists; None for that of the strategy."""
 
+    relents: bool = False
+    """Whether it judges a draw that is `lenient` less strictly. Such draws are made once a class lacks rows."""
+
     speed_only: ClassVar[tuple[str, ...]] = ()
     """Parameters that do not change the verdicts: a run may be resumed with other values."""
 

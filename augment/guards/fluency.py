@@ -1,4 +1,4 @@
-"""The guard that rejects changes which disturb the words around them."""
+"""The guard that rejects changes which disturb the words around them, or which readers would hardly find natural."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from augment.models.encoder import Encoders
 
 COLUMN = "fluency"
+ESTIMATE = "naturalness"
 
 
 class Fluency(Guard):
@@ -25,35 +26,49 @@ class Fluency(Guard):
     state of such a word in the source and in the candidate (`augment.models.steadiness.Steadiness`). `FillMask`
     measures it with its own model. A candidate that does not record its replacements passes, without a score.
 
+    `FillMask` also estimates how likely a reader finds the candidate natural (`augment.text.naturalness`), and that
+    must be likely enough. If a class still lacks rows after twice as many slots as it wants rows, this is no longer
+    asked, so that no class comes short.
+
     Parameters
     ----------
+    natural : float, default=0.5
+        Smallest estimate of `FillMask`, in [0, 1]. By default a reader more likely finds the row natural than not; 0
+        asks for the score alone.
     least : float, default=0.9
         Smallest score, in [-1, 1].
     column : bool, default=False
-        Write the score beside each new row, as ``fluency``.
+        Write the score beside each new row, as ``fluency``, and the estimate as ``naturalness``.
     model : str, default="mini"
         Encoder that scores the candidates of other strategies.
     """
 
     name: ClassVar[str] = "fluency"
-    summary: ClassVar[str] = "leaves the words around its changes as they were"
+    summary: ClassVar[str] = "leaves the words around its changes as they were, and reads natural"
     of_edits: ClassVar[bool] = True
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "natural": [Interval(Real, 0, 1, closed="both")],
         "least": [Interval(Real, -1, 1, closed="both")],
         "column": ["boolean"],
         "model": [str],
     }
 
-    def __init__(self, *, least: float = 0.9, column: bool = False, model: str = "mini") -> None:
+    def __init__(self, *, natural: float = 0.5, least: float = 0.9, column: bool = False, model: str = "mini") -> None:
+        self.natural = natural
         self.least = least
         self.column = column
         self.model = model
 
     @property
     def columns(self) -> Mapping[str, str]:  # type: ignore[override]
-        """The column of the scores, if it is written."""
-        return {COLUMN: "float32"} if self.column else {}
+        """The columns of the scores and the estimates, if they are written."""
+        return {COLUMN: "float32", ESTIMATE: "float32"} if self.column else {}
+
+    @property
+    def relents(self) -> bool:  # type: ignore[override]
+        """Whether there is an estimate to leave out."""
+        return self.natural > 0
 
     def prepare(self, encoders: Encoders) -> None:
         """Open the encoder."""
@@ -71,5 +86,9 @@ class Fluency(Guard):
         changes = [ChangedText(draws[i].text, candidates[i].text, candidates[i].replacements) for i in new]
         for i, score in zip(new, self._steadiness.least(changes).tolist(), strict=True):
             scores[i] = score
-        passed = [score is None or score >= self.least for score in scores]
-        return Judgement(passed, {COLUMN: scores} if self.column else {})
+        estimates = [candidate.naturalness for candidate in candidates]
+        passed = [
+            (score is None or score >= self.least) and (draw.lenient or estimate is None or estimate >= self.natural)
+            for draw, score, estimate in zip(draws, scores, estimates, strict=True)
+        ]
+        return Judgement(passed, {COLUMN: scores, ESTIMATE: estimates} if self.column else {})

@@ -35,12 +35,24 @@ class ChangedText(NamedTuple):
     """What was replaced in the old text: disjoint, ascending."""
 
 
+class Comparison(NamedTuple):
+    """What changes do to texts, (n,) float64 each. Cosines, up to 1."""
+
+    steadiness: np.ndarray
+    """How like its old self the most disturbed of the other words is. 1 if no piece is left alone."""
+    meaning: np.ndarray
+    """How like the old word the new one is in its place; of several words the least alike ones. 1 if none was replaced
+    by another in the part that the model reads."""
+
+
 class _Pieces(NamedTuple):
-    """The part of a text that the model reads, and its pieces that the change has left alone."""
+    """The part of a text that the model reads, its pieces that the change has left alone, and the others."""
 
     ids: tuple[int, ...]
     kept: dict[int, int]
     """Where each begins in the old text, and its number among `ids`."""
+    changed: list[list[int]]
+    """The numbers of the pieces of each word that the change has replaced, or put in."""
 
 
 class Steadiness:
@@ -68,7 +80,11 @@ class Steadiness:
         self._source_states: RecentlyUsed[tuple[int, ...], np.ndarray] = RecentlyUsed(STATES_BYTES)
 
     def least(self, changes: Sequence[ChangedText]) -> np.ndarray:
-        """Return how like its old self the most disturbed of the other words is.
+        """Return the steadiness that `compare` finds."""
+        return self.compare(changes).steadiness
+
+    def compare(self, changes: Sequence[ChangedText]) -> Comparison:
+        """Compare the states before each change and after it.
 
         Parameters
         ----------
@@ -76,8 +92,7 @@ class Steadiness:
 
         Returns
         -------
-        ndarray of float64, shape (n,)
-            Cosines, up to 1. 1 if no piece is left alone.
+        Comparison
         """
         tokens = self._tokenized(dict.fromkeys(text for change in changes for text in (change.old, change.new)))
         pairs = [self._both(change, tokens[change.old], tokens[change.new]) for change in changes]
@@ -89,7 +104,11 @@ class Steadiness:
             states[ids] = own
             if ids in sources:
                 self._source_states.keep(ids, own.copy(), own.nbytes)  # a view would keep its whole batch
-        return np.array([_least(pair, states, self._pieces.first) for pair in pairs])
+        first = self._pieces.first
+        return Comparison(
+            np.array([_least(pair, states, first) for pair in pairs]),
+            np.array([_meaning(pair, states, first) for pair in pairs]),
+        )
 
     def _tokenized(self, texts: Iterable[str]) -> dict[str, TokenizedText]:
         """Split texts into word pieces."""
@@ -121,6 +140,7 @@ class Steadiness:
         at = int(np.searchsorted(tokens.starts, begin))
         low = max(0, min(at - window // 2, len(tokens.ids) - window))
         kept = {}
+        changed: list[list[int]] = [[] for _ in spans]
         within = slice(low, low + window)
         passed = 0
         for number, (start, end) in enumerate(zip(tokens.starts[within], tokens.ends[within], strict=True)):
@@ -128,7 +148,9 @@ class Steadiness:
                 passed += 1
             if passed == len(spans) or end <= spans[passed][0]:
                 kept[start - shifts[passed]] = number
-        return _Pieces(tuple(tokens.ids[low : low + window]), kept)
+            else:
+                changed[passed].append(number)
+        return _Pieces(tuple(tokens.ids[low : low + window]), kept, changed)
 
 
 def _least(pair: tuple[_Pieces, _Pieces], states: dict[tuple[int, ...], np.ndarray], first: int) -> float:
@@ -140,6 +162,17 @@ def _least(pair: tuple[_Pieces, _Pieces], states: dict[tuple[int, ...], np.ndarr
     before = states[old.ids][[first + old.kept[start] for start in common]]
     after = states[new.ids][[first + new.kept[start] for start in common]]
     return float((before * after).sum(axis=1, dtype=np.float64).min())
+
+
+def _meaning(pair: tuple[_Pieces, _Pieces], states: dict[tuple[int, ...], np.ndarray], first: int) -> float:
+    """Return the smallest cosine of an old word and the new one in its place, each the mean of its pieces."""
+    least = 1.0
+    for old, new in zip(pair[0].changed, pair[1].changed, strict=True):
+        if old and new:
+            before = states[pair[0].ids][[first + number for number in old]].mean(axis=0, dtype=np.float64)
+            after = states[pair[1].ids][[first + number for number in new]].mean(axis=0, dtype=np.float64)
+            least = min(least, float(before @ after / np.sqrt((before @ before) * (after @ after))))
+    return least
 
 
 class _Middle:

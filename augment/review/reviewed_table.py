@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TEACHER = "teacher"
 """The name of the score that is the teacher's probability of a row's own class."""
-SCORES = ("fluency", "pool_similarity", "teacher_probability", "relabel_probability")
+SCORES = ("naturalness", "fluency", "pool_similarity", "teacher_probability", "relabel_probability")
 """Columns of guards and strategies that score a row; higher is better."""
 REVIEWED = "reviewed"
 """The column that says what a person decided on a row: one of `OUTCOMES`, or null."""

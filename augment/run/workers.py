@@ -84,7 +84,7 @@ class TriedDraws(NamedTuple):
     seconds: float
 
 
-_Key = tuple[Any, int, int, int]
+_Key = tuple[Any, int, int, int, bool]
 
 
 class Workers:
@@ -260,4 +260,4 @@ class Workers:
 
 
 def _key(draw: Draw) -> _Key:
-    return draw.label, draw.source, draw.variant, draw.attempt
+    return draw.label, draw.source, draw.variant, draw.attempt, draw.lenient

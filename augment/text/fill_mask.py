@@ -49,7 +49,7 @@ _MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks, 
 FILLINGS = 4
 """How many of the fillings to choose from have the same masks, and so come from one forward pass."""
 JUDGED = 3
-"""The number of best fillings that are also compared by steadiness. `share_masks` replaces it if larger."""
+"""The number of best fillings that are also compared by what they mean. `share_masks` replaces it if larger."""
 LARGER = (
     "mini is a small model. A larger one writes more natural rows: `model='answerdotai/ModernBERT-base'`"
     " (150 million parameters, a download of 600 MB, about ten times the time)."
@@ -88,15 +88,15 @@ class FillMask(TextStrategy):
         How much a word like the old one is preferred (`augment.models.word_likeness.WordLikeness`), 0 or more: what one
         standard deviation of likeness adds to a word's logit. 0 leaves the model's probabilities as they are.
     choose : int, default=8
-        Fillings that are drawn and scored for a new row, 1 or more; the best is taken. A filling's score is the mean,
-        over its words, of log-probability and likeness. Every `FILLINGS` of them have the same masks. If it is above 1
-        there are at least `share_masks`, since as many variants take one each.
+        Fillings that are drawn and scored for a new row, 1 or more; the most natural one is taken
+        (`augment.text.naturalness`). Every `FILLINGS` of them have the same masks. If it is above 1 there are at least
+        `share_masks`, since as many variants take one each.
     where : {"content", "any"}, default="content"
         Which words are masked: only content words, so no function words, numbers or names, unless a text has no others;
         or any.
     share_masks : int, default=4
         Number of variants of one source that share their forward passes. With `choose` above 1 they take the fillings
-        one after another, the most fluent first. With 1 filling they and the tries at each have the same masks, and
+        one after another, the most natural first. With 1 filling they and the tries at each have the same masks, and
         their fills are drawn independently. 1 draws new masks for each.
     adapt : bool or int, default=False
         Whether the model is first trained on the texts of the input, of all classes, and for how many epochs; True for
@@ -400,7 +400,7 @@ class FillMask(TextStrategy):
         return [None if filling is None else filling.candidate(self._words_of) for filling in fillings]
 
     def _chosen(self, draws: Sequence[Draw]) -> list[Candidate | None]:
-        """Fill each text in several ways, and return the most fluent one; to variants that share, one after another."""
+        """Fill each text in several ways, and return the most natural; to variants that share, one after another."""
         pools: dict[tuple[Any, ...], list[Filling]] = {}
         keys = []
         for draw in draws:
@@ -417,7 +417,7 @@ class FillMask(TextStrategy):
         for contest, turn in asked:
             if contest is not None:
                 contest.ask(turn)
-        judge(list(contests.values()), self._steadiness.least)
+        judge(list(contests.values()), self._steadiness.compare)
         return [None if contest is None else contest.place(turn) for contest, turn in asked]
 
     def _pool(self, draw: Draw, rng: np.random.Generator) -> list[Filling]:

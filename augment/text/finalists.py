@@ -1,4 +1,4 @@
-"""Compare the best fillings of a text by how little they disturb its other words."""
+"""Compare the best fillings of a text by how natural readers would find them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-import numpy as np
-
 from augment.generation.candidates import Candidate
-from augment.models.steadiness import ChangedText
-
-STEADINESS = 36.0
-"""How much a cosine of 1 weighs against the logarithm of a probability, fitted to the judgements of readers."""
-LARGEST = 1.0 + 1e-5
-"""No steadiness is above this: a cosine, and its rounding."""
+from augment.models.steadiness import ChangedText, Comparison
+from augment.text.naturalness import likeliest, logit, probability
 
 
 class Finalists:
     """The fillings of one text that fit best by their words alone, and their places in the end.
 
-    A filling's total is its score plus `STEADINESS` times its steadiness, which costs a pass of the model. A filling is
-    not measured if it cannot reach a place that is asked for, however steady it is. The places are those that measuring
-    all of them would give.
+    The most natural filling is the best (`augment.text.naturalness`). How natural it is depends on what the new words
+    mean in their places, which costs a pass of the model. A filling is not measured if it cannot reach a place that is
+    asked for, whatever it means. The places are those that measuring all of them would give.
 
     Parameters
     ----------
@@ -52,7 +46,7 @@ class Finalists:
         if number == len(self._fillings):
             return range(0)
         last = sorted((total for total, _ in self._measured.values()), reverse=True)[self._needed - 1]
-        able = [score + STEADINESS * LARGEST > last for _, score in self._fillings[number:]]
+        able = [likeliest(score) > last for _, score in self._fillings[number:]]
         return range(number, number + sum(able))
 
     def change(self, number: int) -> ChangedText:
@@ -60,10 +54,11 @@ class Finalists:
         made = self._fillings[number][0]
         return ChangedText(self.source, made.text, made.replacements)
 
-    def measure(self, number: int, steadiness: float) -> None:
-        """Record how steady a filling is."""
+    def measure(self, number: int, steadiness: float, meaning: float) -> None:
+        """Record how steady a filling is, and how like the old words the new ones are in their places."""
         made, score = self._fillings[number]
-        self._measured[number] = score + STEADINESS * steadiness, replace(made, steadiness=steadiness)
+        total = logit(score, meaning)
+        self._measured[number] = total, replace(made, steadiness=steadiness, naturalness=probability(total))
 
     def place(self, turn: int) -> Candidate:
         """Return the filling of a place, counted from 0; of equal ones the first."""
@@ -71,16 +66,17 @@ class Finalists:
         return ranked[turn % len(self._fillings)][1]
 
 
-def judge(contests: Sequence[Finalists], least: Callable[[Sequence[ChangedText]], np.ndarray]) -> None:
+def judge(contests: Sequence[Finalists], compare: Callable[[Sequence[ChangedText]], Comparison]) -> None:
     """Measure as many fillings as are needed to know the places that were asked for.
 
     Parameters
     ----------
     contests : sequence of Finalists
-    least : callable
-        `augment.models.steadiness.Steadiness.least`.
+    compare : callable
+        `augment.models.steadiness.Steadiness.compare`.
     """
     while waiting := [(contest, number) for contest in contests for number in contest.following()]:
-        found = least([contest.change(number) for contest, number in waiting])
-        for (contest, number), steadiness in zip(waiting, found.tolist(), strict=True):
-            contest.measure(number, steadiness)
+        found = compare([contest.change(number) for contest, number in waiting])
+        measured = zip(found.steadiness.tolist(), found.meaning.tolist(), strict=True)
+        for (contest, number), (steadiness, meaning) in zip(waiting, measured, strict=True):
+            contest.measure(number, steadiness, meaning)

@@ -155,8 +155,8 @@ class Filling:
         self.scores.append(score)
 
     def score(self) -> float:
-        """Return how well the fills fit, on average; a text without any is the worst."""
-        return sum(self.scores) / len(self.scores) if self.scores else -np.inf
+        """Return how well the fill fits that fits worst; a text without any is the worst."""
+        return min(self.scores, default=-np.inf)
 
     def standing(self, i: int) -> tuple[int, ...]:
         """Return the families of the words that may not fill mask `i`.

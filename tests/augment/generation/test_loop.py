@@ -365,6 +365,43 @@ def test_max_per_source_that_suffices_changes_nothing():
     assert run(Scripted(numbered), {"neutral": 25}, guards=fitted(), max_per_source=3)[0] == free
 
 
+class Wish(Guard):
+    """Wants rows of some sources alone, until rows are lacking."""
+
+    name = "wish"
+    relents = True
+
+    def __init__(self, sources: Sequence[int]) -> None:
+        self.sources = sources
+
+    def judge(self, draws: Sequence[Draw], candidates: Sequence[Candidate]) -> Judgement:
+        return Judgement([draw.lenient or draw.source in self.sources for draw in draws])
+
+
+@pytest.mark.parametrize("wished", [(), (3,), range(5), range(10)])
+@pytest.mark.parametrize(("wanted", "limit"), [(1, None), (10, None), (25, None), (10, 1), (20, 3)])
+def test_a_guard_that_relents_never_costs_a_row(wished, wanted, limit):
+    guards = [*fitted(), Wish(wished)]
+    rows, tally = run(Scripted(numbered), {"neutral": wanted}, guards=guards, max_per_source=limit)
+    assert tally.made["neutral"] == len(rows) == len(set(planned(rows))) == wanted
+    assert tally.missing == {}
+    assert limit is None or max(Counter(row.source for row in rows).values()) <= limit
+    if len(wished) >= 5 and limit is None:
+        assert {row.source for row in rows} <= set(wished), "the others are not needed"
+
+
+def test_a_run_with_a_guard_that_relents_is_resumed_at_every_chunk():
+    def outcomes(done: Sequence[Outcome] = ()) -> list[Outcome]:
+        guards = [*fitted(), Wish((3,))]
+        options = {"sources": {"a": range(10)}, "budget": {"a": 60}, "seed": 0, "tally": Tally(), "done": done}
+        return list(made(Scripted(numbered), texts=TEXTS, guards=guards, **options))
+
+    whole = outcomes()
+    assert len(whole) > 2
+    for number in range(len(whole)):
+        assert outcomes(whole[:number]) == whole
+
+
 def test_why_missing_names_barren_sources_first_and_then_guards_by_what_they_rejected():
     tally = Tally()
     tally.rejected["neutral"].update(changed=2, duplicate=70, length_ratio=9)

@@ -51,7 +51,7 @@ def test_the_score_is_that_of_the_changes_and_decides(encoders):
     guard = ready(encoders, column=True)
     plain = Steadiness(encoders.get("mini").prepare())
     scores = plain.least([ChangedText(SOURCE, c.text, c.replacements) for c in CANDIDATES]).tolist()
-    assert guard.judge(DRAWS, CANDIDATES).columns == {"fluency": scores}
+    assert guard.judge(DRAWS, CANDIDATES).columns == {"fluency": scores, "naturalness": [None] * 3}
     assert scores[1] < min(scores[0], scores[2]), "an airport of noodles"
     for least in scores:
         passed = ready(encoders, least=least).judge(DRAWS, CANDIDATES).passed
@@ -70,6 +70,19 @@ def test_a_score_of_the_strategy_is_taken_and_a_change_without_record_passes(enc
     assert judgement.columns["fluency"][:2] == [0.4, None]
 
 
+def test_an_estimate_of_the_strategy_must_be_large_enough_until_rows_are_lacking(encoders):
+    change = (Replacement(0, 1, "a"),)
+    candidates = [Candidate("a", change, steadiness=1.0, naturalness=share) for share in (0.0, 0.59, 0.6, None)]
+    candidates.append(Candidate("a", change, steadiness=0.4, naturalness=1.0))
+    draws = [Draw(SOURCE, "neutral", i, 0, 0, 0) for i in range(5)]
+    guard = ready(encoders, natural=0.6)
+    assert guard.judge(draws, candidates).passed == [False, False, True, True, False]
+    as_before = [True, True, True, True, False]
+    assert guard.judge([draw._replace(lenient=True) for draw in draws], candidates).passed == as_before
+    assert ready(encoders, natural=0.0).judge(draws, candidates).passed == as_before
+    assert (guard.relents, Fluency(natural=0).relents) == (True, False)
+
+
 def test_words_deleted_at_random_are_scored(encoders):
     deleted = Candidate("Lunch was a bowl of with spring onions and a boiled egg.", (Replacement(20, 28, ""),))
     [score] = ready(encoders, column=True).judge(DRAWS[:1], [deleted]).columns["fluency"]
@@ -78,7 +91,7 @@ def test_words_deleted_at_random_are_scored(encoders):
 
 def test_it_goes_to_another_process_without_its_model(encoders):
     sent = pickle.loads(pickle.dumps(ready(encoders, least=0.7)))
-    assert vars(sent) == {"least": 0.7, "column": False, "model": "mini"}
+    assert vars(sent) == {"natural": 0.5, "least": 0.7, "column": False, "model": "mini"}
 
 
 def test_a_threshold_out_of_range_is_refused():
@@ -95,9 +108,10 @@ def test_fillmask_brings_it_and_writes_its_score_on_request():
     corpus = read("sample")
     rows = pd.DataFrame({"text": list(corpus.texts), "label": list(corpus.named_labels())})
     made, _ = upsample(rows, guards=["fluency:column=true,least=.95"], seed=0)
-    scores = [score for score, synthetic in zip(made["fluency"], made["is_synthetic"], strict=True) if synthetic]
-    assert scores
-    assert all(0.95 <= score <= 1 for score in scores)
+    new = made[made["is_synthetic"]]
+    assert len(new) == 105
+    assert new["fluency"].between(0.95, 1).all()
+    assert new["naturalness"].between(0.5, 1).mean() > 0.9, "the others are of a class that lacked rows"
     assert GUARDS.find("fluency") is Fluency
 
 

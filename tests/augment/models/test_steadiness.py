@@ -54,6 +54,25 @@ def test_the_least_cosine_is_that_of_a_plain_pass(masked_lm):
     assert min(cosines) < 1 - 1e-4
 
 
+def test_the_meaning_is_that_of_the_new_words_in_the_places_of_the_old(bert_lm):
+    text = "the film was good on the day"
+    at = [text.index(word) for word in ("film", "good")]
+    one = changed(text, (at[1], at[1] + 4, "bad"))
+    both = changed(text, (at[0], at[0] + 4, "day"), (at[1], at[1] + 4, "bad"))
+    found = Steadiness(bert_lm).compare([one, both, changed(text)])
+    before, starts = middle(bert_lm, text)
+    for change, meaning, places in ((one, found.meaning[0], at[1:]), (both, found.meaning[1], at)):
+        after, new_starts = middle(bert_lm, change.new)
+        shift = len(change.replacements[0].new) - 4
+        cosines = []
+        for number, place in enumerate(places):
+            a, b = before[starts.index(place)], after[new_starts.index(place + shift * number)]
+            cosines.append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+        assert meaning == pytest.approx(min(cosines), abs=1e-5)
+        assert min(cosines) < 1 - 1e-4
+    assert found.meaning[2] == 1
+
+
 def test_layers_above_the_middle_are_not_computed(masked_lm):
     steadiness = Steadiness(masked_lm)
     if not steadiness._middle._stops:

@@ -8,10 +8,12 @@ from filled_masks import ODD, draws, strategy
 
 from augment.data.corpus import read
 from augment.generation.candidates import Candidate, Draw
+from augment.models.steadiness import Comparison
 from augment.text.content_words import is_content
 from augment.text.fill_mask import FILLINGS, FillMask
-from augment.text.finalists import STEADINESS, Finalists, judge
+from augment.text.finalists import Finalists, judge
 from augment.text.inflection import WordForms, article, ending, is_form_of
+from augment.text.naturalness import logit, probability
 from augment.words import Span, folded, word_spans
 
 pytestmark = pytest.mark.numeric
@@ -45,19 +47,20 @@ def test_a_candidate_alone_is_the_same_as_among_others(bert, sentences, share, f
     assert len({candidate.text for candidate in together}) > len(asked) // 2
 
 
-def test_the_filling_that_disturbs_least_is_taken(bert, sentences, monkeypatch):
+def test_the_filling_that_means_most_alike_is_taken(bert, sentences, monkeypatch):
     made = strategy(bert, **CHOOSING)
     asked = draws(sentences)
     seen = []
-    least = made._steadiness.least
-    monkeypatch.setattr(made._steadiness, "least", lambda changes: seen.extend(changes) or least(changes))
+    compare = made._steadiness.compare
+    monkeypatch.setattr(made._steadiness, "compare", lambda changes: seen.extend(changes) or compare(changes))
     made.candidates(asked)
     favoured = {change.old: change.new for change in seen}  # the last one of each, the worst by its words alone
 
     def rigged(changes):
-        return np.array([float(favoured[change.old] == change.new) for change in changes])
+        alike = np.array([float(favoured[change.old] == change.new) for change in changes])
+        return Comparison(alike, 100 * alike - 99)
 
-    monkeypatch.setattr(made._steadiness, "least", rigged)
+    monkeypatch.setattr(made._steadiness, "compare", rigged)
     assert [candidate.text for candidate in made.candidates(asked)] == [favoured[draw.text] for draw in asked]
 
 
@@ -79,7 +82,7 @@ def test_a_try_again_is_made_of_new_fillings(bert, sentences):
 
 def test_one_filling_is_drawn_without_a_look_at_the_states(bert, monkeypatch):
     made = strategy(bert, choose=1)
-    monkeypatch.setattr(made._steadiness, "least", pytest.fail)
+    monkeypatch.setattr(made._steadiness, "compare", pytest.fail)
     assert all(made.candidates(draws(["the film was good", "a day in the shop"])))
 
 
@@ -156,11 +159,14 @@ def test_places_are_those_of_measuring_all_and_fewer_are_measured(turns):
         judge(
             [contest],
             lambda changes, seen=seen, steady=steady: (
-                seen.extend(changes) or np.array([steady[c.new] for c in changes])
+                seen.extend(changes) or Comparison(*[np.array([steady[c.new] for c in changes])] * 2)
             ),
         )
-        ranked = sorted(scores, key=lambda made: scores[made] + STEADINESS * steady[made.text], reverse=True)
+        ranked = sorted(scores, key=lambda made: logit(scores[made], steady[made.text]), reverse=True)
         assert [contest.place(turn).text for turn in turns] == [ranked[turn % 4].text for turn in turns]
+        for place in {contest.place(turn) for turn in turns}:
+            share = probability(logit(scores[Candidate(place.text)], steady[place.text]))
+            assert (place.naturalness, place.steadiness) == (share, steady[place.text])
         measured, possible = measured + len(seen), possible + 4
     assert measured < possible or max(turns) >= 3
 

@@ -1,0 +1,55 @@
+"""An estimate of how often readers find a new row natural."""
+
+from __future__ import annotations
+
+import math
+
+OF_FIT = 0.204
+"""What a score of 1 adds to the logit."""
+OF_MEANING = 4.6
+"""What a cosine of 1 adds to the logit."""
+CONSTANT = -1.94
+LARGEST = 1.0 + 1e-5
+"""No meaning in place is above this: a cosine, and its rounding."""
+
+
+def logit(fit: float, meaning: float) -> float:
+    """Return the logit of the estimate.
+
+    The weights are those of a logistic regression on the judgements of readers: 464 rows that `mini` had made from
+    tweets to airlines, film reviews, questions to a bank and the sample, in three readings by two readers each. 54 %
+    of the rows were natural to both readers; rows on which they differed are left out. Cross-validated (10 folds,
+    20 times) the area under the curve is .76. In the fifths of the rows, from the least likely to the likeliest, the
+    estimate is .23, .38, .54, .70, .86 on average, and .25, .39, .54, .66, .88 of them were natural. With another
+    model or another weight of likeness the estimate tells an order and no share.
+
+    Parameters
+    ----------
+    fit : float
+        Log-probability and likeness of the new word that fits worst.
+    meaning : float
+        Cosine of the states of an old word and the new one in its place, in the middle layer; of several words the
+        smallest (`augment.models.steadiness.Comparison`).
+
+    Returns
+    -------
+    float
+        Larger for a larger `fit` and a larger `meaning`.
+    """
+    return CONSTANT + OF_FIT * fit + OF_MEANING * meaning
+
+
+def likeliest(fit: float) -> float:
+    """Return the largest logit that a filling can have, whatever its meaning."""
+    return logit(fit, LARGEST)
+
+
+def probability(logit: float) -> float:
+    """Return the share that belongs to a logit, in [0, 1].
+
+    Examples
+    --------
+    >>> probability(0.0), probability(-math.inf)
+    (0.5, 0.0)
+    """
+    return 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
