@@ -35,7 +35,7 @@ class ChangedText(NamedTuple):
     """What was replaced in the old text: disjoint, ascending."""
 
 
-class Comparison(NamedTuple):
+class Effects(NamedTuple):
     """What changes do to texts, (n,) float64 each. Cosines, up to 1."""
 
     steadiness: np.ndarray
@@ -83,7 +83,7 @@ class Steadiness:
         """Return the steadiness that `compare` finds."""
         return self.compare(changes).steadiness
 
-    def compare(self, changes: Sequence[ChangedText]) -> Comparison:
+    def compare(self, changes: Sequence[ChangedText]) -> Effects:
         """Compare the states before each change and after it.
 
         Parameters
@@ -92,7 +92,7 @@ class Steadiness:
 
         Returns
         -------
-        Comparison
+        Effects
         """
         tokens = self._tokenized(dict.fromkeys(text for change in changes for text in (change.old, change.new)))
         pairs = [self._both(change, tokens[change.old], tokens[change.new]) for change in changes]
@@ -105,7 +105,7 @@ class Steadiness:
             if ids in sources:
                 self._source_states.keep(ids, own.copy(), own.nbytes)  # a view would keep its whole batch
         first = self._pieces.first
-        return Comparison(
+        return Effects(
             np.array([_least(pair, states, first) for pair in pairs]),
             np.array([_meaning(pair, states, first) for pair in pairs]),
         )

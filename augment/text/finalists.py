@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from augment.generation.candidates import Candidate
-from augment.models.steadiness import ChangedText, Comparison
+from augment.models.steadiness import ChangedText, Effects
 from augment.text.naturalness import likeliest, logit, probability
 
 
@@ -66,7 +66,7 @@ class Finalists:
         return ranked[turn % len(self._fillings)][1]
 
 
-def judge(contests: Sequence[Finalists], compare: Callable[[Sequence[ChangedText]], Comparison]) -> None:
+def judge(contests: Sequence[Finalists], compare: Callable[[Sequence[ChangedText]], Effects]) -> None:
     """Measure as many fillings as are needed to know the places that were asked for.
 
     Parameters

@@ -29,7 +29,7 @@ def logit(fit: float, meaning: float) -> float:
         Log-probability and likeness of the new word that fits worst.
     meaning : float
         Cosine of the states of an old word and the new one in its place, in the middle layer; of several words the
-        smallest (`augment.models.steadiness.Comparison`).
+        smallest (`augment.models.steadiness.Effects`).
 
     Returns
     -------

@@ -8,7 +8,7 @@ from filled_masks import ODD, draws, strategy
 
 from augment.data.corpus import read
 from augment.generation.candidates import Candidate, Draw
-from augment.models.steadiness import Comparison
+from augment.models.steadiness import Effects
 from augment.text.content_words import is_content
 from augment.text.fill_mask import FILLINGS, FillMask
 from augment.text.finalists import Finalists, judge
@@ -58,7 +58,7 @@ def test_the_filling_that_means_most_alike_is_taken(bert, sentences, monkeypatch
 
     def rigged(changes):
         alike = np.array([float(favoured[change.old] == change.new) for change in changes])
-        return Comparison(alike, 100 * alike - 99)
+        return Effects(alike, 100 * alike - 99)
 
     monkeypatch.setattr(made._steadiness, "compare", rigged)
     assert [candidate.text for candidate in made.candidates(asked)] == [favoured[draw.text] for draw in asked]
@@ -159,7 +159,7 @@ def test_places_are_those_of_measuring_all_and_fewer_are_measured(turns):
         judge(
             [contest],
             lambda changes, seen=seen, steady=steady: (
-                seen.extend(changes) or Comparison(*[np.array([steady[c.new] for c in changes])] * 2)
+                seen.extend(changes) or Effects(*[np.array([steady[c.new] for c in changes])] * 2)
             ),
         )
         ranked = sorted(scores, key=lambda made: logit(scores[made], steady[made.text]), reverse=True)
