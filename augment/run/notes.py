@@ -40,7 +40,7 @@ def unasked(job: Job) -> list[str]:
     """
     advice = _ADVICE if isinstance(job.strategy, TextStrategy) else _OF_VECTORS
     lines = [
-        None if sum(job.budget.values()) else NOTHING,
+        None if sum(job.budget.values()) or job.single_rows.request == "skip" else NOTHING,
         _from_one_row(job),
         _beyond_sources(job),
         _without_poles(job),
