@@ -7,13 +7,14 @@ import numpy as np
 from augment.caller_warnings import warn_caller
 from augment.data.label_sets import LabelSets
 from augment.data.notes import NOT_SOURCES, not_held_out, on_rows, on_splits_held_out
-from augment.errors import counted, listed
+from augment.errors import counted, counted_of, listed
 from augment.generation.label_plan import mean_ratio, minority_labels
 from augment.guards.polarity import Polarity
 from augment.run.job import Job
 from augment.run.manifest import beyond_target
 from augment.text.base import TextStrategy
 from augment.word_lists import has_list
+from augment.words import folded
 
 _ADVICE = (
     "`keep_columns='all'`, or the names of some, copies them from the source row; `keep_columns=[]` says that this is"
@@ -46,6 +47,7 @@ def unasked(job: Job) -> list[str]:
         _without_poles(job),
         job.columns.note(advice) if sum(job.budget.values()) else None,
         not_held_out(job.corpus, job.held_out),
+        _held_out_rows(job),
     ]
     return [*on_rows(job.corpus, NOT_SOURCES), *(line for line in lines if line is not None)]
 
@@ -136,6 +138,20 @@ def warn_of(job: Job) -> None:
     for line in (*unasked(job), off_target(job)):
         if line is not None:
             warn_caller(line)
+
+
+def _held_out_rows(job: Job) -> str | None:
+    """Return one line on the sources that equal a held-out text, since their new rows resemble it."""
+    corpus = job.corpus
+    if not job.held_out or corpus.layout.beside or not isinstance(job.strategy, TextStrategy):
+        return None
+    held_out = {folded(text) for file in job.held_out for text in file.texts}
+    made_from = [job.sources[label] for label, rows in job.budget.items() if rows]
+    count = sum(folded(str(corpus.texts[row])) in held_out for own in made_from for row in own)
+    if not count:
+        return None
+    rows = counted_of(count, len(corpus.table), "row", "equals", "equal")
+    return f"{corpus.name}: {rows} a held-out row, and new rows of them resemble it. Leave them out of the input."
 
 
 def _from_one_row(job: Job) -> str | None:

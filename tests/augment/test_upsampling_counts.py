@@ -248,3 +248,10 @@ def test_several_held_out_files_are_all_heeded_and_recorded():
     assert len(made.rows) == len(free)
     assert [(file["name"], file["rows"]) for file in made.manifest.against] == [("dev.csv", 5), ("test.csv", 4)]
     assert made.manifest.against[0]["texts"] != made.manifest.against[1]["texts"]
+
+
+def test_rows_that_stand_among_the_held_out_ones_are_told():
+    with pytest.warns(
+        UserWarning, match="the data: 2 of 12 rows equal a held-out row, and new rows of them resemble it"
+    ):
+        pair((TEXTS, LABELS), against=[TEXTS[0].upper(), TEXTS[3], TEXTS[-1] + " Indeed it was."])
