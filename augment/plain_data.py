@@ -137,7 +137,7 @@ def parse_yaml(text: str, where: str, mend: str = _MEND) -> Any:
     >>> parse_yaml("rows: !!int abc", "rows.yaml")
     Traceback (most recent call last):
     ...
-    augment.errors.InputError: rows.yaml: is not plain YAML: line 1, column 7: 'abc' is no int. Correct it.
+    augment.errors.InputError: rows.yaml: is not plain YAML: line 1, column 7: 'abc' is not a valid int. Correct it.
     """
     import yaml
 
