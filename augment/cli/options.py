@@ -168,8 +168,10 @@ def layout_of(sources: Sequence[str] | None = None, /, *, labelled: bool = True,
         if others.get(name) is not None:
             others[name] = _names(name, others[name])
     given = {name: others[name] for name in LAYOUT if name in others}
-    if labelled and (column := given.pop("label_column", None)) is not None:
-        given |= of_labels(_several("label-column", column), given.pop("label_separator", None))
+    if labelled:
+        column = given.pop("label_column", None)
+        several = None if column is None else _several("label-column", column)
+        given |= of_labels(several, given.pop("label_separator", None))
     layout = Layout(header=not others["no_header"], **given)
     if sources is not None:
         check_layout(layout, sources, labelled=labelled)

@@ -323,6 +323,8 @@ PAIRS = [
     ("upsample sample --dry-run --encoding latin-1", "--encoding is for text files"),
     ("upsample marked.csv --dry-run --encoding latin-1", "--encoding has no effect: marked.csv begins with a byte"),
     ("inspect in.csv --encoding latin-7777", "There is no encoding 'latin-7777'"),
+    ("inspect in.csv --encoding idna", "There is no encoding 'idna'"),
+    ("inspect in.csv --label-separator=", "--label-separator must be a text, such as '|'"),
     ("inspect in.csv --delimiter ab", "The delimiter must be one character"),
     ("upsample in.csv --dry-run --edit text", "--edit names one of several columns of texts"),
     ("upsample in.csv --dry-run --columns a,b", "give --no-header with them"),

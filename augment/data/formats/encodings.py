@@ -58,6 +58,7 @@ def checked_encoding(name: str) -> str:
     """
     try:
         "".encode(name)  # which refuses codecs that are not of texts, such as base64
+        b"a".decode(name, "replace")  # which refuses those that read strictly alone, such as idna
         normal = codecs.lookup(name).name
     except (LookupError, ValueError, UnicodeError):
         raise InputError(

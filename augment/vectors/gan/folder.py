@@ -12,7 +12,7 @@ import numpy as np
 
 from augment.errors import ModelError
 from augment.files import replacing, staged_text
-from augment.plain_data import read_json
+from augment.plain_data import is_special, read_json
 from augment.vectors.base import VectorRows
 
 CONFIG = "config.json"
@@ -114,6 +114,8 @@ def read(folder: str | Path, networks: Mapping[str, Any], owner: str) -> Learnt:
     place = Path(folder)
     try:
         config = read_json(place / CONFIG)
+        if is_special(place / TENSORS):
+            raise OSError(f"{TENSORS} is a device, a pipe or a socket")
         tensors = load_file(place / TENSORS)
         labels = np.array(config["labels"])
         rows = VectorRows(tensors["rows"], tensors["codes"], labels, tensors["numbers"], config["on_sphere"])

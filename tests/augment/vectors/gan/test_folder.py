@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 from collections.abc import Callable
@@ -171,6 +172,9 @@ def spoiled(folder: Path, how: str) -> None:
             config.write_text("{")
         case "a list":
             config.write_text("[]")
+        case "a pipe":
+            model.unlink()
+            os.mkfifo(model)
         case "cut":
             model.write_bytes(model.read_bytes()[: model.stat().st_size // 2])
         case "a pointer":
@@ -192,7 +196,7 @@ def spoiled(folder: Path, how: str) -> None:
 
 
 BREAKS = ["no config", "no model", "no JSON", "a list", "cut", "a pointer", "no labels", "another parameter"]
-BREAKS += ["another mode", "a network too many", "no mode", "binary"]
+BREAKS += ["another mode", "a network too many", "no mode", "binary", *(["a pipe"] if hasattr(os, "mkfifo") else [])]
 
 
 @pytest.fixture(scope="module")
