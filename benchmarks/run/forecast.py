@@ -15,6 +15,7 @@ import numpy as np
 
 from augment.generation.budget import rows_to_make
 from augment.models.length_batches import LENGTH_STEP
+from augment.plain_data import as_expected
 from benchmarks.grid.cells import Cell, real_rows
 from benchmarks.grid.kept_answers import kept_draws
 from benchmarks.grid.sources import LabelledRows
@@ -90,11 +91,20 @@ class Pace:
         self.jobs = jobs
         self.seconds: dict[tuple[str, ...], list[float]] = {}
 
+    @classmethod
+    def of(cls, results: Results, jobs: int) -> Pace:
+        """Return the pace of finished cells; raise InputError if their records are damaged."""
+        pace = cls(jobs)
+        with as_expected(str(results.path), "Get the results again as `benchmarks run` has written them."):
+            for record in results.done.values():
+                pace.add(record)
+        return pace
+
     def add(self, record: Record) -> None:
         """Add the time of a finished cell, if it trained an encoder."""
         if record["status"] == "done" and record["model"]["model"] == record["encoder"]:
             where = tuple(record[part] for part in ("task", "encoder", "head", "loss", "arm"))
-            self.seconds.setdefault(where, []).append(record["seconds"])
+            self.seconds.setdefault(where, []).append(float(record["seconds"]))
 
     def left(self, waiting: Sequence[Cell], running: Sequence[tuple[Cell, float]] = ()) -> float | None:
         """Return the estimated seconds until all cells have ended, or None before the first result.
@@ -148,10 +158,7 @@ def estimated(cells: Sequence[Cell], data: Sequence[TaskData], results: Results,
     float
     """
     left = [cell for cell in cells if cell.place not in results.done]
-    pace = Pace(jobs)
-    for record in results.done.values():
-        pace.add(record)
-    by_pace = pace.left(left)
+    by_pace = Pace.of(results, jobs).left(left)
     if by_pace is not None:
         return by_pace + (START if left else 0.0)
     tokens: dict[tuple[str, int], TextLengths] = {}

@@ -68,9 +68,7 @@ def run(
         If a result cannot be written.
     """
     waiting = [cell for cell in cells if cell.place not in results.done]
-    pace, failed = Pace(jobs), []
-    for record in results.cells.values():
-        pace.add(record)
+    pace, failed = Pace.of(results, jobs), []
     shared = folder.resolve() / SHARED
     work = CellWork(data, threads)
     running: dict[int, tuple[Cell, float]] = {}

@@ -11,6 +11,7 @@ import pytest
 from made_tasks import laid_out as vector_cells
 from made_tasks import made_task
 
+from augment.errors import InputError
 from benchmarks import results
 from benchmarks.grid.arms import resolve
 from benchmarks.grid.cells import Cell, cells
@@ -228,3 +229,10 @@ def test_a_cell_that_runs_counts_with_the_rest_of_its_time():
     assert pace.left([weights, weights], [(none, 4.0), (none, 12.0)]) == 13.0
     assert pace.left([], [(none, 4.0)]) == 6.0  # a single cell cannot use two places
     assert pace.left([], []) == 0.0
+
+
+def test_a_damaged_record_of_a_cell_is_told_with_its_file(tmp_path):
+    earlier = Results(path=tmp_path / "results.jsonl")
+    earlier.cells["any"] = {"status": "done", "encoder": "mini"}
+    with pytest.raises(InputError, match=r"results\.jsonl: does not hold what belongs there \(KeyError: 'model'\)"):
+        Pace.of(earlier, jobs=1)
