@@ -103,7 +103,7 @@ class Checkpoint:
         Raises
         ------
         ModelError
-            If the tokenizer's own limit is no number, or leaves no room beside the special tokens.
+            If the limit of the tokenizer is not a number, or leaves no room beside the special tokens.
         InputError
             If `max_length` leaves none.
         """
