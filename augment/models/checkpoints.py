@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from augment.errors import CounterpoiseError, InputError, ModelError, counted
 from augment.models import hub
+from augment.models.checkpoint_checks import agree_on_padding, check_vocabulary, try_out
 from augment.models.devices import device_of, dtype_of
 from augment.models.named_models import BUNDLED, place_of
 from augment.models.revisions import revision_of
@@ -269,7 +270,7 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
             f"The model {name!r} is not a text classifier: its checkpoint lacks {opened.untrained[0]!r}."
             " Give a checkpoint saved from a ...ForSequenceClassification class."
         )
-    _agree_on_padding(name, opened.model, opened.tokenizer)
+    agree_on_padding(name, opened.model, opened.tokenizer)
     return opened
 
 
@@ -368,53 +369,11 @@ def _opened(
         tokenizer = _tokenizer(source, revision)
         if not (tokenizer.is_fast or slow_tokenizer):
             raise ModelError(f"The tokenizer of {source!r} gives no character offsets. A fast tokenizer is needed.")
-    _check_vocabulary(name, model, tokenizer)
+    check_vocabulary(name, model, tokenizer)
     model.eval().to(place)
+    try_out(name, model)
     missing = tuple(sorted(report["missing_keys"]))
     return Checkpoint(name, revision_of(source, revision), model, tokenizer, place, computed_in, missing)
-
-
-def _check_vocabulary(name: str, model: Any, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Refuse a tokenizer with tokens that the model has no row for. One added for texts of others is let be."""
-    try:
-        rows: int = model.base_model.get_input_embeddings().num_embeddings
-    except (AttributeError, NotImplementedError):  # a model of another package may have none
-        return
-    kinds = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
-    special = {getattr(tokenizer, f"{kind}_token", None) for kind in kinds}
-    added = {token.content for token in tokenizer.added_tokens_decoder.values()} - special
-    beyond = {word: number for word, number in tokenizer.get_vocab().items() if number >= rows and word not in added}
-    if beyond:
-        raise ModelError(
-            f"The tokenizer of {name!r} has {counted(len(beyond), 'token')} that the model does not know, e.g."
-            f" {min(beyond, key=lambda word: beyond[word])!r:.40}: the model has {rows:,}. Give the tokenizer that was"
-            " saved with it."
-        )
-
-
-def _agree_on_padding(name: str, model: Any, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Give a model and its tokenizer the same padding token, if one of them has none.
-
-    A model such as GPT-2 classifies by the last token of a text, and tells it from padding by the token itself.
-    """
-    import torch
-
-    if not hasattr(model.config, "pad_token_id"):  # our own, which goes by the mask
-        return
-    if tokenizer.pad_token_id is None and model.config.pad_token_id is not None:
-        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(model.config.pad_token_id)
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = tokenizer.pad_token_id
-    if model.config.pad_token_id is None:
-        two = torch.zeros(2, 1, dtype=torch.long)
-        try:
-            with torch.inference_mode():
-                model(input_ids=two, attention_mask=two + 1)
-        except ValueError:
-            raise ModelError(
-                f"The classifier {name!r} ({type(model).__name__}) has no padding token, so it cannot read several"
-                " texts at once. Set `pad_token_id` in its config.json, e.g. to its `eos_token_id`."
-            ) from None
 
 
 def _announce(source: str, revision: str | None) -> None:

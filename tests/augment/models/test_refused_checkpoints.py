@@ -76,6 +76,19 @@ def test_a_broken_configuration(copy, content):
     assert repr(str(copy)) in refusal(copy)
 
 
+@pytest.mark.parametrize("opens", [load_masked_lm, load_encoder, load_classifier])
+def test_a_configuration_that_fails_at_the_first_text_alone(classifier, tiny, tmp_path, opens):
+    """`chunk_size_feed_forward` is not looked at before a model runs."""
+    source = classifier if opens is load_classifier else tiny("bert")
+    folder = tmp_path / "model"
+    shutil.copytree(source, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"chunk_size_feed_forward": []}))
+    message = refusal(folder, opens=opens)
+    assert message.startswith(f"The model {str(folder)!r} cannot be run on a text (TypeError: ")
+    assert message.endswith("Look for a wrong value in its config.json.")
+
+
 @pytest.mark.parametrize(("file", "change"), [("tokenizer_config.json", []), ("config.json", {"hidden_size": "x"})])
 def test_a_folder_that_is_broken_in_ways_nobody_thought_of(copy, file, change):
     there = json.loads((copy / file).read_text())
