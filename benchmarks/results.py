@@ -18,7 +18,7 @@ import numpy as np
 from augment.errors import InputError, OutputError
 from augment.files import lock, opened
 from augment.identity import difference
-from augment.plain_data import is_special, parse_json
+from augment.plain_data import as_expected, is_special, parse_json
 from benchmarks.grid.cells import Cell, Place
 
 FILE = "results.jsonl"
@@ -319,11 +319,12 @@ def _parsed(path: Path, content: bytes) -> tuple[Results, int]:
             raise InputError(
                 f"{path}: line {number + 1} is not a record of a benchmark. Remove it or give another folder."
             )
-        if kind == "run":
-            results.take(RunRecord(record["suite"], record["files"], record.get("encoders", {})))
-        elif kind == "test":
-            results.tests[record["fingerprint"]] = record
-        else:
-            results.cells[place_of(record)] = record
+        with as_expected(f"{path}: line {number + 1}", "Remove it or give another folder."):
+            if kind == "run":
+                results.take(RunRecord(record["suite"], record["files"], record.get("encoders", {})))
+            elif kind == "test":
+                results.tests[record["fingerprint"]] = record
+            else:
+                results.cells[place_of(record)] = record
     results.cut = end < len(content)
     return results, end

@@ -47,6 +47,20 @@ def check_vocabulary(name: str, model: Any, tokenizer: PreTrainedTokenizerFast) 
         )
 
 
+def check_classes(name: str, config: Any) -> None:
+    """Refuse a classifier whose outputs do not have a name each."""
+    names = config.id2label
+    if (
+        not isinstance(names, dict)
+        or sorted(names) != list(range(len(names)))
+        or not all(isinstance(label, str) for label in names.values())
+    ):
+        raise ModelError(
+            f"The classifier {name!r} does not name its classes: id2label of its config.json must have a text for each"
+            f" number from 0. Got {textwrap.shorten(repr(names), 100, placeholder=' …')}."
+        )
+
+
 def agree_on_padding(name: str, model: Any, tokenizer: PreTrainedTokenizerFast) -> None:
     """Give a model and its tokenizer the same padding token, if one of them has none.
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from augment.errors import CounterpoiseError, InputError, ModelError, counted
 from augment.models import hub
-from augment.models.checkpoint_checks import agree_on_padding, check_vocabulary, try_out
+from augment.models.checkpoint_checks import agree_on_padding, check_classes, check_vocabulary, try_out
 from augment.models.devices import device_of, dtype_of
 from augment.models.named_models import BUNDLED, place_of
 from augment.models.revisions import revision_of
@@ -270,6 +270,7 @@ def load_classifier(name: str, *, revision: str | None = None, device: str = "au
             f"The model {name!r} is not a text classifier: its checkpoint lacks {opened.untrained[0]!r}."
             " Give a checkpoint saved from a ...ForSequenceClassification class."
         )
+    check_classes(name, opened.model.config)
     agree_on_padding(name, opened.model, opened.tokenizer)
     return opened
 

@@ -81,6 +81,9 @@ def test_a_record_with_another_kind_of_value_is_refused(tmp_path):
     path.write_text(whole.replace('"seed":0', '"seed":"0"', 1))
     with pytest.raises(InputError, match="line 3 is not a record of a benchmark"):
         results.read(tmp_path)
+    path.write_text(whole.replace('{"bert":"sha256:0"}', "0.5", 1))
+    with pytest.raises(InputError, match="line 1: does not hold what belongs there"):
+        results.read(tmp_path)
     path.write_text(whole)
     for command in ("compare", "report"):
         ended = CliRunner().invoke(main, [command, *[str(tmp_path)] * (1 + (command == "compare"))])

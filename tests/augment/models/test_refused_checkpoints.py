@@ -303,6 +303,15 @@ def test_a_model_without_a_classification_head_is_no_classifier(bert):
     assert "ForSequenceClassification" in message
 
 
+@pytest.mark.parametrize("names", [{"0": -3, "1": "a", "2": "b"}, {"0": "a", "1": "b", "5": "c"}])
+def test_a_classifier_that_does_not_name_its_classes_is_refused(classifier, names):
+    config = json.loads((classifier / "config.json").read_text())
+    (classifier / "config.json").write_text(json.dumps(config | {"id2label": names}))
+    assert "id2label of its config.json must have a text for each number from 0" in refusal(
+        classifier, opens=load_classifier
+    )
+
+
 def test_a_classifier_whose_head_is_missing_alone_is_refused(classifier):
     from safetensors.torch import load_file, save_file
 
