@@ -21,9 +21,9 @@ from augment.generation.trials import Judge, Try, new_beside
 CHUNK = 1024
 """Slots that are processed together. Fixed, so that no option can change the rows."""
 TRIES = 8
-"""Tries at one slot."""
-STRICT = 2
-"""Slots for each row of a class, before guards relent."""
+"""Tries at one slot, unless a strategy says it."""
+STRICT = 8
+"""Tries for each row of a class, before guards relent."""
 
 
 class Ahead(Protocol):
@@ -170,8 +170,8 @@ def generate(
     or if so many slots in a row have stayed empty that every source was among them. Sources that a guard rules out are
     passed over, and tried only before a class would end with too few rows.
 
-    If a guard `relents`, a class that still lacks rows after `STRICT` times as many slots as it wants rows, or whose
-    plan has run out before, begins its plan again, without the slots that are filled. All draws are lenient then.
+    If a guard `relents`, a class that still lacks rows after `STRICT` tries for each, or whose plan has run out before,
+    begins its plan again, without the slots that are filled. All draws are lenient then.
 
     A candidate that a guard has moved to another class is kept under that class if it still lacks rows, in the order of
     the plan; otherwise it is rejected. Either way its slot is tried again. A class that is made later then gets fewer
@@ -200,10 +200,10 @@ def generate(
     max_per_source : int, optional
         Most variants of one source.
     max_attempts : int, default=`TRIES`
-        Tries at one slot, 1 or more.
+        Tries at one slot, 1 or more. The fewer, the more slots in a row may stay empty before a class ends.
     ranked : bool, default=False
-        Whether the variants of a source are a list (see `augment.text.base.TextStrategy.ranked`). Then each slot is
-        tried once, and a class ends after `max_attempts` times as many empty slots.
+        Whether the variants of a source are a list (see `augment.text.base.TextStrategy.ranked`). Then no draw is
+        lenient.
     first_variants : mapping of label to int, optional
         Number of the first variant of each class's sources; 0 by default.
     done : iterable of Outcome, default=()
@@ -228,6 +228,7 @@ def generate(
     earlier, shares = iter(done), Shares(smallest=together)
     drawn = _Drawn(_kept(texts), beside, seed, others, set())
     relenting = not ranked and any(guard.relents for guard in guards)
+    slots_of_a_row = max(STRICT // max_attempts, 2)
     wanted = {label: max(rows - tally.made[label], 0) for label, rows in budget.items()}
 
     def outlook_on(
@@ -247,8 +248,8 @@ def generate(
         barren: set[int] = set()
         ruled_out: list[int] = []
         full: set[Slot] = set()
-        strict = STRICT * still  # slots before guards relent
-        empty_run, first_try, patience = 0, 0, TOGETHER * (max_attempts if ranked else 1)
+        strict = slots_of_a_row * still  # slots before guards relent
+        empty_run, first_try, patience = 0, 0, TOGETHER * max(TRIES // max_attempts, 1)
         while tally.made[label] < n_rows:
             useless = len(barren) == len(own)
             spent = useless or empty_run >= patience * len(own)
@@ -266,7 +267,7 @@ def generate(
             if not chunk and ruled_out:  # nothing else is left; a second try is one that no guard rules out
                 own, ruled_out, first_try, empty_run = ruled_out, [], 1, 0
                 still = n_rows - tally.made[label]
-                strict = STRICT * still
+                strict = slots_of_a_row * still
                 outlooks.pop(label)
                 outlook, barren = outlook_on(stream, label, own, still), set()
                 del tally.ruled_out[label]
@@ -277,12 +278,11 @@ def generate(
                 break
             outcome = next(earlier, None)
             if outcome is None:
-                tries = 1 if ranked else max_attempts
                 room = Counter({other: rows - tally.made[other] for other, rows in budget.items() if other != label})
                 if ahead is not None:
                     lacking = {**room, label: n_rows - tally.made[label] - len(chunk)}
                     ahead.expect(drawn(label, chunk, first_try), _coming(drawn, lacking, outlooks))
-                numbers = range(first_try, first_try + tries)
+                numbers = range(first_try, first_try + max_attempts)
                 outcome = _fill_chunk(attempt, chunk, drawn, label, room, guards, numbers, shares, progress, ahead)
             elif (outcome.label, outcome.slots) != (label, len(chunk)):
                 raise InputError(

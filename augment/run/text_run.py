@@ -247,7 +247,7 @@ class Run:
                 budget=budget,
                 guards=self.guards,
                 ranked=job.strategy.ranked,
-                max_attempts=TRIES,
+                max_attempts=self._tries,
                 first_variants=dict(first),
                 ahead=ahead,
                 **common,
@@ -263,11 +263,18 @@ class Run:
             further = job.labels.instead(tally.made, job.sources, used_up)
             budget = {label: tally.made[label] + rows for label, rows in further.items()}
 
+    @property
+    def _tries(self) -> int:
+        """How often a slot is tried. If sources may have few rows each, no slot is given up early."""
+        strategy = self.job.strategy
+        assert isinstance(strategy, TextStrategy)
+        return strategy.tries if strategy.ranked or self.job.max_per_source is None else TRIES
+
     def _attempt(self) -> tuple[Try, Ahead | None]:
         """Return what tries draws, and what is to be told of those that are coming."""
         strategy = self.job.strategy
         assert isinstance(strategy, TextStrategy)
-        tries, rows = 1 if strategy.ranked else TRIES, sum(_budget(self.job).values())
+        tries, rows = self._tries, sum(_budget(self.job).values())
         if self.execution.here:
             attempt = partial(try_draws, strategy, self.guards)
             if self.job.labels is None:

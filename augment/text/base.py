@@ -18,7 +18,7 @@ from augment.data.layout import Layout
 from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy, rows_to_make
 from augment.generation.candidates import Candidate, Draw
-from augment.generation.loop import Row, Tally, generate, shortfall
+from augment.generation.loop import TRIES, Row, Tally, generate, shortfall
 from augment.generation.plan import usable_sources
 from augment.generation.singletons import single_rows
 from augment.generation.trials import binding, try_draws
@@ -69,6 +69,11 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
     ranked: bool = False
     """Whether the variants of a source are a list that is fixed before the first draw: variant n is its n-th entry,
     whatever the seed of the draw. A rejected one is not tried again, since the next variant takes its place."""
+
+    @property
+    def tries(self) -> int:
+        """How often a slot of the plan is tried before another one takes its place, 1 or more."""
+        return 1 if self.ranked else TRIES
 
     edits: bool = True
     """Whether its new rows are edits of their sources. Guards that compare the two, such as `length_ratio` and
@@ -348,6 +353,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
             tally=tally,
             together=self.together,
             ranked=self.ranked,
+            max_attempts=self.tries,
         ):
             new_rows += outcome.rows
         self.sampling_strategy_ = budget

@@ -35,11 +35,11 @@ from augment.seeding import generator
 from augment.segmenters import Segmenter, Segmenters, segmenter_identity, word_finder
 from augment.text.base import TextStrategy
 from augment.text.content_words import is_content
-from augment.text.finalists import Finalists, judge
 from augment.text.fitting_words import FittingWords, WordFilter, pick
 from augment.text.languages import LOOKED_AT, is_english, likely_language, unlike_english
 from augment.text.lessons import learnt_weights
 from augment.text.masked_text import Filling, Masking, Wording, different, masked
+from augment.text.naturalness import estimated
 from augment.word_lists import LANGUAGES
 from augment.words import Span
 from augment.writing_systems import is_spaceless
@@ -48,8 +48,6 @@ _MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks, 
 
 FILLINGS = 4
 """How many of the fillings to choose from have the same masks, and so come from one forward pass."""
-JUDGED = 3
-"""The number of best fillings that are also compared by what they mean. `share_masks` replaces it if larger."""
 LARGER = (
     "mini is a small model. A larger one writes more natural rows: `model='answerdotai/ModernBERT-base'`"
     " (150 million parameters, a download of 600 MB, about ten times the time)."
@@ -245,6 +243,11 @@ class FillMask(TextStrategy):
         self.device = device
         self.dtype = dtype
 
+    @property
+    def tries(self) -> int:
+        """One if the best of several fillings is taken: if it is rejected, another source is likelier to give one."""
+        return super().tries if self.choose == 1 else 1
+
     def in_language(self) -> tuple[str, ...]:
         """Return the words for negations, if they are protected, and for function words, if they are left alone."""
         return ("negations",) * self.protect_negations + ("function words",) * (self.where == "content")
@@ -400,7 +403,7 @@ class FillMask(TextStrategy):
         return [None if filling is None else filling.candidate(self._words_of) for filling in fillings]
 
     def _chosen(self, draws: Sequence[Draw]) -> list[Candidate | None]:
-        """Fill each text in several ways, and return the most natural; to variants that share, one after another."""
+        """Fill each text in several ways, and return what fits best; to variants that share, one after another."""
         pools: dict[tuple[Any, ...], list[Filling]] = {}
         keys = []
         for draw in draws:
@@ -409,23 +412,19 @@ class FillMask(TextStrategy):
             if keys[-1] not in pools:
                 pools[keys[-1]] = self._pool(draw, generator(draw.seed, "fillings", *shared))
         self._fill_all([filling for pool in pools.values() for filling in pool])
-        most = max(JUDGED, self.share_masks)
-        contests = {
-            key: Finalists(key[0], different(pool, self._words_of), most) for key, pool in pools.items() if pool
-        }
-        asked = [(contests.get(key), draw.variant % self.share_masks) for draw, key in zip(draws, keys, strict=True)]
-        for contest, turn in asked:
-            if contest is not None:
-                contest.ask(turn)
-        judge(list(contests.values()), self._steadiness.compare)
-        return [None if contest is None else contest.place(turn) for contest, turn in asked]
+        ranked = {key: list(different(pool, self._words_of).items()) for key, pool in pools.items() if pool}
+        turns = [
+            (key, draw.variant % self.share_masks % len(ranked[key])) if key in ranked else None
+            for draw, key in zip(draws, keys, strict=True)
+        ]
+        asked = list(dict.fromkeys(turn for turn in turns if turn is not None))
+        measured = estimated([(key[0], *ranked[key][place]) for key, place in asked], self._steadiness.compare)
+        found = dict(zip(asked, measured, strict=True))
+        return [None if turn is None else found[turn] for turn in turns]
 
     def _pool(self, draw: Draw, rng: np.random.Generator) -> list[Filling]:
-        """Mask a text in several ways, each of which is to be filled several times.
-
-        Each further try chooses among half as many fillings: the best of many would often be the rejected one again.
-        """
-        size = max(self.choose >> draw.attempt, self.share_masks)
+        """Mask a text in several ways, each of which is to be filled several times."""
+        size = max(self.choose, self.share_masks)
         pool = []
         for start in range(0, size, FILLINGS):
             masking = self._masking(draw, rng)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from augment.generation.candidates import Candidate
+from augment.models.steadiness import ChangedText, Effects
 
 OF_FIT = 0.204
 """What a score of 1 adds to the logit."""
 OF_MEANING = 4.6
 """What a cosine of 1 adds to the logit."""
 CONSTANT = -1.94
-LARGEST = 1.0 + 1e-5
-"""No meaning in place is above this: a cosine, and its rounding."""
 
 
 def logit(fit: float, meaning: float) -> float:
@@ -39,11 +42,6 @@ def logit(fit: float, meaning: float) -> float:
     return CONSTANT + OF_FIT * fit + OF_MEANING * meaning
 
 
-def likeliest(fit: float) -> float:
-    """Return the largest logit that a filling can have, whatever its meaning."""
-    return logit(fit, LARGEST)
-
-
 def probability(logit: float) -> float:
     """Return the share that belongs to a logit, in [0, 1].
 
@@ -53,3 +51,29 @@ def probability(logit: float) -> float:
     (0.5, 0.0)
     """
     return 1 / (1 + math.exp(-logit)) if logit > -700 else 0.0
+
+
+def estimated(
+    fillings: Sequence[tuple[str, Candidate, float]], compare: Callable[[Sequence[ChangedText]], Effects]
+) -> list[Candidate]:
+    """Return candidates with their steadiness and their estimate.
+
+    Parameters
+    ----------
+    fillings : sequence of (str, Candidate, float)
+        A source, what was made of it, and how well the new word fits that fits worst.
+    compare : callable
+        `augment.models.steadiness.Steadiness.compare`.
+
+    Returns
+    -------
+    list of Candidate
+        In order.
+    """
+    effects = compare([ChangedText(source, made.text, made.replacements) for source, made, _ in fillings])
+    return [
+        replace(made, steadiness=steadiness, naturalness=probability(logit(fit, meaning)))
+        for (_, made, fit), steadiness, meaning in zip(
+            fillings, effects.steadiness.tolist(), effects.meaning.tolist(), strict=True
+        )
+    ]

@@ -145,7 +145,7 @@ def test_a_text_with_nothing_to_replace_is_no_source_and_others_take_over(bert, 
     new_texts, new_y = made.fit_resample(texts, y)
     assert made.candidates(draws(["!!! 123", "no, never", "", " "])) == [None] * 4
     assert Counter(new_y)["few"] == 14
-    assert set(made.source_indices_) == {16, 17, 18, 19}
+    assert set(made.source_indices_) <= {16, 17, 18, 19}
     assert made.shortfall_ == {}
     assert new_texts[14:16] == ["!!! 123", "no, never"]
 
