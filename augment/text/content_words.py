@@ -32,6 +32,11 @@ FUNCTION_WORDS = frozenset((
     "am", "is", "are", "was", "were", "be", "been", "being", "do", "does", "did", "done", "doing", "have", "has", "had",
     "having", "can", "could", "may", "might", "must", "shall", "should", "will", "would", "ought", "let", "lets",
     "gonna", "wanna", "gotta",
+    # verbs that mean little without what follows them ("get rid of", "take a seat", "want to")
+    "get", "gets", "got", "gotten", "getting", "make", "makes", "made", "making", "take", "takes", "took", "taken",
+    "taking", "give", "gives", "gave", "given", "giving", "go", "goes", "went", "gone", "going", "come", "comes",
+    "came", "coming", "put", "puts", "putting", "keep", "keeps", "kept", "keeping", "want", "wants", "wanted",
+    "wanting", "need", "needs", "needed", "needing",
     # adverbs that hold a sentence together
     "also", "too", "very", "just", "only", "even", "still", "then", "there", "here", "now", "again", "ever", "already",
     "almost", "quite", "rather", "else", "instead", "otherwise", "thus", "therefore", "yes", "please",

@@ -166,7 +166,7 @@ def _fill_mask(
     workers: int,
 ) -> tuple[int, float, float, tuple[float, ...], float]:
     from augment.execution import Execution
-    from augment.generation.loop import TRIES, Tally, generate
+    from augment.generation.loop import Tally, generate
     from augment.generation.trials import try_draws
     from augment.guards.base import Originals
     from augment.guards.selection import select
@@ -188,7 +188,7 @@ def _fill_mask(
     def make(executor: Any, rows: int, seed: int) -> int:
         tally, ahead = Tally(), None
         if executor is not None:
-            ahead = Workers(executor, tries=TRIES, rows=rows)
+            ahead = Workers(executor, tries=strategy.tries, rows=rows)
         for _ in generate(
             ahead or partial(try_draws, strategy, fitted),
             texts=texts,
@@ -197,6 +197,7 @@ def _fill_mask(
             guards=fitted,
             seed=seed,
             tally=tally,
+            max_attempts=strategy.tries,
             ahead=ahead,
         ):
             pass
