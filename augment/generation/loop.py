@@ -22,7 +22,7 @@ CHUNK = 1024
 """Slots that are processed together. Fixed, so that no option can change the rows."""
 TRIES = 8
 """Tries at one slot, unless a strategy says it."""
-STRICT = 8
+STRICT = 16
 """Tries for each row of a class, before guards relent."""
 
 
@@ -168,7 +168,8 @@ def generate(
     Each slot of the plan is tried up to `max_attempts` times. A slot that stays empty is given up, and the next slot of
     the plan takes its place: the next source, or the next variant. A class ends with too few rows if its plan runs out,
     or if so many slots in a row have stayed empty that every source was among them. Sources that a guard rules out are
-    passed over, and tried only before a class would end with too few rows.
+    passed over, and tried only before a class would end with too few rows. If `max_attempts` is below `TRIES`, a source
+    that has given its share of rows is passed over until the others have been tried `TRIES` times.
 
     If a guard `relents`, a class that still lacks rows after `STRICT` tries for each, or whose plan has run out before,
     begins its plan again, without the slots that are filled. All draws are lenient then.
@@ -228,7 +229,10 @@ def generate(
     earlier, shares = iter(done), Shares(smallest=together)
     drawn = _Drawn(_kept(texts), beside, seed, others, set())
     relenting = not ranked and any(guard.relents for guard in guards)
-    slots_of_a_row = max(STRICT // max_attempts, 2)
+    slots_of_a_row = max(STRICT // max_attempts, 1)
+    rounds = TRIES // max_attempts  # of the plan, until a source with its share of rows gives another one
+    barren: defaultdict[Any, set[int]] = defaultdict(set)
+    given: defaultdict[Any, Counter[int]] = defaultdict(Counter)
     wanted = {label: max(rows - tally.made[label], 0) for label, rows in budget.items()}
 
     def outlook_on(
@@ -236,7 +240,16 @@ def generate(
     ) -> Outlook:
         first = (first_variants or {}).get(label, 0)
         plan = slots(own, seed=seed, stream=stream, wanted=rows, first=first, limit=max_per_source)
-        return Outlook(slot for slot in plan if slot not in without)
+
+        def passed_over(slot: Slot) -> bool:
+            if slot.source in barren[label]:
+                return True
+            if ranked or rounds < 2:
+                return False
+            share = -(-rows // len(own)) + max(slot.variant - first - rows // len(own), 0) // rounds
+            return given[label][slot.source] >= share
+
+        return Outlook((slot for slot in plan if slot not in without), passed_over)
 
     outlooks = {label: outlook_on(stream, label, sources[label], wanted[label]) for stream, label in enumerate(budget)}
     for stream, (label, n_rows) in enumerate(budget.items()):
@@ -245,19 +258,18 @@ def generate(
             wanted[label] = still
             outlooks[label] = outlook_on(stream, label, own, still)
         outlook = outlooks[label]
-        barren: set[int] = set()
         ruled_out: list[int] = []
         full: set[Slot] = set()
         strict = slots_of_a_row * still  # slots before guards relent
         empty_run, first_try, patience = 0, 0, TOGETHER * max(TRIES // max_attempts, 1)
         while tally.made[label] < n_rows:
-            useless = len(barren) == len(own)
+            useless = len(barren[label]) == len(own)
             spent = useless or empty_run >= patience * len(own)
             size = min(CHUNK, n_rows - tally.made[label])
             if strictly := relenting and label not in drawn.lenient:
                 size = min(size, strict)
                 strict -= size
-            chunk = [] if spent else outlook.take(size, barren)
+            chunk = [] if spent else outlook.take(size)
             if not chunk and strictly and not useless:
                 drawn.lenient.add(label)
                 outlook, empty_run = outlook_on(stream, label, own, still, full), 0
@@ -269,7 +281,7 @@ def generate(
                 still = n_rows - tally.made[label]
                 strict = slots_of_a_row * still
                 outlooks.pop(label)
-                outlook, barren = outlook_on(stream, label, own, still), set()
+                outlook, barren[label] = outlook_on(stream, label, own, still), set()
                 del tally.ruled_out[label]
                 continue
             if not chunk:
@@ -293,7 +305,8 @@ def generate(
                 _remember(guards, outcome.rows, drawn)
             tally.add(outcome)
             full.update(Slot(row.source, row.variant) for row in outcome.rows if row.label == label)
-            barren.update(outcome.barren, *outcome.ruled_out.values())
+            given[label].update(row.source for row in outcome.rows)
+            barren[label].update(outcome.barren, *outcome.ruled_out.values())
             ruled_out += chain.from_iterable(outcome.ruled_out.values())
             empty_run = 0 if any(row.label == label for row in outcome.rows) else empty_run + len(chunk)
             yield outcome

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 
 from augment.generation.plan import Slot
 
@@ -15,33 +15,39 @@ class Outlook:
     ----------
     plan : iterator of Slot
         See `augment.generation.plan.slots`; it may have no end.
+    passed_over : callable
+        Whether a slot is left out, at the time when it is its turn.
 
     Examples
     --------
-    >>> outlook = Outlook(iter([Slot(7, 0), Slot(8, 0), Slot(9, 0), Slot(7, 1)]))
+    >>> barren = set()
+    >>> plan = iter([Slot(7, 0), Slot(8, 0), Slot(9, 0), Slot(7, 1)])
+    >>> outlook = Outlook(plan, passed_over=lambda slot: slot.source in barren)
     >>> [slot.source for slot in outlook.beyond(2)]
     [7, 8]
-    >>> [slot.source for slot in outlook.take(2, barren={8})]
+    >>> barren.add(8)
+    >>> [slot.source for slot in outlook.take(2)]
     [7, 9]
     >>> list(outlook.beyond(2))
     [Slot(source=7, variant=1)]
     """
 
-    def __init__(self, plan: Iterator[Slot]) -> None:
+    def __init__(self, plan: Iterator[Slot], passed_over: Callable[[Slot], bool]) -> None:
         self._plan = plan
+        self._passed_over = passed_over
         self._seen: deque[Slot] = deque()
         """Yielded by `beyond`, and not taken yet."""
         self._taken = 0
 
-    def take(self, count: int, barren: Collection[int]) -> list[Slot]:
-        """Return the next slots, without those of barren sources; fewer than `count` at the end of the plan."""
+    def take(self, count: int) -> list[Slot]:
+        """Return the next slots; fewer than `count` at the end of the plan."""
         taken: list[Slot] = []
         while len(taken) < count:
             slot = self._seen.popleft() if self._seen else next(self._plan, None)
             if slot is None:
                 break
             self._taken += 1
-            if slot.source not in barren:
+            if not self._passed_over(slot):
                 taken.append(slot)
         return taken
 
@@ -53,4 +59,5 @@ class Outlook:
             if slot is None:
                 return
             self._seen.append(slot)
-            yield slot
+            if not self._passed_over(slot):
+                yield slot

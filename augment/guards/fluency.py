@@ -27,8 +27,8 @@ class Fluency(Guard):
     measures it with its own model. A candidate that does not record its replacements passes, without a score.
 
     `FillMask` also estimates how likely a reader finds the candidate natural (`augment.text.naturalness`), and that
-    must be likely enough. If a class still lacks rows after twice as many slots as it wants rows, this is no longer
-    asked, so that no class comes short.
+    must be likely enough. If a class still lacks rows after sixteen tries for each, this is no longer asked, so that no
+    class comes short.
 
     Parameters
     ----------

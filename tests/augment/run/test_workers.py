@@ -148,7 +148,7 @@ def test_what_is_coming_is_tried_ahead_and_nothing_twice():
     work = TrialWork(Marked(sign="+"), [Where()])
     work.open(LocalPlace(0, 1))
     counting, coming = Counting(work), draws(8192)
-    workers, outlook, trials = Workers(counting, tries=8, rows=8192), Outlook(iter(coming)), []
+    workers, outlook, trials = Workers(counting, tries=8, rows=8192), Outlook(iter(coming), lambda slot: False), []
     for start in range(0, 8192, 1024):
         soon = outlook.take(1024, barren=())
         workers.expect(soon, outlook.beyond(8192 - start - 1024))
