@@ -168,8 +168,8 @@ def generate(
     Each slot of the plan is tried up to `max_attempts` times. A slot that stays empty is given up, and the next slot of
     the plan takes its place: the next source, or the next variant. A class ends with too few rows if its plan runs out,
     or if so many slots in a row have stayed empty that every source was among them. Sources that a guard rules out are
-    passed over, and tried only before a class would end with too few rows. If `max_attempts` is below `TRIES`, a source
-    that has given its share of rows is passed over until the others have been tried `TRIES` times.
+    passed over, and tried only before a class would end with too few rows. If a slot is tried once, a source that has
+    given its share of rows is passed over until the others have been tried `TRIES` times.
 
     If a guard `relents`, a class that still lacks rows after `STRICT` tries for each, or whose plan has run out before,
     begins its plan again, without the slots that are filled. All draws are lenient then.
@@ -230,7 +230,6 @@ def generate(
     drawn = _Drawn(_kept(texts), beside, seed, others, set())
     relenting = not ranked and any(guard.relents for guard in guards)
     slots_of_a_row = max(STRICT // max_attempts, 1)
-    rounds = TRIES // max_attempts  # of the plan, until a source with its share of rows gives another one
     barren: defaultdict[Any, set[int]] = defaultdict(set)
     given: defaultdict[Any, Counter[int]] = defaultdict(Counter)
     wanted = {label: max(rows - tally.made[label], 0) for label, rows in budget.items()}
@@ -244,9 +243,10 @@ def generate(
         def passed_over(slot: Slot) -> bool:
             if slot.source in barren[label]:
                 return True
-            if ranked or rounds < 2:
+            if ranked or max_attempts > 1:
                 return False
-            share = -(-rows // len(own)) + max(slot.variant - first - rows // len(own), 0) // rounds
+            each = rows // len(own)
+            share = -(-rows // len(own)) + max(slot.variant - first - each, 0) // TRIES
             return given[label][slot.source] >= share
 
         return Outlook((slot for slot in plan if slot not in without), passed_over)

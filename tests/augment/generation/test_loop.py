@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment.generation.candidates import Candidate, Draw, Judgement
-from augment.generation.loop import CHUNK, Outcome, Row, Tally, generate
+from augment.generation.loop import CHUNK, TRIES, Outcome, Row, Tally, generate
 from augment.generation.plan import Slot, slots
 from augment.generation.trials import binding, try_draws
 from augment.guards.base import Guard, Originals
@@ -133,7 +133,7 @@ def test_a_strategy_that_is_never_rejected_fills_the_first_slots_of_the_plan():
     st.integers(0, 5),
     st.integers(0, 20),
     st.sampled_from([None, 1, 2, 5]),
-    st.integers(1, 3),
+    st.integers(2, 3),
     st.integers(0, 2**64 - 1),
 )
 def test_rows_are_the_first_slots_of_the_plan_that_can_be_filled(first_good, fertile, wanted, limit, attempts, seed):
@@ -157,6 +157,24 @@ def test_rows_are_the_first_slots_of_the_plan_that_can_be_filled(first_good, fer
     assert tally.made["neutral"] == len(expected)
     assert tally.missing == ({"neutral": wanted - len(expected)} if wanted > len(expected) else {})
     assert all(limit is None or row.variant < limit for row in rows)
+
+
+@pytest.mark.parametrize("wanted", [10, 25])
+def test_where_a_slot_is_tried_once_a_source_that_has_its_share_waits_for_the_others(wanted):
+    def seldom(draw):
+        return numbered(draw) if draw.source < 5 or draw.variant % TRIES == TRIES - 1 else draw.text
+
+    rows, tally = run(Scripted(seldom), {"neutral": wanted}, guards=fitted(), max_attempts=1)
+    share = -(-wanted // len(TEXTS))
+    assert tally.made["neutral"] == wanted
+    given = Counter(row.source for row in rows)
+    assert max(given.values()) <= share + 1
+    assert all(given[source] >= 1 for source in range(5, 10)), "each was tried often enough"
+    hopeless = Scripted(lambda draw: numbered(draw) if draw.source < 5 else draw.text)
+    rows, tally = run(hopeless, {"neutral": wanted}, guards=fitted(), max_attempts=1)
+    given = Counter(row.source for row in rows)
+    assert sum(given.values()) == wanted, "the others give the rows of those that give none"
+    assert max(given.values()) - min(given.values()) <= 1
 
 
 # What a strategy is asked
@@ -378,11 +396,12 @@ class Wish(Guard):
         return Judgement([draw.lenient or draw.source in self.sources for draw in draws])
 
 
+@pytest.mark.parametrize("tries", [1, TRIES])
 @pytest.mark.parametrize("wished", [(), (3,), range(5), range(10)])
 @pytest.mark.parametrize(("wanted", "limit"), [(1, None), (10, None), (25, None), (10, 1), (20, 3)])
-def test_a_guard_that_relents_never_costs_a_row(wished, wanted, limit):
+def test_a_guard_that_relents_never_costs_a_row(wished, wanted, limit, tries):
     guards = [*fitted(), Wish(wished)]
-    rows, tally = run(Scripted(numbered), {"neutral": wanted}, guards=guards, max_per_source=limit)
+    rows, tally = run(Scripted(numbered), {"neutral": wanted}, guards=guards, max_per_source=limit, max_attempts=tries)
     assert tally.made["neutral"] == len(rows) == len(set(planned(rows))) == wanted
     assert tally.missing == {}
     assert limit is None or max(Counter(row.source for row in rows).values()) <= limit
@@ -390,11 +409,30 @@ def test_a_guard_that_relents_never_costs_a_row(wished, wanted, limit):
         assert {row.source for row in rows} <= set(wished), "the others are not needed"
 
 
-def test_a_run_with_a_guard_that_relents_is_resumed_at_every_chunk():
+class WishAndRule(Wish):
+    """Rules two sources out as well."""
+
+    def rules_out(self, draws: Sequence[Draw]) -> list[bool]:
+        return [draw.source > 7 for draw in draws]
+
+
+@pytest.mark.parametrize("tries", [1, TRIES])
+@pytest.mark.parametrize("usable", [range(10), range(8), (8, 9)])
+def test_a_guard_that_relents_and_rules_sources_out_never_costs_a_row(usable, tries):
+    """Where only sources are left that it rules out, they are tried, and the guard relents for them, too."""
+    strategy = Scripted(lambda draw: numbered(draw) if draw.source in usable else None)
+    rows, tally = run(strategy, {"neutral": 12}, guards=[*fitted(), WishAndRule((3,))], max_attempts=tries)
+    assert tally.made["neutral"] == len(rows) == len(set(planned(rows))) == 12
+    assert ({row.source for row in rows} <= {8, 9}) == (usable == (8, 9))
+    assert tally.missing == {}
+
+
+@pytest.mark.parametrize("tries", [1, TRIES])
+def test_a_run_with_a_guard_that_relents_is_resumed_at_every_chunk(tries):
     def outcomes(done: Sequence[Outcome] = ()) -> list[Outcome]:
         guards = [*fitted(), Wish((3,))]
         options = {"sources": {"a": range(10)}, "budget": {"a": 60}, "seed": 0, "tally": Tally(), "done": done}
-        return list(made(Scripted(numbered), texts=TEXTS, guards=guards, **options))
+        return list(made(Scripted(numbered), texts=TEXTS, guards=guards, max_attempts=tries, **options))
 
     whole = outcomes()
     assert len(whole) > 2
