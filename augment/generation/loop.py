@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -261,6 +262,7 @@ def generate(
         ruled_out: list[int] = []
         full: set[Slot] = set()
         strict = slots_of_a_row * still  # slots before guards relent
+        tried = 0
         empty_run, first_try, patience = 0, 0, TOGETHER * max(TRIES // max_attempts, 1)
         while tally.made[label] < n_rows:
             useless = len(barren[label]) == len(own)
@@ -292,8 +294,9 @@ def generate(
             if outcome is None:
                 room = Counter({other: rows - tally.made[other] for other, rows in budget.items() if other != label})
                 if ahead is not None:
-                    lacking = {**room, label: n_rows - tally.made[label] - len(chunk)}
-                    ahead.expect(drawn(label, chunk, first_try), _coming(drawn, lacking, outlooks))
+                    slots_for_one = tried / tally.made[label] if tally.made[label] else 1.0
+                    soon = math.ceil((n_rows - tally.made[label]) * slots_for_one) - len(chunk)
+                    ahead.expect(drawn(label, chunk, first_try), _coming(drawn, {**room, label: soon}, outlooks))
                 numbers = range(first_try, first_try + max_attempts)
                 outcome = _fill_chunk(attempt, chunk, drawn, label, room, guards, numbers, shares, progress, ahead)
             elif (outcome.label, outcome.slots) != (label, len(chunk)):
@@ -304,6 +307,7 @@ def generate(
             else:
                 _remember(guards, outcome.rows, drawn)
             tally.add(outcome)
+            tried += outcome.slots
             full.update(Slot(row.source, row.variant) for row in outcome.rows if row.label == label)
             given[label].update(row.source for row in outcome.rows)
             barren[label].update(outcome.barren, *outcome.ruled_out.values())
@@ -356,10 +360,10 @@ def _kept(texts: Any) -> Callable[[int], Any]:
     return lru_cache(maxsize=2 * CHUNK)(lambda row: texts[row])
 
 
-def _coming(drawn: _Drawn, lacking: Mapping[Any, int], outlooks: Mapping[Any, Outlook]) -> Iterator[Draw]:
-    """Yield the first tries that will be needed if all succeed, in the order of the plan."""
+def _coming(drawn: _Drawn, expected: Mapping[Any, int], outlooks: Mapping[Any, Outlook]) -> Iterator[Draw]:
+    """Yield the first tries at the next slots, as many of each class as will probably be needed, in order."""
     for label, outlook in list(outlooks.items()):
-        for slot in outlook.beyond(lacking[label]):
+        for slot in outlook.beyond(expected[label]):
             yield from drawn(label, [slot], 0)
 
 
