@@ -177,6 +177,27 @@ def test_where_a_slot_is_tried_once_a_source_that_has_its_share_waits_for_the_ot
     assert max(given.values()) - min(given.values()) <= 1
 
 
+def test_where_many_tries_fail_more_draws_are_told_of_before_they_are_needed():
+    class Told:
+        def __init__(self) -> None:
+            self.lengths: list[tuple[int, int]] = []
+
+        def expect(self, soon: Sequence[Draw], later: Iterator[Draw]) -> None:
+            self.lengths.append((len(soon), len(list(later))))
+
+        def again(self, draws: Sequence[Draw]) -> None:
+            raise AssertionError("a slot is tried once")
+
+    told = Told()
+    strategy = Scripted(lambda draw: numbered(draw) if draw.variant % 3 == 0 else draw.text)
+    rows, _ = run(strategy, {"neutral": 60}, guards=fitted(), max_attempts=1, ahead=told)
+    assert len(rows) == 60
+    assert told.lengths[0] == (60, 0), "nothing is known yet"
+    now, later = told.lengths[1]
+    assert now == 40
+    assert later == 80, "three slots for a row"
+
+
 # What a strategy is asked
 
 

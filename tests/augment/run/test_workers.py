@@ -150,7 +150,7 @@ def test_what_is_coming_is_tried_ahead_and_nothing_twice():
     counting, coming = Counting(work), draws(8192)
     workers, outlook, trials = Workers(counting, tries=8, rows=8192), Outlook(iter(coming), lambda slot: False), []
     for start in range(0, 8192, 1024):
-        soon = outlook.take(1024, barren=())
+        soon = outlook.take(1024)
         workers.expect(soon, outlook.beyond(8192 - start - 1024))
         trials += workers(soon[:10])
         assert sum(counting.tried.values()) > len(trials), "ahead"
