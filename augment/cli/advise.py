@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,10 +103,13 @@ def advised(context: click.Context, source: str, **others: Any) -> tuple[Advice,
     from augment.advice.measured import read_map
     from augment.advice.selection import advise_on
     from augment.data import corpus
+    from augment.plain_data import as_expected
 
-    pay_map = read_map(asked.pop("pay_map"))
+    own_map = asked.pop("pay_map")
+    pay_map = read_map(own_map)
     table = corpus.read(source, layout_of((source,), **others))
-    return advise_on(table, pay_map=pay_map, source=_source(context, source), **asked), table
+    with contextlib.nullcontext() if own_map is None else as_expected(str(own_map)):
+        return advise_on(table, pay_map=pay_map, source=_source(context, source), **asked), table
 
 
 def _source(context: click.Context, name: str) -> NamedData:
