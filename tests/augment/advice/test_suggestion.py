@@ -180,6 +180,18 @@ def test_the_printed_commands_train_as_they_stand(place, bert):
     assert config["augmentation"]["sampling_strategy"] == "2x"
 
 
+def test_a_map_whose_arms_hold_something_else_is_one_line(place):
+    document = json.loads((place / "map.json").read_text())
+    for arm in document["cells"][0]["arms"]:
+        arm["settings"] = {"training": 0.5}
+    (place / "map.json").write_text(json.dumps(document))
+    line = "advise mail.csv --map map.json --text-column body --label-column kind"
+    ended = CliRunner().invoke(main, line.split())
+    assert ended.exit_code == 2, ended.output
+    assert ended.stderr.startswith("Error: map.json: does not hold what belongs there")
+    assert len(ended.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
