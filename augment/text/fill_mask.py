@@ -86,15 +86,15 @@ class FillMask(TextStrategy):
         How much a word like the old one is preferred (`augment.models.word_likeness.WordLikeness`), 0 or more: what one
         standard deviation of likeness adds to a word's logit. 0 leaves the model's probabilities as they are.
     choose : int, default=8
-        Fillings that are drawn and scored for a new row, 1 or more; the most natural one is taken
-        (`augment.text.naturalness`). Every `FILLINGS` of them have the same masks. If it is above 1 there are at least
-        `share_masks`, since as many variants take one each.
+        Fillings that are drawn for a new row, 1 or more; the one whose words fit best is taken, and how natural it is
+        is estimated (`augment.text.naturalness`). Every `FILLINGS` of them have the same masks. If it is above 1 there
+        are at least `share_masks`, since as many variants take one each.
     where : {"content", "any"}, default="content"
         Which words are masked: only content words, so no function words, numbers or names, unless a text has no others;
         or any.
     share_masks : int, default=4
         Number of variants of one source that share their forward passes. With `choose` above 1 they take the fillings
-        one after another, the most natural first. With 1 filling they and the tries at each have the same masks, and
+        one after another, the best first. With 1 filling they and the tries at each have the same masks, and
         their fills are drawn independently. 1 draws new masks for each.
     adapt : bool or int, default=False
         Whether the model is first trained on the texts of the input, of all classes, and for how many epochs; True for
