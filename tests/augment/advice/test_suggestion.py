@@ -182,8 +182,8 @@ def test_the_printed_commands_train_as_they_stand(place, bert):
 
 def test_a_map_whose_arms_hold_something_else_is_one_line(place):
     document = json.loads((place / "map.json").read_text())
-    for arm in document["cells"][0]["arms"]:
-        arm["settings"] = {"training": 0.5}
+    for entry in document["cells"][0]["arms"]:
+        entry["settings"] = {"training": 0.5}
     (place / "map.json").write_text(json.dumps(document))
     line = "advise mail.csv --map map.json --text-column body --label-column kind"
     ended = CliRunner().invoke(main, line.split())
