@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
@@ -15,14 +15,17 @@ import numpy as np
 from augment.errors import InputError, counted
 from augment.generation.candidates import Draw
 from augment.generation.outlook import Outlook
-from augment.generation.plan import TOGETHER, Slot, slots
+from augment.generation.plan import TOGETHER, TRIES, Slot, slots
 from augment.generation.shares import Shares
 from augment.generation.trials import Judge, Try, new_beside
+from augment.generation.turns import Turns
 
 CHUNK = 1024
 """Slots that are processed together. Fixed, so that no option can change the rows."""
-TRIES = 8
-"""Tries at one slot, unless a strategy says it."""
+FEWEST = 64
+"""Slots that a chunk has where slots are tried once, if it can: fewer take as long."""
+SPARE = 1.5
+"""How many times as many slots as will probably be needed are told of, since more and more tries fail."""
 STRICT = 16
 """Tries for each row of a class, before guards relent."""
 
@@ -30,8 +33,14 @@ STRICT = 16
 class Ahead(Protocol):
     """An object that may try draws before they are needed, such as `augment.run.workers.Workers`."""
 
-    def expect(self, soon: Sequence[Draw], later: Iterator[Draw]) -> None:
-        """Learn which draws are needed first, and which will probably be after them. Both replace earlier ones."""
+    def expect(
+        self, soon: Sequence[Draw], later: Iterator[Draw], *, left: int, needed: Callable[[Draw], bool] | None = None
+    ) -> None:
+        """Learn which draws are needed first, and which will probably be after them. Both replace earlier ones.
+
+        `left` is about how many first tries are certain to come, from now on. `needed` tells of a draw of an earlier
+        `later` whether it may still be asked for; None if all may.
+        """
 
     def again(self, draws: Sequence[Draw]) -> None:
         """Learn which draws will be needed soon, since earlier tries at their slots were rejected."""
@@ -157,6 +166,7 @@ def generate(
     tally: Tally,
     max_per_source: int | None = None,
     max_attempts: int = TRIES,
+    per_pool: int = 1,
     ranked: bool = False,
     first_variants: Mapping[Any, int] | None = None,
     done: Iterable[Outcome] = (),
@@ -169,8 +179,10 @@ def generate(
     Each slot of the plan is tried up to `max_attempts` times. A slot that stays empty is given up, and the next slot of
     the plan takes its place: the next source, or the next variant. A class ends with too few rows if its plan runs out,
     or if so many slots in a row have stayed empty that every source was among them. Sources that a guard rules out are
-    passed over, and tried only before a class would end with too few rows. If a slot is tried once, a source that has
-    given its share of rows is passed over until the others have been tried `TRIES` times.
+    passed over, and tried only before a class would end with too few rows.
+
+    If slots are tried once, `augment.generation.turns.Turns` tells which are passed over. As many are tried together as
+    will probably be needed, and those after the last row that is needed come to nothing.
 
     If a guard `relents`, a class that still lacks rows after `STRICT` tries for each, or whose plan has run out before,
     begins its plan again, without the slots that are filled. All draws are lenient then.
@@ -203,6 +215,8 @@ def generate(
         Most variants of one source.
     max_attempts : int, default=`TRIES`
         Tries at one slot, 1 or more. The fewer, the more slots in a row may stay empty before a class ends.
+    per_pool : int, default=1
+        See `augment.text.base.TextStrategy.per_pool`.
     ranked : bool, default=False
         Whether the variants of a source are a list (see `augment.text.base.TextStrategy.ranked`). Then no draw is
         lenient.
@@ -230,60 +244,57 @@ def generate(
     earlier, shares = iter(done), Shares(smallest=together)
     drawn = _Drawn(_kept(texts), beside, seed, others, set())
     relenting = not ranked and any(guard.relents for guard in guards)
+    once = max_attempts == 1 and not ranked
     slots_of_a_row = max(STRICT // max_attempts, 1)
-    barren: defaultdict[Any, set[int]] = defaultdict(set)
-    given: defaultdict[Any, Counter[int]] = defaultdict(Counter)
     wanted = {label: max(rows - tally.made[label], 0) for label, rows in budget.items()}
+    turns: dict[Any, Turns] = {}
+    outlooks: dict[Any, Outlook] = {}
 
-    def outlook_on(
-        stream: int, label: Any, own: Sequence[int] | np.ndarray, rows: int, without: Collection[Slot] = ()
-    ) -> Outlook:
+    def begin(stream: int, label: Any, own: Sequence[int] | np.ndarray, rows: int) -> None:
         first = (first_variants or {}).get(label, 0)
-        plan = slots(own, seed=seed, stream=stream, wanted=rows, first=first, limit=max_per_source)
+        turns[label] = Turns(len(own), rows, once=once, per_pool=per_pool, first=first)
+        outlooks[label] = Outlook(plan_of(stream, label, own, rows), turns[label])
 
-        def passed_over(slot: Slot) -> bool:
-            if slot.source in barren[label]:
-                return True
-            if ranked or max_attempts > 1:
-                return False
-            each = rows // len(own)
-            share = -(-rows // len(own)) + max(slot.variant - first - each, 0) // TRIES
-            return given[label][slot.source] >= share
+    def plan_of(stream: int, label: Any, own: Sequence[int] | np.ndarray, rows: int) -> Iterator[Slot]:
+        first = (first_variants or {}).get(label, 0)
+        return slots(own, seed=seed, stream=stream, wanted=rows, first=first, limit=max_per_source)
 
-        return Outlook((slot for slot in plan if slot not in without), passed_over)
+    def needed(draw: Draw) -> bool:
+        lenient = draw.label in drawn.lenient
+        slot = Slot(draw.source, draw.variant)
+        return draw.label in outlooks and draw.lenient == lenient and not turns[draw.label].passed_over(slot)
 
-    outlooks = {label: outlook_on(stream, label, sources[label], wanted[label]) for stream, label in enumerate(budget)}
+    for stream, label in enumerate(budget):
+        begin(stream, label, sources[label], wanted[label])
     for stream, (label, n_rows) in enumerate(budget.items()):
         own, still = sources[label], max(n_rows - tally.made[label], 0)
         if still != wanted[label]:  # guards have moved rows of other classes here
-            wanted[label] = still
-            outlooks[label] = outlook_on(stream, label, own, still)
-        outlook = outlooks[label]
+            begin(stream, label, own, still)
         ruled_out: list[int] = []
         full: set[Slot] = set()
         strict = slots_of_a_row * still  # slots before guards relent
-        tried = 0
+        slots_for_one = 2.0 if once else 1.0
         empty_run, first_try, patience = 0, 0, TOGETHER * max(TRIES // max_attempts, 1)
-        while tally.made[label] < n_rows:
-            useless = len(barren[label]) == len(own)
+        while (lacking := n_rows - tally.made[label]) > 0:
+            useless = len(turns[label].barren) == len(own)
             spent = useless or empty_run >= patience * len(own)
-            size = min(CHUNK, n_rows - tally.made[label])
+            size = min(CHUNK, math.ceil(lacking * slots_for_one) if once else lacking)
             if strictly := relenting and label not in drawn.lenient:
                 size = min(size, strict)
-                strict -= size
-            chunk = [] if spent else outlook.take(size)
+            chunk = [] if spent else outlooks[label].take(size, fewest=FEWEST if once else None)
+            strict -= len(chunk)
             if not chunk and strictly and not useless:
                 drawn.lenient.add(label)
-                outlook, empty_run = outlook_on(stream, label, own, still, full), 0
-                if label in outlooks:
-                    outlooks[label] = outlook
+                empty_run = 0
+                turns[label].begin_again()
+                plan = (slot for slot in plan_of(stream, label, own, still) if slot not in full)
+                outlooks[label] = Outlook(plan, turns[label])
                 continue
             if not chunk and ruled_out:  # nothing else is left; a second try is one that no guard rules out
                 own, ruled_out, first_try, empty_run = ruled_out, [], 1, 0
-                still = n_rows - tally.made[label]
+                still = lacking
                 strict = slots_of_a_row * still
-                outlooks.pop(label)
-                outlook, barren[label] = outlook_on(stream, label, own, still), set()
+                begin(stream, label, own, still)
                 del tally.ruled_out[label]
                 continue
             if not chunk:
@@ -294,11 +305,17 @@ def generate(
             if outcome is None:
                 room = Counter({other: rows - tally.made[other] for other, rows in budget.items() if other != label})
                 if ahead is not None:
-                    slots_for_one = tried / tally.made[label] if tally.made[label] else 1.0
-                    soon = math.ceil((n_rows - tally.made[label]) * slots_for_one) - len(chunk)
-                    ahead.expect(drawn(label, chunk, first_try), _coming(drawn, {**room, label: soon}, outlooks))
+                    soon = math.ceil(lacking * slots_for_one * (SPARE if once else 1)) - len(chunk)
+                    coming = +Counter({**room, label: soon} if first_try == 0 else room)
+                    later = _coming(drawn, coming, outlooks)
+                    left = len(chunk) + sum(coming.values())
+                    if once:  # another try of a source in the chunk may not be needed
+                        left -= max(coming[label] - max(turns[label].open - len(chunk), 0), 0)
+                    ahead.expect(drawn(label, chunk, first_try), later, left=left, needed=needed if once else None)
                 numbers = range(first_try, first_try + max_attempts)
-                outcome = _fill_chunk(attempt, chunk, drawn, label, room, guards, numbers, shares, progress, ahead)
+                outcome = _fill_chunk(
+                    attempt, chunk, lacking, drawn, label, turns[label], room, guards, numbers, shares, progress, ahead
+                )
             elif (outcome.label, outcome.slots) != (label, len(chunk)):
                 raise InputError(
                     f"A chunk of {outcome.slots} slots of {outcome.label!r} belongs to another plan. Begin anew with"
@@ -307,14 +324,14 @@ def generate(
             else:
                 _remember(guards, outcome.rows, drawn)
             tally.add(outcome)
-            tried += outcome.slots
-            full.update(Slot(row.source, row.variant) for row in outcome.rows if row.label == label)
-            given[label].update(row.source for row in outcome.rows)
-            barren[label].update(outcome.barren, *outcome.ruled_out.values())
+            filled = {Slot(row.source, row.variant) for row in outcome.rows if row.label == label}
+            full |= filled
+            turns[label].learn(chunk, filled=filled, barren=chain(outcome.barren, *outcome.ruled_out.values()))
             ruled_out += chain.from_iterable(outcome.ruled_out.values())
-            empty_run = 0 if any(row.label == label for row in outcome.rows) else empty_run + len(chunk)
+            slots_for_one = (len(chunk) + 1) / (len(filled) + 1)
+            empty_run = 0 if filled else empty_run + len(chunk)
             yield outcome
-        outlooks.pop(label, None)
+        del outlooks[label]
     tally.missing |= {label: rows - tally.made[label] for label, rows in budget.items() if tally.made[label] < rows}
 
 
@@ -370,8 +387,10 @@ def _coming(drawn: _Drawn, expected: Mapping[Any, int], outlooks: Mapping[Any, O
 def _fill_chunk(
     attempt: Try,
     chunk: Sequence[Slot],
+    wanted: int,
     drawn: _Drawn,
     label: Any,
+    turns: Turns,
     room: Counter[Any],
     guards: Sequence[Judge],
     numbers: range,
@@ -379,10 +398,11 @@ def _fill_chunk(
     progress: Callable[[int], None] | None,
     ahead: Ahead | None,
 ) -> Outcome:
-    """Try the slots of a chunk until each is filled or given up.
+    """Try the slots of a chunk until each is filled or given up, or as many are filled as are wanted.
 
     `numbers` are those of the tries at a slot, and `room` has the rows that other classes lack.
     """
+    given: Counter[int] = Counter()
     filled: dict[Slot, Row] = {}
     elsewhere: list[Row] = []
     rejected: Counter[str] = Counter()
@@ -395,6 +415,10 @@ def _fill_chunk(
             before, rejected_before = len(filled) + len(elsewhere), len(again)
             trials = attempt(drawn(label, share, number))
             for slot, trial in zip(share, trials, strict=True):
+                if len(filled) == wanted:
+                    break
+                if turns.passed_over(slot, given[slot.source]):
+                    continue
                 if trial.candidate is None:
                     (barren if trial.against is None else ruled_out[trial.against])[slot.source] = None
                     continue
@@ -410,6 +434,7 @@ def _fill_chunk(
                 row = Row(trial.candidate.text, own, slot.source, slot.variant, trial.columns, others)
                 if by is None:
                     filled[slot] = row
+                    given[slot.source] += 1
                 else:
                     elsewhere.append(row)
                     room[own] -= 1
@@ -418,8 +443,10 @@ def _fill_chunk(
                 ahead.again(drawn(label, again[rejected_before:], number + 1))
             if progress and (now := len(filled) + len(elsewhere)) > before:
                 progress(now - before)
+            if len(filled) == wanted:
+                break
         pending = again
-        if not pending:
+        if not pending or len(filled) == wanted:
             break
     rows = [filled[slot] for slot in chunk if slot in filled]
     left_out = {name: list(sources) for name, sources in ruled_out.items()}

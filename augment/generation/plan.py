@@ -12,6 +12,8 @@ from augment.seeding import generator
 
 TOGETHER = 4
 """Maximum number of variants of one source that follow each other."""
+TRIES = 8
+"""Tries at one slot, unless a strategy says it."""
 
 
 class Slot(NamedTuple):

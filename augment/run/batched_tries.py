@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 from augment.generation.candidates import Draw
-from augment.generation.loop import TRIES
+from augment.generation.plan import TRIES
 from augment.generation.trials import Trial, Try
 
 SIZE = 128
@@ -41,7 +41,9 @@ class BatchedTries:
         self._again: dict[_Key, Draw] = {}
         """Next tries at slots whose last try, made ahead, has failed."""
 
-    def expect(self, soon: Sequence[Draw], later: Iterator[Draw]) -> None:
+    def expect(
+        self, soon: Sequence[Draw], later: Iterator[Draw], *, left: int, needed: Callable[[Draw], bool] | None = None
+    ) -> None:
         """Learn which draws are coming; see `augment.generation.loop.Ahead`."""
         self._later = later
 

@@ -17,8 +17,8 @@ from augment.errors import InputError
 from augment.execution.choice import Execution
 from augment.execution.executor import Executor
 from augment.generation.candidates import Draw
-from augment.generation.loop import TRIES, Ahead, Outcome, Row, Tally, generate
-from augment.generation.plan import slots
+from augment.generation.loop import Ahead, Outcome, Row, Tally, generate
+from augment.generation.plan import TRIES, slots
 from augment.generation.trials import Trial, Try, binding, try_draws
 from augment.guards.base import Guard, Originals
 from augment.identity import digest, installed_versions
@@ -248,6 +248,7 @@ class Run:
                 guards=self.guards,
                 ranked=job.strategy.ranked,
                 max_attempts=self._tries,
+                per_pool=job.strategy.per_pool,
                 first_variants=dict(first),
                 ahead=ahead,
                 **common,
@@ -274,7 +275,7 @@ class Run:
         """Return what tries draws, and what is to be told of those that are coming."""
         strategy = self.job.strategy
         assert isinstance(strategy, TextStrategy)
-        tries, rows = self._tries, sum(_budget(self.job).values())
+        tries = self._tries
         if self.execution.here:
             attempt = partial(try_draws, strategy, self.guards)
             if self.job.labels is None:
@@ -282,7 +283,7 @@ class Run:
             batched = BatchedTries(attempt, size=max(SIZE, strategy.together), tries=tries)
             return batched, batched
         assert self._executor is not None, "A run with workers is a context manager."
-        workers = Workers(self._executor, tries=tries, rows=rows, together=strategy.together)
+        workers = Workers(self._executor, tries=tries, together=strategy.together)
         return workers, workers
 
     def _recorded(self) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -55,6 +55,7 @@ class TrialWork:
         encoders = guard_encoders(self.strategy)
         for guard in self.guards:
             guard.prepare(encoders)
+        self.strategy.heed(self.guards)
         identity = self.strategy.identity()
         return {
             "device": identity.get("device", "cpu"),
@@ -99,16 +100,15 @@ class Workers:
         Of a `TrialWork`.
     tries : int
         Tries at one slot, at most.
-    rows : int
-        Rows to make. The last tasks are small, so that the workers end together.
     together : int, default=1
         Draws that the strategy works on at the same time.
     """
 
-    def __init__(self, executor: Executor, *, tries: int, rows: int, together: int = 1) -> None:
+    def __init__(self, executor: Executor, *, tries: int, together: int = 1) -> None:
         self._executor = executor
         self._tries = tries
-        self._left = rows
+        self._left = 0
+        """First tries that are not begun. The last tasks are small, so that the workers end together."""
         self._smallest = max(SMALLEST, min(together, LARGEST))
         self._size = max(128, self._smallest)
         self._soon: dict[_Key, Draw] = {}
@@ -125,17 +125,25 @@ class Workers:
         """Worker → draws that wait, and whose sources it knows."""
         self._keeper: dict[_Key, int] = {}
         """Draw that waits → that worker."""
-        self._ahead: set[_Key] = set()
+        self._owner: dict[tuple[Any, int], int] = {}
+        """Source → the worker that has had it last, and may have it in memory."""
+        self._ahead: dict[_Key, Draw] = {}
         """First tries that are not of this chunk, and were not asked for yet."""
 
-    def expect(self, soon: Sequence[Draw], later: Iterator[Draw]) -> None:
+    def expect(
+        self, soon: Sequence[Draw], later: Iterator[Draw], *, left: int, needed: Callable[[Draw], bool] | None = None
+    ) -> None:
         """Learn which draws are coming; see `augment.generation.loop.Ahead`."""
+        for key in [key for key, draw in self._ahead.items() if needed is not None and not needed(draw)]:
+            del self._ahead[key]
+            self._known.pop(key, None)
         before = self._soon  # what was to be tried ahead, and was not begun
         self._soon = {}
         for start in range(0, len(soon), LARGEST):
             self._line_up(soon[start : start + LARGEST])
         self._soon.update((key, draw) for key, draw in before.items() if key in self._ahead)
         self._later = later
+        self._left = left - len(self._ahead)
         self._fill()
 
     def _line_up(self, draws: Sequence[Draw]) -> None:
@@ -161,7 +169,8 @@ class Workers:
             self._forget(self._class)
             self._class = draws[0].label
         self._ask(draws)
-        self._ahead.difference_update(map(_key, draws))
+        for draw in draws:
+            self._ahead.pop(_key(draw), None)
         self._fill()
         missing = {key for draw in draws if (key := _key(draw)) not in self._known}
         while missing:
@@ -225,7 +234,7 @@ class Workers:
         if worker is not None:
             draws += self._some_again(worker, size - len(draws))
         most = min(size, max(self._smallest, -(-self._left // (2 * count)))) - len(draws)
-        draws += self._some_coming(most)
+        draws += self._some_coming(worker, most)
         if not draws and self._keeper:
             fullest = max(self._again, key=lambda w: len(self._again[w]))
             draws += self._some_again(fullest, max(self._smallest, len(self._again[fullest]) // 2))
@@ -237,14 +246,20 @@ class Workers:
             del self._keeper[key]
         return [self._again[worker].pop(key) for key in keys]
 
-    def _some_coming(self, most: int) -> list[Draw]:
-        """Take first tries: those of this chunk, and then some of those after it."""
+    def _some_coming(self, worker: int | None, most: int) -> list[Draw]:
+        """Take first tries: those of this chunk, and then some of those after it; other workers' sources last."""
         if len(self._soon) < most:
             room = CHUNK + 3 * self._executor.count * self._size - len(self._ahead)
             draws = list(islice(self._later, max(0, min(LARGEST, room))))
-            self._ahead.update(map(_key, draws))
+            self._ahead.update((_key(draw), draw) for draw in draws)
             self._line_up(draws)
-        keys = list(islice(self._soon, max(0, most)))
+        own = (key for key in self._soon if self._owner.get(key[:2], worker) == worker)
+        keys = list(islice(own, max(0, most)))
+        if len(keys) < most:
+            taken = set(keys)
+            keys += islice((key for key in self._soon if key not in taken), most - len(keys))
+        if worker is not None:
+            self._owner.update((key[:2], worker) for key in keys)
         self._under_way.update(keys)
         self._left -= len(keys)
         return [self._soon.pop(key) for key in keys]
@@ -252,8 +267,9 @@ class Workers:
     def _forget(self, label: Any) -> None:
         """Drop what was tried for slots of a class that is done."""
         self._known = {key: trial for key, trial in self._known.items() if key[0] != label}
-        self._ahead = {key for key in self._ahead if key[0] != label}
+        self._ahead = {key: draw for key, draw in self._ahead.items() if key[0] != label}
         self._soon = {key: draw for key, draw in self._soon.items() if key[0] != label}
+        self._owner = {source: worker for source, worker in self._owner.items() if source[0] != label}
         for key in [key for key in self._keeper if key[0] == label]:
             del self._again[self._keeper.pop(key)][key]
             self._under_way.discard(key)

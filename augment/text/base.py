@@ -18,8 +18,8 @@ from augment.data.layout import Layout
 from augment.errors import InputError
 from augment.generation.budget import SamplingStrategy, rows_to_make
 from augment.generation.candidates import Candidate, Draw
-from augment.generation.loop import TRIES, Row, Tally, generate, shortfall
-from augment.generation.plan import usable_sources
+from augment.generation.loop import Row, Tally, generate, shortfall
+from augment.generation.plan import TRIES, usable_sources
 from augment.generation.singletons import single_rows
 from augment.generation.trials import binding, try_draws
 from augment.guards.base import Guard, Originals
@@ -74,6 +74,11 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
     def tries(self) -> int:
         """How often a slot of the plan is tried before another one takes its place, 1 or more."""
         return 1 if self.ranked else TRIES
+
+    @property
+    def per_pool(self) -> int:
+        """How many variants of a source take the candidates of one pool in turn, the best first, 1 or more."""
+        return 1
 
     edits: bool = True
     """Whether its new rows are edits of their sources. Guards that compare the two, such as `length_ratio` and
@@ -221,6 +226,18 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         """
         return
 
+    def heed(self, guards: Sequence[Guard]) -> None:
+        """Learn which guards will judge the candidates. It may leave out what a quick one would reject.
+
+        Called once in each process, after `prepare`.
+
+        Parameters
+        ----------
+        guards : sequence of Guard
+            Prepared and fitted.
+        """
+        return
+
     def identity(self) -> dict[str, Any]:
         """Return what determines the rows besides the parameters, for the manifest."""
         return {}
@@ -354,6 +371,7 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
             together=self.together,
             ranked=self.ranked,
             max_attempts=self.tries,
+            per_pool=self.per_pool,
         ):
             new_rows += outcome.rows
         self.sampling_strategy_ = budget
@@ -473,7 +491,9 @@ class FittedGuards(NamedTuple):
 def fitted_guards(
     strategy: TextStrategy, guards: Sequence[Guard], originals: Originals, *, device: str | None = None
 ) -> FittedGuards:
-    """Prepare and fit the guards that apply to a strategy. A default guard that cannot judge the data is left out.
+    """Prepare and fit the guards that apply to a strategy, and tell it of them.
+
+    A default guard that cannot judge the data is left out.
 
     Parameters
     ----------
@@ -508,4 +528,6 @@ def fitted_guards(
             notes[guard.name] = f"The guard {guard.name!r} is asked by default: {finding}."
         if guard.name in notes:
             _log.info(notes[guard.name])
-    return FittedGuards([guard for guard in active if not (guard.by_default and guard.why_unfit())], notes)
+    fit = [guard for guard in active if not (guard.by_default and guard.why_unfit())]
+    strategy.heed(fit)
+    return FittedGuards(fit, notes)

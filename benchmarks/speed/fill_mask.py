@@ -188,7 +188,7 @@ def _fill_mask(
     def make(executor: Any, rows: int, seed: int) -> int:
         tally, ahead = Tally(), None
         if executor is not None:
-            ahead = Workers(executor, tries=strategy.tries, rows=rows)
+            ahead = Workers(executor, tries=strategy.tries)
         for _ in generate(
             ahead or partial(try_draws, strategy, fitted),
             texts=texts,
@@ -198,6 +198,7 @@ def _fill_mask(
             seed=seed,
             tally=tally,
             max_attempts=strategy.tries,
+            per_pool=strategy.per_pool,
             ahead=ahead,
         ):
             pass

@@ -158,7 +158,7 @@ class Ready(TrialWork):
 def _saturated(setting: WorkersSetting) -> tuple[int, float, float, tuple[float, ...], float, float]:
     from augment.data.corpus import read
     from augment.execution.local import LocalProcesses
-    from augment.generation.loop import TRIES, Tally, generate
+    from augment.generation.loop import Tally, generate
     from augment.run.job import plan_job
     from augment.run.text_run import Run
     from augment.run.workers import Workers
@@ -167,15 +167,16 @@ def _saturated(setting: WorkersSetting) -> tuple[int, float, float, tuple[float,
     start = time.perf_counter()
     corpus = read(setting.data)
     budget: dict[Any, int | str] = {setting.label: corpus.counts[setting.label] + setting.rows}
-    job = plan_job(corpus, Free(), sampling_strategy=budget, guards=["near_duplicate"])
+    strategy = Free()
+    job = plan_job(corpus, strategy, sampling_strategy=budget, guards=["near_duplicate"])
     guards = Run(job).guards
     plan = slots(job.sources[setting.label], seed=job.seed, stream=0, wanted=setting.rows)
     draws = [
         Draw(corpus.texts[slot.source] or "", setting.label, *slot, 0, job.seed) for slot in islice(plan, setting.rows)
     ]
-    with LocalProcesses(Ready(Free(), guards, draws), 2) as executor:
+    with LocalProcesses(Ready(strategy, guards, draws), 2) as executor:
         executor.settled()
-        workers = Workers(executor, tries=TRIES, rows=setting.rows)
+        workers = Workers(executor, tries=strategy.tries)
         ready, cpu = time.perf_counter(), time.process_time()
         chunks = generate(
             workers,

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment.generation.candidates import Candidate, Draw, Judgement
-from augment.generation.loop import CHUNK, TRIES, Outcome, Row, Tally, generate
-from augment.generation.plan import Slot, slots
+from augment.generation.loop import CHUNK, FEWEST, Outcome, Row, Tally, generate
+from augment.generation.plan import TRIES, Slot, slots
 from augment.generation.trials import binding, try_draws
+from augment.generation.turns import WAITING
 from augment.guards.base import Guard, Originals
 from augment.guards.changed import Changed
 from augment.guards.duplicate import Duplicate
@@ -159,10 +160,13 @@ def test_rows_are_the_first_slots_of_the_plan_that_can_be_filled(first_good, fer
     assert all(limit is None or row.variant < limit for row in rows)
 
 
+# Slots that are tried once
+
+
 @pytest.mark.parametrize("wanted", [10, 25])
 def test_where_a_slot_is_tried_once_a_source_that_has_its_share_waits_for_the_others(wanted):
     def seldom(draw):
-        return numbered(draw) if draw.source < 5 or draw.variant % TRIES == TRIES - 1 else draw.text
+        return numbered(draw) if draw.source < 5 or draw.variant % WAITING == WAITING - 1 else draw.text
 
     rows, tally = run(Scripted(seldom), {"neutral": wanted}, guards=fitted(), max_attempts=1)
     share = -(-wanted // len(TEXTS))
@@ -177,25 +181,111 @@ def test_where_a_slot_is_tried_once_a_source_that_has_its_share_waits_for_the_ot
     assert max(given.values()) - min(given.values()) <= 1
 
 
+@pytest.mark.parametrize("sources", [10, 300])
+def test_after_a_rejection_the_rest_of_its_pool_is_passed_over(sources):
+    texts = {i: f"text {i}" for i in range(sources)}
+    strategy = Scripted(lambda draw: numbered(draw) if draw.variant >= 8 else draw.text)
+    rows, tally = run(strategy, {"neutral": sources}, texts=texts, guards=[Changed()], max_attempts=1, per_pool=4)
+    assert len(rows) == sources
+    assert {row.variant for row in rows} == {8}
+    assert all(draw.variant % 4 == 0 for draw in strategy.asked), "one of each pool"
+    assert tally.rejections() == {"changed": 2 * sources}
+
+
+def test_a_source_that_is_to_give_many_rows_gives_several_of_a_pool_until_one_is_rejected():
+    strategy = Scripted(lambda draw: numbered(draw) if draw.variant % 4 < 2 else draw.text)
+    rows, _ = run(strategy, {"neutral": 60}, guards=fitted(), max_attempts=1, per_pool=4)
+    given = Counter(row.source for row in rows)
+    assert set(given.values()) == {6}
+    assert max(row.variant for row in rows) < 16
+
+
+@pytest.mark.parametrize("wanted", [1, 9, 700])
+def test_as_many_slots_are_tried_together_as_will_probably_be_needed(wanted):
+    texts = {i: f"text {i}" for i in range(3000)}
+    strategy = Scripted(lambda draw: numbered(draw) if draw.generator().random() < 0.2 else draw.text)
+    tally = Tally()
+    sources = {"neutral": range(3000)}
+    budget = {"neutral": wanted}
+    options = {"texts": texts, "sources": sources, "budget": budget, "guards": [Changed()], "seed": 4}
+    chunks = [(o.slots, len(o.rows)) for o in made(strategy, **options, tally=tally, max_attempts=1)]
+    assert sum(rows for _, rows in chunks) == tally.made["neutral"] == wanted
+    assert len(chunks) <= 12, "and not one for each of the last rows"
+    assert sum(slots for slots, _ in chunks) <= 5 * wanted * 1.5 + 100, "but not many more than needed"
+
+
+def test_what_is_tried_after_the_last_row_comes_to_nothing():
+    strategy = Scripted(numbered)
+    rows, tally = run(strategy, {"neutral": 5}, guards=fitted(), max_attempts=1)
+    assert planned(rows) == list(islice(slots(range(10), seed=0, stream=0, wanted=5), 5))
+    assert len(strategy.asked) == 10, "two slots for a row, before anything is known"
+    assert tally.made["neutral"] == 5
+    assert not tally.rejections()
+
+
+class Told:
+    """Notes what it is told of, and tries nothing."""
+
+    def __init__(self) -> None:
+        self.soon: list[list[Draw]] = []
+        self.later: list[list[Draw]] = []
+        self.left: list[int] = []
+        self.unneeded: list[int] = []
+
+    def expect(
+        self,
+        soon: Sequence[Draw],
+        later: Iterator[Draw],
+        *,
+        left: int,
+        needed: Callable[[Draw], bool] | None = None,
+    ) -> None:
+        before = [draw for draws in self.later for draw in draws]
+        self.unneeded.append(sum(not needed(draw) for draw in before) if needed else 0)
+        self.soon.append(list(soon))
+        self.later.append(list(later))
+        self.left.append(left)
+
+    def again(self, draws: Sequence[Draw]) -> None:
+        assert not draws, "a slot is tried once"
+
+
 def test_where_many_tries_fail_more_draws_are_told_of_before_they_are_needed():
-    class Told:
-        def __init__(self) -> None:
-            self.lengths: list[tuple[int, int]] = []
-
-        def expect(self, soon: Sequence[Draw], later: Iterator[Draw]) -> None:
-            self.lengths.append((len(soon), len(list(later))))
-
-        def again(self, draws: Sequence[Draw]) -> None:
-            raise AssertionError("a slot is tried once")
-
+    texts = {i: f"text {i}" for i in range(900)}
     told = Told()
-    strategy = Scripted(lambda draw: numbered(draw) if draw.variant % 3 == 0 else draw.text)
-    rows, _ = run(strategy, {"neutral": 60}, guards=fitted(), max_attempts=1, ahead=told)
-    assert len(rows) == 60
-    assert told.lengths[0] == (60, 0), "nothing is known yet"
-    now, later = told.lengths[1]
-    assert now == 40
-    assert later == 80, "three slots for a row"
+    strategy = Scripted(lambda draw: numbered(draw) if draw.source % 3 == 0 else draw.text)
+    budget = {"neutral": 250}
+    rows, _ = run(strategy, budget, texts=texts, guards=[Changed()], max_attempts=1, ahead=told)
+    assert len(rows) == 250
+    assert len(told.soon[0]) == 500
+    assert len(told.later[0]) == 250, "half as many again"
+    lacking, now, later = 250 - len(strategy.asked[:500]) // 3, len(told.soon[1]), len(told.later[1])
+    assert now == pytest.approx(3 * lacking, abs=45)
+    assert told.left[1] == pytest.approx(1.5 * now, abs=2)
+    assert later + len(told.later[0]) <= 900
+
+
+def test_draws_of_sources_that_have_given_their_share_are_not_needed_any_more():
+    texts = {i: f"text {i}" for i in range(100)}
+    told = Told()
+    strategy = Scripted(lambda draw: numbered(draw) if draw.source % 2 or draw.variant > 1 else draw.text)
+    rows, _ = run(strategy, {"neutral": 100}, texts=texts, guards=[Changed()], max_attempts=1, ahead=told)
+    assert len(rows) == len({row.source for row in rows}) == 100
+    assert len(told.soon[0]) == 100, "each source once"
+    ahead = {draw.source for draw in told.later[0]}
+    assert ahead, "some of them once more, should they fail"
+    assert told.unneeded[1] == sum(source % 2 for source in ahead)
+    asked = Counter((draw.source, draw.variant) for draw in strategy.asked)
+    assert set(asked.values()) == {1}
+    assert sum(asked[source, 1] for source in range(1, 100, 2)) == 0, "none of them is asked for"
+
+
+def test_small_classes_are_tried_in_chunks_that_are_worth_it():
+    strategy = Scripted(lambda draw: numbered(draw) if draw.variant == 30 else draw.text)
+    options = {"texts": TEXTS, "sources": {"neutral": [0, 1]}, "budget": {"neutral": 2}, "guards": [Changed()]}
+    chunks = [o.slots for o in made(strategy, **options, seed=0, tally=Tally(), max_attempts=1)]
+    assert len(chunks) <= 6
+    assert max(chunks) <= FEWEST
 
 
 # What a strategy is asked

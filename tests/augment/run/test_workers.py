@@ -22,6 +22,7 @@ from augment.execution.local import LocalPlace, LocalProcesses
 from augment.generation.candidates import Candidate, Draw, Judgement
 from augment.generation.outlook import Outlook
 from augment.generation.trials import try_draws
+from augment.generation.turns import Turns
 from augment.guards.base import Guard, Originals
 from augment.guards.changed import Changed
 from augment.guards.duplicate import Duplicate
@@ -98,8 +99,8 @@ def executor(strategy: TextStrategy, guards: list[Guard], count: int) -> LocalPr
     return LocalProcesses(TrialWork(strategy, guards), count)
 
 
-def tried(started: Any, rows: int = 100) -> Workers:
-    return Workers(started, tries=8, rows=rows)
+def tried(started: Any) -> Workers:
+    return Workers(started, tries=8)
 
 
 def test_trials_are_those_of_one_process_in_their_order_and_one_that_dies_is_said_in_one_line():
@@ -148,10 +149,10 @@ def test_what_is_coming_is_tried_ahead_and_nothing_twice():
     work = TrialWork(Marked(sign="+"), [Where()])
     work.open(LocalPlace(0, 1))
     counting, coming = Counting(work), draws(8192)
-    workers, outlook, trials = Workers(counting, tries=8, rows=8192), Outlook(iter(coming), lambda slot: False), []
+    workers, outlook, trials = Workers(counting, tries=8), Outlook(iter(coming), Turns(8192, 8192)), []
     for start in range(0, 8192, 1024):
         soon = outlook.take(1024)
-        workers.expect(soon, outlook.beyond(8192 - start - 1024))
+        workers.expect(soon, outlook.beyond(8192 - start - 1024), left=8192 - start)
         trials += workers(soon[:10])
         assert sum(counting.tried.values()) > len(trials), "ahead"
         assert sum(draw.attempt == 0 for draw in counting.tried) < start + 6000, "and not all at once"
@@ -163,6 +164,38 @@ def test_what_is_coming_is_tried_ahead_and_nothing_twice():
     assert sum(draw in counting.tried for draw in rejected) > 0.8 * len(rejected), "tried again without being asked"
     workers(rejected)
     assert set(counting.tried.values()) == {1}
+
+
+def test_a_source_stays_with_its_worker_and_what_is_not_needed_any_more_is_not_tried():
+    class Alternating(Counting):
+        def free(self) -> list[int]:
+            return [len(self.tasks) % 2]
+
+    work = TrialWork(Marked(sign="+"), [])
+    work.open(LocalPlace(0, 1))
+    counting = Alternating(work)
+    workers, first = Workers(counting, tries=1), draws(512)
+    workers.expect(first, iter(()), left=512)
+    workers(first)
+    had = {draw.source: number % 2 for number, task in enumerate(counting.tasks) for draw in task}
+    begun = len(counting.tasks)
+    second = [draw._replace(variant=4) for draw in first]
+    third = [draw._replace(variant=8) for draw in first]
+    workers.expect(second, iter(third), left=512)
+    workers(second)
+    stayed = [
+        had[draw.source] == number % 2
+        for number, task in enumerate(counting.tasks[begun:], begun)
+        for draw in task
+        if draw.variant == 4
+    ]
+    assert sum(stayed) > 0.9 * len(stayed)
+    ahead = {draw for draw in counting.tried if draw.variant == 8}
+    workers.expect([], iter(()), left=0, needed=lambda draw: draw.source < 256)
+    wanted = [draw for draw in third if draw.source < 256]
+    workers(wanted)
+    tried = {draw for draw in counting.tried if draw.variant == 8}
+    assert tried == {*wanted, *ahead}, "those that were waiting for a worker are left out"
 
 
 def test_workers_read_what_the_driver_compares_and_its_verdicts_are_those_without(sentences):
@@ -191,10 +224,10 @@ def test_tasks_have_texts_of_like_length():
     work.open(LocalPlace(0, 1))
     counting = Counting(work)
     workers, coming = (
-        Workers(counting, tries=8, rows=1024),
+        Workers(counting, tries=8),
         [Draw("x" * (1 + i % 64), "a", i, 0, 0, 5) for i in range(1024)],
     )
-    workers.expect(coming[:512], iter(coming[512:]))
+    workers.expect(coming[:512], iter(coming[512:]), left=1024)
     workers(coming[:512])
     for task in counting.tasks:
         lengths = [len(draw.text) for draw in task]
