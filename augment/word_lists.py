@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["negations", "positive", "negative", "common", "poles"]
-"""``poles`` has the usual names of polar classes, such as ``positive: positiv``. The others hold words."""
+Kind = Literal["negations", "positive", "negative", "common", "poles", "opposites"]
+"""``poles`` has the usual names of polar classes, such as ``positive: positiv``, and ``opposites`` words with those of
+opposite meaning, such as ``thin | thick``. The others hold words."""
 
 LANGUAGES = {
     "en": "English",
@@ -32,7 +33,7 @@ def has_list(language: str, kind: Kind) -> bool:
     ----------
     language : str
         One of `LANGUAGES`.
-    kind : {"negations", "positive", "negative", "common", "poles"}
+    kind : {"negations", "positive", "negative", "common", "poles", "opposites"}
 
     Returns
     -------
@@ -54,7 +55,7 @@ def entries(language: str, kind: Kind) -> tuple[str, ...]:
     ----------
     language : str
         One of `LANGUAGES`.
-    kind : {"negations", "positive", "negative", "common", "poles"}
+    kind : {"negations", "positive", "negative", "common", "poles", "opposites"}
 
     Returns
     -------

@@ -13,6 +13,7 @@ from augment.models.word_likeness import WordLikeness
 from augment.text.content_words import other_words
 from augment.text.inflection import WordForms, article, ending
 from augment.text.masked_text import Masking
+from augment.text.opposites import OppositeEntries
 from augment.words import SENTENCE_START
 from augment.writing_systems import is_spaceless
 
@@ -67,6 +68,7 @@ class WordFilter:
         self._is_pronoun = np.isin(vocabulary.families, [vocabulary.family(word) for word in protection.PRONOUNS])
         self._is_content = ~np.isin(vocabulary.families, [vocabulary.family(word) for word in other_words(language)])
         self._forms = WordForms(vocabulary.words)
+        self._opposites = OppositeEntries(vocabulary.words, language)
         if language == "en":
             self._ending_codes = {name: code for code, name in enumerate(("", "s", "ed", "en", "ing", "ly", "est"))}
             codes = [-1 if word is None else self._ending_codes[ending(word)] for word in vocabulary.words]
@@ -124,7 +126,7 @@ class WordFilter:
                 if before := masking.article(i):
                     able &= self._takes_an[ids] == (before == "an")
             if not is_spaceless(old):
-                for entry in self._forms.of(old):
+                for entry in (*self._forms.of(old), *self._opposites.of(old)):
                     able &= ids != entry
         return able
 

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 # fmt: off
 IRREGULAR_PAST = frozenset((
     "ate", "became", "began", "bent", "bit", "blew", "bought", "broke", "brought", "built", "burnt", "came", "caught",
-    "chose", "dealt", "drank", "drew", "drove", "fell", "felt", "flew", "forgot", "fought", "found", "froze", "gave",
-    "got", "grew", "heard", "held", "hid", "kept", "knew", "laid", "led", "left", "lost",
-    "made", "meant", "met", "paid", "ran", "rang", "rode", "rose", "said", "sang", "sat", "saw", "sent",
-    "shook", "shot", "slept", "sold", "spent", "spoke", "stole", "stood", "stuck", "swam", "swept",
-    "taught", "threw", "thought", "told", "took", "understood", "went", "woke", "won", "wore",
-    "wrote",
+    "chose", "clung", "crept", "dealt", "did", "drank", "drew", "drove", "dug", "fed", "fell", "felt", "fled", "flew",
+    "forgot", "fought", "found", "froze", "gave", "got", "grew", "had", "heard", "held", "hid", "hung", "kept",
+    "knelt", "knew", "laid", "learnt", "led", "left", "lent", "lit", "lost", "made", "meant", "met", "paid", "ran",
+    "rang", "rode", "rose", "said", "sang", "sank", "sat", "saw", "sent", "shone", "shook", "shot", "shrank", "slept",
+    "slid", "sold", "sought", "spelt", "spent", "spoke", "sprang", "spun", "stole", "stood", "struck", "stuck", "swam",
+    "swept", "swore", "swung", "taught", "thought", "threw", "told", "took", "tore", "understood", "went", "wept",
+    "woke", "won", "wore", "wrote",
 ))
 IRREGULAR_PARTICIPLE = frozenset((
     "beaten", "bitten", "broken", "chosen", "driven", "drunk", "eaten", "fallen", "flown", "forgotten", "frozen",

@@ -9,6 +9,7 @@ import pytest
 import augment
 from augment.protection import protection, replaceable
 from augment.text.languages import COMMON
+from augment.text.opposites import opposites
 from augment.word_lists import LANGUAGES, entries, has_list
 from augment.words import folded_words
 
@@ -26,7 +27,7 @@ SENTENCES = {
 
 
 def test_every_file_belongs_to_a_language_and_says_where_it_is_from():
-    kinds = {"negations", "positive", "negative", "common", "poles"}
+    kinds = {"negations", "positive", "negative", "common", "poles", "opposites"}
     files = sorted(FOLDER.iterdir())
     assert len(files) >= 30
     for path in files:
@@ -65,3 +66,15 @@ def test_english_negations_stand_in_no_other_language():
     assert {text[slice(*span)] for span in replaceable(text, protection(language="de"))} >= {"no", "problem"}
     assert "no" not in {text[slice(*span)] for span in replaceable(text, protection())}
     assert "no" not in COMMON
+
+
+def test_opposites_are_pairs_of_lower_case_words_and_none_is_its_own():
+    lines = entries("en", "opposites")
+    assert list(lines) == sorted(set(lines))
+    for line in lines:
+        left, right = (side.split() for side in line.split("|"))
+        assert set(left).isdisjoint(right)
+        assert all(word == word.casefold() for word in (*left, *right))
+    found = opposites("en")
+    assert all(word in found[other] for word, others in found.items() for other in others)
+    assert opposites("de") == {}

@@ -88,6 +88,7 @@ def test_held_out_rows_are_not_learnt_from_and_other_texts_are(place, bert, less
 
 
 def test_a_run_that_was_stopped_goes_on_with_the_weights_that_it_had(place, bert, monkeypatch):
+    monkeypatch.setattr("augment.generation.loop.CHUNK", 8)
     call = f"upsample in.csv -o out.csv --model {bert} {ADAPT}"
     augment(call)
     whole = Path("out.csv").read_bytes()
@@ -103,7 +104,6 @@ def test_a_run_that_was_stopped_goes_on_with_the_weights_that_it_had(place, bert
 
     own = text_run.generate
     monkeypatch.setattr(text_run, "generate", stopped)
-    monkeypatch.setattr("augment.generation.loop.CHUNK", 8)
     assert "resume" in invoke(call).output
     monkeypatch.setattr(text_run, "generate", own)
     augment(f"{call} --resume")

@@ -7,11 +7,13 @@ import pytest
 from filled_masks import ODD, draws, strategy
 
 from augment.data.corpus import read
-from augment.generation.candidates import Draw
+from augment.generation.candidates import Draw, Judgement
+from augment.guards.base import Guard
 from augment.text.content_words import is_content
 from augment.text.fill_mask import FILLINGS, FillMask
 from augment.text.inflection import WordForms, article, ending, is_form_of
 from augment.text.masked_text import Filling
+from augment.text.opposites import opposites
 from augment.words import Span, folded, word_spans
 
 pytestmark = pytest.mark.numeric
@@ -110,6 +112,50 @@ def test_fills_are_inflected_like_the_old_word_and_fit_the_article(made_by_mini)
                 after_article += 1
                 assert article(new) == before[0]
     assert after_article
+
+
+def test_no_word_is_replaced_by_its_opposite(mini, made_by_mini):
+    known = opposites("en")
+    for draw, candidate in made_by_mini:
+        for start, end, new in candidate.replacements:
+            assert new.casefold() not in known.get(draw.text[start:end].casefold(), ())
+    texts = ["It was a small room.", "The best thing is the soup.", "My daughter paid for it.", "We came together."]
+    asked = [Draw(text, "a", i, variant, 0, 0) for i, text in enumerate(texts) for variant in range(0, 400, 4)]
+    words = {folded(new) for made in mini.candidates(asked) for *_, new in made.replacements}
+    assert words.isdisjoint({"big", "large", "worst", "son", "apart"})
+    assert len(words) > 5, "others are put in"
+
+
+class Without(Guard):
+    """Rejects a new word, without a model."""
+
+    name = "without"
+    quick = True
+
+    def __init__(self, word: str, *, moves: bool = False) -> None:
+        self.word, self.moves = word, moves
+
+    def judge(self, draws, candidates):
+        return Judgement([not _has(candidate, self.word) for candidate in candidates])
+
+
+def _has(candidate, word):
+    return any(new == word for *_, new in candidate.replacements)
+
+
+def test_the_best_is_taken_of_those_that_the_quick_guards_let_pass(bert, sentences):
+    asked = draws(sentences)
+    plain = strategy(bert, **CHOOSING).candidates(asked)
+    word = next(new for candidate in plain for *_, new in candidate.replacements)
+    heeding = strategy(bert, **CHOOSING)
+    heeding.heed([Without(word)])
+    found = heeding.candidates(asked)
+    assert 0 <= sum(_has(made, word) for made in found) < sum(_has(made, word) for made in plain)
+    pairs = list(zip(plain, found, strict=True))
+    assert all(before == after for before, after in pairs if not _has(before, word))
+    moving = strategy(bert, **CHOOSING)
+    moving.heed([Without(word), Without("no such word", moves=True)])
+    assert moving.candidates(asked) == plain, "the class may change, and with it the verdict"
 
 
 def test_no_word_of_the_text_comes_again(made_by_mini):
