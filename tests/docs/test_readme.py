@@ -22,9 +22,10 @@ INSTALL = ("git ", "cd ", "make ", "pip ")
 VARIES = (
     (re.compile(r"[\d.,]+ s\b"), "… s"),
     (re.compile(r"candidates rejected: .*"), "candidates rejected: …"),
-    (re.compile(r"(new \|) .*"), r"\1 …"),
+    (re.compile(r"(neutral \||negative \||new \|) .*"), r"\1 …"),
 )
-"""What differs between machines: times, and words that the model draws, which follow the processor's arithmetic."""
+"""What differs between machines: times, and what the model draws and which of it reads natural, which follow the
+processor's arithmetic."""
 
 
 def blocks() -> Iterator[tuple[str, str]]:
