@@ -83,9 +83,6 @@ class Guard:
     row passes if all of them do."""
     asks: bool = False
     """Whether it asks a language model, many requests at a time. Such a guard runs in one process."""
-    quick: ClassVar[bool] = False
-    """Whether it judges by the words of a candidate, without a model. A strategy may then ask it before it chooses; see
-    `TextStrategy.heed`."""
     columns: Mapping[str, str] = {}
     """Columns that it adds to the output, and their Arrow types."""
     by_default: bool = False

@@ -76,7 +76,6 @@ class Polarity(Guard):
     summary: ClassVar[str] = "gets no word of the other pole and loses none of its own, if its class is polar"
     of_classes: ClassVar[bool] = True
     of_edits: ClassVar[bool] = True
-    quick: ClassVar[bool] = True
 
     from_rows: ClassVar[tuple[str, ...]] = ("poles",)
 

@@ -55,7 +55,6 @@ class TrialWork:
         encoders = guard_encoders(self.strategy)
         for guard in self.guards:
             guard.prepare(encoders)
-        self.strategy.heed(self.guards)
         identity = self.strategy.identity()
         return {
             "device": identity.get("device", "cpu"),

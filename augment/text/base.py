@@ -226,18 +226,6 @@ class TextStrategy(SeededByRandomState, BaseEstimator, abc.ABC):
         """
         return
 
-    def heed(self, guards: Sequence[Guard]) -> None:
-        """Learn which guards will judge the candidates. It may leave out what a quick one would reject.
-
-        Called once in each process, after `prepare`.
-
-        Parameters
-        ----------
-        guards : sequence of Guard
-            Prepared and fitted.
-        """
-        return
-
     def identity(self) -> dict[str, Any]:
         """Return what determines the rows besides the parameters, for the manifest."""
         return {}
@@ -491,9 +479,7 @@ class FittedGuards(NamedTuple):
 def fitted_guards(
     strategy: TextStrategy, guards: Sequence[Guard], originals: Originals, *, device: str | None = None
 ) -> FittedGuards:
-    """Prepare and fit the guards that apply to a strategy, and tell it of them.
-
-    A default guard that cannot judge the data is left out.
+    """Prepare and fit the guards that apply to a strategy. A default guard that cannot judge the data is left out.
 
     Parameters
     ----------
@@ -528,6 +514,4 @@ def fitted_guards(
             notes[guard.name] = f"The guard {guard.name!r} is asked by default: {finding}."
         if guard.name in notes:
             _log.info(notes[guard.name])
-    fit = [guard for guard in active if not (guard.by_default and guard.why_unfit())]
-    strategy.heed(fit)
-    return FittedGuards(fit, notes)
+    return FittedGuards([guard for guard in active if not (guard.by_default and guard.why_unfit())], notes)

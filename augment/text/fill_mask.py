@@ -326,7 +326,6 @@ class FillMask(TextStrategy):
                 " Train it first: `classifiers pretrain --condition label`.",
                 stacklevel=2,
             )
-        self._heeded: list[Guard] = []
         self._engine = MaskedLM(checkpoint, self.batch_size)
         # Rejected draws, and other variants of a source, come back in later calls.
         self._known_wordings: RecentlyUsed[tuple[str, Any], Wording] = RecentlyUsed(WORDINGS)
@@ -349,10 +348,6 @@ class FillMask(TextStrategy):
             top_p=self.top_p,
             temperature=self.temperature,
         )
-
-    def heed(self, guards: Sequence[Guard]) -> None:
-        """Note the quick guards, to choose among the fillings that they let pass; not if a class may change."""
-        self._heeded = [guard for guard in guards if guard.quick and not any(other.moves for other in guards)]
 
     def opened(self) -> Checkpoint | None:
         """Return the model, unless it was trained or is of a revision."""
@@ -415,18 +410,14 @@ class FillMask(TextStrategy):
     def _chosen(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Fill each text in several ways, and return what fits best; to variants that share, one after another."""
         pools: dict[tuple[Any, ...], list[Filling]] = {}
-        first: dict[tuple[Any, ...], Draw] = {}
         keys = []
         for draw in draws:
             shared = (draw.source, draw.variant // self.share_masks, draw.attempt)
             keys.append((draw.text, draw.label, draw.seed, *shared))
             if keys[-1] not in pools:
-                first[keys[-1]] = draw
                 pools[keys[-1]] = self._pool(draw, generator(draw.seed, "fillings", *shared))
         self._fill_all([filling for pool in pools.values() for filling in pool])
-        ranked = {
-            key: self._let_pass(first[key], different(pool, self._words_of)) for key, pool in pools.items() if pool
-        }
+        ranked = {key: list(different(pool, self._words_of).items()) for key, pool in pools.items() if pool}
         turns = [
             (key, draw.variant % self.share_masks % len(ranked[key])) if key in ranked else None
             for draw, key in zip(draws, keys, strict=True)
@@ -435,14 +426,6 @@ class FillMask(TextStrategy):
         measured = estimated([(key[0], *ranked[key][place]) for key, place in asked], self._steadiness.compare)
         found = dict(zip(asked, measured, strict=True))
         return [None if turn is None else found[turn] for turn in turns]
-
-    def _let_pass(self, draw: Draw, made: Mapping[Candidate, float]) -> list[tuple[Candidate, float]]:
-        """Return the candidates that the quick guards let pass, or all if there is none, with their scores."""
-        candidates = list(made)
-        for guard in self._heeded:
-            passed = guard.judge([draw] * len(candidates), candidates).passed
-            candidates = [candidate for candidate, fits in zip(candidates, passed, strict=True) if fits]
-        return [(candidate, made[candidate]) for candidate in candidates or made]
 
     def _pool(self, draw: Draw, rng: np.random.Generator) -> list[Filling]:
         """Mask a text in several ways, each of which is to be filled several times."""

@@ -7,8 +7,7 @@ import pytest
 from filled_masks import ODD, draws, strategy
 
 from augment.data.corpus import read
-from augment.generation.candidates import Draw, Judgement
-from augment.guards.base import Guard
+from augment.generation.candidates import Draw
 from augment.text.content_words import is_content
 from augment.text.fill_mask import FILLINGS, FillMask
 from augment.text.inflection import WordForms, article, ending, is_form_of
@@ -124,38 +123,6 @@ def test_no_word_is_replaced_by_its_opposite(mini, made_by_mini):
     words = {folded(new) for made in mini.candidates(asked) for *_, new in made.replacements}
     assert words.isdisjoint({"big", "large", "worst", "son", "apart"})
     assert len(words) > 5, "others are put in"
-
-
-class Without(Guard):
-    """Rejects a new word, without a model."""
-
-    name = "without"
-    quick = True
-
-    def __init__(self, word: str, *, moves: bool = False) -> None:
-        self.word, self.moves = word, moves
-
-    def judge(self, draws, candidates):
-        return Judgement([not _has(candidate, self.word) for candidate in candidates])
-
-
-def _has(candidate, word):
-    return any(new == word for *_, new in candidate.replacements)
-
-
-def test_the_best_is_taken_of_those_that_the_quick_guards_let_pass(bert, sentences):
-    asked = draws(sentences)
-    plain = strategy(bert, **CHOOSING).candidates(asked)
-    word = next(new for candidate in plain for *_, new in candidate.replacements)
-    heeding = strategy(bert, **CHOOSING)
-    heeding.heed([Without(word)])
-    found = heeding.candidates(asked)
-    assert 0 <= sum(_has(made, word) for made in found) < sum(_has(made, word) for made in plain)
-    pairs = list(zip(plain, found, strict=True))
-    assert all(before == after for before, after in pairs if not _has(before, word))
-    moving = strategy(bert, **CHOOSING)
-    moving.heed([Without(word), Without("no such word", moves=True)])
-    assert moving.candidates(asked) == plain, "the class may change, and with it the verdict"
 
 
 def test_no_word_of_the_text_comes_again(made_by_mini):
