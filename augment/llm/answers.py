@@ -66,6 +66,8 @@ class KeptAnswers:
         self.used: set[str] = set()
         """The keys of the answers that were used."""
         self._synced = 0.0
+        self._unsynced = False
+        """Whether the file has answers that may not be on the disk yet."""
         if file is not None and file.exists():
             self._read(file)
             self._written = set(self._answers)
@@ -87,7 +89,7 @@ class KeptAnswers:
         return self._answers[key]
 
     def add(self, request: Request, answer: Answer) -> None:
-        """Keep a new answer, in the file before anything else happens.
+        """Keep a new answer, in the file before anything else happens. A power cut may cost those of `SYNCED` seconds.
 
         Raises
         ------
@@ -96,16 +98,23 @@ class KeptAnswers:
         """
         if request.key not in self._answers:
             self._answers[request.key] = answer
-        self.use([request.key])
+        self._note([request.key])
 
     def use(self, keys: Iterable[str]) -> None:
         """Note which answers are used, and write those of other files into the answers file, too: it holds all of them.
+
+        They are on the disk then, before anything that is made of them: a run that goes on does not ask for them again.
 
         Raises
         ------
         OutputError
             If it cannot be written.
         """
+        self._note(keys)
+        if self._unsynced:
+            self._sync()
+
+    def _note(self, keys: Iterable[str]) -> None:
         keys = list(dict.fromkeys(keys))
         self.used.update(keys)
         if self.file is None:
@@ -132,6 +141,7 @@ class KeptAnswers:
         assert self.file is not None
         try:
             flush(self.file)
+            self._unsynced = False
         except OSError as error:
             raise OutputError(f"{self.file}: cannot be written ({error.strerror}); free the disk.") from None
 
@@ -177,9 +187,10 @@ class KeptAnswers:
                 left = memoryview(lines)
                 while left:
                     left = left[file.write(left) :]
+                self._unsynced = True
                 if time.monotonic() - self._synced > SYNCED:
                     os.fsync(file.fileno())
-                    self._synced = time.monotonic()
+                    self._synced, self._unsynced = time.monotonic(), False
         except OutputError:
             raise
         except OSError as error:

@@ -87,6 +87,24 @@ def test_answers_are_on_the_disk_before_a_manifest_counts_them(place, monkeypatc
     assert synced == [(place / "answers.jsonl", (place / "answers.jsonl").stat().st_size)]
 
 
+def test_answers_are_on_the_disk_before_anything_is_made_of_them(place, monkeypatch):
+    monkeypatch.setattr("augment.llm.answers.SYNCED", 3600.0)
+    on_disk = [0]
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (fsync(handle), on_disk.append(os.fstat(handle).st_size)))
+    kept_answers = KeptAnswers((), Path("answers.jsonl"))
+    requests = [request_of({"model": "m", "messages": [], "seed": seed}) for seed in range(5)]
+    for request in requests:
+        kept_answers.add(request, Answer("yes"))
+    whole = Path("answers.jsonl").stat().st_size
+    assert on_disk[-1] < whole, "a power cut may cost the last ones, which are asked for again"
+    kept_answers.use(request.key for request in requests)
+    assert on_disk[-1] == whole
+    syncs = len(on_disk)
+    kept_answers.use(request.key for request in requests)
+    assert len(on_disk) == syncs, "nothing new"
+
+
 def test_a_thousand_requests_are_under_way_at_a_time(place):
     table("many.csv", [*ROWS[:2], *({"text": f"I loved day {n}.", "label": "positive"} for n in range(1202))])
     with served(lambda body, number: completion(rows(body)), together=1000) as server:
