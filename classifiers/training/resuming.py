@@ -21,7 +21,8 @@ from augment.plain_data import read_json
 IDENTITY = "asked.json"
 """The file, in the folder of unfinished work, with all that determines the weights."""
 WHOLE = "whole"
-"""The file, in the folder of a checkpoint, that is written when all the others are on the disk."""
+"""The file, in the folder of a checkpoint, that is written when all the others are on the disk. It has their names: a
+checkpoint that a kill left half deleted lacks some of them."""
 
 
 def refuse_another(work: Path, identity: dict[str, Any]) -> None:
@@ -98,8 +99,9 @@ class KeepCheckpoints(TrainerCallback):
             with writing(folder):
                 checkpoint = folder / f"checkpoint-{state.global_step}"
                 flush(checkpoint)
+                names = sorted(path.name for path in checkpoint.iterdir())
                 with replacing(checkpoint / WHOLE) as temporary:
-                    temporary.touch()
+                    temporary.write_text(json.dumps(names), encoding="utf-8")
                 flush_names(folder)
 
 
@@ -113,7 +115,8 @@ def last_checkpoint(folder: Path) -> str | None:
     """
     while folder.is_dir() and (checkpoint := get_last_checkpoint(str(folder))) is not None:
         try:
-            if not (Path(checkpoint) / WHOLE).exists():
+            names = read_json(Path(checkpoint) / WHOLE)
+            if not {path.name for path in Path(checkpoint).iterdir()}.issuperset(names):
                 raise FileNotFoundError
             path = Path(checkpoint) / "trainer_state.json"
             state = TrainerState.load_from_json(str(path))
@@ -122,6 +125,6 @@ def last_checkpoint(folder: Path) -> str | None:
                 with replacing(path) as temporary:
                     state.save_to_json(str(temporary))
             return str(checkpoint)
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError):
             shutil.rmtree(checkpoint)
     return None

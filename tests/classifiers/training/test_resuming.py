@@ -79,9 +79,9 @@ def interrupted(*arguments):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("what", ["state", "weights"])
+@pytest.mark.parametrize("what", ["state", "weights", "random numbers"])
 def test_a_checkpoint_that_was_cut_short_is_passed_over(config, uninterrupted, tmp_path, what):
-    asked, folder = config(evaluate_steps=2), tmp_path / "cut"
+    asked, folder = config(evaluate_steps=2, dropout=0.3), tmp_path / "cut"
     whole = uninterrupted(asked)
     with pytest.raises(KeyboardInterrupt):
         train(asked, TRAIN, VALIDATION, output_dir=folder, callbacks=[Stop(7)])
@@ -89,10 +89,14 @@ def test_a_checkpoint_that_was_cut_short_is_passed_over(config, uninterrupted, t
     if what == "state":
         state = checkpoint / "trainer_state.json"
         state.write_text(state.read_text()[:100])
+    elif what == "random numbers":  # a kill while the trainer deleted it
+        (checkpoint / "rng_state.pth").unlink()
     else:  # a power cut before all of it was on the disk
         (checkpoint / WHOLE).unlink()
         (checkpoint / "model.safetensors").write_bytes(b"")
-    assert same(weights(whole), weights(train(asked, TRAIN, VALIDATION, output_dir=folder, resume=True)))
+    resumed = train(asked, TRAIN, VALIDATION, output_dir=folder, resume=True)
+    assert same(weights(whole), weights(resumed))
+    assert resumed.history == whole.history, "of the weights that were not the best, too"
 
 
 def test_an_unfinished_training_is_neither_taken_for_another_nor_overwritten_unasked(config, tmp_path):
