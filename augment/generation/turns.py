@@ -53,8 +53,8 @@ class Turns:
         self._whole = first + rows // max(sources, 1)
         self._per_pool = per_pool
         self._given: Counter[int] = Counter()
-        self._rejected: set[tuple[int, int]] = set()
-        """Sources, and their pools of which a candidate was rejected."""
+        self._rejected: dict[int, int] = {}
+        """Source → the last of its pools of which a candidate was rejected."""
 
     def learn(self, chunk: Iterable[Slot], *, filled: Iterable[Slot], barren: Iterable[int]) -> None:
         """Learn what has become of slots: which of them are filled, and which sources have no candidate."""
@@ -80,7 +80,8 @@ class Turns:
         if not self.once:
             return False
         share = self._share + max(slot.variant - self._whole, 0) // (WAITING * self._per_pool)
-        return self._given[slot.source] + undecided >= share or self.pool_of(slot) in self._rejected
+        source, pool = self.pool_of(slot)
+        return self._given[source] + undecided >= share or self._rejected.get(source) == pool
 
     def pool_of(self, slot: Slot) -> tuple[int, int]:
         """Return a source and the number of one of its pools."""

@@ -27,6 +27,10 @@ SHORT, LONG = 1.5, 8.0
 waits for the task before it."""
 
 
+OWNED = 4 * CHUNK
+"""Sources of which it is remembered who has had them."""
+
+
 class TrialWork:
     """What a worker does: it tries draws with a strategy and guards of its own.
 
@@ -125,7 +129,7 @@ class Workers:
         self._keeper: dict[_Key, int] = {}
         """Draw that waits → that worker."""
         self._owner: dict[tuple[Any, int], int] = {}
-        """Source → the worker that has had it last, and may have it in memory."""
+        """Source → the worker that has had it last, and may have it in memory; of the last `OWNED` sources."""
         self._ahead: dict[_Key, Draw] = {}
         """First tries that are not of this chunk, and were not asked for yet."""
 
@@ -252,13 +256,15 @@ class Workers:
             draws = list(islice(self._later, max(0, min(LARGEST, room))))
             self._ahead.update((_key(draw), draw) for draw in draws)
             self._line_up(draws)
-        own = (key for key in self._soon if self._owner.get(key[:2], worker) == worker)
+        own = (key for key in self._soon if self._owner.get(key[:2]) in (None, worker))
         keys = list(islice(own, max(0, most)))
         if len(keys) < most:
             taken = set(keys)
             keys += islice((key for key in self._soon if key not in taken), most - len(keys))
         if worker is not None:
             self._owner.update((key[:2], worker) for key in keys)
+            for source in list(islice(self._owner, max(0, len(self._owner) - OWNED))):
+                del self._owner[source]
         self._under_way.update(keys)
         self._left -= len(keys)
         return [self._soon.pop(key) for key in keys]
@@ -268,7 +274,6 @@ class Workers:
         self._known = {key: trial for key, trial in self._known.items() if key[0] != label}
         self._ahead = {key: draw for key, draw in self._ahead.items() if key[0] != label}
         self._soon = {key: draw for key, draw in self._soon.items() if key[0] != label}
-        self._owner = {source: worker for source, worker in self._owner.items() if source[0] != label}
         for key in [key for key in self._keeper if key[0] == label]:
             del self._again[self._keeper.pop(key)][key]
             self._under_way.discard(key)
