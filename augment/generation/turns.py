@@ -19,7 +19,7 @@ class Turns:
     - The source has given its share of rows. It waits until `WAITING` more pools of the others have been tried.
     - A better candidate of the same pool was rejected. What is left of the pool hardly passes.
 
-    A slot that is passed over will be passed over later as well.
+    A slot that is passed over will be passed over later as well, until guards relent.
 
     Parameters
     ----------
