@@ -20,7 +20,7 @@ STREAMS = (
     *("epoch", "sample", "redraw", "balance"),
     *("repetition", "dropout", "held_out"),
     *("subset", "fillings", "beams"),
-    *("review", "text"),
+    *("review", "text", "words"),
 )
 """The purposes that random numbers are drawn for. Each has its own generators. Add new ones at the end only."""
 

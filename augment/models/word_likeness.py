@@ -65,6 +65,32 @@ class WordLikeness:
         cosines: np.ndarray = np.einsum("nd,d->n", self._directions[entries], word.astype(np.float32))
         return cosines.astype(np.float64) / self._spread
 
+    def table(self, words: Sequence[Sequence[int]], entries: np.ndarray) -> np.ndarray:
+        """Return how alike entries are to each of some words: what `likeness` finds, to about a hundredth.
+
+        The coordinates are rounded to whole numbers. Their products are exact in whatever order they are added, so no
+        thread or processor changes a bit.
+
+        Parameters
+        ----------
+        words : sequence of sequence of int
+            The entries that spell each word, at least one; at least one word.
+        entries : ndarray of int64, shape (m,)
+
+        Returns
+        -------
+        ndarray of float32, shape (words, m)
+        """
+        lengths = np.array([len(pieces) for pieces in words])
+        rows = self._rows(np.concatenate([np.asarray(pieces, dtype=np.int64) for pieces in words])) - self._mean
+        spelt = np.add.reduceat(rows, np.cumsum(lengths) - lengths, axis=0) / lengths[:, None]
+        own, own_step = _rounded(self._without_common(spelt))
+        others, step = _rounded(self._without_common(self._rows(entries) - self._mean))
+        found: np.ndarray = own @ others.T
+        found *= own_step
+        found *= step.T / np.float32(self._spread)
+        return found
+
     def _rows(self, entries: np.ndarray) -> np.ndarray:
         """Return embeddings, (n, d) float64."""
         rows: np.ndarray = self._weights[entries].detach().cpu().double().numpy()
@@ -75,3 +101,10 @@ class WordLikeness:
         rest: np.ndarray = vectors - np.outer(vectors @ self._common, self._common)
         rest /= np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), np.finfo(float).tiny)
         return rest
+
+
+def _rounded(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Round vectors (n, d) to whole numbers, so small that float32 adds d products exactly; return the steps (n, 1)."""
+    most = min(127, int((2**24 / vectors.shape[1]) ** 0.5))
+    steps = np.maximum(np.abs(vectors).max(axis=1, keepdims=True), np.finfo(np.float32).tiny) / most
+    return np.rint(vectors / steps).astype(np.float32), steps.astype(np.float32)

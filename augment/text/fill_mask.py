@@ -6,6 +6,7 @@ import re
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby, islice
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -38,8 +39,10 @@ from augment.text.content_words import is_content
 from augment.text.fitting_words import FittingWords, WordFilter, pick
 from augment.text.languages import LOOKED_AT, is_english, likely_language, unlike_english
 from augment.text.lessons import learnt_weights
-from augment.text.masked_text import Filling, Masking, Wording, different, masked
+from augment.text.masked_text import Filling, Masking, Wording, dealt, masked
+from augment.text.masked_words import masked_words
 from augment.text.naturalness import estimated
+from augment.text.replaceability import Replaceability, Word
 from augment.word_lists import LANGUAGES
 from augment.words import Span
 from augment.writing_systems import is_spaceless
@@ -47,7 +50,9 @@ from augment.writing_systems import is_spaceless
 _MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks, and the positions to read
 
 FILLINGS = 4
-"""How many of the fillings to choose from have the same masks, and so come from one forward pass."""
+"""How many of the fillings to choose from replace the same words, at most."""
+MASKED = 0.2
+"""Share of the words that are masked at a time, so that one forward pass serves several fillings."""
 LARGER = (
     "mini is a small model. A larger one writes more natural rows: `model='answerdotai/ModernBERT-base'`"
     " (150 million parameters, a download of 600 MB, about ten times the time)."
@@ -84,11 +89,14 @@ class FillMask(TextStrategy):
         Fill all masks from one forward pass, or one after the other, each seeing the last.
     likeness : float, default=1.0
         How much a word like the old one is preferred (`augment.models.word_likeness.WordLikeness`), 0 or more: what one
-        standard deviation of likeness adds to a word's logit. 0 leaves the model's probabilities as they are.
+        standard deviation of likeness adds to a word's logit. 0 leaves the model's probabilities as they are. With
+        `choose` above 1 words that have such words are also masked rather (`augment.text.replaceability`).
     choose : int, default=8
         Fillings that are drawn for a new row, 1 or more; the one whose words fit best is taken, and how natural it is
-        is estimated (`augment.text.naturalness`). Every `FILLINGS` of them have the same masks. If it is above 1 there
-        are at least `share_masks`, since as many variants take one each.
+        is estimated (`augment.text.naturalness`). If the text has enough words, none is replaced in more than
+        `FILLINGS` of them. With ``fill="parallel"`` as many words as `MASKED` of the text are masked together, and the
+        best fills are put together. If it is above 1 there are at least `share_masks`, since as many variants take one
+        each.
     where : {"content", "any"}, default="content"
         Which words are masked: only content words, so no function words, numbers or names, unless a text has no others;
         or any.
@@ -348,6 +356,7 @@ class FillMask(TextStrategy):
             top_p=self.top_p,
             temperature=self.temperature,
         )
+        self._replaceability = Replaceability(self._filter, entries)
 
     def opened(self) -> Checkpoint | None:
         """Return the model, unless it was trained or is of a revision."""
@@ -388,22 +397,33 @@ class FillMask(TextStrategy):
         new = [item for item, wording in known.items() if wording is None]
         seen = [conditioned(*item) if self.condition == "prefix" else (item[0], 0) for item in new]
         tokenized = self._engine.pieces.tokenize([text for text, _ in seen])
-        for item, (_, start), tokens in zip(new, seen, tokenized, strict=True):
-            known[item] = wording = self._worded(item[0], start, tokens)
+        wordings = [
+            self._worded(item[0], start, tokens) for item, (_, start), tokens in zip(new, seen, tokenized, strict=True)
+        ]
+        if self.choose > 1 and self.likeness:
+            self._rate(wordings)
+        for item, wording in zip(new, wordings, strict=True):
+            known[item] = wording
             self._known_wordings.keep(item, wording)
         return {item: wording for item, wording in known.items() if wording is not None}
 
     def _drawn(self, draws: Sequence[Draw]) -> list[Candidate | None]:
         """Fill one text for each draw."""
         maskings: dict[tuple[Any, ...], Masking | None] = {}
-        fillings = []
+        fillings: list[Filling | None] = []
         for draw in draws:
             masked_alike = (draw.source, draw.variant // self.share_masks, draw.attempt // self.share_masks)
             key = (draw.text, draw.label, draw.seed, *masked_alike)
+            wording = self._wordings[draw.text, draw.label]
             if key not in maskings:
-                maskings[key] = self._masking(draw, generator(draw.seed, "positions", *masked_alike))
+                order = generator(draw.seed, "positions", *masked_alike).permutation(len(wording.replaceable))
+                chosen = order[: self._n_masks(wording)].tolist()
+                maskings[key] = self._masked(wording, chosen) if chosen else None
             masking = maskings[key]
-            fillings.append(None if masking is None else Filling(masking, draw.generator().random))
+            if masking is None:
+                fillings.append(None)
+            else:
+                fillings.append(Filling(masking, range(len(masking.masks)), draw.generator().random))
         self._fill_all([filling for filling in fillings if filling is not None])
         return [None if filling is None else filling.candidate(self._words_of) for filling in fillings]
 
@@ -417,7 +437,11 @@ class FillMask(TextStrategy):
             if keys[-1] not in pools:
                 pools[keys[-1]] = self._pool(draw, generator(draw.seed, "fillings", *shared))
         self._fill_all([filling for pool in pools.values() for filling in pool])
-        ranked = {key: list(different(pool, self._words_of).items()) for key, pool in pools.items() if pool}
+        ranked = {
+            key: dealt(pool, self._n_masks(pool[0].masking.wording), self._words_of)
+            for key, pool in pools.items()
+            if pool
+        }
         turns = [
             (key, draw.variant % self.share_masks % len(ranked[key])) if key in ranked else None
             for draw, key in zip(draws, keys, strict=True)
@@ -428,42 +452,50 @@ class FillMask(TextStrategy):
         return [None if turn is None else found[turn] for turn in turns]
 
     def _pool(self, draw: Draw, rng: np.random.Generator) -> list[Filling]:
-        """Mask a text in several ways, each of which is to be filled several times."""
-        size = max(self.choose, self.share_masks)
+        """Mask words of a text, each of which is to be filled several times; none if no word may be replaced."""
+        wording = self._wordings[draw.text, draw.label]
+        if not wording.replaceable:
+            return []
+        size, n_masks = max(self.choose, self.share_masks), self._n_masks(wording)
+        together = max(n_masks, int(MASKED * len(wording.spans) + 0.5)) if self.fill == "parallel" else n_masks
+        least = n_masks * -(-size // FILLINGS)
+        drawn = masked_words(
+            wording.replaceability,
+            turn=draw.variant // self.share_masks + draw.attempt,
+            least=least,
+            together=together,
+            weight=self.likeness,
+            rng_of=lambda number: generator(draw.seed, "words", draw.source, number),
+        )
+        turns: list[tuple[Masking, list[int]]] = []
+        for masking in (self._masked(wording, chosen) for chosen in drawn):
+            every = range(len(masking.masks))
+            own = groupby(every, masking.masks.__getitem__) if self.fill == "parallel" else [(None, every)]
+            turns += [(masking, list(masks)) for _, masks in own]
         pool = []
-        for start in range(0, size, FILLINGS):
-            masking = self._masking(draw, rng)
-            if masking is None:
-                return []
-            for _ in range(min(FILLINGS, size - start)):
-                numbers = rng.random(len(masking.masks)).tolist()
-                pool.append(Filling(masking, iter(numbers).__next__, everywhere=True))
+        for number in range(size * n_masks if self.fill == "parallel" else size):
+            masking, masks = turns[number % len(turns)]
+            pool.append(Filling(masking, masks, iter(rng.random(len(masks)).tolist()).__next__, everywhere=True))
         return pool
 
-    def _masking(self, draw: Draw, chooser: np.random.Generator) -> Masking | None:
-        """Choose the words of a text to mask, and put a mask for each; None if no word may be replaced."""
-        wording = self._wordings[draw.text, draw.label]
-        n_masks = max(1, int(self.mask_ratio * len(wording.spans) + 0.5))
-        return masked(
-            wording,
-            n_masks,
-            chooser,
-            mask_id=self._engine.mask_id,
-            language=self.language,
-            content=self.where == "content",
-        )
+    def _n_masks(self, wording: Wording) -> int:
+        """Return how many words of a text are replaced."""
+        return max(1, int(self.mask_ratio * len(wording.spans) + 0.5))
+
+    def _masked(self, wording: Wording, chosen: Sequence[int]) -> Masking:
+        """Put a mask for each of these words of a text."""
+        content = self.where == "content"
+        return masked(wording, chosen, mask_id=self._engine.mask_id, language=self.language, content=content)
 
     def _fill_all(self, fillings: Sequence[Filling]) -> None:
         """Fill every mask of texts."""
         if self.fill == "parallel":
             for part in range(max((max(filling.masking.parts) + 1 for filling in fillings), default=0)):
-                turns = [
-                    (filling, [i for i, own in enumerate(filling.masking.parts) if own == part]) for filling in fillings
-                ]
+                turns = [(own, [i for i in own.own if own.masking.parts[i] == part]) for own in fillings]
                 self._fill([(filling, masks) for filling, masks in turns if masks])
         else:
-            for turn in range(max((len(filling.masking.masks) for filling in fillings), default=0)):
-                self._fill([(filling, [turn]) for filling in fillings if turn < len(filling.masking.masks)])
+            for turn in range(max((len(filling.own) for filling in fillings), default=0)):
+                self._fill([(filling, [filling.own[turn]]) for filling in fillings if turn < len(filling.own)])
 
     def _worded(self, text: str, start: int, tokens: TokenizedText) -> Wording:
         """Find the words of a text that begins at `start` of what was tokenized."""
@@ -475,7 +507,24 @@ class FillMask(TextStrategy):
         if not text.isascii():
             free = self._in_known_scripts(text, spans, free)
         families = [self._engine.vocabulary.family(text[slice(*span)]) for span in spans]
-        return Wording(text, tokens, start, spans, free, families)
+        covers = {span: tokens.cover(Span(start + span.start, start + span.end)) for span in free}
+        replaceable = {span: cover for span, cover in covers.items() if cover is not None}
+        even = [0.0] * len(replaceable)
+        return Wording(text, tokens, start, spans, list(replaceable), list(replaceable.values()), even, families)
+
+    def _rate(self, wordings: Sequence[Wording]) -> None:
+        """Find how easily each word is replaced."""
+        found = [
+            [
+                Word(w.text[slice(*span)], self.where == "content" and is_content(w.text, span, self.language), pieces)
+                for span, cover in zip(w.replaceable, w.covers, strict=True)
+                for pieces in [tuple(w.tokens.ids[slice(*cover)])]
+            ]
+            for w in wordings
+        ]
+        rated = iter(self._replaceability.of([word for own in found for word in own]))
+        for wording in wordings:
+            wording.replaceability[:] = islice(rated, len(wording.replaceable))
 
     def _in_known_scripts(self, text: str, spans: Sequence[Span], free: list[Span]) -> list[Span]:
         """Leave out words in scripts that the model hardly knows; all words, if most of the text is in them."""
@@ -489,29 +538,36 @@ class FillMask(TextStrategy):
 
     def _fill(self, turns: Sequence[tuple[Filling, Sequence[int]]]) -> None:
         """Fill these masks of each text, left to right; texts that are masked alike share one forward pass."""
-        waiting: defaultdict[_MaskedIds, list[tuple[Filling, Sequence[int]]]] = defaultdict(list)
+        waiting: defaultdict[tuple[int, ...], list[tuple[Filling, Sequence[int]]]] = defaultdict(list)
         for filling, turn in turns:
-            positions = filling.masking.positions
-            waiting[tuple(filling.ids), tuple(positions[i] for i in turn)].append((filling, turn))
-        new = []
+            waiting[tuple(filling.ids)].append((filling, turn))
+        new: list[_MaskedIds] = []
         for masked_ids, alike in waiting.items():
-            known = self._likely.get(masked_ids)
+            read = (masked_ids, tuple(sorted({own.masking.positions[i] for own, turn in alike for i in turn})))
+            known = self._likely.get(read)
             if known is None:
-                new.append(masked_ids)
+                new.append(read)
             else:
-                self._draw(alike, *known)
+                self._draw(alike, read[1], *known)
         spare = (NEVER_FILLS if self.choose == 1 else STANDING) * self._engine.vocabulary.largest_family
         for row, ids, logits in self._engine.likeliest(new, None if self.top_k is None else self.top_k + spare):
             self._likely.keep(new[row], (ids, logits), ids.nbytes + logits.nbytes)
-            self._draw(waiting[new[row]], ids, logits)
+            self._draw(waiting[new[row][0]], new[row][1], ids, logits)
 
-    def _draw(self, turns: Sequence[tuple[Filling, Sequence[int]]], ids: np.ndarray, logits: np.ndarray) -> None:
-        """Draw the fills of texts that are masked alike."""
+    def _draw(
+        self,
+        turns: Sequence[tuple[Filling, Sequence[int]]],
+        positions: Sequence[int],
+        ids: np.ndarray,
+        logits: np.ndarray,
+    ) -> None:
+        """Draw the fills of texts that are masked alike, from the likeliest words at these positions."""
         vocabulary = self._engine.vocabulary
+        rows = {position: row for row, position in enumerate(positions)}
         fitting: dict[tuple[Any, ...], FittingWords] = {}
         for filling, turn in turns:
-            for row, i in enumerate(turn):
-                standing = filling.standing(i)
+            for i in turn:
+                row, standing = rows[filling.masking.positions[i]], filling.standing(i)
                 key = (id(filling.masking), i, standing)
                 if key not in fitting:
                     fitting[key] = self._filter.fitting(filling.masking, i, standing, ids[row], logits[row])

@@ -32,6 +32,17 @@ class FittingWords(NamedTuple):
     """Cumulative probabilities of those that may be drawn, from `nucleus`."""
 
 
+class Kind(NamedTuple):
+    """A kind of word."""
+
+    script: int
+    """Its number in the vocabulary."""
+    content: bool
+    """Whether it is content words alone."""
+    ending: int | None
+    """The number of the ending; None for any."""
+
+
 class WordFilter:
     """Finds the words that fit a mask among those that a model finds likely there.
 
@@ -70,7 +81,9 @@ class WordFilter:
         self._forms = WordForms(vocabulary.words)
         self._opposites = OppositeEntries(vocabulary.words, language)
         if language == "en":
-            self._ending_codes = {name: code for code, name in enumerate(("", "s", "ed", "en", "ing", "ly", "est"))}
+            self._ending_codes = {
+                name: code for code, name in enumerate(("", "s", "ed", "en", "ing", "ly", "er", "est"))
+            }
             codes = [-1 if word is None else self._ending_codes[ending(word)] for word in vocabulary.words]
             self._endings = np.array(codes, dtype=np.int8)
             self._takes_an = np.array([word is not None and article(word) == "an" for word in vocabulary.words])
@@ -112,7 +125,7 @@ class WordFilter:
     def _able(self, masking: Masking, i: int, standing: Sequence[int], ids: np.ndarray) -> np.ndarray:
         """Return which entries may fill a mask, (n,) bool."""
         vocabulary, old = self._vocabulary, masking.old(i)
-        able: np.ndarray = vocabulary.scripts[ids] == vocabulary.script(old)
+        able = self.are(self.kind(old, masking.content[i]), ids)
         families = vocabulary.families[ids]
         able &= ~(families[:, None] == np.array(standing, dtype=np.int64)).any(axis=1)
         if masking.possessive[i]:
@@ -120,15 +133,40 @@ class WordFilter:
         if self._nouns_have_capitals and not SENTENCE_START.search(masking.wording.text, 0, masking.masks[i].start):
             able &= self._is_capital[ids] == old[0].isupper()
         if masking.content[i]:
-            able &= self._is_content[ids]
-            if self._language == "en":
-                able &= self._endings[ids] == self._ending_codes[ending(old)]
-                if before := masking.article(i):
-                    able &= self._takes_an[ids] == (before == "an")
-            if not is_spaceless(old):
-                for entry in (*self._forms.of(old), *self._opposites.of(old)):
-                    able &= ids != entry
+            for entry in self.misleading(old):
+                able &= ids != entry
+            if self._language == "en" and (before := masking.article(i)):
+                able &= self._takes_an[ids] == (before == "an")
         return able
+
+    def kind(self, old: str, content: bool) -> Kind:
+        """Return the kind of word that may take the place of a word.
+
+        Parameters
+        ----------
+        old : str
+        content : bool
+            Whether it must be a content word.
+
+        Returns
+        -------
+        Kind
+        """
+        inflected = self._ending_codes[ending(old)] if content and self._language == "en" else None
+        return Kind(self._vocabulary.script(old), content, inflected)
+
+    def are(self, kind: Kind, ids: np.ndarray) -> np.ndarray:
+        """Return which vocabulary entries are of a kind, (n,) bool."""
+        able: np.ndarray = self._vocabulary.scripts[ids] == kind.script
+        if kind.content:
+            able &= self._is_content[ids]
+            if kind.ending is not None:
+                able &= self._endings[ids] == kind.ending
+        return able
+
+    def misleading(self, old: str) -> list[int]:
+        """Return the entries that are forms of a word, itself among them, or its opposites."""
+        return [] if is_spaceless(old) else [*self._forms.of(old), *self._opposites.of(old)]
 
 
 def nucleus(logits: np.ndarray, top_k: int | None, top_p: float, temperature: float) -> np.ndarray:

@@ -22,6 +22,15 @@ IRREGULAR_PARTICIPLE = frozenset((
     "given", "gone", "gotten", "grown", "hidden", "known", "ridden", "risen", "seen", "shaken", "shown", "spoken",
     "stolen", "sung", "taken", "thrown", "woken", "worn", "written",
 ))
+COMPARATIVE = frozenset((
+    "better", "bigger", "bolder", "brighter", "broader", "busier", "calmer", "cheaper", "cleaner", "clearer", "closer",
+    "colder", "cooler", "darker", "deeper", "earlier", "easier", "faster", "fewer", "finer", "firmer", "fresher",
+    "funnier", "greater", "happier", "harder", "heavier", "higher", "hotter", "kinder", "larger", "later", "lighter",
+    "longer", "louder", "lower", "milder", "narrower", "nearer", "neater", "newer", "nicer", "older", "poorer",
+    "prettier", "quicker", "quieter", "richer", "safer", "sharper", "shorter", "simpler", "slimmer", "slower",
+    "smaller", "smarter", "smoother", "softer", "sooner", "steeper", "stricter", "stronger", "sweeter", "taller",
+    "thicker", "thinner", "tighter", "tougher", "warmer", "weaker", "wider", "wilder", "worse", "younger",
+))
 IRREGULAR_PLURAL = frozenset((
     "children", "feet", "geese", "men", "mice", "people", "police", "teeth", "women",
 ))
@@ -30,6 +39,8 @@ _NO_PLURAL = frozenset((
     "nowadays", "sometimes", "upstairs", "downstairs", "overseas", "indoors", "outdoors", "gas", "canvas",
 ))
 # fmt: on
+LAST = "\U0010ffff"
+"""The last character: what begins with a word stands before the word and this."""
 _SUFFIX = 3
 """Letters of the longest ending that makes another form of a word."""
 
@@ -46,12 +57,13 @@ def ending(word: str) -> str:
     -------
     str
         ``"s"`` for a plural or a third person, ``"ed"`` for a past form, ``"en"`` for a participle that differs from
-        it, ``"ing"``, ``"ly"``, ``"est"``, or an empty string. Words such as "bus" or "thing" have none.
+        it, ``"ing"``, ``"ly"``, ``"er"`` for a comparative, ``"est"``, or an empty string. Words such as "bus",
+        "thing" or "corner" have none.
 
     Examples
     --------
-    >>> [ending(word) for word in ("Soups", "told", "closing", "thing", "glass", "fully", "people")]
-    ['s', 'ed', 'ing', '', '', 'ly', 's']
+    >>> [ending(word) for word in ("Soups", "told", "closing", "thing", "glass", "fully", "people", "worse")]
+    ['s', 'ed', 'ing', '', '', 'ly', 's', 'er']
     """
     word = word.casefold()
     if word in IRREGULAR_PAST or (word.endswith("ed") and not word.endswith("eed") and len(word) > 4):
@@ -60,6 +72,8 @@ def ending(word: str) -> str:
         return "en"
     if word in IRREGULAR_PLURAL:
         return "s"
+    if word in COMPARATIVE:
+        return "er"
     if word.endswith("s") and len(word) > 3 and not word.endswith(("ss", "us", "is", "ous")):
         return "" if word in _NO_PLURAL else "s"
     if word.endswith("ing") and len(word) > 5:
@@ -126,11 +140,9 @@ class WordForms:
         shorter = range(max(len(word) - _SUFFIX, 0), len(word) + 1)
         forms = {word[:n] for n in shorter} | {word[: n - 1] + "e" for n in shorter if n}
         stem = word.removesuffix("e")
-        for form in self._sorted[bisect_left(self._sorted, stem) :]:
-            if not form.startswith(stem):
-                break
-            if 0 < len(form) - len(word) <= _SUFFIX:
-                forms.add(form)
+        begin, end = bisect_left(self._sorted, stem), bisect_left(self._sorted, stem + LAST)
+        shortest, longest = len(word) + 1, len(word) + _SUFFIX
+        forms.update(form for form in self._sorted[begin:end] if shortest <= len(form) <= longest)
         return forms
 
 

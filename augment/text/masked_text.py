@@ -29,7 +29,11 @@ class Wording(NamedTuple):
     spans: list[Span]
     """Its words."""
     replaceable: list[Span]
-    """Those that may be replaced."""
+    """Those that may be replaced, and that are one or more whole pieces."""
+    covers: list[Span]
+    """The word pieces of each of these."""
+    replaceability: list[float]
+    """How easily each of these is replaced (`augment.text.replaceability.Replaceability`)."""
     families: list[int]
     """The family of each of its words in the model's vocabulary (`augment.models.masked_lm.WordVocabulary`)."""
 
@@ -66,17 +70,14 @@ class Masking(NamedTuple):
         return before if before in ("a", "an") else ""
 
 
-def masked(
-    wording: Wording, n_masks: int, chooser: np.random.Generator, *, mask_id: int, language: str, content: bool
-) -> Masking | None:
-    """Choose words of a text at random, and put a mask for each.
+def masked(wording: Wording, chosen: Sequence[int], *, mask_id: int, language: str, content: bool) -> Masking:
+    """Put masks for some words of a text.
 
     Parameters
     ----------
     wording : Wording
-    n_masks : int
-        How many words, 1 or more; fewer if fewer can be replaced.
-    chooser : numpy.random.Generator
+    chosen : sequence of int
+        Which of its replaceable words; at least one.
     mask_id : int
         The mask in the model's vocabulary.
     language : str
@@ -86,19 +87,9 @@ def masked(
 
     Returns
     -------
-    Masking or None
-        None if no word can be replaced.
+    Masking
     """
-    pieces: dict[Span, Span] = {}
-    for i in chooser.permutation(len(wording.replaceable)):
-        span = wording.replaceable[i]
-        cover = wording.tokens.cover(Span(wording.start + span.start, wording.start + span.end))
-        if cover is not None:
-            pieces[span] = cover
-            if len(pieces) == n_masks:
-                break
-    if not pieces:
-        return None
+    pieces = {wording.replaceable[i]: wording.covers[i] for i in chosen}
     text, old = wording.text, wording.tokens.ids
     masks: list[Span] = []
     parts: list[int] = []
@@ -129,9 +120,11 @@ def masked(
 
 @dataclass
 class Filling:
-    """A masked text, and its fills so far."""
+    """A masked text, and its fills so far. Words whose masks are not filled stay what they were."""
 
     masking: Masking
+    own: Sequence[int]
+    """The masks to fill, ascending."""
     number: Callable[[], float]
     """Returns random numbers in [0, 1)."""
     everywhere: bool = False
@@ -175,20 +168,25 @@ class Filling:
         return tuple(old)
 
     def candidate(self, words_of: Callable[[str], list[Span]]) -> Candidate:
-        """Put the fills into the text, each with the capitalisation of the word that it replaces.
+        """Put the fills into the text; see `replacements`."""
+        replacements = self.replacements(words_of)
+        return Candidate(words.splice(self.masking.wording.text, replacements), tuple(replacements))
+
+    def replacements(self, words_of: Callable[[str], list[Span]]) -> list[Replacement]:
+        """Return what is replaced, ascending, each with the capitalisation of the old word.
 
         Where no spaces stand between words, a word stays unless its fills are another word by `words_of`.
         """
         text, masks = self.masking.wording.text, self.masking.masks
         replacements = []
-        for mask, group in groupby(range(len(masks)), masks.__getitem__):
+        for mask, group in groupby(self.own, masks.__getitem__):
             fills = [self.fills.get(i) for i in group]
             if None in fills:
                 continue
             new = Replacement(*mask, words.match_case("".join(map(str, fills)), text, mask))
             if not is_spaceless(text[slice(*mask)]) or self._is_word(new, words_of):
                 replacements.append(new)
-        return Candidate(words.splice(text, replacements), tuple(replacements))
+        return replacements
 
     def _is_word(self, new: Replacement, words_of: Callable[[str], list[Span]]) -> bool:
         """Return whether a replacement by itself is one word of the text, and not the old one."""
@@ -198,25 +196,47 @@ class Filling:
         return Span(new.start, new.start + len(new.new)) in words_of(words.splice(text, [new]))
 
 
-def different(fillings: Sequence[Filling], words_of: Callable[[str], list[Span]]) -> dict[Candidate, float]:
-    """Return the different texts of some fillings with their scores, the best first.
+def dealt(
+    fillings: Sequence[Filling], n_words: int, words_of: Callable[[str], list[Span]]
+) -> list[tuple[Candidate, float]]:
+    """Put fillings of a text together to candidates, the best first.
+
+    The best filling is taken, and then the next best ones that replace other words by other words, until `n_words` are
+    replaced. What is left makes the next candidate in the same way.
 
     Parameters
     ----------
     fillings : sequence of Filling
+        Of one text; at least one. Each fills at most `n_words` words.
+    n_words : int
+        Words that a candidate replaces, 1 or more.
     words_of : callable
-        See `Filling.candidate`.
+        See `Filling.replacements`.
 
     Returns
     -------
-    dict of Candidate to float
-        If any text differs from its source, only those that do.
+    list of (Candidate, float)
+        Different candidates, and the score of the filling that fits worst. None replaces fewer words than the first
+        one. If no word could be filled, one candidate that equals the text.
     """
-    scores: dict[Candidate, float] = {}
-    seen = set()
+    text = fillings[0].masking.wording.text
+    left: dict[tuple[Replacement, ...], float] = {}
     for filling in sorted(fillings, key=Filling.score, reverse=True):
-        alike = (id(filling.masking), *sorted(filling.fills.items()))
-        if alike not in seen:
-            seen.add(alike)
-            scores.setdefault(filling.candidate(words_of), filling.score())
-    return {made: score for made, score in scores.items() if made.replacements} or scores
+        left.setdefault(tuple(filling.replacements(words_of)), filling.score())
+    left.pop((), None)
+    candidates: list[tuple[Candidate, float]] = []
+    while left:
+        taken: dict[int, Replacement] = {}
+        used: set[str] = set()
+        score = np.inf
+        for replaced in list(left):
+            new = {words.folded(r.new) for r in replaced}
+            apart = new.isdisjoint(used) and taken.keys().isdisjoint(r.start for r in replaced)
+            if apart and len(taken) + len(replaced) <= n_words:
+                taken.update((r.start, r) for r in replaced)
+                used |= new
+                score = min(score, left.pop(replaced))
+        own = tuple(taken[start] for start in sorted(taken))
+        if not candidates or len(own) >= len(candidates[0][0].replacements):
+            candidates.append((Candidate(words.splice(text, own), own), score))
+    return candidates or [(Candidate(text, ()), -np.inf)]

@@ -43,6 +43,23 @@ def test_a_word_of_several_pieces_is_their_mean():
     np.testing.assert_allclose(likeness.likeness([0, 3], entries), likeness.likeness([5], entries), atol=1e-5)
 
 
+def test_a_table_of_words_says_the_same_in_small_steps():
+    likeness = WordLikeness(weights(), range(400))
+    words, entries = [[0], [0, 3], [7]], np.arange(50, 250)
+    table = likeness.table(words, entries)
+    assert table.dtype == np.float32
+    np.testing.assert_allclose(table, [likeness.likeness(word, entries) for word in words], atol=0.05)
+
+
+@pytest.mark.parametrize("d", [16, 384, 1024, 4096])
+def test_a_table_is_exact_in_any_order(d):
+    likeness = WordLikeness(weights(200, d), range(200))
+    table = likeness.table([[i] for i in range(40)], np.arange(200))
+    assert (table == [likeness.table([[i]], np.arange(200))[0] for i in range(40)]).all()
+    backwards = likeness.table([[i] for i in reversed(range(40))], np.arange(200)[::-1].copy())
+    assert (table == backwards[::-1, ::-1]).all()
+
+
 def test_mini_finds_words_of_a_kind():
     checkpoint = load_masked_lm("mini", device="cpu", dtype="float32")
     vocabulary = WordVocabulary(checkpoint.tokenizer, checkpoint.model.config.vocab_size)
