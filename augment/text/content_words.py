@@ -1,7 +1,8 @@
-"""Tell the content words of texts from function words, numbers and names."""
+"""Tell the content words of texts from function words, numbers, units and names."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from augment.word_lists import entries
@@ -39,7 +40,8 @@ FUNCTION_WORDS = frozenset((
     "wanting", "need", "needs", "needed", "needing",
     # adverbs that hold a sentence together
     "also", "too", "very", "just", "only", "even", "still", "then", "there", "here", "now", "again", "ever", "already",
-    "almost", "quite", "rather", "else", "instead", "otherwise", "thus", "therefore", "yes", "please",
+    "almost", "quite", "rather", "else", "instead", "otherwise", "thus", "therefore", "yes", "please", "long", "far",
+    "soon", "often",
 ))
 NUMBERS = frozenset((
     "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
@@ -47,12 +49,29 @@ NUMBERS = frozenset((
     "eighty", "ninety", "hundred", "hundreds", "thousand", "thousands", "million", "millions", "billion", "billions",
     "dozen", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "twice",
 ))
+UNITS = frozenset((
+    # of time, and the parts of a day
+    "seconds", "sec", "secs", "minute", "minutes", "min", "mins", "hour", "hours", "hr", "hrs", "day", "days", "week",
+    "weeks", "weekend", "weekends", "month", "months", "year", "years", "decade", "decades", "century", "centuries",
+    "morning", "mornings", "noon", "afternoon", "afternoons", "evening", "evenings", "night", "nights", "midnight",
+    "yesterday", "today", "tonight", "tomorrow", "time", "times",
+    # of length, volume, weight, heat and money
+    "inch", "inches", "foot", "feet", "yard", "yards", "mile", "miles", "meter", "meters", "metre", "metres", "km",
+    "kilometer", "kilometers", "kilometre", "kilometres", "cm", "centimeters", "centimetres", "ounce", "ounces", "oz",
+    "lb", "lbs", "kg", "kilo", "kilos", "gram", "grams", "ton", "tons", "liter", "liters", "litre", "litres", "gallon",
+    "gallons", "degree", "degrees", "percent", "dollar", "dollars", "cent", "cents", "euro", "euros", "pound", "pounds",
+    "buck", "bucks", "quid",
+))
 # fmt: on
+
+_AFTER_HOW = re.compile(r"\bhow\s+$", re.IGNORECASE)
+LOOK_BACK = 8
+"""Characters before a word in which "how" is looked for."""
 
 
 @cache
 def other_words(language: str = "en") -> frozenset[str]:
-    """Return the function words and the numbers of a language, in lower case.
+    """Return the function words, the numbers and the units of a language, in lower case.
 
     Parameters
     ----------
@@ -69,11 +88,11 @@ def other_words(language: str = "en") -> frozenset[str]:
     >>> sorted({"und", "haus"} & other_words("de"))
     ['und']
     """
-    return FUNCTION_WORDS | NUMBERS if language == "en" else frozenset(entries(language, "common"))
+    return FUNCTION_WORDS | NUMBERS | UNITS if language == "en" else frozenset(entries(language, "common"))
 
 
 def is_content(text: str, span: Span, language: str = "en") -> bool:
-    """Return whether a word of a text is no function word, no number and no name.
+    """Return whether a word of a text is no function word, number, unit or name.
 
     Parameters
     ----------
@@ -89,6 +108,7 @@ def is_content(text: str, span: Span, language: str = "en") -> bool:
     bool
         A word with a capital is a name, unless it begins a sentence or the language is German. So is a word in
         capitals, unless most of the text is. Where no spaces stand between words, those of a letter are function words.
+        In English neither is the word after "how" ("how old"), since hardly another one fits there.
 
     Examples
     --------
@@ -99,6 +119,8 @@ def is_content(text: str, span: Span, language: str = "en") -> bool:
     """
     word = text[slice(*span)]
     if word.casefold() in other_words(language) or (len(word) == 1 and is_spaceless(word)):
+        return False
+    if language == "en" and _AFTER_HOW.search(text, max(0, span.start - LOOK_BACK), span.start):
         return False
     if word.isupper() and len(word) > 1:
         return 2 * sum(map(str.isupper, text)) > sum(map(str.isalpha, text))

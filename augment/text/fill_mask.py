@@ -98,8 +98,8 @@ class FillMask(TextStrategy):
         best fills are put together. If it is above 1 there are at least `share_masks`, since as many variants take one
         each.
     where : {"content", "any"}, default="content"
-        Which words are masked: only content words, so no function words, numbers or names, unless a text has no others;
-        or any.
+        Which words are masked: only content words, so no function words, numbers, units or names, unless a text has no
+        others; or any.
     share_masks : int, default=4
         Number of variants of one source that share their forward passes. With `choose` above 1 they take the fillings
         one after another, the best first. With 1 filling they and the tries at each have the same masks, and
