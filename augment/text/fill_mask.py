@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby, islice
 from numbers import Integral, Real
@@ -36,7 +35,8 @@ from augment.seeding import generator
 from augment.segmenters import Segmenter, Segmenters, segmenter_identity, word_finder
 from augment.text.base import TextStrategy
 from augment.text.content_words import is_content
-from augment.text.fitting_words import FittingWords, WordFilter, pick
+from augment.text.filler import Filler
+from augment.text.fitting_words import WordFilter
 from augment.text.languages import LOOKED_AT, is_english, likely_language, unlike_english
 from augment.text.lessons import learnt_weights
 from augment.text.masked_text import Filling, Masking, Wording, dealt, masked
@@ -46,8 +46,6 @@ from augment.text.replaceability import Replaceability, Word
 from augment.word_lists import LANGUAGES
 from augment.words import Span
 from augment.writing_systems import is_spaceless
-
-_MaskedIds = tuple[tuple[int, ...], tuple[int, ...]]  # word pieces with masks, and the positions to read
 
 FILLINGS = 4
 """How many of the fillings to choose from replace the same words, at most."""
@@ -67,8 +65,6 @@ STANDING = 48
 """How many words of a text that may not come again are expected among the likeliest ones."""
 WORDINGS = 2_048
 """Texts whose words are kept for later calls: those of two chunks."""
-LIKELY_BYTES = 32 * 2**20
-"""Memory for the likeliest words of masks, kept for later calls."""
 
 
 class FillMask(TextStrategy):
@@ -335,9 +331,7 @@ class FillMask(TextStrategy):
                 stacklevel=2,
             )
         self._engine = MaskedLM(checkpoint, self.batch_size)
-        # Rejected draws, and other variants of a source, come back in later calls.
         self._known_wordings: RecentlyUsed[tuple[str, Any], Wording] = RecentlyUsed(WORDINGS)
-        self._likely: RecentlyUsed[_MaskedIds, tuple[np.ndarray, np.ndarray]] = RecentlyUsed(LIKELY_BYTES)
         vocabulary = self._engine.vocabulary
         if self.protect_negations:
             negations = [re.compile(pattern, re.IGNORECASE) for pattern in protection.negations_of(self.language)]
@@ -357,6 +351,13 @@ class FillMask(TextStrategy):
             temperature=self.temperature,
         )
         self._replaceability = Replaceability(self._filter, entries)
+        spare = NEVER_FILLS if self.choose == 1 else STANDING
+        self._filler = Filler(
+            self._engine,
+            self._filter,
+            count=None if self.top_k is None else self.top_k + spare * vocabulary.largest_family,
+            one_by_one=self.fill == "sequential",
+        )
 
     def opened(self) -> Checkpoint | None:
         """Return the model, unless it was trained or is of a revision."""
@@ -424,7 +425,7 @@ class FillMask(TextStrategy):
                 fillings.append(None)
             else:
                 fillings.append(Filling(masking, range(len(masking.masks)), draw.generator().random))
-        self._fill_all([filling for filling in fillings if filling is not None])
+        self._filler.fill([filling for filling in fillings if filling is not None])
         return [None if filling is None else filling.candidate(self._words_of) for filling in fillings]
 
     def _chosen(self, draws: Sequence[Draw]) -> list[Candidate | None]:
@@ -436,7 +437,7 @@ class FillMask(TextStrategy):
             keys.append((draw.text, draw.label, draw.seed, *shared))
             if keys[-1] not in pools:
                 pools[keys[-1]] = self._pool(draw, generator(draw.seed, "fillings", *shared))
-        self._fill_all([filling for pool in pools.values() for filling in pool])
+        self._filler.fill([filling for pool in pools.values() for filling in pool])
         ranked = {
             key: dealt(pool, self._n_masks(pool[0].masking.wording), self._words_of)
             for key, pool in pools.items()
@@ -457,7 +458,9 @@ class FillMask(TextStrategy):
         if not wording.replaceable:
             return []
         size, n_masks = max(self.choose, self.share_masks), self._n_masks(wording)
-        together = max(n_masks, int(MASKED * len(wording.spans) + 0.5)) if self.fill == "parallel" else n_masks
+        together = n_masks
+        if self.fill == "parallel":  # no mask without a filling
+            together = max(n_masks, min(int(MASKED * len(wording.spans) + 0.5), size * n_masks))
         least = n_masks * -(-size // FILLINGS)
         drawn = masked_words(
             wording.replaceability,
@@ -487,16 +490,6 @@ class FillMask(TextStrategy):
         content = self.where == "content"
         return masked(wording, chosen, mask_id=self._engine.mask_id, language=self.language, content=content)
 
-    def _fill_all(self, fillings: Sequence[Filling]) -> None:
-        """Fill every mask of texts."""
-        if self.fill == "parallel":
-            for part in range(max((max(filling.masking.parts) + 1 for filling in fillings), default=0)):
-                turns = [(own, [i for i in own.own if own.masking.parts[i] == part]) for own in fillings]
-                self._fill([(filling, masks) for filling, masks in turns if masks])
-        else:
-            for turn in range(max((len(filling.own) for filling in fillings), default=0)):
-                self._fill([(filling, [filling.own[turn]]) for filling in fillings if turn < len(filling.own)])
-
     def _worded(self, text: str, start: int, tokens: TokenizedText) -> Wording:
         """Find the words of a text that begins at `start` of what was tokenized."""
         spans = self._words_of(text)
@@ -514,15 +507,13 @@ class FillMask(TextStrategy):
 
     def _rate(self, wordings: Sequence[Wording]) -> None:
         """Find how easily each word is replaced."""
-        found = [
-            [
-                Word(w.text[slice(*span)], self.where == "content" and is_content(w.text, span, self.language), pieces)
-                for span, cover in zip(w.replaceable, w.covers, strict=True)
-                for pieces in [tuple(w.tokens.ids[slice(*cover)])]
-            ]
-            for w in wordings
-        ]
-        rated = iter(self._replaceability.of([word for own in found for word in own]))
+        asked = []
+        for wording in wordings:
+            text, ids = wording.text, wording.tokens.ids
+            for span, cover in zip(wording.replaceable, wording.covers, strict=True):
+                content = self.where == "content" and is_content(text, span, self.language)
+                asked.append(Word(text[slice(*span)], content, tuple(ids[slice(*cover)])))
+        rated = iter(self._replaceability.of(asked))
         for wording in wordings:
             wording.replaceability[:] = islice(rated, len(wording.replaceable))
 
@@ -535,48 +526,6 @@ class FillMask(TextStrategy):
         if sum(end - start for start, end in unknown) * 2 > sum(end - start for start, end in spans):
             return []
         return [span for span in free if span not in unknown]
-
-    def _fill(self, turns: Sequence[tuple[Filling, Sequence[int]]]) -> None:
-        """Fill these masks of each text, left to right; texts that are masked alike share one forward pass."""
-        waiting: defaultdict[tuple[int, ...], list[tuple[Filling, Sequence[int]]]] = defaultdict(list)
-        for filling, turn in turns:
-            waiting[tuple(filling.ids)].append((filling, turn))
-        new: list[_MaskedIds] = []
-        for masked_ids, alike in waiting.items():
-            read = (masked_ids, tuple(sorted({own.masking.positions[i] for own, turn in alike for i in turn})))
-            known = self._likely.get(read)
-            if known is None:
-                new.append(read)
-            else:
-                self._draw(alike, read[1], *known)
-        spare = (NEVER_FILLS if self.choose == 1 else STANDING) * self._engine.vocabulary.largest_family
-        for row, ids, logits in self._engine.likeliest(new, None if self.top_k is None else self.top_k + spare):
-            self._likely.keep(new[row], (ids, logits), ids.nbytes + logits.nbytes)
-            self._draw(waiting[new[row][0]], new[row][1], ids, logits)
-
-    def _draw(
-        self,
-        turns: Sequence[tuple[Filling, Sequence[int]]],
-        positions: Sequence[int],
-        ids: np.ndarray,
-        logits: np.ndarray,
-    ) -> None:
-        """Draw the fills of texts that are masked alike, from the likeliest words at these positions."""
-        vocabulary = self._engine.vocabulary
-        rows = {position: row for row, position in enumerate(positions)}
-        fitting: dict[tuple[Any, ...], FittingWords] = {}
-        for filling, turn in turns:
-            for i in turn:
-                row, standing = rows[filling.masking.positions[i]], filling.standing(i)
-                key = (id(filling.masking), i, standing)
-                if key not in fitting:
-                    fitting[key] = self._filter.fitting(filling.masking, i, standing, ids[row], logits[row])
-                able = fitting[key]
-                if len(able.ids):
-                    place = pick(able.cumulative, filling.number())
-                    entry = int(able.ids[place])
-                    word, family = str(vocabulary.words[entry]), int(vocabulary.families[entry])
-                    filling.fill(i, word, entry, family, float(able.values[place]))
 
 
 def _has_any(word: str, negations: Sequence[re.Pattern[str]]) -> bool:

@@ -51,8 +51,8 @@ def test_a_candidate_alone_is_the_same_as_among_others(bert, sentences, share, f
 def test_the_filling_whose_words_fit_best_is_taken_and_it_alone_is_measured(bert, sentences, monkeypatch):
     made = strategy(bert, **CHOOSING)
     fillings = []
-    fill_all = made._fill_all
-    monkeypatch.setattr(made, "_fill_all", lambda pool: fill_all(pool) or fillings.extend(pool))
+    fill = made._filler.fill
+    monkeypatch.setattr(made._filler, "fill", lambda pool: fill(pool) or fillings.extend(pool))
     measured = []
     compare = made._steadiness.compare
     monkeypatch.setattr(made._steadiness, "compare", lambda changes: measured.extend(changes) or compare(changes))
