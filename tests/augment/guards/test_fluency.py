@@ -111,7 +111,7 @@ def test_fillmask_brings_it_and_writes_its_score_on_request():
     new = made[made["is_synthetic"]]
     assert len(new) == 105
     assert new["fluency"].between(0.95, 1).all()
-    assert new["naturalness"].between(0.5, 1).mean() > 0.9, "the others are of a class that lacked rows"
+    assert new["naturalness"].between(0.5, 1).mean() > 0.8, "the others are of a class that lacked rows"
     assert GUARDS.find("fluency") is Fluency
 
 
