@@ -39,7 +39,7 @@ _NO_PLURAL = frozenset((
     "nowadays", "sometimes", "upstairs", "downstairs", "overseas", "indoors", "outdoors", "gas", "canvas",
 ))
 # fmt: on
-LAST = "\U0010ffff"
+_LAST = "\U0010ffff"
 """The last character: what begins with a word stands before the word and this."""
 _SUFFIX = 3
 """Letters of the longest ending that makes another form of a word."""
@@ -140,7 +140,7 @@ class WordForms:
         shorter = range(max(len(word) - _SUFFIX, 0), len(word) + 1)
         forms = {word[:n] for n in shorter} | {word[: n - 1] + "e" for n in shorter if n}
         stem = word.removesuffix("e")
-        begin, end = bisect_left(self._sorted, stem), bisect_left(self._sorted, stem + LAST)
+        begin, end = bisect_left(self._sorted, stem), bisect_left(self._sorted, stem + _LAST)
         shortest, longest = len(word) + 1, len(word) + _SUFFIX
         forms.update(form for form in self._sorted[begin:end] if shortest <= len(form) <= longest)
         return forms
